@@ -1,0 +1,40 @@
+"""Real clusters for tests, in milliseconds. The public names; each is loaded when it is first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clusterlib import errors as errors
+    from clusterlib.lifecycle.cluster import Cluster as Cluster
+    from clusterlib.lifecycle.cluster import Node as Node
+    from clusterlib.lifecycle.start import attach as attach
+    from clusterlib.lifecycle.start import up as up
+    from clusterlib.profiles import load_profile as load_profile
+
+__version__ = "0.1.0"
+__all__ = ["Cluster", "Node", "__version__", "attach", "errors", "load_profile", "up"]
+
+_HOMES = {
+    "Cluster": "clusterlib.lifecycle.cluster",
+    "Node": "clusterlib.lifecycle.cluster",
+    "attach": "clusterlib.lifecycle.start",
+    "load_profile": "clusterlib.profiles",
+    "up": "clusterlib.lifecycle.start",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module("clusterlib.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clusterlib' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

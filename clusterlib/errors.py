@@ -1,0 +1,192 @@
+"""The tree of errors. Every error teaches: what is wrong, why, what was seen, what to do.
+
+    ClusterError
+    ├── UsageError                  a command or an argument makes no sense                      (exit 2)
+    ├── ProfileError                mistakes in a profile, all of them at once                   (exit 2)
+    ├── TemplateError               a template is missing, malformed or asks for an unknown name (exit 2)
+    ├── StartError                  a cluster did not come up
+    │   ├── NodeExited              a node ended before it was ready
+    │   ├── NodeNotReady            a node lived but did not get ready in time
+    │   ├── PortsExhausted          no free port in a range
+    │   └── ProgramMissing          a program is not on PATH
+    ├── ClusterNotRunning           there is no such cluster now                                 (exit 3)
+    ├── ClusterConflict             a cluster of that name runs, but not the one asked for
+    ├── KeeperLost                  the keeper died or does not answer
+    ├── LeftBehind                  something survived a shutdown
+    ├── NodeUnknown                 the cluster has no node of that name                         (exit 2)
+    ├── NodeUnavailable             the node is not reachable in its present state
+    ├── NotSupported                this driver cannot do that
+    ├── CallTimeout                 a remote call took longer than its limit
+    └── RemoteError                 a remote call raised something that could not travel whole
+
+This module imports nothing of ours, so that the smallest process can raise and carry them. An error crosses a socket whole:
+`to_dict` here, `from_dict` there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+__all__ = [
+    "CallTimeout",
+    "ClusterConflict",
+    "ClusterError",
+    "ClusterNotRunning",
+    "KeeperLost",
+    "LeftBehind",
+    "NodeExited",
+    "NodeNotReady",
+    "NodeUnavailable",
+    "NodeUnknown",
+    "NotSupported",
+    "PortsExhausted",
+    "ProfileError",
+    "ProgramMissing",
+    "RemoteError",
+    "StartError",
+    "TemplateError",
+    "UsageError",
+    "every_error",
+]
+
+
+class ClusterError(Exception):
+    """The root of the tree. `code` is stable and has its paragraph in docs/troubleshooting.md."""
+
+    code: ClassVar[str] = "cluster-error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        cause: str | None = None,
+        evidence: Iterable[str] = (),
+        remedies: Iterable[str] = (),
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.cause = cause
+        self.evidence = tuple(evidence)
+        self.remedies = tuple(remedies)
+
+    def __str__(self) -> str:
+        lines = [f"{self.problem} [{self.code}]"]
+        if self.cause:
+            lines.append(f"  cause: {self.cause}")
+        lines += [f"  | {line}" for line in self.evidence]
+        lines += [f"  try: {remedy}" for remedy in self.remedies]
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (self.to_dict(),)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "problem": self.problem,
+            "cause": self.cause,
+            "evidence": list(self.evidence),
+            "remedies": list(self.remedies),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> ClusterError:
+        """Revives an error that crossed a socket. An unknown code still becomes a ClusterError, with nothing lost."""
+        kind = every_error().get(str(data.get("code")), ClusterError)
+        error = kind(
+            str(data.get("problem", "unknown problem")),
+            cause=data.get("cause"),
+            evidence=data.get("evidence", ()),
+            remedies=data.get("remedies", ()),
+        )
+        return error
+
+
+class UsageError(ClusterError):
+    code = "usage"
+    exit_code = 2
+
+
+class ProfileError(ClusterError):
+    code = "profile"
+    exit_code = 2
+
+
+class TemplateError(ClusterError):
+    code = "template"
+    exit_code = 2
+
+
+class StartError(ClusterError):
+    code = "start-failed"
+
+
+class NodeExited(StartError):
+    code = "node-exited"
+
+
+class NodeNotReady(StartError):
+    code = "node-not-ready"
+
+
+class PortsExhausted(StartError):
+    code = "ports-exhausted"
+
+
+class ProgramMissing(StartError):
+    code = "program-missing"
+
+
+class ClusterNotRunning(ClusterError):
+    code = "not-running"
+    exit_code = 3
+
+
+class ClusterConflict(ClusterError):
+    code = "conflict"
+
+
+class KeeperLost(ClusterError):
+    code = "keeper-lost"
+
+
+class LeftBehind(ClusterError):
+    code = "left-behind"
+
+
+class NodeUnknown(ClusterError):
+    code = "unknown-node"
+    exit_code = 2
+
+
+class NodeUnavailable(ClusterError):
+    code = "node-unavailable"
+
+
+class NotSupported(ClusterError):
+    code = "not-supported"
+
+
+class CallTimeout(ClusterError):
+    code = "call-timeout"
+
+
+class RemoteError(ClusterError):
+    code = "remote-error"
+
+
+def every_error() -> dict[str, type[ClusterError]]:
+    """Every error by its code: what the socket and the troubleshooting guide are checked against."""
+    found: dict[str, type[ClusterError]] = {}
+    unseen = [ClusterError]
+    while unseen:
+        kind = unseen.pop()
+        found[kind.code] = kind
+        unseen += kind.__subclasses__()
+    return found
+
+
+def _revive(data: dict[str, Any]) -> ClusterError:
+    return ClusterError.from_dict(data)

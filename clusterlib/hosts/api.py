@@ -1,0 +1,105 @@
+"""What a host is: the seam between those who decide what runs (lifecycle, drivers) and how it runs here."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["Entry", "Exit", "Host", "Process", "Program", "Spawn", "Survivor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program to execute: a list of arguments, never a shell line."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A Python function to call in a fork of the warm process: `package.module:function(argument)`.
+
+    `argument` is plain data (what JSON can hold). The function's integer result, or None, is the exit code."""
+
+    target: str
+    argument: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """One process to start."""
+
+    name: str
+    run: Program | Entry
+    directory: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The whole environment of the process, but for the marker that the host adds."""
+    inherit: Mapping[str, int] = field(default_factory=dict)
+    """Descriptors the process inherits, by name. It finds the number in its environment: CLUSTERLIB_FD_<NAME>."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: with a code, or by a signal."""
+
+    code: int | None = None
+    signal: int | None = None
+
+    @property
+    def clean(self) -> bool:
+        return self.code == 0
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            try:
+                name = signal.Signals(self.signal).name
+            except ValueError:
+                name = f"signal {self.signal}"
+            return f"killed by {name}"
+        return f"exited with code {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """A process of this cluster found alive when none should be."""
+
+    pid: int
+    command: str
+
+
+class Process(Protocol):
+    """A process that a host started."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def pid(self) -> int:
+        """As the user sees it in `ps`, also where the process lives in a PID namespace of its own."""
+
+    @property
+    def output(self) -> int:
+        """Descriptor on which the owner reads stdout and stderr, non-blocking. The owner closes it."""
+
+    @property
+    def exit(self) -> asyncio.Future[Exit]:
+        """Done as soon as the process ended and is reaped. Never cancelled by the host."""
+
+    def signal(self, number: int) -> None:
+        """Delivers a signal to this very process (never to another that got its number); no-op once it ended."""
+
+
+class Host(Protocol):
+    """Starts processes and answers for their end. All methods belong to the keeper's event loop."""
+
+    async def spawn(self, order: Spawn) -> Process:
+        """Starts a process. Raises ProgramMissing or StartError."""
+
+    async def sweep(self, seconds: float) -> list[Survivor]:
+        """Kills everything that descends from what this host started, daemonised or not; gives back what still lives."""
+
+    async def close(self) -> None:
+        """Ends the host itself, after its processes. Idempotent."""

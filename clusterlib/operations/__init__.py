@@ -1,0 +1,1 @@
+"""Use cases over live clusters, one file each, with typed results."""
