@@ -16,6 +16,7 @@
     ├── NodeUnknown                 the cluster has no node of that name                         (exit 2)
     ├── NodeUnavailable             the node is not reachable in its present state
     ├── NotSupported                this driver cannot do that
+    ├── NotInTime                   something waited for did not come true in time
     ├── CallTimeout                 a remote call took longer than its limit
     └── RemoteError                 a remote call raised something that could not travel whole
 
@@ -39,6 +40,7 @@ __all__ = [
     "NodeNotReady",
     "NodeUnavailable",
     "NodeUnknown",
+    "NotInTime",
     "NotSupported",
     "PortsExhausted",
     "ProfileError",
@@ -167,6 +169,10 @@ class NodeUnavailable(ClusterError):
 
 class NotSupported(ClusterError):
     code = "not-supported"
+
+
+class NotInTime(ClusterError):
+    code = "not-in-time"
 
 
 class CallTimeout(ClusterError):

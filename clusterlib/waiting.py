@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-__all__ = ["Deadline", "backoff", "poll", "poll_async"]
+__all__ = ["Deadline", "backoff", "pause_async", "poll", "poll_async"]
 
 T = TypeVar("T")
 
@@ -66,3 +66,10 @@ async def poll_async(check: Callable[[], T], deadline: Deadline, *, longest: flo
             return answer
         await asyncio.sleep(min(pause, deadline.left))
     raise AssertionError("backoff never ends")
+
+
+async def pause_async(seconds: float) -> None:
+    """A pause that is itself the point, such as the back-off before a restart."""
+    import asyncio
+
+    await asyncio.sleep(seconds)

@@ -1,0 +1,144 @@
+"""The embedded Python node: inherits its listening sockets, reports over a control channel, stops when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from clusterlib.drivers.api import NodeSpec
+from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
+from clusterlib.hosts.api import Entry, Process, Spawn
+from clusterlib.hosts.ports import Claim
+
+__all__ = ["PRELOAD", "PythonDriver"]
+
+PRELOAD = ("clusterlib.runtime.node",)
+"""What the warm process imports once, so that no node has to."""
+
+
+class PythonDriver:
+    name = "python"
+    purposes = ("cluster", "http")
+
+    def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, PythonLink]:
+        ours, theirs = socket.socketpair()
+        listeners = {purpose: claims[purpose].listen() for purpose in self.purposes}
+        spawn = Spawn(
+            name=node.name,
+            run=Entry("clusterlib.runtime.node:main", {"config": str(Path(node.directory) / "node.json")}),
+            directory=node.directory,
+            environment=node.environment,
+            inherit={"control": theirs.fileno()} | {purpose: s.fileno() for purpose, s in listeners.items()},
+        )
+        return spawn, PythonLink(ours, [theirs, *listeners.values()])
+
+    def ports_stolen(self, log_tail: list[str]) -> bool:
+        return any("Address already in use" in line or "EADDRINUSE" in line for line in log_tail)
+
+
+class PythonLink:
+    """JSON lines with one node. Everything a node has to say arrives as a message, so nothing is polled."""
+
+    def __init__(self, channel: socket.socket, lent: list[socket.socket]) -> None:
+        self.view: frozenset[str] = frozenset()
+        self.failure: dict[str, Any] | None = None
+        self._listening = False
+        self._serving = False
+        self._channel = channel
+        self._lent = lent
+        self._buffer = b""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
+        self._open = True
+
+    def begin(self, process: Process, news: asyncio.Event) -> None:  # noqa: ARG002  (the channel tells all)
+        self._news = news
+        self._loop = asyncio.get_running_loop()
+        self._channel.setblocking(False)
+        self._loop.add_reader(self._channel.fileno(), self._receive)
+        self._return_lent()
+
+    def ladder(self, expected: frozenset[str]) -> list[Rung]:
+        return [
+            Rung("listening", self._probe(lambda: self._listening, "it has not opened its ports yet"), polls=False),
+            Rung("joined", self._joined(expected), polls=False),
+            Rung("serving", self._probe(lambda: self._serving, "its application has not started yet"), polls=False),
+        ]
+
+    def expect(self, roster: list[dict[str, Any]]) -> None:
+        self._send({"do": "peers", "peers": roster})
+
+    async def ask_to_stop(self) -> bool:
+        return self._send({"do": "stop"})
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            if self._loop is not None:
+                self._loop.remove_reader(self._channel.fileno())
+            self._channel.close()
+            self._return_lent()
+
+    def _return_lent(self) -> None:
+        while self._lent:
+            self._lent.pop().close()
+
+    def _send(self, message: dict[str, Any]) -> bool:
+        if not self._open:
+            return False
+        try:
+            self._channel.send(json.dumps(message).encode() + b"\n")
+        except OSError:
+            return False
+        return True
+
+    def _receive(self) -> None:
+        try:
+            data = self._channel.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            self._hear(json.loads(line))
+        self._news.set()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        match message.get("event"):
+            case "listening":
+                self._listening = True
+            case "view":
+                self.view = frozenset(message["alive"])
+            case "serving":
+                self._serving = True
+            case "failed":
+                self.failure = message["error"]
+
+    def _probe(self, reached: Callable[[], bool], why_not: str) -> Callable[[], Any]:
+        async def probe() -> Answer:
+            if self.failure is not None:
+                return Never(str(self.failure.get("problem")))
+            return Ready() if reached() else NotYet(why_not)
+
+        return probe
+
+    def _joined(self, expected: frozenset[str]) -> Callable[[], Any]:
+        async def probe() -> Answer:
+            if self.failure is not None:
+                return Never(str(self.failure.get("problem")))
+            missing = sorted(expected - self.view)
+            if not missing:
+                return Ready()
+            shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            return NotYet(f"it does not see {shown} yet")
+
+        return probe
+
+

@@ -1,0 +1,111 @@
+"""The client's end of the control socket: blocking, one request at a time, events on the way."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from clusterlib.errors import ClusterError, KeeperLost
+from clusterlib.lifecycle.events import Event
+from clusterlib.waiting import Deadline
+
+__all__ = ["KeeperClient"]
+
+Listener = Callable[[Event], None]
+CONNECT_SECONDS = 5.0
+
+
+class KeeperClient:
+    """A conversation with a keeper. Safe to share between threads; each request waits for the one before."""
+
+    def __init__(self, connection: socket.socket, name: str) -> None:
+        self._connection = connection
+        self._name = name
+        self._buffer = b""
+        self._number = 0
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def connect(path: Path, name: str) -> KeeperClient:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(CONNECT_SECONDS)
+            connection.connect(str(path))
+        except OSError as error:
+            connection.close()
+            raise KeeperLost(
+                f"the keeper of cluster '{name}' does not answer",
+                cause=f"connecting to {path}: {error}",
+                remedies=["invoke cluster.status", "invoke cluster.clean"],
+            ) from error
+        return KeeperClient(connection, name)
+
+    def request(self, op: str, /, *, seconds: float | None = 10.0, on_event: Listener | None = None, **args: Any) -> Any:
+        """Asks and waits for the answer, at most `seconds`; what the keeper refuses is raised as its own error."""
+        with self._lock:
+            self._number += 1
+            deadline = Deadline(seconds) if seconds is not None else None
+            self._send({"id": self._number, "op": op, "args": args})
+            while True:
+                message = self._read(deadline)
+                if "event" in message:
+                    if on_event is not None:
+                        on_event(message["event"])
+                elif message.get("id") == self._number:
+                    if "error" in message:
+                        raise ClusterError.from_dict(message["error"])
+                    return message.get("result")
+
+    def events(self) -> Iterator[Event]:
+        """Events as they come, until the keeper is gone. After `watch`."""
+        with self._lock:
+            while True:
+                try:
+                    message = self._read(None)
+                except KeeperLost:
+                    return
+                if "event" in message:
+                    yield message["event"]
+
+    def send_raw(self, data: bytes) -> None:
+        try:
+            self._connection.settimeout(CONNECT_SECONDS)
+            self._connection.sendall(data)
+        except OSError as error:
+            raise self._lost(str(error)) from error
+
+    def close(self) -> None:
+        """Hangs up; leases taken over this connection end with it."""
+        self._connection.close()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self.send_raw(json.dumps(message).encode() + b"\n")
+
+    def _read(self, deadline: Deadline | None) -> dict[str, Any]:
+        while b"\n" not in self._buffer:
+            if deadline is not None and deadline.passed:
+                raise self._lost(f"no answer within {deadline.seconds:g} s; it may be paused")
+            try:
+                self._connection.settimeout(None if deadline is None else max(deadline.left, 0.001))
+                data = self._connection.recv(1 << 20)
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise self._lost(str(error)) from error
+            if not data:
+                raise self._lost("it hung up")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def _lost(self, cause: str) -> KeeperLost:
+        return KeeperLost(
+            f"the keeper of cluster '{self._name}' was lost",
+            cause=cause,
+            remedies=["invoke cluster.status", "invoke cluster.down"],
+        )

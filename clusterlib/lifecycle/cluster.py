@@ -1,0 +1,264 @@
+"""What a user holds: a cluster and its nodes. Handles ask the keeper; they own nothing but their connections."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clusterlib.errors import LeftBehind, NodeUnavailable, NodeUnknown, NotInTime
+from clusterlib.lifecycle.client import KeeperClient, Listener
+from clusterlib.lifecycle.folders import RunFolder
+from clusterlib.lifecycle.lock import ClusterLock
+from clusterlib.runtime.client import NodeClient
+from clusterlib.waiting import Deadline, poll
+
+__all__ = ["Cluster", "Node"]
+
+T = TypeVar("T")
+SETTLING = 5.0
+
+
+class Node:
+    """One node. What it is now is asked when it is asked for; nothing here goes stale."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster = cluster
+        self.name = name
+        self._client: NodeClient | None = None
+        self._address: tuple[str, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name} of cluster {self._cluster.name!r}>"
+
+    # -- what it is now
+
+    def describe(self) -> dict[str, Any]:
+        """State, reason, pid, address, host, ports, view, uptime, log file: as the keeper knows them."""
+        for node in self._cluster.status()["nodes"]:
+            if node["name"] == self.name:
+                return dict(node)
+        raise NodeUnknown(
+            f"cluster '{self._cluster.name}' has no node {self.name!r} any more", remedies=["invoke cluster.status"]
+        )
+
+    @property
+    def state(self) -> str:
+        return str(self.describe()["state"])
+
+    @property
+    def pid(self) -> int | None:
+        pid: int | None = self.describe()["pid"]
+        return pid
+
+    @property
+    def address(self) -> str:
+        return str(self.describe()["address"])
+
+    @property
+    def host(self) -> str:
+        return str(self.describe()["host"])
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return dict(self.describe()["ports"])
+
+    @property
+    def url(self) -> str:
+        """Where its HTTP endpoint answers."""
+        node = self.describe()
+        return f"http://{node['address']}:{node['ports']['http']}"
+
+    def log(self) -> str:
+        """Everything it has printed, with the time of each line."""
+        return Path(self.describe()["log"]).read_text(errors="replace")
+
+    # -- what it can do
+
+    def call(self, target: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+        """Calls `package.module:function` in the node and gives back its result, or raises what it raised."""
+        return self._talk().call(target, args, kwargs, timeout=self._limit(timeout))
+
+    def run(self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any) -> T:
+        """Runs any callable in the node, closures and lambdas too."""
+        result: T = self._talk().run(function, args, kwargs, timeout=self._limit(timeout))
+        return result
+
+    def members(self, timeout: float | None = None) -> list[str]:
+        """The nodes this node sees alive, itself included."""
+        return list(self._talk().members(timeout=self._limit(timeout)))
+
+    def ping(self, timeout: float | None = None) -> float:
+        """Seconds a round trip takes."""
+        return float(self._talk().ping(timeout=self._limit(timeout)))
+
+    def digest(self) -> dict[str, Any]:
+        """The project's modules this node has loaded, each with the digest of its source."""
+        return dict(self._talk().digest())
+
+    # -- what can be done to it
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash. Returns once it is gone."""
+        self._ask("kill")
+
+    def pause(self) -> None:
+        self._ask("pause")
+
+    def resume(self) -> None:
+        self._ask("resume")
+
+    def restart(self) -> None:
+        """Stops and starts it, and waits until it is back among the others."""
+        self._cluster.restart(self.name)
+
+    def _ask(self, op: str) -> None:
+        self._cluster.keeper.request(op, name=self.name)
+
+    def _limit(self, timeout: float | None) -> float:
+        return self._cluster.call_seconds if timeout is None else timeout
+
+    def _talk(self) -> NodeClient:
+        """The connection pool to the node, made anew where it has moved."""
+        if self._client is None:
+            node = self.describe()
+            if "cluster" not in node["ports"]:
+                raise NodeUnavailable(f"{self.name} has no port for calls")
+            self._client = NodeClient(self.name, node["address"], node["ports"]["cluster"], self._cluster.cookie_file)
+        return self._client
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+class Cluster:
+    """A running cluster. As a context manager it hands back its lease at the end, which ends a cluster nobody else holds."""
+
+    def __init__(self, keeper: KeeperClient, status: Mapping[str, Any], lock: ClusterLock, notes: tuple[str, ...] = ()) -> None:
+        self.keeper = keeper
+        self.name = str(status["name"])
+        self.profile = str(status["profile"])
+        self.project = Path(status["project"])
+        self.simulated = bool(status["simulated"])
+        self.run_folder = RunFolder(Path(status["run"]))
+        self.cookie_file = Path(status["cookie_file"])
+        self.call_seconds = float(status["timeouts"]["call"])
+        self.held = bool(status["held"])
+        self.notes = notes
+        """What `up` has to say besides success: that the cluster ran already, or was restarted for new code."""
+        self._timeouts = dict(status["timeouts"])
+        self._lock = lock
+        self._nodes = {node["name"]: Node(self, node["name"]) for node in status["nodes"]}
+        self._gone = False
+
+    def __repr__(self) -> str:
+        mark = " simulated" if self.simulated else ""
+        return f"<Cluster {self.name!r} of {len(self._nodes)}{mark} nodes, profile {self.profile!r}>"
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- its nodes
+
+    @property
+    def nodes(self) -> list[Node]:
+        return list(self._nodes.values())
+
+    def __getitem__(self, name: str) -> Node:
+        try:
+            return self._nodes[name]
+        except KeyError:
+            raise NodeUnknown(
+                f"cluster '{self.name}' has no node {name!r}", evidence=[f"its nodes: {', '.join(self._nodes)}"]
+            ) from None
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    # -- what it is now
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.keeper.request("status")
+        return status
+
+    @property
+    def state(self) -> str:
+        return str(self.status()["state"])
+
+    def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
+        """Waits until the condition gives something true, and gives that back. An exception in it is not a no."""
+        answer = poll(condition, Deadline(timeout))
+        if not answer:
+            what = what or getattr(condition, "__name__", "the condition").replace("<lambda>", "the condition")
+            nodes = [f"{n['name']}: {n['state']}, sees {', '.join(n['view']) or 'nobody'}" for n in self.status()["nodes"]]
+            raise NotInTime(f"{what} did not come true within {timeout:g} s", evidence=nodes)
+        return answer
+
+    def wait_ready(self, timeout: float = 10.0) -> None:
+        """Waits until every node lives and sees every other."""
+        self.wait_until(lambda: self.state == "ready", timeout, f"cluster '{self.name}' whole and ready")
+
+    # -- what can be done to it
+
+    def restart(self, *names: str, on_event: Listener | None = None, code: dict[str, str] | None = None) -> None:
+        """Restarts these nodes, or all; they run the project's code as it is now."""
+        self._change("restart", on_event, names=list(names), code=code)
+
+    def scale(self, count: int, on_event: Listener | None = None) -> None:
+        """Adds or removes nodes until there are `count`, while the others go on."""
+        self._change("scale", on_event, count=count)
+
+    def down(self, reason: str = "asked to") -> None:
+        """Ends the cluster and returns when its processes are really gone."""
+        if self._gone:
+            return
+        self.keeper.request("down", seconds=self._down_seconds(), reason=reason)
+        self._await_end()
+
+    def close(self) -> None:
+        """Hands back the lease. A cluster that lives by leases ends with its last; that end is waited for."""
+        if self._gone:
+            return
+        for node in self._nodes.values():
+            node.close()
+        status = self.status()
+        last = status["held"] and len(status["leases"]) <= 1
+        if last and not status["linger"]:
+            self.down("its holder is done")
+            return
+        self._gone = True
+        self.keeper.close()
+
+    def _change(self, op: str, on_event: Listener | None, **arguments: Any) -> None:
+        seconds = self._timeouts["start"] + self._down_seconds()
+        status = self.keeper.request(op, seconds=seconds, on_event=on_event, **arguments)
+        names = [node["name"] for node in status["nodes"]]
+        for name in set(self._nodes) - set(names):
+            self._nodes[name].close()
+        for node in self._nodes.values():
+            node.close()
+        self._nodes = {name: self._nodes.get(name) or Node(self, name) for name in names}
+
+    def _down_seconds(self) -> float:
+        return float(self._timeouts["stop"]) + 15.0
+
+    def _await_end(self) -> None:
+        """The lock is held by the keeper and its guard; once it is free both are gone, and with them all they kept."""
+        self._gone = True
+        for node in self._nodes.values():
+            node.close()
+        self.keeper.close()
+        if not self._lock.wait_free(Deadline(SETTLING)):
+            raise LeftBehind(
+                f"the keeper of cluster '{self.name}' said goodbye but is still there",
+                remedies=[f"ps -o pid,ppid,stat,etime,cmd -u {os.getuid()} | grep clusterlib.lifecycle", "invoke cluster.clean"],
+            )

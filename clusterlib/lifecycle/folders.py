@@ -1,0 +1,140 @@
+"""Where a cluster keeps its files: `.clusterlib/<name>/<run>/` in the project, ignored by git, private to the user."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clusterlib.errors import UsageError
+
+__all__ = ["RunFolder", "all_names", "cluster_identifier", "latest_run", "new_run", "prune", "runs_of", "write_private"]
+
+HOME = ".clusterlib"
+KEPT_RUNS = 5
+
+
+def cluster_identifier(project: Path, name: str) -> str:
+    """Names the cluster machine-wide, for this user: the same project and name always give the same."""
+    key = f"{os.getuid()}\0{project.resolve()}\0{name}"
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run of one cluster: its plan, its events, its state, and a folder for each node."""
+
+    path: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def cookie(self) -> Path:
+        return self.path / "cookie"
+
+    @property
+    def keeper_log(self) -> Path:
+        return self.path / "keeper.log"
+
+    def node(self, name: str) -> Path:
+        return self.path / "nodes" / name
+
+    def log(self, name: str) -> Path:
+        return self.path / "nodes" / f"{name}.log"
+
+    def node_names(self) -> list[str]:
+        return sorted(log.stem for log in (self.path / "nodes").glob("*.log"))
+
+    def read_state(self) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = json.loads(self.state.read_text())
+        except (OSError, ValueError):
+            return {}
+        return state
+
+
+def check_name(name: str) -> str:
+    if not name or len(name) > 64 or not all(c.isalnum() or c in "-_." for c in name) or name[0] in "-.":
+        raise UsageError(
+            f"{name!r} cannot name a cluster",
+            cause="a name is 1 to 64 letters, digits, '-', '_' or '.', and starts with a letter or digit",
+            remedies=["invoke cluster.up --name my-cluster"],
+        )
+    return name
+
+
+def new_run(project: Path, name: str) -> RunFolder:
+    """Makes the folder of a new run, private, and forgets the oldest ones."""
+    home = project / HOME
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    run = RunFolder(home / check_name(name) / f"{stamp}-{secrets.token_hex(3)}")
+    try:
+        (run.path / "nodes").mkdir(parents=True, mode=0o700)
+        for folder in (home, run.path.parent, run.path, run.path / "nodes"):
+            folder.chmod(0o700)
+        ignore = home / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    except OSError as error:
+        raise UsageError(
+            f"no run folder can be made under {home}",
+            cause=str(error),
+            remedies=[f"ls -ld {project}", f"df -h {project}"],
+        ) from error
+    prune(project, name, KEPT_RUNS)
+    return run
+
+
+def runs_of(project: Path, name: str) -> list[RunFolder]:
+    """All runs of a cluster, the oldest first."""
+    home = project / HOME / name
+    if not home.is_dir():
+        return []
+    return [RunFolder(path) for path in sorted(home.iterdir()) if path.is_dir()]
+
+
+def latest_run(project: Path, name: str) -> RunFolder | None:
+    runs = runs_of(project, name)
+    return runs[-1] if runs else None
+
+
+def all_names(project: Path) -> list[str]:
+    home = project / HOME
+    return sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+
+
+def prune(project: Path, name: str, keep: int) -> list[Path]:
+    """Removes the oldest run folders; only folders that carry our own marks are touched."""
+    runs = runs_of(project, name)
+    gone = []
+    for run in runs[: max(0, len(runs) - keep)]:
+        if (run.path / "nodes").is_dir():
+            shutil.rmtree(run.path, ignore_errors=True)
+            gone.append(run.path)
+    return gone
+
+
+def write_private(path: Path, text: str, mode: int = 0o600) -> None:
+    """Writes a whole file or none of it; readers never see half."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)

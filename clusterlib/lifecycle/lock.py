@@ -1,0 +1,54 @@
+"""One cluster of a name at a time: a file lock that a keeper and its guard hold together and the kernel frees when both are gone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from clusterlib.waiting import Deadline, poll
+
+__all__ = ["ClusterLock"]
+
+
+class ClusterLock:
+    """The right to run the cluster of that identifier."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> bool:
+        """Takes the lock if it is free. A descriptor inherited by a child keeps it taken when we are gone."""
+        if self._descriptor is not None:
+            return True
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    @property
+    def descriptor(self) -> int:
+        assert self._descriptor is not None, "the lock is not ours"
+        return self._descriptor
+
+    def let_go(self) -> None:
+        """Closes our descriptor; whoever inherited it holds on."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def is_free(self) -> bool:
+        if not self.path.exists():
+            return True
+        if not self.take():
+            return False
+        self.let_go()
+        return True
+
+    def wait_free(self, deadline: Deadline) -> bool:
+        return poll(self.is_free, deadline, longest=0.02)

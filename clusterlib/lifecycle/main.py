@@ -1,0 +1,141 @@
+"""The keeper process, from its first line to its last. Started by `lifecycle.start`, never by a user.
+
+The order matters. First the containment, while the process is small, because its parent half stays behind as the guard; then the
+warm modules and the nursery that forks nodes from them; only then the event loop, which no fork must ever inherit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main"]
+
+PLAN_HEADER = struct.Struct("!Q")
+
+
+def main(arguments: list[str]) -> int:
+    """`arguments`: the descriptor of the starter's channel, that of the cluster's lock, the control socket's path, the rung."""
+    from clusterlib.hosts.containment import enter
+
+    channel_number, lock_number, control, rung = int(arguments[0]), int(arguments[1]), Path(arguments[2]), arguments[3]
+    marker = os.environ["CLUSTERLIB_MARKER"]
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    containment = enter(
+        rung, marker=marker, on_keeper_death=lambda: _tidy(control, marker), keep_in_guard=(lock_number,)
+    )
+
+    from importlib import import_module
+
+    from clusterlib.drivers.registry import PRELOAD
+    from clusterlib.hosts.nursery import Nursery
+
+    for module in PRELOAD:
+        import_module(module)
+    nursery = Nursery.start(marker=marker, containment=containment)
+
+    import asyncio
+
+    from clusterlib import rendering
+
+    rendering.warm_up()
+    channel = socket.socket(fileno=channel_number)
+    received = _receive_plan(channel)
+    if received is None:
+        return 0  # the starter changed its mind, or died, before there was anything to start
+    return asyncio.run(_serve(channel, received, control, marker, containment, nursery))
+
+
+async def _serve(
+    channel: socket.socket, received: dict[str, Any], control: Path, marker: str, containment: Any, nursery: Any
+) -> int:
+    import asyncio
+
+    from clusterlib.drivers.registry import driver_named
+    from clusterlib.hosts.api import Host
+    from clusterlib.hosts.local import LocalHost
+    from clusterlib.hosts.places import register, runtime_dir
+    from clusterlib.hosts.ports import PortAllocator
+    from clusterlib.hosts.simulated import SimulatedHost
+    from clusterlib.lifecycle.control import ControlServer
+    from clusterlib.lifecycle.folders import RunFolder, write_private
+    from clusterlib.lifecycle.keeper import Keeper
+    from clusterlib.lifecycle.plan import Plan, revive
+    from clusterlib.lifecycle.provision import Provisioner
+
+    plan = revive(Plan, received["plan"])
+    run = RunFolder(Path(received["run"]))
+    write_private(run.plan, plan.to_json())
+    register(
+        marker, identifier=plan.identifier, name=plan.name, project=plan.project, control=control, run=run.path,
+        containment=containment,
+    )
+    driver = driver_named(plan.driver)
+    host: Host = LocalHost(nursery, containment)
+    if plan.simulated:
+        host = SimulatedHost(host)
+    facts = {
+        "keeper": {
+            "pid": containment.keeper_pid,
+            "guard": containment.guard_pid,
+            "containment": containment.rung,
+            "refusals": list(containment.refusals),
+        },
+        "control": str(control),
+        "marker": marker,
+        "code_roots": list(plan.code_roots),
+    }
+    keeper = Keeper(plan, run, driver, host, Provisioner(run, driver, PortAllocator(runtime_dir())), facts)
+    server = ControlServer(keeper, control)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was told to terminate")
+    await server.open()
+    await server.adopt(channel)
+    problem = await keeper.finished
+    await server.close()
+    _tidy(control, marker)
+    keeper.events.close()
+    return 0 if problem is None else 1
+
+
+def _receive_plan(channel: socket.socket) -> dict[str, Any] | None:
+    import json
+
+    header = _read_exactly(channel, PLAN_HEADER.size)
+    if header is None:
+        return None
+    body = _read_exactly(channel, PLAN_HEADER.unpack(header)[0])
+    if body is None:
+        return None
+    received: dict[str, Any] = json.loads(body)
+    return received
+
+
+def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
+    data = b""
+    while len(data) < count:
+        try:
+            chunk = channel.recv(count - len(data))
+        except OSError:
+            return None
+        if not chunk:
+            return None
+        data += chunk
+    return data
+
+
+def _tidy(control: Path, marker: str) -> None:
+    """What a dead keeper would leave in the runtime folder. Done by the keeper, and again by its guard if it could not."""
+    from clusterlib.hosts.places import unregister
+
+    control.unlink(missing_ok=True)
+    unregister(marker)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

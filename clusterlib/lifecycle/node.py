@@ -1,0 +1,307 @@
+"""One node in the keeper's hands: from planned through starting and ready to its end, whatever the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from clusterlib.drivers.api import Driver, Link, NodeSpec
+from clusterlib.errors import ClusterError, LeftBehind, NodeExited, NodeNotReady, StartError
+from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
+from clusterlib.hosts.api import Exit, Host, Process
+from clusterlib.hosts.logs import LogWriter
+from clusterlib.hosts.ports import Claim
+from clusterlib.waiting import Deadline
+
+__all__ = ["ManagedNode", "NodeState", "Tell"]
+
+AFTER_KILL = 5.0
+AFTER_TERMINATE = 2.0
+TAIL = 20
+
+
+class Tell(Protocol):
+    def __call__(self, kind: str, **facts: Any) -> object: ...
+
+
+class NodeState(StrEnum):
+    PLANNED = "planned"
+    STARTING = "starting"
+    READY = "ready"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DEAD = "dead"
+    WAITING = "waiting"
+    """Dead, and to be started again by the restart policy."""
+
+
+LIVING = frozenset({NodeState.STARTING, NodeState.READY, NodeState.PAUSED, NodeState.STOPPING})
+
+
+class ManagedNode:
+    """The keeper's side of one node. It starts it, follows it, and ends it; what to do about an end is the keeper's call."""
+
+    def __init__(
+        self,
+        spec: NodeSpec,
+        claims: Mapping[str, Claim],
+        driver: Driver,
+        host: Host,
+        log: Path,
+        tell: Tell,
+        ended: Callable[[ManagedNode, Exit], None],
+    ) -> None:
+        self.spec = spec
+        self.claims = claims
+        self.state = NodeState.PLANNED
+        self.reason = ""
+        self.exit: Exit | None = None
+        self.starts = 0
+        self.ready_seconds: float | None = None
+        self.log = LogWriter(log)
+        self._driver = driver
+        self._host = host
+        self._tell = tell
+        self._ended = ended
+        self._process: Process | None = None
+        self._link: Link | None = None
+        self._news = asyncio.Event()
+        self._begun = 0.0
+
+    # -- what it is now
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def living(self) -> bool:
+        return self.state in LIVING
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self.exit is None else None
+
+    @property
+    def view(self) -> frozenset[str]:
+        return self._link.view if self._link is not None and self.living else frozenset()
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            **self.spec.to_dict(),
+            "state": str(self.state),
+            "reason": self.reason,
+            "pid": self.pid,
+            "starts": self.starts,
+            "view": sorted(self.view),
+            "uptime": round(time.monotonic() - self._begun, 3) if self.living else None,
+            "ready_seconds": self.ready_seconds,
+            "log": str(self.log.path),
+        }
+
+    # -- starting
+
+    async def launch(self) -> None:
+        """Starts the process. It is alive afterwards, no more than that."""
+        self.exit = None
+        self.reason = ""
+        self.ready_seconds = None
+        self.starts += 1
+        self._begun = time.monotonic()
+        self._news = asyncio.Event()
+        self._move(NodeState.STARTING)
+        try:
+            order, link = self._driver.order(self.spec, self.claims)
+        except OSError as error:
+            raise self._failed(StartError(f"{self.name} cannot be given its ports", cause=str(error))) from error
+        try:
+            process = await self._host.spawn(order)
+        except ClusterError as error:
+            link.close()
+            raise self._failed(error) from error
+        except BaseException:
+            link.close()
+            raise
+        self._process, self._link = process, link
+        link.begin(process, self._news)
+        self._collect_output(process)
+        process.exit.add_done_callback(self._note_exit)
+        self._tell("node.started", node=self.name, pid=process.pid)
+
+    async def climb(self, expected: Iterable[str], deadline: Deadline) -> None:
+        """Waits until the node is of use to the others, or says why it never will be."""
+        assert self._link is not None
+        ladder = [
+            Rung(rung.name, self._unless_ended(rung.probe), rung.polls)
+            for rung in self._link.ladder(frozenset(expected))
+        ]
+        rung, answer = await climb(ladder, deadline, self._news, self._reached)
+        if isinstance(answer, Never):
+            raise self._failed(self._diagnose(answer))
+        if isinstance(answer, NotYet):
+            raise self._failed(
+                NodeNotReady(
+                    f"{self.name} did not get ready within {deadline.seconds:g} s",
+                    cause=f"it lives, but {answer.why} (waiting for: {rung})",
+                    evidence=self.log.tail(TAIL),
+                    remedies=[f"invoke cluster.logs {self.name}", "CLUSTERLIB_TIMEOUTS_START=60 invoke cluster.up"],
+                )
+            )
+        if self.state is NodeState.STARTING:
+            self.ready_seconds = round(time.monotonic() - self._begun, 4)
+            self._move(NodeState.READY, seconds=self.ready_seconds)
+
+    def ports_were_stolen(self) -> bool:
+        return self._driver.ports_stolen(self.log.tail(TAIL))
+
+    def expect(self, roster: list[dict[str, Any]]) -> None:
+        if self._link is not None and self.living:
+            self._link.expect(roster)
+
+    def _reached(self, rung: str) -> None:
+        self._tell("node.reached", node=self.name, rung=rung)
+
+    def _unless_ended(self, probe: Probe) -> Probe:
+        async def guarded() -> Answer:
+            return Never(str(self.exit)) if self.exit is not None else await probe()
+
+        return guarded
+
+    def _diagnose(self, answer: Never) -> ClusterError:
+        failure = self._link.failure if self._link is not None else None
+        if failure is not None:
+            return NodeExited(
+                f"{self.name} gave up: {failure.get('problem')}",
+                cause=failure.get("cause"),
+                evidence=failure.get("evidence") or self.log.tail(TAIL),
+                remedies=failure.get("remedies") or [f"invoke cluster.logs {self.name}"],
+            )
+        return NodeExited(
+            f"{self.name} ended before it was ready",
+            cause=f"the process was {answer.why}" if answer.why.startswith("killed") else f"the process {answer.why}",
+            evidence=self.log.tail(TAIL),
+            remedies=[f"invoke cluster.logs {self.name}"],
+        )
+
+    def _failed(self, error: ClusterError) -> ClusterError:
+        self.reason = error.problem
+        if not self.living or self._process is None or self.exit is not None:
+            self._move(NodeState.DEAD)
+        return error
+
+    # -- living
+
+    def signal(self, number: int) -> None:
+        if self._process is not None and self.exit is None:
+            self._process.signal(number)
+
+    def pause(self) -> None:
+        self.signal(signal.SIGSTOP)
+        self._move(NodeState.PAUSED)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+        self._move(NodeState.READY)
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would be; returns once the process is gone."""
+        self.signal(signal.SIGKILL)
+        await self._exits_within(AFTER_KILL)
+
+    # -- ending
+
+    async def stop(self, seconds: float) -> None:
+        """Asks, waits, terminates, kills, reaps: bounded steps, each only if the one before did not do."""
+        if self._process is None or self.exit is not None:
+            self._move(NodeState.STOPPED)
+            return
+        paused = self.state is NodeState.PAUSED
+        self._move(NodeState.STOPPING)
+        if paused:
+            self.signal(signal.SIGCONT)
+        asked = self._link is not None and await self._link.ask_to_stop()
+        if not asked:
+            self.signal(signal.SIGTERM)
+        if not await self._exits_within(seconds) and asked:
+            self.signal(signal.SIGTERM)
+            await self._exits_within(min(seconds, AFTER_TERMINATE))
+        if self.exit is None:
+            self._tell("node.killed", node=self.name, reason=f"did not stop within {seconds:g} s")
+            self.signal(signal.SIGKILL)
+            if not await self._exits_within(AFTER_KILL):
+                raise LeftBehind(
+                    f"{self.name} (pid {self.pid}) survived SIGKILL",
+                    cause="the kernel has not ended it; it may be waiting for a device",
+                    remedies=[f"cat /proc/{self.pid}/stack", f"ps -o pid,stat,wchan:30,cmd -p {self.pid}"],
+                )
+
+    def close(self) -> None:
+        """Lets go of everything but the log file's content."""
+        if self._link is not None:
+            self._link.close()
+        self._release_output()
+        self.log.close()
+        for claim in self.claims.values():
+            claim.close()
+
+    async def _exits_within(self, seconds: float) -> bool:
+        if self._process is not None and self.exit is None:
+            await asyncio.wait([self._process.exit], timeout=seconds)
+        return self.exit is not None
+
+    def _note_exit(self, future: asyncio.Future[Exit]) -> None:
+        self.exit = future.result()
+        self._read_output()
+        if self._link is not None:
+            self._link.close()
+        expected = self.state is NodeState.STOPPING
+        self.reason = "" if expected else str(self.exit)
+        self._move(NodeState.STOPPED if expected else NodeState.DEAD, exit=str(self.exit))
+        self._news.set()
+        self._ended(self, self.exit)
+
+    def _move(self, state: NodeState, **facts: Any) -> None:
+        if state is not self.state:
+            self.state = state
+            if self.reason:
+                facts["reason"] = self.reason
+            self._tell("node.state", node=self.name, state=str(state), **facts)
+
+    # -- its output
+
+    def _collect_output(self, process: Process) -> None:
+        self._release_output()
+        self._output: int | None = process.output
+        asyncio.get_running_loop().add_reader(process.output, self._read_output)
+
+    def _read_output(self) -> None:
+        """Reads what is there. The pipe may outlive the node where a child of it holds it open."""
+        while self._output is not None:
+            try:
+                data = os.read(self._output, 65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._release_output()
+                return
+            self.log.feed(data)
+            self._news.set()
+            if len(data) < 65536:
+                return
+
+    _output: int | None = None
+
+    def _release_output(self) -> None:
+        if self._output is not None:
+            asyncio.get_running_loop().remove_reader(self._output)
+            os.close(self._output)
+            self._output = None

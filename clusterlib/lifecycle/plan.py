@@ -1,0 +1,124 @@
+"""The plan: a profile adapted to this machine, ready to be carried out. Plain values; it crosses to the keeper as JSON.
+
+Ports are not in it: they are claimed by the keeper, which must hold the claims for as long as its nodes live. All else is
+resolved here, so that the keeper need not know how profiles are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import typing
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar
+
+__all__ = ["Backoff", "NodePlan", "Plan", "PortRange", "RestartPolicy", "Timeouts", "revive"]
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    start: float = 30.0
+    stop: float = 5.0
+    call: float = 10.0
+    health: float = 5.0
+    detect: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    attempts: int = 3
+    first: float = 0.1
+    factor: float = 2.0
+    ceiling: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    policy: str = "never"
+    attempts: int = 5
+    window: float = 60.0
+    first: float = 0.1
+    factor: float = 2.0
+    ceiling: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    name: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    identifier: str
+    """Short and unique per (user, project, name): what locks, sockets and claims are named by."""
+    name: str
+    project: str
+    profile: str
+    driver: str
+    simulated: bool
+    nodes: tuple[NodePlan, ...]
+    node_name: str
+    node_host: str
+    """The patterns that name further nodes, when the cluster grows."""
+    fingerprint: str
+    """Of everything in the profile that shapes the cluster: equal fingerprints, equal clusters."""
+    code: dict[str, str]
+    """The project's own modules, file by file, as they were when the nodes started."""
+    mode: str = "shared"
+    memory: int = 0
+    ports: dict[str, PortRange] = field(default_factory=dict)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retry: Backoff = field(default_factory=Backoff)
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
+    linger: float = 0.0
+    held: bool = True
+    """True: lives as long as somebody holds a lease. False: lives until it is told to stop."""
+    templates: dict[str, str] = field(default_factory=dict)
+    """File in the node's folder -> template file."""
+    template_search: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    app: str | None = None
+    code_roots: tuple[str, ...] = ()
+    adaptations: tuple[str, ...] = ()
+
+    @property
+    def code_digest(self) -> str:
+        return digest(self.code)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        return revive(Plan, json.loads(text))
+
+
+def digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def revive(kind: type[V], value: Any) -> V:
+    """Builds a frozen value, nested ones included, from what JSON gave back."""
+    return typing.cast("V", _revive(kind, value))
+
+
+def _revive(kind: Any, value: Any) -> Any:
+    origin = typing.get_origin(kind)
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        return kind(**{f.name: _revive(hints[f.name], value[f.name]) for f in fields(kind) if f.name in value})
+    if origin is tuple:
+        inner = typing.get_args(kind)[0]
+        return tuple(_revive(inner, item) for item in value)
+    if origin is dict:
+        inner = typing.get_args(kind)[1]
+        return {key: _revive(inner, item) for key, item in value.items()}
+    return value

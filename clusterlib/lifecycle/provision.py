@@ -1,0 +1,115 @@
+"""From plan to places: claims the ports, gives each node its address and folder, and renders what it reads."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.hosts.ports import AddressBlock, Claim, PortAllocator
+from clusterlib.lifecycle.folders import RunFolder, write_private
+from clusterlib.lifecycle.plan import NodePlan, Plan
+from clusterlib.rendering import render
+
+__all__ = ["Provisioner"]
+
+LOOPBACK = "127.0.0.1"
+
+
+class Provisioner:
+    def __init__(self, run: RunFolder, driver: Driver, allocator: PortAllocator) -> None:
+        self._run = run
+        self._driver = driver
+        self._allocator = allocator
+        self._block: AddressBlock | None = None
+
+    def place(
+        self, plan: Plan, nodes: Iterable[NodePlan], placed: Sequence[NodeSpec]
+    ) -> list[tuple[NodeSpec, dict[str, Claim]]]:
+        """Claims for every node or for none."""
+        places: list[tuple[NodeSpec, dict[str, Claim]]] = []
+        try:
+            for node in nodes:
+                known = [*placed, *(spec for spec, _ in places)]
+                claims = self._claim(plan, node, known)
+                places.append((self._specify(plan, node, claims), claims))
+        except BaseException:
+            for _, claims in places:
+                for claim in claims.values():
+                    claim.close()
+            raise
+        return places
+
+    def write_configs(self, plan: Plan, specs: Sequence[NodeSpec]) -> None:
+        """Everything is rendered before anything is written, and written before anything starts."""
+        self._ensure_cookie()
+        cluster = {
+            "name": plan.name,
+            "project": plan.project,
+            "profile": plan.profile,
+            "simulated": plan.simulated,
+            "nodes": [spec.to_dict() for spec in specs],
+        }
+        timeouts = {name: getattr(plan.timeouts, name) for name in plan.timeouts.__slots__}
+        common = {
+            "cluster": cluster,
+            "timeouts": timeouts,
+            "python": {"app": plan.app, "path": list(plan.code_roots)},
+            "cookie_file": str(self._run.cookie),
+        }
+        search = [Path(folder) for folder in plan.template_search]
+        rendered = [
+            (Path(spec.directory) / output, render(template, search, {**common, "node": spec.to_dict()}))
+            for spec in specs
+            for output, template in plan.templates.items()
+        ]
+        for spec in specs:
+            Path(spec.directory).mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path, text in rendered:
+            write_private(path, text)
+
+    @staticmethod
+    def roster(specs: Sequence[NodeSpec]) -> list[dict[str, Any]]:
+        return [{"name": s.name, "address": s.address, "port": s.ports.get("cluster")} for s in specs]
+
+    def _claim(self, plan: Plan, node: NodePlan, placed: Sequence[NodeSpec]) -> dict[str, Claim]:
+        claims: dict[str, Claim] = {}
+        try:
+            for purpose in self._driver.purposes:
+                ports = plan.ports[purpose]
+                first, last, address = ports.first, ports.last, LOOPBACK
+                if plan.mode == "per-node":
+                    self._block = self._block or self._allocator.claim_block()
+                    address = self._block.address(node.index)
+                    if placed:
+                        first = last = placed[0].ports[purpose]
+                claims[purpose] = self._allocator.claim(address, first, last)
+        except BaseException:
+            for claim in claims.values():
+                claim.close()
+            raise
+        return claims
+
+    def _specify(self, plan: Plan, node: NodePlan, claims: dict[str, Claim]) -> NodeSpec:
+        address = next(iter(claims.values())).address if claims else LOOPBACK
+        return NodeSpec(
+            name=node.name,
+            index=node.index,
+            address=address,
+            host=plan.node_host.format(index=node.index, name=node.name, address=address),
+            ports={purpose: claim.port for purpose, claim in claims.items()},
+            directory=str(self._run.node(node.name)),
+            memory=plan.memory,
+            environment=self._environment(plan, node),
+        )
+
+    @staticmethod
+    def _environment(plan: Plan, node: NodePlan) -> dict[str, str]:
+        return {**os.environ, **plan.environment, "CLUSTERLIB_NODE": node.name, "CLUSTERLIB_NAME": plan.name}
+
+    def _ensure_cookie(self) -> None:
+        if not self._run.cookie.exists():
+            write_private(self._run.cookie, secrets.token_hex(32), mode=0o400)

@@ -1,0 +1,257 @@
+"""How a cluster begins for its user: `up` starts one or joins the one that runs; `attach` joins only.
+
+The story of a cold `up`: take the cluster's lock, start the keeper, and while it boots read the profile and make the plan;
+hand the plan over; watch the nodes come up; keep the connection, which is the lease."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import struct
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning, KeeperLost
+from clusterlib.hosts.identity import sweep_leftovers
+from clusterlib.hosts.launch import start_detached
+from clusterlib.hosts.places import runtime_dir, socket_path
+from clusterlib.lifecycle.client import KeeperClient, Listener
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.lifecycle.folders import check_name, cluster_identifier, latest_run, new_run
+from clusterlib.lifecycle.lock import ClusterLock
+from clusterlib.waiting import Deadline, poll
+
+if TYPE_CHECKING:
+    from clusterlib.lifecycle.plan import Plan
+
+__all__ = ["attach", "cluster_name", "is_running", "lock_of", "project_folder", "up"]
+
+DEFAULT_NAME = "default"
+BOOT_SECONDS = 20.0
+JOIN_SECONDS = 60.0
+
+
+def up(
+    profile: str = "dev",
+    *,
+    name: str | None = None,
+    nodes: int | None = None,
+    simulate: bool | None = None,
+    project: Path | str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    hold: bool = True,
+    on_event: Listener | None = None,
+) -> Cluster:
+    """A running cluster of this profile: a new one, or the one of that name if it runs already.
+
+    With `hold` the cluster lives until the last handle on it is closed or its process ends, however it ends;
+    without, until somebody calls `down`."""
+    folder = project_folder(project)
+    called = cluster_name(name)
+    wanted = dict(overrides or {})
+    if nodes is not None:
+        wanted["nodes.count"] = nodes
+    if simulate is not None:
+        wanted["simulate"] = simulate
+    lock = lock_of(folder, called)
+    deadline = Deadline(JOIN_SECONDS)
+    while True:
+        if lock.take():
+            return _start(lock, profile, called, folder, wanted, hold, on_event)
+        cluster = _join(folder, called, lock, deadline)
+        if cluster is not None:
+            return _fit(cluster, profile, wanted, on_event)
+
+
+def attach(name: str | None = None, *, project: Path | str | None = None) -> Cluster:
+    """The cluster of that name, which must run. Holding the handle keeps it running."""
+    folder = project_folder(project)
+    called = cluster_name(name)
+    lock = lock_of(folder, called)
+    cluster = None if lock.is_free() else _join(folder, called, lock, Deadline(JOIN_SECONDS))
+    if cluster is None:
+        raise ClusterNotRunning(
+            f"cluster '{called}' is not running",
+            cause=_last_words(folder, called),
+            remedies=["invoke cluster.up" + ("" if called == DEFAULT_NAME else f" --name {called}")],
+        )
+    return cluster
+
+
+def is_running(name: str | None = None, *, project: Path | str | None = None) -> bool:
+    return not lock_of(project_folder(project), cluster_name(name)).is_free()
+
+
+def cluster_name(name: str | None) -> str:
+    return check_name(name or os.environ.get("CLUSTERLIB_NAME") or DEFAULT_NAME)
+
+
+def project_folder(project: Path | str | None) -> Path:
+    from clusterlib.profiles import find_project
+
+    given = project or os.environ.get("CLUSTERLIB_PROJECT")
+    return Path(given).resolve() if given else find_project(Path.cwd())
+
+
+def lock_of(project: Path, name: str) -> ClusterLock:
+    return ClusterLock(runtime_dir() / f"{cluster_identifier(project, name)}.lock")
+
+
+# -- starting a new one
+
+
+def _start(
+    lock: ClusterLock,
+    profile: str,
+    name: str,
+    project: Path,
+    overrides: Mapping[str, object],
+    hold: bool,
+    on_event: Listener | None,
+) -> Cluster:
+    try:
+        sweep_leftovers()
+        control = socket_path(cluster_identifier(project, name))
+        boot = _Boot(lock, control, project)
+        try:
+            from clusterlib.lifecycle.planning import plan_for
+
+            plan = plan_for(profile, name=name, project=project, overrides=overrides, held=hold)
+            return boot.start(plan, lock, on_event)
+        except BaseException:
+            boot.give_up()
+            raise
+    finally:
+        lock.let_go()
+
+
+class _Boot:
+    """A keeper on its way: started at once, told what to keep when that is known."""
+
+    def __init__(self, lock: ClusterLock, control: Path, project: Path) -> None:
+        marker = secrets.token_hex(8)
+        self._log = runtime_dir() / f"{marker}.boot"
+        rung = os.environ.get("CLUSTERLIB_CONTAINMENT", "auto")
+        self._channel: socket.socket = start_detached(
+            [sys.executable, "-P", "-m", "clusterlib.lifecycle.main", str(lock.descriptor), str(control), rung],
+            environment={**os.environ, "CLUSTERLIB_MARKER": marker},
+            directory=project,
+            log_path=self._log,
+            fds=(lock.descriptor,),
+        )
+        self._client: KeeperClient | None = None
+        self._lock_path = lock.path
+
+    def start(self, plan: Plan, lock: ClusterLock, on_event: Listener | None) -> Cluster:
+        run = new_run(Path(plan.project), plan.name)
+        client = self._client = KeeperClient(self._channel, plan.name)
+        message = json.dumps({"plan": json.loads(plan.to_json()), "run": str(run.path)}).encode()
+        seconds = BOOT_SECONDS + plan.timeouts.start * (plan.retry.attempts + 1)
+        holder = f"pid {os.getpid()} ({Path(sys.argv[0]).name or 'python'})"
+        try:
+            client.send_raw(struct.pack("!Q", len(message)) + message)
+            status = client.request("start", seconds=seconds, on_event=on_event, holder=holder)
+            if not plan.held:
+                client.request("keep")
+        except KeeperLost as error:
+            raise self._explain(error) from error
+        self._log.unlink(missing_ok=True)
+        return Cluster(client, status, ClusterLock(lock.path))
+
+    def give_up(self) -> None:
+        """Hangs up, which ends the keeper and all it started, and waits until they are gone."""
+        self._channel.close()
+        if self._client is not None:
+            self._client.close()
+        self._log.unlink(missing_ok=True)
+
+    def _explain(self, error: KeeperLost) -> ClusterError:
+        try:
+            evidence = self._log.read_text(errors="replace").splitlines()[-20:]
+        except OSError:
+            evidence = []
+        return KeeperLost(error.problem, cause=error.cause, evidence=evidence, remedies=["invoke cluster.doctor"])
+
+
+# -- joining one that runs
+
+
+def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cluster | None:
+    """A handle on the running cluster, once it is ready; None when it ended meanwhile."""
+    control = socket_path(cluster_identifier(project, name))
+
+    def answer() -> KeeperClient | str | None:
+        if control.exists():
+            try:
+                return KeeperClient.connect(control, name)
+            except KeeperLost:
+                pass
+        return "gone" if lock.is_free() else None
+
+    client = poll(answer, deadline)
+    if not isinstance(client, KeeperClient):
+        if client is None:
+            raise KeeperLost(
+                f"cluster '{name}' is being started or ended by someone, but its keeper does not answer",
+                remedies=["invoke cluster.status", "invoke cluster.down"],
+            )
+        return None
+    holder = f"pid {os.getpid()} ({Path(sys.argv[0]).name or 'python'})"
+    try:
+        status: dict[str, Any] = client.request("lease", holder=holder)["status"]
+        if status["state"] == "starting":
+            status = poll(lambda: _unless_starting(client), deadline) or status
+    except KeeperLost:
+        client.close()
+        if lock.wait_free(Deadline(1.0)):
+            return None
+        raise
+    return Cluster(client, status, lock)
+
+
+def _unless_starting(client: KeeperClient) -> dict[str, Any] | None:
+    status: dict[str, Any] = client.request("status")
+    return None if status["state"] == "starting" else status
+
+
+def _fit(cluster: Cluster, profile: str, overrides: Mapping[str, object], on_event: Listener | None) -> Cluster:
+    """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
+    from clusterlib.lifecycle.planning import code_of, plan_for
+
+    try:
+        plan = plan_for(profile, name=cluster.name, project=cluster.project, overrides=overrides)
+        status = cluster.status()
+        if status["fingerprint"] != plan.fingerprint:
+            raise ClusterConflict(
+                f"cluster '{cluster.name}' runs already, with another shape",
+                cause=f"it runs profile {status['profile']!r}; {profile!r} as asked for now differs from it",
+                evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}"],
+                remedies=[
+                    f"invoke cluster.up --profile {profile} --name {profile}-2",
+                    "invoke cluster.down",
+                ],
+            )
+        notes = [f"cluster '{cluster.name}' was running already"]
+        if status["code_digest"] != plan.code_digest:
+            roots = [Path(root) for root in status["code_roots"]]
+            cluster.restart(on_event=on_event, code=code_of(roots))
+            notes.append("its code had changed; the nodes were restarted")
+        cluster.notes = tuple(notes)
+    except BaseException:
+        cluster.close()
+        raise
+    return cluster
+
+
+def _last_words(project: Path, name: str) -> str | None:
+    run = latest_run(project, name)
+    if run is None:
+        return "no cluster of that name was ever started here"
+    state = run.read_state()
+    if state.get("state") == "stopped":
+        return "it was stopped"
+    return f"its keeper died; what it left is in {run.path}" if state else None
