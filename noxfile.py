@@ -1,0 +1,62 @@
+"""What `nox` runs. Without arguments: everything a change must pass. `nox -l` tells the rest."""
+
+from __future__ import annotations
+
+import os
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+
+ARTIFACTS = "artifacts"
+WORKERS = os.environ.get("CLUSTERLIB_TEST_WORKERS", "4")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types and architecture: ruff, mypy strict, import contracts."""
+    session.install("-e", ".[test,lint]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Unit, contract and functional tests, in parallel. Arguments go to pytest."""
+    session.install("-e", ".[test]")
+    chosen = session.posargs or ["tests/unit", "tests/contract", "tests/functional", "tests/docs"]
+    session.run("pytest", "-n", WORKERS, f"--junitxml={ARTIFACTS}/tests/junit.xml", *chosen)
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """The tests a profile serves, against its running cluster: what `invoke cluster.run` does."""
+    session.install("-e", ".[test]")
+    for profile in session.posargs or ["dev", "ci-small", "ci-large"]:
+        session.run("invoke", "cluster.run", "--profile", profile, "--name", f"nox-{profile}", "--timeout", "300")
+
+
+@nox.session
+def packaging(session: nox.Session) -> None:
+    """Builds the wheel, installs it into an empty environment in an empty folder, and runs a cluster from it."""
+    session.install("build", "pytest", "hatchling")
+    session.run("pytest", "tests/packaging", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Kills runners, keepers and nodes at random, and looks for what is left. `nox -s chaos -- --rounds 50 --seed 7`."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.chaos", *(session.posargs or ["--rounds", "5"]))
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measures the bars, each beside its bare minimum in the same run; writes a table and JSON to artifacts/bench."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "bench", *session.posargs)
