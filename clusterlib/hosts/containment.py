@@ -1,0 +1,252 @@
+"""Nothing outlives its keeper: what a keeper calls first, before any event loop or thread.
+
+    with the guard's eyes:  start -> guard --fork--> keeper -> nursery, nodes, whatever they daemonise
+                                      |                 |
+                                      +- keeper gone: sweep what is left, tidy up, end with its code
+                                                        +- guard gone: told by SIGTERM and by `guard_gone`
+
+The process that calls `enter` stays behind as the guard; only its child, the keeper, returns. The ladder:
+
+- `namespace`: the keeper is the init of a PID namespace. When it dies the kernel kills everything in it.
+- `user-namespace`: the same for an ordinary user, inside a user namespace that maps nobody but this user.
+- `sweep`: where namespaces are forbidden. The keeper adopts orphans, what it starts dies with it (parent-death
+  signal), and the guard, who adopts what the keeper leaves, kills the rest: everything below it, and everything that
+  carries the marker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Literal, NoReturn
+
+from clusterlib.errors import StartError, UsageError
+from clusterlib.hosts import kernel, proc
+from clusterlib.waiting import Deadline
+
+__all__ = ["RUNGS", "Containment", "Rung", "enter"]
+
+Rung = Literal["auto", "namespace", "user-namespace", "sweep"]
+"""`auto` takes the highest rung that works here, `namespace` either of the two, and the others just themselves."""
+
+RUNGS: tuple[Rung, ...] = ("auto", "namespace", "user-namespace", "sweep")
+SWEEP_SECONDS = 5.0
+CAP_SYS_ADMIN = 21
+
+
+@dataclass(frozen=True, slots=True)
+class Containment:
+    """What holds the processes of this keeper together."""
+
+    rung: str
+    """The rung in force: namespace, user-namespace or sweep."""
+    keeper_pid: int
+    """This process, as the user sees it."""
+    guard_pid: int
+    guard_gone: int
+    """A descriptor that becomes readable when the guard is gone. It tells the same as the SIGTERM that comes
+    then, and unlike the signal it cannot be lost."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why the rungs above were refused."""
+    proc: str = "/proc"
+    """The /proc on which PIDs are those the user sees."""
+
+    @property
+    def isolated(self) -> bool:
+        """Whether this keeper is the init of a PID namespace of its own."""
+        return self.rung != "sweep"
+
+    def outer_pid(self, pid: int) -> int:
+        """Translates a PID of here to the one the user sees in `ps`."""
+        if not self.isolated or sys.platform != "linux":
+            return pid
+        descriptor = os.pidfd_open(pid)
+        try:
+            for line in Path(f"{self.proc}/self/fdinfo/{descriptor}").read_text().splitlines():
+                if line.startswith("Pid:"):
+                    return int(line[4:])
+        finally:
+            os.close(descriptor)
+        return pid
+
+
+def enter(rung: str, *, marker: str, on_keeper_death: Callable[[], None]) -> Containment:
+    """Contains everything this process is going to start. Returns in the keeper, a child of the caller.
+
+    The guard keeps only the standard descriptors of the caller open. It runs `on_keeper_death` when the keeper is
+    gone and nothing of it is left, and ends with the keeper's exit code (128+n for signal n)."""
+    if rung not in RUNGS:
+        raise UsageError(f"There is no containment {rung!r}.", remedies=[f"use one of: {', '.join(RUNGS)}"])
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores its children passes that on
+    sys.stdout.flush()
+    sys.stderr.flush()
+    guard_pid = os.getpid()
+    if sys.platform == "linux":
+        kernel.adopt_orphans()
+    refused: dict[str, str] = {}
+    for kind in _ladder(rung, refused):
+        lifeline, held = os.pipe()
+        start = _start_plain if kind == "sweep" else _start_in_namespace
+        started = start(kind, lifeline, held)
+        if isinstance(started, Containment):  # we are the keeper
+            return replace(started, guard_pid=guard_pid, refused=refused)
+        os.close(lifeline)
+        if isinstance(started, int):
+            _guard(started, held, marker, on_keeper_death)
+        refused[kind] = started
+        os.close(held)
+    raise StartError(
+        f"This system refuses the containment {rung!r}.",
+        evidence=[f"{kind}: {why}" for kind, why in refused.items()],
+        remedies=["unset CLUSTERLIB_CONTAINMENT, or set it to auto"],
+    )
+
+
+def _ladder(rung: str, refused: dict[str, str]) -> list[str]:
+    if sys.platform != "linux":
+        refused["namespace"] = f"{sys.platform} has no PID namespaces"
+        return ["sweep"] if rung in {"auto", "sweep"} else []
+    if rung in {"sweep", "user-namespace"}:
+        return [rung]
+    ladder = ["namespace", "user-namespace", "sweep"] if rung == "auto" else ["namespace", "user-namespace"]
+    if not _may_administer():
+        refused[ladder.pop(0)] = "needs root or CAP_SYS_ADMIN"
+    return ladder
+
+
+def _may_administer() -> bool:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> CAP_SYS_ADMIN & 1)
+    return False
+
+
+# The rungs. Each gives a Containment in the keeper; in the guard, the keeper's PID or the reason of a refusal.
+
+
+def _start_plain(kind: str, lifeline: int, held: int) -> Containment | int | str:
+    keeper = os.fork()
+    if keeper:
+        os.write(held, b"!")
+        return keeper
+    os.close(held)
+    if sys.platform == "linux":
+        kernel.adopt_orphans()
+    _become_keeper(lifeline)
+    return Containment(kind, os.getpid(), 0, lifeline)
+
+
+def _start_in_namespace(kind: str, lifeline: int, held: int) -> Containment | int | str:
+    """Forks twice, so that the guard itself stays where it was and can try the next rung."""
+    answer, report = os.pipe()
+    middle = os.fork()
+    if middle == 0:
+        os.close(answer)
+        try:
+            _leave_for_namespace(kind)
+            if os.fork():
+                os._exit(0)
+            os.close(held)
+            outer = os.readlink("/proc/self")  # noqa: PTH115 - still the /proc of outside
+            outside = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+            _become_keeper(lifeline)
+            kernel.mount_own_proc()
+            if os.geteuid() != 0:
+                kernel.drop_capabilities()
+            os.write(report, f"ok {outer}".encode())
+            os.close(report)
+        except OSError as error:
+            os.write(report, str(error.strerror).encode())
+            os._exit(1)
+        return Containment(kind, int(outer), 0, lifeline, {}, f"/proc/self/fd/{outside}")
+    os.close(report)
+    os.waitpid(middle, 0)  # from now on the keeper is our child
+    os.write(held, b"!")
+    with os.fdopen(answer, "rb") as file:
+        verdict = file.read().decode()
+    if verdict.startswith("ok "):
+        return int(verdict[3:])
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+    return verdict or "the first process of the namespace died"
+
+
+def _leave_for_namespace(kind: str) -> None:
+    if kind == "namespace":
+        kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS)
+        return
+    user, group = os.geteuid(), os.getegid()
+    kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+
+
+def _become_keeper(lifeline: int) -> None:
+    """Ties this process to the guard, once the guard is its parent."""
+    if os.read(lifeline, 1) != b"!":
+        os._exit(1)
+    # An init has no default actions, so a signal before the caller's own handlers are there would be lost.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    if sys.platform == "linux":
+        kernel.die_with_parent(signal.SIGTERM)
+    if select.select([lifeline], [], [], 0)[0]:
+        os._exit(1)  # the guard died before we could ask to be told
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(128 + number)
+
+
+# The guard.
+
+
+def _guard(keeper: int, held: int, marker: str, on_keeper_death: Callable[[], None]) -> NoReturn:
+    code = 1
+    try:
+        for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(ignored, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
+        # What the caller has open is the keeper's: a lock or a channel ends with the keeper, not with its guard.
+        os.closerange(3, held)
+        os.closerange(held + 1, os.sysconf("SC_OPEN_MAX"))
+        kernel.name_process(f"clusterlib guard of {keeper}")
+        code = _wait_for(keeper)
+        _sweep(marker)
+        on_keeper_death()
+    except BaseException:  # noqa: BLE001 - nobody is left above us to see it
+        traceback.print_exc()
+    os._exit(code)
+
+
+def _wait_for(keeper: int) -> int:
+    """Until the keeper is gone: hands SIGTERM on to it, reaps what it leaves."""
+    while True:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, ended = os.waitpid(-1, os.WNOHANG)
+                if pid == keeper:
+                    code = os.waitstatus_to_exitcode(ended)
+                    return code if code >= 0 else 128 - code
+                if pid == 0:
+                    break
+        if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
+            os.kill(keeper, signal.SIGTERM)  # not reaped yet, so this PID is still the keeper's
+
+
+def _sweep(marker: str) -> None:
+    """Ends what the keeper left: all that is below us, as we adopt it, and all that carries the marker."""
+    me = os.getpid()
+    deadline = Deadline(SWEEP_SECONDS)
+    proc.end_all(lambda: proc.descendants(me), deadline)
+    proc.end_all(lambda: [seen for seen in proc.marked(marker) if seen.pid != me], deadline)

@@ -1,0 +1,304 @@
+"""This machine as a host: processes forked by the nursery, reaped here on the keeper's event loop. No thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections import deque
+from typing import Any
+
+from clusterlib.errors import ClusterError, StartError, UsageError
+from clusterlib.hosts import proc
+from clusterlib.hosts.api import Exit, Program, Spawn, Survivor
+from clusterlib.hosts.birth import Newborn
+from clusterlib.hosts.containment import Containment
+from clusterlib.hosts.nursery import MOST_DESCRIPTORS, Nursery, pack
+from clusterlib.waiting import Deadline
+
+__all__ = ["LocalHost", "LocalProcess"]
+
+CLOSE_SECONDS = 2.0
+
+
+class LocalProcess:
+    """A child of the keeper. Implements `Process`."""
+
+    def __init__(self, name: str, local_pid: int, pid: int, output: int) -> None:
+        self.name = name
+        self.pid = pid
+        self.local_pid = local_pid
+        """As the keeper sees it, which differs from `pid` in a PID namespace."""
+        self.output = output
+        self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._descriptor = os.pidfd_open(local_pid) if sys.platform == "linux" else -1
+
+    def signal(self, number: int) -> None:
+        if self.exit.done():
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if sys.platform == "linux":
+                signal.pidfd_send_signal(self._descriptor, number)
+            else:
+                os.kill(self.local_pid, number)  # not reaped yet, so the PID is still its own
+
+    def end(self, how: Exit) -> None:
+        """Only the reaper calls this."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        if not self.exit.done():
+            self.exit.set_result(how)
+
+
+class _Birth:
+    """An order on its way: what its report pipe has told so far."""
+
+    def __init__(self, order: Spawn, report: int, output: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.order = order
+        self.report = report
+        self.output = output
+        self.text = b""
+        self.process: LocalProcess | None = None
+        self.told: asyncio.Future[None] = loop.create_future()
+
+
+class LocalHost:
+    """Implements `Host` for the keeper. Make it inside the running loop, in the main thread.
+
+    It is the only one who reaps in this process: whatever else would wait for a child must not."""
+
+    def __init__(self, nursery: Nursery, containment: Containment) -> None:
+        self._nursery = nursery
+        self._containment = containment
+        self._loop = asyncio.get_running_loop()
+        self._children: dict[int, LocalProcess] = {}
+        self._births: set[_Birth] = set()
+        self._outbox: deque[tuple[bytes, list[int]]] = deque()
+        self._nursery_ended: asyncio.Future[Exit] = self._loop.create_future()
+        self._something_ended = asyncio.Event()
+        self._closed = False
+        self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        self._reap()  # what ended before we listened
+
+    # Spawning.
+
+    async def spawn(self, order: Spawn) -> LocalProcess:
+        if self._closed or self._nursery_ended.done():
+            raise self._nursery_is_gone(order.name)
+        if len(order.inherit) > MOST_DESCRIPTORS:
+            raise UsageError(
+                f"{order.name} inherits {len(order.inherit)} descriptors; {MOST_DESCRIPTORS} are possible."
+            )
+        birth = self._send(order)
+        try:
+            await birth.told
+        except asyncio.CancelledError:
+            self._abandon(birth)
+            raise
+        return self._delivered(birth)
+
+    def _send(self, order: Spawn) -> _Birth:
+        packed = pack(self._newborn(order))
+        opened: list[int] = []
+        try:
+            report, reporting = os.pipe()
+            opened += [report, reporting]
+            output, writing = os.pipe()
+            opened += [output, writing]
+            inherited = []
+            for descriptor in order.inherit.values():
+                inherited.append(os.dup(descriptor))
+                opened.append(inherited[-1])
+        except OSError as error:
+            for descriptor in opened:
+                os.close(descriptor)
+            raise StartError(
+                f"{order.name} could not be started.",
+                cause=f"a descriptor for it: {error.strerror}",
+                remedies=["ulimit -n  # open files allowed"],
+            ) from error
+        os.set_blocking(report, False)
+        os.set_blocking(output, False)
+        birth = _Birth(order, report, output, self._loop)
+        self._births.add(birth)
+        self._loop.add_reader(report, self._read_report, birth)
+        header, body = packed
+        self._outbox.append((header, [reporting, writing, *inherited]))
+        self._outbox.append((body, []))
+        self._flush()
+        return birth
+
+    def _newborn(self, order: Spawn) -> Newborn:
+        program = isinstance(order.run, Program)
+        return Newborn(
+            name=order.name,
+            argv=list(order.run.argv) if isinstance(order.run, Program) else None,
+            target="" if isinstance(order.run, Program) else order.run.target,
+            argument={} if program else dict(order.run.argument),  # type: ignore[union-attr]
+            directory=order.directory,
+            environment=dict(order.environment),
+            inherit=list(order.inherit),
+            marker=self._nursery.marker,
+            keeper=os.getpid(),
+        )
+
+    def _flush(self) -> None:
+        """Sends what the channel takes now; the rest when it takes more. The loop never waits here."""
+        channel = self._nursery.channel
+        while self._outbox:
+            data, descriptors = self._outbox.popleft()
+            try:
+                sent = socket.send_fds(channel, [data], descriptors) if descriptors else channel.send(data)
+            except BlockingIOError:
+                self._outbox.appendleft((data, descriptors))
+                self._loop.add_writer(channel, self._flush)
+                return
+            except OSError:
+                sent = len(data)  # the nursery is gone: its report pipes say so, once our ends are closed
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if sent < len(data):
+                self._outbox.appendleft((data[sent:], []))
+        self._loop.remove_writer(channel)
+
+    def _read_report(self, birth: _Birth) -> None:
+        if birth not in self._births:
+            return
+        try:
+            while data := os.read(birth.report, 65536):
+                birth.text += data
+                self._meet(birth)
+        except BlockingIOError:
+            return
+        self._meet(birth)
+        self._births.discard(birth)
+        self._loop.remove_reader(birth.report)
+        os.close(birth.report)
+        if not birth.told.done():
+            birth.told.set_result(None)
+
+    def _meet(self, birth: _Birth) -> None:
+        """As soon as the PID is known, the process is ours to reap."""
+        first, newline, rest = birth.text.partition(b"\n")
+        if birth.process is None and newline and first.isdigit():
+            birth.text = rest
+            pid = int(first)
+            outer = self._containment.outer_pid(pid)
+            birth.process = LocalProcess(birth.order.name, pid, outer, birth.output)
+            self._children[pid] = birth.process
+            if birth.told.cancelled():
+                birth.process.signal(signal.SIGKILL)
+
+    def _delivered(self, birth: _Birth) -> LocalProcess:
+        if birth.text:
+            os.close(birth.output)
+            raise ClusterError.from_dict(json.loads(birth.text))
+        if birth.process is None:
+            os.close(birth.output)
+            raise self._nursery_is_gone(birth.order.name)
+        return birth.process
+
+    def _abandon(self, birth: _Birth) -> None:
+        """Nobody waits for this process any more: it ends as soon as it is known."""
+        os.close(birth.output)
+        if birth.process is not None:
+            birth.process.signal(signal.SIGKILL)
+
+    def _nursery_is_gone(self, name: str) -> StartError:
+        how = str(self._nursery_ended.result()) if self._nursery_ended.done() else "the host is closed"
+        return StartError(
+            f"{name} could not be started: the process that starts nodes is gone.",
+            cause=how,
+            remedies=["invoke cluster.restart"],
+        )
+
+    # Reaping.
+
+    def _reap(self) -> None:
+        """Takes the exit of every child that ended: nodes, the nursery, and orphans that came to us."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            if ended.si_pid not in self._children:
+                # It told its PID before it died, but we may not have read that yet.
+                for birth in list(self._births):
+                    self._read_report(birth)
+            _, wait_status = os.waitpid(ended.si_pid, 0)
+            code = os.waitstatus_to_exitcode(wait_status)
+            how = Exit(code=code) if code >= 0 else Exit(signal=-code)
+            self._something_ended.set()
+            child = self._children.pop(ended.si_pid, None)
+            if child is not None:
+                child.end(how)
+            elif ended.si_pid == self._nursery.pid and not self._nursery_ended.done():
+                self._nursery_ended.set_result(how)
+
+    # Ending.
+
+    async def sweep(self, seconds: float) -> list[Survivor]:
+        deadline = Deadline(seconds)
+        while True:
+            self._something_ended.clear()
+            remaining = self._remaining()
+            if not remaining or deadline.passed:
+                return [self._survivor(seen) for seen in remaining]
+            for seen in remaining:
+                descriptor = proc.kill(seen)
+                if descriptor is not None:
+                    os.close(descriptor)
+            # Every end, also of an orphan, comes to us as a signal; but for those whose parent lives.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(0.02, deadline.left)):
+                    await self._something_ended.wait()
+
+    def _remaining(self) -> list[proc.Status]:
+        ours = {os.getpid(), self._nursery.pid}
+        if self._containment.isolated:
+            everyone = map(proc.status, proc.processes())
+            return [seen for seen in everyone if seen and seen.alive and seen.pid not in ours]
+        ours.add(self._containment.guard_pid)
+        found = {seen.pid: seen for seen in proc.descendants(os.getpid())}
+        found.update((seen.pid, seen) for seen in proc.marked(self._nursery.marker))
+        return [seen for seen in found.values() if seen.pid not in ours]
+
+    def _survivor(self, seen: proc.Status) -> Survivor:
+        outer = seen.pid
+        with contextlib.suppress(OSError):
+            outer = self._containment.outer_pid(seen.pid)
+        return Survivor(outer, proc.command_line(seen.pid) or seen.command)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        await self.sweep(CLOSE_SECONDS)
+        self._loop.remove_writer(self._nursery.channel)
+        self._nursery.channel.close()
+        for _, descriptors in self._outbox:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._outbox.clear()
+        await self._end_nursery()
+        for birth in list(self._births):
+            self._read_report(birth)
+        self._loop.remove_signal_handler(signal.SIGCHLD)
+
+    async def _end_nursery(self) -> None:
+        def give_up() -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._nursery.pid, signal.SIGKILL)  # our own child, not reaped yet
+
+        impatience: Any = self._loop.call_later(CLOSE_SECONDS, give_up)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * CLOSE_SECONDS):
+                await asyncio.shield(self._nursery_ended)
+        impatience.cancel()

@@ -1,0 +1,202 @@
+"""Looking at processes and ending them without ever believing a bare PID.
+
+Linux is read from /proc, or from a directory that shows another PID namespace; elsewhere psutil answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.waiting import Deadline, poll
+
+__all__ = [
+    "MARKER",
+    "Status",
+    "carries",
+    "command_line",
+    "descendants",
+    "end_all",
+    "kill",
+    "marked",
+    "processes",
+    "status",
+]
+
+MARKER = "CLUSTERLIB_MARKER"
+"""The variable that every process of a cluster carries in the environment it was started with."""
+
+LINUX = sys.platform == "linux"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    pid: int
+    command: str
+    state: str
+    parent: int
+    started: float
+    """In clock ticks since boot on Linux: compare it, do not compute with it."""
+
+    @property
+    def alive(self) -> bool:
+        return self.state not in "ZX"
+
+
+def processes(proc: str = "/proc") -> Iterator[int]:
+    if LINUX:
+        with contextlib.suppress(OSError):
+            yield from (int(name) for name in os.listdir(proc) if name.isdigit())  # noqa: PTH208 - 3x faster than Path
+        return
+    import psutil
+
+    yield from psutil.pids()
+
+
+def status(pid: int, proc: str = "/proc") -> Status | None:
+    """What the process is now; None when there is none."""
+    if not LINUX:
+        return _status_by_psutil(pid)
+    text = _read(f"{proc}/{pid}/stat")
+    if not text:
+        return None
+    head, _, tail = text.rpartition(b")")
+    fields = tail.split()
+    command = head.partition(b"(")[2].decode(errors="replace")
+    return Status(pid, command, fields[0].decode(), int(fields[1]), float(fields[19]))
+
+
+def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
+    """Whether the process was started with this marker. What we may not read is not ours."""
+    if LINUX:
+        return f"{MARKER}={marker}".encode() in _read(f"{proc}/{pid}/environ").split(b"\0")
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return bool(psutil.Process(pid).environ().get(MARKER) == marker)
+    return False
+
+
+def marked(marker: str, proc: str = "/proc") -> list[Status]:
+    """Every living process of this user that carries the marker; for root, of those its nodes became, too."""
+    me = os.geteuid()
+    found = []
+    for pid in processes(proc):
+        if LINUX and me != 0 and _owner(f"{proc}/{pid}") != me:
+            continue
+        seen = status(pid, proc)
+        if seen is not None and seen.alive and carries(pid, marker, proc):
+            found.append(seen)
+    return found
+
+
+def descendants(root: int, proc: str = "/proc") -> list[Status]:
+    """Every living process below this one."""
+    children: dict[int, list[Status]] = {}
+    for pid in processes(proc):
+        seen = status(pid, proc)
+        if seen is not None:
+            children.setdefault(seen.parent, []).append(seen)
+    found: list[Status] = []
+    unseen = [root]
+    while unseen:
+        below = children.get(unseen.pop(), [])
+        unseen += [seen.pid for seen in below]
+        found += below
+    return [seen for seen in found if seen.alive]
+
+
+def command_line(pid: int, proc: str = "/proc") -> str:
+    """How the process was called, for people."""
+    if LINUX:
+        words = _read(f"{proc}/{pid}/cmdline").rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+        seen = status(pid, proc)
+        return words or (f"[{seen.command}]" if seen else "")
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return " ".join(psutil.Process(pid).cmdline())
+    return ""
+
+
+def end_all(find: Callable[[], Iterable[Status]], deadline: Deadline) -> list[Status]:
+    """Kills what `find` finds until it finds nothing more, or the deadline passes; gives back what it killed.
+
+    Each is compared with what was found once its descriptor pins it, so a recycled PID is never hit."""
+    killed: dict[int, Status] = {}
+    while not deadline.passed:
+        found = list(find())
+        if not found:
+            break
+        _end(found, deadline)
+        killed.update((seen.pid, seen) for seen in found)
+    return list(killed.values())
+
+
+def kill(seen: Status, number: int = signal.SIGKILL, proc: str = "/proc") -> int | None:
+    """Signals exactly the process that was seen. Gives back a descriptor that tells its end, if there is one."""
+    descriptor = None
+    with contextlib.suppress(OSError):
+        if sys.platform == "linux":
+            descriptor = os.pidfd_open(seen.pid)
+        now = status(seen.pid, proc)
+        if now is not None and now.started == seen.started:
+            if sys.platform == "linux" and descriptor is not None:
+                signal.pidfd_send_signal(descriptor, number)
+            else:
+                os.kill(seen.pid, number)
+    return descriptor
+
+
+def _end(found: list[Status], deadline: Deadline) -> None:
+    pinned = [descriptor for descriptor in map(kill, found) if descriptor is not None]
+    try:
+        if not LINUX:
+            poll(lambda: not any(_lives(seen) for seen in found), deadline)
+            return
+        waiting = select.poll()
+        for descriptor in pinned:
+            waiting.register(descriptor, select.POLLIN)
+        alive = len(pinned)
+        while alive and not deadline.passed:
+            for descriptor, _ in waiting.poll(deadline.left * 1000):
+                waiting.unregister(descriptor)
+                alive -= 1
+    finally:
+        for descriptor in pinned:
+            os.close(descriptor)
+
+
+def _lives(seen: Status) -> bool:
+    now = status(seen.pid)
+    return now is not None and now.alive and now.started == seen.started
+
+
+def _status_by_psutil(pid: int) -> Status | None:
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(pid)
+        state = "Z" if process.status() == psutil.STATUS_ZOMBIE else "R"
+        return Status(pid, process.name(), state, process.ppid(), process.create_time())
+    return None
+
+
+def _owner(path: str) -> int:
+    try:
+        return Path(path).stat().st_uid
+    except OSError:
+        return -1
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - read for every process of the machine
+            return file.read()
+    except OSError:
+        return b""
