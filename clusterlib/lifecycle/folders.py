@@ -82,8 +82,8 @@ def check_name(name: str) -> str:
 def new_run(project: Path, name: str) -> RunFolder:
     """Makes the folder of a new run, private, and forgets the oldest ones."""
     home = project / HOME
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-    run = RunFolder(home / check_name(name) / f"{stamp}-{secrets.token_hex(3)}")
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S.%f")
+    run = RunFolder(home / check_name(name) / f"{stamp}-{secrets.token_hex(2)}")
     try:
         (run.path / "nodes").mkdir(parents=True, mode=0o700)
         for folder in (home, run.path.parent, run.path, run.path / "nodes"):

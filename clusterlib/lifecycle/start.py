@@ -33,6 +33,7 @@ __all__ = ["attach", "cluster_name", "is_running", "lock_of", "project_folder", 
 DEFAULT_NAME = "default"
 BOOT_SECONDS = 20.0
 JOIN_SECONDS = 60.0
+GIVE_UP_SECONDS = 15.0
 
 
 def up(
@@ -113,20 +114,20 @@ def _start(
     hold: bool,
     on_event: Listener | None,
 ) -> Cluster:
+    boot: _Boot | None = None
     try:
         sweep_leftovers()
-        control = socket_path(cluster_identifier(project, name))
-        boot = _Boot(lock, control, project)
-        try:
-            from clusterlib.lifecycle.planning import plan_for
+        boot = _Boot(lock, socket_path(cluster_identifier(project, name)), project)
+        lock.let_go()  # the keeper has inherited it
+        from clusterlib.lifecycle.planning import plan_for
 
-            plan = plan_for(profile, name=name, project=project, overrides=overrides, held=hold)
-            return boot.start(plan, lock, on_event)
-        except BaseException:
-            boot.give_up()
-            raise
-    finally:
+        plan = plan_for(profile, name=name, project=project, overrides=overrides, held=hold)
+        return boot.start(plan, on_event)
+    except BaseException:
         lock.let_go()
+        if boot is not None:
+            boot.give_up()
+        raise
 
 
 class _Boot:
@@ -144,9 +145,9 @@ class _Boot:
             fds=(lock.descriptor,),
         )
         self._client: KeeperClient | None = None
-        self._lock_path = lock.path
+        self._lock = lock
 
-    def start(self, plan: Plan, lock: ClusterLock, on_event: Listener | None) -> Cluster:
+    def start(self, plan: Plan, on_event: Listener | None) -> Cluster:
         run = new_run(Path(plan.project), plan.name)
         client = self._client = KeeperClient(self._channel, plan.name)
         message = json.dumps({"plan": json.loads(plan.to_json()), "run": str(run.path)}).encode()
@@ -160,13 +161,14 @@ class _Boot:
         except KeeperLost as error:
             raise self._explain(error) from error
         self._log.unlink(missing_ok=True)
-        return Cluster(client, status, ClusterLock(lock.path))
+        return Cluster(client, status, self._lock)
 
     def give_up(self) -> None:
         """Hangs up, which ends the keeper and all it started, and waits until they are gone."""
         self._channel.close()
         if self._client is not None:
             self._client.close()
+        self._lock.wait_free(Deadline(GIVE_UP_SECONDS))
         self._log.unlink(missing_ok=True)
 
     def _explain(self, error: KeeperLost) -> ClusterError:

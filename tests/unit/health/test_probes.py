@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+
+from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung, climb
+from clusterlib.waiting import Deadline
+
+
+def answering(*answers: Answer) -> Probe:
+    left = list(answers)
+
+    async def probe() -> Answer:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return probe
+
+
+def climbed(ladder: list[Rung], seconds: float = 5) -> tuple[tuple[str, Answer], list[str]]:
+    reached: list[str] = []
+    result = asyncio.run(climb(ladder, Deadline(seconds), asyncio.Event(), reached.append))
+    return result, reached
+
+
+def test_every_rung_is_reached_in_order() -> None:
+    result, reached = climbed([Rung("alive", answering(Ready())), Rung("joined", answering(NotYet("alone"), Ready()))])
+
+    assert result == ("joined", Ready())
+    assert reached == ["alive", "joined"]
+
+
+def test_a_dead_end_ends_the_climb_at_once() -> None:
+    result, reached = climbed([Rung("alive", answering(NotYet("booting"), Never("exited with code 1")))])
+
+    assert result == ("alive", Never("exited with code 1"))
+    assert reached == []
+
+
+def test_the_deadline_tells_which_rung_was_not_reached_and_why() -> None:
+    result, _ = climbed([Rung("alive", answering(Ready())), Rung("joined", answering(NotYet("alone")))], seconds=0.02)
+
+    assert result == ("joined", NotYet("alone"))
+
+
+def test_news_wakes_a_climber_that_does_not_poll() -> None:
+    async def story() -> tuple[str, Answer]:
+        news = asyncio.Event()
+        state: list[Answer] = [NotYet("quiet")]
+
+        async def probe() -> Answer:
+            return state[0]
+
+        climbing = asyncio.create_task(climb([Rung("told", probe, polls=False)], Deadline(10), news))
+        await asyncio.sleep(0)
+        state[0] = Ready()
+        news.set()
+        return await climbing
+
+    assert asyncio.run(story()) == ("told", Ready())
+
+
+def test_an_empty_ladder_is_climbed() -> None:
+    assert climbed([]) == (("", Ready()), [])

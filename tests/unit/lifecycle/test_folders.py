@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from clusterlib.errors import UsageError
+from clusterlib.lifecycle.folders import (
+    KEPT_RUNS,
+    all_names,
+    cluster_identifier,
+    latest_run,
+    new_run,
+    prune,
+    runs_of,
+    write_private,
+)
+
+
+def test_a_run_folder_is_private_and_ignored_by_git(tmp_path: Path) -> None:
+    run = new_run(tmp_path, "default")
+
+    for folder in (run.path, run.path.parent, tmp_path / ".clusterlib"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (tmp_path / ".clusterlib" / ".gitignore").read_text() == "*\n"
+
+
+def test_only_the_last_runs_are_kept(tmp_path: Path) -> None:
+    made = [new_run(tmp_path, "default").path for _ in range(KEPT_RUNS + 3)]
+
+    kept = {run.path for run in runs_of(tmp_path, "default")}
+
+    assert len(kept) == KEPT_RUNS
+    assert kept <= set(made)
+
+
+def test_a_folder_that_is_not_a_run_is_never_removed(tmp_path: Path) -> None:
+    precious = tmp_path / ".clusterlib" / "default" / "0-notes"
+    precious.mkdir(parents=True)
+    new_run(tmp_path, "default")
+
+    prune(tmp_path, "default", 0)
+
+    assert precious.exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", "a b", "x" * 65, "ä/..", "a\0b"])
+def test_a_name_that_could_leave_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError):
+        new_run(tmp_path, name)
+
+
+def test_a_project_that_cannot_be_written_is_an_error_that_teaches(tmp_path: Path) -> None:
+    (tmp_path / ".clusterlib").write_text("a file where the folder should be")
+
+    with pytest.raises(UsageError) as caught:
+        new_run(tmp_path, "default")
+
+    assert caught.value.remedies
+
+
+def test_the_identifier_depends_on_project_and_name(tmp_path: Path) -> None:
+    one = cluster_identifier(tmp_path, "default")
+
+    assert one == cluster_identifier(tmp_path, "default")
+    assert one != cluster_identifier(tmp_path, "other")
+    assert one != cluster_identifier(tmp_path / "other", "default")
+
+
+def test_a_private_file_is_written_whole_and_for_us_only(tmp_path: Path) -> None:
+    write_private(tmp_path / "deep" / "cookie", "secret", mode=0o400)
+
+    assert (tmp_path / "deep" / "cookie").read_text() == "secret"
+    assert stat.S_IMODE((tmp_path / "deep" / "cookie").stat().st_mode) == 0o400
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["cookie"]
+
+
+def test_names_and_the_latest_run_are_found(tmp_path: Path) -> None:
+    assert latest_run(tmp_path, "default") is None
+    assert all_names(tmp_path) == []
+
+    run = new_run(tmp_path, "default")
+
+    assert latest_run(tmp_path, "default") == run
+    assert all_names(tmp_path) == ["default"]

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from clusterlib.lifecycle.lock import ClusterLock
+from clusterlib.waiting import Deadline
+
+
+def test_only_one_can_take_a_lock(tmp_path: Path) -> None:
+    first, second = ClusterLock(tmp_path / "lock"), ClusterLock(tmp_path / "lock")
+
+    assert first.take()
+    assert not second.take()
+    first.let_go()
+    assert second.take()
+    second.let_go()
+
+
+def test_asking_whether_a_lock_is_free_does_not_take_it(tmp_path: Path) -> None:
+    lock = ClusterLock(tmp_path / "lock")
+
+    assert lock.is_free()
+    assert ClusterLock(tmp_path / "lock").take()
+
+
+def test_a_child_that_inherited_the_lock_keeps_it_taken(tmp_path: Path) -> None:
+    lock = ClusterLock(tmp_path / "lock")
+    lock.take()
+    release, hold = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(hold)
+        os.read(release, 1)
+        os._exit(0)
+    os.close(release)
+    lock.let_go()
+
+    assert not ClusterLock(tmp_path / "lock").is_free()
+
+    os.close(hold)
+    os.waitpid(child, 0)
+    assert ClusterLock(tmp_path / "lock").wait_free(Deadline(5))
