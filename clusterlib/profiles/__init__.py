@@ -1,0 +1,78 @@
+"""TOML to frozen typed values that know where each came from. The public names; each is loaded when it is first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clusterlib.profiles.catalogue import ProfileSummary as ProfileSummary
+    from clusterlib.profiles.catalogue import find_project as find_project
+    from clusterlib.profiles.catalogue import list_profiles as list_profiles
+    from clusterlib.profiles.catalogue import shipped as shipped
+    from clusterlib.profiles.kinds import PortRange as PortRange
+    from clusterlib.profiles.machine import Machine as Machine
+    from clusterlib.profiles.machine import detect_machine as detect_machine
+    from clusterlib.profiles.origins import Adaptation as Adaptation
+    from clusterlib.profiles.origins import Mistake as Mistake
+    from clusterlib.profiles.origins import Origin as Origin
+    from clusterlib.profiles.reference import schema as schema
+    from clusterlib.profiles.resolution import check_profile as check_profile
+    from clusterlib.profiles.resolution import default_profile as default_profile
+    from clusterlib.profiles.resolution import load_profile as load_profile
+    from clusterlib.profiles.resolution import template_folders as template_folders
+    from clusterlib.profiles.resolved import ResolvedProfile as ResolvedProfile
+    from clusterlib.profiles.schema import Profile as Profile
+
+_HOMES = {
+    "Adaptation": "origins",
+    "Machine": "machine",
+    "Mistake": "origins",
+    "Origin": "origins",
+    "PortRange": "kinds",
+    "Profile": "schema",
+    "ProfileSummary": "catalogue",
+    "ResolvedProfile": "resolved",
+    "check_profile": "resolution",
+    "default_profile": "resolution",
+    "detect_machine": "machine",
+    "find_project": "catalogue",
+    "list_profiles": "catalogue",
+    "load_profile": "resolution",
+    "schema": "reference",
+    "shipped": "catalogue",
+    "template_folders": "resolution",
+}
+
+__all__ = [
+    "Adaptation",
+    "Machine",
+    "Mistake",
+    "Origin",
+    "PortRange",
+    "Profile",
+    "ProfileSummary",
+    "ResolvedProfile",
+    "check_profile",
+    "default_profile",
+    "detect_machine",
+    "find_project",
+    "list_profiles",
+    "load_profile",
+    "schema",
+    "shipped",
+    "template_folders",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'clusterlib.profiles' has no attribute {name!r}")
+    value = getattr(import_module(f"clusterlib.profiles.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

@@ -1,0 +1,130 @@
+"""How a profile gives way to the machine it runs on: a pure function, with a reason for every value it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import floor
+
+from clusterlib.profiles.checks import ports_each, room_outside
+from clusterlib.profiles.kinds import PortRange, memory_text
+from clusterlib.profiles.layers import Merged
+from clusterlib.profiles.machine import Machine
+from clusterlib.profiles.origins import Adaptation
+from clusterlib.profiles.schema import A_DAY, Profile
+
+__all__ = ["Resolver", "adapt"]
+
+Resolver = Callable[[str], str | None]
+"""Why a host name does not lead to this machine; None when it does."""
+
+PATIENCE = ("start", "stop", "call", "health")
+
+
+def adapt(profile: Profile, merged: Merged, machine: Machine, resolver: Resolver) -> list[Adaptation]:
+    """What has to differ here. What was said in the environment or at the command line is left alone."""
+    if not profile.adapt.enabled:
+        return []
+    wanted = [
+        *_fewer_nodes(profile, machine),
+        *_more_patience(profile, machine),
+        *_reachable_hosts(profile, resolver),
+        *_free_ports(profile, merged, machine),
+    ]
+    return [change for change in wanted if not _was_asked_for(change.field, merged)]
+
+
+def _was_asked_for(field: str, merged: Merged) -> bool:
+    owner = merged.owner(tuple(field.split(".")))
+    return owner is not None and owner.source in ("environment", "command line")
+
+
+def _fewer_nodes(profile: Profile, machine: Machine) -> Iterator[Adaptation]:
+    nodes, rules = profile.nodes, profile.adapt
+    by_cpu = floor(machine.cpus * rules.nodes_per_cpu)
+    by_memory = floor(machine.memory * rules.memory_share / nodes.memory)
+    fitting = max(min(by_cpu, by_memory), nodes.min)
+    if fitting >= nodes.count:
+        return
+    if by_cpu <= by_memory:
+        plenty = f"{machine.cpus:g} {'CPU' if machine.cpus == 1 else 'CPUs'}"
+    else:
+        free = memory_text(machine.memory // 2**20 * 2**20) if machine.memory >= 2**20 else "less than 1MiB"
+        plenty = f"{free} free, {memory_text(nodes.memory)} a node"
+    least = ", the profile's minimum" if fitting == nodes.min > min(by_cpu, by_memory) else ""
+    noun = "node" if fitting == 1 else "nodes"
+    reason = f"{machine.name}: {plenty} -> {fitting} {noun}{least}"
+    yield Adaptation("nodes.count", nodes.count, fitting, reason)
+
+
+def _more_patience(profile: Profile, machine: Machine) -> Iterator[Adaptation]:
+    factor = profile.adapt.ci_timeout_factor
+    if machine.ci is None or factor == 1:
+        return
+    for name in PATIENCE:
+        seconds: float = getattr(profile.timeouts, name)
+        longer = min(seconds * factor, A_DAY)
+        if longer == seconds:
+            continue
+        reason = f"{machine.ci}: {factor:g} times as long -> {longer:g} s"
+        yield Adaptation(f"timeouts.{name}", seconds, longer, reason)
+
+
+def _reachable_hosts(profile: Profile, resolver: Resolver) -> Iterator[Adaptation]:
+    pattern = profile.nodes.host
+    if "{address}" in pattern:
+        return
+    if profile.network.mode == "per-node":
+        reason = "each node has an address of its own here, and no name can be known to lead to it"
+        yield Adaptation("nodes.host", pattern, "{address}", reason)
+        return
+    for host in _hosts(profile):
+        obstacle = resolver(host)
+        if obstacle is not None:
+            reason = f"{host} {obstacle}"
+            yield Adaptation("nodes.host", pattern, "{address}", reason)
+            return
+
+
+def _hosts(profile: Profile) -> Iterator[str]:
+    seen: set[str] = set()
+    for index in range(1, profile.nodes.count + 1):
+        name = profile.nodes.name.replace("{index}", str(index))
+        host = profile.nodes.host.replace("{name}", name).replace("{index}", str(index))
+        if host not in seen:
+            seen.add(host)
+            yield host
+
+
+def _free_ports(profile: Profile, merged: Merged, machine: Machine) -> Iterator[Adaptation]:
+    """Shipped ranges fit the usual kernel; where an administrator has moved its range, ours move, too."""
+    taken = [ports for ports in profile.ports.values() if not ports.overlaps(machine.ephemeral)]
+    for purpose, ports in profile.ports.items():
+        if not ports.overlaps(machine.ephemeral):
+            continue
+        free = _stretch(machine.ephemeral, taken, len(ports), ports_each(profile))
+        if free is None:
+            continue  # the claims and retries of a start have to do without
+        taken.append(free)
+        reason = f"this kernel gives {machine.ephemeral} to outgoing connections"
+        yield Adaptation(f"ports.{purpose}", str(ports), str(free), reason)
+
+
+def _stretch(ephemeral: PortRange, taken: list[PortRange], wanted: int, least: int) -> PortRange | None:
+    """As many ports as wanted, at least as many as needed; half of what is free stays for others."""
+    free = max(_free_spans(room_outside(ephemeral), taken), key=len, default=None)
+    if free is None or len(free) < least:
+        return None
+    size = max(least, min(wanted, len(free) // 2))
+    return PortRange(free.last - size + 1, free.last)
+
+
+def _free_spans(room: list[PortRange], taken: list[PortRange]) -> Iterator[PortRange]:
+    for span in room:
+        first = span.first
+        for other in sorted(taken):
+            if other.overlaps(span):
+                if first < other.first:
+                    yield PortRange(first, other.first - 1)
+                first = max(first, other.last + 1)
+        if first <= span.last:
+            yield PortRange(first, span.last)

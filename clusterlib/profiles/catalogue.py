@@ -1,0 +1,159 @@
+"""Which profiles there are: those of the project first, the shipped ones after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from clusterlib.profiles.documents import Unreadable, read_document
+
+__all__ = [
+    "Found",
+    "ProfileSummary",
+    "candidates",
+    "find_project",
+    "is_path",
+    "list_profiles",
+    "locate",
+    "shipped",
+]
+
+PROJECT_SIGNS = ("profiles", "pyproject.toml", "tasks.py", ".git")
+Kind = Literal["profiles", "templates"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A profile's file."""
+
+    name: str
+    path: Path
+    shipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSummary:
+    """A profile as a list shows it."""
+
+    name: str
+    description: str
+    source: Literal["project", "shipped"]
+    file: str
+    shadowed: bool = False
+    """A shipped profile hidden by one of the project that has its name."""
+    problem: str | None = None
+    """Why the file cannot be read, if so."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "description": self.description,
+            "source": self.source,
+            "file": self.file,
+            "shadowed": self.shadowed,
+            "problem": self.problem,
+        }
+
+
+def shipped(kind: Kind) -> Path:
+    """The folder that came with clusterlib: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "_shipped" / kind
+    return installed if installed.is_dir() else package.parent / kind
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, that looks like a project; `start` itself where none does."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if any((folder / sign).exists() for sign in PROJECT_SIGNS):
+            return folder
+    return start
+
+
+def is_path(name: str) -> bool:
+    return "/" in name or name.endswith(".toml")
+
+
+def candidates(name: str, project: Path, *, near: Path | None = None) -> Iterator[Found]:
+    """The files that a name can mean, the strongest first. A path is relative to `near`, or to the current folder."""
+    ours = shipped("profiles")
+    if is_path(name):
+        path = (near or Path.cwd()) / Path(name).expanduser()
+        yield Found(path.stem, path, path.parent.resolve() == ours.resolve())
+        return
+    if not name or name.startswith(".") or "\0" in name:
+        return
+    theirs = project / "profiles"
+    if theirs.resolve() != ours.resolve() and _there(theirs / f"{name}.toml"):
+        yield Found(name, theirs / f"{name}.toml", shipped=False)
+    if _there(ours / f"{name}.toml"):
+        yield Found(name, ours / f"{name}.toml", shipped=True)
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError:  # a name too long for any file, a folder that may not be entered
+        return False
+
+
+def locate(name: str, project: Path) -> Found | None:
+    return next(candidates(name, project), None)
+
+
+def suggestion(name: str, project: Path) -> str:
+    """What to write in place of a name that no profile has."""
+    names = sorted({path.stem for folder in _folders(project) for path in _files(folder)})
+    near = get_close_matches(name, names, 1)
+    return f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(names) or 'none'}"
+
+
+def list_profiles(project: Path | None = None) -> list[ProfileSummary]:
+    """Every profile that can be named in this project, broken ones too."""
+    project = project or find_project(Path.cwd())
+    ours = shipped("profiles").resolve()
+    seen: set[str] = set()
+    summaries: list[ProfileSummary] = []
+    for folder in _folders(project):
+        source: Literal["project", "shipped"] = "shipped" if folder.resolve() == ours else "project"
+        for path in _files(folder):
+            description, problem = _described(path)
+            hidden = path.stem in seen
+            summaries.append(
+                ProfileSummary(path.stem, description, source, display(path, project), hidden, problem)
+            )
+            seen.add(path.stem)
+    return summaries
+
+
+def _folders(project: Path) -> list[Path]:
+    ours, theirs = shipped("profiles"), project / "profiles"
+    return [ours] if theirs.resolve() == ours.resolve() else [theirs, ours]
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _described(path: Path) -> tuple[str, str | None]:
+    try:
+        tree: Mapping[str, Any] = read_document(path).tree
+    except Unreadable as error:
+        return "", error.problem
+    told = tree.get("description", "")
+    return (told if isinstance(told, str) else ""), None
+
+
+def display(path: Path, project: Path) -> str:
+    """A path as the user knows it: relative to the project where it lies inside."""
+    try:
+        return str(path.resolve().relative_to(project.resolve()))
+    except (ValueError, OSError, RuntimeError):
+        return str(path)

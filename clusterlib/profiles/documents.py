@@ -1,0 +1,114 @@
+"""Reads one TOML file, and says in full what keeps it from being read."""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from clusterlib.profiles import positions
+from clusterlib.profiles.origins import Mistake, Origin
+
+__all__ = ["Document", "Unreadable", "read_document"]
+
+LARGEST = 1024 * 1024  # a profile is a page of text; whatever is larger is something else
+BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+class Unreadable(Exception):  # noqa: N818 - never leaves this room; it carries the mistake to the list of them
+    def __init__(self, problem: str, right: str, line: int | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.right = right
+        self.line = line
+
+    def as_mistake(self, name: str, shown: str) -> Mistake:
+        return Mistake(self.problem, self.right, "", Origin("profile", name, shown, self.line))
+
+
+@dataclass(frozen=True)
+class Document:
+    """A TOML file that could be read."""
+
+    path: Path
+    text: str = field(repr=False)
+    tree: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def _lines(self) -> dict[positions.Path, int]:
+        return positions.key_lines(
+            self.text
+        )  # only where somebody asks: a good profile needs no line numbers
+
+    def line(self, path: positions.Path) -> int | None:
+        """The line of a key, or of the nearest table around it."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._lines:
+                return self._lines[path[:length]]
+        return None
+
+
+def read_document(path: Path) -> Document:
+    """Raises Unreadable."""
+    text = _decoded(_bytes_of(path))
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem, line = _told(str(error), text)
+        raise Unreadable(f"is not valid TOML: {problem}", "see https://toml.io/en/v1.0.0", line) from None
+    except ValueError as error:  # a number with more digits than Python converts
+        raise Unreadable(f"is not valid TOML: {error}", "write a shorter number") from None
+    except RecursionError:
+        raise Unreadable(
+            "is nested too deeply to be read", "a profile needs no more than three levels"
+        ) from None
+    return Document(path, text, tree)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise Unreadable("is a folder, not a file", "name a .toml file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable("is not a regular file", "name a .toml file")
+        if status.st_size > LARGEST:
+            raise Unreadable(
+                f"is larger than {LARGEST // 1024} KiB", "a profile is a page of text: is it the right file?"
+            )
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Unreadable("does not exist", "check the path") from None
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise Unreadable(f"cannot be read: {why}", f"check it with: ls -l {path}") from None
+    except ValueError:  # a NUL in the path
+        raise Unreadable("is no path", "check the path") from None
+
+
+def _decoded(data: bytes) -> str:
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            what = f"begins with a byte order mark ({encoding})"
+            raise Unreadable(what, "save it as UTF-8 without a byte order mark", 1)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        what = f"is not UTF-8: byte 0x{data[error.start]:02x} at column {column}"
+        raise Unreadable(what, "save it as UTF-8", line) from None
+
+
+def _told(message: str, text: str) -> tuple[str, int]:
+    """tomllib's message without its place, but for the column, and the line."""
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
+    if found is None:
+        return message.replace(" (at end of document)", " at the end of the file"), text.rstrip("\n").count(
+            "\n"
+        ) + 1
+    return f"{found[1]} (column {found[3]})", int(found[2])

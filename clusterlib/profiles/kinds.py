@@ -1,0 +1,194 @@
+"""The kinds of values a profile is made of, each with the words for what is wrong and what would be right.
+
+Every `parse_*` and `check_*` raises `Wrong`; none of them knows about files, lines or pydantic."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = [
+    "PortRange",
+    "Wrong",
+    "check_environment_name",
+    "check_function",
+    "check_host",
+    "check_name",
+    "check_output",
+    "check_purpose",
+    "check_template",
+    "memory_text",
+    "parse_memory",
+    "parse_ports",
+]
+
+FIRST_PORT = 1024  # below it, binding takes privileges
+LAST_PORT = 65535
+LONGEST_NAME = 48  # a node's name is part of socket paths, which are short
+MOST_MEMORY = 2**50
+UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+
+
+class Wrong(ValueError):  # noqa: N818 - it reads as what it says: this value is wrong
+    """A value that cannot be, and what would be right."""
+
+    def __init__(self, problem: str, right: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.right = right
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortRange:
+    """Ports from first to last, both included."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def __contains__(self, port: object) -> bool:
+        return isinstance(port, int) and self.first <= port <= self.last
+
+    def overlaps(self, other: PortRange) -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+
+def parse_ports(value: object) -> PortRange:
+    if isinstance(value, PortRange):
+        return value
+    right = 'write the first and the last port, for example "20000-23999"'
+    if not isinstance(value, str):
+        raise Wrong("must be a range of ports in quotes", right)
+    found = re.fullmatch(r"\s*([0-9]{1,6})\s*-\s*([0-9]{1,6})\s*", value, re.ASCII)
+    if found is None:
+        raise Wrong("is not a range of ports", right)
+    first, last = int(found[1]), int(found[2])
+    if first > last:
+        raise Wrong("ends before it begins", f'write "{last}-{first}"')
+    if first < FIRST_PORT:
+        raise Wrong(
+            f"holds ports below {FIRST_PORT}, which need privileges", f"begin at {FIRST_PORT} or above"
+        )
+    if last > LAST_PORT:
+        raise Wrong(f"goes beyond {LAST_PORT}, the last port there is", f"end at {LAST_PORT} or below")
+    return PortRange(first, last)
+
+
+def parse_memory(value: object) -> int:
+    right = 'write a number and a unit, for example "32MiB"'
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise Wrong("must be an amount of memory", right)
+    amount = value if isinstance(value, int) else _bytes_of(value, right)
+    if not 0 < amount <= MOST_MEMORY:
+        raise Wrong("is no amount of memory a node can have", right)
+    return amount
+
+
+def _bytes_of(text: str, right: str) -> int:
+    found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([A-Za-z]*)\s*", text, re.ASCII)
+    if found is None:
+        raise Wrong("is not an amount of memory", right)
+    factor = UNITS.get(found[2].upper())
+    if factor is None:
+        raise Wrong(f'has an unknown unit "{found[2]}"', "use B, KB, MB, GB, TB, KiB, MiB, GiB or TiB")
+    return int(float(found[1]) * factor)
+
+
+def memory_text(amount: int) -> str:
+    """The shortest exact way to write an amount."""
+    for unit, factor in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if amount % factor == 0:
+            return f"{amount // factor}{unit}"
+    return f"{amount}B"
+
+
+def check_name(pattern: str) -> str:
+    _check_placeholders(pattern, ("index",))
+    if "{index}" not in pattern:
+        raise Wrong(
+            "gives every node the same name", f'put {{index}} into it, for example "{pattern[:20]}{{index}}"'
+        )
+    example = pattern.replace("{index}", "1")
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", example, re.ASCII) is None or ".." in example:
+        raise Wrong("is no name for a node", 'use letters, digits and . _ -, for example "node{index}"')
+    if len(pattern) > LONGEST_NAME:
+        raise Wrong(
+            f"is longer than {LONGEST_NAME} characters", "shorten it: it is part of file names and addresses"
+        )
+    return pattern
+
+
+def check_host(pattern: str) -> str:
+    _check_placeholders(pattern, ("index", "name", "address"))
+    bare = re.sub(r"\{(index|name|address)\}", "1", pattern)
+    if re.fullmatch(r"[A-Za-z0-9:_][A-Za-z0-9_.:-]{0,252}", bare, re.ASCII) is None:
+        raise Wrong("is no host name", 'write a name such as "localhost" or "{name}.test"')
+    return pattern
+
+
+def _check_placeholders(pattern: str, known: tuple[str, ...]) -> None:
+    rest = pattern
+    for name in known:
+        rest = rest.replace("{" + name + "}", "")
+    if "{" in rest or "}" in rest:
+        names = ", ".join("{" + name + "}" for name in known)
+        raise Wrong("has a placeholder that does not exist here", f"known here: {names}")
+
+
+def check_purpose(name: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name, re.ASCII) is None:
+        raise Wrong("is no name for what ports are for", "use small letters, digits and _, for example http")
+    return name
+
+
+def check_output(path: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9._@+=/-]{1,200}", path, re.ASCII) is None or not _is_plain(path):
+        raise Wrong(
+            "is no file name inside a node's folder", 'write a plain relative path, for example "node.json"'
+        )
+    return path
+
+
+def check_template(path: str) -> str:
+    if not path.isprintable() or not path.strip() or "\\" in path or not _is_plain(path):
+        raise Wrong(
+            "is no path inside a templates folder",
+            'write it relative to templates/, for example "python/node.json.j2"',
+        )
+    return path
+
+
+def _is_plain(path: str) -> bool:
+    return all(part not in ("", ".", "..") for part in path.split("/"))
+
+
+def check_environment_name(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII) is None:
+        raise Wrong("is no name for an environment variable", "use letters, digits and _")
+    if name.startswith("CLUSTERLIB_"):
+        raise Wrong(
+            "is a name kept for clusterlib itself", "choose a name that does not begin with CLUSTERLIB_"
+        )
+    return name
+
+
+def check_function(target: str) -> str:
+    if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*", target) is None:
+        raise Wrong("does not name a function", 'write "package.module:function"')
+    return target

@@ -1,0 +1,223 @@
+"""The order of configuration: who may say what a value is, the later the stronger, and who had the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from clusterlib.profiles.documents import Document
+from clusterlib.profiles.origins import Mistake, Origin, Source
+from clusterlib.profiles.schema import Profile
+from clusterlib.profiles.settings import Kind, kind_of
+
+__all__ = [
+    "Layer",
+    "Merged",
+    "Path",
+    "command_line_layer",
+    "dotted",
+    "environment_layer",
+    "merge",
+    "variables",
+]
+
+Path = tuple[str, ...]
+PREFIX = "CLUSTERLIB_"
+NEAR = 0.84  # CLUSTERLIB_NODES_CUONT is near to a setting, CLUSTERLIB_COOKIE_FILE is not
+
+# Variables of ours that are no settings, and beginnings of such: never taken for misspelt settings.
+NOT_SETTINGS = frozenset({"CLUSTERLIB_NODE", "CLUSTERLIB_NODES", "CLUSTERLIB_PORTS", "CLUSTERLIB_SIMULATED"})
+NOT_SETTINGS_FROM = (
+    "CLUSTERLIB_ADDRESS",
+    "CLUSTERLIB_CONTAINMENT",
+    "CLUSTERLIB_COOKIE",
+    "CLUSTERLIB_FD_",
+    "CLUSTERLIB_MARKER",
+    "CLUSTERLIB_NAME",
+    "CLUSTERLIB_NODE_ADDRESS",
+    "CLUSTERLIB_NODE_HOST",
+    "CLUSTERLIB_NODE_INDEX",
+    "CLUSTERLIB_NODE_NAME",
+    "CLUSTERLIB_NODE_PORT",
+    *(f"CLUSTERLIB_NODE{digit}" for digit in range(10)),
+    "CLUSTERLIB_PROFILE",
+    "CLUSTERLIB_PROJECT",
+    "CLUSTERLIB_RUN",
+    "CLUSTERLIB_SOCKET",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One voice in the order: what it says, and where it says it."""
+
+    source: Source
+    tree: Mapping[str, Any]
+    name: str | None = None
+    document: Document | None = None
+    shown: str | None = None
+    """The document's path, as the user knows it."""
+    prefix: Path = ()
+    """Where in the document this layer's tables begin."""
+    places: Mapping[Path, str] = field(default_factory=dict)
+    """The name of each value, where each has its own (environment variables)."""
+    shipped: bool = False
+
+    def origin(self, path: tuple[str | int, ...]) -> Origin:
+        line = self.document.line((*self.prefix, *path)) if self.document else None
+        name = next((self.places[key] for key in _upwards(path) if key in self.places), self.name)
+        return Origin(self.source, name, self.shown, line)
+
+
+@dataclass(slots=True)
+class Merged:
+    """All layers in one tree, and the layer that had the last word on each value."""
+
+    tree: dict[str, Any]
+    owners: dict[tuple[str | int, ...], Layer]
+
+    def owner(self, path: tuple[str | int, ...]) -> Layer | None:
+        return next((self.owners[key] for key in _upwards(path) if key in self.owners), None)
+
+    def said(self, path: tuple[str | int, ...]) -> Origin:
+        """Who said this very value; the default where nobody did."""
+        return self.owners[path].origin(path) if path in self.owners else Origin("default")
+
+    def origin(self, path: tuple[str | int, ...]) -> Origin:
+        """Who said this value, or the nearest table around it: for what is wrong or missing there."""
+        owner = self.owner(path)
+        return owner.origin(path) if owner else Origin("default")
+
+
+def _upwards(path: tuple[Any, ...]) -> Iterable[tuple[Any, ...]]:
+    return (path[:length] for length in range(len(path), 0, -1))
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """`tests.paths[1]`: a path as messages and callers write it."""
+    shown = ""
+    for part in path:
+        shown += f"[{part}]" if isinstance(part, int) else f".{part}" if shown else part
+    return shown
+
+
+def merge(layers: Iterable[Layer]) -> Merged:
+    """Tables are merged key by key; everything else, lists too, is replaced by the later layer."""
+    merged = Merged({}, {})
+    for layer in layers:
+        _lay(merged, merged.tree, layer.tree, layer, ())
+    return merged
+
+
+def _lay(merged: Merged, onto: dict[str, Any], tree: Mapping[str, Any], layer: Layer, path: Path) -> None:
+    for key, value in tree.items():
+        here = (*path, key)
+        if isinstance(value, Mapping):
+            below = onto.get(key)
+            if not isinstance(below, dict):
+                below = onto[key] = {}
+            merged.owners.setdefault(here, layer)
+            _lay(merged, below, value, layer, here)
+        else:
+            if isinstance(onto.get(key), dict):
+                _forget(merged, here)
+            onto[key] = list(value) if isinstance(value, tuple) else value
+            merged.owners[here] = layer
+
+
+def _forget(merged: Merged, path: Path) -> None:
+    for key in [key for key in merged.owners if key[: len(path)] == path]:
+        del merged.owners[key]
+
+
+@cache
+def variables() -> dict[str, tuple[Path, Kind]]:
+    """Every setting that a variable can give, by the variable's name."""
+    found: dict[str, tuple[Path, Kind]] = {}
+    for top in fields(Profile):
+        kind = kind_of(top)
+        if kind.table is not None:
+            inner = ((one.name, kind_of(one)) for one in fields(kind.table))
+            found |= {f"{PREFIX}{top.name}_{name}".upper(): ((top.name, name), its) for name, its in inner}
+        elif not kind.open:
+            found[f"{PREFIX}{top.name}".upper()] = ((top.name,), kind)
+    return found
+
+
+def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Mistake]]:
+    """CLUSTERLIB_NODES_COUNT=5 and the like. An empty variable says nothing, as is usual in CI."""
+    tree: dict[str, Any] = {}
+    places: dict[Path, str] = {}
+    mistakes: list[Mistake] = []
+    for name in sorted(name for name in environ if name.startswith(PREFIX) and environ[name]):
+        known = variables().get(name)
+        path, kind = known or (_open_path(name), None)
+        if path:
+            _put(tree, path, kind.from_text(environ[name]) if kind else environ[name])
+            places[path] = name
+        elif mistake := _near_miss(name):
+            mistakes.append(mistake)
+    return Layer("environment", tree, places=places), mistakes
+
+
+def _open_path(variable: str) -> Path:
+    """CLUSTERLIB_PORTS_HTTP and CLUSTERLIB_ENVIRONMENT_NAME: tables whose keys the author chooses."""
+    for table, fold in (("ports", str.lower), ("environment", str)):
+        start = f"{PREFIX}{table.upper()}_"
+        if variable.startswith(start) and len(variable) > len(start):
+            return table, fold(variable.removeprefix(start))
+    return ()
+
+
+def _near_miss(variable: str) -> Mistake | None:
+    if variable in NOT_SETTINGS or variable.startswith(NOT_SETTINGS_FROM):
+        return None
+    near = get_close_matches(variable, variables(), 1, NEAR)
+    if not near:
+        return None
+    return Mistake("is no setting", f"did you mean {near[0]}?", variable, Origin("environment", variable))
+
+
+def command_line_layer(overrides: Mapping[str, object]) -> tuple[Layer, list[Mistake]]:
+    """`{"nodes.count": 5}`; a text is read as the setting's kind, and None says nothing."""
+    tree: dict[str, Any] = {}
+    kinds = dict(variables().values())
+    mistakes: list[Mistake] = []
+    for name, value in overrides.items():
+        if value is None:
+            continue
+        path = _split(name)
+        if not all(path):
+            mistakes.append(
+                Mistake("is no setting", 'write "nodes.count", for example', name, Origin("command line"))
+            )
+            continue
+        kind = kinds.get(path)
+        if not _put(tree, path, kind.from_text(value) if kind and isinstance(value, str) else value):
+            mistakes.append(Mistake("is said twice", "say it once", name, Origin("command line")))
+    return Layer("command line", tree), mistakes
+
+
+def _split(name: str) -> Path:
+    """`templates.node.json` is the key `node.json` of `templates`."""
+    top, _, rest = name.partition(".")
+    opened = any(one.name == top and kind_of(one).open for one in fields(Profile))
+    if opened:
+        return (top, rest) if rest else (top,)
+    return tuple(name.split("."))
+
+
+def _put(tree: dict[str, Any], path: Path, value: object) -> bool:
+    """False where something is there already."""
+    table: Any = tree
+    for part in path[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            return False
+    if path[-1] in table:
+        return False
+    table[path[-1]] = value
+    return True

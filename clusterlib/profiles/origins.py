@@ -1,0 +1,133 @@
+"""Where a value came from, and what is wrong with one: the two small records everything else in this room passes on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["Adaptation", "Mistake", "Origin", "Source", "in_toml", "plain"]
+
+Source = Literal["default", "profile", "pyproject", "environment", "command line", "adapted"]
+LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who said this value, and where; for an adapted one also why, and what it was before."""
+
+    source: Source
+    name: str | None = None
+    """The profile's name, or the environment variable's."""
+    file: str | None = None
+    line: int | None = None
+    reason: str | None = None
+    original: object = None
+    """Before adaptation, as plain data."""
+
+    @property
+    def place(self) -> str | None:
+        """`file:line`, as editors and terminals open it."""
+        if self.file is None:
+            return None
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        if self.source == "adapted":
+            return f"adapted: {self.reason} (was {in_toml(self.original)})"
+        words: str = self.source
+        if self.name is not None and self.source in ("profile", "environment"):
+            words = f"{self.source} {self.name}"
+        return f"{words} ({self.place})" if self.place else words
+
+    def to_json(self) -> dict[str, Any]:
+        record = {
+            "source": self.source,
+            "name": self.name,
+            "file": self.file,
+            "line": self.line,
+            "reason": self.reason,
+            "original": self.original,
+        }
+        return {key: value for key, value in record.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """One value that this machine or CI made different from what was written."""
+
+    field: str
+    before: object
+    after: object
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {in_toml(self.before)} -> {in_toml(self.after)} ({self.reason})"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"field": self.field, "before": self.before, "after": self.after, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong, where it stands, and what would be right."""
+
+    problem: str
+    right: str = ""
+    field: str = ""
+    origin: Origin | None = None
+
+    @property
+    def where(self) -> str:
+        """The most precise place known: `file:line`, a variable's name, or the command line."""
+        if self.origin is None:
+            return ""
+        return self.origin.place or str(self.origin)
+
+    def __str__(self) -> str:
+        told = f"{self.problem}; {self.right}" if self.right else self.problem
+        return ": ".join(part for part in (self.where, self.field, told) if part)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "where": self.where,
+            "file": self.origin.file if self.origin else None,
+            "line": self.origin.line if self.origin else None,
+            "field": self.field,
+            "problem": self.problem,
+            "right": self.right,
+        }
+
+
+def in_toml(value: object) -> str:
+    """A value in a message, the way its author would have written it, never too long to read."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            # Text of an endless number is refused by Python itself (0xfff... in TOML has no limit).
+            return str(value) if value.bit_length() <= 64 else f"a number of {value.bit_length()} bits"
+        case str():
+            shown = json.dumps(value, ensure_ascii=not value.isprintable())
+            return shown if len(shown) <= LONGEST_SHOWN else f'{shown[: LONGEST_SHOWN - 4]}..."'
+        case dict():
+            return "a table"
+        case list() | tuple():
+            return "a list" if len(value) > 3 else f"[{', '.join(in_toml(item) for item in value)}]"
+        case None:
+            return "nothing"
+        case _:
+            return str(value)[:LONGEST_SHOWN]
+
+
+def plain(value: object) -> Any:
+    """A value as JSON can hold it."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case _ if hasattr(value, "items"):
+            return {str(key): plain(item) for key, item in value.items()}
+        case _:
+            return str(value)

@@ -1,0 +1,183 @@
+"""From a name to a profile with every value decided: the story of this room, in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clusterlib.errors import ProfileError
+from clusterlib.profiles.adaptation import Resolver, adapt
+from clusterlib.profiles.catalogue import display, find_project, shipped
+from clusterlib.profiles.checks import check_together
+from clusterlib.profiles.layers import Layer, command_line_layer, environment_layer, merge
+from clusterlib.profiles.machine import Machine, detect_machine
+from clusterlib.profiles.origins import Adaptation, Mistake, Origin
+from clusterlib.profiles.resolved import ResolvedProfile
+from clusterlib.profiles.sources import default_layer, profile_layers, project_layers, project_table
+from clusterlib.profiles.validation import validate
+
+__all__ = ["Resolution", "check_profile", "default_profile", "load_profile", "resolve", "template_folders"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Either a profile or the mistakes that keep it from being one."""
+
+    name: str
+    profile: ResolvedProfile | None
+    mistakes: list[Mistake] = field(default_factory=list)
+
+
+def load_profile(
+    name: str | os.PathLike[str],
+    *,
+    project: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    machine: Machine | None = None,
+    resolver: Resolver | None = None,
+    adapt: bool = True,
+) -> ResolvedProfile:
+    """The profile of that name, or in that file, with every value decided. Raises ProfileError with all its mistakes.
+
+    `overrides` is the command line: `{"nodes.count": 5}`."""
+    resolution = resolve(
+        name,
+        project=project,
+        environ=environ,
+        overrides=overrides,
+        machine=machine,
+        resolver=resolver,
+        adapted=adapt,
+    )
+    if resolution.profile is None:
+        raise _error(resolution)
+    return resolution.profile
+
+
+def check_profile(
+    name: str | os.PathLike[str],
+    *,
+    project: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    machine: Machine | None = None,
+) -> list[Mistake]:
+    """All mistakes of a profile; none if it can be used."""
+    return resolve(
+        name, project=project, environ=environ, overrides=overrides, machine=machine, adapted=False
+    ).mistakes
+
+
+def default_profile(project: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """The profile to use where none is named: CLUSTERLIB_PROFILE, `profile` in [tool.clusterlib], or dev."""
+    environ = os.environ if environ is None else environ
+    if named := environ.get("CLUSTERLIB_PROFILE"):
+        return named
+    _, table, _ = project_table(project or find_project(Path.cwd()))
+    named = table.get("profile", "dev")
+    return named if isinstance(named, str) and named else "dev"
+
+
+def template_folders(project: Path) -> tuple[Path, ...]:
+    """Where templates are looked for: the project first."""
+    theirs, ours = project / "templates", shipped("templates")
+    return (ours,) if theirs.resolve() == ours.resolve() else (theirs, ours)
+
+
+def resolve(
+    name: str | os.PathLike[str],
+    *,
+    project: Path | None,
+    environ: Mapping[str, str] | None,
+    overrides: Mapping[str, object] | None,
+    machine: Machine | None,
+    resolver: Resolver | None = None,
+    adapted: bool = True,
+) -> Resolution:
+    project = (project or find_project(Path.cwd())).absolute()
+    environ = os.environ if environ is None else environ
+
+    asked = os.fspath(name)
+    files, mistakes, found = profile_layers(asked, project)
+    if found is None:
+        return Resolution(asked, None, mistakes)
+    theirs, more = project_layers(found.name, project)
+    mistakes += more
+    variables, more = environment_layer(environ)
+    mistakes += more
+    arguments, more = command_line_layer(overrides or {})
+    mistakes += more
+
+    said = [*files, *theirs, variables, arguments]
+    layers = [default_layer(said), *said]
+    merged = merge(layers)
+    profile, more, faulty = validate(merged)
+    mistakes += more
+    machine = machine or detect_machine(environ)
+    if profile is not None:
+        together = check_together(
+            profile,
+            merged,
+            ephemeral=machine.ephemeral,
+            project=project,
+            template_folders=template_folders(project),
+        )
+        mistakes += [mistake for mistake in together if mistake.field not in faulty]
+    if mistakes or profile is None:
+        return Resolution(found.name, None, mistakes)
+
+    changes = adapt(profile, merged, machine, resolver or _resolver()) if adapted else []
+    if changes:
+        merged = merge([*layers, _adapted_layer(changes)])
+        profile, wrong, _ = validate(merged)
+        assert profile is not None
+        assert not wrong, "adaptation made a value that a profile cannot hold"
+    resolved = ResolvedProfile(
+        name=found.name,
+        values=profile,
+        adaptations=tuple(changes),
+        file=display(found.path, project),
+        project=project,
+        chain=tuple(layer.name or "" for layer in reversed(files)),
+        machine=machine,
+        merged=merged,
+        before=merge(layers) if changes else merged,
+    )
+    return Resolution(found.name, resolved)
+
+
+def _resolver() -> Resolver:
+    from clusterlib.profiles.names import loopback_obstacle
+
+    return loopback_obstacle
+
+
+def _adapted_layer(changes: list[Adaptation]) -> Layer:
+    tree: dict[str, dict[str, object]] = {}
+    for change in changes:
+        table, _, key = change.field.partition(".")
+        tree.setdefault(table, {})[key] = change.after
+    return Layer("adapted", tree)
+
+
+def _error(resolution: Resolution) -> ProfileError:
+    mistakes = resolution.mistakes
+    count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    first = mistakes[0]
+    if first.origin is None and len(mistakes) == 1:
+        return ProfileError(first.problem, remedies=[first.right, "invoke profile.list"])
+    return ProfileError(
+        f"the profile {resolution.name} has {count}",
+        cause="nothing was started: a profile is used only when all of it makes sense",
+        evidence=[str(mistake) for mistake in mistakes],
+        remedies=[f"correct {_places(mistakes)}, then: invoke profile.check {resolution.name}"],
+    )
+
+
+def _places(mistakes: list[Mistake]) -> str:
+    origins = [mistake.origin or Origin("command line") for mistake in mistakes]
+    places = {origin.file or str(origin) for origin in origins}
+    return ", ".join(sorted(places))

@@ -1,0 +1,113 @@
+"""A profile with every value decided, which can tell of each where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from clusterlib.profiles.kinds import PortRange
+from clusterlib.profiles.layers import Merged
+from clusterlib.profiles.machine import Machine
+from clusterlib.profiles.origins import Adaptation, Origin
+from clusterlib.profiles.schema import Profile
+
+__all__ = ["ResolvedProfile", "as_plain", "leaves"]
+
+NOT_THE_CLUSTER = ("description", "tests", "adapt")
+"""What may change without making another cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedProfile:
+    """What `load_profile` gives."""
+
+    name: str
+    values: Profile
+    adaptations: tuple[Adaptation, ...]
+    file: str
+    """As the user knows it: relative to the project where it lies inside."""
+    project: Path
+    chain: tuple[str, ...]
+    """The profile and those it extends, itself first."""
+    machine: Machine
+    merged: Merged = field(repr=False, compare=False)
+    before: Merged = field(repr=False, compare=False)
+    """The same before adaptation."""
+
+    def origin(self, path: str) -> Origin:
+        """Where a value came from: `origin("nodes.count")`. Raises KeyError for what is no value of this profile."""
+        for name, keys, _ in leaves(self.values):
+            if name == path:
+                return self._origin(name, keys)
+        raise KeyError(path)
+
+    def origins(self) -> dict[str, Origin]:
+        """The origin of every value, in the order of the schema."""
+        return {name: self._origin(name, keys) for name, keys, _ in leaves(self.values)}
+
+    def _origin(self, name: str, keys: tuple[str, ...]) -> Origin:
+        written = self.before.said(keys)
+        for change in self.adaptations:
+            if change.field == name:
+                return Origin(
+                    "adapted", written.name, written.file, written.line, change.reason, change.before
+                )
+        return written
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; the same inputs give the same."""
+        return {
+            "name": self.name,
+            "file": self.file,
+            "extends": list(self.chain[1:]),
+            "fingerprint": self.fingerprint(),
+            "values": as_plain(self.values),
+            "origins": {name: origin.to_json() for name, origin in self.origins().items()},
+            "adaptations": [change.to_json() for change in self.adaptations],
+            "machine": self.machine.to_json(),
+        }
+
+    def fingerprint(self) -> str:
+        """Changes when the profile describes another cluster, and not when its description or its tests change."""
+        import hashlib
+        import json
+
+        told = {key: value for key, value in as_plain(self.values).items() if key not in NOT_THE_CLUSTER}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    def to_toml(self) -> str:
+        """A profile file that gives these values on its own, adapted ones included."""
+        from clusterlib.profiles.writing import toml_text
+
+        return toml_text(self.name, self.values)
+
+
+def leaves(values: Profile) -> Iterator[tuple[str, tuple[str, ...], object]]:
+    """Every value with its name and its path, in the order of the schema."""
+    for one in fields(values):
+        value = getattr(values, one.name)
+        if is_dataclass(value):
+            for inner in fields(value):
+                yield f"{one.name}.{inner.name}", (one.name, inner.name), getattr(value, inner.name)
+        elif isinstance(value, Mapping):
+            for key, entry in value.items():
+                yield f"{one.name}.{key}", (one.name, key), entry
+        else:
+            yield one.name, (one.name,), value
+
+
+def as_plain(value: Any) -> Any:
+    """Values as JSON and TOML can hold them: a range of ports as its text, a tuple as a list."""
+    match value:
+        case PortRange():
+            return str(value)
+        case Mapping():
+            return {key: as_plain(entry) for key, entry in value.items()}
+        case tuple() | list():
+            return [as_plain(entry) for entry in value]
+        case _ if is_dataclass(value):
+            return {one.name: as_plain(getattr(value, one.name)) for one in fields(value)}
+        case _:
+            return value

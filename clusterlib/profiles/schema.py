@@ -1,0 +1,225 @@
+"""What a profile can say: every setting declared once, with its kind, its default and its description.
+
+The reference in docs/profiles.md, the JSON schema for editors, the environment variables and the validation all come
+from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from clusterlib.profiles.kinds import (
+    PortRange,
+    check_environment_name,
+    check_function,
+    check_host,
+    check_name,
+    check_output,
+    check_purpose,
+    check_template,
+    parse_memory,
+    parse_ports,
+)
+from clusterlib.profiles.settings import (
+    choice,
+    flag,
+    number,
+    optional,
+    parsed,
+    section,
+    setting,
+    table,
+    text,
+    texts,
+    whole,
+)
+
+__all__ = [
+    "A_DAY",
+    "DRIVERS",
+    "Adapt",
+    "Driver",
+    "Network",
+    "Nodes",
+    "Profile",
+    "Python",
+    "Restart",
+    "Retry",
+    "Tests",
+    "Timeouts",
+]
+
+MOST_NODES = 1000
+A_DAY = 86400.0  # whoever waits longer has mistaken the unit
+
+_SECONDS = number(above=0, most=A_DAY)
+_FACTOR = number(least=1, most=100)
+_ATTEMPTS = whole(0, 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What a driver needs from a profile; used where the profile does not say it itself."""
+
+    ports: Mapping[str, str]
+    templates: Mapping[str, str]
+
+
+DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
+    {
+        "python": Driver(
+            ports={"cluster": "20000-23999", "http": "24000-27999"},
+            templates={"node.json": "python/node.json.j2"},
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """How many nodes there are, and what they are called."""
+
+    count: int = setting(3, whole(1, MOST_NODES), "How many nodes a cluster starts with.")
+    min: int = setting(1, whole(1, MOST_NODES), "Adaptation to a small machine never goes below this.")
+    name: str = setting("node{index}", text(check_name), "Name of each node; {index} counts from 1.")
+    host: str = setting(
+        "localhost", text(check_host), "Host name of each node; may hold {index}, {name} and {address}."
+    )
+    memory: int = setting(
+        32 * 2**20,
+        parsed(parse_memory, type=["string", "integer"], examples=["32MiB"]),
+        "Memory one node is expected to take: a number with a unit, or bytes.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How nodes share the addresses of this machine."""
+
+    mode: Literal["shared", "per-node"] = setting(
+        "shared",
+        choice("shared", "per-node", reserved={"netns": "is reserved for a later version and not there yet"}),
+        "shared: all nodes on 127.0.0.1, with ports of their own; "
+        "per-node: each node on a 127.x.y.z of its own, all with the same ports.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait, in seconds."""
+
+    start: float = setting(30.0, _SECONDS, "From the start of the nodes until every node sees every other.")
+    stop: float = setting(
+        5.0, _SECONDS, "For a node to end by itself after it was asked to; then it is killed."
+    )
+    call: float = setting(30.0, _SECONDS, "For a remote call whose caller names no limit.")
+    health: float = setting(5.0, _SECONDS, "For the whole health matrix.")
+    detect: float = setting(
+        0.8,
+        _SECONDS,
+        "Silence after which a node counts as lost. Not stretched in CI: it is behaviour, not patience.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How a start that failed for a passing reason (a stolen port) is tried again."""
+
+    attempts: int = setting(3, _ATTEMPTS, "How many more times a start is tried.")
+    first: float = setting(0.05, _SECONDS, "The first pause, in seconds.")
+    factor: float = setting(2.0, _FACTOR, "Each pause is this many times the one before.")
+    ceiling: float = setting(2.0, _SECONDS, "No pause is longer than this, in seconds.")
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """What happens when a node ends without having been asked to."""
+
+    policy: Literal["never", "on-failure", "always"] = setting(
+        "never", choice("never", "on-failure", "always"), "When an ended node is started again."
+    )
+    attempts: int = setting(
+        3, _ATTEMPTS, "How many restarts a node gets within the window before it is given up."
+    )
+    window: float = setting(60.0, _SECONDS, "The window in which restarts are counted, in seconds.")
+    first: float = setting(0.1, _SECONDS, "The first pause before a restart, in seconds.")
+    factor: float = setting(2.0, _FACTOR, "Each pause is this many times the one before.")
+    ceiling: float = setting(5.0, _SECONDS, "No pause is longer than this, in seconds.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """Which tests this profile serves."""
+
+    paths: tuple[str, ...] = setting((), texts(), "Paths given to pytest, relative to the project.")
+    args: tuple[str, ...] = setting((), texts(), "More arguments for pytest.")
+    command: tuple[str, ...] = setting(
+        (), texts(), "A command of your own in place of pytest: a list, never a shell line."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Python:
+    """What an embedded node (driver python) runs."""
+
+    app: str | None = setting(
+        None, optional(text(check_function)), 'Called in each node when it starts: "package.module:function".'
+    )
+    path: tuple[str, ...] = setting(
+        (".",),
+        texts(),
+        "Code roots, relative to the project: on sys.path, and covered by the code fingerprint.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Adapt:
+    """How the profile gives way to a small machine or to CI. What environment or command line say is never adapted."""
+
+    enabled: bool = setting(True, flag(), "Whether values are adapted at all.")
+    nodes_per_cpu: float = setting(
+        50.0,
+        number(above=0, most=MOST_NODES),
+        "Nodes one CPU carries. Embedded nodes are light; write 1 or 2 for a heavy server.",
+    )
+    memory_share: float = setting(
+        0.5, number(above=0, most=1), "Share of the free memory that all nodes together may take."
+    )
+    ci_timeout_factor: float = setting(
+        2.0, _FACTOR, "In CI, the timeouts start, stop, call and health are this many times as long."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a cluster is."""
+
+    description: str = setting("", text(), "One line for profile.list.")
+    driver: str = setting("python", choice(*DRIVERS), "What kind of node this is.")
+    simulate: bool = setting(False, flag(), "Run all nodes in one process, over in-memory transports.")
+    linger: float = setting(
+        0.0, number(least=0, most=A_DAY), "Seconds a cluster lives on after its last lease, to be reused."
+    )
+    nodes: Nodes = section(Nodes)
+    network: Network = section(Network)
+    ports: Mapping[str, PortRange] = table(
+        text(check_purpose),
+        parsed(parse_ports, type="string", examples=["20000-23999"]),
+        "A range of ports for each purpose, first and last included. What the driver needs has a default.",
+    )
+    timeouts: Timeouts = section(Timeouts)
+    retry: Retry = section(Retry)
+    restart: Restart = section(Restart)
+    templates: Mapping[str, str] = table(
+        text(check_output),
+        text(check_template),
+        "File in the node's folder = template it is rendered from: the project's templates/ first, then the shipped.",
+    )
+    environment: Mapping[str, str] = table(
+        text(check_environment_name), text(), "Environment variables of the nodes."
+    )
+    tests: Tests = section(Tests)
+    python: Python = section(Python)
+    adapt: Adapt = section(Adapt)

@@ -1,0 +1,129 @@
+"""Collects the voices of a profile from files: the extended profiles, the file itself, and the project's pyproject.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clusterlib.profiles.catalogue import Found, candidates, display, is_path, locate, suggestion
+from clusterlib.profiles.documents import Document, Unreadable, read_document
+from clusterlib.profiles.layers import Layer
+from clusterlib.profiles.origins import Mistake, Origin, in_toml
+from clusterlib.profiles.schema import DRIVERS
+
+__all__ = ["default_layer", "profile_layers", "project_layers", "project_table"]
+
+NOT_OVERRIDES = ("profile", "profiles")
+"""Keys of [tool.clusterlib] that are no values of a profile: the profile to use by default, and the tables by profile."""
+
+
+def profile_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake], Found | None]:
+    """The chain that `extends` makes, the root of it first, with all mistakes on the way."""
+    found = locate(name, project)
+    if found is None:
+        return [], [Mistake(f"there is no profile {in_toml(name)}", suggestion(name, project))], None
+    layers: list[Layer] = []
+    mistakes: list[Mistake] = []
+    chain: list[Found] = []
+    here: Found | None = found
+    while here is not None:
+        chain.append(here)
+        shown = display(here.path, project)
+        try:
+            document = read_document(here.path)
+        except Unreadable as error:
+            mistakes.append(error.as_mistake(here.name, shown))
+            break
+        tree = dict(document.tree)
+        parent = tree.pop("extends", None)
+        layer = Layer("profile", tree, here.name, document, shown, shipped=here.shipped)
+        layers.append(layer)
+        if not document.tree:
+            right = "write at least one setting, or remove the file"
+            mistakes.append(Mistake("is empty and says nothing", right, "", Origin("profile", here.name, shown)))
+        here = None
+        if parent is not None:
+            here, mistake = _parent(parent, chain, layer, project)
+            mistakes += [mistake] if mistake else []
+    return layers[::-1], mistakes, found
+
+
+def _parent(
+    name: object, chain: list[Found], layer: Layer, project: Path
+) -> tuple[Found | None, Mistake | None]:
+    def wrong(problem: str, right: str) -> tuple[None, Mistake]:
+        return None, Mistake(problem, right, "extends", layer.origin(("extends",)))
+
+    if not isinstance(name, str):
+        return wrong(f"must be text, not {in_toml(name)}", "name one profile, in quotes")
+    visited = {_identity(found) for found in chain}
+    found = list(candidates(name, project, near=chain[-1].path.parent))
+    # A profile of the project may extend the shipped one of its own name: the first that is not itself is meant.
+    fresh = [one for one in found if _identity(one) != _identity(chain[-1])]
+    if not fresh and not found:
+        return wrong(f"there is no profile {in_toml(name)}", suggestion(name, project))
+    if not fresh or _identity(fresh[0]) in visited:
+        names = [*(one.name for one in chain), Path(name).stem if is_path(name) else name]
+        return wrong(f"goes in a circle: {' -> '.join(names)}", "extend a profile that does not lead back here")
+    return fresh[0], None
+
+
+def _identity(found: Found) -> Path:
+    try:
+        return found.path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: it cannot be read later, either
+        return found.path
+
+
+def default_layer(layers: list[Layer]) -> Layer:
+    """What the driver needs and nobody says. Purposes are filled in one by one, templates only as a whole."""
+    named = [layer.tree["driver"] for layer in layers if "driver" in layer.tree]
+    driver = named[-1] if named else "python"
+    needs = DRIVERS.get(driver) if isinstance(driver, str) else None
+    if needs is None:
+        return Layer("default", {})
+    tree: dict[str, Any] = {"ports": dict(needs.ports)}
+    if not any("templates" in layer.tree for layer in layers):
+        tree["templates"] = dict(needs.templates)
+    return Layer("default", tree)
+
+
+def project_table(project: Path) -> tuple[Document | None, Mapping[str, Any], list[Mistake]]:
+    """[tool.clusterlib] of the project's pyproject.toml."""
+    path = project / "pyproject.toml"
+    try:
+        if b"clusterlib" not in path.read_bytes():
+            return None, {}, []  # whatever else is wrong with that file is not ours to say
+        document = read_document(path)
+    except OSError:
+        return None, {}, []
+    except Unreadable as error:
+        return None, {}, [error.as_mistake("pyproject", display(path, project))]
+    tool = document.tree.get("tool", {})
+    table = tool.get("clusterlib", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        origin = Origin("pyproject", None, display(path, project), document.line(("tool", "clusterlib")))
+        return None, {}, [Mistake("must be a table", "write [tool.clusterlib]", "tool.clusterlib", origin)]
+    return document, table, []
+
+
+def project_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]]:
+    """[tool.clusterlib] for every profile, [tool.clusterlib.profiles.NAME] for this one."""
+    document, table, mistakes = project_table(project)
+    if document is None:
+        return [], mistakes
+    shown = display(document.path, project)
+    prefix = ("tool", "clusterlib")
+    general = {key: value for key, value in table.items() if key not in NOT_OVERRIDES}
+    layers = [Layer("pyproject", general, None, document, shown, prefix)]
+    by_name = table.get("profiles", {})
+    own = by_name.get(name, {}) if isinstance(by_name, dict) else by_name
+    if not isinstance(own, dict):
+        field = "tool.clusterlib.profiles" + (f".{name}" if isinstance(by_name, dict) else "")
+        line = document.line((*prefix, "profiles", name))
+        right = f"write [tool.clusterlib.profiles.{name}]"
+        mistakes.append(Mistake("must be a table", right, field, Origin("pyproject", None, shown, line)))
+    else:
+        layers.append(Layer("pyproject", own, None, document, shown, (*prefix, "profiles", name)))
+    return layers, mistakes

@@ -1,0 +1,42 @@
+"""Writes a resolved profile as TOML. The only user of the `toml` package: reading is `tomllib`'s."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import toml
+
+from clusterlib.profiles.kinds import memory_text
+from clusterlib.profiles.resolved import as_plain
+from clusterlib.profiles.schema import Profile
+
+__all__ = ["toml_text"]
+
+
+class _Encoder(toml.TomlEncoder):  # type: ignore[type-arg]
+    """The package's own way of writing text loses backslashes and control characters; JSON's escapes are TOML's."""
+
+    def __init__(self) -> None:
+        super().__init__(dict)
+        self.dump_funcs[str] = _quoted
+
+
+def _quoted(text: str) -> str:
+    # TOML wants DEL escaped, too, and knows no surrogate pairs: what JSON leaves readable stays as it is.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def toml_text(name: str, values: Profile) -> str:
+    tree: dict[str, Any] = as_plain(values)
+    tree["nodes"]["memory"] = memory_text(values.nodes.memory)
+    said = {key: _without_nothing(value) for key, value in tree.items()}
+    body = toml.dumps({key: value for key, value in said.items() if value != {}}, encoder=_Encoder())
+    return f"# The profile {name}, with every value decided.\n\n{body}"
+
+
+def _without_nothing(value: Any) -> Any:
+    """TOML has no null: what is None is left out, and so is an empty table."""
+    if isinstance(value, dict):
+        return {key: entry for key, entry in value.items() if entry is not None}
+    return value
