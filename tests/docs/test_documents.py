@@ -1,0 +1,149 @@
+"""What the documentation tells people to type is typed here, in order, in a new project; what it shows is what came out.
+
+A ```console block holds commands (`$ ...`) and what they print; `# exits with N` behind a command tells another code than 0.
+A block whose first line is `# file: NAME` is written to that file; another ```python block is run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = sorted([REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").glob("*.md")])
+ELSEWHERE = re.compile(r"(python3 -m pip|nox\b|python3 -m venv|source |\. )")
+"""Installing and the whole test run: typed by .ci/run, not once more inside itself."""
+PATIENCE = 120
+
+
+@dataclass
+class Step:
+    line: int
+    kind: str
+    text: str
+    shown: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+
+def blocks(document: Path) -> Iterator[tuple[int, str, list[str]]]:
+    language, start, body = None, 0, []
+    for number, line in enumerate(document.read_text().splitlines(), 1):
+        if language is None and line.startswith("```"):
+            language, start, body = line[3:].strip(), number, []
+        elif line.startswith("```"):
+            yield start, language or "", body
+            language = None
+        elif language is not None:
+            body.append(line)
+
+
+def steps(document: Path) -> list[Step]:
+    found: list[Step] = []
+    for line, language, body in blocks(document):
+        if body and (named := re.match(r"# file: (\S+)$", body[0])):
+            found.append(Step(line, named[1], "\n".join(body[1:]) + "\n"))
+        elif language == "console":
+            found += commands(line, body)
+        elif language == "python":
+            found.append(Step(line, "python", "\n".join(body) + "\n"))
+    return found
+
+
+def commands(start: int, body: list[str]) -> list[Step]:
+    found: list[Step] = []
+    for number, text in enumerate(body, start + 1):
+        if text.startswith("$ "):
+            command, _, code = text[2:].partition("  # exits with ")
+            found.append(Step(number, "command", command, exit_code=int(code or 0)))
+        elif found:
+            found[-1].shown.append(text)
+    return found
+
+
+def shape(line: str) -> str:
+    """A line without what differs from run to run: numbers, times, folders, the width of columns and rules."""
+    line = re.sub(r"\x1b\[[0-9;]*m", "", line)
+    line = re.sub(r"(/[\w.+-]+)+/?", "/PATH", line)
+    line = re.sub(r"\b[0-9a-f]{12,}\b", "HEX", line)
+    line = re.sub(r"\d[\d.,:TZ-]*", "N", line)
+    return re.sub(r"[\s─━-]+", " ", line).strip()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "tasks.py").write_text("from clusterlib.doors.tasks import namespace\n")
+    yield folder
+    run("invoke cluster.down --all", folder)
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CLUSTERLIB_")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "120"}
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: Path, project: Path) -> None:
+    for step in steps(document):
+        where, command = f"{document.name}:{step.line}", step.text
+        if step.kind == "python":
+            (project / f"example_{step.line}.py").write_text(step.text)
+            command = f"python example_{step.line}.py"
+        elif step.kind != "command":
+            (project / step.kind).parent.mkdir(parents=True, exist_ok=True)
+            (project / step.kind).write_text(step.text)
+            continue
+        if ELSEWHERE.match(command):
+            continue
+        done = run(command, project)
+        assert done.returncode == step.exit_code, f"{where}: {command}\n{done.stdout}"
+        printed = {shape(line) for line in done.stdout.splitlines()}
+        for line in step.shown:
+            if line.strip() not in {"", "..."}:
+                assert shape(line) in printed, f"{where}: {command}\nshown:   {line}\nprinted:\n{done.stdout}"
+
+
+def test_every_task_that_is_mentioned_exists() -> None:
+    done = run("invoke --list", REPOSITORY)
+    tasks = set(re.findall(r"^\s+((?:cluster|profile)\.[\w-]+)", done.stdout, re.MULTILINE))
+    assert tasks
+
+    sources = [*DOCUMENTS, *(REPOSITORY / "clusterlib").rglob("*.py")]
+    mentioned = {
+        (path.name, task)
+        for path in sources
+        for task in re.findall(r"(?:invoke |inv )((?:cluster|profile)\.[a-z-]+)", path.read_text())
+    }
+
+    assert sorted((name, task) for name, task in mentioned if task not in tasks) == []
+
+
+def test_every_task_is_documented() -> None:
+    tasks = re.findall(r"^\s+((?:cluster|profile)\.[\w-]+)", run("invoke --list", REPOSITORY).stdout, re.MULTILINE)
+    reference = (REPOSITORY / "docs" / "commands.md").read_text()
+
+    assert [task for task in tasks if task not in reference] == []
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"

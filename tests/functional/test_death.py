@@ -1,0 +1,179 @@
+"""Whatever dies, nothing is left: on every rung of containment that this machine has."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clusterlib
+from clusterlib.errors import KeeperLost
+from clusterlib.hosts import proc
+from clusterlib.lifecycle.ending import take_down
+from clusterlib.lifecycle.start import is_running
+from clusterlib.waiting import Deadline, poll
+
+Up = Callable[..., clusterlib.Cluster]
+Gone = Callable[[int], bool]
+
+HOLDER = """
+import json, sys, clusterlib
+cluster = clusterlib.up("dev", overrides={"python.app": "family:main"})
+print(json.dumps(cluster.status()), flush=True)
+sys.stdin.read()
+"""
+
+FAMILY = """
+import os, signal, time, sys
+def main():
+    if os.fork() == 0:          # a child that does not listen
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pause()
+    if os.fork() == 0:          # a daemon: its own session, its parent gone
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        signal.pause()
+"""
+
+
+@pytest.fixture(params=["namespace", "user-namespace", "sweep"])
+def rung(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "namespace" and os.geteuid() != 0:
+        pytest.skip("needs root")
+    monkeypatch.setenv("CLUSTERLIB_CONTAINMENT", request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def holder(project: Path, rung: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A process that holds a cluster whose nodes have children, one of them a daemon."""
+    (project / "family.py").write_text(FAMILY)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER], cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "the cluster did not come up"
+    yield process, json.loads(line)
+    process.kill()
+    process.communicate()
+
+
+def none_left(marker: str) -> bool:
+    return poll(lambda: not proc.marked(marker), Deadline(10))
+
+
+def test_the_rung_that_was_asked_for_is_in_force(holder: tuple[Any, dict[str, Any]], rung: str) -> None:
+    _, status = holder
+
+    assert status["keeper"]["containment"] == rung
+    assert proc.status(status["nodes"][0]["pid"]) is not None, "the pid shown must be the one the user sees"
+
+
+def test_a_killed_runner_takes_its_cluster_along(holder: tuple[Any, dict[str, Any]]) -> None:
+    process, status = holder
+
+    process.kill()
+
+    assert none_left(status["marker"])
+    assert poll(lambda: not Path(status["control"]).exists(), Deadline(5))
+
+
+def test_a_killed_keeper_takes_its_nodes_and_their_daemons_along(holder: tuple[Any, dict[str, Any]]) -> None:
+    _, status = holder
+    assert len(proc.marked(status["marker"])) >= 3 * 3
+
+    os.kill(status["keeper"]["pid"], signal.SIGKILL)
+
+    assert none_left(status["marker"])
+    assert poll(lambda: not Path(status["control"]).exists(), Deadline(5))
+
+
+def test_a_killed_guard_ends_the_cluster_in_order(holder: tuple[Any, dict[str, Any]]) -> None:
+    _, status = holder
+
+    os.kill(status["keeper"]["guard"], signal.SIGKILL)
+
+    assert none_left(status["marker"])
+
+
+def test_keeper_and_guard_killed_together_leave_nothing_after_the_next_up(
+    holder: tuple[Any, dict[str, Any]], project: Path
+) -> None:
+    _, status = holder
+
+    os.kill(status["keeper"]["guard"], signal.SIGKILL)
+    os.kill(status["keeper"]["pid"], signal.SIGKILL)
+    with clusterlib.up("ci-small", project=project, name="next"):
+        assert none_left(status["marker"])
+        assert not Path(status["control"]).exists()
+
+
+def test_a_paused_keeper_can_be_taken_down(holder: tuple[Any, dict[str, Any]], project: Path) -> None:
+    _, status = holder
+    os.kill(status["keeper"]["pid"], signal.SIGSTOP)
+
+    ending = take_down("default", project=project)
+
+    assert ending.forced
+    assert none_left(status["marker"])
+
+
+def test_a_paused_node_can_be_taken_down(holder: tuple[Any, dict[str, Any]], project: Path) -> None:
+    _, status = holder
+    os.kill(status["nodes"][1]["pid"], signal.SIGSTOP)
+
+    take_down("default", project=project)
+
+    assert none_left(status["marker"])
+
+
+def test_the_holder_of_a_dead_keeper_is_told_so(up: Up, gone: Gone) -> None:
+    cluster = up("ci-small")
+    pid = cluster.status()["keeper"]["pid"]
+
+    os.kill(pid, signal.SIGKILL)
+    assert gone(pid)
+
+    with pytest.raises(KeeperLost):
+        cluster.status()
+
+
+def test_an_interrupt_during_the_start_leaves_nothing(project: Path) -> None:
+    (project / "slow.py").write_text("import threading\ndef main():\n    threading.Event().wait()\n")
+    script = (
+        "import clusterlib\n"
+        "def tell(event):\n"
+        "    if event['kind'] == 'node.reached': print(event, flush=True)\n"
+        "clusterlib.up('dev', overrides={'python.app': 'slow:main'}, on_event=tell)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+
+    assert not is_running(project=project)
+
+
+def test_the_state_on_disk_survives_the_keeper(up: Up, gone: Gone) -> None:
+    cluster = up("ci-small")
+    pid = cluster.status()["keeper"]["pid"]
+
+    os.kill(pid, signal.SIGKILL)
+    assert gone(pid)
+
+    state = cluster.run_folder.read_state()
+    assert state["state"] == "ready"
+    assert [node["name"] for node in state["nodes"]] == ["node1", "node2"]

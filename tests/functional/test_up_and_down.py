@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import clusterlib
+from clusterlib.errors import ClusterConflict, ClusterNotRunning, NodeUnavailable, NodeUnknown, UsageError
+from clusterlib.hosts import proc
+from clusterlib.hosts.places import runtime_dir, socket_path
+from clusterlib.lifecycle.events import read_events
+from clusterlib.lifecycle.start import attach, is_running
+
+Up = Callable[..., clusterlib.Cluster]
+
+
+@pytest.fixture(params=[False, True], ids=["real", "simulated"])
+def simulate(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def test_a_cluster_is_up_when_every_node_sees_every_other(up: Up, simulate: bool) -> None:
+    with up("dev", simulate=simulate) as cluster:
+        assert [node.members() for node in cluster] == [["node1", "node2", "node3"]] * 3
+        assert cluster.state == "ready"
+        assert cluster.simulated is simulate
+
+
+def test_nothing_is_left_when_the_last_holder_closes_its_handle(up: Up, simulate: bool) -> None:
+    with up("dev", simulate=simulate) as cluster:
+        marker, control = cluster.status()["marker"], Path(cluster.status()["control"])
+        assert proc.marked(marker)
+
+    assert proc.marked(marker) == []
+    assert not control.exists()
+    assert not is_running()
+
+
+def test_a_cluster_that_is_not_held_outlives_its_starter_until_it_is_told(up: Up) -> None:
+    up("ci-small", hold=False).close()
+    assert is_running()
+
+    attach().down()
+
+    assert not is_running()
+
+
+def test_a_second_up_joins_the_running_cluster_and_says_so(up: Up) -> None:
+    first = up("dev", hold=False)
+
+    second = up("dev", hold=False)
+
+    assert [node.pid for node in second] == [node.pid for node in first]
+    assert any("running already" in note for note in second.notes)
+
+
+def test_a_joined_cluster_lives_until_its_last_holder_is_gone(up: Up) -> None:
+    first = up("dev")
+    second = attach()
+
+    first.close()
+    assert second["node1"].call("math:sqrt", 9) == 3
+
+    second.close()
+    assert not is_running()
+
+
+def test_another_profile_under_the_same_name_is_a_conflict(up: Up) -> None:
+    up("dev")
+
+    with pytest.raises(ClusterConflict) as caught:
+        up("ci-large")
+
+    assert caught.value.remedies
+    assert is_running()
+
+
+def test_clusters_of_one_project_run_side_by_side(up: Up) -> None:
+    one, two = up("ci-small", name="one"), up("ci-small", name="two")
+
+    ports = [port for cluster in (one, two) for node in cluster for port in node.ports.values()]
+
+    assert len(set(ports)) == len(ports)
+    assert one["node1"].members() == two["node1"].members() == ["node1", "node2"]
+
+
+def test_nobody_is_attached_to_a_cluster_that_does_not_run(up: Up) -> None:
+    with pytest.raises(ClusterNotRunning):
+        attach("nothing")
+
+
+def test_the_socket_and_the_secrets_are_private(up: Up) -> None:
+    cluster = up("dev")
+    control = Path(cluster.status()["control"])
+
+    assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
+    assert stat.S_IMODE(control.stat().st_mode) == 0o600
+    assert stat.S_IMODE(cluster.cookie_file.stat().st_mode) == 0o400
+    assert stat.S_IMODE(cluster.run_folder.path.stat().st_mode) == 0o700
+    secret = cluster.cookie_file.read_text()
+    for path in cluster.run_folder.path.rglob("*"):
+        if path.is_file() and path != cluster.cookie_file:
+            assert secret not in path.read_text(errors="replace"), path
+
+
+def test_a_project_at_the_end_of_a_very_long_path_has_a_short_socket(up: Up, tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a-folder-with-a-long-name"] * 6)
+    deep.mkdir(parents=True)
+
+    with up("ci-small", project=deep) as cluster:
+        assert len(str(deep)) > 108
+        assert len(cluster.status()["control"]) < 100
+
+
+def test_each_node_has_an_address_of_its_own_in_per_node_mode(up: Up) -> None:
+    with up("dev", overrides={"network.mode": "per-node"}) as cluster:
+        nodes = cluster.status()["nodes"]
+
+        assert len({node["address"] for node in nodes}) == 3
+        assert len({tuple(node["ports"].items()) for node in nodes}) == 1
+        assert cluster["node3"].members() == ["node1", "node2", "node3"]
+
+
+def test_a_cluster_grows_and_shrinks_while_it_runs(up: Up, simulate: bool) -> None:
+    with up("ci-small", simulate=simulate) as cluster:
+        before = cluster["node1"].pid
+
+        cluster.scale(4)
+        assert cluster["node1"].members() == ["node1", "node2", "node3", "node4"]
+
+        cluster.scale(1)
+        cluster.wait_until(lambda: cluster["node1"].members() == ["node1"])
+        assert cluster["node1"].pid == before
+        assert cluster.state == "ready"
+
+
+def test_a_cluster_cannot_shrink_to_nothing(up: Up) -> None:
+    with up("ci-small") as cluster, pytest.raises(UsageError):
+        cluster.scale(0)
+
+
+def test_a_killed_node_is_missed_by_the_others_and_comes_back_when_restarted(up: Up, simulate: bool) -> None:
+    with up("dev", simulate=simulate) as cluster:
+        cluster["node2"].kill()
+
+        cluster.wait_until(lambda: cluster["node1"].members() == ["node1", "node3"])
+        assert cluster["node2"].state == "dead"
+        assert cluster.state == "degraded"
+        with pytest.raises(NodeUnavailable):
+            cluster["node2"].call("math:sqrt", 4)
+
+        cluster["node2"].restart()
+        cluster.wait_ready()
+        assert cluster["node2"].call("math:sqrt", 4) == 2
+
+
+def test_a_paused_node_is_missed_and_rejoins_when_resumed(up: Up, simulate: bool) -> None:
+    with up("dev", simulate=simulate) as cluster:
+        cluster["node3"].pause()
+        cluster.wait_until(lambda: cluster["node1"].members() == ["node1", "node2"])
+        assert cluster["node3"].state == "paused"
+
+        cluster["node3"].resume()
+        cluster.wait_ready()
+        assert cluster["node1"].members() == ["node1", "node2", "node3"]
+
+
+def test_a_node_that_is_not_there_is_named(up: Up) -> None:
+    with up("ci-small") as cluster, pytest.raises(NodeUnknown, match="node9"):
+        cluster["node9"].kill()
+
+
+def test_the_diary_tells_the_life_of_the_cluster(up: Up) -> None:
+    with up("ci-small") as cluster:
+        diary = cluster.run_folder.events
+
+    kinds = [event["kind"] for event in read_events(diary)]
+
+    assert kinds[0] == "lease.taken"
+    assert [kind for kind in kinds if kind.startswith("cluster.")] == [
+        "cluster.starting",
+        "cluster.ready",
+        "cluster.stopping",
+        "cluster.stopped",
+    ]
+
+
+def test_the_control_socket_is_named_by_the_cluster_alone(up: Up) -> None:
+    cluster = up("ci-small")
+
+    assert Path(cluster.status()["control"]) == socket_path(cluster.status()["identifier"])
+
+
+def test_a_started_cluster_may_be_taken_down_twice(up: Up) -> None:
+    cluster = up("ci-small")
+
+    cluster.down()
+    cluster.down()
+    cluster.close()
