@@ -10,8 +10,15 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from clusterlib.hosts.containment import Containment
+    from clusterlib.hosts.nursery import Nursery
 
 __all__ = ["main"]
 
@@ -30,16 +37,12 @@ def main(arguments: list[str]) -> int:
         rung, marker=marker, on_keeper_death=lambda: _tidy(control, marker), keep_in_guard=(lock_number,)
     )
 
-    from importlib import import_module
+    import asyncio  # before the fork, so that it is paid for once
 
     from clusterlib.drivers.registry import PRELOAD
-    from clusterlib.hosts.nursery import Nursery
+    from clusterlib.hosts.nursery import open_nursery
 
-    for module in PRELOAD:
-        import_module(module)
-    nursery = Nursery.start(marker=marker, containment=containment)
-
-    import asyncio
+    nursery = open_nursery(marker, PRELOAD)
 
     from clusterlib import rendering
 
@@ -52,7 +55,7 @@ def main(arguments: list[str]) -> int:
 
 
 async def _serve(
-    channel: socket.socket, received: dict[str, Any], control: Path, marker: str, containment: Any, nursery: Any
+    channel: socket.socket, received: dict[str, Any], control: Path, marker: str, containment: Containment, nursery: Nursery
 ) -> int:
     import asyncio
 
@@ -94,6 +97,7 @@ async def _serve(
     server = ControlServer(keeper, control)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was told to terminate")
+    loop.add_reader(containment.guard_gone, _once, loop, containment.guard_gone, keeper.shut_down)
     await server.open()
     await server.adopt(channel)
     problem = await keeper.finished
@@ -101,6 +105,11 @@ async def _serve(
     _tidy(control, marker)
     keeper.events.close()
     return 0 if problem is None else 1
+
+
+def _once(loop: asyncio.AbstractEventLoop, descriptor: int, shut_down: Callable[[str], object]) -> None:
+    loop.remove_reader(descriptor)
+    shut_down("its guard is gone")
 
 
 def _receive_plan(channel: socket.socket) -> dict[str, Any] | None:

@@ -1,0 +1,73 @@
+"""How a cluster ends when its keeper may not be able to: asked first, then ended by its identity, and verified."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.errors import KeeperLost, LeftBehind
+from clusterlib.hosts.identity import sweep_leftovers
+from clusterlib.hosts.places import Registry, socket_path
+from clusterlib.lifecycle.client import KeeperClient
+from clusterlib.lifecycle.folders import cluster_identifier
+from clusterlib.lifecycle.lock import ClusterLock
+from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
+from clusterlib.waiting import Deadline
+
+__all__ = ["Ending", "take_down"]
+
+ANSWER_SECONDS = 5.0
+GUARD_SECONDS = 7.0
+DEATH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it went: whether there was a cluster at all, and whether its keeper had to be forced."""
+
+    name: str
+    was_running: bool
+    forced: str | None = None
+    """Why the keeper could not end it itself; None where it did."""
+
+
+def take_down(name: str | None = None, *, project: Path | str | None = None) -> Ending:
+    """Ends the cluster of that name, whatever state it is in. Returns when its processes are really gone."""
+    folder, called = project_folder(project), cluster_name(name)
+    lock = lock_of(folder, called)
+    if lock.is_free():
+        sweep_leftovers()
+        return Ending(called, was_running=False)
+    try:
+        _ask(folder, called)
+        forced = None
+    except KeeperLost as error:
+        forced = error.cause or error.problem
+        _force(cluster_identifier(folder, called), lock)
+    if not lock.wait_free(Deadline(DEATH_SECONDS)):
+        raise LeftBehind(
+            f"cluster '{called}' was told to end, but its keeper is still there",
+            cause=forced,
+            remedies=["invoke cluster.status", "invoke cluster.clean"],
+        )
+    sweep_leftovers()
+    return Ending(called, was_running=True, forced=forced)
+
+
+def _ask(project: Path, name: str) -> None:
+    client = KeeperClient.connect(socket_path(cluster_identifier(project, name)), name)
+    try:
+        status = client.request("status", seconds=ANSWER_SECONDS)
+        client.request("down", seconds=float(status["timeouts"]["stop"]) + 15.0)
+    finally:
+        client.close()
+
+
+def _force(identifier: str, lock: ClusterLock) -> None:
+    """SIGKILL to the keeper: its containment takes all it kept along, and its guard tidies up. A guard that does not, follows."""
+    for entry in Registry().entries():
+        if entry.identifier == identifier:
+            entry.keeper.kill(signal.SIGKILL)
+            if not lock.wait_free(Deadline(GUARD_SECONDS)):
+                entry.guard.kill(signal.SIGKILL)
