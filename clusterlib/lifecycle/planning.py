@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from clusterlib.lifecycle.folders import cluster_identifier
-from clusterlib.lifecycle.plan import Backoff, NodePlan, Plan, PortRange, RestartPolicy, Timeouts, digest
+from clusterlib.lifecycle.plan import Backoff, NodePlan, Plan, PortRange, RestartPolicy, Timeouts
 from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
 from clusterlib.runtime.code import fingerprint
 
-__all__ = ["code_of", "make_plan", "plan_for"]
+__all__ = ["code_of", "code_roots", "make_plan", "plan_for"]
 
 
 def plan_for(
@@ -26,7 +25,6 @@ def make_plan(resolved: ResolvedProfile, *, name: str, project: Path, held: bool
     values = resolved.values
     nodes = values.nodes
     roots = code_roots(resolved, project)
-    shape = resolved.to_json()
     return Plan(
         identifier=cluster_identifier(project, name),
         name=name,
@@ -37,7 +35,7 @@ def make_plan(resolved: ResolvedProfile, *, name: str, project: Path, held: bool
         nodes=tuple(NodePlan(nodes.name.format(index=index), index) for index in range(1, nodes.count + 1)),
         node_name=nodes.name,
         node_host=nodes.host,
-        fingerprint=digest(_shaping(shape)),
+        fingerprint=resolved.fingerprint()[:16],
         code=code_of(roots),
         mode=values.network.mode,
         memory=nodes.memory,
@@ -63,8 +61,3 @@ def code_roots(resolved: ResolvedProfile, project: Path) -> list[Path]:
 def code_of(roots: list[Path]) -> dict[str, str]:
     """The project's code as it is now, file by file."""
     return dict(fingerprint(roots)[1])
-
-
-def _shaping(shape: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes one cluster differ from another: not which tests it serves, nor how it is described."""
-    return {key: value for key, value in shape.items() if key not in {"description", "tests", "linger", "adapt", "extends"}}

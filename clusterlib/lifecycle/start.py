@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning, KeeperLost
 from clusterlib.hosts.identity import sweep_leftovers
-from clusterlib.hosts.launch import start_detached
+from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.cluster import Cluster
@@ -138,7 +138,7 @@ class _Boot:
         self._log = runtime_dir() / f"{marker}.boot"
         rung = os.environ.get("CLUSTERLIB_CONTAINMENT", "auto")
         self._channel: socket.socket = start_detached(
-            [sys.executable, "-P", "-m", "clusterlib.lifecycle.main", str(lock.descriptor), str(control), rung],
+            [sys.executable, "-P", "-m", "clusterlib.lifecycle.main", CHANNEL, str(lock.descriptor), str(control), rung],
             environment={**os.environ, "CLUSTERLIB_MARKER": marker},
             directory=project,
             log_path=self._log,
