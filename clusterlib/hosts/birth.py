@@ -1,7 +1,7 @@
 """What a newborn process does between the fork and the program it is going to be.
 
-It runs in a fork of the nursery: a single thread, no event loop. Every failure goes to the keeper through the report
-pipe, which closes by itself when the program runs."""
+It runs in a fork of the nursery: a single thread, no event loop. Every failure goes to the keeper through the
+report pipe, which closes by itself when the program runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from clusterlib.hosts.proc import MARKER
 __all__ = ["FIRST_INHERITED", "Newborn", "become", "descriptor_variable"]
 
 FIRST_INHERITED = 3
-"""Inherited descriptors are numbered from here, in the order of `Spawn.inherit`: a program can be told `fd://3`."""
+"""Inherited descriptors count from here in the order of `Spawn.inherit`, so a program can be told `fd://3`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,7 @@ def _arrange_descriptors(report: int, output: int, inherited: list[int]) -> int:
     os.dup2(output, 2)
     for number, descriptor in enumerate(inherited, FIRST_INHERITED):
         os.dup2(descriptor, number)
-    os.closerange(above, report)
-    os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
+    kernel.close_all_but(*range(FIRST_INHERITED, above), report)
     return report
 
 

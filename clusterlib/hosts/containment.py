@@ -9,9 +9,9 @@ The process that calls `enter` stays behind as the guard; only its child, the ke
 
 - `namespace`: the keeper is the init of a PID namespace. When it dies the kernel kills everything in it.
 - `user-namespace`: the same for an ordinary user, inside a user namespace that maps nobody but this user.
-- `sweep`: where namespaces are forbidden. The keeper adopts orphans, what it starts dies with it (parent-death
-  signal), and the guard, who adopts what the keeper leaves, kills the rest: everything below it, and everything that
-  carries the marker.
+- `sweep`: where namespaces are forbidden. The keeper adopts orphans, what it starts dies with it by a
+  parent-death signal, and the guard, who adopts what the keeper leaves, kills the rest: all that is below
+  it, and all that carries the marker.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ import select
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Literal, NoReturn
 
 from clusterlib.errors import StartError, UsageError
-from clusterlib.hosts import kernel, proc
+from clusterlib.hosts import identity, kernel, proc
+from clusterlib.hosts.kernel import close_all_but
 from clusterlib.waiting import Deadline
 
 __all__ = ["RUNGS", "Containment", "Rung", "enter"]
 
 Rung = Literal["auto", "namespace", "user-namespace", "sweep"]
-"""`auto` takes the highest rung that works here, `namespace` either of the two, and the others just themselves."""
+"""`auto` takes the highest rung that works here, `namespace` either of the two, the others themselves."""
 
 RUNGS: tuple[Rung, ...] = ("auto", "namespace", "user-namespace", "sweep")
 SWEEP_SECONDS = 5.0
@@ -54,10 +55,12 @@ class Containment:
     guard_gone: int
     """A descriptor that becomes readable when the guard is gone. It tells the same as the SIGTERM that comes
     then, and unlike the signal it cannot be lost."""
-    refused: Mapping[str, str] = field(default_factory=dict)
-    """Why the rungs above were refused."""
+    refusals: tuple[str, ...] = ()
+    """Why the rungs above are not in force."""
     proc: str = "/proc"
-    """The /proc on which PIDs are those the user sees."""
+    """The /proc on which PIDs are those the user sees; a path that only this process can use."""
+    outside: str = ""
+    """The PID namespace in which the user sees them."""
 
     @property
     def isolated(self) -> bool:
@@ -78,34 +81,39 @@ class Containment:
         return pid
 
 
-def enter(rung: str, *, marker: str, on_keeper_death: Callable[[], None]) -> Containment:
+def enter(
+    rung: str, *, marker: str, on_keeper_death: Callable[[], None], keep_in_guard: Sequence[int] = ()
+) -> Containment:
     """Contains everything this process is going to start. Returns in the keeper, a child of the caller.
 
-    The guard keeps only the standard descriptors of the caller open. It runs `on_keeper_death` when the keeper is
-    gone and nothing of it is left, and ends with the keeper's exit code (128+n for signal n)."""
+    Of what the caller has open, the guard keeps the standard descriptors and those of `keep_in_guard`. When
+    the keeper and all it started are gone, it runs `on_keeper_death` and ends with the keeper's exit code
+    (128+n for signal n)."""
     if rung not in RUNGS:
         raise UsageError(f"There is no containment {rung!r}.", remedies=[f"use one of: {', '.join(RUNGS)}"])
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores its children passes that on
     sys.stdout.flush()
     sys.stderr.flush()
-    guard_pid = os.getpid()
+    guard_pid, outside = os.getpid(), identity.pid_namespace()
     if sys.platform == "linux":
         kernel.adopt_orphans()
     refused: dict[str, str] = {}
+    keep = tuple(keep_in_guard)
     for kind in _ladder(rung, refused):
         lifeline, held = os.pipe()
         start = _start_plain if kind == "sweep" else _start_in_namespace
         started = start(kind, lifeline, held)
         if isinstance(started, Containment):  # we are the keeper
-            return replace(started, guard_pid=guard_pid, refused=refused)
+            refusals = tuple(f"{higher}: {why}" for higher, why in refused.items())
+            return replace(started, guard_pid=guard_pid, refusals=refusals, outside=outside)
         os.close(lifeline)
         if isinstance(started, int):
-            _guard(started, held, marker, on_keeper_death)
+            _guard(started, held, keep, marker, on_keeper_death)
         refused[kind] = started
         os.close(held)
     raise StartError(
         f"This system refuses the containment {rung!r}.",
-        evidence=[f"{kind}: {why}" for kind, why in refused.items()],
+        evidence=[f"{higher}: {why}" for higher, why in refused.items()],
         remedies=["unset CLUSTERLIB_CONTAINMENT, or set it to auto"],
     )
 
@@ -129,7 +137,7 @@ def _may_administer() -> bool:
     return False
 
 
-# The rungs. Each gives a Containment in the keeper; in the guard, the keeper's PID or the reason of a refusal.
+# The rungs. Each gives a Containment in the keeper; in the guard, the keeper's PID or why it was refused.
 
 
 def _start_plain(kind: str, lifeline: int, held: int) -> Containment | int | str:
@@ -166,7 +174,7 @@ def _start_in_namespace(kind: str, lifeline: int, held: int) -> Containment | in
         except OSError as error:
             os.write(report, str(error.strerror).encode())
             os._exit(1)
-        return Containment(kind, int(outer), 0, lifeline, {}, f"/proc/self/fd/{outside}")
+        return Containment(kind, int(outer), 0, lifeline, proc=f"/proc/self/fd/{outside}")
     os.close(report)
     os.waitpid(middle, 0)  # from now on the keeper is our child
     os.write(held, b"!")
@@ -211,15 +219,16 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 # The guard.
 
 
-def _guard(keeper: int, held: int, marker: str, on_keeper_death: Callable[[], None]) -> NoReturn:
+def _guard(
+    keeper: int, held: int, kept: tuple[int, ...], marker: str, on_keeper_death: Callable[[], None]
+) -> NoReturn:
     code = 1
     try:
         for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(ignored, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
-        # What the caller has open is the keeper's: a lock or a channel ends with the keeper, not with its guard.
-        os.closerange(3, held)
-        os.closerange(held + 1, os.sysconf("SC_OPEN_MAX"))
+        # What the caller has open is the keeper's: a channel ends with the keeper, not with its guard.
+        close_all_but(held, *kept)
         kernel.name_process(f"clusterlib guard of {keeper}")
         code = _wait_for(keeper)
         _sweep(marker)

@@ -13,6 +13,7 @@ __all__ = [
     "CLONE_NEWPID",
     "CLONE_NEWUSER",
     "adopt_orphans",
+    "close_all_but",
     "die_with_parent",
     "drop_capabilities",
     "mount_own_proc",
@@ -46,8 +47,8 @@ def _check(result: int, what: str) -> None:
 
 
 def die_with_parent(number: int) -> None:
-    """Asks for a signal when the parent ends. The parent is the *thread* that forked: call it in children of a
-    thread that lives as long as its process. The caller checks afterwards that the parent is still there."""
+    """Asks for a signal when the parent ends. The parent is the *thread* that forked: call it in children of
+    a thread that lives as long as its process. The caller checks afterwards that the parent is there."""
     _check(_libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(int(number)), 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
@@ -77,6 +78,15 @@ def drop_capabilities() -> None:
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
     _check(_libc.capset(ctypes.byref(header), ctypes.byref(nothing)), "capset")
+
+
+def close_all_but(*kept: int) -> None:
+    """Closes every descriptor but the standard ones and these. Works everywhere."""
+    start = 3
+    for descriptor in sorted(kept):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, os.sysconf("SC_OPEN_MAX"))
 
 
 def name_process(title: str) -> None:

@@ -1,4 +1,4 @@
-"""This machine as a host: processes forked by the nursery, reaped here on the keeper's event loop. No thread."""
+"""This machine as a host: processes forked by the nursery, reaped here on the event loop. No threads."""
 
 from __future__ import annotations
 

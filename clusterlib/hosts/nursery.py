@@ -1,8 +1,9 @@
 """A warm process that the keeper forks before it has an event loop, and that forks nodes for it ever after.
 
-An order travels to it over a Unix socket, with the descriptors that the new process gets. The new process is forked
-twice, so that its parent is the keeper (who adopts orphans), who thereby sees its end at once. How the birth went is told
-on the report pipe of the order: the PID on a line, then nothing, or an error as JSON. The nursery itself never answers."""
+An order travels to it over a Unix socket, with the descriptors that the new process gets. The new process is
+forked twice, so that its parent is the keeper (who adopts orphans), who thereby sees its end at once. How
+the birth went is told on the report pipe of the order: the PID on a line, then nothing, or an error as JSON.
+The nursery itself never answers."""
 
 from __future__ import annotations
 
@@ -25,14 +26,15 @@ from typing import NoReturn
 from clusterlib.errors import StartError
 from clusterlib.hosts import kernel
 from clusterlib.hosts.birth import Newborn, become
+from clusterlib.hosts.containment import Containment
 
-__all__ = ["HEADER", "MOST_DESCRIPTORS", "Nursery", "open_nursery", "pack"]
+__all__ = ["HEADER", "MOST_DESCRIPTORS", "Nursery", "pack"]
 
 HEADER = struct.Struct("!I")
 MOST_DESCRIPTORS = 250
 """The kernel passes at most 253 at once; two are ours."""
 BATCH = 8
-"""Orders that share one process between the nursery and their own: nearly half the forks, and hardly a wait."""
+"""Orders that share the process between the nursery and their own: nearly half the forks, hardly a wait."""
 
 _Received = tuple[Newborn, list[int]]
 
@@ -45,22 +47,21 @@ class Nursery:
     channel: socket.socket
     marker: str
 
+    @classmethod
+    def start(cls, *, marker: str, containment: Containment, preload: Iterable[str] = ()) -> Nursery:
+        """Forks the nursery. Call it in the keeper before there is a thread or an event loop.
 
-def open_nursery(marker: str, preload: Iterable[str] = ()) -> Nursery:
-    """Forks the nursery. Call it in the keeper, after `enter` and before there is a thread or an event loop.
-
-    `preload` names modules to import there, so that every fork has them."""
-    ours, theirs = socket.socketpair()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    keeper = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        ours.close()
-        _serve(theirs, keeper, tuple(preload))
-    theirs.close()
-    ours.setblocking(False)
-    return Nursery(pid, ours, marker)
+        Every fork has what is imported now; `preload` names modules to import in the nursery only."""
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        keeper = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _serve(theirs, keeper, containment, tuple(preload))
+        theirs.close()
+        ours.setblocking(False)
+        return cls(pid, ours, marker)
 
 
 def pack(order: Newborn) -> tuple[bytes, bytes]:
@@ -72,7 +73,9 @@ def pack(order: Newborn) -> tuple[bytes, bytes]:
 # The rest runs in the nursery.
 
 
-def _serve(channel: socket.socket, keeper: int, preload: tuple[str, ...]) -> NoReturn:
+def _serve(
+    channel: socket.socket, keeper: int, containment: Containment, preload: tuple[str, ...]
+) -> NoReturn:
     try:
         if hasattr(signal, "pidfd_send_signal"):
             kernel.die_with_parent(signal.SIGKILL)
@@ -81,8 +84,8 @@ def _serve(channel: socket.socket, keeper: int, preload: tuple[str, ...]) -> NoR
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # it ends when the keeper closes the channel, not before
-        _keep_only(channel.fileno())
-        kernel.name_process("clusterlib nursery")
+        kernel.close_all_but(channel.fileno())
+        kernel.name_process(f"clusterlib nursery of {containment.keeper_pid}")
         for module in preload:
             with contextlib.suppress(
                 Exception
@@ -102,13 +105,8 @@ def _serve(channel: socket.socket, keeper: int, preload: tuple[str, ...]) -> NoR
     os._exit(0)
 
 
-def _keep_only(descriptor: int) -> None:
-    os.closerange(3, descriptor)
-    os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
-
-
 def _receive_some(channel: socket.socket) -> list[_Received]:
-    """Waits for an order, and takes those that are there already with it. Nothing: the keeper closed the channel."""
+    """Waits for an order, and takes what else is there already. Nothing: the keeper closed the channel."""
     orders: list[_Received] = []
     while len(orders) < BATCH and (not orders or select.select([channel], [], [], 0)[0]):
         received = _receive(channel)
@@ -142,7 +140,7 @@ def _cloexec() -> int:
 
 
 def _bear(orders: list[_Received]) -> None:
-    """Forks a process between us and the new ones. It ends at once, which makes them children of the keeper."""
+    """Forks a process between us and the new ones. It ends at once, and they become the keeper's children."""
     go, held = os.pipe()
     try:
         between = os.fork()

@@ -16,6 +16,7 @@ from pathlib import Path
 from clusterlib.waiting import Deadline, poll
 
 __all__ = [
+    "LINUX",
     "MARKER",
     "Status",
     "carries",
@@ -51,7 +52,7 @@ class Status:
 def processes(proc: str = "/proc") -> Iterator[int]:
     if LINUX:
         with contextlib.suppress(OSError):
-            yield from (int(name) for name in os.listdir(proc) if name.isdigit())  # noqa: PTH208 - 3x faster than Path
+            yield from (int(name) for name in os.listdir(proc) if name.isdigit())  # noqa: PTH208 - 3x faster
         return
     import psutil
 
@@ -139,7 +140,7 @@ def end_all(find: Callable[[], Iterable[Status]], deadline: Deadline) -> list[St
 
 
 def kill(seen: Status, number: int = signal.SIGKILL, proc: str = "/proc") -> int | None:
-    """Signals exactly the process that was seen. Gives back a descriptor that tells its end, if there is one."""
+    """Signals exactly the process that was seen. Gives back a descriptor that tells its end, if it can."""
     descriptor = None
     with contextlib.suppress(OSError):
         if sys.platform == "linux":

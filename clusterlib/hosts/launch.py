@@ -1,0 +1,239 @@
+"""For clients: starts a keeper that stays, and runs a command that must not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from clusterlib.errors import ProgramMissing, StartError
+from clusterlib.waiting import Deadline, poll
+
+__all__ = ["CHANNEL", "TIMED_OUT", "run_command", "start_detached"]
+
+CHANNEL = "{channel}"
+"""In the arguments of `start_detached`, this word becomes the number of the channel's descriptor."""
+TIMED_OUT = 124
+"""The exit code of a command that took too long, as `timeout` has it."""
+GRACE_SECONDS = 5.0
+
+WARDEN = "trap '' INT TERM HUP QUIT TSTP TTIN TTOU; read -r _ || kill -KILL 0"
+"""A shell that leads the process group of a command. It reads a pipe of ours: a line says that all is well;
+the end of the pipe, that we died, and then it kills its own group. The group cannot be anybody else's while
+its leader lives."""
+
+
+def start_detached(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    directory: str | Path,
+    log_path: str | Path,
+    fds: Sequence[int] = (),
+) -> socket.socket:
+    """Starts a process in a session of its own, and gives back our end of a socket to it.
+
+    Of our descriptors it has `fds`, under their numbers, and its end of the socket, whose number replaces
+    `{channel}` among the arguments. What it prints goes to `log_path`."""
+    ours, theirs = socket.socketpair()
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        log = os.open(log_path, flags, 0o600)
+        try:
+            process = subprocess.Popen(
+                [str(theirs.fileno()) if word == CHANNEL else word for word in argv],
+                env=dict(environment),
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(*fds, theirs.fileno()),
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+    except OSError as error:
+        ours.close()
+        raise _start_error(argv[0], error) from error
+    finally:
+        theirs.close()
+    _leave(process)
+    return ours
+
+
+def run_command(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    directory: str | Path | None = None,
+    timeout: float | None = None,
+    grace: float = GRACE_SECONDS,
+) -> int:
+    """Runs a command with our standard streams and gives back its exit code: 128+n for signal n, 124 for the
+    timeout.
+
+    The command has a process group of its own, which is the terminal's foreground while it runs, so Ctrl-C
+    is its to handle. Signals to us are handed on to it. At the timeout the whole group is asked to end, then
+    killed. If we are killed, even by SIGKILL, so is the whole group."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "wb", buffering=0) as line:
+        try:
+            warden = subprocess.Popen(
+                ["/bin/sh", "-c", WARDEN], stdin=read_end, process_group=0, stdout=subprocess.DEVNULL
+            )
+        finally:
+            os.close(read_end)
+        try:
+            with _foreground(warden.pid) as terminal:
+                try:
+                    command = subprocess.Popen(
+                        list(argv),
+                        env=None if environment is None else dict(environment),
+                        cwd=directory,
+                        process_group=warden.pid,
+                    )
+                except OSError as error:
+                    raise _start_error(argv[0], error) from error
+                return _attend(command, warden.pid, terminal, timeout, grace)
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                line.write(b"well\n")
+            warden.wait()
+
+
+def _attend(
+    command: subprocess.Popen[bytes], group: int, terminal: int | None, timeout: float | None, grace: float
+) -> int:
+    with _handing_on(command, group, terminal):
+        if not _wait(command, timeout):
+            _signal_group(group, signal.SIGTERM)
+            _signal_group(group, signal.SIGCONT)  # what is stopped would not hear it
+            _wait(command, grace)
+            _signal_group(group, signal.SIGKILL)  # also what the command leaves behind
+            command.wait()
+            return TIMED_OUT
+    code = command.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _signal_group(group: int, number: int) -> None:
+    """To everyone in the group. The warden ignores what can be ignored, and dies with the rest of a SIGKILL."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _wait(command: subprocess.Popen[bytes], seconds: float | None) -> bool:
+    """Whether the command ended within that time."""
+    if seconds is None:
+        command.wait()
+        return True
+    if sys.platform != "linux":
+        return bool(poll(lambda: command.poll() is not None, Deadline(seconds)))
+    try:
+        descriptor = os.pidfd_open(command.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _handing_on(command: subprocess.Popen[bytes], group: int, terminal: int | None) -> Iterator[None]:
+    """Our SIGINT, SIGTERM and SIGHUP go to the command; when it is stopped from the terminal, so are we."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        _signal_group(group, number)
+
+    def stop_along(_number: int, _frame: FrameType | None) -> None:
+        if terminal is None:
+            return
+        with contextlib.suppress(ChildProcessError):
+            if os.waitid(os.P_PID, command.pid, os.WSTOPPED | os.WNOHANG):
+                _give_terminal(terminal, os.getpgrp())
+                os.kill(os.getpid(), signal.SIGSTOP)
+                _give_terminal(terminal, group)
+                _signal_group(group, signal.SIGCONT)
+
+    usual = {
+        number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    usual[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, stop_along)
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+@contextlib.contextmanager
+def _foreground(group: int) -> Iterator[int | None]:
+    """Makes the group the foreground of our terminal, if we are that now; gives back the terminal's
+    descriptor."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        if os.tcgetpgrp(terminal) != os.getpgrp():
+            yield None
+            return
+        _give_terminal(terminal, group)
+        try:
+            yield terminal
+        finally:
+            _give_terminal(terminal, os.getpgrp())
+    finally:
+        os.close(terminal)
+
+
+def _give_terminal(terminal: int, group: int) -> None:
+    """Without being stopped for it, as a background process otherwise is."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    try:
+        with contextlib.suppress(OSError):
+            os.tcsetpgrp(terminal, group)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+_left: list[int] = []
+"""Keepers that are still our children, to be reaped when they ended, lest a long run collects zombies."""
+
+
+def _leave(process: subprocess.Popen[bytes]) -> None:
+    """We neither wait for this process nor end it. Popen would warn about that."""
+    process.returncode = 0
+    _left[:] = [process.pid, *(pid for pid in _left if not _reaped(pid))]
+
+
+def _reaped(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
+
+
+def _start_error(program: str, error: OSError) -> StartError:
+    if isinstance(error, FileNotFoundError) and error.filename in {program, None}:
+        return ProgramMissing(
+            f"There is no program {program!r}.",
+            evidence=[f"PATH={os.environ.get('PATH', '')}"],
+            remedies=[f"install {program}, or add its folder to PATH"],
+        )
+    return StartError(
+        f"{program} could not be started.", cause=f"{error.strerror}: {error.filename or program}"
+    )

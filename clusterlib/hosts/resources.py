@@ -1,0 +1,61 @@
+"""What a process costs. On Linux read from /proc, so that a keeper need not carry psutil; elsewhere psutil
+answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.hosts.proc import LINUX
+
+__all__ = ["Sample", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    rss: int
+    """Bytes in memory."""
+    pss: int
+    """Bytes in memory, where shared ones count in proportion; equal to rss where the system cannot tell."""
+    cpu_seconds: float
+    """Processor time since it started."""
+    threads: int
+    descriptors: int
+
+
+def sample(pid: int, *, proc: str = "/proc") -> Sample | None:
+    """What the process uses now; None when it is gone or not ours to see."""
+    if LINUX:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return _from_proc(Path(proc) / str(pid))
+        return None
+    return _from_psutil(pid)
+
+
+def _from_proc(folder: Path) -> Sample:
+    fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    rss = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    pss = rss
+    with contextlib.suppress(OSError):
+        for line in (folder / "smaps_rollup").read_bytes().splitlines():
+            if line.startswith(b"Pss:"):
+                pss = int(line.split()[1]) * 1024
+                break
+    descriptors = sum(1 for _ in (folder / "fd").iterdir())
+    return Sample(rss, pss, ticks / os.sysconf("SC_CLK_TCK"), int(fields[17]), descriptors)
+
+
+def _from_psutil(pid: int) -> Sample | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            memory, times = process.memory_info(), process.cpu_times()
+            used = times.user + times.system
+            return Sample(memory.rss, memory.rss, used, process.num_threads(), process.num_fds())
+    except (psutil.Error, OSError):
+        return None
