@@ -28,7 +28,7 @@ def adapt(profile: Profile, merged: Merged, machine: Machine, resolver: Resolver
         *_fewer_nodes(profile, machine),
         *_more_patience(profile, machine),
         *_reachable_hosts(profile, resolver),
-        *_free_ports(profile, merged, machine),
+        *_free_ports(profile, machine),
     ]
     return [change for change in wanted if not _was_asked_for(change.field, merged)]
 
@@ -95,7 +95,7 @@ def _hosts(profile: Profile) -> Iterator[str]:
             yield host
 
 
-def _free_ports(profile: Profile, merged: Merged, machine: Machine) -> Iterator[Adaptation]:
+def _free_ports(profile: Profile, machine: Machine) -> Iterator[Adaptation]:
     """Shipped ranges fit the usual kernel; where an administrator has moved its range, ours move, too."""
     taken = [ports for ports in profile.ports.values() if not ports.overlaps(machine.ephemeral)]
     for purpose, ports in profile.ports.items():

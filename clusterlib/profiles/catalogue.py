@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from clusterlib.profiles.documents import Unreadable, read_document
+from clusterlib.profiles.origins import nearest
 
 __all__ = [
     "Found",
     "ProfileSummary",
     "candidates",
+    "display",
     "find_project",
     "is_path",
     "list_profiles",
     "locate",
     "shipped",
+    "suggestion",
 ]
 
 PROJECT_SIGNS = ("profiles", "pyproject.toml", "tasks.py", ".git")
@@ -79,7 +81,7 @@ def is_path(name: str) -> bool:
 
 
 def candidates(name: str, project: Path, *, near: Path | None = None) -> Iterator[Found]:
-    """The files that a name can mean, the strongest first. A path is relative to `near`, or to the current folder."""
+    """The files that a name can mean, the strongest first. A path is relative to `near`, or to where we are."""
     ours = shipped("profiles")
     if is_path(name):
         path = (near or Path.cwd()) / Path(name).expanduser()
@@ -108,8 +110,8 @@ def locate(name: str, project: Path) -> Found | None:
 def suggestion(name: str, project: Path) -> str:
     """What to write in place of a name that no profile has."""
     names = sorted({path.stem for folder in _folders(project) for path in _files(folder)})
-    near = get_close_matches(name, names, 1)
-    return f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(names) or 'none'}"
+    near = nearest(name, names)
+    return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"
 
 
 def list_profiles(project: Path | None = None) -> list[ProfileSummary]:

@@ -1,4 +1,4 @@
-"""What no single value can tell: whether the values of a profile go together, and with this project and machine."""
+"""What no single value can tell: whether the values of a profile go together, and fit this project and machine."""
 
 from __future__ import annotations
 
@@ -53,12 +53,13 @@ def _ports(profile: Profile, merged: Merged, ephemeral: PortRange) -> Iterator[M
     room = [span for span in room_outside(ephemeral) if len(span) >= needed]
     for purpose, ports in profile.ports.items():
         if len(ports) < needed:
-            enough = f'write at least {needed}, for example "{ports.first}-{min(ports.first + needed - 1, LAST_PORT)}"'
+            last = min(ports.first + needed - 1, LAST_PORT)
+            enough = f'write at least {needed}, for example "{ports.first}-{last}"'
             problem = f'"{ports}" has {_many(len(ports), "port")} for {_many(needed, "node")}'
             yield _at(merged, "ports", purpose, problem=problem, right=enough)
         owner = merged.owner(("ports", purpose))
         written = owner is not None and owner.source != "default" and not owner.shipped
-        # Shipped ranges move out of the way by adaptation; where no port lies outside, there is nothing better to write.
+        # Shipped ranges move out of the way by adaptation; and what should be written where all is taken?
         if written and room and ports.overlaps(ephemeral):
             problem = f'"{ports}" reaches into {ephemeral}, which the kernel gives to outgoing connections'
             yield _at(

@@ -128,9 +128,7 @@ def check_name(pattern: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", example, re.ASCII) is None or ".." in example:
         raise Wrong("is no name for a node", 'use letters, digits and . _ -, for example "node{index}"')
     if len(pattern) > LONGEST_NAME:
-        raise Wrong(
-            f"is longer than {LONGEST_NAME} characters", "shorten it: it is part of file names and addresses"
-        )
+        raise Wrong(f"is longer than {LONGEST_NAME} characters", "shorten it: it is part of file names")
     return pattern
 
 
@@ -160,7 +158,7 @@ def check_purpose(name: str) -> str:
 def check_output(path: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9._@+=/-]{1,200}", path, re.ASCII) is None or not _is_plain(path):
         raise Wrong(
-            "is no file name inside a node's folder", 'write a plain relative path, for example "node.json"'
+            "is no file name in a node's folder", 'write a plain relative path, for example "node.json"'
         )
     return path
 
@@ -182,9 +180,7 @@ def check_environment_name(name: str) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII) is None:
         raise Wrong("is no name for an environment variable", "use letters, digits and _")
     if name.startswith("CLUSTERLIB_"):
-        raise Wrong(
-            "is a name kept for clusterlib itself", "choose a name that does not begin with CLUSTERLIB_"
-        )
+        raise Wrong("is a name kept for clusterlib itself", "choose a name that does not begin so")
     return name
 
 

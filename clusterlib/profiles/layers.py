@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from clusterlib.profiles.documents import Document
-from clusterlib.profiles.origins import Mistake, Origin, Source
+from clusterlib.profiles.origins import Mistake, Origin, Source, nearest
 from clusterlib.profiles.schema import Profile
 from clusterlib.profiles.settings import Kind, kind_of
 
@@ -175,10 +174,10 @@ def _open_path(variable: str) -> Path:
 def _near_miss(variable: str) -> Mistake | None:
     if variable in NOT_SETTINGS or variable.startswith(NOT_SETTINGS_FROM):
         return None
-    near = get_close_matches(variable, variables(), 1, NEAR)
-    if not near:
+    near = nearest(variable, variables(), NEAR)
+    if near is None:
         return None
-    return Mistake("is no setting", f"did you mean {near[0]}?", variable, Origin("environment", variable))
+    return Mistake("is no setting", f"did you mean {near}?", variable, Origin("environment", variable))
 
 
 def command_line_layer(overrides: Mapping[str, object]) -> tuple[Layer, list[Mistake]]:

@@ -1,12 +1,13 @@
-"""Where a value came from, and what is wrong with one: the two small records everything else in this room passes on."""
+"""Where a value came from, and what is wrong with one: the small records that this room passes on."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Adaptation", "Mistake", "Origin", "Source", "in_toml", "plain"]
+__all__ = ["Adaptation", "Mistake", "Origin", "Source", "in_toml", "nearest"]
 
 Source = Literal["default", "profile", "pyproject", "environment", "command line", "adapted"]
 LONGEST_SHOWN = 60
@@ -99,7 +100,7 @@ class Mistake:
         }
 
 
-def in_toml(value: object) -> str:
+def in_toml(value: object) -> str:  # noqa: PLR0911 - one for each kind of value
     """A value in a message, the way its author would have written it, never too long to read."""
     match value:
         case bool():
@@ -120,14 +121,8 @@ def in_toml(value: object) -> str:
             return str(value)[:LONGEST_SHOWN]
 
 
-def plain(value: object) -> Any:
-    """A value as JSON can hold it."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case _ if hasattr(value, "items"):
-            return {str(key): plain(item) for key, item in value.items()}
-        case _:
-            return str(value)
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """What was probably meant."""
+    from difflib import get_close_matches  # only a mistake has to wait for it
+
+    return next(iter(get_close_matches(word, list(known), 1, cutoff)), None)

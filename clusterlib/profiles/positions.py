@@ -1,4 +1,4 @@
-"""On which line of a TOML text each key stands. `tomllib` gives values without places, and a mistake needs its place.
+"""On which line of a TOML text each key stands: `tomllib` gives values without places, and a mistake needs its own.
 
 Works on text that `tomllib` has accepted, so it only has to find keys and never to judge."""
 
@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 __all__ = ["Path", "key_lines"]
@@ -14,7 +15,7 @@ __all__ = ["Path", "key_lines"]
 Path = tuple[str | int, ...]
 
 # Multi-line strings first: their opening would match as an empty string.
-_TOKEN = r"""
+_SHAPES = r"""
     (?P<text>\"{3}(?:\\.|[^\\])*?\"{3,5}|'{3}.*?'{3,5})
   | (?P<quoted>"(?:\\.|[^"\\\n])*"|'[^'\n]*')
   | (?P<newline>\n)
@@ -37,16 +38,14 @@ _END = _Token("end", "", 0)
 def key_lines(text: str) -> dict[Path, int]:
     """The line of every key and table header, by its path; elements of arrays count from 0."""
     reader = _Reader(_tokens(text.replace("\r\n", "\n")))
-    try:
+    with suppress(RecursionError):  # nested deeper than anyone reads: the keys found so far are still right
         reader.document()
-    except RecursionError:
-        pass  # nested deeper than anyone reads: the keys found so far are still right
     return reader.lines
 
 
 def _tokens(text: str) -> Iterator[_Token]:
     line = 1
-    for found in re.finditer(_TOKEN, text, re.VERBOSE | re.DOTALL):
+    for found in re.finditer(_SHAPES, text, re.VERBOSE | re.DOTALL):
         kind = found.lastgroup or ""
         if kind != "skip":
             yield _Token(kind, found[0], line)

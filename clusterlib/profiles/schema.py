@@ -1,12 +1,12 @@
 """What a profile can say: every setting declared once, with its kind, its default and its description.
 
-The reference in docs/profiles.md, the JSON schema for editors, the environment variables and the validation all come
-from here."""
+The reference in docs/profiles.md, the JSON schema for editors, the environment variables and the validation all
+come from here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -140,9 +140,7 @@ class Restart:
     policy: Literal["never", "on-failure", "always"] = setting(
         "never", choice("never", "on-failure", "always"), "When an ended node is started again."
     )
-    attempts: int = setting(
-        3, _ATTEMPTS, "How many restarts a node gets within the window before it is given up."
-    )
+    attempts: int = setting(3, _ATTEMPTS, "Restarts of one node within the window before it is given up.")
     window: float = setting(60.0, _SECONDS, "The window in which restarts are counted, in seconds.")
     first: float = setting(0.1, _SECONDS, "The first pause before a restart, in seconds.")
     factor: float = setting(2.0, _FACTOR, "Each pause is this many times the one before.")
@@ -170,13 +168,13 @@ class Python:
     path: tuple[str, ...] = setting(
         (".",),
         texts(),
-        "Code roots, relative to the project: on sys.path, and covered by the code fingerprint.",
+        "Code roots, relative to the project: on sys.path, and in the code fingerprint.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Adapt:
-    """How the profile gives way to a small machine or to CI. What environment or command line say is never adapted."""
+    """How the profile gives way to a small machine or to CI."""
 
     enabled: bool = setting(True, flag(), "Whether values are adapted at all.")
     nodes_per_cpu: float = setting(
@@ -202,24 +200,24 @@ class Profile:
     linger: float = setting(
         0.0, number(least=0, most=A_DAY), "Seconds a cluster lives on after its last lease, to be reused."
     )
-    nodes: Nodes = section(Nodes)
-    network: Network = section(Network)
+    nodes: Nodes = field(default_factory=Nodes, metadata=section(Nodes))
+    network: Network = field(default_factory=Network, metadata=section(Network))
     ports: Mapping[str, PortRange] = table(
         text(check_purpose),
         parsed(parse_ports, type="string", examples=["20000-23999"]),
         "A range of ports for each purpose, first and last included. What the driver needs has a default.",
     )
-    timeouts: Timeouts = section(Timeouts)
-    retry: Retry = section(Retry)
-    restart: Restart = section(Restart)
+    timeouts: Timeouts = field(default_factory=Timeouts, metadata=section(Timeouts))
+    retry: Retry = field(default_factory=Retry, metadata=section(Retry))
+    restart: Restart = field(default_factory=Restart, metadata=section(Restart))
     templates: Mapping[str, str] = table(
         text(check_output),
         text(check_template),
-        "File in the node's folder = template it is rendered from: the project's templates/ first, then the shipped.",
+        "File in the node's folder = its template: in the project's templates/ first, then among the shipped.",
     )
     environment: Mapping[str, str] = table(
         text(check_environment_name), text(), "Environment variables of the nodes."
     )
-    tests: Tests = section(Tests)
-    python: Python = section(Python)
-    adapt: Adapt = section(Adapt)
+    tests: Tests = field(default_factory=Tests, metadata=section(Tests))
+    python: Python = field(default_factory=Python, metadata=section(Python))
+    adapt: Adapt = field(default_factory=Adapt, metadata=section(Adapt))

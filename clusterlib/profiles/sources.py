@@ -41,7 +41,9 @@ def profile_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
         layers.append(layer)
         if not document.tree:
             right = "write at least one setting, or remove the file"
-            mistakes.append(Mistake("is empty and says nothing", right, "", Origin("profile", here.name, shown)))
+            mistakes.append(
+                Mistake("is empty and says nothing", right, "", Origin("profile", here.name, shown))
+            )
         here = None
         if parent is not None:
             here, mistake = _parent(parent, chain, layer, project)
@@ -65,7 +67,9 @@ def _parent(
         return wrong(f"there is no profile {in_toml(name)}", suggestion(name, project))
     if not fresh or _identity(fresh[0]) in visited:
         names = [*(one.name for one in chain), Path(name).stem if is_path(name) else name]
-        return wrong(f"goes in a circle: {' -> '.join(names)}", "extend a profile that does not lead back here")
+        return wrong(
+            f"goes in a circle: {' -> '.join(names)}", "extend a profile that does not lead back here"
+        )
     return fresh[0], None
 
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
 
 from clusterlib.profiles.layers import Merged, dotted
-from clusterlib.profiles.origins import Mistake, in_toml
+from clusterlib.profiles.origins import Mistake, in_toml, nearest
 from clusterlib.profiles.schema import Profile
 from clusterlib.profiles.settings import core_of, kind_of
 
@@ -46,7 +45,7 @@ def _validator() -> SchemaValidator:
 def validate(merged: Merged) -> tuple[Profile | None, list[Mistake], frozenset[str]]:
     """The profile, its mistakes, and the fields that have one.
 
-    With mistakes, the profile is what remains without them, so that the rest can be checked in the same go."""
+    With mistakes, the profile is what remains without them, so that the rest can be checked, too."""
     try:
         return _read(merged.tree), [], frozenset()
     except ValidationError as error:
@@ -123,8 +122,8 @@ def known_keys(table: Location) -> list[str]:
 
 def _nearest(location: Location) -> str:
     key, known = str(location[-1]), known_keys(location[:-1])
-    if near := get_close_matches(key, known, 1):
-        return f'did you mean "{near[0]}"?'
+    if near := nearest(key, known):
+        return f'did you mean "{near}"?'
     homes = [name for name in known_keys(()) if key in known_keys((name,))]
     if len(location) == 1 and homes:
         return f"it belongs into {' or '.join(f'[{home}]' for home in homes)}"

@@ -1,0 +1,168 @@
+"""The JSON schema for editors and the reference for people, both from the declared settings.
+
+`python -m clusterlib.profiles.reference docs/profiles.md` writes the reference anew."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+from clusterlib.profiles.kinds import memory_text
+from clusterlib.profiles.origins import in_toml
+from clusterlib.profiles.schema import DRIVERS, Profile
+from clusterlib.profiles.settings import Kind, json_schema_of, kind_of
+
+__all__ = ["reference", "schema"]
+
+EXTENDS = "The profile this one builds on: a name, or a path ending in .toml."
+
+INTRODUCTION = """\
+<!-- Generated: python -m clusterlib.profiles.reference docs/profiles.md -->
+# Profiles
+
+A profile is a TOML file in `profiles/` that says what a cluster is. Those of your project come first, the shipped ones
+(`dev`, `ci-small`, `ci-large`) after them; a profile of yours may have the name of a shipped one, and extend it.
+
+```toml
+description = "Four nodes of our shop"
+extends = "dev"
+
+[nodes]
+count = 4
+
+[python]
+app = "shop.main:start"
+path = ["src"]
+```
+
+## Who says what a value is
+
+The later one wins; `profile.show` prints for each value who said it, and where.
+
+1. the defaults below
+2. the profiles named by `extends`, the most distant first
+3. the profile itself
+4. `[tool.clusterlib]` in the project's `pyproject.toml`, then `[tool.clusterlib.profiles.NAME]`
+5. the environment: `CLUSTERLIB_` and the path of the setting, such as `CLUSTERLIB_NODES_COUNT=5`; lists are split as a
+   shell splits words, and an empty variable says nothing
+6. the command line
+
+Tables are merged key by key; a list replaces the whole list. `profile = "NAME"` in `[tool.clusterlib]` names the profile
+to use where none is named, and so does the variable `CLUSTERLIB_PROFILE`, which is stronger.
+
+After that the profile is adapted to the machine (see [`[adapt]`](#adapt)): fewer nodes where CPUs or memory, as cgroups
+limit them, are short; longer timeouts in CI; the address in place of a host name that does not lead to this machine; other
+ports where the kernel's own range covers the usual ones. Each change has a reason. What the environment or the command
+line says is never adapted.
+
+All mistakes of a profile are reported at once, each with its file and line and what would be right; the exit code is 2, and
+nothing is started.
+
+## Settings
+"""
+
+TEMPLATES = """\
+## What a template is given
+
+Templates are [Jinja](https://jinja.palletsprojects.com) texts; a name that does not exist is a mistake, with file and line.
+
+| name | what |
+| --- | --- |
+| `cluster.name`, `cluster.project`, `cluster.profile` | the cluster, the project's folder, the profile |
+| `cluster.simulated` | whether all nodes run in one process |
+| `cluster.nodes` | a list of all nodes, each as `node` below without `memory` |
+| `node.name`, `node.index` | the node's name, and its number from 1 |
+| `node.address`, `node.host` | the address it binds to, and its host name |
+| `node.ports` | its port for each purpose: `node.ports.http` |
+| `node.directory`, `node.memory` | its own folder; the bytes of memory it is expected to take |
+| `timeouts` | the table of that name: `timeouts.detect` |
+| `python.app`, `python.path` | the function to call, or none; the code roots as absolute paths |
+| `cookie_file` | the file with the cluster's secret |
+
+Write values into JSON with the filter `tojson`: `{{ node.name | tojson }}`.
+"""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a profile file, for editors."""
+    described = json_schema_of(Profile)
+    described["properties"]["extends"] = {"type": "string", "description": EXTENDS}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A clusterlib profile",
+        **described,
+    }
+
+
+def reference() -> str:
+    """docs/profiles.md."""
+    return "\n".join([INTRODUCTION, *_settings(), TEMPLATES])
+
+
+def _settings() -> Iterator[str]:
+    plain = [one for one in fields(Profile) if kind_of(one).table is None and not kind_of(one).open]
+    extends = f"| `extends` | text | | {EXTENDS} |"
+    yield from _table("### At the top of the file", "", [extends, *(_row(one) for one in plain)])
+    for one in fields(Profile):
+        kind = kind_of(one)
+        if kind.table is not None:
+            about = one.metadata["description"]
+            yield from _table(f"### `[{one.name}]`", about, [_row(inner) for inner in fields(kind.table)])
+        elif kind.open:
+            yield from (
+                f"### `[{one.name}]`",
+                "",
+                one.metadata["description"],
+                "",
+                *_driver_defaults(one.name),
+            )
+
+
+def _table(title: str, about: str, rows: list[str]) -> Iterator[str]:
+    yield from (title, "")
+    if about:
+        yield from (about, "")
+    yield from ("| setting | what | default | |", "| --- | --- | --- | --- |", *rows, "")
+
+
+def _row(one: Field[Any]) -> str:
+    return f"| `{one.name}` | {_words(kind_of(one))} | {_default(one)} | {one.metadata['description']} |"
+
+
+def _words(kind: Kind) -> str:
+    told = kind.json
+    if "enum" in told:
+        return " or ".join(f'`"{word}"`' for word in told["enum"])
+    if "examples" in told:
+        return f"such as `{in_toml(told['examples'][0])}`"
+    words = {"boolean": "true or false", "array": "list of texts", "string": "text"}
+    if told["type"] not in words:
+        noun = "whole number" if told["type"] == "integer" else "number"
+        least = (
+            f"above {told['exclusiveMinimum']:g}" if "exclusiveMinimum" in told else f"{told['minimum']:g}"
+        )
+        return f"{noun}, {least} to {told['maximum']:g}"
+    return words[told["type"]]
+
+
+def _default(one: Field[Any]) -> str:
+    if one.default is MISSING or one.default is None:
+        return ""
+    return f"`{in_toml(memory_text(one.default) if one.name == 'memory' else one.default)}`"
+
+
+def _driver_defaults(table: str) -> Iterator[str]:
+    for name, driver in DRIVERS.items():
+        values = getattr(driver, table, None)
+        if values:
+            told = ", ".join(
+                f"`{in_toml(key) if '.' in key else key} = {in_toml(value)}`" for key, value in values.items()
+            )
+            yield from (f"Default with driver `{name}`: {told}.", "")
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(reference())

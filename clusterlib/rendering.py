@@ -1,0 +1,221 @@
+"""Values and a template make a text. The only user of jinja2, which is imported with the first text and not before.
+
+Every failure becomes a TemplateError with the template's file and line, also inside what it includes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.errors import TemplateError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from clusterlib.profiles import Mistake, ResolvedProfile
+
+__all__ = ["check_templates", "render", "sample_values"]
+
+MOST_SAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What keeps a template from becoming a text."""
+
+    problem: str
+    right: str
+    file: str | None = None
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}" if self.file and self.line else self.file or ""
+
+
+class _Faulty(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, fault: _Fault) -> None:
+        super().__init__(fault.problem)
+        self.fault = fault
+
+
+def render(template: Path | str, search: Sequence[Path], values: Mapping[str, Any]) -> str:
+    """The text of a template, looked for in `search` in that order. Raises TemplateError.
+
+    A template can include what lies in these folders, and nothing outside of them."""
+    try:
+        return _rendered(template, search, values)
+    except _Faulty as error:
+        fault = error.fault
+        raise TemplateError(
+            f"the template {template} cannot be rendered: {fault.problem}",
+            evidence=[fault.place] if fault.place else [],
+            remedies=[fault.right] if fault.right else [],
+        ) from error.__cause__
+
+
+def check_templates(profile: ResolvedProfile, search: Sequence[Path] | None = None) -> list[Mistake]:
+    """Renders every template of a profile with sample values; gives back what is wrong with them, by file and line."""
+    from clusterlib.profiles import Mistake, Origin, template_folders
+
+    folders = template_folders(profile.project) if search is None else tuple(search)
+    mistakes: list[Mistake] = []
+    for output, template in profile.values.templates.items():
+        for index in range(1, min(profile.values.nodes.count, MOST_SAMPLES) + 1):
+            try:
+                _rendered(template, folders, sample_values(profile, index))
+            except _Faulty as error:
+                fault = error.fault
+                field = f"templates.{output}"
+                place = Origin("profile", profile.name, fault.file, fault.line)
+                origin = place if fault.file else profile.origin(field)
+                mistakes.append(Mistake(fault.problem, fault.right, field, origin))
+                break
+    return mistakes
+
+
+def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
+    """What a template is given for the node `index`: the same names as from the keeper, with made-up values."""
+    values = profile.values
+    nodes = [_sample_node(profile, number) for number in range(1, values.nodes.count + 1)]
+    timeouts = values.timeouts
+    return {
+        "cluster": {
+            "name": "sample",
+            "project": str(profile.project),
+            "profile": profile.name,
+            "simulated": values.simulate,
+            "nodes": nodes,
+        },
+        "node": {**nodes[index - 1], "memory": values.nodes.memory},
+        "timeouts": {
+            "start": timeouts.start,
+            "stop": timeouts.stop,
+            "call": timeouts.call,
+            "health": timeouts.health,
+            "detect": timeouts.detect,
+        },
+        "python": {
+            "app": values.python.app,
+            "path": [str(profile.project / root) for root in values.python.path],
+        },
+        "cookie_file": "/sample/cookie",
+    }
+
+
+def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
+    values = profile.values
+    apart = values.network.mode == "per-node"
+    address = f"127.1.{index // 250}.{index % 250 + 1}" if apart else "127.0.0.1"
+    name = values.nodes.name.replace("{index}", str(index))
+    host = (
+        values.nodes.host.replace("{name}", name).replace("{index}", str(index)).replace("{address}", address)
+    )
+    return {
+        "name": name,
+        "index": index,
+        "address": address,
+        "host": host,
+        "ports": {
+            purpose: ports.first + (0 if apart else index - 1) for purpose, ports in values.ports.items()
+        },
+        "directory": f"/sample/{name}",
+    }
+
+
+def _rendered(template: Path | str, search: Sequence[Path], values: Mapping[str, Any]) -> str:
+    if isinstance(template, Path):
+        search, template = (template.parent, *search), template.name
+    folders = tuple(str(folder) for folder in search)
+    try:
+        return _environment(folders).get_template(template).render(values)
+    except Exception as error:
+        # A template computes, so it can raise whatever computing raises; each is the template's fault, not ours.
+        raise _Faulty(_fault_of(error, template, folders, values)) from error
+
+
+@cache
+def _environment(folders: tuple[str, ...]) -> Environment:
+    """One for each list of folders: a template is compiled once and rendered for every node."""
+    import json
+
+    import jinja2
+
+    class Explained(jinja2.StrictUndefined):
+        """Fails on any use, and says which names there are instead."""
+
+        def __init__(
+            self,
+            hint: str | None = None,
+            obj: Any = jinja2.utils.missing,
+            name: str | None = None,
+            exc: type[jinja2.exceptions.TemplateRuntimeError] = jinja2.UndefinedError,
+        ) -> None:
+            if hint is None and isinstance(obj, Mapping):
+                hint = f'there is no "{name}" here, only {", ".join(sorted(map(str, obj)))}'
+            super().__init__(hint, obj, name, exc)
+
+    def refuse(value: object) -> str:
+        if isinstance(value, jinja2.Undefined):
+            str(value)  # raises with the name that is missing
+        raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
+
+    def to_json(value: object, **options: Any) -> str:
+        return json.dumps(value, default=refuse, **options)
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        undefined=Explained,
+        autoescape=False,  # noqa: S701 - configuration files are no HTML
+        keep_trailing_newline=True,
+    )
+    environment.policies["json.dumps_function"] = to_json
+    return environment
+
+
+def _fault_of(error: Exception, template: str, folders: tuple[str, ...], values: Mapping[str, Any]) -> _Fault:
+    import jinja2
+
+    file, line = _place_of(error.__traceback__, folders)
+    match error:
+        case jinja2.TemplateSyntaxError():
+            return _Fault(
+                error.message or "is malformed", "correct the line", error.filename or file, error.lineno
+            )
+        case jinja2.TemplateNotFound():
+            searched = f"searched in {' and '.join(folders) or 'no folder'}"
+            return _Fault(f'there is no template "{error.name}"', searched, file, line)
+        case jinja2.UndefinedError():
+            return _Fault(error.message or "a name is undefined", _known(values), file, line)
+        case RecursionError():
+            return _Fault("it includes itself without end", "break the circle", file, line)
+        case UnicodeDecodeError():
+            return _Fault("it is not UTF-8", "save it as UTF-8", _first(template, folders))
+        case _:
+            told = f"{type(error).__name__}: {error}"
+            return _Fault(told, "correct the expression", file or _first(template, folders), line)
+
+
+def _known(values: Mapping[str, Any]) -> str:
+    return f"names a template is given here: {', '.join(sorted(values))}"
+
+
+def _place_of(traceback: TracebackType | None, folders: tuple[str, ...]) -> tuple[str | None, int | None]:
+    """Jinja writes the lines of templates into the traceback; the innermost one is where it happened."""
+    place: tuple[str | None, int | None] = None, None
+    inside: Callable[[str], bool] = lambda file: any(file.startswith(f"{folder}/") for folder in folders)  # noqa: E731
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if inside(file):
+            place = file, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return place
+
+
+def _first(template: str, folders: tuple[str, ...]) -> str | None:
+    paths = (Path(folder) / template for folder in folders)
+    return next((str(path) for path in paths if path.is_file()), None)
