@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from clusterlib.profiles import Mistake, ResolvedProfile
 
-__all__ = ["check_templates", "render", "sample_values"]
+__all__ = ["check_templates", "render", "sample_values", "warm_up"]
 
 MOST_SAMPLES = 3
 
@@ -56,6 +56,11 @@ def render(template: Path | str, search: Sequence[Path], values: Mapping[str, An
             evidence=[fault.place] if fault.place else [],
             remedies=[fault.right] if fault.right else [],
         ) from error.__cause__
+
+
+def warm_up() -> None:
+    """Pays for the first text while there is nothing else to do: half of a rendering's cost is importing jinja2."""
+    _environment(()).from_string("{{ ready | tojson }}").render(ready=True)
 
 
 def check_templates(profile: ResolvedProfile, search: Sequence[Path] | None = None) -> list[Mistake]:
