@@ -97,13 +97,12 @@ class ClusterError(Exception):
     def from_dict(data: Mapping[str, Any]) -> ClusterError:
         """Revives an error that crossed a socket. An unknown code still becomes a ClusterError, with nothing lost."""
         kind = every_error().get(str(data.get("code")), ClusterError)
-        error = kind(
+        return kind(
             str(data.get("problem", "unknown problem")),
             cause=data.get("cause"),
             evidence=data.get("evidence", ()),
             remedies=data.get("remedies", ()),
         )
-        return error
 
 
 class UsageError(ClusterError):

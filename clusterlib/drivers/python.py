@@ -64,9 +64,17 @@ class PythonLink:
 
     def ladder(self, expected: frozenset[str]) -> list[Rung]:
         return [
-            Rung("listening", self._probe(lambda: self._listening, "it has not opened its ports yet"), polls=False),
+            Rung(
+                "listening",
+                self._probe(lambda: self._listening, "it has not opened its ports yet"),
+                polls=False,
+            ),
             Rung("joined", self._joined(expected), polls=False),
-            Rung("serving", self._probe(lambda: self._serving, "its application has not started yet"), polls=False),
+            Rung(
+                "serving",
+                self._probe(lambda: self._serving, "its application has not started yet"),
+                polls=False,
+            ),
         ]
 
     def expect(self, roster: list[dict[str, Any]]) -> None:
@@ -140,5 +148,3 @@ class PythonLink:
             return NotYet(f"it does not see {shown} yet")
 
         return probe
-
-

@@ -44,7 +44,9 @@ class KeeperClient:
             ) from error
         return KeeperClient(connection, name)
 
-    def request(self, op: str, /, *, seconds: float | None = 10.0, on_event: Listener | None = None, **args: Any) -> Any:
+    def request(
+        self, op: str, /, *, seconds: float | None = 10.0, on_event: Listener | None = None, **args: Any
+    ) -> Any:
         """Asks and waits for the answer, at most `seconds`; what the keeper refuses is raised as its own error."""
         with self._lock:
             self._number += 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from clusterlib.errors import LeftBehind, NodeUnavailable, NodeUnknown, NotInTime
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.lock import ClusterLock
-from clusterlib.runtime.client import NodeClient
+from clusterlib.runtime.client import CodeDigest, NodeClient
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["Cluster", "Node"]
@@ -40,7 +40,8 @@ class Node:
             if node["name"] == self.name:
                 return dict(node)
         raise NodeUnknown(
-            f"cluster '{self._cluster.name}' has no node {self.name!r} any more", remedies=["invoke cluster.status"]
+            f"cluster '{self._cluster.name}' has no node {self.name!r} any more",
+            remedies=["invoke cluster.status"],
         )
 
     @property
@@ -80,7 +81,9 @@ class Node:
         """Calls `package.module:function` in the node and gives back its result, or raises what it raised."""
         return self._talk().call(target, args, kwargs, timeout=self._limit(timeout))
 
-    def run(self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any) -> T:
+    def run(
+        self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any
+    ) -> T:
         """Runs any callable in the node, closures and lambdas too."""
         result: T = self._talk().run(function, args, kwargs, timeout=self._limit(timeout))
         return result
@@ -93,9 +96,9 @@ class Node:
         """Seconds a round trip takes."""
         return float(self._talk().ping(timeout=self._limit(timeout)))
 
-    def digest(self) -> dict[str, Any]:
-        """The project's modules this node has loaded, each with the digest of its source."""
-        return dict(self._talk().digest())
+    def digest(self) -> CodeDigest:
+        """The project's modules this node has loaded, each with the digest of its source, and which are stale."""
+        return self._talk().digest()
 
     # -- what can be done to it
 
@@ -125,7 +128,9 @@ class Node:
             node = self.describe()
             if "cluster" not in node["ports"]:
                 raise NodeUnavailable(f"{self.name} has no port for calls")
-            self._client = NodeClient(self.name, node["address"], node["ports"]["cluster"], self._cluster.cookie_file)
+            self._client = NodeClient(
+                self.name, node["address"], node["ports"]["cluster"], str(self._cluster.cookie_file)
+            )
         return self._client
 
     def close(self) -> None:
@@ -137,7 +142,9 @@ class Node:
 class Cluster:
     """A running cluster. As a context manager it hands back its lease at the end, which ends a cluster nobody else holds."""
 
-    def __init__(self, keeper: KeeperClient, status: Mapping[str, Any], lock: ClusterLock, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, keeper: KeeperClient, status: Mapping[str, Any], lock: ClusterLock, notes: tuple[str, ...] = ()
+    ) -> None:
         self.keeper = keeper
         self.name = str(status["name"])
         self.profile = str(status["profile"])
@@ -158,7 +165,7 @@ class Cluster:
         mark = " simulated" if self.simulated else ""
         return f"<Cluster {self.name!r} of {len(self._nodes)}{mark} nodes, profile {self.profile!r}>"
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -175,7 +182,8 @@ class Cluster:
             return self._nodes[name]
         except KeyError:
             raise NodeUnknown(
-                f"cluster '{self.name}' has no node {name!r}", evidence=[f"its nodes: {', '.join(self._nodes)}"]
+                f"cluster '{self.name}' has no node {name!r}",
+                evidence=[f"its nodes: {', '.join(self._nodes)}"],
             ) from None
 
     def __iter__(self) -> Iterator[Node]:
@@ -198,8 +206,13 @@ class Cluster:
         """Waits until the condition gives something true, and gives that back. An exception in it is not a no."""
         answer = poll(condition, Deadline(timeout))
         if not answer:
-            what = what or getattr(condition, "__name__", "the condition").replace("<lambda>", "the condition")
-            nodes = [f"{n['name']}: {n['state']}, sees {', '.join(n['view']) or 'nobody'}" for n in self.status()["nodes"]]
+            what = what or getattr(condition, "__name__", "the condition").replace(
+                "<lambda>", "the condition"
+            )
+            nodes = [
+                f"{n['name']}: {n['state']}, sees {', '.join(n['view']) or 'nobody'}"
+                for n in self.status()["nodes"]
+            ]
             raise NotInTime(f"{what} did not come true within {timeout:g} s", evidence=nodes)
         return answer
 
@@ -209,7 +222,9 @@ class Cluster:
 
     # -- what can be done to it
 
-    def restart(self, *names: str, on_event: Listener | None = None, code: dict[str, str] | None = None) -> None:
+    def restart(
+        self, *names: str, on_event: Listener | None = None, code: dict[str, str] | None = None
+    ) -> None:
         """Restarts these nodes, or all; they run the project's code as it is now."""
         self._change("restart", on_event, names=list(names), code=code)
 
@@ -260,5 +275,8 @@ class Cluster:
         if not self._lock.wait_free(Deadline(SETTLING)):
             raise LeftBehind(
                 f"the keeper of cluster '{self.name}' said goodbye but is still there",
-                remedies=[f"ps -o pid,ppid,stat,etime,cmd -u {os.getuid()} | grep clusterlib.lifecycle", "invoke cluster.clean"],
+                remedies=[
+                    f"ps -o pid,ppid,stat,etime,cmd -u {os.getuid()} | grep clusterlib.lifecycle",
+                    "invoke cluster.clean",
+                ],
             )

@@ -126,7 +126,9 @@ class Conversation:
             request = json.loads(line)
             number, name, arguments = request["id"], request["op"], request.get("args") or {}
         except (ValueError, KeyError, TypeError):
-            self._say({"id": None, "error": UsageError("not a request: one JSON object a line, please").to_dict()})
+            self._say(
+                {"id": None, "error": UsageError("not a request: one JSON object a line, please").to_dict()}
+            )
             return
         task = asyncio.get_running_loop().create_task(self._answer(number, name, arguments))
         self._requests.add(task)
@@ -136,12 +138,16 @@ class Conversation:
         operation = self._operations.get(name)
         try:
             if operation is None:
-                raise UsageError(f"the keeper knows no operation {name!r}", evidence=[", ".join(self._operations)])
+                raise UsageError(
+                    f"the keeper knows no operation {name!r}", evidence=[", ".join(self._operations)]
+                )
             result = await operation(**arguments)
         except ClusterError as error:
             self._say({"id": number, "error": error.to_dict()})
         except TypeError as error:
-            self._say({"id": number, "error": UsageError(f"bad arguments for {name!r}", cause=str(error)).to_dict()})
+            self._say(
+                {"id": number, "error": UsageError(f"bad arguments for {name!r}", cause=str(error)).to_dict()}
+            )
         except asyncio.CancelledError:
             self._say({"id": number, "error": ClusterError("the cluster was stopped meanwhile").to_dict()})
         else:
@@ -158,14 +164,14 @@ class Conversation:
         if self._unwatch is not None:
             self._unwatch()
         for lease in self._leases:
-            self._keeper.release(lease, "its holder is gone")
+            self._keeper.leases.release(lease, "its holder is gone")
         self._leases.clear()
         self._writer.close()
 
     # -- operations that belong to the conversation
 
     async def _start(self, holder: str) -> dict[str, Any]:
-        self._leases.append(self._keeper.hold(holder))
+        self._leases.append(self._keeper.leases.take(holder))
         self._say({"event": self._keeper.events.recent[-1]})
         await self._watch()
         try:
@@ -192,12 +198,12 @@ class Conversation:
         return {}
 
     async def _lease(self, holder: str) -> dict[str, Any]:
-        self._leases.append(self._keeper.hold(holder))
+        self._leases.append(self._keeper.leases.take(holder))
         return {"status": self._keeper.status()}
 
     async def _release(self) -> dict[str, Any]:
         for lease in self._leases:
-            self._keeper.release(lease, "handed back")
+            self._keeper.leases.release(lease, "handed back")
         self._leases.clear()
         return {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import json
 import os
@@ -14,7 +14,16 @@ from typing import Any
 
 from clusterlib.errors import UsageError
 
-__all__ = ["RunFolder", "all_names", "cluster_identifier", "latest_run", "new_run", "prune", "runs_of", "write_private"]
+__all__ = [
+    "RunFolder",
+    "all_names",
+    "cluster_identifier",
+    "latest_run",
+    "new_run",
+    "prune",
+    "runs_of",
+    "write_private",
+]
 
 HOME = ".clusterlib"
 KEPT_RUNS = 5
@@ -82,7 +91,7 @@ def check_name(name: str) -> str:
 def new_run(project: Path, name: str) -> RunFolder:
     """Makes the folder of a new run, private, and forgets the oldest ones."""
     home = project / HOME
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S.%f")
+    stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S.%f")
     run = RunFolder(home / check_name(name) / f"{stamp}-{secrets.token_hex(2)}")
     try:
         (run.path / "nodes").mkdir(parents=True, mode=0o700)

@@ -6,26 +6,39 @@ only `shut_down` overrides them all."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import json
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from clusterlib.drivers.api import Driver, NodeSpec
-from clusterlib.errors import ClusterError, LeftBehind, NodeExited, NodeUnavailable, NodeUnknown, StartError, UsageError
+from clusterlib.errors import (
+    ClusterError,
+    LeftBehind,
+    NodeExited,
+    NodeNotReady,
+    NodeUnavailable,
+    NodeUnknown,
+    StartError,
+    UsageError,
+)
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder, write_private
+from clusterlib.lifecycle.leases import Leases
 from clusterlib.lifecycle.node import ManagedNode, NodeState
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
 from clusterlib.waiting import Deadline, backoff, pause_async
 
 __all__ = ["ClusterState", "Keeper"]
+
+T = TypeVar("T")
 
 SWEEP_SECONDS = 3.0
 
@@ -39,7 +52,15 @@ class ClusterState(StrEnum):
 
 
 class Keeper:
-    def __init__(self, plan: Plan, run: RunFolder, driver: Driver, host: Host, provisioner: Provisioner, facts: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        run: RunFolder,
+        driver: Driver,
+        host: Host,
+        provisioner: Provisioner,
+        facts: dict[str, Any],
+    ) -> None:
         self.plan = plan
         self.run = run
         self.events = EventLog(run.events)
@@ -51,8 +72,7 @@ class Keeper:
         self._provisioner = provisioner
         self._facts = facts
         self._phase = ClusterState.STARTING
-        self._leases: dict[int, dict[str, Any]] = {}
-        self._lease_numbers = itertools.count(1)
+        self.leases = Leases(self.events.tell, self._unwanted)
         self._busy = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._begun = time.monotonic()
@@ -91,7 +111,7 @@ class Keeper:
             "adaptations": list(plan.adaptations),
             "uptime": round(time.monotonic() - self._begun, 3),
             "ready_seconds": self._ready_seconds,
-            "leases": [dict(lease) for lease in self._leases.values()],
+            "leases": self.leases.describe(),
             "nodes": [node.describe() for node in self.nodes.values()],
             **self._facts,
         }
@@ -103,7 +123,11 @@ class Keeper:
         async with self._alone():
             plan = self.plan
             self.events.tell(
-                "cluster.starting", name=plan.name, profile=plan.profile, simulated=plan.simulated, nodes=len(plan.nodes)
+                "cluster.starting",
+                name=plan.name,
+                profile=plan.profile,
+                simulated=plan.simulated,
+                nodes=len(plan.nodes),
             )
             pauses = backoff(plan.retry.first, plan.retry.factor, plan.retry.ceiling)
             for attempt in itertools.count(1):
@@ -181,36 +205,25 @@ class Keeper:
             self._ending = asyncio.get_running_loop().create_task(self._end(overtaken))
         return self._ending
 
-    # -- leases
-
-    def hold(self, holder: str) -> int:
-        """A new lease. It is as alive as the connection it came over; the kernel closes that when the holder dies."""
-        number = next(self._lease_numbers)
-        self._leases[number] = {"holder": holder}
-        self.events.tell("lease.taken", holder=holder, leases=len(self._leases))
-        return number
-
-    def release(self, number: int, how: str) -> None:
-        lease = self._leases.pop(number, None)
-        if lease is None:
-            return
-        self.events.tell("lease.released", holder=lease["holder"], how=how, leases=len(self._leases))
-        if self._unwanted():
-            self._spawn(self._linger())
+    # -- who holds it
 
     def keep(self) -> None:
         """From now on the cluster lives until it is told to stop, whoever holds it."""
         self.plan = dataclasses.replace(self.plan, held=False)
 
-    def _unwanted(self) -> bool:
-        return not self._leases and (self.plan.held or self._phase is ClusterState.STARTING)
+    def _unwanted(self) -> None:
+        """The last lease is gone. A cluster that is still starting has nobody left to tell; one that is kept lives on."""
+        if self._phase is ClusterState.STARTING:
+            self.shut_down("who started it is gone")
+        elif self.plan.held:
+            self._spawn(self._linger())
 
     async def _linger(self) -> None:
-        if self._phase is not ClusterState.STARTING and self.plan.linger > 0:
+        if self.plan.linger > 0:
             self.events.tell("cluster.lingering", seconds=self.plan.linger)
             await pause_async(self.plan.linger)
-        if self._unwanted():
-            await asyncio.shield(self.shut_down("the last lease was released"))
+        if not self.leases:
+            self.shut_down("the last lease was released")
 
     # -- starting
 
@@ -225,11 +238,18 @@ class Keeper:
         deadline = Deadline(self.plan.timeouts.start)
         expected = {n.name for n in self.nodes.values() if n in nodes or n.state is NodeState.READY}
 
-        async def one(node: ManagedNode) -> None:
+        async def one(node: ManagedNode) -> NodeNotReady | None:
             await node.launch()
-            await node.climb(expected, deadline)
+            try:
+                await node.climb(expected, deadline)
+            except NodeNotReady as late:
+                return late  # the others share the deadline: let them say how far they got
+            return None
 
-        await _all(one(node) for node in nodes)
+        late = await _all([one(node) for node in nodes])
+        behind = [(node.rungs, error) for node, error in zip(nodes, late, strict=True) if error is not None]
+        if behind:
+            raise min(behind, key=lambda entry: entry[0])[1]
 
     async def _grow(self, count: int) -> None:
         current = list(self.nodes.values())
@@ -253,7 +273,13 @@ class Keeper:
 
     def _admit(self, spec: NodeSpec, claims: dict[str, Claim]) -> ManagedNode:
         node = ManagedNode(
-            spec, claims, self._driver, self._host, self.run.log(spec.name), self.events.tell, self._node_ended
+            spec,
+            claims,
+            self._driver,
+            self._host,
+            self.run.log(spec.name),
+            self.events.tell,
+            self._node_ended,
         )
         self.nodes[spec.name] = node
         return node
@@ -284,7 +310,9 @@ class Keeper:
             node.reason = f"{how}; given up after {policy.attempts} restarts within {policy.window:g} s"
             self.events.tell("node.abandoned", node=node.name, reason=node.reason)
             return
-        pause = next(itertools.islice(backoff(policy.first, policy.factor, policy.ceiling), len(recent), None))
+        pause = next(
+            itertools.islice(backoff(policy.first, policy.factor, policy.ceiling), len(recent), None)
+        )
         self._spawn(self._revive(node, pause))
 
     async def _revive(self, node: ManagedNode, pause: float) -> None:
@@ -341,8 +369,17 @@ class Keeper:
 
     # -- helpers
 
-    def _alone(self) -> _Alone:
-        return _Alone(self)
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """One change at a time; a change that a shutdown overtakes is cancelled."""
+        async with self._busy:
+            if self._ending is not None:
+                raise NodeUnavailable(f"cluster '{self.plan.name}' is stopping")
+            self._work = asyncio.current_task()
+            try:
+                yield
+            finally:
+                self._work = None
 
     def _node(self, name: str) -> ManagedNode:
         if name not in self.nodes:
@@ -375,34 +412,17 @@ class Keeper:
             self.events.tell("state.not-saved", reason=str(error))
 
 
-class _Alone:
-    """One change at a time; a change that a shutdown overtakes is cancelled."""
-
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-
-    async def __aenter__(self) -> None:
-        keeper = self._keeper
-        await keeper._busy.acquire()
-        if keeper._ending is not None:
-            keeper._busy.release()
-            raise NodeUnavailable(f"cluster '{keeper.plan.name}' is stopping")
-        keeper._work = asyncio.current_task()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._keeper._work = None
-        self._keeper._busy.release()
-
-
-async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def _all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Runs them side by side; the first failure cancels the rest, which are waited for, and is raised as it is."""
     tasks = [asyncio.get_running_loop().create_task(work) for work in works]
     if not tasks:
-        return
+        return []
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+        return [task.result() for task in tasks]
     finally:
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""One cluster of a name at a time: a file lock that a keeper and its guard hold together and the kernel frees when both are gone."""
+"""One cluster of a name at a time: a file lock that keeper and guard hold together; the kernel frees it when both are gone."""
 
 from __future__ import annotations
 

@@ -29,7 +29,12 @@ def main(arguments: list[str]) -> int:
     """`arguments`: the descriptor of the starter's channel, that of the cluster's lock, the control socket's path, the rung."""
     from clusterlib.hosts.containment import enter
 
-    channel_number, lock_number, control, rung = int(arguments[0]), int(arguments[1]), Path(arguments[2]), arguments[3]
+    channel_number, lock_number, control, rung = (
+        int(arguments[0]),
+        int(arguments[1]),
+        Path(arguments[2]),
+        arguments[3],
+    )
     marker = os.environ["CLUSTERLIB_MARKER"]
     os.umask(0o077)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
@@ -40,9 +45,9 @@ def main(arguments: list[str]) -> int:
     import asyncio  # before the fork, so that it is paid for once
 
     from clusterlib.drivers.registry import PRELOAD
-    from clusterlib.hosts.nursery import open_nursery
+    from clusterlib.hosts.nursery import Nursery
 
-    nursery = open_nursery(marker, PRELOAD)
+    nursery = Nursery.start(marker=marker, containment=containment, preload=PRELOAD)
 
     from clusterlib import rendering
 
@@ -55,7 +60,12 @@ def main(arguments: list[str]) -> int:
 
 
 async def _serve(
-    channel: socket.socket, received: dict[str, Any], control: Path, marker: str, containment: Containment, nursery: Nursery
+    channel: socket.socket,
+    received: dict[str, Any],
+    control: Path,
+    marker: str,
+    containment: Containment,
+    nursery: Nursery,
 ) -> int:
     import asyncio
 
@@ -75,7 +85,12 @@ async def _serve(
     run = RunFolder(Path(received["run"]))
     write_private(run.plan, plan.to_json())
     register(
-        marker, identifier=plan.identifier, name=plan.name, project=plan.project, control=control, run=run.path,
+        marker,
+        identifier=plan.identifier,
+        name=plan.name,
+        project=plan.project,
+        control=control,
+        run=run.path,
         containment=containment,
     )
     driver = driver_named(plan.driver)

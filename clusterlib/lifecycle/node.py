@@ -64,6 +64,8 @@ class ManagedNode:
         self.reason = ""
         self.exit: Exit | None = None
         self.starts = 0
+        self.rungs = 0
+        """How many rungs of readiness this start has reached."""
         self.ready_seconds: float | None = None
         self.log = LogWriter(log)
         self._driver = driver
@@ -114,13 +116,16 @@ class ManagedNode:
         self.reason = ""
         self.ready_seconds = None
         self.starts += 1
+        self.rungs = 0
         self._begun = time.monotonic()
         self._news = asyncio.Event()
         self._move(NodeState.STARTING)
         try:
             order, link = self._driver.order(self.spec, self.claims)
         except OSError as error:
-            raise self._failed(StartError(f"{self.name} cannot be given its ports", cause=str(error))) from error
+            raise self._failed(
+                StartError(f"{self.name} cannot be given its ports", cause=str(error))
+            ) from error
         try:
             process = await self._host.spawn(order)
         except ClusterError as error:
@@ -151,7 +156,10 @@ class ManagedNode:
                     f"{self.name} did not get ready within {deadline.seconds:g} s",
                     cause=f"it lives, but {answer.why} (waiting for: {rung})",
                     evidence=self.log.tail(TAIL),
-                    remedies=[f"invoke cluster.logs {self.name}", "CLUSTERLIB_TIMEOUTS_START=60 invoke cluster.up"],
+                    remedies=[
+                        f"invoke cluster.logs {self.name}",
+                        "CLUSTERLIB_TIMEOUTS_START=60 invoke cluster.up",
+                    ],
                 )
             )
         if self.state is NodeState.STARTING:
@@ -166,6 +174,7 @@ class ManagedNode:
             self._link.expect(roster)
 
     def _reached(self, rung: str) -> None:
+        self.rungs += 1
         self._tell("node.reached", node=self.name, rung=rung)
 
     def _unless_ended(self, probe: Probe) -> Probe:
@@ -185,7 +194,9 @@ class ManagedNode:
             )
         return NodeExited(
             f"{self.name} ended before it was ready",
-            cause=f"the process was {answer.why}" if answer.why.startswith("killed") else f"the process {answer.why}",
+            cause=f"the process was {answer.why}"
+            if answer.why.startswith("killed")
+            else f"the process {answer.why}",
             evidence=self.log.tail(TAIL),
             remedies=[f"invoke cluster.logs {self.name}"],
         )

@@ -114,7 +114,9 @@ def _revive(kind: Any, value: Any) -> Any:
     origin = typing.get_origin(kind)
     if is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
-        return kind(**{f.name: _revive(hints[f.name], value[f.name]) for f in fields(kind) if f.name in value})
+        return kind(
+            **{f.name: _revive(hints[f.name], value[f.name]) for f in fields(kind) if f.name in value}
+        )
     if origin is tuple:
         inner = typing.get_args(kind)[0]
         return tuple(_revive(inner, item) for item in value)

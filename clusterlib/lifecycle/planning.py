@@ -5,20 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from clusterlib.lifecycle.folders import cluster_identifier
 from clusterlib.lifecycle.plan import Backoff, NodePlan, Plan, PortRange, RestartPolicy, Timeouts
 from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
 from clusterlib.runtime.code import fingerprint
 
+V = TypeVar("V", Timeouts, Backoff, RestartPolicy)
+
 __all__ = ["code_of", "code_roots", "make_plan", "plan_for"]
 
 
 def plan_for(
-    profile: str, *, name: str, project: Path, overrides: Mapping[str, object] | None = None, held: bool = True
+    profile: str,
+    *,
+    name: str,
+    project: Path,
+    overrides: Mapping[str, object] | None = None,
+    held: bool = True,
 ) -> Plan:
     """Reads the profile and resolves everything that can be known before ports are claimed."""
-    return make_plan(load_profile(profile, project=project, overrides=overrides), name=name, project=project, held=held)
+    return make_plan(
+        load_profile(profile, project=project, overrides=overrides), name=name, project=project, held=held
+    )
 
 
 def make_plan(resolved: ResolvedProfile, *, name: str, project: Path, held: bool = True) -> Plan:
@@ -40,9 +50,9 @@ def make_plan(resolved: ResolvedProfile, *, name: str, project: Path, held: bool
         mode=values.network.mode,
         memory=nodes.memory,
         ports={purpose: PortRange(ports.first, ports.last) for purpose, ports in values.ports.items()},
-        timeouts=Timeouts(**values.timeouts.model_dump()),
-        retry=Backoff(**values.retry.model_dump()),
-        restart=RestartPolicy(**values.restart.model_dump()),
+        timeouts=_same(Timeouts, values.timeouts),
+        retry=_same(Backoff, values.retry),
+        restart=_same(RestartPolicy, values.restart),
         linger=values.linger,
         held=held,
         templates=dict(values.templates),
@@ -61,3 +71,8 @@ def code_roots(resolved: ResolvedProfile, project: Path) -> list[Path]:
 def code_of(roots: list[Path]) -> dict[str, str]:
     """The project's code as it is now, file by file."""
     return dict(fingerprint(roots)[1])
+
+
+def _same(kind: type[V], section: object) -> V:
+    """The plan's own value with the same names: the keeper must not need to know what profiles are made of."""
+    return kind(**{name: getattr(section, name) for name in kind.__slots__})

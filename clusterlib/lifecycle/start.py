@@ -138,7 +138,16 @@ class _Boot:
         self._log = runtime_dir() / f"{marker}.boot"
         rung = os.environ.get("CLUSTERLIB_CONTAINMENT", "auto")
         self._channel: socket.socket = start_detached(
-            [sys.executable, "-P", "-m", "clusterlib.lifecycle.main", CHANNEL, str(lock.descriptor), str(control), rung],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "clusterlib.lifecycle.main",
+                CHANNEL,
+                str(lock.descriptor),
+                str(control),
+                rung,
+            ],
             environment={**os.environ, "CLUSTERLIB_MARKER": marker},
             directory=project,
             log_path=self._log,
@@ -176,7 +185,9 @@ class _Boot:
             evidence = self._log.read_text(errors="replace").splitlines()[-20:]
         except OSError:
             evidence = []
-        return KeeperLost(error.problem, cause=error.cause, evidence=evidence, remedies=["invoke cluster.doctor"])
+        return KeeperLost(
+            error.problem, cause=error.cause, evidence=evidence, remedies=["invoke cluster.doctor"]
+        )
 
 
 # -- joining one that runs
@@ -206,7 +217,8 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
     try:
         status: dict[str, Any] = client.request("lease", holder=holder)["status"]
         if status["state"] == "starting":
-            status = poll(lambda: _unless_starting(client), deadline) or status
+            known = client
+            status = poll(lambda: _unless_starting(known), deadline) or status
     except KeeperLost:
         client.close()
         if lock.wait_free(Deadline(1.0)):
@@ -215,12 +227,15 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
     return Cluster(client, status, lock)
 
 
-def _unless_starting(client: KeeperClient) -> dict[str, Any] | None:
+def _unless_starting(client: KeeperClient) -> dict[str, Any]:
+    """The status once it is something else; nothing until then."""
     status: dict[str, Any] = client.request("status")
-    return None if status["state"] == "starting" else status
+    return {} if status["state"] == "starting" else status
 
 
-def _fit(cluster: Cluster, profile: str, overrides: Mapping[str, object], on_event: Listener | None) -> Cluster:
+def _fit(
+    cluster: Cluster, profile: str, overrides: Mapping[str, object], on_event: Listener | None
+) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
     from clusterlib.lifecycle.planning import code_of, plan_for
 

@@ -1,0 +1,138 @@
+"""A driver whose nodes live in memory, on a `FakeHost`, for tests of whoever uses a driver.
+
+    driver = FakeDriver({"node2": [Life(exits=3, says="no database"), Life()]})
+    host = FakeHost(driver.behaviours)
+
+Each start of a node takes the next of its lives; where none is left, a node lives well. It passes the same contract as the real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clusterlib.drivers.api import NodeSpec
+from clusterlib.health.probes import Answer, NotYet, Ready, Rung
+from clusterlib.hosts.api import Process, Program, Spawn
+from clusterlib.hosts.fake import Behaviour, FakeProcess
+from clusterlib.hosts.ports import Claim
+
+__all__ = ["FakeDriver", "Life"]
+
+PROGRAM = "fake-node"
+STOLEN = "bind: Address already in use"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What one start of a node leads to."""
+
+    exits: int | None = None
+    """Ends at once, with this code."""
+    says: str = ""
+    silent: bool = False
+    """Lives, but never gets ready."""
+    deaf: bool = False
+    """Neither being asked nor SIGTERM ends it."""
+
+
+class FakeDriver:
+    name = "fake"
+    purposes = ("cluster",)
+
+    def __init__(self, lives: Mapping[str, Sequence[Life]] | None = None) -> None:
+        self.alive: set[str] = set()
+        self.rosters: dict[str, list[dict[str, Any]]] = {}
+        """What each node was last told about who belongs to the cluster."""
+        self._lives = {name: list(sequence) for name, sequence in (lives or {}).items()}
+        self._links: list[FakeLink] = []
+        self._stops: dict[str, asyncio.Event] = {}
+
+    @property
+    def behaviours(self) -> dict[str, Behaviour]:
+        """For the `FakeHost` that is to run these nodes."""
+        return {PROGRAM: self._live}
+
+    def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, FakeLink]:
+        del claims
+        link = FakeLink(self, node.name)
+        self._links.append(link)
+        return Spawn(node.name, Program((PROGRAM,)), node.directory, node.environment), link
+
+    def ports_stolen(self, log_tail: list[str]) -> bool:
+        return any(STOLEN in line for line in log_tail)
+
+    def stop(self, name: str) -> None:
+        if name in self._stops:
+            self._stops[name].set()
+
+    async def _live(self, process: FakeProcess) -> int:
+        waiting = self._lives.get(process.name, [])
+        life = waiting.pop(0) if waiting else Life()
+        if life.says:
+            process.print(life.says)
+        if life.exits is not None:
+            return life.exits
+        stop = asyncio.Event()
+        if life.deaf:
+            process.handle(signal.SIGTERM, lambda: None)
+        else:
+            process.handle(signal.SIGTERM, stop.set)
+            self._stops[process.name] = stop
+        try:
+            if not life.silent:
+                self.alive.add(process.name)
+                self._announce()
+            await stop.wait()
+        finally:
+            self.alive.discard(process.name)
+            self._stops.pop(process.name, None)
+            self._announce()
+        return 0
+
+    def _announce(self) -> None:
+        for link in self._links:
+            link.news.set()
+
+
+class FakeLink:
+    failure: dict[str, Any] | None = None
+
+    def __init__(self, driver: FakeDriver, name: str) -> None:
+        self.news = asyncio.Event()
+        self._driver = driver
+        self._name = name
+
+    @property
+    def view(self) -> frozenset[str]:
+        return frozenset(self._driver.alive) if self._name in self._driver.alive else frozenset()
+
+    def begin(self, process: Process, news: asyncio.Event) -> None:
+        del process
+        self.news = news
+
+    def ladder(self, expected: frozenset[str]) -> list[Rung]:
+        return [
+            Rung("listening", self._probe(lambda: self._name in self._driver.alive, "it is silent"), polls=False),
+            Rung("joined", self._probe(lambda: expected <= self.view, "it does not see them all"), polls=False),
+        ]
+
+    def expect(self, roster: list[dict[str, Any]]) -> None:
+        self._driver.rosters[self._name] = roster
+
+    async def ask_to_stop(self) -> bool:
+        self._driver.stop(self._name)
+        return True
+
+    def close(self) -> None:
+        pass
+
+    @staticmethod
+    def _probe(reached: Callable[[], bool], why_not: str) -> Callable[[], Any]:
+        async def probe() -> Answer:
+            return Ready() if reached() else NotYet(why_not)
+
+        return probe
