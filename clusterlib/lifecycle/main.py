@@ -74,7 +74,6 @@ async def _serve(
     from clusterlib.hosts.local import LocalHost
     from clusterlib.hosts.places import register, runtime_dir
     from clusterlib.hosts.ports import PortAllocator
-    from clusterlib.hosts.simulated import SimulatedHost
     from clusterlib.lifecycle.control import ControlServer
     from clusterlib.lifecycle.folders import RunFolder, write_private
     from clusterlib.lifecycle.keeper import Keeper
@@ -84,6 +83,7 @@ async def _serve(
     plan = revive(Plan, received["plan"])
     run = RunFolder(Path(received["run"]))
     write_private(run.plan, plan.to_json())
+    _log_to(run.keeper_log)
     register(
         marker,
         identifier=plan.identifier,
@@ -96,6 +96,8 @@ async def _serve(
     driver = driver_named(plan.driver)
     host: Host = LocalHost(nursery, containment)
     if plan.simulated:
+        from clusterlib.hosts.simulated import SimulatedHost
+
         host = SimulatedHost(host)
     facts = {
         "keeper": {
@@ -120,6 +122,14 @@ async def _serve(
     _tidy(control, marker)
     keeper.events.close()
     return 0 if problem is None else 1
+
+
+def _log_to(path: Path) -> None:
+    """What this process prints, tracebacks above all, belongs to the run from now on."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
 
 
 def _once(loop: asyncio.AbstractEventLoop, descriptor: int, shut_down: Callable[[str], object]) -> None:

@@ -21,7 +21,7 @@ from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.folders import check_name, cluster_identifier, latest_run, new_run
+from clusterlib.lifecycle.folders import RunFolder, check_name, cluster_identifier, latest_run, new_run
 from clusterlib.lifecycle.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
 
@@ -168,7 +168,7 @@ class _Boot:
             if not plan.held:
                 client.request("keep")
         except KeeperLost as error:
-            raise self._explain(error) from error
+            raise self._explain(error, run) from error
         self._log.unlink(missing_ok=True)
         return Cluster(client, status, self._lock)
 
@@ -180,9 +180,10 @@ class _Boot:
         self._lock.wait_free(Deadline(GIVE_UP_SECONDS))
         self._log.unlink(missing_ok=True)
 
-    def _explain(self, error: KeeperLost) -> ClusterError:
+    def _explain(self, error: KeeperLost, run: RunFolder) -> ClusterError:
         try:
-            evidence = self._log.read_text(errors="replace").splitlines()[-20:]
+            log = run.keeper_log if run.keeper_log.exists() else self._log
+            evidence = log.read_text(errors="replace").splitlines()[-20:]
         except OSError:
             evidence = []
         return KeeperLost(
