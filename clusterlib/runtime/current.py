@@ -1,0 +1,164 @@
+"""`this_node()`: how user code on a node learns where it is, and reaches the other nodes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.errors import NodeUnavailable, NodeUnknown, UsageError
+
+if TYPE_CHECKING:
+    from clusterlib.runtime.client import NodeClient
+    from clusterlib.runtime.node import Node
+
+__all__ = ["ThisNode", "enter", "settle", "this_node"]
+
+_here: ContextVar[ThisNode] = ContextVar("clusterlib_this_node")
+_whole_process: list[ThisNode] = []
+
+DEFAULT_TIMEOUT = 60.0
+
+
+def this_node() -> ThisNode:
+    """The node this code runs on. In simulated mode it is found through the context of the call."""
+    node = _here.get(None)
+    if node is None and _whole_process:
+        node = _whole_process[0]
+    if node is None:
+        raise NodeUnavailable(
+            "this code does not run on a node",
+            cause="this_node() was called outside of a node, or in a thread that a simulated node does not know",
+            remedies=["in a thread of your own: contextvars.copy_context().run(function)"],
+        )
+    return node
+
+
+def enter(node: ThisNode) -> None:
+    """Makes `node` the one that this context, and whatever starts from it, runs on."""
+    _here.set(node)
+
+
+def settle(node: ThisNode) -> None:
+    """Makes `node` the one that this whole process is."""
+    _whole_process[:] = [node]
+
+
+class ThisNode:
+    """A node, as the code on it sees it. Safe to use from any thread."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._clients: dict[str, NodeClient] = {}
+
+    def __repr__(self) -> str:
+        return f"<this_node {self.name} of {self.cluster}{' (simulated)' if self.simulated else ''}>"
+
+    @property
+    def name(self) -> str:
+        return self._node.config.name
+
+    @property
+    def cluster(self) -> str:
+        return self._node.config.cluster
+
+    @property
+    def directory(self) -> str:
+        """A directory of this node's own."""
+        return self._node.config.directory
+
+    @property
+    def simulated(self) -> bool:
+        return self._node.config.simulated
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of this node; simulated nodes share a process, but not this."""
+        return self._node.environment
+
+    def members(self) -> list[str]:
+        """The names of the living nodes, as this node sees them, itself included."""
+        return list(self._node.membership.alive())
+
+    def call(
+        self,
+        node: str,
+        target: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Any:
+        """Calls `pkg.mod:function` on another node and waits for its result."""
+        _refuse_on_a_loop("call")
+        return self._client(node).call(target, args, kwargs, timeout)
+
+    def run(
+        self,
+        node: str,
+        function: Callable[..., Any],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Any:
+        """Runs a function of this node's on another node and waits for its result."""
+        _refuse_on_a_loop("run")
+        return self._client(node).run(function, args, kwargs, timeout)
+
+    async def call_async(
+        self,
+        node: str,
+        target: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Any:
+        """`call` for coroutine functions."""
+        import asyncio
+
+        return await asyncio.to_thread(self.call, node, target, args, kwargs, timeout)
+
+    async def run_async(
+        self,
+        node: str,
+        function: Callable[..., Any],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> Any:
+        """`run` for coroutine functions."""
+        import asyncio
+
+        return await asyncio.to_thread(self.run, node, function, args, kwargs, timeout)
+
+    def close(self) -> None:
+        for client in list(self._clients.values()):
+            client.close()
+
+    def _client(self, name: str) -> NodeClient:
+        from clusterlib.runtime.client import NodeClient
+
+        peer = self._node.peers.get(name)
+        if peer is None:
+            raise NodeUnknown(
+                f"{self.cluster} has no node {name!r}",
+                remedies=[f"one of: {', '.join(sorted(self._node.peers))}"],
+            )
+        client = self._clients.get(name)
+        if client is None or (client.address, client.port) != (peer.address, peer.port):
+            client = NodeClient(name, peer.address, peer.port, self._node.config.cookie_file)
+            self._clients[name] = client
+        return client
+
+
+def _refuse_on_a_loop(what: str) -> None:
+    asyncio = sys.modules.get(
+        "asyncio"
+    )  # not imported here: the tool imports this module and needs no event loop
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return
+    raise UsageError(
+        f"this_node().{what}() would block the event loop of the node",
+        cause="it was called from a coroutine function",
+        remedies=[f"await this_node().{what}_async(...)"],
+    )

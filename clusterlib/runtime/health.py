@@ -1,0 +1,98 @@
+"""The HTTP endpoint of a node: /health, /members and /metrics as JSON, for probes, dashboards and curl.
+
+As small as a server can be: one GET a connection, a limit on its header and on its time, everything else an error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from clusterlib.runtime.log import Log
+from clusterlib.runtime.network import Network
+from clusterlib.runtime.pipes import Pipe
+
+__all__ = ["Health", "Page"]
+
+LONGEST_HEADER = 8192
+REQUEST_SECONDS = 2.0
+MOST_CONNECTIONS = 32
+
+Page = Callable[[], tuple[HTTPStatus, object]]
+
+
+class Health:
+    """Serves pages over HTTP/1.1."""
+
+    def __init__(self, network: Network, pages: Mapping[str, Page], log: Log) -> None:
+        self.pages = pages
+        self.log = log
+        self._network = network
+        self._visitors: OrderedDict[_Visitor, asyncio.Handle] = OrderedDict()
+
+    def accept(self, pipe: Pipe) -> None:
+        if len(self._visitors) >= MOST_CONNECTIONS:
+            next(iter(self._visitors)).drop("too many connections, this was the oldest")
+        visitor = _Visitor(self, pipe)
+        self._visitors[visitor] = self._network.later(REQUEST_SECONDS, visitor.drop, "no request in time")
+        pipe.owner = visitor
+        pipe.start()
+
+    def gone(self, visitor: _Visitor) -> None:
+        timer = self._visitors.pop(visitor, None)
+        if timer is not None:
+            timer.cancel()
+
+
+class _Visitor:
+    """One connection."""
+
+    def __init__(self, health: Health, pipe: Pipe) -> None:
+        self._health = health
+        self._pipe = pipe
+        self._room = memoryview(bytearray(LONGEST_HEADER))
+        self._count = 0
+
+    def buffer(self) -> memoryview:
+        return self._room[self._count :]
+
+    def filled(self, count: int) -> None:
+        self._count += count
+        header = bytes(self._room[: self._count])
+        if b"\r\n\r\n" in header or b"\n\n" in header:
+            self._answer(*self._page(header))
+        elif self._count == LONGEST_HEADER:
+            self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, {"error": "the header is too long"})
+
+    def lost(self, error: OSError | None) -> None:
+        self._health.gone(self)
+
+    def drop(self, reason: str) -> None:
+        self._health.log.warn("http", f"dropped an HTTP connection from {self._pipe.other}: {reason}")
+        self._health.gone(self)
+        self._pipe.abort()
+
+    def _page(self, header: bytes) -> tuple[HTTPStatus, object]:
+        words = header.split(b"\n", 1)[0].split()
+        if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
+            return HTTPStatus.BAD_REQUEST, {"error": "this is not an HTTP/1 request"}
+        path = words[1].split(b"?", 1)[0].decode("latin-1")
+        page = self._health.pages.get(path)
+        if page is None:
+            return HTTPStatus.NOT_FOUND, {"error": "no such page", "pages": sorted(self._health.pages)}
+        if words[0] != b"GET":
+            return HTTPStatus.METHOD_NOT_ALLOWED, {"error": "only GET"}
+        return page()
+
+    def _answer(self, status: HTTPStatus, data: object) -> None:
+        self._health.gone(self)
+        body = json.dumps(data).encode() + b"\n"
+        allow = "Allow: GET\r\n" if status is HTTPStatus.METHOD_NOT_ALLOWED else ""
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n{allow}Connection: close\r\n\r\n"
+        )
+        self._pipe.send(head.encode() + body)
+        self._pipe.close()

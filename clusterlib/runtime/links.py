@@ -1,0 +1,495 @@
+"""Keeps a node linked to its neighbours, and lets news and heartbeats flow over the links.
+
+The rules are elsewhere and pure: whom to link to (`overlay`), what is true (`membership`), when silence is death
+(`watch`). Here they meet connections and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from clusterlib.runtime import overlay, wire
+from clusterlib.runtime.log import Log
+from clusterlib.runtime.membership import Membership, News, Status
+from clusterlib.runtime.network import Network
+from clusterlib.runtime.sessions import Session, Visit
+from clusterlib.runtime.watch import Watch
+from clusterlib.runtime.wire import Buffer, Kind, Refused
+
+__all__ = ["Link", "Links", "Peer"]
+
+PEER_FRAME_LIMIT = 8 << 20
+BATCH_SECONDS = 0.005  # news travels at once when all is quiet, and in batches when there is much of it
+COURTESY_SECONDS = 0.06  # where both sides want a link, the second waits this long for the first to open it
+FIRST_RETRY = 0.05
+LONGEST_RETRY = 0.5
+VISIT_SECONDS = (
+    5.0  # a peer that just starts, or is paused, answers late: its kernel keeps the connection for it
+)
+VERIFY_AFTER = 0.4  # of the detection time: a peer whose link broke and who does not answer by then is dead
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where a node of the plan is."""
+
+    name: str
+    address: str
+    port: int
+
+
+class Link:
+    """An open connection to a neighbour who said its name."""
+
+    __slots__ = ("condemned", "initiator", "known", "life", "peer", "session", "spoke", "watched", "watches")
+
+    def __init__(self, peer: str, life: int, initiator: str, session: Session) -> None:
+        self.peer = peer
+        self.life = life
+        """When the process at the other end started: tells a restarted one from the one before."""
+        self.initiator = initiator
+        self.session = session
+        self.known: dict[str, tuple[int, int]] = {}
+        """What the peer knows already: it told us, or we told it."""
+        self.spoke = 0.0
+        self.watches = False
+        """The peer wants our heartbeats."""
+        self.watched = False
+        """The peer was asked for its heartbeats."""
+        self.condemned = 0.0
+        """When the link is given up because its peer is said to be dead; 0 for never."""
+
+
+class _Attempt:
+    """The effort to open a link."""
+
+    __slots__ = ("count", "deadline", "timer", "verifying", "visit")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.visit: Visit | None = None
+        self.timer: asyncio.Handle | None = None
+        self.deadline: asyncio.Handle | None = None
+        self.verifying = False
+        """The peer lived until its link broke just now: if nobody is there, it is dead."""
+
+    def cancel(self) -> None:
+        for handle in (self.timer, self.deadline):
+            if handle is not None:
+                handle.cancel()
+        if self.visit is not None:
+            self.visit.cancel()
+
+
+class Links:
+    """All links of one node."""
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        cookie: bytes,
+        membership: Membership,
+        peers: Mapping[str, Peer],
+        detect: float,
+        log: Log,
+        view_changed: Callable[[], None],
+    ) -> None:
+        self.links: dict[str, Link] = {}
+        self.frames: dict[int, Callable[[str, Buffer], None]] = {}
+        """Handlers of further kinds of frames (from 64 up): called with the peer's name and the payload."""
+        self._network = network
+        self._name = name
+        self._cookie = cookie
+        self._membership = membership
+        self._peers = peers
+        self._watch = Watch(detect)
+        self._detect = detect
+        self._log = log
+        self._view_changed = view_changed
+        self._life = membership.incarnation
+        self._attempts: dict[str, _Attempt] = {}
+        self._reach: set[str] = set()
+        self._version = -1
+        self._review_due = self._spread_due = False
+        self._spread_last = self._beat_last = self._tick_planned = 0.0
+        self._deaths: deque[float] = deque(maxlen=2)
+        self._audit_until = 0.0
+        self._alone_since: float | None = None
+        self._over = False
+
+    # -- the life of the whole ---------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._membership.changed = self._heard_of
+        self.roster_changed()
+        self._tick_planned = self._network.now()
+        self._tick()
+
+    def roster_changed(self) -> None:
+        """The peers are others now."""
+        self._reach = overlay.links_of(self._name, self._membership.ring)
+        for name in [name for name in self.links if name not in self._peers]:
+            self._part(self.links[name])
+        for name in [name for name in self._attempts if name not in self._peers]:
+            self._attempts.pop(name).cancel()
+        self._settle()
+        self._review_soon()
+
+    def leave(self) -> None:
+        """Tells everybody that this node goes, and closes all links."""
+        self._membership.leave()
+        self._spread()
+        self._over = True
+        for link in list(self.links.values()):
+            self._part(link)
+        self.stop()
+
+    def stop(self) -> None:
+        self._over = True
+        for attempt in self._attempts.values():
+            attempt.cancel()
+        self._attempts.clear()
+
+    def accept(self, session: Session) -> None:
+        """A peer that proved the cookie came in."""
+        self._greet(session, None)
+
+    def tell(self, peer: str, kind: int, payload: bytes) -> bool:
+        """Sends a frame to a neighbour; False if there is no link to it."""
+        link = self.links.get(peer)
+        if link is None:
+            return False
+        self._send(link, kind, payload)
+        return True
+
+    # -- opening links -----------------------------------------------------------------------------------------------
+
+    def _review_soon(self) -> None:
+        if not self._review_due:
+            self._review_due = True
+            self._network.soon(self._review)
+
+    def _review(self) -> None:
+        """Brings links, attempts and watching in line with what is true now."""
+        self._review_due = False
+        if self._over:
+            return
+        now = self._network.now()
+        membership = self._membership
+        watched = set(overlay.watched_by(self._name, membership.ring, membership.lives))
+        if now < self._audit_until:
+            watched |= {name for name in self.links if membership.lives(name)}
+        self._watch.set(watched, now)
+        wanted = {
+            name
+            for name in self._reach | watched
+            if name in self._peers and membership.status(name) is not Status.LEFT
+        }
+        for name in wanted:
+            if name not in self.links and name not in self._attempts:
+                self._attempt(name)
+        for name in [name for name in self._attempts if name not in wanted]:
+            if not self._attempts[name].verifying:
+                self._attempts.pop(name).cancel()
+        for link in list(self.links.values()):
+            if link.watched != (link.peer in watched):
+                link.watched = not link.watched
+                self._send(link, Kind.WATCH if link.watched else Kind.UNWATCH)
+            if link.peer not in wanted and link.initiator == self._name and not link.watches:
+                self._part(link)
+
+    def _attempt(self, name: str, *, verifying: bool = False) -> None:
+        attempt = self._attempts[name] = _Attempt()
+        attempt.verifying = verifying
+        if verifying:
+            attempt.deadline = self._network.later(VERIFY_AFTER * self._detect, self._unverified, name)
+        courteous = self._name > name and overlay.mutual(self._name, name, self._membership.ring)
+        if courteous and not verifying:
+            attempt.timer = self._network.later(COURTESY_SECONDS, self._visit, name)
+        else:
+            self._visit(name)
+
+    def _visit(self, name: str) -> None:
+        attempt = self._attempts.get(name)
+        peer = self._peers.get(name)
+        if attempt is None or peer is None or self._over:
+            return
+        if attempt.visit is not None:
+            attempt.visit.cancel()
+        attempt.timer = self._network.later(VISIT_SECONDS, self._failed, name, "no answer", False)
+        attempt.visit = Visit(
+            self._network,
+            self._cookie,
+            name,
+            PEER_FRAME_LIMIT,
+            arrived=partial(self._greet, name=name),
+            failed=partial(self._failed, name),
+        )
+        attempt.visit.begin(peer.address, peer.port)
+
+    def _failed(self, name: str, reason: str, gone: bool) -> None:
+        attempt = self._attempts.get(name)
+        if attempt is None or self._over:
+            return
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+        if attempt.visit is not None:
+            attempt.visit.cancel()
+            attempt.visit = None
+        if not gone and self._membership.status(name) is not Status.DEAD:
+            self._log.warn(f"visit {name}", f"no link to {name}: {reason}")
+        pause = min(FIRST_RETRY * 2**attempt.count, LONGEST_RETRY)
+        attempt.count = min(attempt.count + 1, 10)
+        attempt.timer = self._network.later(pause, self._visit, name)
+        if attempt.verifying and gone:
+            attempt.verifying = False
+            self._accuse(name, Status.DEAD, f"its process is gone ({reason})")
+        self._settle()
+
+    def _unverified(self, name: str) -> None:
+        attempt = self._attempts.get(name)
+        if attempt is not None and attempt.verifying and not self._over:
+            attempt.verifying = False
+            self._accuse(name, Status.DEAD, "its link broke and it does not answer")
+            self._settle()
+
+    def _greet(self, session: Session, name: str | None) -> None:
+        """Says who this node is and what it knows; `name` is whom it called at, None if it was called at."""
+        news = self._membership.known()
+        session.on_frame = partial(self._greeted, session, name, {item.name: item.rank for item in news})
+        session.on_lost = partial(self._lost_before_greeting, name)
+        session.send(Kind.HELLO, _encode({"name": self._name, "life": self._life, "news": news}))
+
+    def _lost_before_greeting(self, name: str | None, reason: str) -> None:
+        if name is not None:
+            self._failed(name, reason or "it closed the connection", False)
+
+    def _greeted(
+        self,
+        session: Session,
+        called: str | None,
+        told: dict[str, tuple[int, int]],
+        kind: int,
+        payload: Buffer,
+    ) -> None:
+        if kind != Kind.HELLO:
+            raise Refused("it did not say its name first")
+        peer, life, news = _read_hello(payload)
+        if self._over or peer == self._name:
+            session.abort()
+            return
+        link = Link(peer, life, self._name if called else peer, session)
+        link.known = told
+        old = self.links.get(peer)
+        if old is not None and self._prefers(old, link):
+            session.send(Kind.BYE)
+            session.close()
+            return
+        if old is not None:
+            self._part(old)
+        self._link(link, news)
+
+    @staticmethod
+    def _prefers(old: Link, new: Link) -> bool:
+        """Of two links between the same two processes both ends keep the one that the smaller name opened."""
+        return old.life == new.life and old.initiator != new.initiator and old.initiator < new.initiator
+
+    def _link(self, link: Link, news: list[News]) -> None:
+        attempt = self._attempts.pop(link.peer, None)
+        if attempt is not None:
+            attempt.visit = None  # it became this link; or it comes to an end by itself, as the lesser of two
+            attempt.cancel()
+        self.links[link.peer] = link
+        link.session.on_frame = partial(self._frame, link)
+        link.session.on_lost = partial(self._lost, link)
+        self._take(link, news)
+        self._tell(link, self._membership.known())  # what came up since the greeting
+        self._review_soon()
+
+    # -- what comes over links ---------------------------------------------------------------------------------------
+
+    def _frame(self, link: Link, kind: int, payload: Buffer) -> None:
+        self._watch.heard(link.peer, self._network.now())
+        if kind == Kind.BEAT:
+            return
+        if kind == Kind.NEWS:
+            self._take(link, _read_news(_decode(payload)))
+        elif kind == Kind.WATCH:
+            link.watches = True
+            self._send(link, Kind.BEAT)
+        elif kind == Kind.UNWATCH:
+            link.watches = False
+            self._review_soon()
+        elif kind == Kind.BYE:
+            self._unlink(link)
+            link.session.close()
+        elif kind in self.frames:
+            self.frames[kind](link.peer, payload)
+
+    def _take(self, link: Link, news: list[News]) -> None:
+        for item in news:
+            if link.known.get(item.name, (-1, 0)) < item.rank:
+                link.known[item.name] = item.rank
+        self._membership.merge(news)
+        self._settle()
+
+    def _lost(self, link: Link, reason: str) -> None:
+        self._unlink(link)
+        if self._over or link.peer not in self._peers or not self._membership.lives(link.peer):
+            return
+        old = self._attempts.pop(link.peer, None)
+        if old is not None:
+            old.cancel()
+        self._attempt(link.peer, verifying=True)
+
+    def _unlink(self, link: Link) -> None:
+        if self.links.get(link.peer) is link:
+            del self.links[link.peer]
+            self._review_soon()
+
+    def _part(self, link: Link) -> None:
+        """Closes a link on purpose, so that the peer thinks nothing of it."""
+        self._unlink(link)
+        link.session.send(Kind.BYE)
+        link.session.close()
+
+    def _send(self, link: Link, kind: int, payload: bytes = b"") -> None:
+        link.spoke = self._network.now()
+        link.session.send(kind, payload)
+
+    # -- news --------------------------------------------------------------------------------------------------------
+
+    def _heard_of(self, news: News) -> None:
+        """Something changed about another node."""
+        now = self._network.now()
+        link = self.links.get(news.name)
+        if news.status == Status.ALIVE:
+            self._watch.heard(news.name, now)  # it contradicted: it lives, whatever its link says
+            if link is not None:
+                link.condemned = 0.0
+            attempt = self._attempts.get(news.name)
+            if attempt is not None and attempt.visit is None and attempt.count and attempt.timer is not None:
+                attempt.timer.cancel()
+                attempt.count = 0
+                attempt.timer = self._network.later(0, self._visit, news.name)
+        elif news.status == Status.DEAD:
+            if link is not None:
+                link.condemned = now + self._detect  # until then it may still carry the news to its subject
+            if self._deaths and now - self._deaths[-1] < 2 * self._detect:
+                self._audit_until = (
+                    now + 2 * self._detect
+                )  # several at once may be a partition: who else is silent?
+            self._deaths.append(now)
+
+    def _accuse(self, name: str, status: Status, why: str) -> None:
+        if status == Status.DEAD and self._membership.lives(name):
+            self._log.say(f"{name} is dead: {why}")
+        self._membership.accuse(name, status)
+
+    def _settle(self) -> None:
+        """After any input: passes on what is new."""
+        if self._membership.pending and not self._spread_due and not self._over:
+            self._spread_due = True
+            due = self._spread_last + BATCH_SECONDS - self._network.now()
+            if due <= 0:
+                self._network.soon(self._spread)
+            else:
+                self._network.later(due, self._spread)
+        if self._membership.version != self._version:
+            self._version = self._membership.version
+            self._review_soon()
+            self._view_changed()
+
+    def _spread(self) -> None:
+        self._spread_due = False
+        if self._over:
+            return
+        self._spread_last = self._network.now()
+        news = self._membership.take_pending()
+        for link in self.links.values():
+            self._tell(link, news)
+
+    def _tell(self, link: Link, news: list[News]) -> None:
+        known = link.known
+        fresh = [item for item in news if known.get(item.name, (-1, 0)) < item.rank]
+        if fresh:
+            known.update((item.name, item.rank) for item in fresh)
+            self._send(link, Kind.NEWS, _encode(fresh))
+
+    # -- the clock ---------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self._over:
+            return
+        now = self._network.now()
+        self._watch.was_late(now - self._tick_planned, now)
+        if now >= self._beat_last + self._watch.interval:
+            self._beat_last = now
+            self._beat(now)
+        for name, status in self._watch.verdicts(now):
+            self._accuse(name, status, "it is silent")
+        self._give_up_links(now)
+        self._check_solitude(now)
+        self._settle()
+        if self._audit_until and now >= self._audit_until:
+            self._audit_until = 0.0
+            self._review_soon()
+        due = min(self._beat_last + self._watch.interval, self._watch.next_verdict())
+        self._tick_planned = max(due, now + 0.005)
+        self._network.later(self._tick_planned - now, self._tick)
+
+    def _beat(self, now: float) -> None:
+        quiet = now - self._watch.interval / 2
+        for link in self.links.values():
+            if link.watches and link.spoke < quiet:
+                self._send(link, Kind.BEAT)
+
+    def _give_up_links(self, now: float) -> None:
+        for link in list(self.links.values()):
+            if (link.condemned and now >= link.condemned) or link.session.pipe.full:
+                self._unlink(link)
+                link.session.abort()
+
+    def _check_solitude(self, now: float) -> None:
+        """Who reaches nobody any more must not go on believing in everybody."""
+        if self.links or len(self._membership.alive()) <= 1:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+        elif now - self._alone_since > self._detect:
+            for name in self._membership.alive():
+                if name != self._name:
+                    self._accuse(name, Status.DEAD, "this node reaches nobody")
+
+
+def _encode(data: object) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def _decode(payload: Buffer) -> Any:
+    """What an authenticated peer sent; Refused if it makes no sense."""
+    try:
+        return json.loads(bytes(payload))
+    except ValueError as error:
+        raise Refused("it sent something that is not JSON") from error
+
+
+def _read_news(items: Any) -> list[News]:
+    try:
+        return [News(str(name), int(incarnation), int(status)) for name, incarnation, status in items]
+    except (TypeError, ValueError) as error:
+        raise Refused("it sent news that makes no sense") from error
+
+
+def _read_hello(payload: Buffer) -> tuple[str, int, list[News]]:
+    hello = _decode(payload)
+    try:
+        return str(hello["name"]), int(hello["life"]), _read_news(hello["news"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused("it introduced itself in a way that makes no sense") from error

@@ -1,0 +1,340 @@
+"""A node, assembled, and the program that is one: `main`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from contextvars import copy_context
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from clusterlib.errors import ClusterError, StartError, UsageError
+from clusterlib.runtime import current, wire
+from clusterlib.runtime.calls import Ask, Calls
+from clusterlib.runtime.code import LoadedCode
+from clusterlib.runtime.config import Config, Sockets, read_peers
+from clusterlib.runtime.control import Control
+from clusterlib.runtime.current import ThisNode
+from clusterlib.runtime.health import Health
+from clusterlib.runtime.links import PEER_FRAME_LIMIT, Links, Peer
+from clusterlib.runtime.log import Log
+from clusterlib.runtime.membership import Membership
+from clusterlib.runtime.network import Network
+from clusterlib.runtime.sessions import Reception, Session
+from clusterlib.runtime.targets import resolve
+from clusterlib.runtime.wire import Buffer, Role
+
+__all__ = ["Node", "main"]
+
+VIEW_SECONDS = 0.02
+GOODBYE_SECONDS = 0.3
+EXIT_FAILED = 1
+
+
+class Node:
+    """One node: the network it lives in, whom it knows, what it serves.
+
+    Two tables are open to rooms to come. `peer_frames` maps a kind of frame (from 64 up) to what handles it between nodes:
+    it gets the name of the peer and the payload, and `links.tell` sends such frames to a neighbour. `asks` maps a question
+    to its answer, for clients: `NodeClient.ask(question, argument)`."""
+
+    def __init__(
+        self,
+        config: Config,
+        environment: Mapping[str, str],
+        network: Network,
+        sockets: Sockets,
+        ended: Callable[[int | None], None],
+    ) -> None:
+        """`ended` is called once: with an exit code, or with None when the keeper died."""
+        self.config = config
+        self.environment = environment
+        self.network = network
+        self.started = time.time()
+        self.state = "starting"
+        self.log = Log(config.name)
+        self.peers: dict[str, Peer] = {peer.name: peer for peer in config.peers}
+        self.membership = Membership(config.name, self.peers, incarnation=int(self.started * 1000))
+        self.code = LoadedCode(config.code_roots)
+        self.asks: dict[str, Ask] = {
+            "ping": Ask(lambda _: "pong"),
+            "members": Ask(lambda _: self.membership.alive()),
+            "info": Ask(lambda _: self.info()),
+            "digest": Ask(lambda _: self.code.report(), quick=False),
+        }
+        cookie = wire.read_cookie(config.cookie_file)
+        self.links = Links(
+            network,
+            config.name,
+            cookie,
+            self.membership,
+            self.peers,
+            config.detect,
+            self.log,
+            self._view_changed,
+        )
+        self.peer_frames: dict[int, Callable[[str, Buffer], None]] = self.links.frames
+        self.this = ThisNode(self)
+        self._cookie = cookie
+        self._sockets = sockets
+        self._ended = ended
+        self._view_told = 0.0
+        self._view_due = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Listens, links up, and starts the app. The context of the caller becomes that of the whole node."""
+        current.enter(self.this)
+        config, network = self.config, self.network
+        self.control = Control(
+            network, self._sockets.control, self.log, self._ordered, lambda: self._end(None)
+        )
+        self.calls = Calls(
+            config.name, network.loop, copy_context(), config.limit, self.asks, self.code.record, self.log
+        )
+        limits = {Role.PEER: PEER_FRAME_LIMIT, Role.CLIENT: config.limit}
+        reception = Reception(network, self._cookie, config.name, limits, self.log, self._welcome)
+        pages = {"/health": self._health, "/members": self._members, "/metrics": self._metrics}
+        network.listen(self._sockets.cluster, reception.accept)
+        network.listen_to_peers(config.address, self._sockets.cluster, reception.accept)
+        network.listen(self._sockets.http, Health(network, pages, self.log).accept)
+        self.state = "running"
+        self.control.tell({"event": "listening"})
+        self.links.start()
+        if config.app is None:
+            self._serving()
+        else:
+            self.calls.workers.run(copy_context(), partial(self._start_app, config.app))
+
+    def leave(self) -> None:
+        """Goes gracefully: tells the others, closes everything, ends with code 0."""
+        if self.state in ("leaving", "ended"):
+            return
+        self.state = "leaving"
+        self.network.stop_listening()
+        self.links.leave()
+        self.calls.stop()
+        self._task(self._say_goodbye())
+
+    def stop(self) -> None:
+        """Ends everything at once, without a word to the others."""
+        self.state = "ended"
+        self.links.stop()
+        self.calls.stop()
+        self.this.close()
+        for task in self._tasks:
+            task.cancel()
+        self.network.close()
+
+    def info(self) -> dict[str, Any]:
+        config = self.config
+        return {
+            "node": config.name,
+            "cluster": config.cluster,
+            "simulated": config.simulated,
+            "state": self.state,
+            "members": list(self.membership.alive()),
+            "expected": list(self.membership.ring),
+            "uptime": round(time.time() - self.started, 3),
+            "pid": os.getpid(),
+            "index": config.index,
+            "address": config.address,
+            "host": config.host,
+            "ports": dict(config.ports),
+            "directory": config.directory,
+            "code_roots": list(config.code_roots),
+            "limit": config.limit,
+            "version": wire.VERSION,
+        }
+
+    # -- orders and events -------------------------------------------------------------------------------------------
+
+    def _ordered(self, order: dict[str, Any]) -> None:
+        match order.get("do"):
+            case "stop":
+                self.leave()
+            case "peers":
+                try:
+                    roster = read_peers(order.get("peers"))
+                except UsageError as error:
+                    self.log.say(f"the keeper sent a roster that makes no sense: {error.problem}")
+                    return
+                self.peers.clear()
+                self.peers.update((peer.name, peer) for peer in roster)
+                self.membership.expect(self.peers)
+                self.links.roster_changed()
+            case other:
+                self.log.warn("control", f"the keeper sent the unknown order {other!r}")
+
+    def _view_changed(self) -> None:
+        """Tells the keeper: a complete view at once, others at most every 20 ms."""
+        wait = self._view_told + VIEW_SECONDS - self.network.now()
+        if self.membership.complete or wait <= 0:
+            self._tell_view()
+        elif not self._view_due:
+            self._view_due = True
+            self.network.later(wait, self._tell_late_view)
+
+    def _tell_late_view(self) -> None:
+        if self._view_due:
+            self._tell_view()
+
+    def _tell_view(self) -> None:
+        self._view_due = False
+        self._view_told = self.network.now()
+        self.control.tell(
+            {"event": "view", "alive": list(self.membership.alive()), "version": self.membership.version}
+        )
+
+    def _welcome(self, role: Role, session: Session) -> None:
+        if role is Role.PEER:
+            self.links.accept(session)
+        else:
+            self.calls.accept(session)
+
+    async def _say_goodbye(self) -> None:
+        await self.network.flushed(GOODBYE_SECONDS)
+        self._end(0)
+
+    def _end(self, code: int | None) -> None:
+        if self.state != "ended":
+            self.stop()
+            self._ended(code)
+
+    def _task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self.network.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- the app -----------------------------------------------------------------------------------------------------
+
+    def _start_app(self, target: str) -> None:
+        """In a worker thread: importing and starting a program may take its time, and heartbeats must go on."""
+        loop = self.network.loop
+        try:
+            started = resolve(target)()
+        except BaseException as error:  # noqa: BLE001  also SystemExit: whatever ended the app is told to the keeper
+            loop.call_soon_threadsafe(self._failed, _app_failure(self.config.name, target, error))
+            return
+        if inspect.isawaitable(started):
+            loop.call_soon_threadsafe(lambda: self._task(self._await_app(target, started)))
+        else:
+            loop.call_soon_threadsafe(self._serving)
+
+    async def _await_app(self, target: str, started: Any) -> None:
+        try:
+            await started
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  the same
+            self._failed(_app_failure(self.config.name, target, error))
+            return
+        self._serving()
+
+    def _serving(self) -> None:
+        self.code.record()
+        self.control.tell({"event": "serving"})
+
+    def _failed(self, error: ClusterError) -> None:
+        self.log.say(str(error))
+        self.control.tell({"event": "failed", "error": error.to_dict()})
+        self._task(self._fail())
+
+    async def _fail(self) -> None:
+        await self.network.flushed(GOODBYE_SECONDS)
+        self._end(EXIT_FAILED)
+
+    # -- pages -------------------------------------------------------------------------------------------------------
+
+    def _health(self) -> tuple[HTTPStatus, object]:
+        info = self.info()
+        healthy = self.state == "running" and self.membership.complete
+        shown = ("node", "cluster", "simulated", "state", "members", "expected", "uptime", "pid")
+        status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
+        return status, {name: info[name] for name in shown}
+
+    def _members(self) -> tuple[HTTPStatus, object]:
+        statuses = {name: self.membership.status(name) for name in self.membership.ring}
+        return HTTPStatus.OK, {
+            "node": self.config.name,
+            "version": self.membership.version,
+            "alive": list(self.membership.alive()),
+            "expected": list(self.membership.ring),
+            "status": {
+                name: "unknown" if status is None else status.name.lower()
+                for name, status in statuses.items()
+            },
+        }
+
+    def _metrics(self) -> tuple[HTTPStatus, object]:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return HTTPStatus.OK, {
+            "node": self.config.name,
+            "memory": resident,
+            "threads": threading.active_count(),
+            "calls_served": self.calls.served,
+            "calls_running": self.calls.running,
+            "links": len(self.links.links),
+            "uptime": round(time.time() - self.started, 3),
+        }
+
+
+def _app_failure(name: str, target: str, error: BaseException) -> ClusterError:
+    if isinstance(error, ClusterError):
+        return StartError(f"the app of {name} did not start", cause=str(error), remedies=error.remedies)
+    return StartError(
+        f"the app of {name} did not start: {target} raised {type(error).__name__}: {error}",
+        evidence="".join(traceback.format_exception(error)).splitlines()[-20:],
+    )
+
+
+def main(argument: Mapping[str, object]) -> int:
+    """The program of a node process: `argument` names its configuration. Gives back the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(
+                line_buffering=True, errors="backslashreplace"
+            )  # the keeper reads lines, as they are printed
+    try:
+        config = Config.read(str(argument.get("config")))
+        sockets = Sockets.inherited(os.environ)
+        sys.path[:0] = config.code_roots
+        return _live(config, sockets)
+    except ClusterError as error:
+        print(error, file=sys.stderr, flush=True)  # noqa: T201  the log of a node is its stderr
+        return error.exit_code
+
+
+def _live(config: Config, sockets: Sockets) -> int:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    over: asyncio.Future[int] = loop.create_future()
+
+    def ended(code: int | None) -> None:
+        if code is None:
+            os._exit(EXIT_FAILED)  # the keeper died: nothing is left to be tidy for
+        if not over.done():
+            over.set_result(code)
+
+    node = Node(config, os.environ, Network(loop), sockets, ended)
+    current.settle(node.this)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.leave)
+    loop.call_soon(node.start)
+    while not over.done():
+        try:
+            loop.run_until_complete(over)
+        except (SystemExit, KeyboardInterrupt) as error:
+            # A task of the user's raised it; asyncio lets these through. A node ends when it is told to, not so.
+            node.log.say(f"ignored {type(error).__name__} raised by a task")
+    return over.result()

@@ -1,0 +1,199 @@
+"""Objects to bytes and back: arguments, functions, results and exceptions.
+
+Large payloads are written and read through Python functions in pieces, so that the interpreter lets other threads —
+the one with the heartbeats — run in between, and large bytes objects are not copied."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import threading
+import traceback
+from types import ModuleType
+from typing import Any
+
+from clusterlib.errors import ClusterError, RemoteError
+from clusterlib.runtime.wire import Buffer, size_in_words
+
+__all__ = [
+    "RemoteTraceback",
+    "TooLarge",
+    "Unpicklable",
+    "dump",
+    "dump_error",
+    "dump_refusal",
+    "load",
+    "raise_from_remote",
+]
+
+LARGE = 1 << 20
+PROTOCOL = 5
+
+_by_value = threading.Lock()  # the list of modules that cloudpickle takes by value is global to the process
+
+
+class TooLarge(Exception):
+    """A payload beyond the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the payload is larger than the limit of {size_in_words(limit)}")
+
+
+class Unpicklable(Exception):
+    """An object that cannot travel."""
+
+
+class RemoteTraceback(Exception):
+    """Stands as the cause of an exception that came from a node, and shows where it was raised there."""
+
+    def __init__(self, node: str, text: str) -> None:
+        super().__init__(node, text)
+        self.node = node
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'on {self.node}:\n"""\n{self.text}"""'
+
+
+class _Parts:
+    """A file to a pickler: keeps the pieces it writes, without joining them."""
+
+    __slots__ = ("limit", "parts", "size")
+
+    def __init__(self, limit: int) -> None:
+        self.parts: list[Buffer] = []
+        self.size = 0
+        self.limit = limit
+
+    def write(self, data: Buffer) -> int:
+        view = data if isinstance(data, bytes) else memoryview(data).cast("B")
+        self.size += len(view)
+        if self.size > self.limit:
+            raise TooLarge(self.limit)
+        self.parts.append(view)
+        return len(view)
+
+
+class _Reader:
+    """A file to an unpickler, over a buffer."""
+
+    __slots__ = ("_position", "_view")
+
+    def __init__(self, data: Buffer) -> None:
+        self._view = memoryview(data)
+        self._position = 0
+
+    def read(self, count: int = -1) -> bytes:
+        end = len(self._view) if count < 0 else self._position + count
+        data = bytes(self._view[self._position : end])
+        self._position += len(data)
+        return data
+
+    def readinto(self, target: Any) -> int:
+        room = memoryview(target).cast("B")
+        data = self._view[self._position : self._position + len(room)]
+        room[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def readline(self) -> bytes:
+        end = self._position
+        while end < len(self._view) and self._view[end] != 0x0A:
+            end += 1
+        return self.read(end + 1 - self._position)
+
+
+def dump(thing: object, limit: int, *, by_value: set[str] | None = None) -> list[Buffer]:
+    """Pickles `thing`: plainly if that works, else with cloudpickle.
+
+    `by_value` names modules the reader does not have: functions and classes from there travel as code. None means that
+    plain pickling is to be tried first; a set, even an empty one, that cloudpickle is to be used."""
+    if by_value is None:
+        parts = _Parts(limit)
+        try:
+            pickle.Pickler(parts, PROTOCOL).dump(thing)
+            return parts.parts
+        except TooLarge:
+            raise
+        except Exception:  # noqa: BLE001  whatever plain pickle cannot do, cloudpickle may; its answer is the one that counts
+            by_value = set()
+    return _dump_code(thing, limit, by_value)
+
+
+def _dump_code(thing: object, limit: int, by_value: set[str]) -> list[Buffer]:
+    import cloudpickle
+
+    parts = _Parts(limit)
+    with _by_value:
+        registered: list[ModuleType] = []
+        try:
+            for name in by_value - cloudpickle.list_registry_pickle_by_value():
+                module = sys.modules.get(name)
+                if module is not None:
+                    cloudpickle.register_pickle_by_value(module)
+                    registered.append(module)
+            cloudpickle.Pickler(parts, PROTOCOL).dump(thing)
+        except TooLarge:
+            raise
+        except Exception as error:
+            raise Unpicklable(f"{type(error).__name__}: {error}") from error
+        finally:
+            for module in registered:
+                cloudpickle.unregister_pickle_by_value(module)
+    return parts.parts
+
+
+def load(data: Buffer) -> Any:
+    """Brings an object back. Raises whatever its pickle raises."""
+    if len(data) < LARGE:
+        return pickle.loads(data)  # noqa: S301  only from peers that proved the cookie
+    return pickle.Unpickler(_Reader(data)).load()  # noqa: S301  the same
+
+
+def dump_error(error: BaseException, limit: int, skip: int) -> list[Buffer]:
+    """An exception as it travels: its type and message, its traceback as text, and itself if it survives the journey.
+
+    `skip` frames at the top of the traceback are ours, not the user's."""
+    trace = error.__traceback__
+    for _ in range(skip):
+        if trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    whole: bytes | None = None
+    if isinstance(error, Exception):  # SystemExit and the like must not end the program of the caller
+        try:
+            whole = b"".join(dump(error, min(limit, 1 << 24)))
+            if type(load(whole)) is not type(error):
+                whole = None
+        except Exception:  # noqa: BLE001  an exception that does not survive the journey is reported by its parts
+            whole = None
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001  a broken __str__ must not hide the error
+        message = "(its message cannot be shown)"
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return [pickle.dumps((name, message, text, whole), PROTOCOL)]
+
+
+def dump_refusal(error: ClusterError) -> list[Buffer]:
+    """An error of the runtime itself: it says all there is to say, a traceback would only hide it."""
+    return [pickle.dumps((type(error).__name__, str(error), None, pickle.dumps(error, PROTOCOL)), PROTOCOL)]
+
+
+def raise_from_remote(data: Buffer, node: str) -> Any:
+    """Raises at the caller what was raised on the node."""
+    name, message, text, whole = load(data)
+    error: BaseException | None = None
+    if whole is not None:
+        try:
+            error = load(whole)
+        except Exception:  # noqa: BLE001  its class does not exist here: reported by its parts below
+            error = None
+    if isinstance(error, Exception):
+        if text is not None:
+            error.__cause__ = RemoteTraceback(node, text)
+        raise error
+    raise RemoteError(
+        f"{node}: {name}: {message}", cause="it was raised on the node", evidence=(text or "").splitlines()
+    )

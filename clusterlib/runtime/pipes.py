@@ -1,0 +1,361 @@
+"""Two ends of a byte stream, driven by callbacks on the event loop: over a socket, or within this process.
+
+Leaner than the transports of asyncio, and able to do two things those cannot: send from a worker thread without waking
+the loop, and hold still (a simulated node that is paused). Whoever owns a pipe says where bytes go (`buffer`), is told
+how many came (`filled`), and learns once that the other end is gone (`lost`) — unless it closed the pipe itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import threading
+from collections import deque
+from contextvars import Context
+from typing import Protocol
+
+from clusterlib.runtime.wire import Buffer
+
+__all__ = ["MemoryPipe", "Owner", "Pipe", "SocketPipe", "memory_pair"]
+
+MOST_PARTS = 64  # of one system call
+STALLED_SECONDS = 20.0  # after which a reader that takes nothing is given up
+LONGEST_QUEUE = 4 << 20  # what a pipe whose reader is gone may hold back before `full` is true
+
+
+class Owner(Protocol):
+    """Whoever reads a pipe."""
+
+    def buffer(self) -> memoryview: ...
+
+    def filled(self, count: int) -> None: ...
+
+    def lost(self, error: OSError | None) -> None: ...
+
+
+class _Nobody:
+    """Owns a pipe before anybody else does, and after it is closed."""
+
+    def buffer(self) -> memoryview:
+        return memoryview(bytearray(4096))
+
+    def filled(self, count: int) -> None:
+        pass
+
+    def lost(self, error: OSError | None) -> None:
+        pass
+
+
+NOBODY = _Nobody()
+
+
+class Pipe(Protocol):
+    """One end of a stream."""
+
+    owner: Owner
+    other: str
+    """Who is at the other end, for log lines."""
+
+    @property
+    def full(self) -> bool:
+        """True when the other end does not read what is sent."""
+
+    def start(self) -> None: ...
+
+    def send(self, *parts: Buffer) -> None: ...
+
+    def send_from_thread(self, parts: list[Buffer]) -> None: ...
+
+    def close(self) -> None:
+        """Sends what is queued, then closes. The owner hears nothing any more."""
+
+    def abort(self) -> None:
+        """Closes at once."""
+
+    def hold(self) -> None: ...
+
+    def release(self) -> None: ...
+
+    @property
+    def flushed(self) -> bool: ...
+
+
+class SocketPipe:
+    """A pipe over a connected stream socket. All methods belong to the loop, but `send_from_thread`."""
+
+    __slots__ = (
+        "__weakref__",
+        "_closing",
+        "_guard",
+        "_held",
+        "_loop",
+        "_open",
+        "_queue",
+        "_queued",
+        "_sent",
+        "_socket",
+        "_writing",
+        "other",
+        "owner",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connected: socket.socket, other: str) -> None:
+        self.owner: Owner = NOBODY
+        self.other = other
+        self._loop = loop
+        self._socket = connected
+        self._queue: deque[memoryview] = deque()
+        self._queued = 0
+        self._sent = 0
+        self._guard = (
+            threading.Lock()
+        )  # the socket must not be closed, and its number reused, under a sending worker
+        self._open = True
+        self._closing = False
+        self._writing = False
+        self._held = False
+
+    @property
+    def full(self) -> bool:
+        return self._queued > LONGEST_QUEUE
+
+    @property
+    def flushed(self) -> bool:
+        return not self._queue or not self._open
+
+    def start(self) -> None:
+        if self._open and not self._held:
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def send(self, *parts: Buffer) -> None:
+        with self._guard:
+            error = self._send(parts)
+        self._settle(error)
+
+    def send_from_thread(self, parts: list[Buffer]) -> None:
+        with self._guard:
+            error = self._send(parts)
+            settled = error is None and not self._queue
+        if not settled:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the node is gone
+                self._loop.call_soon_threadsafe(self._settle, error)
+
+    def close(self) -> None:
+        self.owner = NOBODY
+        if self._queue and self._open:
+            self._closing = True
+            return  # `_writable` ends it, or `_check_progress` where the other end does not read
+        self.abort()
+
+    def abort(self) -> None:
+        self.owner = NOBODY
+        with self._guard:
+            if not self._open:
+                return
+            self._open = False
+            self._queue.clear()
+            self._queued = 0
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.remove_writer(self._socket.fileno())
+            self._socket.close()
+
+    def hold(self) -> None:
+        with self._guard:
+            self._held = True
+            if self._open:
+                self._loop.remove_reader(self._socket.fileno())
+                self._loop.remove_writer(self._socket.fileno())
+                self._writing = False
+
+    def release(self) -> None:
+        with self._guard:
+            self._held = False
+        self.start()
+        self._settle(None)
+
+    def _send(self, parts: tuple[Buffer, ...] | list[Buffer]) -> OSError | None:
+        if not self._open or self._closing:
+            return None
+        if self._queue or self._held:
+            self._enqueue(parts, 0)
+            return None
+        try:
+            sent = (
+                self._socket.send(parts[0]) if len(parts) == 1 else self._socket.sendmsg(parts[:MOST_PARTS])
+            )
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            return error
+        self._enqueue(parts, sent)
+        return None
+
+    def _enqueue(self, parts: tuple[Buffer, ...] | list[Buffer], sent: int) -> None:
+        for part in parts:
+            size = len(part)
+            if sent >= size:
+                sent -= size
+                continue
+            self._queue.append(memoryview(part)[sent:])
+            self._queued += size - sent
+            sent = 0
+
+    def _settle(self, error: OSError | None) -> None:
+        """On the loop, after a send: deals with an error or with a queue."""
+        if error is not None:
+            self._end(error)
+        elif self._queue and self._open and not self._held and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+            self._loop.call_later(STALLED_SECONDS, self._check_progress, self._sent)
+
+    def _check_progress(self, sent_then: int) -> None:
+        if not self._queue or not self._open or self._held:
+            return
+        if self._sent == sent_then:
+            self._end(TimeoutError(errno.ETIMEDOUT, f"it read nothing for {STALLED_SECONDS:g} s"))
+        else:
+            self._loop.call_later(STALLED_SECONDS, self._check_progress, self._sent)
+
+    def _writable(self) -> None:
+        error: OSError | None = None
+        with self._guard:
+            if self._queue and self._open:
+                head = [self._queue[index] for index in range(min(len(self._queue), MOST_PARTS))]
+                try:
+                    sent = self._socket.sendmsg(head)
+                except BlockingIOError:
+                    sent = 0
+                except OSError as problem:
+                    error, sent = problem, 0
+                self._dequeue(sent)
+            done = not self._queue
+        if error is not None:
+            self._end(error)
+        elif done and self._open:
+            self._writing = False
+            self._loop.remove_writer(self._socket.fileno())
+            if self._closing:
+                self.abort()
+
+    def _dequeue(self, sent: int) -> None:
+        self._queued -= sent
+        self._sent += sent
+        while sent:
+            part = self._queue[0]
+            if sent < len(part):
+                self._queue[0] = part[sent:]
+                return
+            sent -= len(part)
+            self._queue.popleft()
+
+    def _readable(self) -> None:
+        try:
+            count = self._socket.recv_into(self.owner.buffer())
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._end(error)
+            return
+        if count:
+            self.owner.filled(count)
+        else:
+            self._end(None)
+
+    def _end(self, error: OSError | None) -> None:
+        owner = self.owner
+        self.abort()
+        owner.lost(error)
+
+
+class MemoryPipe:
+    """A pipe within this process: what one end sends, the other gets in a later turn of the loop."""
+
+    __slots__ = (
+        "__weakref__",
+        "_context",
+        "_due",
+        "_ended",
+        "_held",
+        "_inbox",
+        "_loop",
+        "_open",
+        "_twin",
+        "other",
+        "owner",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, context: Context, other: str) -> None:
+        self.owner: Owner = NOBODY
+        self.other = other
+        self._loop = loop
+        self._context = context
+        self._twin: MemoryPipe | None = None
+        self._inbox: deque[Buffer] = deque()
+        self._due = False
+        self._open = True
+        self._ended = False
+        self._held = False
+
+    full = False
+    flushed = True
+
+    def start(self) -> None:
+        self._wake()
+
+    def send(self, *parts: Buffer) -> None:
+        if self._open and self._twin is not None:
+            self._twin._receive(b"".join(parts))
+
+    def send_from_thread(self, parts: list[Buffer]) -> None:
+        self._loop.call_soon_threadsafe(self.send, *parts)
+
+    def close(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        self.owner = NOBODY
+        self._open = False
+        self._inbox.clear()
+        twin, self._twin = self._twin, None
+        if twin is not None:
+            twin._ended = True
+            twin._wake()
+
+    def hold(self) -> None:
+        self._held = True
+
+    def release(self) -> None:
+        self._held = False
+        self._wake()
+
+    def _receive(self, data: bytes) -> None:
+        if self._open:
+            self._inbox.append(data)
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._due and (self._inbox or self._ended):
+            self._due = True
+            self._loop.call_soon(self._deliver, context=self._context)
+
+    def _deliver(self) -> None:
+        self._due = False
+        while self._inbox and self._open and not self._held and self.owner is not NOBODY:
+            data = memoryview(self._inbox.popleft())
+            room = self.owner.buffer()
+            count = min(len(room), len(data))
+            room[:count] = data[:count]
+            if count < len(data):
+                self._inbox.appendleft(data[count:])
+            self.owner.filled(count)
+        if self._ended and self._open and not self._held and not self._inbox:
+            owner = self.owner
+            self.abort()
+            owner.lost(None)
+
+
+def memory_pair(first: MemoryPipe, second: MemoryPipe) -> None:
+    """Joins two ends."""
+    first._twin, second._twin = second, first

@@ -1,0 +1,57 @@
+"""Threads that run the user's functions. Daemons: a function that hangs must not keep a node from ending."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import Context
+from queue import SimpleQueue
+
+__all__ = ["Workers"]
+
+Job = Callable[[], None]
+
+
+class Workers:
+    """Starts threads as they are needed, up to a limit, and reuses those that are idle."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name = name
+        self._most = most
+        self._jobs: SimpleQueue[tuple[Context, Job] | None] = SimpleQueue()
+        self._guard = threading.Lock()
+        self._waiting = 0  # threads without a job, less jobs without a thread
+        self._threads = 0
+
+    @property
+    def threads(self) -> int:
+        return self._threads
+
+    def run(self, context: Context, job: Job) -> None:
+        """Runs `job`, which must not raise, in a copy of `context`."""
+        with self._guard:
+            self._waiting -= 1
+            start = self._waiting < 0 and self._threads < self._most
+            if start:
+                self._threads += 1
+        self._jobs.put((context.copy(), job))
+        if start:
+            threading.Thread(
+                target=self._work, name=f"{self._name} call {self._threads}", daemon=True
+            ).start()
+
+    def close(self) -> None:
+        """Lets idle threads end."""
+        for _ in range(self._threads):
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while True:
+            with self._guard:
+                self._waiting += 1
+            task = self._jobs.get()
+            if task is None:
+                return
+            context, job = task
+            context.run(job)
+            del task, context, job  # a large argument must not live on until the next call
