@@ -17,13 +17,14 @@ from types import FrameType
 from clusterlib.errors import ProgramMissing, StartError
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["CHANNEL", "TIMED_OUT", "run_command", "start_detached"]
+__all__ = ["CHANNEL", "TIMED_OUT", "reap", "run_command", "start_detached"]
 
 CHANNEL = "{channel}"
 """In the arguments of `start_detached`, this word becomes the number of the channel's descriptor."""
 TIMED_OUT = 124
 """The exit code of a command that took too long, as `timeout` has it."""
 GRACE_SECONDS = 5.0
+REAP_SECONDS = 1.0
 
 WARDEN = "trap '' INT TERM HUP QUIT TSTP TTIN TTOU; read -r _ || kill -KILL 0"
 """A shell that leads the process group of a command. It reads a pipe of ours: a line says that all is well;
@@ -225,6 +226,12 @@ def _reaped(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
         return True
+
+
+def reap(pid: int) -> None:
+    """Takes the exit of a detached process that is ending, where it is our child; does nothing where it is not."""
+    with contextlib.suppress(ChildProcessError):
+        poll(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, Deadline(REAP_SECONDS))
 
 
 def _start_error(program: str, error: OSError) -> StartError:

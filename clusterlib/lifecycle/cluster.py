@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from clusterlib.errors import LeftBehind, NodeUnavailable, NodeUnknown, NotInTime
+from clusterlib.errors import KeeperLost, LeftBehind, NodeUnavailable, NodeUnknown, NotInTime
+from clusterlib.hosts.launch import reap
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.lock import ClusterLock
@@ -157,6 +158,7 @@ class Cluster:
         self.notes = notes
         """What `up` has to say besides success: that the cluster ran already, or was restarted for new code."""
         self._timeouts = dict(status["timeouts"])
+        self._guard = int(status["keeper"]["guard"])
         self._lock = lock
         self._nodes = {node["name"]: Node(self, node["name"]) for node in status["nodes"]}
         self._gone = False
@@ -233,24 +235,36 @@ class Cluster:
         self._change("scale", on_event, count=count)
 
     def down(self, reason: str = "asked to") -> None:
-        """Ends the cluster and returns when its processes are really gone."""
+        """Ends the cluster and returns when its processes are really gone. One that is gone already is a success."""
         if self._gone:
             return
-        self.keeper.request("down", seconds=self._down_seconds(), reason=reason)
+        try:
+            self.keeper.request("down", seconds=self._down_seconds(), reason=reason)
+        except KeeperLost:
+            if not self._lock.wait_free(Deadline(SETTLING)):
+                raise
         self._await_end()
 
     def close(self) -> None:
         """Hands back the lease. A cluster that lives by leases ends with its last; that end is waited for."""
         if self._gone:
             return
+        try:
+            status = self.status()
+        except KeeperLost:
+            self._let_go()
+            if self._lock.wait_free(Deadline(SETTLING)):
+                return
+            raise
+        if status["held"] and len(status["leases"]) <= 1 and not status["linger"]:
+            self.down("its holder is done")
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._gone = True
         for node in self._nodes.values():
             node.close()
-        status = self.status()
-        last = status["held"] and len(status["leases"]) <= 1
-        if last and not status["linger"]:
-            self.down("its holder is done")
-            return
-        self._gone = True
         self.keeper.close()
 
     def _change(self, op: str, on_event: Listener | None, **arguments: Any) -> None:
@@ -268,10 +282,7 @@ class Cluster:
 
     def _await_end(self) -> None:
         """The lock is held by the keeper and its guard; once it is free both are gone, and with them all they kept."""
-        self._gone = True
-        for node in self._nodes.values():
-            node.close()
-        self.keeper.close()
+        self._let_go()
         if not self._lock.wait_free(Deadline(SETTLING)):
             raise LeftBehind(
                 f"the keeper of cluster '{self.name}' said goodbye but is still there",
@@ -280,3 +291,4 @@ class Cluster:
                     "invoke cluster.clean",
                 ],
             )
+        reap(self._guard)
