@@ -1,0 +1,237 @@
+"""What the user sees. Answers go to stdout, everything said on the way to stderr; with --json stdout holds one document.
+
+`rich` draws what lives (progress) and what is ruled (tables), and is imported only then: it costs more than most answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json as json_text
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from clusterlib.doors.progress import Progress
+    from clusterlib.errors import ClusterError
+
+__all__ = ["NODE_COLOURS", "Cell", "Console", "Paint", "wants_colour"]
+
+CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
+NODE_COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
+STATES = {
+    "ready": "green",
+    "ok": "green",
+    "starting": "cyan",
+    "waiting": "yellow",
+    "paused": "yellow",
+    "degraded": "yellow",
+    "warning": "yellow",
+    "stopping": "dim",
+    "stopped": "dim",
+    "skipped": "dim",
+    "dead": "red",
+    "failed": "red",
+}
+
+Cell = str | tuple[str, str]
+"""A text, or a text and its colour."""
+
+
+def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """https://no-color.org and its counterpart; NO_COLOR is the stronger one. Else: colours where somebody looks."""
+    if environment.get("NO_COLOR"):
+        return False
+    forced = environment.get("FORCE_COLOR")
+    if forced:
+        return forced != "0"
+    return stream.isatty() and environment.get("TERM") != "dumb"
+
+
+class Paint:
+    """Colours a text, or leaves it as it is."""
+
+    def __init__(self, colours: bool) -> None:
+        self.colours = colours
+
+    def __call__(self, text: str, colour: str) -> str:
+        return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if self.colours and colour in CODES else text
+
+    def state(self, state: str) -> str:
+        return self(state, STATES.get(state, ""))
+
+    def node(self, name: str, index: int) -> str:
+        return self(name, NODE_COLOURS[index % len(NODE_COLOURS)])
+
+
+class Console:
+    def __init__(
+        self,
+        *,
+        json: bool = False,
+        remainder: Sequence[str] = (),
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.json = json
+        self.remainder = list(remainder)
+        """The words after `--`."""
+        self.out = sys.stdout if out is None else out
+        self.err = sys.stderr if err is None else err
+        self.environment = os.environ if environment is None else environment
+        self.paint = Paint(wants_colour(self.out, self.environment))
+        self.aside = Paint(wants_colour(self.err, self.environment))
+        self._progress: Progress | None = None
+
+    @property
+    def lively(self) -> bool:
+        """Whether lines may be redrawn: on a terminal that can, and not in CI, whose logs would show every frame."""
+        environment = self.environment
+        return self.err.isatty() and environment.get("TERM") != "dumb" and not environment.get("CI")
+
+    # -- answers
+
+    def answer(self, document: Mapping[str, Any], tell: Callable[[], None]) -> None:
+        """The one answer of a task: the document with --json, else whatever `tell` prints."""
+        self.close()
+        if self.json:
+            self._write(self.out, json_text.dumps(document, indent=2) + "\n")
+        else:
+            tell()
+
+    def line(self, text: str = "") -> None:
+        self._write(self.out, text + "\n")
+
+    def record(self, document: Mapping[str, Any]) -> None:
+        """One JSON document of a stream that has no end: one a line."""
+        self._write(self.out, json_text.dumps(document) + "\n")
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+        """Rows under their titles; too long cells are folded on a narrow terminal, and never cut in a pipe."""
+        from rich.console import Console as Rich
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in table.columns:
+            column.overflow = "fold"
+        for row in rows:
+            table.add_row(
+                *(Text(cell) if isinstance(cell, str) else Text(cell[0], style=cell[1]) for cell in row)
+            )
+        rich = Rich(
+            file=self.out,
+            force_terminal=self.paint.colours,
+            no_color=not self.paint.colours,
+            color_system="standard" if self.paint.colours else None,
+            width=None if self.out.isatty() else 10_000,
+            highlight=False,
+            soft_wrap=False,
+            legacy_windows=False,
+        )
+        with rich.capture() as drawn:
+            rich.print(table)
+        for line in drawn.get().splitlines():
+            self.line(line.rstrip())
+
+    # -- on the way
+
+    def say(self, text: str) -> None:
+        """A line of progress."""
+        if not self.json:
+            self._write(self.err, text + "\n")
+
+    def note(self, text: str) -> None:
+        self.say(self.aside("note: ", "cyan") + text)
+
+    def progress(self) -> Progress:
+        """What a starting or changing cluster is shown by; it takes events."""
+        from clusterlib.doors.progress import LinesProgress, LiveProgress, SilentProgress
+
+        if self.json:
+            self._progress = SilentProgress()
+        elif self.lively:
+            self._progress = LiveProgress(self.err, self.aside)
+        else:
+            self._progress = LinesProgress(self.say, self.aside)
+        return self._progress
+
+    @contextlib.contextmanager
+    def stdout_for_answer_only(self) -> Iterator[None]:
+        """With --json, what programs that we start print goes to stderr: stdout is the answer's."""
+        if not self.json:
+            yield
+            return
+        self.out.flush()
+        kept = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+    def close(self) -> None:
+        """Ends what is drawn, so that what follows stands below it. Idempotent."""
+        if self._progress is not None:
+            self._progress.close()
+            self._progress = None
+
+    # -- ends
+
+    def error(self, error: ClusterError) -> None:
+        self.close()
+        if self.json:
+            self._write(self.out, json_text.dumps({"error": error.to_dict()}, indent=2) + "\n")
+            return
+        paint = self.aside
+        lines = [f"{paint('error:', 'red')} {paint(error.problem, 'bold')} {paint(f'[{error.code}]', 'dim')}"]
+        if error.cause:
+            lines.append(f"  {paint('cause:', 'yellow')} {_indented(error.cause)}")
+        lines += [
+            f"  {paint('|', 'dim')} {line}" for text in error.evidence for line in text.splitlines() or [""]
+        ]
+        lines += [f"  {paint('try:', 'green')} {remedy}" for remedy in error.remedies]
+        self._write(self.err, "\n".join(lines) + "\n")
+
+    def interrupted(self) -> None:
+        self.close()
+        if self.json:
+            what: dict[str, object] = {
+                "code": "interrupted",
+                "problem": "interrupted",
+                "cause": None,
+                "evidence": [],
+                "remedies": [],
+            }
+            self._write(self.out, json_text.dumps({"error": what}, indent=2) + "\n")
+        else:
+            self._write(self.err, "interrupted\n")
+
+    def abandon(self) -> None:
+        """Whoever read stdout has gone, as `head` does: what is buffered is dropped, without a word."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.out.fileno())
+        os.close(nowhere)
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:  # LANG=C: rather a question mark than a traceback
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.flush()
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n         ")

@@ -1,0 +1,136 @@
+"""A prompt whose statements are evaluated in a node."""
+
+from __future__ import annotations
+
+import codeop
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clusterlib.doors.tasks.command import FAILED
+
+if TYPE_CHECKING:
+    from clusterlib.doors.console import Console
+    from clusterlib.operations.shell import NodeShell
+
+__all__ = ["Prompt", "Statements"]
+
+KEPT_LINES = 2000
+
+
+class Statements:
+    """Puts lines together to whole statements, by the rules of Python's own prompt."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._compile = codeop.CommandCompiler()
+
+    @property
+    def open(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, line: str) -> str | None:
+        """The statement, once it is whole. One that cannot become one is given back as it is: the node explains it."""
+        self._lines.append(line)
+        source = "\n".join(self._lines)
+        try:
+            if self._compile(source, "<prompt>", "single") is None:
+                return None
+        except (SyntaxError, ValueError, OverflowError):
+            pass
+        self._lines.clear()
+        return source
+
+    def rest(self) -> str | None:
+        """What is left when the input ends."""
+        source = "\n".join(self._lines)
+        self._lines.clear()
+        return source if source.strip() else None
+
+
+class Prompt:
+    def __init__(self, console: Console, session: NodeShell) -> None:
+        self._console = console
+        self._session = session
+
+    def talk(self) -> int:
+        """With a person, until Ctrl-D or `exit`."""
+        statements = Statements()
+        mark = " [SIMULATED]" if self._session.cluster.simulated else ""
+        self._console.line(
+            f"Python in {self._session.node} of cluster {self._session.cluster.name}{mark}; "
+            "this_node() is the node, _ the last value; Ctrl-D ends."
+        )
+        with _history(self._session.cluster.project / ".clusterlib" / "shell_history", self._session):
+            while True:
+                try:
+                    line = input("... " if statements.open else f"{self._session.node}> ")
+                except EOFError:
+                    self._console.line()
+                    return 0
+                except KeyboardInterrupt:
+                    statements.rest()
+                    self._console.line()
+                    continue
+                if not statements.open and line.strip() in {"exit", "exit()", "quit", "quit()"}:
+                    return 0
+                source = statements.add(line)
+                if source is not None and source.strip():
+                    try:
+                        self._evaluate(source)
+                    except KeyboardInterrupt:
+                        self._console.line("not waited for any longer; the node may still be at it")
+
+    def read(self, lines: Iterable[str]) -> int:
+        """From a pipe: statement by statement, to the end or the first exception."""
+        statements = Statements()
+        for line in lines:
+            source = statements.add(line.rstrip("\n"))
+            if source is not None and source.strip() and not self._evaluate(source):
+                return FAILED
+        source = statements.rest()
+        return 0 if source is None or self._evaluate(source) else FAILED
+
+    def _evaluate(self, source: str) -> bool:
+        from clusterlib.doors import telling
+
+        result = self._session.evaluate(source)
+        if self._console.json:
+            self._console.record(result.to_dict())
+        else:
+            telling.evaluated(self._console, result)
+        return result.traceback is None
+
+
+@contextlib.contextmanager
+def _history(path: Path, session: NodeShell) -> Iterator[None]:
+    """Line editing, completion by what the node knows, and a memory of what was typed, where Python has readline."""
+    try:
+        import readline
+    except ImportError:
+        yield
+        return
+    found: list[str] = []
+
+    def complete(text: str, number: int) -> str | None:
+        nonlocal found
+        if number == 0:
+            try:
+                found = session.complete(text)
+            except Exception:  # noqa: BLE001 - a completion that fails must not spoil the line being typed
+                found = []
+        return found[number] if number < len(found) else None
+
+    with contextlib.suppress(OSError):
+        readline.read_history_file(path)
+    readline.set_completer(complete)
+    readline.parse_and_bind("tab: complete")
+    readline.set_history_length(KEPT_LINES)
+    try:
+        yield
+    finally:
+        readline.set_completer(None)
+        with contextlib.suppress(OSError):
+            readline.write_history_file(path)
+            path.chmod(0o600)

@@ -1,0 +1,103 @@
+"""Tasks of a cluster's life: start, look, change, disturb, end, tidy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clusterlib.doors.tasks.command import command
+from clusterlib.doors.tasks.options import ALL, COUNT, NAME, NODE, NODES, PROFILE, SIMULATE, SOME_NODE
+
+if TYPE_CHECKING:
+    from clusterlib.doors.console import Console
+
+__all__ = ["clean", "down", "kill", "pause", "restart", "resume", "scale", "status", "up"]
+
+
+@command(PROFILE, NAME, NODES, SIMULATE)
+def up(console: Console, *, profile: str | None, name: str | None, nodes: int | None, simulate: bool) -> None:
+    """Start a cluster that stays until cluster.down; one that runs already is left as it is."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.up import bring_up
+
+    started = bring_up(
+        profile, name=name, nodes=nodes, simulate=simulate or None, on_event=console.progress()
+    )
+    console.answer(started.to_dict(), lambda: telling.started(console, started))
+
+
+@command(NAME, ALL)
+def down(console: Console, *, name: str | None, all: bool) -> None:  # noqa: A002 (the name of the option)
+    """End a cluster; returns when its processes are really gone. None running is a success, too."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.down import bring_down
+
+    stopped = bring_down(name, every=all)
+    console.answer(stopped.to_dict(), lambda: telling.stopped(console, stopped))
+
+
+@command(NODE, NAME)
+def restart(console: Console, *, node: str | None, name: str | None) -> None:
+    """Restart a node, or all of them; they run the project's code as it is now."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.restart import restart as carry_out
+
+    restarted = carry_out(node, name=name, on_event=console.progress())
+    console.answer(restarted.to_dict(), lambda: telling.restarted(console, restarted))
+
+
+@command(NAME)
+def status(console: Console, *, name: str | None) -> None:
+    """Show the clusters of this project that run, and their nodes."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.status import look
+
+    found = look(name)
+    console.answer(found.to_dict(), lambda: telling.status(console, found))
+
+
+@command(COUNT, NAME)
+def scale(console: Console, *, count: int, name: str | None) -> None:
+    """Add or remove nodes of a running cluster until it has COUNT; the others go on."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.scale import scale as carry_out
+
+    scaled = carry_out(count, name=name, on_event=console.progress())
+    console.answer(scaled.to_dict(), lambda: telling.scaled(console, scaled))
+
+
+@command(NAME, ALL)
+def clean(console: Console, *, name: str | None, all: bool) -> None:  # noqa: A002
+    """Remove the run folders of stopped clusters, and whatever a dead one left behind."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.clean import clean as carry_out
+
+    cleaned = carry_out(name, every=all)
+    console.answer(cleaned.to_dict(), lambda: telling.cleaned(console, cleaned))
+
+
+@command(SOME_NODE, NAME)
+def kill(console: Console, *, node: str, name: str | None) -> None:
+    """Kill a node with SIGKILL, as a crash would."""
+    _disturb(console, "kill", node, name)
+
+
+@command(SOME_NODE, NAME)
+def pause(console: Console, *, node: str, name: str | None) -> None:
+    """Pause a node with SIGSTOP: it is there, and deaf."""
+    _disturb(console, "pause", node, name)
+
+
+@command(SOME_NODE, NAME)
+def resume(console: Console, *, node: str, name: str | None) -> None:
+    """Let a paused node go on."""
+    _disturb(console, "resume", node, name)
+
+
+def _disturb(console: Console, what: str, node: str, name: str | None) -> None:
+    from typing import cast
+
+    from clusterlib.doors import telling
+    from clusterlib.operations.disturb import Disturbance, disturb
+
+    disturbed = disturb(cast("Disturbance", what), node, name=name)
+    console.answer(disturbed.to_dict(), lambda: telling.disturbed(console, disturbed))

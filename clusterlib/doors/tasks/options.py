@@ -1,0 +1,153 @@
+"""Every option a task can have, declared once: its name, its kind and its help are the same wherever it appears."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from invoke.parser.argument import Argument
+
+from clusterlib.errors import UsageError
+
+__all__ = [
+    "ALL",
+    "BORROW",
+    "COUNT",
+    "EXPRESSION",
+    "FOLLOW",
+    "GREP",
+    "JSON",
+    "LINES",
+    "NAME",
+    "NODE",
+    "NODES",
+    "PROFILE",
+    "PROFILE_NAME",
+    "RESOLVED",
+    "SIMULATE",
+    "SINCE",
+    "SOME_NODE",
+    "TIMEOUT",
+    "VERBOSE",
+    "Kind",
+    "Option",
+    "follows",
+]
+
+
+class Kind(Enum):
+    TEXT = "text"
+    WHOLE = "whole number"
+    SECONDS = "seconds"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    name: str
+    help: str
+    kind: Kind = Kind.TEXT
+    short: str = ""
+    word: bool = False
+    """May also be given as a bare word after the task: `cluster.restart node2`."""
+    required: bool = False
+
+    def argument(self, positional: bool) -> Argument:
+        flag = self.name.replace("_", "-")
+        return Argument(
+            names=(flag, self.short) if self.short else (flag,),
+            kind=bool
+            if self.kind is Kind.FLAG
+            else str,  # numbers are read by `read`, which explains mistakes
+            default=False if self.kind is Kind.FLAG else None,
+            help=self.help,
+            positional=positional,
+            attr_name=self.name if flag != self.name else None,  # an alias of itself is an endless one
+        )
+
+    def read(self, given: object) -> object:
+        """The value a task works with. Raises UsageError for what is not one."""
+        if self.kind is Kind.FLAG:
+            return bool(given)
+        if given is None:
+            return None
+        text = str(given)
+        if not text:
+            raise UsageError(f"--{self.name} is empty", cause=self.help)
+        try:
+            if self.kind is Kind.WHOLE:
+                return _at_least(int(text), 1)
+            if self.kind is Kind.SECONDS:
+                return _at_least(float(text), 0.001)
+        except ValueError as error:
+            raise UsageError(
+                f"--{self.name} must be {_wanted(self.kind)}, not {text!r}", cause=self.help
+            ) from error
+        return text
+
+
+def _at_least(number: float, least: float) -> float:
+    if not least <= number < 1e9:
+        raise ValueError(number)
+    return number
+
+
+def _wanted(kind: Kind) -> str:
+    return "a whole number from 1 on" if kind is Kind.WHOLE else "a number of seconds above 0"
+
+
+PROFILE = Option(
+    "profile", "Profile to use (see profile.list). Default: $CLUSTERLIB_PROFILE, else dev.", short="p"
+)
+NAME = Option(
+    "name", "Name of the cluster; several can run side by side. Default: $CLUSTERLIB_NAME, else default."
+)
+JSON = Option("json", "Answer with one JSON document on stdout, errors included.", Kind.FLAG)
+NODES = Option("nodes", "Number of nodes, instead of the profile's.", Kind.WHOLE, short="n")
+SIMULATE = Option("simulate", "All nodes in one process, over in-memory transports.", Kind.FLAG)
+ALL = Option("all", "Every cluster of this project.", Kind.FLAG)
+NODE = Option("node", "Name of the node; may be given without --node.", word=True)
+SOME_NODE = Option("node", "Name of the node; may be given without --node.", word=True, required=True)
+COUNT = Option(
+    "count", "Number of nodes; may be given without --count.", Kind.WHOLE, word=True, required=True
+)
+TIMEOUT = Option(
+    "timeout", "Seconds after which the run is ended, with exit code 124.", Kind.SECONDS, short="t"
+)
+VERBOSE = Option("verbose", "Say more: every step, and what went on in the nodes.", Kind.FLAG, short="v")
+FOLLOW = Option("follow", "Go on as more comes, until the cluster ends or Ctrl-C.", Kind.FLAG, short="f")
+SINCE = Option("since", "Only from then on: 30s, 5m, 2h, 1d ago, or a time such as 2026-01-31T12:00:00Z.")
+GREP = Option("grep", "Only lines in which this regular expression is found.")
+LINES = Option("lines", "Only the last so many.", Kind.WHOLE)
+EXPRESSION = Option("command", "Evaluate this in the node instead of prompting.", short="c")
+BORROW = Option("borrow", "Use only a cluster that runs already; never start one.", Kind.FLAG)
+PROFILE_NAME = Option("name", "Name of the profile; may be given without --name.", word=True)
+RESOLVED = Option(
+    "resolved", "As it holds here and now: environment applied, adapted to this machine.", Kind.FLAG
+)
+
+
+def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> bool:
+    """Whether the command line gives `task` a bare word.
+
+    Invoke knows words only as required ones, and would refuse `cluster.logs` without a node; so the task looks ahead
+    before it says what it takes. `ours` are words that name a task, which begin something new."""
+    words = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    at = next((i for i, word in enumerate(words) if word == task or word.endswith(f".{task}")), None)
+    if at is None:
+        return False
+    takes_value = {
+        flag
+        for option in options
+        if option.kind is not Kind.FLAG
+        for flag in (f"--{option.name.replace('_', '-')}", f"-{option.short}")
+    }
+    rest = iter(words[at + 1 :])
+    for word in rest:
+        if word in takes_value:
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word not in ours
+    return False

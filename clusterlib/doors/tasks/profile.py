@@ -1,0 +1,55 @@
+"""Tasks for profiles: list, show, check, and the schema for editors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clusterlib.doors.tasks.command import command
+from clusterlib.doors.tasks.options import PROFILE_NAME, RESOLVED
+
+if TYPE_CHECKING:
+    from clusterlib.doors.console import Console
+
+__all__ = ["check", "list_", "schema", "show"]
+
+BAD_INPUT = 2
+
+
+@command(name="list")
+def list_(console: Console) -> None:
+    """List the profiles of this project and the shipped ones."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.profiles import list_all
+
+    found = list_all()
+    console.answer(found.to_dict(), lambda: telling.profiles(console, found))
+
+
+@command(PROFILE_NAME, RESOLVED)
+def show(console: Console, *, name: str | None, resolved: bool) -> None:
+    """Show what a profile says, or with --resolved what holds here; each value with its origin."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.profiles import show as look
+
+    found = look(name, resolved=resolved)
+    console.answer(found.to_dict(), lambda: telling.profile(console, found))
+
+
+@command(PROFILE_NAME)
+def check(console: Console, *, name: str | None) -> int | None:
+    """Report every mistake of a profile, or of all."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.profiles import check as examine
+
+    found = examine(name)
+    console.answer(found.to_dict(), lambda: telling.checks(console, found))
+    return None if found.ok else BAD_INPUT
+
+
+@command(json=False)
+def schema(console: Console) -> None:
+    """Print the JSON schema of a profile, for editors."""
+    from clusterlib.operations.profiles import json_schema
+
+    console.json = True
+    console.answer(json_schema(), lambda: None)

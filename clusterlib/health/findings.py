@@ -1,0 +1,40 @@
+"""What a check found: its outcome, the evidence, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Finding", "Outcome", "failed", "ok", "skipped", "warning"]
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    name: str
+    outcome: Outcome
+    evidence: str
+    remedies: tuple[str, ...] = ()
+    """Each can be pasted into a shell."""
+
+
+def ok(name: str, evidence: str) -> Finding:
+    return Finding(name, Outcome.OK, evidence)
+
+
+def warning(name: str, evidence: str, *remedies: str) -> Finding:
+    return Finding(name, Outcome.WARNING, evidence, remedies)
+
+
+def failed(name: str, evidence: str, *remedies: str) -> Finding:
+    return Finding(name, Outcome.FAILED, evidence, remedies)
+
+
+def skipped(name: str, evidence: str) -> Finding:
+    return Finding(name, Outcome.SKIPPED, evidence)

@@ -1,0 +1,261 @@
+"""The health matrix: every node asked every question, all nodes side by side, within a hard limit.
+
+    connectivity  ping, rpc, cookie
+    application   started, serving, operations
+    cluster       formed (it sees every other), reach (it calls its neighbour, which gives the latency between nodes)
+    performance   memory, cpu
+
+A node that cannot answer costs the others nothing: what it did not say in time is a finding, too."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from clusterlib.errors import ClusterError
+from clusterlib.health.findings import Finding, Outcome, failed, ok, skipped, warning
+from clusterlib.waiting import Deadline
+
+__all__ = ["COLUMNS", "NodeHealth", "Subject", "Talk", "Usage", "examine"]
+
+COLUMNS: tuple[tuple[str, str], ...] = (
+    ("connectivity", "ping"),
+    ("connectivity", "rpc"),
+    ("connectivity", "cookie"),
+    ("application", "started"),
+    ("application", "serving"),
+    ("application", "operations"),
+    ("cluster", "formed"),
+    ("cluster", "reach"),
+    ("performance", "memory"),
+    ("performance", "cpu"),
+)
+LONGEST_ANSWER = 1.5
+LEAST = 0.05
+SPARE = 0.3
+"""Kept back from the limit, to put the matrix together."""
+
+
+class Talk(Protocol):
+    """A conversation with one node."""
+
+    def ping(self, timeout: float | None = None) -> float: ...
+    def call(self, target: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any: ...
+    def run(self, function: Callable[..., Any], /, *args: Any, timeout: float | None = None) -> Any: ...
+    def members(self, timeout: float | None = None) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a node's process takes."""
+
+    memory: int
+    cpu_percent: float
+    stopped: bool = False
+    """By a signal, from outside: alive, and deaf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A node as the keeper knows it, and how to talk to it."""
+
+    name: str
+    state: str
+    reason: str
+    pid: int | None
+    memory_limit: int
+    talk: Talk
+    serving: Callable[[float], str | None]
+    """Asks the node's own health endpoint, within so many seconds: None if all is well, else what is not."""
+    usage: Callable[[], Usage | None]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    name: str
+    state: str
+    checks: Mapping[str, Finding]
+
+    @property
+    def healthy(self) -> bool:
+        return all(finding.outcome is not Outcome.FAILED for finding in self.checks.values())
+
+
+def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> list[NodeHealth]:
+    """Asks all nodes at once; gives back within `seconds`. `option` is what remedies add to name the cluster."""
+    deadline = Deadline(max(LEAST, seconds - SPARE))
+    answers: queue.SimpleQueue[NodeHealth] = queue.SimpleQueue()
+    names = [subject.name for subject in subjects]
+    for subject in subjects:
+        examination = _Examination(subject, names, deadline, option)
+        threading.Thread(target=lambda one=examination: answers.put(one.carry_out()), daemon=True).start()
+    found: dict[str, NodeHealth] = {}
+    while len(found) < len(subjects):
+        try:
+            health = answers.get(timeout=max(LEAST, deadline.left))
+        except queue.Empty:
+            break
+        found[health.name] = health
+    return [found.get(subject.name) or _silent(subject, seconds, option) for subject in subjects]
+
+
+class _Examination:
+    """All questions to one node, in the order in which one makes sense only after another."""
+
+    def __init__(self, subject: Subject, names: list[str], deadline: Deadline, option: str) -> None:
+        self._node = subject
+        self._names = names
+        self._deadline = deadline
+        self._option = option
+        self._checks: dict[str, Finding] = {}
+
+    def carry_out(self) -> NodeHealth:
+        why = _unfit(self._node, self._option)
+        if why is not None:
+            self._checks["started"] = why
+            self._skip(f"{self._node.name} is {self._node.state}")
+        elif self._connects():
+            self._ask("rpc", self._rpc)
+            self._checks["started"] = ok("started", self._node.state)
+            self._ask("serving", self._serving)
+            self._ask("operations", self._operations)
+            self._ask("formed", self._formed)
+            self._ask("reach", self._reach)
+        self._measure()
+        self._skip("not reachable")
+        return NodeHealth(
+            self._node.name, self._node.state, {name: self._checks[name] for _, name in COLUMNS}
+        )
+
+    @property
+    def _limit(self) -> float:
+        return max(LEAST, min(LONGEST_ANSWER, self._deadline.left))
+
+    def _connects(self) -> bool:
+        """The first word to a node is the handshake, which proves the cookie both ways; the second is the ping."""
+        try:
+            self._node.talk.ping(timeout=self._limit)
+            self._checks["cookie"] = ok("cookie", "ok")
+            seconds = self._node.talk.ping(timeout=self._limit)
+        except Exception as error:  # noqa: BLE001 - whatever keeps us from talking to it is the finding
+            told = _told(error)
+            about_cookie = "cookie" in told.lower()
+            self._checks["cookie" if about_cookie else "ping"] = failed(
+                "cookie" if about_cookie else "ping",
+                told,
+                *_advice(self._node, self._option),
+            )
+            return False
+        self._checks["ping"] = ok("ping", _milliseconds(seconds))
+        return True
+
+    def _rpc(self) -> Finding:
+        answer = self._node.talk.call("operator:add", 40, 2, timeout=self._limit)
+        return ok("rpc", "ok") if answer == 42 else failed("rpc", f"40 + 2 is {answer!r} there")
+
+    def _serving(self) -> Finding:
+        problem = self._node.serving(self._limit)
+        return ok("serving", "ok") if problem is None else failed("serving", problem, *self._look())
+
+    def _operations(self) -> Finding:
+        """Work sent to a node is done by that node."""
+        doer = self._node.talk.call("clusterlib.health.remote:who_am_i", timeout=self._limit)
+        closure = self._node.talk.run(lambda: sum(range(10)), timeout=self._limit)
+        if (doer, closure) != (self._node.name, 45):
+            return failed("operations", f"work for {self._node.name} was done by {doer}", *self._look())
+        return ok("operations", "ok")
+
+    def _formed(self) -> Finding:
+        seen = set(self._node.talk.members(timeout=self._limit))
+        told = f"{len(seen)}/{len(self._names)}"
+        missing = [name for name in self._names if name not in seen]
+        if missing:
+            shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+            return failed(
+                "formed",
+                f"{told}: it does not see {shown}",
+                f"invoke cluster.restart {missing[0]}{self._option}",
+            )
+        return ok("formed", told)
+
+    def _reach(self) -> Finding:
+        """In a ring: each node calls the next, so that every node is called and calls, at a cost that grows with n."""
+        if len(self._names) < 2:
+            return skipped("reach", "alone")
+        peer = self._names[(self._names.index(self._node.name) + 1) % len(self._names)]
+        limit = self._limit
+        try:
+            seconds = self._node.talk.call("clusterlib.health.remote:round_trip", peer, limit, timeout=limit)
+        except Exception as error:  # noqa: BLE001
+            return failed("reach", f"{peer} does not answer it: {_told(error)}", *self._look())
+        return ok("reach", _milliseconds(seconds))
+
+    def _measure(self) -> None:
+        usage = self._node.usage() if self._node.pid is not None else None
+        if usage is None:
+            return
+        told = f"{usage.memory / 2**20:.0f} MiB"
+        limit = self._node.memory_limit
+        if limit and usage.memory > limit:
+            expected = f"{limit / 2**20:.0f} MiB"
+            self._checks["memory"] = warning(
+                "memory", f"{told}, the profile expects {expected}", *self._look()
+            )
+        else:
+            self._checks["memory"] = ok("memory", told)
+        self._checks["cpu"] = ok("cpu", f"{usage.cpu_percent:.1f} %")
+        if usage.stopped and "ping" in self._checks and self._node.pid:
+            self._checks["ping"] = failed(
+                "ping", "its process was stopped by a signal from outside", f"kill -CONT {self._node.pid}"
+            )
+
+    def _ask(self, name: str, question: Callable[[], Finding]) -> None:
+        try:
+            self._checks[name] = question()
+        except Exception as error:  # noqa: BLE001 - whatever went wrong is the finding
+            self._checks[name] = failed(name, _told(error), *self._look())
+
+    def _skip(self, why: str) -> None:
+        for _, name in COLUMNS:
+            if name not in {"memory", "cpu"} or self._node.pid is None:
+                self._checks.setdefault(name, skipped(name, why))
+            else:
+                self._checks.setdefault(name, skipped(name, "not measured"))
+
+    def _look(self) -> tuple[str, ...]:
+        return (f"invoke cluster.logs {self._node.name}{self._option}",)
+
+
+def _unfit(node: Subject, option: str) -> Finding | None:
+    """Nodes that the keeper knows not to be there are not asked, only told about."""
+    if node.state == "ready":
+        return None
+    told = f"{node.name} is {node.state}" + (f": {node.reason}" if node.reason else "")
+    if node.state in {"starting", "waiting"}:
+        return failed("started", told, f"invoke cluster.logs {node.name} --follow{option}")
+    return failed("started", told, *_advice(node, option))
+
+
+def _advice(node: Subject, option: str) -> tuple[str, ...]:
+    if node.state == "paused":
+        return (f"invoke cluster.resume {node.name}{option}",)
+    return (f"invoke cluster.logs {node.name}{option}", f"invoke cluster.restart {node.name}{option}")
+
+
+def _silent(node: Subject, seconds: float, option: str) -> NodeHealth:
+    checks = {name: skipped(name, "no answer") for _, name in COLUMNS}
+    checks["ping"] = failed("ping", f"no answer within {seconds:g} s", *_advice(node, option))
+    return NodeHealth(node.name, node.state, checks)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ClusterError):
+        return error.problem + (f" ({error.cause})" if error.cause else "")
+    return f"{type(error).__name__}: {error}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms"

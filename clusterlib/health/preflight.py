@@ -1,0 +1,275 @@
+"""Pre-flight: can this machine carry that cluster? Each check judges facts that it is given, so each can be tested without
+the machine that has the trouble."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from clusterlib.health.findings import Finding, failed, ok, skipped, warning
+
+__all__ = [
+    "Resolve",
+    "check_containment",
+    "check_descriptors",
+    "check_disk",
+    "check_ephemeral",
+    "check_hosts",
+    "check_leftovers",
+    "check_localhost",
+    "check_loopback",
+    "check_memory",
+    "check_ports",
+    "check_processes",
+    "check_project",
+    "check_python",
+    "check_runtime_folder",
+    "check_templates",
+    "mebibytes",
+]
+
+Resolve = Callable[[str], Sequence[str]]
+"""Host name -> addresses. Raises OSError."""
+
+OLDEST_PYTHON = (3, 11)
+DESCRIPTORS_A_NODE = 12
+DESCRIPTORS_BESIDES = 100
+PROCESSES_BESIDES = 20
+DISK_A_NODE = 4 * 2**20
+DISK_BESIDES = 64 * 2**20
+SHOWN_HOLDERS = 3
+
+
+def mebibytes(amount: float) -> str:
+    return f"{amount / 2**30:.1f} GiB" if amount >= 2**30 else f"{amount / 2**20:.0f} MiB"
+
+
+def check_python(version: tuple[int, ...], executable: str) -> Finding:
+    told = f"{'.'.join(map(str, version[:3]))} ({executable})"
+    if version[:2] < OLDEST_PYTHON:
+        return failed("python", told, "python3.11 -m venv .venv && . .venv/bin/activate")
+    return ok("python", told)
+
+
+# -- the network
+
+
+def check_localhost(resolve: Resolve) -> Finding:
+    addresses = _addresses("localhost", resolve)
+    if isinstance(addresses, str):
+        return failed("localhost", addresses, "echo '127.0.0.1 localhost' | sudo tee -a /etc/hosts")
+    if strange := [one for one in addresses if not _is_loopback(one)]:
+        return failed(
+            "localhost",
+            f"resolves to {', '.join(strange)}, which is not this machine",
+            "getent hosts localhost",
+        )
+    return ok("localhost", f"resolves to {', '.join(addresses)}")
+
+
+def check_loopback(bind: Callable[[str], None], addresses: Iterable[str] = ("127.0.0.1",)) -> Finding:
+    tried = list(addresses)
+    for address in tried:
+        try:
+            bind(address)
+        except OSError as error:
+            return failed(
+                "loopback",
+                f"{address} cannot be bound: {error}",
+                "sudo ip link set lo up",
+                "ip address show lo",
+            )
+    return ok("loopback", f"{', '.join(tried)} can be bound")
+
+
+def check_hosts(hosts: Iterable[str], resolve: Resolve) -> Finding:
+    """The names the nodes go by, as the profile has them."""
+    wrong = []
+    names = sorted(set(hosts))
+    for host in names:
+        addresses = _addresses(host, resolve)
+        if isinstance(addresses, str):
+            wrong.append(addresses)
+        elif not any(_is_loopback(address) for address in addresses):
+            wrong.append(f"{host} is {', '.join(addresses)}, not this machine")
+    if wrong:
+        return failed(
+            "host names",
+            "; ".join(wrong[:SHOWN_HOLDERS]),
+            "CLUSTERLIB_NODES_HOST=127.0.0.1 invoke cluster.up",
+            f"getent hosts {names[0]}",
+        )
+    shown = ", ".join(names[:SHOWN_HOLDERS]) + (
+        f" and {len(names) - SHOWN_HOLDERS} more" if len(names) > SHOWN_HOLDERS else ""
+    )
+    return ok("host names", f"{shown} resolve to this machine")
+
+
+def check_ports(
+    purpose: str, first: int, last: int, needed: int, holder: Callable[[int], str | None]
+) -> Finding:
+    """Whether the range has `needed` free ports. `holder` tells who has a port; None is a free one."""
+    name = f"ports for {purpose}"
+    free, held = 0, {}
+    for port in range(first, last + 1):
+        who = holder(port)
+        if who is None:
+            free += 1
+            if free >= needed:
+                break
+        else:
+            held[port] = who
+    told = f"{first}-{last}"
+    if held:
+        told += f"; held: {_some([f'{port} by {who}' for port, who in held.items()])}"
+    variable = f"CLUSTERLIB_PORTS_{purpose.upper()}"
+    if free < needed:
+        return failed(
+            name,
+            f"{free} free of {needed} needed in {told}",
+            "invoke cluster.down --all",
+            f"{variable}=28000-29999 invoke cluster.up",
+        )
+    return ok(name, f"{needed} needed, enough free in {told}")
+
+
+def check_ephemeral(ranges: Mapping[str, tuple[int, int]], ephemeral: tuple[int, int]) -> Finding:
+    """A port that the kernel may hand to any outgoing connection is free now and taken a moment later."""
+    first, last = ephemeral
+    inside = [
+        f"{purpose} {low}-{high}" for purpose, (low, high) in ranges.items() if low <= last and first <= high
+    ]
+    if inside:
+        return warning(
+            "ephemeral ports",
+            f"{', '.join(inside)} overlap the kernel's own {first}-{last}: starts may have to be repeated",
+            "sysctl net.ipv4.ip_local_port_range",
+        )
+    return ok("ephemeral ports", f"all ranges are outside the kernel's own {first}-{last}")
+
+
+# -- what holds a cluster together
+
+
+def check_containment(rung: str | None, refusals: Sequence[str]) -> Finding:
+    """`refusals` tell why the rungs above are not to be had."""
+    why = "; ".join(refusals)
+    if rung is None:
+        return failed("containment", why or "no rung is available", "unset CLUSTERLIB_CONTAINMENT")
+    if rung == "sweep":
+        return warning(
+            "containment",
+            f"sweep: what nodes leave behind is found and killed, but not by the kernel ({why})",
+            "sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0",
+        )
+    return ok(
+        "containment", f"{rung}: the kernel ends all that a cluster started" + (f" ({why})" if why else "")
+    )
+
+
+def check_leftovers(dead: Iterable[str]) -> Finding:
+    found = list(dead)
+    if found:
+        return warning("leftovers", f"clusters whose keeper is dead: {_some(found)}", "invoke cluster.clean")
+    return ok("leftovers", "no dead cluster left anything")
+
+
+# -- places
+
+
+def check_runtime_folder(folder: Path, user: int) -> Finding:
+    name = "runtime folder"
+    try:
+        seen = folder.lstat()
+    except OSError as error:
+        return failed(name, f"{folder}: {error.strerror}", f"ls -ld {folder.parent}")
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != user:
+        return failed(name, f"{folder} is not a folder of this user", f"ls -ld {folder}", f"rm {folder}")
+    if seen.st_mode & 0o077:
+        return failed(
+            name, f"{folder} is open to others: {stat.filemode(seen.st_mode)}", f"chmod 700 {folder}"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return failed(name, f"{folder} cannot be written", f"ls -ld {folder}")
+    return ok(name, f"{folder} is private and writable")
+
+
+def check_project(project: Path) -> Finding:
+    home = project / ".clusterlib"
+    place = home if home.exists() else project
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        return failed("project folder", f"{place} cannot be written", f"ls -ld {place}")
+    return ok("project folder", f"{home} can be written")
+
+
+def check_disk(free: int, nodes: int, place: Path) -> Finding:
+    need = DISK_BESIDES + nodes * DISK_A_NODE
+    told = f"{mebibytes(free)} free at {place}"
+    if free < need:
+        return failed(
+            "disk", f"{told}, {mebibytes(need)} wanted", "invoke cluster.clean --all", f"df -h {place}"
+        )
+    return ok("disk", told)
+
+
+# -- resources
+
+
+def check_memory(available: int, nodes: int, each: int) -> Finding:
+    need = nodes * each
+    told = f"{mebibytes(available)} available, {nodes} nodes of {mebibytes(each)} take {mebibytes(need)}"
+    if need > available:
+        return failed("memory", told, f"invoke cluster.up --nodes {max(1, int(available * 0.5 // each))}")
+    if need > available * 0.8:
+        return warning("memory", told, f"invoke cluster.up --nodes {max(1, int(available * 0.5 // each))}")
+    return ok("memory", told)
+
+
+def check_descriptors(limit: int, nodes: int) -> Finding:
+    need = DESCRIPTORS_BESIDES + nodes * DESCRIPTORS_A_NODE
+    told = f"{'unlimited' if limit < 0 else limit} allowed, about {need} needed for {nodes} nodes"
+    if 0 <= limit < need:
+        return failed("file descriptors", told, f"ulimit -n {max(4096, need)}")
+    return ok("file descriptors", told)
+
+
+def check_processes(limit: int, nodes: int) -> Finding:
+    need = PROCESSES_BESIDES + nodes
+    told = f"{'unlimited' if limit < 0 else limit} allowed, about {need} needed for {nodes} nodes"
+    if 0 <= limit < need:
+        return failed("processes", told, f"ulimit -u {max(4096, need)}")
+    return ok("processes", told)
+
+
+def check_templates(templates: Mapping[str, str], render: Callable[[str], object]) -> Finding:
+    """`render` gives a template what a node would give it. Raises what the renderer raises."""
+    if not templates:
+        return skipped("templates", "the profile has none")
+    for output, template in templates.items():
+        try:
+            render(template)
+        except Exception as error:  # noqa: BLE001 - a template may do anything; what it did is the finding
+            return failed("templates", f"{output}: {error}", "invoke profile.check")
+    return ok("templates", f"{', '.join(templates)} can be rendered")
+
+
+# -- helpers
+
+
+def _addresses(host: str, resolve: Resolve) -> Sequence[str] | str:
+    try:
+        found = list(dict.fromkeys(resolve(host)))
+    except OSError as error:
+        return f"{host} does not resolve: {error.strerror or error}"
+    return found or f"{host} does not resolve"
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def _some(items: Sequence[str]) -> str:
+    more = len(items) - SHOWN_HOLDERS
+    return ", ".join(items[:SHOWN_HOLDERS]) + (f" and {more} more" if more > 0 else "")

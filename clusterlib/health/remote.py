@@ -1,0 +1,27 @@
+"""What the health matrix runs inside a node. Standard library and the runtime only."""
+
+from __future__ import annotations
+
+import time
+
+from clusterlib.runtime.current import this_node
+
+__all__ = ["round_trip", "who_am_i"]
+
+ROUNDS = 5
+
+
+def round_trip(peer: str, timeout: float) -> float:
+    """Seconds a call from this node to `peer` takes: the median of a few, once the connection stands."""
+    node = this_node()
+    node.call(peer, "operator:add", (1, 1), timeout=timeout)
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        node.call(peer, "operator:add", (1, 1), timeout=timeout)
+        taken.append(time.perf_counter() - began)
+    return sorted(taken)[ROUNDS // 2]
+
+
+def who_am_i() -> str:
+    return this_node().name

@@ -1,0 +1,60 @@
+"""Remove what stopped clusters left: run folders, and whatever a power cut or a double murder spared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.hosts.identity import sweep_leftovers
+from clusterlib.lifecycle.folders import all_names, prune
+from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
+from clusterlib.operations.result import Result
+
+__all__ = ["Cleaned", "Leftover", "clean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover(Result):
+    """What was found of a cluster whose keeper is dead."""
+
+    cluster: str
+    project: str
+    processes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned(Result):
+    folders: tuple[str, ...]
+    leftovers: tuple[Leftover, ...]
+    running: tuple[str, ...]
+    """Clusters that run, whose latest run was left alone."""
+
+
+def clean(name: str | None = None, *, every: bool = False, project: Path | str | None = None) -> Cleaned:
+    """Ends leftovers of dead clusters, and removes the run folders of one cluster, or of all of the project."""
+    folder = project_folder(project)
+    swept = sweep_leftovers()
+    removed: list[Path] = []
+    running = []
+    for one in all_names(folder) if every else [cluster_name(name)]:
+        lock = lock_of(folder, one)
+        stopped = lock.take()  # held while we remove, so that none starts meanwhile
+        try:
+            removed += prune(folder, one, keep=0 if stopped else 1)
+            if stopped:
+                _remove_if_empty(folder, one)
+            else:
+                running.append(one)
+        finally:
+            lock.let_go()
+    leftovers = tuple(
+        Leftover(one.name, one.project, tuple(f"pid {seen.pid}: {seen.command}" for seen in one.processes))
+        for one in swept
+    )
+    return Cleaned(tuple(str(path) for path in removed), leftovers, tuple(running))
+
+
+def _remove_if_empty(project: Path, name: str) -> None:
+    home = project / ".clusterlib" / name
+    if home.is_dir() and not any(home.iterdir()):
+        home.rmdir()

@@ -1,0 +1,163 @@
+"""Pre-flight: looks at this machine, this project and this profile before anything is started."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import resource
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.drivers.api import NodeSpec
+from clusterlib.drivers.registry import driver_named
+from clusterlib.errors import ClusterError, ProfileError
+from clusterlib.health import preflight
+from clusterlib.health.findings import Finding, Outcome, failed, ok
+from clusterlib.hosts.places import Registry, runtime_dir
+from clusterlib.hosts.ports import PortAllocator, holder_of
+from clusterlib.lifecycle.folders import RunFolder
+from clusterlib.lifecycle.plan import Plan
+from clusterlib.lifecycle.planning import make_plan
+from clusterlib.lifecycle.provision import Provisioner
+from clusterlib.lifecycle.start import project_folder
+from clusterlib.operations.probe_containment import reachable_containment
+from clusterlib.operations.result import Result
+from clusterlib.profiles import ResolvedProfile, default_profile, load_profile
+
+__all__ = ["Diagnosis", "examine_machine"]
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis(Result):
+    profile: str
+    project: str
+    ok: bool
+    findings: tuple[Finding, ...]
+    seconds: float
+
+
+def examine_machine(profile: str | None = None, *, project: Path | str | None = None) -> Diagnosis:
+    """Every check, whatever the others found. Nothing is started, nothing is changed."""
+    began = time.monotonic()
+    folder = project_folder(project)
+    wanted = profile or default_profile(folder)
+    with tempfile.TemporaryDirectory(prefix="clusterlib-doctor-") as scratch:
+        findings = tuple(_look(wanted, folder, Path(scratch)))
+    fine = all(one.outcome is not Outcome.FAILED for one in findings)
+    return Diagnosis(wanted, str(folder), fine, findings, round(time.monotonic() - began, 4))
+
+
+def _look(profile: str, project: Path, scratch: Path) -> Iterator[Finding]:
+    yield preflight.check_python(tuple(sys.version_info[:3]), sys.executable)
+    yield preflight.check_localhost(_resolve)
+    yield preflight.check_containment(
+        *reachable_containment(os.environ.get("CLUSTERLIB_CONTAINMENT", "auto"), scratch)
+    )
+    yield from _places(project)
+    try:
+        resolved = load_profile(profile, project=project)
+    except ProfileError as error:
+        yield failed("profile", "; ".join([error.problem, *error.evidence]), *error.remedies)
+        yield preflight.check_loopback(_bind)
+        return
+    yield ok("profile", f"{resolved.name} ({resolved.file}), {resolved.values.nodes.count} nodes")
+    yield from _network(resolved)
+    yield from _resources(resolved, project)
+    plan = make_plan(resolved, name="doctor", project=project)
+    yield preflight.check_templates(plan.templates, lambda template: _render(plan, template, scratch))
+
+
+def _places(project: Path) -> Iterator[Finding]:
+    try:
+        yield preflight.check_runtime_folder(runtime_dir(), os.getuid())
+        dead = [f"{one.name} of {one.project}" for one in Registry().entries() if one.dead()]
+        yield preflight.check_leftovers(dead)
+    except ClusterError as error:
+        yield failed("runtime folder", error.problem, *error.remedies)
+    yield preflight.check_project(project)
+
+
+def _network(resolved: ResolvedProfile) -> Iterator[Finding]:
+    values = resolved.values
+    count = values.nodes.count
+    addresses = [LOOPBACK]
+    if values.network.mode == "per-node":
+        addresses += ["127.64.0.1", "127.127.255.254"]
+    yield preflight.check_loopback(_bind, addresses)
+    if values.network.mode == "shared":
+        hosts = [
+            values.nodes.host.format(
+                index=index, name=values.nodes.name.format(index=index), address=LOOPBACK
+            )
+            for index in range(1, count + 1)
+        ]
+        yield preflight.check_hosts(hosts, _resolve)
+    needed = count if values.network.mode == "shared" else 1
+    ranges = {purpose: (ports.first, ports.last) for purpose, ports in values.ports.items()}
+    for purpose, (first, last) in ranges.items():
+        yield preflight.check_ports(purpose, first, last, needed, _port_holder())
+    ephemeral = resolved.machine.ephemeral
+    yield preflight.check_ephemeral(ranges, (ephemeral.first, ephemeral.last))
+
+
+def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
+    nodes = resolved.values.nodes
+    yield preflight.check_memory(resolved.machine.memory, nodes.count, nodes.memory)
+    yield preflight.check_disk(shutil.disk_usage(project).free, nodes.count, project)
+    yield preflight.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0], nodes.count)
+    yield preflight.check_processes(resource.getrlimit(resource.RLIMIT_NPROC)[0], nodes.count)
+
+
+def _resolve(host: str) -> list[str]:
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+
+
+def _bind(address: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((address, 0))
+
+
+def _port_holder(most_named: int = 3) -> Callable[[int], str | None]:
+    """Who has a port. Binding tells free ones quickly; only a few holders are looked up, which is slow."""
+    named = 0
+
+    def holder(port: int) -> str | None:
+        nonlocal named
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                named += 1
+                known = holder_of(LOOPBACK, port) if named <= most_named else None
+                return known or "somebody, or cooling down after use"
+        return None
+
+    return holder
+
+
+def _render(plan: Plan, template: str, scratch: Path) -> None:
+    """Renders it for every node as a start would, into a folder that is thrown away."""
+    run = RunFolder(scratch / "run")
+    specs = [
+        NodeSpec(
+            name=node.name,
+            index=node.index,
+            address=LOOPBACK,
+            host=LOOPBACK,
+            ports={purpose: ports.first + node.index - 1 for purpose, ports in plan.ports.items()},
+            directory=str(run.node(node.name)),
+            memory=plan.memory,
+        )
+        for node in plan.nodes
+    ]
+    only = {output: one for output, one in plan.templates.items() if one == template}
+    provisioner = Provisioner(run, driver_named(plan.driver), PortAllocator(scratch))
+    provisioner.write_configs(dataclasses.replace(plan, templates=only), specs)

@@ -1,0 +1,48 @@
+"""The keeper's diary: of a running cluster as it is written, or of the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clusterlib.errors import ClusterNotRunning
+from clusterlib.lifecycle.events import Event, read_events
+from clusterlib.lifecycle.folders import latest_run
+from clusterlib.lifecycle.start import cluster_name, project_folder
+from clusterlib.operations.reach import not_running, reached
+from clusterlib.operations.result import Result
+
+__all__ = ["Diary", "diary", "follow_diary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diary(Result):
+    cluster: str
+    run: str
+    events: tuple[dict[str, Any], ...]
+
+
+def diary(*, name: str | None = None, project: Path | str | None = None) -> Diary:
+    folder, called = project_folder(project), cluster_name(name)
+    run = latest_run(folder, called)
+    if run is None:
+        raise not_running(called, folder)
+    return Diary(called, str(run.path), tuple(read_events(run.events)))
+
+
+def follow_diary(*, name: str | None = None, project: Path | str | None = None) -> Iterator[Event]:
+    """What is written already, then what comes, until the cluster ends."""
+    told = 0
+    for event in diary(name=name, project=project).events:
+        told = event["number"]
+        yield event
+    try:
+        with reached(name, project=project) as cluster:
+            missed: list[Event] = []
+            cluster.keeper.request("watch", after=told, on_event=missed.append)
+            yield from missed
+            yield from cluster.keeper.events()
+    except ClusterNotRunning:
+        return

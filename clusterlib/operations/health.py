@@ -1,0 +1,112 @@
+"""The health matrix of a running cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clusterlib.health.findings import Finding
+from clusterlib.health.matrix import COLUMNS, Subject, Usage, examine
+from clusterlib.hosts import proc
+from clusterlib.hosts.resources import sample
+from clusterlib.lifecycle.cluster import Node
+from clusterlib.operations.reach import reached
+from clusterlib.operations.result import Result
+
+__all__ = ["Health", "Row", "examine_health"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Result):
+    node: str
+    state: str
+    healthy: bool
+    checks: tuple[Finding, ...]
+    """In the order of `columns`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health(Result):
+    cluster: str
+    profile: str
+    simulated: bool
+    state: str
+    healthy: bool
+    columns: tuple[tuple[str, str], ...]
+    """Group and name of each check."""
+    nodes: tuple[Row, ...]
+    seconds: float
+
+
+def examine_health(name: str | None = None, *, project: Path | str | None = None) -> Health:
+    """Asks every node every question. Takes at most the profile's `[timeouts] health`."""
+    began = time.monotonic()
+    with reached(name, project=project) as cluster:
+        status = cluster.status()
+        option = "" if cluster.name == "default" else f" --name {cluster.name}"
+        subjects = [_subject(cluster[node["name"]], node) for node in status["nodes"]]
+        left = float(status["timeouts"]["health"]) - (time.monotonic() - began)
+        found = examine(subjects, left, option)
+    rows = tuple(
+        Row(one.name, one.state, one.healthy, tuple(one.checks[column] for _, column in COLUMNS))
+        for one in found
+    )
+    return Health(
+        cluster=cluster.name,
+        profile=cluster.profile,
+        simulated=cluster.simulated,
+        state=status["state"],
+        healthy=status["state"] == "ready" and all(row.healthy for row in rows),
+        columns=COLUMNS,
+        nodes=rows,
+        seconds=round(time.monotonic() - began, 4),
+    )
+
+
+def _subject(talk: Node, node: dict[str, Any]) -> Subject:
+    return Subject(
+        name=node["name"],
+        state=node["state"],
+        reason=node["reason"],
+        pid=node["pid"],
+        memory_limit=node["memory"],
+        talk=talk,
+        serving=_serving(node["address"], node["ports"].get("http")),
+        usage=_usage(node["pid"], node["uptime"]),
+    )
+
+
+def _serving(address: str, port: int | None) -> Callable[[float], str | None]:
+    def ask(seconds: float) -> str | None:
+        from http.client import HTTPConnection
+
+        if port is None:
+            return None
+        connection = HTTPConnection(address, port, timeout=seconds)
+        try:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            text = answer.read(2000).decode(errors="replace")
+        finally:
+            connection.close()
+        return None if answer.status == 200 else f"HTTP {answer.status}: {text.strip()}"
+
+    return ask
+
+
+def _usage(pid: int | None, uptime: float | None) -> Callable[[], Usage | None]:
+    def measure() -> Usage | None:
+        used = sample(pid) if pid is not None else None
+        if used is None or pid is None:
+            return None
+        seen = proc.status(pid)
+        return Usage(
+            memory=used.pss,
+            cpu_percent=100 * used.cpu_seconds / max(uptime or 0.0, 0.1),
+            stopped=seen is not None and seen.state in "Tt",
+        )
+
+    return measure

@@ -1,0 +1,61 @@
+"""A process of its own that tries the containment ladder and reports the rung it reached: entering cannot be undone."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from clusterlib.hosts.launch import CHANNEL, start_detached
+
+__all__ = ["reachable_containment"]
+
+SECONDS = 5.0
+
+
+def reachable_containment(rung: str, scratch: Path) -> tuple[str | None, list[str]]:
+    """The rung a cluster would be held by here, and why not a higher one."""
+    channel = start_detached(
+        [sys.executable, "-P", "-m", "clusterlib.operations.probe_containment", CHANNEL, rung],
+        environment={**os.environ, "CLUSTERLIB_MARKER": f"probe-{secrets.token_hex(8)}"},
+        directory=scratch,
+        log_path=scratch / "containment.log",
+    )
+    with channel:
+        data = b""
+        while select.select([channel], [], [], SECONDS)[0]:
+            chunk = channel.recv(65536)
+            if not chunk:
+                break
+            data += chunk
+    try:
+        report: dict[str, Any] = json.loads(data)
+    except ValueError:
+        log = (scratch / "containment.log").read_text(errors="replace").strip().splitlines()
+        return None, log[-3:] or ["the probe gave no answer"]
+    return report["rung"], report["refusals"]
+
+
+def main(arguments: list[str]) -> int:
+    from clusterlib.errors import ClusterError
+    from clusterlib.hosts.containment import enter
+
+    channel = socket.socket(fileno=int(arguments[0]))
+    marker = os.environ["CLUSTERLIB_MARKER"]
+    try:
+        held = enter(arguments[1], marker=marker, on_keeper_death=lambda: None)
+        report: dict[str, object] = {"rung": held.rung, "refusals": list(held.refusals)}
+    except ClusterError as error:
+        report = {"rung": None, "refusals": [error.problem, *error.evidence]}
+    channel.sendall(json.dumps(report).encode())
+    channel.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

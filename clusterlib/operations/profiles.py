@@ -1,0 +1,140 @@
+"""Profiles as they are written, as they hold here, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clusterlib.lifecycle.start import project_folder
+from clusterlib.operations.result import Result
+from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
+from clusterlib.profiles.origins import in_toml
+
+__all__ = [
+    "Checked",
+    "Checks",
+    "Listed",
+    "Profiles",
+    "Shown",
+    "Value",
+    "check",
+    "json_schema",
+    "list_all",
+    "show",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Result):
+    name: str
+    description: str
+    source: str
+    file: str
+    problem: str | None
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles(Result):
+    profiles: tuple[Listed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Value(Result):
+    field: str
+    value: object
+    text: str
+    """As one would write it in TOML."""
+    origin: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Result):
+    name: str
+    file: str
+    extends: tuple[str, ...]
+    resolved: bool
+    values: tuple[Value, ...]
+    adaptations: tuple[str, ...]
+    machine: Mapping[str, Any]
+    toml: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Result):
+    name: str
+    mistakes: tuple[Mapping[str, Any], ...]
+    told: tuple[str, ...]
+    """The mistakes as lines for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks(Result):
+    ok: bool
+    profiles: tuple[Checked, ...]
+
+
+def list_all(*, project: Path | str | None = None) -> Profiles:
+    """Every profile that can be named here; one of the project hides a shipped one of its name."""
+    folder = project_folder(project)
+    default = default_profile(folder)
+    return Profiles(
+        tuple(
+            Listed(one.name, one.description, one.source, one.file, one.problem, one.name == default)
+            for one in list_profiles(folder)
+            if not one.shadowed
+        )
+    )
+
+
+def show(name: str | None = None, *, resolved: bool = False, project: Path | str | None = None) -> Shown:
+    """Without `resolved`: what the file and those it extends say. With it: what holds here and now."""
+    folder = project_folder(project)
+    profile = load_profile(
+        name or default_profile(folder), project=folder, environ=None if resolved else {}, adapt=resolved
+    )
+    plain = profile.to_json()
+    values = []
+    for field, origin in profile.origins().items():
+        if not resolved and origin.source not in {"profile", "pyproject"}:
+            continue
+        value = _at(plain["values"], field)
+        values.append(Value(field, value, in_toml(value), str(origin), origin.source))
+    return Shown(
+        name=profile.name,
+        file=profile.file,
+        extends=tuple(profile.chain[1:]),
+        resolved=resolved,
+        values=tuple(values),
+        adaptations=tuple(str(one) for one in profile.adaptations),
+        machine=plain["machine"],
+        toml=profile.to_toml(),
+    )
+
+
+def check(name: str | None = None, *, project: Path | str | None = None) -> Checks:
+    """All mistakes of one profile, or of all."""
+    folder = project_folder(project)
+    names = (
+        [one.name for one in list_profiles(folder) if not one.shadowed] if name in (None, "all") else [name]
+    )
+    checked = []
+    for one in names:
+        mistakes = check_profile(one, project=folder)
+        checked.append(
+            Checked(str(one), tuple(m.to_json() for m in mistakes), tuple(str(m) for m in mistakes))
+        )
+    return Checks(not any(one.mistakes for one in checked), tuple(checked))
+
+
+def json_schema() -> dict[str, Any]:
+    """For editors: what a profile may hold."""
+    return schema()
+
+
+def _at(values: Mapping[str, Any], field: str) -> Any:
+    section, _, key = field.partition(".")
+    return values[section][key] if key else values[section]

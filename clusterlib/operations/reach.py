@@ -1,0 +1,70 @@
+"""How an operation gets hold of a running cluster, and which clusters a project has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clusterlib.errors import ClusterNotRunning, KeeperLost
+from clusterlib.hosts.places import socket_path
+from clusterlib.lifecycle.client import KeeperClient
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.lifecycle.folders import all_names, cluster_identifier, latest_run
+from clusterlib.lifecycle.start import cluster_name, is_running, lock_of, project_folder
+from clusterlib.waiting import Deadline, poll
+
+__all__ = ["not_running", "reached", "running_names", "wanted_names"]
+
+BOOTING_SECONDS = 5.0
+
+
+@contextmanager
+def reached(name: str | None = None, *, project: Path | str | None = None) -> Iterator[Cluster]:
+    """A running cluster, to look at or to command. No lease is taken: looking neither keeps it alive nor lets it go."""
+    folder, called = project_folder(project), cluster_name(name)
+    lock = lock_of(folder, called)
+    if lock.is_free():
+        raise not_running(called, folder)
+    control = socket_path(cluster_identifier(folder, called))
+    # The lock is taken a moment before the socket is there, and freed a moment after it is gone.
+    poll(lambda: control.exists() or lock.is_free(), Deadline(BOOTING_SECONDS))
+    try:
+        client = KeeperClient.connect(control, called)
+    except KeeperLost:
+        if lock.is_free():
+            raise not_running(called, folder) from None
+        raise
+    try:
+        cluster = Cluster(client, client.request("status"), lock)
+        try:
+            yield cluster
+        finally:
+            for node in cluster:
+                node.close()
+    finally:
+        client.close()
+
+
+def not_running(name: str, project: Path) -> ClusterNotRunning:
+    run = latest_run(project, name)
+    option = "" if name == "default" else f" --name {name}"
+    return ClusterNotRunning(
+        f"cluster '{name}' is not running",
+        cause=f"its last run is in {run.path}" if run else f"none of that name was ever started in {project}",
+        remedies=[f"invoke cluster.up{option}"],
+    )
+
+
+def running_names(project: Path | str | None = None) -> list[str]:
+    """The clusters of this project that run now."""
+    folder = project_folder(project)
+    return [name for name in all_names(folder) if is_running(name, project=folder)]
+
+
+def wanted_names(name: str | None, *, project: Path | str | None = None) -> list[str]:
+    """The clusters a command means: the one that was named, by option or environment, or else all that run."""
+    if name or os.environ.get("CLUSTERLIB_NAME"):
+        return [cluster_name(name)]
+    return running_names(project)

@@ -1,0 +1,140 @@
+"""Run a command with a cluster: started for it, or borrowed where one runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.errors import UsageError
+from clusterlib.hosts.launch import TIMED_OUT, run_command
+from clusterlib.hosts.logs import tail
+from clusterlib.lifecycle.client import Listener
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.lifecycle.start import project_folder, up
+from clusterlib.operations.result import Result
+from clusterlib.operations.up import wish
+from clusterlib.operations.views import ClusterView
+from clusterlib.profiles import load_profile
+from clusterlib.waiting import Deadline
+
+__all__ = ["Ran", "environment_of", "run"]
+
+TAIL = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Ran(Result):
+    command: tuple[str, ...]
+    exit_code: int
+    timed_out: bool
+    borrowed: bool
+    """Whether the cluster ran before, and still does."""
+    cluster: str
+    profile: str
+    simulated: bool
+    run: str
+    """The run folder: logs, events, configurations."""
+    tails: Mapping[str, tuple[str, ...]]
+    """The last lines of each node, when the command failed."""
+    seconds: float
+
+
+def run(
+    command: Sequence[str] = (),
+    *,
+    profile: str | None = None,
+    name: str | None = None,
+    nodes: int | None = None,
+    simulate: bool | None = None,
+    timeout: float | None = None,
+    verbose: bool = False,
+    project: Path | str | None = None,
+    on_event: Listener | None = None,
+    on_ready: Callable[[ClusterView, bool, Sequence[str]], None] = lambda *_: None,
+) -> Ran:
+    """Gives the command a cluster and passes its exit code on. Without a command: the tests of the profile.
+
+    A cluster that was started for it is gone afterwards; one that ran already is left as it was."""
+    began = time.monotonic()
+    deadline = Deadline(timeout) if timeout is not None else None
+    folder = project_folder(project)
+    wanted = wish(profile, name=name, nodes=nodes, simulate=simulate, project=folder)
+    words = list(command) or _tests(wanted.profile, folder, verbose=verbose)
+    with up(
+        wanted.profile,
+        name=name,
+        nodes=wanted.nodes,
+        simulate=wanted.simulate,
+        project=folder,
+        on_event=on_event,
+    ) as cluster:
+        borrowed = bool(cluster.notes)
+        on_ready(ClusterView.of(cluster.status()), borrowed, words)
+        code = TIMED_OUT
+        if deadline is None or not deadline.passed:
+            code = run_command(
+                words,
+                environment={**os.environ, **environment_of(cluster)},
+                directory=folder if not command else None,
+                timeout=None if deadline is None else deadline.left,
+            )
+        tails = _tails(cluster) if code else {}
+    return Ran(
+        command=tuple(words),
+        exit_code=code,
+        timed_out=code == TIMED_OUT and deadline is not None and deadline.passed,
+        borrowed=borrowed,
+        cluster=cluster.name,
+        profile=cluster.profile,
+        simulated=cluster.simulated,
+        run=str(cluster.run_folder.path),
+        tails=tails,
+        seconds=round(time.monotonic() - began, 4),
+    )
+
+
+def environment_of(cluster: Cluster) -> dict[str, str]:
+    """How a program finds the cluster; `clusterlib.attach()` needs the first two and no more."""
+    nodes = cluster.status()["nodes"]
+    told = {
+        "CLUSTERLIB_NAME": cluster.name,
+        "CLUSTERLIB_PROJECT": str(cluster.project),
+        "CLUSTERLIB_PROFILE": cluster.profile,
+        "CLUSTERLIB_RUN": str(cluster.run_folder.path),
+        "CLUSTERLIB_COOKIE_FILE": str(cluster.cookie_file),
+    }
+    for variable, purpose, form in (
+        ("CLUSTERLIB_NODES", "cluster", "{name}={address}:{port}"),
+        ("CLUSTERLIB_HTTP", "http", "{name}=http://{address}:{port}"),
+    ):
+        told[variable] = ",".join(
+            form.format(name=node["name"], address=node["address"], port=node["ports"][purpose])
+            for node in nodes
+            if purpose in node["ports"]
+        )
+    return told
+
+
+def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
+    """The command of the profile's own tests."""
+    tests = load_profile(profile, project=project).values.tests
+    if tests.command:
+        return [*tests.command, *tests.args]
+    if not tests.paths:
+        raise UsageError(
+            f"the profile {profile} names no tests",
+            cause="without a command, cluster.run runs the tests in [tests] paths of the profile",
+            remedies=[f"invoke cluster.run --profile {profile} -- python -m pytest tests"],
+        )
+    return [sys.executable, "-m", "pytest", *(["-v"] if verbose else []), *tests.paths, *tests.args]
+
+
+def _tails(cluster: Cluster) -> dict[str, tuple[str, ...]]:
+    return {
+        node.name: tuple(line.text for line in tail(cluster.run_folder.log(node.name), TAIL))
+        for node in cluster
+    }

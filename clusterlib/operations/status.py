@@ -1,0 +1,43 @@
+"""What runs here, and how it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.errors import ClusterNotRunning
+from clusterlib.lifecycle.folders import all_names
+from clusterlib.lifecycle.start import project_folder
+from clusterlib.operations.reach import reached, wanted_names
+from clusterlib.operations.result import Result
+from clusterlib.operations.views import ClusterView
+
+__all__ = ["Status", "look"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Result):
+    project: str
+    clusters: tuple[ClusterView, ...]
+
+
+def look(name: str | None = None, *, project: Path | str | None = None) -> Status:
+    """The named cluster, or all that run in this project. Raises ClusterNotRunning when there is none."""
+    folder = project_folder(project)
+    names = wanted_names(name, project=folder)
+    views = []
+    for one in names:
+        try:
+            with reached(one, project=folder) as cluster:
+                views.append(ClusterView.of(cluster.status()))
+        except ClusterNotRunning:
+            if len(names) == 1:
+                raise
+    if not views:
+        known = all_names(folder)
+        raise ClusterNotRunning(
+            f"no cluster of {folder} is running",
+            evidence=[f"stopped ones: {', '.join(known)}"] if known else [],
+            remedies=["invoke cluster.up"],
+        )
+    return Status(str(folder), tuple(views))
