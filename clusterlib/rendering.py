@@ -37,7 +37,7 @@ class _Fault:
         return f"{self.file}:{self.line}" if self.file and self.line else self.file or ""
 
 
-class _Faulty(Exception):  # noqa: N818 - never leaves this module
+class _Faulty(Exception):
     def __init__(self, fault: _Fault) -> None:
         super().__init__(fault.problem)
         self.fault = fault
@@ -96,7 +96,7 @@ def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
             "simulated": values.simulate,
             "nodes": nodes,
         },
-        "node": {**nodes[index - 1], "memory": values.nodes.memory},
+        "node": nodes[index - 1],
         "timeouts": {
             "start": timeouts.start,
             "stop": timeouts.stop,
@@ -129,6 +129,7 @@ def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
             purpose: ports.first + (0 if apart else index - 1) for purpose, ports in values.ports.items()
         },
         "directory": f"/sample/{name}",
+        "memory": values.nodes.memory,
     }
 
 

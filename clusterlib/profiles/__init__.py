@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clusterlib.profiles.kinds import PortRange as PortRange
     from clusterlib.profiles.machine import Machine as Machine
     from clusterlib.profiles.machine import detect_machine as detect_machine
+    from clusterlib.profiles.model import Profile as Profile
     from clusterlib.profiles.origins import Adaptation as Adaptation
     from clusterlib.profiles.origins import Mistake as Mistake
     from clusterlib.profiles.origins import Origin as Origin
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from clusterlib.profiles.resolution import load_profile as load_profile
     from clusterlib.profiles.resolution import template_folders as template_folders
     from clusterlib.profiles.resolved import ResolvedProfile as ResolvedProfile
-    from clusterlib.profiles.schema import Profile as Profile
 
 _HOMES = {
     "Adaptation": "origins",
@@ -29,7 +29,7 @@ _HOMES = {
     "Mistake": "origins",
     "Origin": "origins",
     "PortRange": "kinds",
-    "Profile": "schema",
+    "Profile": "model",
     "ProfileSummary": "catalogue",
     "ResolvedProfile": "resolved",
     "check_profile": "resolution",

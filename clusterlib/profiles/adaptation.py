@@ -9,10 +9,10 @@ from clusterlib.profiles.checks import ports_each, room_outside
 from clusterlib.profiles.kinds import PortRange, memory_text
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.machine import Machine
+from clusterlib.profiles.model import A_DAY, Profile
 from clusterlib.profiles.origins import Adaptation
-from clusterlib.profiles.schema import A_DAY, Profile
 
-__all__ = ["Resolver", "adapt"]
+__all__ = ["Resolver", "adapt", "settle"]
 
 Resolver = Callable[[str], str | None]
 """Why a host name does not lead to this machine; None when it does."""
@@ -33,9 +33,17 @@ def adapt(profile: Profile, merged: Merged, machine: Machine, resolver: Resolver
     return [change for change in wanted if not _was_asked_for(change.field, merged)]
 
 
+def settle(profile: Profile, merged: Merged) -> list[Adaptation]:
+    """What has to follow from what was asked for, adapted or not: whoever wants one node wants no more at least."""
+    nodes = profile.nodes
+    if nodes.min <= nodes.count:
+        return []
+    reason = f"{nodes.count} asked for: {merged.origin(('nodes', 'count'))}"
+    return [Adaptation("nodes.min", nodes.min, nodes.count, reason)]
+
+
 def _was_asked_for(field: str, merged: Merged) -> bool:
-    owner = merged.owner(tuple(field.split(".")))
-    return owner is not None and owner.source in ("environment", "command line")
+    return merged.asked_for(tuple(field.split(".")))
 
 
 def _fewer_nodes(profile: Profile, machine: Machine) -> Iterator[Adaptation]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from clusterlib.profiles.kinds import FIRST_PORT, LAST_PORT, PortRange
 from clusterlib.profiles.layers import Merged
+from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake
-from clusterlib.profiles.schema import Profile
 
 __all__ = ["check_together", "find_template", "ports_each", "room_outside"]
 
@@ -29,10 +29,9 @@ def _at(merged: Merged, *path: str, problem: str, right: str) -> Mistake:
 
 
 def _counts(profile: Profile, merged: Merged) -> Iterator[Mistake]:
-    owner = merged.owner(("nodes", "count"))
-    # Someone who asks for one node at the command line means it; `min` only bounds adaptation.
-    asked = owner is not None and owner.source in ("environment", "command line")
-    if profile.nodes.min > profile.nodes.count and not asked:
+    # Someone who asks for one node at the command line means it, and the minimum follows.
+    follows = merged.asked_for(("nodes", "count")) and not merged.asked_for(("nodes", "min"))
+    if profile.nodes.min > profile.nodes.count and not follows:
         problem = f"{profile.nodes.min} is more than nodes.count, which is {profile.nodes.count}"
         yield _at(merged, "nodes", "min", problem=problem, right=f"write at most {profile.nodes.count}")
 

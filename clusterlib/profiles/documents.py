@@ -19,7 +19,7 @@ LARGEST = 1024 * 1024  # a profile is a page of text; whatever is larger is some
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
-class Unreadable(Exception):  # noqa: N818 - never leaves this room; it carries the mistake to the list of them
+class Unreadable(Exception):
     def __init__(self, problem: str, right: str, line: int | None = None) -> None:
         super().__init__(problem)
         self.problem = problem

@@ -40,7 +40,7 @@ UNITS = {
 }
 
 
-class Wrong(ValueError):  # noqa: N818 - it reads as what it says: this value is wrong
+class Wrong(ValueError):
     """A value that cannot be, and what would be right."""
 
     def __init__(self, problem: str, right: str) -> None:

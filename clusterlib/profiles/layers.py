@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from clusterlib.profiles.documents import Document
+from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake, Origin, Source, nearest
-from clusterlib.profiles.schema import Profile
 from clusterlib.profiles.settings import Kind, kind_of
 
 __all__ = [
@@ -80,6 +80,11 @@ class Merged:
 
     def owner(self, path: tuple[str | int, ...]) -> Layer | None:
         return next((self.owners[key] for key in _upwards(path) if key in self.owners), None)
+
+    def asked_for(self, path: tuple[str | int, ...]) -> bool:
+        """Whether a person wants it so right now, rather than in a file."""
+        owner = self.owner(path)
+        return owner is not None and owner.source in ("environment", "command line")
 
     def said(self, path: tuple[str | int, ...]) -> Origin:
         """Who said this very value; the default where nobody did."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.profiles.kinds import memory_text
+from clusterlib.profiles.model import DRIVERS, Profile
 from clusterlib.profiles.origins import in_toml
-from clusterlib.profiles.schema import DRIVERS, Profile
 from clusterlib.profiles.settings import Kind, json_schema_of, kind_of
 
 __all__ = ["reference", "schema"]
@@ -73,7 +73,7 @@ Templates are [Jinja](https://jinja.palletsprojects.com) texts; a name that does
 | --- | --- |
 | `cluster.name`, `cluster.project`, `cluster.profile` | the cluster, the project's folder, the profile |
 | `cluster.simulated` | whether all nodes run in one process |
-| `cluster.nodes` | a list of all nodes, each as `node` below without `memory` |
+| `cluster.nodes` | a list of all nodes, each as `node` below |
 | `node.name`, `node.index` | the node's name, and its number from 1 |
 | `node.address`, `node.host` | the address it binds to, and its host name |
 | `node.ports` | its port for each purpose: `node.ports.http` |

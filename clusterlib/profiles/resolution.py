@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clusterlib.errors import ProfileError
-from clusterlib.profiles.adaptation import Resolver, adapt
+from clusterlib.profiles.adaptation import Resolver, adapt, settle
 from clusterlib.profiles.catalogue import display, find_project, shipped
 from clusterlib.profiles.checks import check_together
 from clusterlib.profiles.layers import Layer, command_line_layer, environment_layer, merge
@@ -127,9 +127,11 @@ def resolve(
         )
         mistakes += [mistake for mistake in together if mistake.field not in faulty]
     if mistakes or profile is None:
-        return Resolution(found.name, None, mistakes)
+        return Resolution(found.name, None, sorted(mistakes, key=_reading_order))
 
-    changes = adapt(profile, merged, machine, resolver or _resolver()) if adapted else []
+    changes = settle(profile, merged)
+    if adapted:
+        changes += adapt(profile, merged, machine, resolver or _resolver())
     if changes:
         merged = merge([*layers, _adapted_layer(changes)])
         profile, wrong, _ = validate(merged)
@@ -147,6 +149,11 @@ def resolve(
         before=merge(layers) if changes else merged,
     )
     return Resolution(found.name, resolved)
+
+
+def _reading_order(mistake: Mistake) -> tuple[str, int]:
+    origin = mistake.origin or Origin("command line")
+    return origin.file or "~", origin.line or 0
 
 
 def _resolver() -> Resolver:

@@ -10,8 +10,8 @@ from typing import Any
 from clusterlib.profiles.kinds import PortRange
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.machine import Machine
+from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Origin
-from clusterlib.profiles.schema import Profile
 
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from clusterlib.profiles.catalogue import Found, candidates, display, is_path, locate, suggestion
 from clusterlib.profiles.documents import Document, Unreadable, read_document
 from clusterlib.profiles.layers import Layer
+from clusterlib.profiles.model import DRIVERS
 from clusterlib.profiles.origins import Mistake, Origin, in_toml
-from clusterlib.profiles.schema import DRIVERS
 
 __all__ = ["default_layer", "profile_layers", "project_layers", "project_table"]
 

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
 
 from clusterlib.profiles.layers import Merged, dotted
+from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake, in_toml, nearest
-from clusterlib.profiles.schema import Profile
 from clusterlib.profiles.settings import core_of, kind_of
 
 __all__ = ["known_keys", "validate"]

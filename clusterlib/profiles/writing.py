@@ -8,8 +8,8 @@ from typing import Any
 import toml
 
 from clusterlib.profiles.kinds import memory_text
+from clusterlib.profiles.model import Profile
 from clusterlib.profiles.resolved import as_plain
-from clusterlib.profiles.schema import Profile
 
 __all__ = ["toml_text"]
 
