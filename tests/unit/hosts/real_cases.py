@@ -1,0 +1,227 @@
+"""What only the real host can show, asked by a keeper of its own; and keepers that are there to be killed.
+
+python -m tests.unit.hosts.real_cases RUNG CASE     asks, ends with 0 if it is so
+python -m tests.unit.hosts.real_cases RUNG          starts a family, prints who is who, and waits to be killed"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clusterlib.errors import StartError
+from clusterlib.hosts import proc
+from clusterlib.hosts.api import Entry, Exit, Host, Process, Program, Spawn
+from tests.contract.host_cases import BEHAVIOURS, Case, keep, order, output_until, refusal
+
+HERE = "tests.unit.hosts.real_cases"
+
+
+# What the processes do.
+
+
+def list_descriptors(_argument: Mapping[str, Any]) -> None:
+    found = {}
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the descriptor that reads the folder
+            found[int(link.name)] = str(link.readlink())
+    print(json.dumps(dict(sorted(found.items()))))  # noqa: T201
+
+
+def tell_who_i_am(_argument: Mapping[str, Any]) -> None:
+    me = Path("/proc/self")
+    told = {
+        "pid": os.getpid(),
+        "proc": int(me.readlink().name),
+        "session": os.getsid(0),
+        "directory": str(Path.cwd()),
+        "argv": sys.argv,
+        "title": me.joinpath("cmdline").read_text().strip("\0"),
+        "loop": asyncio._get_running_loop() is not None,
+        "blocked": list(signal.pthread_sigmask(signal.SIG_BLOCK, set())),
+        "capabilities": [
+            line for line in me.joinpath("status").read_text().splitlines() if line.startswith("CapEff")
+        ],
+    }
+    print(json.dumps(told))  # noqa: T201
+
+
+def daemonise(argument: Mapping[str, Any]) -> None:
+    """Leaves a grandchild behind that has its own session, and no marker if it is told to hide."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            environment = {} if argument.get("hide") else dict(os.environ)
+            print(f"daemon {os.getpid()}")  # noqa: T201
+            os.execve("/bin/sleep", ["sleep", "1000"], environment)
+        os._exit(0)
+    os.wait()
+    while argument.get("stay"):
+        signal.pause()
+
+
+# What is asked.
+
+
+async def a_process_has_only_what_it_inherits(host: Host) -> None:
+    read_end, write_end = os.pipe()
+    process = await host.spawn(Spawn("n", Entry(f"{HERE}:list_descriptors"), "/", {}, {"mine": write_end}))
+    os.close(read_end)
+    os.close(write_end)
+    open_ones: dict[str, str] = json.loads(await output_until(process))
+    assert list(open_ones) == ["0", "1", "2", "3"], open_ones
+    assert open_ones["0"] == "/dev/null"
+    assert open_ones["1"] == open_ones["2"] != open_ones["3"]
+    os.close(process.output)
+
+
+async def a_program_has_only_what_it_inherits(host: Host) -> None:
+    process = await host.spawn(Spawn("n", Program(("ls", "/proc/self/fd")), "/", {"PATH": os.defpath}))
+    assert (await output_until(process)).split() == ["0", "1", "2", "3"]  # 3 is the folder that ls reads
+    os.close(process.output)
+
+
+async def a_forked_function_looks_freshly_started(host: Host) -> None:
+    process = await host.spawn(Spawn("shop-node-1", Entry(f"{HERE}:tell_who_i_am"), "/usr"))
+    told = json.loads(await output_until(process))
+    assert told["pid"] == told["proc"] == told["session"]
+    assert told["directory"] == "/usr"
+    assert told["argv"] == [f"{HERE}:tell_who_i_am", "shop-node-1"]
+    assert told["title"] == "shop-node-1"
+    assert not told["loop"]
+    assert told["blocked"] == []
+    os.close(process.output)
+
+
+async def the_pid_is_the_one_the_user_sees(host: Host) -> None:
+    process = await host.spawn(order("wait"))
+    outside = host._containment.proc  # type: ignore[attr-defined]
+    seen = proc.status(process.pid, outside)
+    assert seen is not None
+    assert seen.command == "node1"
+    await host.sweep(5)
+    os.close(process.output)
+
+
+async def a_program_that_cannot_run_says_why(host: Host) -> None:
+    folder = Path(f"/tmp/clusterlib-test-{os.getpid()}-{os.environ[proc.MARKER]}")
+    folder.mkdir()
+    try:
+        for text, mode, expected in (
+            ("#!/no/such/interpreter\n", 0o700, "interpreter"),
+            ("#!/bin/sh\n", 0o600, "Permission denied"),
+            ("no program at all\n", 0o700, "Exec format error"),
+        ):
+            path = folder / "program"
+            path.write_text(text)
+            path.chmod(mode)
+            error = await refusal(host, Spawn("node1", Program((str(path),)), "/"))
+            assert expected in str(error), error
+        error = await refusal(
+            host, Spawn("node1", Program(("true",)), str(folder / "missing"), {"PATH": os.defpath})
+        )
+        assert "cannot start in" in error.problem
+    finally:
+        (folder / "program").unlink()
+        folder.rmdir()
+
+
+async def a_huge_environment_arrives_whole(host: Host) -> None:
+    big = {f"KEY_{n}": "x" * 10_000 for n in range(60)}
+    spawn = Spawn("node1", Program(("sh", "-c", "env | wc -c")), "/", {"PATH": os.defpath, **big})
+    processes = await asyncio.gather(*(host.spawn(spawn) for _ in range(10)))
+    for process in processes:
+        assert int(await output_until(process)) > 600_000
+        await process.exit
+        os.close(process.output)
+
+
+async def a_sweep_finds_daemons(host: Host) -> None:
+    processes = [await host.spawn(_daemoniser(hide=hide, stay=stay)) for hide in (0, 1) for stay in (0, 1)]
+    for process in processes:
+        assert "daemon" in await output_until(process, b"\n")
+    assert await host.sweep(10) == []
+    for process in processes:
+        await process.exit
+        assert await output_until(process) == ""  # nobody has the other end of its output
+        os.close(process.output)
+
+
+async def without_its_nursery_the_host_says_so(host: Host) -> None:
+    process = await host.spawn(order("wait"))
+    os.kill(host._nursery.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    try:
+        while True:
+            extra = await host.spawn(order("exit_with", code=0))
+            os.close(extra.output)
+    except StartError as error:
+        assert "gone" in error.problem  # noqa: PT017 - this module must not need pytest
+    assert not process.exit.done()
+    process.signal(signal.SIGKILL)
+    assert await process.exit == Exit(signal=signal.SIGKILL)
+    os.close(process.output)
+
+
+async def an_abandoned_spawn_leaves_nothing(host: Host) -> None:
+    for spawn in [asyncio.create_task(host.spawn(order("wait"))) for _ in range(10)]:
+        await asyncio.wait([spawn], timeout=0)
+        spawn.cancel()
+        await asyncio.wait([spawn])
+    process = await host.spawn(order("exit_with", code=0))  # behind the others in the queue
+    await process.exit
+    os.close(process.output)
+
+
+CASES: dict[str, Case] = {
+    case.__name__: case
+    for case in (
+        a_process_has_only_what_it_inherits,
+        a_program_has_only_what_it_inherits,
+        a_forked_function_looks_freshly_started,
+        the_pid_is_the_one_the_user_sees,
+        a_program_that_cannot_run_says_why,
+        a_huge_environment_arrives_whole,
+        a_sweep_finds_daemons,
+        without_its_nursery_the_host_says_so,
+        an_abandoned_spawn_leaves_nothing,
+    )
+}
+
+
+# Keepers that are there to be killed.
+
+
+def _daemoniser(*, hide: int, stay: int) -> Spawn:
+    return Spawn("node", Entry(f"{HERE}:daemonise", {"hide": hide, "stay": stay}), "/", {"PATH": os.defpath})
+
+
+async def have_a_family(host: Host) -> None:
+    processes: list[Process] = [await host.spawn(order("wait", name=f"node{n}")) for n in range(3)]
+    processes += [await host.spawn(_daemoniser(hide=hide, stay=stay)) for hide in (0, 1) for stay in (0, 1)]
+    processes.append(
+        await host.spawn(Spawn("program", Program(("sh", "-c", "echo up; sleep 1000 & wait")), "/"))
+    )
+    for process in processes:
+        await output_until(process, b"\n")
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    containment = host._containment  # type: ignore[attr-defined]
+    asyncio.get_running_loop().add_reader(containment.guard_gone, told.set)
+    print(json.dumps({"keeper": containment.keeper_pid, "guard": containment.guard_pid}), flush=True)  # noqa: T201
+    await told.wait()
+    print("told", flush=True)  # noqa: T201
+    asyncio.get_running_loop().remove_reader(containment.guard_gone)
+    await host.close()
+    for process in processes:
+        os.close(process.output)
+
+
+if __name__ == "__main__":
+    assert BEHAVIOURS
+    sys.exit(keep(sys.argv[1], CASES[sys.argv[2]] if len(sys.argv) > 2 else have_a_family))
