@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from clusterlib.errors import KeeperLost, LeftBehind, NodeUnavailable, NodeUnknown, NotInTime
+from clusterlib.errors import KeeperLost, LeftBehind, NodeUnknown, NotInTime, NotSupported
 from clusterlib.hosts.launch import reap
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.folders import RunFolder
@@ -28,7 +29,7 @@ class Node:
         self._cluster = cluster
         self.name = name
         self._client: NodeClient | None = None
-        self._address: tuple[str, int] | None = None
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<Node {self.name} of cluster {self._cluster.name!r}>"
@@ -125,19 +126,22 @@ class Node:
 
     def _talk(self) -> NodeClient:
         """The connection pool to the node, made anew where it has moved."""
-        if self._client is None:
-            node = self.describe()
-            if "cluster" not in node["ports"]:
-                raise NodeUnavailable(f"{self.name} has no port for calls")
-            self._client = NodeClient(
-                self.name, node["address"], node["ports"]["cluster"], str(self._cluster.cookie_file)
-            )
-        return self._client
+        with self._lock:
+            if self._client is None:
+                node = self.describe()
+                if "cluster" not in node["ports"]:
+                    raise NotSupported(
+                        f"{self.name} is a node of driver {self._cluster.driver!r}: it takes no calls"
+                    )
+                cookie = str(self._cluster.cookie_file)
+                self._client = NodeClient(self.name, node["address"], node["ports"]["cluster"], cookie)
+            return self._client
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
 
 
 class Cluster:
@@ -150,6 +154,7 @@ class Cluster:
         self.name = str(status["name"])
         self.profile = str(status["profile"])
         self.project = Path(status["project"])
+        self.driver = str(status["driver"])
         self.simulated = bool(status["simulated"])
         self.run_folder = RunFolder(Path(status["run"]))
         self.cookie_file = Path(status["cookie_file"])

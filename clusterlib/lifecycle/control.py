@@ -122,14 +122,12 @@ class Conversation:
         self._writer.close()
 
     def _take(self, line: bytes) -> None:
-        try:
-            request = json.loads(line)
-            number, name, arguments = request["id"], request["op"], request.get("args") or {}
-        except (ValueError, KeyError, TypeError):
-            self._say(
-                {"id": None, "error": UsageError("not a request: one JSON object a line, please").to_dict()}
-            )
+        request = _request(line)
+        if request is None:
+            problem = 'not a request: one JSON object a line, such as {"id": 1, "op": "status", "args": {}}'
+            self._say({"id": None, "error": UsageError(problem).to_dict()})
             return
+        number, name, arguments = request
         task = asyncio.get_running_loop().create_task(self._answer(number, name, arguments))
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
@@ -217,3 +215,12 @@ class Conversation:
         if problem is not None:
             raise problem
         return {"stopped": sorted(self._keeper.nodes)}
+
+
+def _request(line: bytes) -> tuple[object, str, dict[str, Any]] | None:
+    try:
+        request = json.loads(line)
+        number, name, arguments = request["id"], request["op"], request.get("args") or {}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return (number, name, arguments) if isinstance(name, str) and isinstance(arguments, dict) else None

@@ -233,10 +233,8 @@ class ManagedNode:
         if self._process is None or self.exit is not None:
             self._move(NodeState.STOPPED)
             return
-        paused = self.state is NodeState.PAUSED
         self._move(NodeState.STOPPING)
-        if paused:
-            self.signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)  # whoever paused it: a paused node cannot hear
         asked = self._link is not None and await self._link.ask_to_stop()
         if not asked:
             self.signal(signal.SIGTERM)

@@ -42,7 +42,9 @@ def up(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
             continue  # the test ended it in its own way; what counts is looked for below
     for marker in markers:
         left = poll(lambda m=marker: not proc.marked(m), Deadline(10))  # type: ignore[misc]
-        assert left, f"processes of cluster {marker} are left: {[proc.command_line(p) for p in proc.marked(marker)]}"
+        assert left, (
+            f"processes of cluster {marker} are left: {[proc.command_line(p) for p in proc.marked(marker)]}"
+        )
 
 
 @pytest.fixture
@@ -57,5 +59,3 @@ def gone() -> Callable[[int], bool]:
         return poll(ended, Deadline(seconds))
 
     return wait
-
-

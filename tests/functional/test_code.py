@@ -31,7 +31,9 @@ def test_up_restarts_the_nodes_when_the_code_has_changed(up: Up, project: Path) 
 
 
 def test_an_application_runs_in_every_node_before_the_cluster_is_ready(up: Up, project: Path) -> None:
-    (project / "app.py").write_text("started = []\ndef main():\n    started.append(True)\ndef ready():\n    return started\n")
+    (project / "app.py").write_text(
+        "started = []\ndef main():\n    started.append(True)\ndef ready():\n    return started\n"
+    )
 
     with up("dev", overrides={"python.app": "app:main"}) as cluster:
         assert [node.call("app:ready") for node in cluster] == [[True]] * 3
@@ -48,7 +50,9 @@ def test_an_application_that_fails_is_told_at_once_with_its_traceback(up: Up, pr
 
 
 def test_a_node_that_exits_is_told_with_the_tail_of_its_log(up: Up, project: Path) -> None:
-    (project / "app.py").write_text("import os\ndef main():\n    print('giving up', flush=True)\n    os._exit(7)\n")
+    (project / "app.py").write_text(
+        "import os\ndef main():\n    print('giving up', flush=True)\n    os._exit(7)\n"
+    )
 
     with pytest.raises(NodeExited) as caught:
         up("dev", overrides={"python.app": "app:main"})
@@ -78,7 +82,9 @@ def test_a_start_is_repeated_on_other_ports_when_a_port_was_stolen(up: Up, proje
     )
     events: list[str] = []
 
-    with up("ci-small", overrides={"python.app": "app:main"}, on_event=lambda e: events.append(e["kind"])) as cluster:
+    with up(
+        "ci-small", overrides={"python.app": "app:main"}, on_event=lambda e: events.append(e["kind"])
+    ) as cluster:
         assert cluster.state == "ready"
 
     assert "cluster.retrying" in events

@@ -106,12 +106,13 @@ def test_a_killed_guard_ends_the_cluster_in_order(holder: tuple[Any, dict[str, A
 
 
 def test_keeper_and_guard_killed_together_leave_nothing_after_the_next_up(
-    holder: tuple[Any, dict[str, Any]], project: Path
+    holder: tuple[Any, dict[str, Any]], project: Path, gone: Gone
 ) -> None:
     _, status = holder
 
     os.kill(status["keeper"]["guard"], signal.SIGKILL)
     os.kill(status["keeper"]["pid"], signal.SIGKILL)
+    assert gone(status["keeper"]["pid"])
     with clusterlib.up("ci-small", project=project, name="next"):
         assert none_left(status["marker"])
         assert not Path(status["control"]).exists()

@@ -1,0 +1,166 @@
+"""The control socket and whoever comes to it: the keeper hears its user, and lives through everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import clusterlib
+from clusterlib.errors import KeeperLost, UsageError
+from clusterlib.lifecycle.client import KeeperClient
+from clusterlib.lifecycle.control import peer_is_us
+
+Up = Callable[..., clusterlib.Cluster]
+
+
+@pytest.fixture
+def cluster(up: Up) -> clusterlib.Cluster:
+    return up("ci-small")
+
+
+def connect(cluster: clusterlib.Cluster) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(cluster.status()["control"])
+    return connection
+
+
+def test_an_operation_that_does_not_exist_is_refused_with_those_that_do(cluster: clusterlib.Cluster) -> None:
+    with pytest.raises(UsageError, match="fly"):
+        cluster.keeper.request("fly")
+
+
+def test_arguments_that_do_not_fit_are_refused(cluster: clusterlib.Cluster) -> None:
+    with pytest.raises(UsageError, match="kill"):
+        cluster.keeper.request("kill", planet="mars")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"hello\n",
+        b"\0\xff\xfe\n",
+        b"[]\n",
+        b'{"id": 1}\n',
+        b'{"op": []}\n',
+        b"{" * 10_000 + b"\n",
+        b'{"id":1,"op":{}}\n',
+    ],
+)
+def test_garbage_is_answered_with_an_error_and_the_keeper_lives_on(
+    cluster: clusterlib.Cluster, garbage: bytes
+) -> None:
+    with connect(cluster) as connection:
+        connection.sendall(garbage)
+        answer = json.loads(connection.makefile().readline())
+
+    assert answer["error"]["code"] == "usage"
+    assert cluster.state == "ready"
+
+
+def test_a_client_that_never_finishes_its_line_disturbs_nobody(cluster: clusterlib.Cluster) -> None:
+    with connect(cluster) as half_open, connect(cluster):
+        half_open.sendall(b'{"id": 1, "op": "sta')
+
+        assert cluster.state == "ready"
+
+
+def test_a_watcher_that_does_not_read_is_dropped_not_collected(cluster: clusterlib.Cluster) -> None:
+    with connect(cluster) as deaf:
+        with pytest.raises(OSError):  # noqa: PT011 - a reset or a broken pipe, whichever comes first
+            for number in range(100_000):
+                deaf.sendall(json.dumps({"id": number, "op": "status"}).encode() + b"\n")
+
+        assert cluster.state == "ready"
+
+
+def test_events_reach_a_watcher_in_order(cluster: clusterlib.Cluster) -> None:
+    watcher = KeeperClient.connect(Path(cluster.status()["control"]), cluster.name)
+    watcher.request("watch")
+    heard: list[str] = []
+
+    def listen() -> None:
+        heard.extend(event["kind"] for event in watcher.events())
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    cluster["node2"].pause()
+    cluster["node2"].resume()
+    cluster.down()
+    thread.join(10)
+    watcher.close()
+
+    assert not thread.is_alive()
+    assert heard.index("fault.pause") < heard.index("heal.resume") < heard.index("cluster.stopping")
+
+
+def test_many_clients_at_once_are_all_answered(cluster: clusterlib.Cluster) -> None:
+    control = Path(cluster.status()["control"])
+    states: list[str] = []
+
+    def ask() -> None:
+        client = KeeperClient.connect(control, cluster.name)
+        states.extend(client.request("status", seconds=30)["state"] for _ in range(5))
+        client.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert states == ["ready"] * 100
+
+
+def test_a_handle_may_be_shared_between_threads(cluster: clusterlib.Cluster) -> None:
+    results: list[float] = []
+
+    def work() -> None:
+        results.extend(cluster["node1"].call("math:sqrt", 16) for _ in range(10))
+        assert cluster.state == "ready"
+
+    threads = [threading.Thread(target=work) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert results == [4.0] * 100
+
+
+def test_a_connection_to_nothing_teaches(tmp_path: Path) -> None:
+    with pytest.raises(KeeperLost) as caught:
+        KeeperClient.connect(tmp_path / "nothing.sock", "default")
+
+    assert caught.value.remedies
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_process_of_another_user_is_not_us(tmp_path: Path) -> None:
+    place = f"\0clusterlib-test/{tmp_path}"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(place)
+        server.listen()
+        child = os.fork()
+        if child == 0:
+            os.setuid(65534)
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(place)
+            client.recv(1)
+            os._exit(0)
+        connection, _ = server.accept()
+        with connection:
+            assert not peer_is_us(connection)
+    os.waitpid(child, 0)
+
+
+def test_a_process_of_our_own_is_us() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert peer_is_us(ours)
