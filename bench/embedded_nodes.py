@@ -14,7 +14,6 @@ import selectors
 import signal
 import socket
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -172,13 +171,17 @@ def main() -> None:
             bench.fork(name)
         forked = time.perf_counter()
         met = bench.wait_for_views(options.count, bench.names, 20)
-        print(f"{options.count} nodes: forked {1000 * (forked - begun):.0f} ms, all see all {1000 * (met - begun):.0f} ms")
+        print(
+            f"{options.count} nodes: forked {1000 * (forked - begun):.0f} ms, all see all {1000 * (met - begun):.0f} ms"
+        )
         print(f"CPU until then: {1000 * bench.processor_seconds() / options.count:.1f} ms a node")
         threading.Event().wait(0.5)
         before = bench.processor_seconds()
         threading.Event().wait(options.idle)
         used = (bench.processor_seconds() - before) / options.idle
-        print(f"idle: {100 * used:.1f} % of a core for all; memory (PSS) {bench.proportional_memory():.1f} MB a node")
+        print(
+            f"idle: {100 * used:.1f} % of a core for all; memory (PSS) {bench.proportional_memory():.1f} MB a node"
+        )
         client = NodeClient(bench.names[0], "127.0.0.1", bench.ports[bench.names[0]], str(bench.cookie))
         call_times(client, 200)
         bare, ours = ping_pong(2000), call_times(client, 2000)
@@ -207,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

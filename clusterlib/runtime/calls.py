@@ -105,7 +105,7 @@ class _Caller:
 
     def _lost(self, reason: str) -> None:
         if reason:
-            self._calls.log.warn("client", f"dropped a client at {self._session.other}: {reason}")
+            self._calls.log.limited("client", f"dropped a client at {self._session.other}: {reason}")
         self._forget()
 
     def _forget(self) -> None:

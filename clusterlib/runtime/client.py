@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from clusterlib.errors import CallTimeout, NodeUnavailable, RemoteError, UsageError
 from clusterlib.runtime import wire
@@ -62,7 +62,7 @@ class NodeClient:
     def __repr__(self) -> str:
         return f"NodeClient({self.name} at {self.address}:{self.port})"
 
-    def __enter__(self) -> NodeClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import UsageError
@@ -42,8 +43,7 @@ class Config:
     def read(path: str) -> Config:
         """Reads `node.json`. Reports all mistakes at once."""
         try:
-            with open(path, encoding="utf-8") as file:
-                data = json.load(file)
+            data = json.loads(Path(path).read_bytes())
         except OSError as error:
             raise UsageError(
                 f"the node's configuration {path} cannot be read", cause=error.strerror

@@ -51,7 +51,7 @@ class Control:
         for line in lines:
             self._obey(bytes(line))
 
-    def lost(self, error: OSError | None) -> None:
+    def lost(self, error: OSError | None) -> None:  # noqa: ARG002  how it ended does not matter
         self._orphaned()
 
     def _obey(self, line: bytes) -> None:
@@ -62,4 +62,4 @@ class Control:
         if isinstance(order, dict):
             self._ordered(order)
         elif line.strip():
-            self._log.warn("control", "the keeper sent a line that is not an order")
+            self._log.limited("control", "the keeper sent a line that is not an order")

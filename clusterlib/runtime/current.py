@@ -155,7 +155,7 @@ def _refuse_on_a_loop(what: str) -> None:
     asyncio = sys.modules.get(
         "asyncio"
     )  # not imported here: the tool imports this module and needs no event loop
-    if asyncio is None or asyncio._get_running_loop() is None:
+    if asyncio is None or asyncio._get_running_loop() is None:  # noqa: SLF001  its public twin raises instead
         return
     raise UsageError(
         f"this_node().{what}() would block the event loop of the node",

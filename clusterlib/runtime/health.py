@@ -4,14 +4,13 @@ As small as a server can be: one GET a connection, a limit on its header and on 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from clusterlib.runtime.log import Log
-from clusterlib.runtime.network import Network
+from clusterlib.runtime.network import Cancellable, Network
 from clusterlib.runtime.pipes import Pipe
 
 __all__ = ["Health", "Page"]
@@ -30,7 +29,7 @@ class Health:
         self.pages = pages
         self.log = log
         self._network = network
-        self._visitors: OrderedDict[_Visitor, asyncio.Handle] = OrderedDict()
+        self._visitors: OrderedDict[_Visitor, Cancellable] = OrderedDict()
 
     def accept(self, pipe: Pipe) -> None:
         if len(self._visitors) >= MOST_CONNECTIONS:
@@ -66,11 +65,11 @@ class _Visitor:
         elif self._count == LONGEST_HEADER:
             self._answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, {"error": "the header is too long"})
 
-    def lost(self, error: OSError | None) -> None:
+    def lost(self, error: OSError | None) -> None:  # noqa: ARG002  how it ended does not matter
         self._health.gone(self)
 
     def drop(self, reason: str) -> None:
-        self._health.log.warn("http", f"dropped an HTTP connection from {self._pipe.other}: {reason}")
+        self._health.log.limited("http", f"dropped an HTTP connection from {self._pipe.other}: {reason}")
         self._health.gone(self)
         self._pipe.abort()
 

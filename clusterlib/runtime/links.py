@@ -5,7 +5,6 @@ The rules are elsewhere and pure: whom to link to (`overlay`), what is true (`me
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,10 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from clusterlib.runtime import overlay, wire
+from clusterlib.runtime import overlay
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership, News, Status
-from clusterlib.runtime.network import Network
+from clusterlib.runtime.network import Cancellable, Network
 from clusterlib.runtime.sessions import Session, Visit
 from clusterlib.runtime.watch import Watch
 from clusterlib.runtime.wire import Buffer, Kind, Refused
@@ -73,8 +72,8 @@ class _Attempt:
     def __init__(self) -> None:
         self.count = 0
         self.visit: Visit | None = None
-        self.timer: asyncio.Handle | None = None
-        self.deadline: asyncio.Handle | None = None
+        self.timer: Cancellable | None = None
+        self.deadline: Cancellable | None = None
         self.verifying = False
         """The peer lived until its link broke just now: if nobody is there, it is dead."""
 
@@ -243,7 +242,7 @@ class Links:
             attempt.visit.cancel()
             attempt.visit = None
         if not gone and self._membership.status(name) is not Status.DEAD:
-            self._log.warn(f"visit {name}", f"no link to {name}: {reason}")
+            self._log.limited(f"visit {name}", f"no link to {name}: {reason}")
         pause = min(FIRST_RETRY * 2**attempt.count, LONGEST_RETRY)
         attempt.count = min(attempt.count + 1, 10)
         attempt.timer = self._network.later(pause, self._visit, name)
@@ -339,7 +338,7 @@ class Links:
         self._membership.merge(news)
         self._settle()
 
-    def _lost(self, link: Link, reason: str) -> None:
+    def _lost(self, link: Link, reason: str) -> None:  # noqa: ARG002  a broken link is a broken link
         self._unlink(link)
         if self._over or link.peer not in self._peers or not self._membership.lives(link.peer):
             return

@@ -24,7 +24,7 @@ class Log:
         except (OSError, ValueError):
             return  # nobody reads any more; a node does not die of that
 
-    def warn(self, topic: str, line: str) -> None:
+    def limited(self, topic: str, line: str) -> None:
         """Says at most one line a second of a topic, and how many were left out before it."""
         now = time.monotonic()
         if now < self._quiet_until.get(topic, 0.0):

@@ -8,17 +8,23 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from clusterlib.runtime.pipes import Owner, Pipe, SocketPipe
 
-__all__ = ["Dialed", "Network"]
+__all__ = ["Cancellable", "Dialed", "Network"]
 
 MOST_ACCEPTED_AT_ONCE = 32
 PAUSE_WHEN_FULL = 0.1  # seconds, when the process has no descriptor left for one more connection
 
 Dialed = Callable[[Pipe | None, OSError | None], None]
+
+
+class Cancellable(Protocol):
+    """What is due later."""
+
+    def cancel(self) -> None: ...
 
 
 class Network:
@@ -34,10 +40,10 @@ class Network:
     def now(self) -> float:
         return self.loop.time()
 
-    def later(self, delay: float, callback: Callable[..., None], *arguments: Any) -> asyncio.Handle:
+    def later(self, delay: float, callback: Callable[..., None], *arguments: Any) -> Cancellable:
         return self.loop.call_later(delay, callback, *arguments)
 
-    def soon(self, callback: Callable[..., None], *arguments: Any) -> asyncio.Handle:
+    def soon(self, callback: Callable[..., None], *arguments: Any) -> Cancellable:
         return self.loop.call_soon(callback, *arguments)
 
     def adopt(self, connected: socket.socket, other: str, owner: Owner) -> Pipe:
@@ -98,7 +104,7 @@ class Network:
     async def flushed(self, seconds: float) -> None:
         """Returns once everything sent has left, or the time is over."""
         end = self.now() + seconds
-        while not all(pipe.flushed for pipe in self.pipes) and self.now() < end:
+        while not all(pipe.flushed for pipe in self.pipes) and self.now() < end:  # noqa: ASYNC110  rare and short
             await asyncio.sleep(0.002)
 
     def _give_up(self, connecting: socket.socket) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import ClusterError, StartError, UsageError
@@ -172,7 +173,7 @@ class Node:
                 self.membership.expect(self.peers)
                 self.links.roster_changed()
             case other:
-                self.log.warn("control", f"the keeper sent the unknown order {other!r}")
+                self.log.limited("control", f"the keeper sent the unknown order {other!r}")
 
     def _view_changed(self) -> None:
         """Tells the keeper: a complete view at once, others at most every 20 ms."""
@@ -275,8 +276,9 @@ class Node:
         }
 
     def _metrics(self) -> tuple[HTTPStatus, object]:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
         return HTTPStatus.OK, {
             "node": self.config.name,
             "memory": resident,

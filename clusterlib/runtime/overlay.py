@@ -12,6 +12,7 @@ __all__ = ["links_of", "mutual", "watched_by"]
 
 FULL_MESH = 8
 SUCCESSORS = 3
+WATCHERS = 2  # beyond the full mesh; up to there three, as everybody is linked anyway
 STEP_FACTOR = 4
 
 
@@ -36,15 +37,16 @@ def mutual(name: str, other: str, ring: Sequence[str]) -> bool:
 
 
 def watched_by(name: str, ring: Sequence[str], living: Callable[[str], bool]) -> list[str]:
-    """Whose heartbeats `name` listens for: its next living ones on the ring. So everybody is watched by three."""
+    """Whose heartbeats `name` listens for: its next living ones on the ring. So everybody is watched by two or three."""
     if name not in ring:
         return []
     here = ring.index(name)
+    enough = SUCCESSORS if len(ring) <= FULL_MESH else WATCHERS
     found: list[str] = []
     for offset in range(1, len(ring)):
         other = ring[(here + offset) % len(ring)]
         if living(other):
             found.append(other)
-            if len(found) == SUCCESSORS:
+            if len(found) == enough:
                 break
     return found

@@ -131,7 +131,10 @@ class SocketPipe:
     def send(self, *parts: Buffer) -> None:
         with self._guard:
             error = self._send(parts)
-        self._settle(error)
+        if error is not None:
+            self._loop.call_soon(self._settle, error)  # the owner must not be told while it is sending
+        elif self._queue:
+            self._settle(None)
 
     def send_from_thread(self, parts: list[Buffer]) -> None:
         with self._guard:
@@ -301,12 +304,15 @@ class MemoryPipe:
     full = False
     flushed = True
 
+    def join(self, twin: MemoryPipe) -> None:
+        self._twin = twin
+
     def start(self) -> None:
         self._wake()
 
     def send(self, *parts: Buffer) -> None:
         if self._open and self._twin is not None:
-            self._twin._receive(b"".join(parts))
+            self._twin.receive(b"".join(parts))
 
     def send_from_thread(self, parts: list[Buffer]) -> None:
         self._loop.call_soon_threadsafe(self.send, *parts)
@@ -320,8 +326,7 @@ class MemoryPipe:
         self._inbox.clear()
         twin, self._twin = self._twin, None
         if twin is not None:
-            twin._ended = True
-            twin._wake()
+            twin.end()
 
     def hold(self) -> None:
         self._held = True
@@ -330,10 +335,15 @@ class MemoryPipe:
         self._held = False
         self._wake()
 
-    def _receive(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         if self._open:
             self._inbox.append(data)
             self._wake()
+
+    def end(self) -> None:
+        """The twin is closed: once everything is read, the owner is told."""
+        self._ended = True
+        self._wake()
 
     def _wake(self) -> None:
         if not self._due and (self._inbox or self._ended):
@@ -358,4 +368,5 @@ class MemoryPipe:
 
 def memory_pair(first: MemoryPipe, second: MemoryPipe) -> None:
     """Joins two ends."""
-    first._twin, second._twin = second, first
+    first.join(second)
+    second.join(first)

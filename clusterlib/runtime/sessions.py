@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
 from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
-from clusterlib.runtime.network import Network
+from clusterlib.runtime.network import Cancellable, Network
 from clusterlib.runtime.pipes import Pipe
 from clusterlib.runtime.wire import Buffer, Frames, Oversized, Refused, Role
 
@@ -113,7 +112,7 @@ class Reception:
         self.limits = limits
         self.welcome = welcome
         self._log = log
-        self._strangers: OrderedDict[_Stranger, asyncio.Handle] = OrderedDict()
+        self._strangers: OrderedDict[_Stranger, Cancellable] = OrderedDict()
 
     def accept(self, pipe: Pipe) -> None:
         stranger = _Stranger(self, pipe)
@@ -130,7 +129,7 @@ class Reception:
             timer.cancel()
 
     def dropped(self, pipe: Pipe, reason: str) -> None:
-        self._log.warn(reason, f"dropped a connection from {pipe.other}: {reason}")
+        self._log.limited(reason, f"dropped a connection from {pipe.other}: {reason}")
 
 
 class _Stranger(_Exchange):
@@ -171,7 +170,7 @@ class _Stranger(_Exchange):
     def too_slow(self) -> None:
         self.refuse(f"no handshake within {HANDSHAKE_SECONDS:g} s")
 
-    def lost(self, error: OSError | None) -> None:
+    def lost(self, error: OSError | None) -> None:  # noqa: ARG002  how it ended does not matter
         self._reception.gone(self)
         if self.begun and self._role is None:
             self._reception.dropped(self._pipe, "it left in the middle of its greeting")
@@ -229,7 +228,7 @@ class Visit(_Exchange):
         self._pipe.send(wire.proof(self._cookie, self._greeting, message))
         self._arrived(Session(self._pipe, self._limit))
 
-    def lost(self, error: OSError | None) -> None:
+    def lost(self, error: OSError | None) -> None:  # noqa: ARG002  how it ended does not matter
         self._fail("it closed the connection during the handshake", gone=False)
 
     def _dialed(self, pipe: Pipe | None, error: OSError | None) -> None:

@@ -126,7 +126,7 @@ def read_cookie(path: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise UsageError(f"the cookie file {path} cannot be read", cause=error.strerror) from error
-    with open(descriptor, "rb") as file:
+    with open(descriptor, "rb") as file:  # noqa: PTH123  the checked descriptor, not the path a second time
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise UsageError(f"the cookie file {path} is not a regular file")
