@@ -206,7 +206,7 @@ class NodeClient:
         return answer
 
     def _too_slow(self, what: str, timeout: float | None) -> CallTimeout:
-        return CallTimeout(f"{what} on {self.name} took longer than {timeout:g} s")
+        return CallTimeout(f"{what} on {self.name} took longer than {round(timeout or 0.0, 2):g} s")
 
     # -- connections -------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH100, PTH110, PTH116, PTH118, PTH123, PTH206, PTH208
+# ruff: noqa: PTH110, PTH116, PTH118, PTH123, PTH206
 # (a tree of thousands of files is walked at every start: plain strings are three times as fast)
 """Which code is it? Digests of sources, on disk and as a node loaded them: what keeps reuse from running stale code."""
 
