@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-DOCUMENTS = sorted([REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").glob("*.md")])
+DOCUMENTS = sorted(
+    [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").glob("*.md")]
+)
 ELSEWHERE = re.compile(r"(python3 -m pip|nox\b|python3 -m venv|source |\. )")
 """Installing and the whole test run: typed by .ci/run, not once more inside itself."""
 PATIENCE = 120
@@ -33,7 +35,8 @@ class Step:
 
 
 def blocks(document: Path) -> Iterator[tuple[int, str, list[str]]]:
-    language, start, body = None, 0, []
+    language: str | None = None
+    start, body = 0, list[str]()
     for number, line in enumerate(document.read_text().splitlines(), 1):
         if language is None and line.startswith("```"):
             language, start, body = line[3:].strip(), number, []
@@ -87,7 +90,11 @@ def project(tmp_path: Path) -> Iterator[Path]:
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CLUSTERLIB_")}
-    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "120"}
+    environment |= {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+    }
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
@@ -137,7 +144,9 @@ def test_every_task_that_is_mentioned_exists() -> None:
 
 
 def test_every_task_is_documented() -> None:
-    tasks = re.findall(r"^\s+((?:cluster|profile)\.[\w-]+)", run("invoke --list", REPOSITORY).stdout, re.MULTILINE)
+    tasks = re.findall(
+        r"^\s+((?:cluster|profile)\.[\w-]+)", run("invoke --list", REPOSITORY).stdout, re.MULTILINE
+    )
     reference = (REPOSITORY / "docs" / "commands.md").read_text()
 
     assert [task for task in tasks if task not in reference] == []

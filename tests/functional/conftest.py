@@ -41,10 +41,8 @@ def up(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
         except clusterlib.errors.ClusterError:
             continue  # the test ended it in its own way; what counts is looked for below
     for marker in markers:
-        left = poll(lambda m=marker: not proc.marked(m), Deadline(10))  # type: ignore[misc]
-        assert left, (
-            f"processes of cluster {marker} are left: {[proc.command_line(p) for p in proc.marked(marker)]}"
-        )
+        poll(lambda m=marker: not proc.marked(m), Deadline(10))  # type: ignore[misc]
+        assert proc.marked(marker) == [], f"processes of cluster {marker} are left"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 import clusterlib
 from clusterlib.errors import NodeExited, NodeNotReady
+from clusterlib.lifecycle.start import is_running
 
 Up = Callable[..., clusterlib.Cluster]
 
@@ -46,7 +47,7 @@ def test_an_application_that_fails_is_told_at_once_with_its_traceback(up: Up, pr
         up("dev", overrides={"python.app": "app:main"})
 
     assert "no database here" in str(caught.value)
-    assert not clusterlib.lifecycle.start.is_running()  # type: ignore[attr-defined]
+    assert not is_running()
 
 
 def test_a_node_that_exits_is_told_with_the_tail_of_its_log(up: Up, project: Path) -> None:

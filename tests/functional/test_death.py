@@ -128,6 +128,30 @@ def test_a_paused_keeper_can_be_taken_down(holder: tuple[Any, dict[str, Any]], p
     assert none_left(status["marker"])
 
 
+def test_a_cluster_with_a_paused_guard_can_be_taken_down(
+    holder: tuple[Any, dict[str, Any]], project: Path
+) -> None:
+    _, status = holder
+    os.kill(status["keeper"]["guard"], signal.SIGSTOP)
+
+    ending = take_down(project=project)
+
+    assert ending.forced
+    assert none_left(status["marker"])
+    assert not is_running(project=project)
+
+
+def test_the_next_up_buries_a_dead_keeper_whose_guard_is_paused(
+    holder: tuple[Any, dict[str, Any]], project: Path
+) -> None:
+    _, status = holder
+    os.kill(status["keeper"]["guard"], signal.SIGSTOP)
+    os.kill(status["keeper"]["pid"], signal.SIGKILL)
+
+    with clusterlib.up("ci-small", project=project):
+        assert none_left(status["marker"])
+
+
 def test_a_paused_node_can_be_taken_down(holder: tuple[Any, dict[str, Any]], project: Path) -> None:
     _, status = holder
     os.kill(status["nodes"][1]["pid"], signal.SIGSTOP)
