@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,12 @@ class Identity:
         """Whether that very process lives; a zombie does not. A foreign one cannot be seen, so: no."""
         return not self.foreign and Identity.of(self.pid) == self
 
+    @property
+    def stopped(self) -> bool:
+        """Whether that very process is paused, so that there is no point in waiting for it."""
+        seen = proc.status(self.pid)
+        return seen is not None and seen.state in {"T", "t"} and self.alive()
+
     def kill(self, number: int = signal.SIGKILL) -> bool:
         """Signals that very process, or nobody. Tells whether it was there."""
         if not self.alive():
@@ -113,7 +120,7 @@ def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
     for entry in registry.entries():
         if not entry.dead():
             continue
-        poll(lambda guard=entry.guard: not guard.alive(), Deadline(GUARD_SECONDS))  # type: ignore[misc]
+        poll(partial(_will_not_sweep, entry.guard), Deadline(GUARD_SECONDS))
         with registry.locked():
             if not registry.knows(entry):
                 continue  # its guard, or another sweeper, was faster
@@ -122,6 +129,10 @@ def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
             registry.remove(entry.marker)
         swept.append(Swept(entry.name, entry.project, tuple(killed)))
     return swept
+
+
+def _will_not_sweep(guard: Identity) -> bool:
+    return guard.stopped or not guard.alive()
 
 
 def _end_marked(marker: str) -> list[proc.Status]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from clusterlib.errors import KeeperLost, LeftBehind
 from clusterlib.hosts.identity import sweep_leftovers
-from clusterlib.hosts.places import Registry, socket_path
+from clusterlib.hosts.places import Entry, Registry, socket_path
 from clusterlib.lifecycle.client import KeeperClient
 from clusterlib.lifecycle.folders import cluster_identifier
 from clusterlib.lifecycle.lock import ClusterLock
 from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
-from clusterlib.waiting import Deadline
+from clusterlib.waiting import Deadline, poll
 
 __all__ = ["Ending", "take_down"]
 
@@ -39,12 +39,16 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
     if lock.is_free():
         sweep_leftovers()
         return Ending(called, was_running=False)
+    identifier = cluster_identifier(folder, called)
+    forced = None
     try:
         _ask(folder, called)
-        forced = None
     except KeeperLost as error:
         forced = error.cause or error.problem
-        _force(cluster_identifier(folder, called), lock)
+        _end_keepers(identifier)
+    if not _guard_lets_go(identifier, lock):
+        forced = forced or "the keeper ended, but its guard did not; it may be paused"
+        _end_guards(identifier)
     if not lock.wait_free(Deadline(DEATH_SECONDS)):
         raise LeftBehind(
             f"cluster '{called}' was told to end, but its keeper is still there",
@@ -64,10 +68,26 @@ def _ask(project: Path, name: str) -> None:
         client.close()
 
 
-def _force(identifier: str, lock: ClusterLock) -> None:
-    """SIGKILL to the keeper: its containment takes all it kept along, and its guard tidies up. A guard that does not, follows."""
-    for entry in Registry().entries():
-        if entry.identifier == identifier:
-            entry.keeper.kill(signal.SIGKILL)
-            if not lock.wait_free(Deadline(GUARD_SECONDS)):
-                entry.guard.kill(signal.SIGKILL)
+def _end_keepers(identifier: str) -> None:
+    """SIGKILL to the keeper: its containment takes all it kept along, and its guard tidies up."""
+    for entry in _entries(identifier):
+        entry.keeper.kill(signal.SIGKILL)
+
+
+def _guard_lets_go(identifier: str, lock: ClusterLock) -> bool:
+    """Whether the guard has buried the keeper. It takes a moment to do so; one that is paused never will."""
+    poll(
+        lambda: lock.is_free() or any(entry.guard.stopped for entry in _entries(identifier)),
+        Deadline(GUARD_SECONDS),
+    )
+    return lock.is_free()
+
+
+def _end_guards(identifier: str) -> None:
+    for entry in _entries(identifier):
+        entry.keeper.kill(signal.SIGKILL)
+        entry.guard.kill(signal.SIGKILL)
+
+
+def _entries(identifier: str) -> list[Entry]:
+    return [entry for entry in Registry().entries() if entry.identifier == identifier]

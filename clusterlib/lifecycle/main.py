@@ -6,6 +6,7 @@ warm modules and the nursery that forks nodes from them; only then the event loo
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -119,7 +120,10 @@ async def _serve(
     await server.adopt(channel)
     problem = await keeper.finished
     await server.close()
-    _tidy(control, marker)
+    if _gone(containment.guard_gone):
+        _tidy(
+            control, marker
+        )  # else the guard does, after us: as long as it holds the lock, the registry must name it
     keeper.events.close()
     return 0 if problem is None else 1
 
@@ -135,6 +139,10 @@ def _log_to(path: Path) -> None:
 def _once(loop: asyncio.AbstractEventLoop, descriptor: int, shut_down: Callable[[str], object]) -> None:
     loop.remove_reader(descriptor)
     shut_down("its guard is gone")
+
+
+def _gone(guard: int) -> bool:
+    return bool(select.select([guard], [], [], 0)[0])
 
 
 def _receive_plan(channel: socket.socket) -> dict[str, Any] | None:
@@ -164,7 +172,7 @@ def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
 
 
 def _tidy(control: Path, marker: str) -> None:
-    """What a dead keeper would leave in the runtime folder. Done by the keeper, and again by its guard if it could not."""
+    """What a dead keeper would leave in the runtime folder. Done by its guard, or by the keeper where that is gone."""
     from clusterlib.hosts.places import unregister
 
     control.unlink(missing_ok=True)

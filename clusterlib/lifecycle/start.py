@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning, KeeperLost
 from clusterlib.hosts.identity import sweep_leftovers
 from clusterlib.hosts.launch import CHANNEL, start_detached
-from clusterlib.hosts.places import runtime_dir, socket_path
+from clusterlib.hosts.places import Registry, runtime_dir, socket_path
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.lifecycle.folders import RunFolder, check_name, cluster_identifier, latest_run, new_run
@@ -196,7 +196,8 @@ class _Boot:
 
 def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cluster | None:
     """A handle on the running cluster, once it is ready; None when it ended meanwhile."""
-    control = socket_path(cluster_identifier(project, name))
+    identifier = cluster_identifier(project, name)
+    control = socket_path(identifier)
 
     def answer() -> KeeperClient | str | None:
         if control.exists():
@@ -204,7 +205,11 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
                 return KeeperClient.connect(control, name)
             except KeeperLost:
                 pass
-        return "gone" if lock.is_free() else None
+        if lock.is_free():
+            return "gone"
+        if _keeper_is_dead(identifier):
+            sweep_leftovers()  # its guard holds the lock: waits for it, and ends one that is paused
+        return None
 
     client = poll(answer, deadline)
     if not isinstance(client, KeeperClient):
@@ -222,10 +227,14 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
             status = poll(lambda: _unless_starting(known), deadline) or status
     except KeeperLost:
         client.close()
-        if lock.wait_free(Deadline(1.0)):
+        if lock.wait_free(Deadline(1.0)) or _keeper_is_dead(identifier):
             return None
         raise
     return Cluster(client, status, lock)
+
+
+def _keeper_is_dead(identifier: str) -> bool:
+    return any(entry.identifier == identifier and entry.dead() for entry in Registry().entries())
 
 
 def _unless_starting(client: KeeperClient) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import clusterlib
 from clusterlib.errors import ClusterError, KeeperLost
+from clusterlib.waiting import Deadline, poll
 
 __all__ = ["main"]
 
@@ -80,6 +81,8 @@ def _act(cluster: clusterlib.Cluster, act: str, project: Path) -> None:
         case "call":
             answer = cluster.nodes[0].call("chaos_app:add", 2, 3, timeout=2.0)
             assert answer == 5, f"a node says that 2 + 3 is {answer}"
+        case "work":
+            poll(lambda: cluster.nodes[0].call("chaos_app:add", 2, 3, timeout=2.0) != 5, Deadline(0.3))
         case "members":
             cluster.nodes[0].members(timeout=2.0)
         case "kill":
@@ -95,8 +98,6 @@ def _act(cluster: clusterlib.Cluster, act: str, project: Path) -> None:
             node.restart()
         case "scale":
             cluster.scale(len(cluster) % 5 + 1)
-        case "status":
-            cluster.status()
         case "join":
             clusterlib.attach(cluster.name, project=project).close()
         case "whole":

@@ -79,7 +79,9 @@ class Scenario:
 
 
 ACTS = (
-    "call",
+    "work",
+    "work",
+    "work",
     "call",
     "members",
     "kill",
@@ -88,7 +90,6 @@ ACTS = (
     "restart",
     "restart-one",
     "scale",
-    "status",
     "join",
 )
 
@@ -119,7 +120,7 @@ def _script(dice: random.Random, worker: int, projects: int, rungs: Sequence[str
         nodes=nodes,
         hold=hold,
         children=dice.random() < 0.7,
-        acts=tuple(dice.choice(ACTS) for _ in range(dice.randint(1, 4))),
+        acts=tuple(dice.choice(ACTS) for _ in range(dice.randint(2, 5))),
         ending=dice.choice(["close", "down", "leave"] if hold else ["down", "leave"]),
         strikes=_strikes(dice, patient),
     )
@@ -127,14 +128,14 @@ def _script(dice: random.Random, worker: int, projects: int, rungs: Sequence[str
 
 def _strikes(dice: random.Random, patient: bool) -> tuple[Strike, ...]:
     """None, one, or two; two fall together or apart."""
-    count = dice.choices([0, 1, 2], [1, 4, 4])[0]
+    count = dice.choices([0, 1, 2], [1, 5, 6])[0]
     moment = Moment.STARTING if dice.random() < 0.35 else Moment.RUNNING
     if moment is Moment.STARTING:
         candidates = [Victim.RUNNER, Victim.ANYBODY, Victim.ANYBODY]
     else:
         candidates = [Victim.RUNNER, Victim.KEEPER, Victim.GUARD, Victim.NODE]
     together = dice.random() < 0.5
-    delay = dice.uniform(0.0, 0.5)
+    delay = _delay(dice, moment)
     strikes = []
     for victim in dice.sample(candidates, count):
         blows = (
@@ -145,9 +146,14 @@ def _strikes(dice: random.Random, patient: bool) -> tuple[Strike, ...]:
                 victim,
                 dice.choice(blows),
                 moment,
-                delay if together else dice.uniform(0.0, 0.5),
+                delay if together else _delay(dice, moment),
                 hold=dice.uniform(0.05, 1.5),
                 choice=dice.randrange(1000),
             )
         )
     return tuple(strikes)
+
+
+def _delay(dice: random.Random, moment: Moment) -> float:
+    """A start takes an interpreter's start and a few hundred milliseconds; a runner works for about as long."""
+    return dice.uniform(0.1, 0.6) if moment is Moment.STARTING else dice.uniform(0.0, 0.4)
