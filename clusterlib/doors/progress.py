@@ -32,7 +32,7 @@ class SilentProgress:
 
 
 class LinesProgress:
-    """For logs: what happened, a line each."""
+    """For logs: what happened, a line each. That the cluster is ready is the answer itself."""
 
     def __init__(self, say: Callable[[str], None], paint: Paint) -> None:
         self._say = say
@@ -40,7 +40,7 @@ class LinesProgress:
 
     def __call__(self, event: Event) -> None:
         text = sentence(event)
-        if text:
+        if text and event["kind"] != "cluster.ready":
             self._say(text)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusterlib.doors.tasks.command import FAILED
+from clusterlib.doors.exits import FAILED
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console

@@ -182,6 +182,8 @@ def logs(console: Console, view: LogView, result: Logs) -> None:
         console.note(f"cluster {result.cluster} is not running; this is its last run: {result.run}")
     for entry in result.lines:
         _entry(console, view, entry)
+    if not result.lines:
+        console.note("no such line" if view.filtered else "the nodes have said nothing")
 
 
 def followed(console: Console, view: LogView) -> None:
@@ -244,10 +246,13 @@ def health(console: Console, result: Health) -> None:
             row.append((finding.evidence if finding.outcome is Outcome.OK else mark_text, colour))
         rows.append(row)
     console.table(titles, rows)
+    alike: dict[Finding, list[str]] = {}
     for node in result.nodes:
         for finding in node.checks:
             if finding.outcome in {Outcome.FAILED, Outcome.WARNING}:
-                _finding(console, f"{node.node}: {finding.name}", finding)
+                alike.setdefault(finding, []).append(node.node)
+    for finding, names in alike.items():
+        _finding(console, f"{_several(names)}: {finding.name}", finding)
 
 
 def diagnosis(console: Console, result: Diagnosis) -> None:

@@ -88,9 +88,8 @@ def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> li
     """Asks all nodes at once; gives back within `seconds`. `option` is what remedies add to name the cluster."""
     deadline = Deadline(max(LEAST, seconds - SPARE))
     answers: queue.SimpleQueue[NodeHealth] = queue.SimpleQueue()
-    names = [subject.name for subject in subjects]
     for subject in subjects:
-        examination = _Examination(subject, names, deadline, option)
+        examination = _Examination(subject, subjects, deadline, option)
         threading.Thread(target=lambda one=examination: answers.put(one.carry_out()), daemon=True).start()
     found: dict[str, NodeHealth] = {}
     while len(found) < len(subjects):
@@ -105,9 +104,12 @@ def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> li
 class _Examination:
     """All questions to one node, in the order in which one makes sense only after another."""
 
-    def __init__(self, subject: Subject, names: list[str], deadline: Deadline, option: str) -> None:
+    def __init__(
+        self, subject: Subject, everyone: Sequence[Subject], deadline: Deadline, option: str
+    ) -> None:
         self._node = subject
-        self._names = names
+        self._names = [one.name for one in everyone]
+        self._ring = [one.name for one in everyone if one is subject or one.state == "ready"]
         self._deadline = deadline
         self._option = option
         self._checks: dict[str, Finding] = {}
@@ -132,7 +134,7 @@ class _Examination:
 
     @property
     def _limit(self) -> float:
-        return max(LEAST, min(LONGEST_ANSWER, self._deadline.left))
+        return round(max(LEAST, min(LONGEST_ANSWER, self._deadline.left)), 2)
 
     def _connects(self) -> bool:
         """The first word to a node is the handshake, which proves the cookie both ways; the second is the ping."""
@@ -182,10 +184,10 @@ class _Examination:
         return ok("formed", told)
 
     def _reach(self) -> Finding:
-        """In a ring: each node calls the next, so that every node is called and calls, at a cost that grows with n."""
-        if len(self._names) < 2:
-            return skipped("reach", "alone")
-        peer = self._names[(self._names.index(self._node.name) + 1) % len(self._names)]
+        """In a ring: each node calls the next that is ready, so that each calls and is called, at a cost that grows with n."""
+        if len(self._ring) < 2:
+            return skipped("reach", "no other node is ready")
+        peer = self._ring[(self._ring.index(self._node.name) + 1) % len(self._ring)]
         limit = self._limit
         try:
             seconds = self._node.talk.call("clusterlib.health.remote:round_trip", peer, limit, timeout=limit)
@@ -207,7 +209,7 @@ class _Examination:
         else:
             self._checks["memory"] = ok("memory", told)
         self._checks["cpu"] = ok("cpu", f"{usage.cpu_percent:.1f} %")
-        if usage.stopped and "ping" in self._checks and self._node.pid:
+        if usage.stopped and self._node.state != "paused" and "ping" in self._checks and self._node.pid:
             self._checks["ping"] = failed(
                 "ping", "its process was stopped by a signal from outside", f"kill -CONT {self._node.pid}"
             )

@@ -104,7 +104,7 @@ def check_hosts(hosts: Iterable[str], resolve: Resolve) -> Finding:
     shown = ", ".join(names[:SHOWN_HOLDERS]) + (
         f" and {len(names) - SHOWN_HOLDERS} more" if len(names) > SHOWN_HOLDERS else ""
     )
-    return ok("host names", f"{shown} resolve to this machine")
+    return ok("host names", f"{shown} {'resolves' if len(names) == 1 else 'resolve'} to this machine")
 
 
 def check_ports(

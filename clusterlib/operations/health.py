@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ def _subject(talk: Node, node: dict[str, Any]) -> Subject:
 
 def _serving(address: str, port: int | None) -> Callable[[float], str | None]:
     def ask(seconds: float) -> str | None:
+        """That members are missing makes the answer a 503, but it is an answer: whether all are there is asked elsewhere."""
         from http.client import HTTPConnection
 
         if port is None:
@@ -92,9 +94,17 @@ def _serving(address: str, port: int | None) -> Callable[[float], str | None]:
             text = answer.read(2000).decode(errors="replace")
         finally:
             connection.close()
-        return None if answer.status == 200 else f"HTTP {answer.status}: {text.strip()}"
+        return None if answer.status == 200 or _runs(text) else f"HTTP {answer.status}: {text.strip()}"
 
     return ask
+
+
+def _runs(text: str) -> bool:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("state") == "running"
 
 
 def _usage(pid: int | None, uptime: float | None) -> Callable[[], Usage | None]:

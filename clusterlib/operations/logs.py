@@ -73,6 +73,10 @@ class LogView:
             )
 
     @property
+    def filtered(self) -> bool:
+        return self._since is not None or self._grep is not None
+
+    @property
     def running(self) -> bool:
         return not self._lock.is_free()
 

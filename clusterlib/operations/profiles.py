@@ -10,6 +10,7 @@ from typing import Any
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
 from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
+from clusterlib.profiles.kinds import memory_text
 from clusterlib.profiles.origins import in_toml
 
 __all__ = [
@@ -102,7 +103,8 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
         if not resolved and origin.source not in {"profile", "pyproject"}:
             continue
         value = _at(plain["values"], field)
-        values.append(Value(field, value, in_toml(value), str(origin), origin.source))
+        text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value)
+        values.append(Value(field, value, text, str(origin), origin.source))
     return Shown(
         name=profile.name,
         file=profile.file,

@@ -130,6 +130,15 @@ def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
             cause="without a command, cluster.run runs the tests in [tests] paths of the profile",
             remedies=[f"invoke cluster.run --profile {profile} -- python -m pytest tests"],
         )
+    missing = [path for path in tests.paths if not (project / path.partition("::")[0]).exists()]
+    if missing:
+        raise UsageError(
+            f"the profile {profile} serves tests in {', '.join(missing)}, which {project} does not have",
+            remedies=[
+                f"invoke cluster.run --profile {profile} -- python -m pytest tests",
+                "CLUSTERLIB_TESTS_PATHS=tests invoke cluster.run",
+            ],
+        )
     return [sys.executable, "-m", "pytest", *(["-v"] if verbose else []), *tests.paths, *tests.args]
 
 

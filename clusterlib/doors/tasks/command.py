@@ -13,14 +13,11 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from clusterlib.doors.console import Console
+from clusterlib.doors.exits import FAILED, INTERRUPTED
 from clusterlib.doors.tasks.options import JSON, Option, follows
 from clusterlib.errors import ClusterError, UsageError
 
-__all__ = ["FAILED", "INTERRUPTED", "TIMED_OUT", "ClusterTask", "command", "remainder"]
-
-FAILED = 1
-TIMED_OUT = 124
-INTERRUPTED = 130
+__all__ = ["ClusterTask", "command", "remainder"]
 
 Body = Callable[..., int | None]
 

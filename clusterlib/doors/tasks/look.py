@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clusterlib.doors.tasks.command import FAILED, command
+from clusterlib.doors.exits import FAILED
+from clusterlib.doors.tasks.command import command
 from clusterlib.doors.tasks.options import NAME, PROFILE
 
 if TYPE_CHECKING:

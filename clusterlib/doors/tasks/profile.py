@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clusterlib.doors.exits import BAD_INPUT
 from clusterlib.doors.tasks.command import command
 from clusterlib.doors.tasks.options import PROFILE_NAME, RESOLVED
 
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
     from clusterlib.doors.console import Console
 
 __all__ = ["check", "list_", "schema", "show"]
-
-BAD_INPUT = 2
 
 
 @command(name="list")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from clusterlib.doors.tasks.command import FAILED, command
+from clusterlib.doors.exits import FAILED
+from clusterlib.doors.tasks.command import command
 from clusterlib.doors.tasks.options import (
     EXPRESSION,
     FOLLOW,

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.program import Program
+
+from clusterlib.doors.console import Console
+from clusterlib.doors.tasks import namespace
+from clusterlib.doors.tasks.command import ClusterTask, command, remainder
+from clusterlib.doors.tasks.options import COUNT, FOLLOW, JSON, LINES, NAME, NODE, SOME_NODE, TIMEOUT, follows
+from clusterlib.errors import ClusterNotRunning, UsageError
+
+
+def told(*words: str) -> bool:
+    return follows("logs", (NODE, NAME, FOLLOW, LINES), ["cluster.status", "cluster.logs"])
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("cluster.logs", False),
+        ("cluster.logs node2", True),
+        ("cluster.logs --follow", False),
+        ("cluster.logs --follow node2", True),
+        ("cluster.logs --lines 5", False),
+        ("cluster.logs --lines 5 node2", True),
+        ("cluster.logs --lines=5 node2", True),
+        ("cluster.logs cluster.status", False),
+        ("cluster.status cluster.logs node2", True),
+        ("cluster.logs -- node2", False),
+        ("cluster.status", False),
+        ("ours.logs node1", True),
+    ],
+)
+def test_a_bare_word_after_a_task_is_seen(monkeypatch: pytest.MonkeyPatch, line: str, expected: bool) -> None:
+    monkeypatch.setattr(sys, "argv", ["invoke", *line.split()])
+
+    assert told() is expected
+
+
+@command(SOME_NODE, COUNT, TIMEOUT, name="try")
+def attempt(console: Console, *, node: str, count: int, timeout: float | None) -> int | None:
+    """Try something."""
+    if node == "missing":
+        raise ClusterNotRunning("there is none")
+    if node == "interrupted":
+        raise KeyboardInterrupt
+    console.answer({"node": node, "count": count, "timeout": timeout}, lambda: console.line(node))
+    return 7 if node == "failing" else None
+
+
+def code_of(**given: object) -> int:
+    try:
+        attempt(Context(), **given)
+    except Exit as end:
+        return end.code
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("node", "code"), [("fine", 0), ("failing", 7), ("missing", 3), ("interrupted", 130)]
+)
+def test_what_happens_becomes_the_exit_code(node: str, code: int) -> None:
+    assert code_of(node=node, count="1") == code
+
+
+def test_options_arrive_with_their_kinds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(node="fine", count="3", timeout="1.5", json=True) == 0
+
+    assert json.loads(capsys.readouterr().out) == {"node": "fine", "count": 3, "timeout": 1.5}
+
+
+@pytest.mark.parametrize("count", ["none", "0", "-1", "1.5", "", "1e99"])
+def test_a_number_that_is_none_is_bad_input(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(node="fine", count=count) == 2
+    assert "--count" in capsys.readouterr().err
+
+
+def test_a_word_that_is_needed_and_not_there_is_bad_input() -> None:
+    assert code_of(count="1") == 2
+
+
+def test_an_error_with_json_is_a_document_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(node="missing", count="1", json=True) == 3
+
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["error"]["code"] == "not-running"
+    assert printed.err == ""
+
+
+def test_a_programming_mistake_is_not_hidden() -> None:
+    @command(name="broken")
+    def broken(console: Console) -> None:
+        """Break."""
+        raise RuntimeError("ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        broken(Context())
+
+
+def test_an_unknown_option_is_bad_input() -> None:
+    with pytest.raises(Exit) as caught:
+        attempt(Context(), node="fine", count="1", colour="red")
+
+    assert caught.value.code == 2
+
+
+def test_words_after_two_dashes_keep_their_borders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["invoke", "cluster.run", "--", "echo", "a b", "$c"])
+
+    assert remainder(Context(remainder="echo a b $c")) == ["echo", "a b", "$c"]
+    assert remainder(Context(remainder="another line")) == ["another", "line"]
+    assert remainder(Context()) == []
+
+
+def test_every_task_has_help_for_all_it_takes_and_answers_in_json() -> None:
+    tasks = [task for name in namespace.task_names for task in [namespace[name]]]
+    assert len(tasks) >= 19
+
+    for task in tasks:
+        assert isinstance(task, ClusterTask)
+        assert task.__doc__
+        assert all(option.help.endswith(".") for option in task.options)
+        assert JSON in task.options or task.full_name == "profile.schema"
+
+
+def test_a_users_tasks_file_needs_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tasks.py").write_text("from clusterlib.doors.tasks import namespace\n")
+
+    Program().run(["invoke", "--search-root", str(tmp_path), "--list"], exit=False)
+
+    assert "cluster.up" in capsys.readouterr().out
+
+
+def test_reading_an_option_explains_what_is_wrong() -> None:
+    with pytest.raises(UsageError, match="whole number"):
+        COUNT.read("many")
+    with pytest.raises(UsageError, match="seconds above 0"):
+        TIMEOUT.read("0")

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from clusterlib.health import preflight
+from clusterlib.health.findings import Outcome
+
+MEBIBYTE = 2**20
+
+
+def knows(**addresses: Sequence[str]) -> preflight.Resolve:
+    def resolve(host: str) -> Sequence[str]:
+        if host not in addresses:
+            raise OSError(-2, "Name or service not known")
+        return addresses[host]
+
+    return resolve
+
+
+def refuses(*addresses: str) -> Callable[[str], None]:
+    def bind(address: str) -> None:
+        if address in addresses:
+            raise OSError(99, "Cannot assign requested address")
+
+    return bind
+
+
+def test_an_old_python_fails_and_says_how_to_get_another() -> None:
+    assert preflight.check_python((3, 11, 0), "/usr/bin/python3").outcome is Outcome.OK
+
+    found = preflight.check_python((3, 10, 4), "/usr/bin/python3")
+
+    assert found.outcome is Outcome.FAILED
+    assert "3.10.4" in found.evidence
+    assert found.remedies
+
+
+@pytest.mark.parametrize(
+    ("addresses", "outcome"),
+    [
+        (["127.0.0.1"], Outcome.OK),
+        (["::1", "127.0.0.1"], Outcome.OK),
+        (["10.0.0.7"], Outcome.FAILED),
+        ([], Outcome.FAILED),
+    ],
+)
+def test_localhost_must_be_this_machine(addresses: list[str], outcome: Outcome) -> None:
+    assert preflight.check_localhost(knows(localhost=addresses)).outcome is outcome
+
+
+def test_a_machine_that_does_not_know_localhost_is_told_to_write_it_down() -> None:
+    found = preflight.check_localhost(knows())
+
+    assert found.outcome is Outcome.FAILED
+    assert "does not resolve" in found.evidence
+    assert "/etc/hosts" in found.remedies[0]
+
+
+def test_a_loopback_address_that_cannot_be_bound_is_named() -> None:
+    assert preflight.check_loopback(refuses()).outcome is Outcome.OK
+
+    found = preflight.check_loopback(refuses("127.64.0.1"), ["127.0.0.1", "127.64.0.1"])
+
+    assert found.outcome is Outcome.FAILED
+    assert found.evidence.startswith("127.64.0.1 cannot be bound")
+
+
+def test_host_names_of_nodes_must_lead_here() -> None:
+    resolve = knows(localhost=["127.0.0.1"], elsewhere=["192.0.2.1"])
+
+    assert preflight.check_hosts(["localhost", "localhost"], resolve).outcome is Outcome.OK
+    assert preflight.check_hosts(["localhost", "elsewhere"], resolve).outcome is Outcome.FAILED
+    assert "unheard-of" in preflight.check_hosts(["unheard-of"], resolve).evidence
+
+
+def test_ports_that_somebody_holds_are_named_with_their_holder() -> None:
+    held = {20000: "pid 12 (redis-server), user ann"}
+
+    found = preflight.check_ports("cluster", 20000, 20003, 3, held.get)
+
+    assert found.outcome is Outcome.OK
+    assert "20000 by pid 12 (redis-server)" in found.evidence
+
+
+def test_too_few_free_ports_fail_with_a_command_that_moves_the_range() -> None:
+    found = preflight.check_ports("http", 24000, 24001, 3, lambda port: "pid 3 (nginx), user www")
+
+    assert found.outcome is Outcome.FAILED
+    assert found.evidence.startswith("0 free of 3 needed")
+    assert any(remedy.startswith("CLUSTERLIB_PORTS_HTTP=") for remedy in found.remedies)
+
+
+def test_no_more_ports_are_looked_at_than_needed() -> None:
+    asked = []
+
+    def holder(port: int) -> None:
+        asked.append(port)
+
+    preflight.check_ports("cluster", 20000, 23999, 3, holder)
+
+    assert asked == [20000, 20001, 20002]
+
+
+def test_a_range_inside_the_kernels_own_is_a_warning() -> None:
+    kernels = (32768, 60999)
+
+    assert preflight.check_ephemeral({"http": (24000, 27999)}, kernels).outcome is Outcome.OK
+    assert preflight.check_ephemeral({"http": (32000, 33000)}, kernels).outcome is Outcome.WARNING
+
+
+@pytest.mark.parametrize(
+    ("rung", "outcome"),
+    [
+        ("namespace", Outcome.OK),
+        ("user-namespace", Outcome.OK),
+        ("sweep", Outcome.WARNING),
+        (None, Outcome.FAILED),
+    ],
+)
+def test_containment_says_why_it_is_not_higher(rung: str | None, outcome: Outcome) -> None:
+    found = preflight.check_containment(rung, ["namespace: needs root"])
+
+    assert found.outcome is outcome
+    assert "needs root" in found.evidence
+
+
+def test_dead_clusters_are_a_warning_with_the_command_that_buries_them() -> None:
+    assert preflight.check_leftovers([]).outcome is Outcome.OK
+
+    found = preflight.check_leftovers([f"cluster{number}" for number in range(5)])
+
+    assert found.outcome is Outcome.WARNING
+    assert "and 2 more" in found.evidence
+    assert found.remedies == ("invoke cluster.clean",)
+
+
+def test_the_runtime_folder_must_be_private(tmp_path: Path) -> None:
+    mine = tmp_path.stat().st_uid
+    tmp_path.chmod(0o700)
+    assert preflight.check_runtime_folder(tmp_path, mine).outcome is Outcome.OK
+    assert preflight.check_runtime_folder(tmp_path, mine + 1).outcome is Outcome.FAILED
+    assert preflight.check_runtime_folder(tmp_path / "missing", mine).outcome is Outcome.FAILED
+
+    tmp_path.chmod(0o755)
+    found = preflight.check_runtime_folder(tmp_path, mine)
+
+    assert found.outcome is Outcome.FAILED
+    assert stat.filemode(tmp_path.stat().st_mode) in found.evidence
+    assert found.remedies == (f"chmod 700 {tmp_path}",)
+
+
+def test_a_project_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
+    assert preflight.check_project(tmp_path).outcome is Outcome.OK
+    assert preflight.check_project(tmp_path / "missing").outcome is Outcome.FAILED
+
+
+def test_a_full_disk_fails(tmp_path: Path) -> None:
+    assert preflight.check_disk(2**34, 3, tmp_path).outcome is Outcome.OK
+    assert preflight.check_disk(10 * MEBIBYTE, 3, tmp_path).outcome is Outcome.FAILED
+
+
+def test_memory_that_does_not_suffice_says_how_many_nodes_would_fit() -> None:
+    each = 100 * MEBIBYTE
+    assert preflight.check_memory(1000 * MEBIBYTE, 3, each).outcome is Outcome.OK
+    assert preflight.check_memory(320 * MEBIBYTE, 3, each).outcome is Outcome.WARNING
+
+    found = preflight.check_memory(400 * MEBIBYTE, 8, each)
+
+    assert found.outcome is Outcome.FAILED
+    assert found.remedies == ("invoke cluster.up --nodes 2",)
+
+
+@pytest.mark.parametrize("check", [preflight.check_descriptors, preflight.check_processes])
+def test_limits_are_measured_against_the_number_of_nodes(check: Callable[[int, int], object]) -> None:
+    assert getattr(check(-1, 1000), "outcome") is Outcome.OK  # noqa: B009
+    assert getattr(check(100_000, 3), "outcome") is Outcome.OK  # noqa: B009
+    assert getattr(check(64, 100), "outcome") is Outcome.FAILED  # noqa: B009
+
+
+def test_a_template_that_cannot_be_rendered_is_named_with_its_reason() -> None:
+    def render(template: str) -> None:
+        if "broken" in template:
+            raise ValueError("broken.j2:3: unexpected '}'")
+
+    assert preflight.check_templates({}, render).outcome is Outcome.SKIPPED
+    assert preflight.check_templates({"node.json": "fine.j2"}, render).outcome is Outcome.OK
+
+    found = preflight.check_templates({"node.json": "broken.j2"}, render)
+
+    assert found.outcome is Outcome.FAILED
+    assert "node.json: broken.j2:3" in found.evidence
