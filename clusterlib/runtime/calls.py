@@ -95,9 +95,10 @@ class _Caller:
         self._busy = True
         calls = self._calls
         if kind == Kind.CALL:
+            target, request = _split(payload)
             calls.served += 1
             calls.running += 1
-            calls.workers.run(calls.context, partial(self._call, payload))
+            calls.workers.run(calls.context, partial(self._call, target, request))
         elif kind == Kind.ASK:
             self._ask(payload)
         else:
@@ -116,7 +117,10 @@ class _Caller:
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def _ask(self, payload: Buffer) -> None:
-        name, argument = load(payload)
+        try:
+            name, argument = load(payload)
+        except Exception as error:
+            raise Refused("it asked a question that cannot be read") from error
         ask = self._calls.asks.get(name)
         if ask is None:
             known = ", ".join(sorted(self._calls.asks))
@@ -139,10 +143,7 @@ class _Caller:
 
     # -- calls, in a worker thread -----------------------------------------------------------------------------------
 
-    def _call(self, payload: Buffer) -> None:
-        view = memoryview(payload)
-        end = TARGET_SIZE.size + TARGET_SIZE.unpack_from(view)[0]
-        target = bytes(view[TARGET_SIZE.size : end]).decode()
+    def _call(self, target: str, request: Buffer) -> None:
         try:
             named = resolve(target) if target else None
         except RemoteError as error:
@@ -152,14 +153,13 @@ class _Caller:
             self._finish(Kind.RAISED, dump_error(error, self._calls.limit, skip=1))
             return
         try:
-            function, arguments, keywords = (named, *load(view[end:])) if named else load(view[end:])
+            function, arguments, keywords = (named, *load(request)) if named else load(request)
         except BaseException as error:  # noqa: BLE001  unpickling runs foreign code: anything can be raised
             missing = error.name if isinstance(error, ModuleNotFoundError) else None
             self._finish(
                 Kind.UNREADABLE, dump((missing, f"{type(error).__name__}: {error}"), self._calls.limit)
             )
             return
-        del view, payload
         self._run(function, arguments, keywords)
 
     def _run(
@@ -229,3 +229,16 @@ class _Caller:
             self._session.pipe.send_from_thread([header + parts[0]])
         else:
             self._session.pipe.send_from_thread([header, *parts])
+
+
+def _split(payload: Buffer) -> tuple[str, memoryview]:
+    """The target of a call, and the pickle of everything else."""
+    view = memoryview(payload)
+    try:
+        end = TARGET_SIZE.size + TARGET_SIZE.unpack_from(view)[0]
+        target = bytes(view[TARGET_SIZE.size : end]).decode()
+    except (struct.error, UnicodeDecodeError) as error:
+        raise Refused("it sent a call that cannot be read") from error
+    if end >= len(view):
+        raise Refused("it sent a call without its arguments")
+    return target, view[end:]

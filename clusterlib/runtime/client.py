@@ -212,7 +212,7 @@ class NodeClient:
 
     def _connection(self, end: float | None, what: str, timeout: float | None) -> _Connection:
         if self._pid != os.getpid():  # a fork must not talk on the connections of its parent
-            self._idle = []
+            self.close()
             self._pid = os.getpid()
         while self._idle:
             try:

@@ -121,30 +121,34 @@ class Oversized(Exception):
 
 def read_cookie(path: str) -> bytes:
     """Reads the shared secret, and refuses a file that others could have read or written."""
-    remedies = [f"chmod 400 {path}"]
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise UsageError(f"the cookie file {path} cannot be read", cause=error.strerror) from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123  the checked descriptor, not the path a second time
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise UsageError(f"the cookie file {path} is not a regular file")
-        if facts.st_uid != os.geteuid():
-            raise UsageError(
-                f"the cookie file {path} belongs to another user", cause=f"its owner is uid {facts.st_uid}"
-            )
-        mode = stat.S_IMODE(facts.st_mode)
-        if mode not in (0o400, 0o600):
-            raise UsageError(
-                f"the cookie file {path} is open to others",
-                cause=f"its mode is {mode:04o}",
-                remedies=remedies,
-            )
-        cookie = file.read(4096).strip()
+    try:
+        _check_cookie_file(path, os.fstat(descriptor))  # of the open file: the path may be another one by now
+        cookie = os.read(descriptor, 4096).strip()
+    finally:
+        os.close(descriptor)
     if len(cookie) < SHORTEST_COOKIE:
         raise UsageError(f"the cookie in {path} is shorter than {SHORTEST_COOKIE} bytes")
     return cookie
+
+
+def _check_cookie_file(path: str, facts: os.stat_result) -> None:
+    mode = stat.S_IMODE(facts.st_mode)
+    if not stat.S_ISREG(facts.st_mode):
+        raise UsageError(f"the cookie file {path} is not a regular file")
+    if facts.st_uid != os.geteuid():
+        raise UsageError(
+            f"the cookie file {path} belongs to another user", cause=f"its owner is uid {facts.st_uid}"
+        )
+    if mode not in (0o400, 0o600):
+        raise UsageError(
+            f"the cookie file {path} is open to others",
+            cause=f"its mode is {mode:04o}",
+            remedies=[f"chmod 400 {path}"],
+        )
 
 
 def greeting(role: Role) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from contextvars import Context
 from queue import SimpleQueue
@@ -53,5 +54,8 @@ class Workers:
             if task is None:
                 return
             context, job = task
-            context.run(job)
+            try:
+                context.run(job)
+            except BaseException:  # noqa: BLE001  a bug of ours; the thread is needed, and the log must know
+                traceback.print_exc()
             del task, context, job  # a large argument must not live on until the next call

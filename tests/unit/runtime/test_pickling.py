@@ -1,0 +1,117 @@
+"""Objects to bytes and back."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import Context, ContextVar
+
+import pytest
+
+from clusterlib.errors import NodeUnknown, RemoteError
+from clusterlib.runtime.pickling import (
+    LARGE,
+    RemoteTraceback,
+    TooLarge,
+    Unpicklable,
+    dump,
+    dump_error,
+    dump_refusal,
+    load,
+    raise_from_remote,
+)
+from clusterlib.runtime.workers import Workers
+
+LIMIT = 64 << 20
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        None,
+        {"a": [1, 2.5, "ä"]},
+        bytes(LARGE * 3),
+        bytearray(LARGE * 2),
+        ["x" * 1000] * 5000,
+        list(range(500_000)),
+        "ü" * LARGE,
+    ],
+    ids=["none", "small", "bytes", "bytearray", "repeated", "numbers", "text"],
+)
+def test_what_goes_in_comes_out(thing: object) -> None:
+    assert load(b"".join(dump(thing, LIMIT))) == thing
+
+
+def test_large_bytes_are_not_copied() -> None:
+    data = bytes(LARGE)
+    assert any(part is data for part in dump(data, LIMIT))
+
+
+def test_the_limit_ends_pickling_early() -> None:
+    with pytest.raises(TooLarge, match=r"limit of 1\.0 MB"):
+        dump([bytes(200_000)] + [bytes(200_001 + number) for number in range(100)], 1_000_000)
+
+
+def test_what_cannot_travel_is_named() -> None:
+    with pytest.raises(Unpicklable, match="lock"):
+        dump(threading.Lock(), LIMIT)
+
+
+def raised(error: BaseException) -> BaseException:
+    try:
+        raise error
+    except BaseException as caught:  # noqa: BLE001  SystemExit is one of those asked for
+        return caught
+
+
+def test_an_exception_keeps_its_type_and_shows_where_it_was_raised() -> None:
+    data = b"".join(dump_error(raised(KeyError("tea")), LIMIT, skip=0))
+    with pytest.raises(KeyError, match="tea") as caught:
+        raise_from_remote(data, "node1")
+    assert isinstance(caught.value.__cause__, RemoteTraceback)
+    assert "on node1" in str(caught.value.__cause__)
+    assert "raise error" in str(caught.value.__cause__)
+
+
+def test_what_would_end_the_caller_arrives_as_a_remote_error() -> None:
+    data = b"".join(dump_error(raised(SystemExit(3)), LIMIT, skip=0))
+    with pytest.raises(RemoteError, match="SystemExit: 3"):
+        raise_from_remote(data, "node1")
+
+
+def test_an_error_of_the_runtime_arrives_whole_and_without_a_traceback() -> None:
+    data = b"".join(dump_refusal(NodeUnknown("no node9", cause="it was never there", remedies=["node1"])))
+    with pytest.raises(NodeUnknown, match="no node9") as caught:
+        raise_from_remote(data, "node1")
+    assert caught.value.cause == "it was never there"
+    assert caught.value.__cause__ is None
+
+
+def test_workers_run_jobs_at_once_each_in_its_own_copy_of_the_context() -> None:
+    workers = Workers("test", 8)
+    variable: ContextVar[int] = ContextVar("variable", default=0)
+    together = threading.Barrier(9)
+    seen: list[int] = []
+
+    def job() -> None:
+        seen.append(variable.get())
+        variable.set(1)
+        together.wait(20)
+
+    context = Context()
+    for _ in range(2):
+        for _ in range(8):
+            workers.run(context, job)
+        together.wait(20)
+    assert seen == [0] * 16
+    assert workers.threads == 8
+    workers.close()
+
+
+def test_a_job_that_fails_costs_no_thread(capsys: pytest.CaptureFixture[str]) -> None:
+    workers = Workers("test", 1)
+    done = threading.Event()
+    workers.run(Context(), lambda: setattr(workers, 1 // 0, None))
+    workers.run(Context(), done.set)
+    assert done.wait(20)
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    workers.close()
