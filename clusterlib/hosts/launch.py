@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any, Self
 
 from clusterlib.errors import ProgramMissing, StartError
 from clusterlib.waiting import Deadline, poll
@@ -93,7 +94,7 @@ def run_command(
         finally:
             os.close(read_end)
         try:
-            with _foreground(warden.pid) as terminal:
+            with _foreground(warden.pid) as terminal, _Attendant(warden.pid, terminal) as attendant:
                 try:
                     command = subprocess.Popen(
                         list(argv),
@@ -103,26 +104,24 @@ def run_command(
                     )
                 except OSError as error:
                     raise _start_error(argv[0], error) from error
-                return _attend(command, warden.pid, terminal, timeout, grace)
+                attendant.attend(command)
+                return _result(command, warden.pid, timeout, grace)
         finally:
             with contextlib.suppress(BrokenPipeError):
                 line.write(b"well\n")
             warden.wait()
 
 
-def _attend(
-    command: subprocess.Popen[bytes], group: int, terminal: int | None, timeout: float | None, grace: float
-) -> int:
-    with _handing_on(command, group, terminal):
-        if not _wait(command, timeout):
-            _signal_group(group, signal.SIGTERM)
-            _signal_group(group, signal.SIGCONT)  # what is stopped would not hear it
-            _wait(command, grace)
-            _signal_group(group, signal.SIGKILL)  # also what the command leaves behind
-            command.wait()
-            return TIMED_OUT
-    code = command.wait()
-    return code if code >= 0 else 128 - code
+def _result(command: subprocess.Popen[bytes], group: int, timeout: float | None, grace: float) -> int:
+    if _wait(command, timeout):
+        code = command.wait()
+        return code if code >= 0 else 128 - code
+    _signal_group(group, signal.SIGTERM)
+    _signal_group(group, signal.SIGCONT)  # what is stopped would not hear it
+    _wait(command, grace)
+    _signal_group(group, signal.SIGKILL)  # also what the command leaves behind
+    command.wait()
+    return TIMED_OUT
 
 
 def _signal_group(group: int, number: int) -> None:
@@ -148,35 +147,53 @@ def _wait(command: subprocess.Popen[bytes], seconds: float | None) -> bool:
         os.close(descriptor)
 
 
-@contextlib.contextmanager
-def _handing_on(command: subprocess.Popen[bytes], group: int, terminal: int | None) -> Iterator[None]:
-    """Our SIGINT, SIGTERM and SIGHUP go to the command; when it is stopped from the terminal, so are we."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class _Attendant:
+    """Our SIGINT, SIGTERM and SIGHUP go to the command; when it is stopped from the terminal, so are we.
 
-    def hand_on(number: int, _frame: FrameType | None) -> None:
-        _signal_group(group, number)
+    It listens before there is a command, so that nothing that comes while it starts is lost. Only the main thread can
+    have handlers; in another it does nothing."""
 
-    def stop_along(_number: int, _frame: FrameType | None) -> None:
-        if terminal is None:
+    def __init__(self, group: int, terminal: int | None) -> None:
+        self._group = group
+        self._terminal = terminal
+        self._command: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._usual: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._usual[number] = signal.signal(number, self._hand_on)
+            self._usual[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, self._stop_along)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._usual.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def attend(self, command: subprocess.Popen[bytes]) -> None:
+        self._command = command
+        for number in self._early:
+            _signal_group(self._group, number)
+        if self._usual:
+            self._stop_along(signal.SIGCHLD, None)
+
+    def _hand_on(self, number: int, _frame: FrameType | None) -> None:
+        if self._command is None:
+            self._early.append(number)
+        else:
+            _signal_group(self._group, number)
+
+    def _stop_along(self, _number: int, _frame: FrameType | None) -> None:
+        if self._command is None or self._terminal is None:
             return
         with contextlib.suppress(ChildProcessError):
-            if os.waitid(os.P_PID, command.pid, os.WSTOPPED | os.WNOHANG):
-                _give_terminal(terminal, os.getpgrp())
+            if os.waitid(os.P_PID, self._command.pid, os.WSTOPPED | os.WNOHANG):
+                _give_terminal(self._terminal, os.getpgrp())
                 os.kill(os.getpid(), signal.SIGSTOP)
-                _give_terminal(terminal, group)
-                _signal_group(group, signal.SIGCONT)
-
-    usual = {
-        number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    usual[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, stop_along)
-    try:
-        yield
-    finally:
-        for number, handler in usual.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+                if os.tcgetpgrp(self._terminal) == os.getpgrp():  # brought back to the foreground
+                    _give_terminal(self._terminal, self._group)
+                _signal_group(self._group, signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -195,8 +195,8 @@ class PortAllocator:
             text = os.pread(descriptor, 16, 0)
             start = int(text) % count if text.strip().isdigit() else 0
             yield turns()
+            os.pwrite(descriptor, f"{(reached + 1) % count:<15d}".encode(), 0)
         finally:
-            os.pwrite(descriptor, f"{reached + 1:<15d}".encode(), 0)
             os.close(descriptor)
 
     def _exhausted(

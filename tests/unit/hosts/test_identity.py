@@ -195,7 +195,7 @@ def test_a_paused_process_is_known_as_such(sleeper: Sleeper) -> None:
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
 
-    assert identity.stopped
+    assert _of(process).stopped
     assert identity.alive()
 
 
