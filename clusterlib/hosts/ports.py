@@ -256,4 +256,4 @@ def holder_of(address: str, port: int, *, proc: str = "/proc") -> str | None:
         return None
     finally:
         psutil.PROCFS_PATH = usual
-    return "a process of another user" if held else None
+    return "a process that may not be looked at from here" if held else None
