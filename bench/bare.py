@@ -84,13 +84,14 @@ def main() -> None:
                 unready.discard(node)
     seconds = time.perf_counter() - BEGIN
     answer({"seconds": seconds, "pids": [node.pid for node in nodes]})
-    sys.stdin.readline()
+    told = sys.stdin.readline()
     begin = time.perf_counter()
     for node in nodes:
         os.kill(node.pid, signal.SIGKILL)
     for node in nodes:
         os.waitpid(node.pid, 0)
-    answer({"seconds": time.perf_counter() - begin})
+    if told:
+        answer({"seconds": time.perf_counter() - begin})
 
 
 def write_config(folder: str, cookie: str, node: BareNode, number: int, nodes: list[BareNode]) -> str:
