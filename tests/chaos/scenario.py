@@ -138,9 +138,9 @@ def _strikes(dice: random.Random, patient: bool) -> tuple[Strike, ...]:
     delay = _delay(dice, moment)
     strikes = []
     for victim in dice.sample(candidates, count):
-        blows = (
-            [Blow.KILL] * 5 + [Blow.STUN] * 2 + [Blow.STRANGLE] * 2 + ([Blow.FREEZE] * 3 if patient else [])
-        )
+        blows = [Blow.KILL] * 5 + [Blow.STUN] * 2 + [Blow.STRANGLE] * 2
+        if patient and victim in {Victim.KEEPER, Victim.GUARD, Victim.NODE}:
+            blows += [Blow.FREEZE] * 9
         strikes.append(
             Strike(
                 victim,

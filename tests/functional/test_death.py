@@ -161,6 +161,16 @@ def test_a_paused_node_can_be_taken_down(holder: tuple[Any, dict[str, Any]], pro
     assert none_left(status["marker"])
 
 
+def test_a_paused_simulation_can_be_taken_down(up: Up) -> None:
+    cluster = up("ci-small", simulate=True, overrides={"timeouts.stop": 0.2})
+    marker = cluster.status()["marker"]
+    os.kill(cluster.status()["nodes"][0]["pid"], signal.SIGSTOP)
+
+    cluster.down()
+
+    assert none_left(marker)
+
+
 def test_the_holder_of_a_dead_keeper_is_told_so(up: Up, gone: Gone) -> None:
     cluster = up("ci-small")
     pid = cluster.status()["keeper"]["pid"]
