@@ -38,7 +38,9 @@ def cluster(session: nox.Session) -> None:
     """The tests a profile serves, against its running cluster: what `invoke cluster.run` does."""
     session.install("-e", ".[test]")
     for profile in session.posargs or ["dev", "ci-small", "ci-large"]:
-        session.run("invoke", "cluster.run", "--profile", profile, "--name", f"nox-{profile}", "--timeout", "300")
+        session.run(
+            "invoke", "cluster.run", "--profile", profile, "--name", f"nox-{profile}", "--timeout", "300"
+        )
 
 
 @nox.session

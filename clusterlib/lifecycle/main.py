@@ -111,7 +111,14 @@ async def _serve(
         "marker": marker,
         "code_roots": list(plan.code_roots),
     }
-    keeper = Keeper(plan, run, driver, host, Provisioner(run, driver, PortAllocator(runtime_dir())), facts)
+    keeper = Keeper(
+        plan,
+        run,
+        driver,
+        host,
+        Provisioner(run, driver, PortAllocator(runtime_dir(), proc=containment.proc)),
+        facts,
+    )
     server = ControlServer(keeper, control)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was told to terminate")
