@@ -7,7 +7,9 @@ from __future__ import annotations
 import contextlib
 import json as json_text
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -42,6 +44,9 @@ STATES = {
     "dead": "red",
     "failed": "red",
 }
+
+UNLIMITED = 10_000
+"""Wider than any table; a pipe is never folded."""
 
 Cell = str | tuple[str, str]
 """A text, or a text and its colour."""
@@ -99,6 +104,11 @@ class Console:
         environment = self.environment
         return self.err.isatty() and environment.get("TERM") != "dumb" and not environment.get("CI")
 
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; a pipe has room for all."""
+        return shutil.get_terminal_size().columns if self.out.isatty() else UNLIMITED
+
     # -- answers
 
     def answer(self, document: Mapping[str, Any], tell: Callable[[], None]) -> None:
@@ -111,6 +121,11 @@ class Console:
 
     def line(self, text: str = "") -> None:
         self._write(self.out, text + "\n")
+
+    def paragraph(self, beginning: str, text: str, *, indent: int) -> None:
+        """A beginning, which may be coloured and takes `indent` columns, and a text that is folded beside it."""
+        lines = textwrap.wrap(text, max(20, self.width - indent)) or [""]
+        self.line(beginning + f"\n{' ' * indent}".join(lines))
 
     def record(self, document: Mapping[str, Any]) -> None:
         """One JSON document of a stream that has no end: one a line."""
@@ -134,7 +149,7 @@ class Console:
             force_terminal=self.paint.colours,
             no_color=not self.paint.colours,
             color_system="standard" if self.paint.colours else None,
-            width=None if self.out.isatty() else 10_000,
+            width=self.width,
             highlight=False,
             soft_wrap=False,
             legacy_windows=False,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clusterlib.operations.doctor import Diagnosis
     from clusterlib.operations.down import Stopped
     from clusterlib.operations.events import Diary
-    from clusterlib.operations.health import Health
+    from clusterlib.operations.health import Health, Row
     from clusterlib.operations.logs import LogEntry, Logs, LogView
     from clusterlib.operations.profiles import Checks, Profiles, Shown
     from clusterlib.operations.restart import Restarted
@@ -237,15 +237,7 @@ def health(console: Console, result: Health) -> None:
         f"cluster {paint(result.cluster, 'bold')}{mark} is {verdict} ({result.state}), "
         f"{len(result.nodes)} nodes asked in {result.seconds:.2f} s"
     )
-    titles = ["node", "state", *(name for _, name in result.columns)]
-    rows: list[list[Cell]] = []
-    for node in result.nodes:
-        row: list[Cell] = [node.node, (node.state, _colour(node.state))]
-        for finding in node.checks:
-            mark_text, colour = MARKS[finding.outcome]
-            row.append((finding.evidence if finding.outcome is Outcome.OK else mark_text, colour))
-        rows.append(row)
-    console.table(titles, rows)
+    _matrix(console, result)
     alike: dict[Finding, list[str]] = {}
     for node in result.nodes:
         for finding in node.checks:
@@ -253,6 +245,48 @@ def health(console: Console, result: Health) -> None:
                 alike.setdefault(finding, []).append(node.node)
     for finding, names in alike.items():
         _finding(console, f"{_several(names)}: {finding.name}", finding)
+
+
+def _matrix(console: Console, result: Health) -> None:
+    """Every check in a column of its own, or, where they do not fit, every group of checks."""
+    titles = ["node", "state", *(name for _, name in result.columns)]
+    rows = [
+        [node.node, (node.state, _colour(node.state)), *(_verdict(finding) for finding in node.checks)]
+        for node in result.nodes
+    ]
+    columns = zip(titles, *rows, strict=True)
+    if sum(max(len(_text(cell)) for cell in column) + 2 for column in columns) > console.width:
+        groups = list(dict.fromkeys(group for group, _ in result.columns))
+        titles = ["node", "state", *groups]
+        rows = [
+            [
+                node.node,
+                (node.state, _colour(node.state)),
+                *(_summary(node, result, group) for group in groups),
+            ]
+            for node in result.nodes
+        ]
+    console.table(titles, rows)
+
+
+def _verdict(finding: Finding) -> Cell:
+    word, colour = MARKS[finding.outcome]
+    return (finding.evidence, colour) if finding.outcome is Outcome.OK else (word, colour)
+
+
+def _summary(node: Row, result: Health, group: str) -> Cell:
+    """The worst of a group; if all is well, what it measured."""
+    checks = zip(result.columns, node.checks, strict=True)
+    findings = [finding for (its_group, _), finding in checks if its_group == group]
+    for outcome in (Outcome.FAILED, Outcome.WARNING, Outcome.SKIPPED):
+        if any(finding.outcome is outcome for finding in findings):
+            return MARKS[outcome]
+    measured = [finding.evidence for finding in findings if any(c.isdigit() for c in finding.evidence)]
+    return " ".join(measured) or "ok", MARKS[Outcome.OK][1]
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell[0]
 
 
 def diagnosis(console: Console, result: Diagnosis) -> None:
@@ -275,7 +309,7 @@ def diagnosis(console: Console, result: Diagnosis) -> None:
 
 def _finding(console: Console, title: str, finding: Finding) -> None:
     _, colour = MARKS[finding.outcome]
-    console.line(f"{console.paint(title, colour)}: {finding.evidence}")
+    console.paragraph(f"{console.paint(title, colour)}: ", finding.evidence, indent=len(title) + 2)
     for remedy in finding.remedies:
         console.line(f"  {console.paint('try:', 'green')} {remedy}")
 

@@ -18,7 +18,6 @@ from clusterlib.lifecycle.start import project_folder, up
 from clusterlib.operations.result import Result
 from clusterlib.operations.up import wish
 from clusterlib.operations.views import ClusterView
-from clusterlib.profiles import load_profile
 from clusterlib.waiting import Deadline
 
 __all__ = ["Ran", "environment_of", "run"]
@@ -121,6 +120,8 @@ def environment_of(cluster: Cluster) -> dict[str, str]:
 
 def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
     """The command of the profile's own tests."""
+    from clusterlib.profiles import load_profile  # only here: a given command should not wait for it
+
     tests = load_profile(profile, project=project).values.tests
     if tests.command:
         return [*tests.command, *tests.args]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ from clusterlib.lifecycle.start import cluster_name, is_running, project_folder,
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
-from clusterlib.profiles import default_profile
 
 __all__ = ["Started", "Wish", "bring_up", "wish"]
 
@@ -80,4 +80,20 @@ def wish(
                 return Wish(cluster.profile, len(plan["nodes"]), bool(plan["simulated"]))
         except (ClusterNotRunning, KeeperLost, OSError, ValueError):
             pass  # it is just ending, or not there yet: `up` itself finds out
-    return Wish(profile or default_profile(folder), nodes, simulate)
+    return Wish(profile or _default_profile(folder), nodes, simulate)
+
+
+def _default_profile(project: Path) -> str:
+    """As `profiles.default_profile` says; but that is imported only where it is needed, because until the keeper has
+    been started, every import makes `up` slower. After that they cost nothing: the keeper is still booting."""
+    if named := os.environ.get("CLUSTERLIB_PROFILE"):
+        return named
+    try:
+        settled = "clusterlib" in (project / "pyproject.toml").read_text(errors="replace")
+    except OSError:
+        settled = False
+    if not settled:
+        return "dev"
+    from clusterlib.profiles import default_profile
+
+    return default_profile(project)

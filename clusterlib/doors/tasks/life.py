@@ -16,12 +16,15 @@ __all__ = ["clean", "down", "kill", "pause", "restart", "resume", "scale", "stat
 @command(PROFILE, NAME, NODES, SIMULATE)
 def up(console: Console, *, profile: str | None, name: str | None, nodes: int | None, simulate: bool) -> None:
     """Start a cluster that stays until cluster.down; one that runs already is left as it is."""
-    from clusterlib.doors import telling
     from clusterlib.operations.up import bring_up
 
     started = bring_up(
         profile, name=name, nodes=nodes, simulate=simulate or None, on_event=console.progress()
     )
+    from clusterlib.doors import (
+        telling,
+    )  # not before: until the keeper has been started, every import is waited for
+
     console.answer(started.to_dict(), lambda: telling.started(console, started))
 
 

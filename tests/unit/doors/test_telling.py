@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from clusterlib.doors import telling
+from clusterlib.health.findings import Finding, failed, ok, skipped
+from clusterlib.health.matrix import COLUMNS
+from clusterlib.operations.doctor import Diagnosis
+from clusterlib.operations.down import Stopped
+from clusterlib.operations.health import Health, Row
+from clusterlib.operations.run import Ran
+
+Make = Callable[..., Any]
+MEASURED = {"ping": "0.22 ms", "formed": "3/3", "reach": "0.10 ms", "memory": "9 MiB", "cpu": "0.3 %"}
+
+
+def row(name: str, **changed: Finding) -> Row:
+    checks = [changed.get(check, ok(check, MEASURED.get(check, "ok"))) for _, check in COLUMNS]
+    return Row(name, "ready", not changed, tuple(checks))
+
+
+def matrix(*rows: Row) -> Health:
+    healthy = all(one.healthy for one in rows)
+    return Health("default", "dev", False, "ready", healthy, COLUMNS, rows, 0.05)
+
+
+def test_a_wide_matrix_has_a_column_for_every_check(seen: Make) -> None:
+    it = seen()
+
+    telling.health(it.console, matrix(row("node1")))
+
+    titles = it.out.getvalue().splitlines()[1].split()
+    assert titles == ["node", "state", *(name for _, name in COLUMNS)]
+
+
+def test_a_narrow_terminal_gets_a_column_for_every_group(seen: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    it = seen(terminal=True, NO_COLOR="1")
+
+    telling.health(it.console, matrix(row("node1"), row("node2", rpc=failed("rpc", "silence"))))
+
+    lines = it.out.getvalue().splitlines()
+    assert lines[1].split() == ["node", "state", "connectivity", "application", "cluster", "performance"]
+    assert lines[2] == "node1  ready  0.22 ms       ok           3/3 0.10 ms  9 MiB 0.3 %"
+    assert lines[3].split()[2] == "FAILED"
+    assert max(map(len, lines)) <= 80
+
+
+def test_what_several_nodes_complain_about_is_told_once(seen: Make) -> None:
+    it = seen()
+    lost = failed("formed", "2/3: it does not see node3", "invoke cluster.restart node3")
+
+    telling.health(it.console, matrix(row("node1", formed=lost), row("node2", formed=lost)))
+
+    assert it.out.getvalue().splitlines()[-2:] == [
+        "node1, node2: formed: 2/3: it does not see node3",
+        "  try: invoke cluster.restart node3",
+    ]
+
+
+def test_long_evidence_is_folded_beside_its_name(seen: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    it = seen(terminal=True, NO_COLOR="1")
+    findings = (ok("ports", "many words " * 10), skipped("templates", "none"))
+
+    telling.diagnosis(it.console, Diagnosis("dev", "/p", True, findings, 0.1))
+
+    lines = it.out.getvalue().splitlines()
+    assert lines[0].startswith("ok      ports      many words")
+    assert lines[1].startswith(" " * 19 + "many")
+    assert max(map(len, lines)) <= 60
+
+
+def test_a_failed_run_shows_the_last_words_of_each_node_and_where_the_rest_is(seen: Make) -> None:
+    it = seen()
+    ran = Ran(("pytest", "a b"), 1, False, False, "default", "dev", False, "/run", {"node1": ("bang",)}, 1.0)
+
+    telling.ran(it.console, ran, None)
+
+    said = it.err.getvalue()
+    assert "failed with exit code 1: pytest 'a b'" in said
+    assert "  | bang" in said
+    assert "/run" in said
+    assert it.out.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("stopped", "asked", "expected"),
+    [
+        ((), ("default",), "cluster default was not running"),
+        ((), (), "no cluster of this project was running"),
+        (("a", "b"), ("a", "b"), "stopped a, b in 0.10 s; nothing is left"),
+    ],
+)
+def test_an_end_is_told_whatever_there_was(
+    seen: Make, stopped: tuple[str, ...], asked: tuple[str, ...], expected: str
+) -> None:
+    it = seen()
+
+    telling.stopped(it.console, Stopped(stopped, asked, (), 0.1))
+
+    assert it.out.getvalue().strip() == expected
+
+
+def test_a_keeper_that_had_to_be_killed_is_mentioned(seen: Make) -> None:
+    it = seen()
+
+    telling.stopped(it.console, Stopped(("a",), ("a",), ("a: no answer",), 7.0))
+
+    assert "had to be killed" in it.err.getvalue()
