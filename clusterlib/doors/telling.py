@@ -293,9 +293,8 @@ def diagnosis(console: Console, result: Diagnosis) -> None:
     width = max(len(finding.name) for finding in result.findings)
     for finding in result.findings:
         word, colour = MARKS[finding.outcome]
-        console.line(
-            f"{console.paint(word.ljust(7), colour)} {finding.name.ljust(width)}  {finding.evidence}"
-        )
+        beginning = f"{console.paint(word.ljust(7), colour)} {finding.name.ljust(width)}  "
+        console.paragraph(beginning, finding.evidence, indent=width + 10)
         for remedy in finding.remedies:
             console.line(f"{' ' * 8}{console.paint('try:', 'green')} {remedy}")
     count = sum(finding.outcome is Outcome.FAILED for finding in result.findings)
