@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import UsageError
-from clusterlib.runtime.links import Peer
+from clusterlib.runtime.link import Peer
 
 __all__ = ["Config", "Sockets", "read_peers"]
 

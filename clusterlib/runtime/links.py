@@ -5,22 +5,20 @@ The rules are elsewhere and pure: whom to link to (`overlay`), what is true (`me
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from clusterlib.runtime import overlay
+from clusterlib.runtime.link import Attempt, Link, Peer, decode, encode, read_hello, read_news
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership, News, Status
-from clusterlib.runtime.network import Cancellable, Network
+from clusterlib.runtime.network import Network
 from clusterlib.runtime.sessions import Session, Visit
 from clusterlib.runtime.watch import Watch
 from clusterlib.runtime.wire import Buffer, Kind, Refused
 
-__all__ = ["Link", "Links", "Peer"]
+__all__ = ["PEER_FRAME_LIMIT", "Links"]
 
 PEER_FRAME_LIMIT = 8 << 20
 BATCH_SECONDS = 0.005  # news travels at once when all is quiet, and in batches when there is much of it
@@ -31,58 +29,6 @@ VISIT_SECONDS = (
     5.0  # a peer that just starts, or is paused, answers late: its kernel keeps the connection for it
 )
 VERIFY_AFTER = 0.4  # of the detection time: a peer whose link broke and who does not answer by then is dead
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Where a node of the plan is."""
-
-    name: str
-    address: str
-    port: int
-
-
-class Link:
-    """An open connection to a neighbour who said its name."""
-
-    __slots__ = ("condemned", "initiator", "known", "life", "peer", "session", "spoke", "watched", "watches")
-
-    def __init__(self, peer: str, life: int, initiator: str, session: Session) -> None:
-        self.peer = peer
-        self.life = life
-        """When the process at the other end started: tells a restarted one from the one before."""
-        self.initiator = initiator
-        self.session = session
-        self.known: dict[str, tuple[int, int]] = {}
-        """What the peer knows already: it told us, or we told it."""
-        self.spoke = 0.0
-        self.watches = False
-        """The peer wants our heartbeats."""
-        self.watched = False
-        """The peer was asked for its heartbeats."""
-        self.condemned = 0.0
-        """When the link is given up because its peer is said to be dead; 0 for never."""
-
-
-class _Attempt:
-    """The effort to open a link."""
-
-    __slots__ = ("count", "deadline", "timer", "verifying", "visit")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.visit: Visit | None = None
-        self.timer: Cancellable | None = None
-        self.deadline: Cancellable | None = None
-        self.verifying = False
-        """The peer lived until its link broke just now: if nobody is there, it is dead."""
-
-    def cancel(self) -> None:
-        for handle in (self.timer, self.deadline):
-            if handle is not None:
-                handle.cancel()
-        if self.visit is not None:
-            self.visit.cancel()
 
 
 class Links:
@@ -112,7 +58,7 @@ class Links:
         self._log = log
         self._view_changed = view_changed
         self._life = membership.incarnation
-        self._attempts: dict[str, _Attempt] = {}
+        self._attempts: dict[str, Attempt] = {}
         self._reach: set[str] = set()
         self._version = -1
         self._review_due = self._spread_due = False
@@ -204,7 +150,7 @@ class Links:
                 self._part(link)
 
     def _attempt(self, name: str, *, verifying: bool = False) -> None:
-        attempt = self._attempts[name] = _Attempt()
+        attempt = self._attempts[name] = Attempt()
         attempt.verifying = verifying
         if verifying:
             attempt.deadline = self._network.later(VERIFY_AFTER * self._detect, self._unverified, name)
@@ -263,7 +209,7 @@ class Links:
         news = self._membership.known()
         session.on_frame = partial(self._greeted, session, name, {item.name: item.rank for item in news})
         session.on_lost = partial(self._lost_before_greeting, name)
-        session.send(Kind.HELLO, _encode({"name": self._name, "life": self._life, "news": news}))
+        session.send(Kind.HELLO, encode({"name": self._name, "life": self._life, "news": news}))
 
     def _lost_before_greeting(self, name: str | None, reason: str) -> None:
         if name is not None:
@@ -279,7 +225,7 @@ class Links:
     ) -> None:
         if kind != Kind.HELLO:
             raise Refused("it did not say its name first")
-        peer, life, news = _read_hello(payload)
+        peer, life, news = read_hello(payload)
         if self._over or peer == self._name:
             session.abort()
             return
@@ -318,7 +264,7 @@ class Links:
         if kind == Kind.BEAT:
             return
         if kind == Kind.NEWS:
-            self._take(link, _read_news(_decode(payload)))
+            self._take(link, read_news(decode(payload)))
         elif kind == Kind.WATCH:
             link.watches = True
             self._send(link, Kind.BEAT)
@@ -419,7 +365,7 @@ class Links:
         fresh = [item for item in news if known.get(item.name, (-1, 0)) < item.rank]
         if fresh:
             known.update((item.name, item.rank) for item in fresh)
-            self._send(link, Kind.NEWS, _encode(fresh))
+            self._send(link, Kind.NEWS, encode(fresh))
 
     # -- the clock ---------------------------------------------------------------------------------------------------
 
@@ -465,30 +411,3 @@ class Links:
             for name in self._membership.alive():
                 if name != self._name:
                     self._accuse(name, Status.DEAD, "this node reaches nobody")
-
-
-def _encode(data: object) -> bytes:
-    return json.dumps(data, separators=(",", ":")).encode()
-
-
-def _decode(payload: Buffer) -> Any:
-    """What an authenticated peer sent; Refused if it makes no sense."""
-    try:
-        return json.loads(bytes(payload))
-    except ValueError as error:
-        raise Refused("it sent something that is not JSON") from error
-
-
-def _read_news(items: Any) -> list[News]:
-    try:
-        return [News(str(name), int(incarnation), int(status)) for name, incarnation, status in items]
-    except (TypeError, ValueError) as error:
-        raise Refused("it sent news that makes no sense") from error
-
-
-def _read_hello(payload: Buffer) -> tuple[str, int, list[News]]:
-    hello = _decode(payload)
-    try:
-        return str(hello["name"]), int(hello["life"]), _read_news(hello["news"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise Refused("it introduced itself in a way that makes no sense") from error

@@ -25,7 +25,8 @@ from clusterlib.runtime.config import Config, Sockets, read_peers
 from clusterlib.runtime.control import Control
 from clusterlib.runtime.current import ThisNode
 from clusterlib.runtime.health import Health
-from clusterlib.runtime.links import PEER_FRAME_LIMIT, Links, Peer
+from clusterlib.runtime.link import Peer
+from clusterlib.runtime.links import PEER_FRAME_LIMIT, Links
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership
 from clusterlib.runtime.network import Network

@@ -90,6 +90,7 @@ class SocketPipe:
         "_guard",
         "_held",
         "_loop",
+        "_muted",
         "_open",
         "_queue",
         "_queued",
@@ -115,6 +116,7 @@ class SocketPipe:
         self._closing = False
         self._writing = False
         self._held = False
+        self._muted = False
 
     @property
     def full(self) -> bool:
@@ -131,10 +133,8 @@ class SocketPipe:
     def send(self, *parts: Buffer) -> None:
         with self._guard:
             error = self._send(parts)
-        if error is not None:
-            self._loop.call_soon(self._settle, error)  # the owner must not be told while it is sending
-        elif self._queue:
-            self._settle(None)
+        if error is not None or self._queue:
+            self._settle(error)
 
     def send_from_thread(self, parts: list[Buffer]) -> None:
         with self._guard:
@@ -178,7 +178,7 @@ class SocketPipe:
         self._settle(None)
 
     def _send(self, parts: tuple[Buffer, ...] | list[Buffer]) -> OSError | None:
-        if not self._open or self._closing:
+        if not self._open or self._closing or self._muted:
             return None
         if self._queue or self._held:
             self._enqueue(parts, 0)
@@ -207,11 +207,24 @@ class SocketPipe:
     def _settle(self, error: OSError | None) -> None:
         """On the loop, after a send: deals with an error or with a queue."""
         if error is not None:
-            self._end(error)
+            self._mute()
         elif self._queue and self._open and not self._held and not self._writing:
             self._writing = True
             self._loop.add_writer(self._socket.fileno(), self._writable)
             self._loop.call_later(STALLED_SECONDS, self._check_progress, self._sent)
+
+    def _mute(self) -> None:
+        """The other end takes nothing any more. What it sent before may still be here (a farewell): reading tells the end."""
+        if self._closing:
+            self.abort()
+            return
+        with self._guard:
+            self._muted = True
+            self._queue.clear()
+            self._queued = 0
+            if self._writing and self._open:
+                self._writing = False
+                self._loop.remove_writer(self._socket.fileno())
 
     def _check_progress(self, sent_then: int) -> None:
         if not self._queue or not self._open or self._held:
@@ -235,7 +248,7 @@ class SocketPipe:
                 self._dequeue(sent)
             done = not self._queue
         if error is not None:
-            self._end(error)
+            self._mute()
         elif done and self._open:
             self._writing = False
             self._loop.remove_writer(self._socket.fileno())
