@@ -62,7 +62,7 @@ class Battle:
             poll(self._step, Deadline(ROUND_SECONDS), longest=0.01)
             self._fought = time.monotonic() - self._began
             aftermath.end_what_may_live()
-            poll(self._step, Deadline(RUNNER_SECONDS), longest=0.01)
+            poll(self._everybody_ended, Deadline(RUNNER_SECONDS))
             hanging = [
                 Finding("runner", f"{fighter} hangs: {look(fighter.process.pid)}")
                 for fighter in self.fighters
@@ -78,6 +78,10 @@ class Battle:
     def _step(self) -> bool:
         quiet = [fighter.step() for fighter in self.fighters]
         return all(quiet)
+
+    def _everybody_ended(self) -> bool:
+        self._step()
+        return all(fighter.ended for fighter in self.fighters)
 
     def summary(self) -> str:
         nodes = sum(script.nodes for script in self.scenario.scripts)
