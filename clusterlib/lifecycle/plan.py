@@ -11,7 +11,7 @@ import typing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
-__all__ = ["Backoff", "NodePlan", "Plan", "PortRange", "RestartPolicy", "Timeouts", "revive"]
+__all__ = ["Backoff", "NodePlan", "Plan", "PortRange", "RestartPolicy", "Timeouts", "digest", "revive"]
 
 V = TypeVar("V")
 

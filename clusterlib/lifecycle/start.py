@@ -23,6 +23,7 @@ from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.lifecycle.folders import RunFolder, check_name, cluster_identifier, latest_run, new_run
 from clusterlib.lifecycle.lock import ClusterLock
+from clusterlib.lifecycle.plan import digest
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ GIVE_UP_SECONDS = 15.0
 
 
 def up(
-    profile: str = "dev",
+    profile: str | None = None,
     *,
     name: str | None = None,
     nodes: int | None = None,
@@ -48,6 +49,9 @@ def up(
     on_event: Listener | None = None,
 ) -> Cluster:
     """A running cluster of this profile: a new one, or the one of that name if it runs already.
+
+    Whoever names no profile, nodes or mode means the cluster that runs, whatever it is; where none runs, the project's default
+    profile. Otherwise a running cluster must be what is asked for.
 
     With `hold` the cluster lives until the last handle on it is closed or its process ends, however it ends;
     without, until somebody calls `down`."""
@@ -107,7 +111,7 @@ def lock_of(project: Path, name: str) -> ClusterLock:
 
 def _start(
     lock: ClusterLock,
-    profile: str,
+    profile: str | None,
     name: str,
     project: Path,
     overrides: Mapping[str, object],
@@ -120,8 +124,10 @@ def _start(
         boot = _Boot(lock, socket_path(cluster_identifier(project, name)), project)
         lock.let_go()  # the keeper has inherited it
         from clusterlib.lifecycle.planning import plan_for
+        from clusterlib.profiles import default_profile
 
-        plan = plan_for(profile, name=name, project=project, overrides=overrides, held=hold)
+        wanted = profile or default_profile(project)
+        plan = plan_for(wanted, name=name, project=project, overrides=overrides, held=hold)
         return boot.start(plan, on_event)
     except BaseException:
         lock.let_go()
@@ -244,34 +250,43 @@ def _unless_starting(client: KeeperClient) -> dict[str, Any]:
 
 
 def _fit(
-    cluster: Cluster, profile: str, overrides: Mapping[str, object], on_event: Listener | None
+    cluster: Cluster, profile: str | None, overrides: Mapping[str, object], on_event: Listener | None
 ) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
-    from clusterlib.lifecycle.planning import code_of, plan_for
+    from clusterlib.lifecycle.planning import code_of
 
     try:
-        plan = plan_for(profile, name=cluster.name, project=cluster.project, overrides=overrides)
         status = cluster.status()
-        if status["fingerprint"] != plan.fingerprint:
-            raise ClusterConflict(
-                f"cluster '{cluster.name}' runs already, with another shape",
-                cause=f"it runs profile {status['profile']!r}; {profile!r} as asked for now differs from it",
-                evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}"],
-                remedies=[
-                    f"invoke cluster.up --profile {profile} --name {profile}-2",
-                    "invoke cluster.down",
-                ],
-            )
+        if profile or overrides:
+            _check_shape(status, profile, overrides, cluster.project)
         notes = [f"cluster '{cluster.name}' was running already"]
-        if status["code_digest"] != plan.code_digest:
-            roots = [Path(root) for root in status["code_roots"]]
-            cluster.restart(on_event=on_event, code=code_of(roots))
+        code = code_of([Path(root) for root in status["code_roots"]])
+        if status["code_digest"] != digest(code):
+            cluster.restart(on_event=on_event, code=code)
             notes.append("its code had changed; the nodes were restarted")
         cluster.notes = tuple(notes)
     except BaseException:
         cluster.close()
         raise
     return cluster
+
+
+def _check_shape(
+    status: dict[str, Any], profile: str | None, overrides: Mapping[str, object], project: Path
+) -> None:
+    """What runs must be what was asked for."""
+    from clusterlib.lifecycle.planning import plan_for
+    from clusterlib.profiles import default_profile
+
+    name, wanted = status["name"], profile or default_profile(project)
+    plan = plan_for(wanted, name=name, project=project, overrides=overrides)
+    if status["fingerprint"] != plan.fingerprint:
+        raise ClusterConflict(
+            f"cluster '{name}' runs already, with another shape",
+            cause=f"it runs profile {status['profile']!r}; {wanted!r} as asked for now differs from it",
+            evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}"],
+            remedies=[f"invoke cluster.up --profile {wanted} --name {wanted}-2", "invoke cluster.down"],
+        )
 
 
 def _last_words(project: Path, name: str) -> str | None:

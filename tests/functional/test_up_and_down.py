@@ -77,6 +77,19 @@ def test_another_profile_under_the_same_name_is_a_conflict(up: Up) -> None:
     assert is_running()
 
 
+def test_whoever_asks_for_nothing_in_particular_gets_the_cluster_that_runs(up: Up) -> None:
+    up("ci-large", nodes=4)
+
+    assert len(up()) == 4
+
+
+def test_the_projects_default_profile_is_used_where_none_is_named(up: Up, project: Path) -> None:
+    with (project / "pyproject.toml").open("a") as file:
+        file.write('[tool.clusterlib]\nprofile = "ci-small"\n')
+
+    assert up().profile == "ci-small"
+
+
 def test_clusters_of_one_project_run_side_by_side(up: Up) -> None:
     one, two = up("ci-small", name="one"), up("ci-small", name="two")
 
