@@ -143,8 +143,10 @@ class Fighter:
             self._fall(blow)
 
     def _fall(self, blow: Blowing) -> None:
-        blow.fell = time.monotonic()
         target = self._find(blow.strike)
+        if target is None and not self.ended:
+            return  # not born yet: its moment is still to come
+        blow.fell = time.monotonic()
         kills = blow.strike.blow is Blow.KILL
         if target is None or not hit(target, signal.SIGKILL if kills else signal.SIGSTOP):
             blow.over = True
