@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.errors import NodeUnavailable, NodeUnknown, UsageError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from clusterlib.runtime.node import Node
 
 __all__ = ["ThisNode", "enter", "settle", "this_node"]
+
+T = TypeVar("T")
 
 _here: ContextVar[ThisNode] = ContextVar("clusterlib_this_node")
 _whole_process: list[ThisNode] = []
@@ -82,12 +84,7 @@ class ThisNode:
         return list(self._node.membership.alive())
 
     def call(
-        self,
-        node: str,
-        target: str,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        self, node: str, target: str, /, *args: Any, timeout: float | None = DEFAULT_TIMEOUT, **kwargs: Any
     ) -> Any:
         """Calls `pkg.mod:function` on another node and waits for its result."""
         _refuse_on_a_loop("call")
@@ -96,40 +93,38 @@ class ThisNode:
     def run(
         self,
         node: str,
-        function: Callable[..., Any],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        function: Callable[..., T],
+        /,
+        *args: Any,
         timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Any:
+        **kwargs: Any,
+    ) -> T:
         """Runs a function of this node's on another node and waits for its result."""
         _refuse_on_a_loop("run")
-        return self._client(node).run(function, args, kwargs, timeout)
+        result: T = self._client(node).run(function, args, kwargs, timeout)
+        return result
 
     async def call_async(
-        self,
-        node: str,
-        target: str,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        self, node: str, target: str, /, *args: Any, timeout: float | None = DEFAULT_TIMEOUT, **kwargs: Any
     ) -> Any:
         """`call` for coroutine functions."""
         import asyncio
 
-        return await asyncio.to_thread(self.call, node, target, args, kwargs, timeout)
+        return await asyncio.to_thread(self.call, node, target, *args, timeout=timeout, **kwargs)
 
     async def run_async(
         self,
         node: str,
-        function: Callable[..., Any],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        function: Callable[..., T],
+        /,
+        *args: Any,
         timeout: float | None = DEFAULT_TIMEOUT,
-    ) -> Any:
+        **kwargs: Any,
+    ) -> T:
         """`run` for coroutine functions."""
         import asyncio
 
-        return await asyncio.to_thread(self.run, node, function, args, kwargs, timeout)
+        return await asyncio.to_thread(self.run, node, function, *args, timeout=timeout, **kwargs)
 
     def close(self) -> None:
         for client in list(self._clients.values()):

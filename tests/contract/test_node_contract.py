@@ -96,7 +96,7 @@ def ask_code(other):
     return this_node().run(other, lambda: this_node().name)
 
 async def ask_async(other):
-    return await this_node().call_async(other, "shop:Cart.total", (1, 2))
+    return await this_node().call_async(other, "shop:Cart.total", 1, 2)
 
 async def ask_wrongly(other):
     return this_node().call(other, "shop:where")
