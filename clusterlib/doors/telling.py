@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from clusterlib.doors.exits import INTERRUPTED
 from clusterlib.doors.progress import sentence
 from clusterlib.health.findings import Finding, Outcome
 
@@ -165,15 +166,19 @@ def ran(console: Console, result: Ran, timeout: float | None) -> None:
         console.say(f"{paint('passed', 'green')} in {result.seconds:.2f} s")
         return
     if result.timed_out:
-        console.say(f"{paint('timed out', 'red')} after {timeout:g} s: {shlex.join(result.command)}")
+        verdict = f"{paint('timed out', 'red')} after {timeout:g} s"
+    elif result.exit_code == INTERRUPTED:
+        verdict = paint("interrupted", "yellow")
     else:
-        console.say(
-            f"{paint('failed', 'red')} with exit code {result.exit_code}: {shlex.join(result.command)}"
-        )
+        verdict = f"{paint('failed', 'red')} with exit code {result.exit_code}"
+    console.say(f"{verdict}: {shlex.join(result.command)}")
     for name, lines in result.tails.items():
-        console.say(f"the last lines of {paint(name, 'bold')}:")
-        for line in lines or ["(it said nothing)"]:
+        if lines:
+            console.say(f"the last lines of {paint(name, 'bold')}:")
+        for line in lines:
             console.say(f"  {paint('|', 'dim')} {line}")
+    if silent := [name for name, lines in result.tails.items() if not lines]:
+        console.say(f"{_several(silent)} said nothing")
     console.say(f"run folder, with the logs, events and configuration of each node: {result.run}")
 
 

@@ -70,19 +70,31 @@ def test_long_evidence_is_folded_beside_its_name(seen: Make, monkeypatch: pytest
 
     lines = it.out.getvalue().splitlines()
     assert lines[0].startswith("ok      ports      many words")
-    assert lines[1].startswith(" " * 19 + "many")
+    assert lines[1].startswith(" " * 19 + "words many")
     assert max(map(len, lines)) <= 60
 
 
 def test_a_failed_run_shows_the_last_words_of_each_node_and_where_the_rest_is(seen: Make) -> None:
     it = seen()
-    ran = Ran(("pytest", "a b"), 1, False, False, "default", "dev", False, "/run", {"node1": ("bang",)}, 1.0)
+    ran = Ran(
+        ("pytest", "a b"),
+        1,
+        False,
+        False,
+        "default",
+        "dev",
+        False,
+        "/run",
+        {"node1": ("bang",), "node2": (), "node3": ()},
+        1.0,
+    )
 
     telling.ran(it.console, ran, None)
 
     said = it.err.getvalue()
     assert "failed with exit code 1: pytest 'a b'" in said
     assert "  | bang" in said
+    assert "node2, node3 said nothing" in said
     assert "/run" in said
     assert it.out.getvalue() == ""
 
@@ -111,3 +123,13 @@ def test_a_keeper_that_had_to_be_killed_is_mentioned(seen: Make) -> None:
     telling.stopped(it.console, Stopped(("a",), ("a",), ("a: no answer",), 7.0))
 
     assert "had to be killed" in it.err.getvalue()
+
+
+def test_an_interrupted_run_is_not_called_a_failure(seen: Make) -> None:
+    it = seen()
+
+    telling.ran(
+        it.console, Ran(("pytest",), 130, False, False, "default", "dev", False, "/run", {}, 1.0), None
+    )
+
+    assert it.err.getvalue().startswith("interrupted: pytest")
