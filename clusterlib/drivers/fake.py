@@ -3,7 +3,7 @@
     driver = FakeDriver({"node2": [Life(exits=3, says="no database"), Life()]})
     host = FakeHost(driver.behaviours)
 
-Each start of a node takes the next of its lives; where none is left, a node lives well. It passes the same contract as the real one.
+Each start of a node takes the next of its lives; where none is left, it lives well. It keeps the same contract as the real one.
 """
 
 from __future__ import annotations
@@ -116,8 +116,14 @@ class FakeLink:
 
     def ladder(self, expected: frozenset[str]) -> list[Rung]:
         return [
-            Rung("listening", self._probe(lambda: self._name in self._driver.alive, "it is silent"), polls=False),
-            Rung("joined", self._probe(lambda: expected <= self.view, "it does not see them all"), polls=False),
+            Rung(
+                "listening",
+                self._probe(lambda: self._name in self._driver.alive, "it is silent"),
+                polls=False,
+            ),
+            Rung(
+                "joined", self._probe(lambda: expected <= self.view, "it does not see them all"), polls=False
+            ),
         ]
 
     def expect(self, roster: list[dict[str, Any]]) -> None:

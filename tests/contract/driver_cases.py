@@ -1,6 +1,6 @@
 """What every driver promises, one function a promise; and the program that asks the real one, as its keeper.
 
-Not a test module: a keeper imports it. `python -m tests.contract.driver_cases MODE CASE FOLDER` ends with 0 if the promise holds."""
+A keeper imports it: no test module. `python -m tests.contract.driver_cases MODE CASE FOLDER` ends with 0 if the promise holds."""
 
 from __future__ import annotations
 

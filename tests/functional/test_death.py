@@ -16,6 +16,7 @@ import pytest
 import clusterlib
 from clusterlib.errors import KeeperLost
 from clusterlib.hosts import proc
+from clusterlib.hosts.places import Registry, runtime_dir
 from clusterlib.lifecycle.ending import take_down
 from clusterlib.lifecycle.start import is_running
 from clusterlib.waiting import Deadline, poll
@@ -200,6 +201,27 @@ def test_an_interrupt_during_the_start_leaves_nothing(project: Path) -> None:
     process.communicate(timeout=30)
 
     assert not is_running(project=project)
+
+
+def test_a_runner_killed_during_the_start_leaves_no_file_in_the_runtime_folder(project: Path) -> None:
+    (project / "slow.py").write_text("import threading\ndef main():\n    threading.Event().wait()\n")
+    script = (
+        "import clusterlib\n"
+        "clusterlib.up('ci-small', overrides={'python.app': 'slow:main'}, on_event=lambda e: print(e, flush=True))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=project, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        [entry] = [entry for entry in Registry().entries() if entry.project == str(project)]
+        process.kill()
+
+    assert none_left(entry.marker)
+    assert poll(lambda: not is_running(project=project), Deadline(5))
+    assert not [
+        path
+        for path in runtime_dir().rglob("*")
+        if path.stem in {entry.marker, entry.identifier} and path.suffix != ".lock"
+    ]
 
 
 def test_the_state_on_disk_survives_the_keeper(up: Up, gone: Gone) -> None:

@@ -31,7 +31,9 @@ def test_an_error_survives_pickling(kind: type[ClusterError]) -> None:
 
 
 def test_an_error_of_a_newer_version_loses_nothing_but_its_class() -> None:
-    revived = ClusterError.from_dict({"code": "from-the-future", "problem": "p", "cause": "c", "remedies": ["r"]})
+    revived = ClusterError.from_dict(
+        {"code": "from-the-future", "problem": "p", "cause": "c", "remedies": ["r"]}
+    )
 
     assert (revived.problem, revived.cause, revived.remedies) == ("p", "c", ("r",))
 
