@@ -19,9 +19,17 @@ with clusterlib.up("dev") as cluster:
 
 
 def run(arguments: list[str], folder: Path, **environment: str) -> str:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("CLUSTERLIB_", "PYTHONPATH", "VIRTUAL_ENV"))}
+    clean = {
+        k: v for k, v in os.environ.items() if not k.startswith(("CLUSTERLIB_", "PYTHONPATH", "VIRTUAL_ENV"))
+    }
     done = subprocess.run(
-        arguments, cwd=folder, env={**clean, **environment}, text=True, capture_output=True, check=False, timeout=300
+        arguments,
+        cwd=folder,
+        env={**clean, **environment},
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -30,7 +38,19 @@ def run(arguments: list[str], folder: Path, **environment: str) -> str:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(REPOSITORY)], folder)
+    run(
+        [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "--outdir",
+            str(folder),
+            str(REPOSITORY),
+        ],
+        folder,
+    )
     (built,) = folder.glob("*.whl")
     return built
 

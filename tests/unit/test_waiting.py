@@ -17,7 +17,7 @@ def test_poll_gives_back_the_first_true_answer() -> None:
 
 
 def test_poll_gives_back_the_last_false_answer_when_the_deadline_passes() -> None:
-    assert poll(lambda: [], Deadline(0.01)) == []
+    assert poll(list, Deadline(0.01)) == []
 
 
 def test_poll_asks_at_least_once_even_when_the_deadline_has_passed() -> None:

@@ -22,7 +22,9 @@ def climbed(ladder: list[Rung], seconds: float = 5) -> tuple[tuple[str, Answer],
 
 
 def test_every_rung_is_reached_in_order() -> None:
-    result, reached = climbed([Rung("alive", answering(Ready())), Rung("joined", answering(NotYet("alone"), Ready()))])
+    result, reached = climbed(
+        [Rung("alive", answering(Ready())), Rung("joined", answering(NotYet("alone"), Ready()))]
+    )
 
     assert result == ("joined", Ready())
     assert reached == ["alive", "joined"]
@@ -36,7 +38,9 @@ def test_a_dead_end_ends_the_climb_at_once() -> None:
 
 
 def test_the_deadline_tells_which_rung_was_not_reached_and_why() -> None:
-    result, _ = climbed([Rung("alive", answering(Ready())), Rung("joined", answering(NotYet("alone")))], seconds=0.02)
+    result, _ = climbed(
+        [Rung("alive", answering(Ready())), Rung("joined", answering(NotYet("alone")))], seconds=0.02
+    )
 
     assert result == ("joined", NotYet("alone"))
 
