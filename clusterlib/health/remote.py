@@ -14,11 +14,11 @@ ROUNDS = 5
 def round_trip(peer: str, timeout: float) -> float:
     """Seconds a call from this node to `peer` takes: the median of a few, once the connection stands."""
     node = this_node()
-    node.call(peer, "operator:add", (1, 1), timeout=timeout)
+    node.call(peer, "operator:add", 1, 1, timeout=timeout)
     taken = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        node.call(peer, "operator:add", (1, 1), timeout=timeout)
+        node.call(peer, "operator:add", 1, 1, timeout=timeout)
         taken.append(time.perf_counter() - began)
     return sorted(taken)[ROUNDS // 2]
 
