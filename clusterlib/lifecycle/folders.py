@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import os
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +87,11 @@ def check_name(name: str) -> str:
 
 def new_run(project: Path, name: str) -> RunFolder:
     """Makes the folder of a new run, private, and forgets the oldest ones."""
+    import datetime as dt
+
     home = project / HOME
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S.%f")
-    run = RunFolder(home / check_name(name) / f"{stamp}-{secrets.token_hex(2)}")
+    run = RunFolder(home / check_name(name) / f"{stamp}-{os.urandom(2).hex()}")
     try:
         (run.path / "nodes").mkdir(parents=True, mode=0o700)
         for folder in (home, run.path.parent, run.path, run.path / "nodes"):
@@ -134,6 +133,8 @@ def prune(project: Path, name: str, keep: int) -> list[Path]:
     gone = []
     for run in runs[: max(0, len(runs) - keep)]:
         if (run.path / "nodes").is_dir():
+            import shutil
+
             shutil.rmtree(run.path, ignore_errors=True)
             gone.append(run.path)
     return gone

@@ -1,14 +1,14 @@
 """How a cluster begins for its user: `up` starts one or joins the one that runs; `attach` joins only.
 
 The story of a cold `up`: take the cluster's lock, start the keeper, and while it boots read the profile and make the plan;
-hand the plan over; watch the nodes come up; keep the connection, which is the lease."""
+hand the plan over; watch the nodes come up; keep the connection, which is the lease.
+
+What is not needed to start the keeper is imported while that boots: the caller's imports are on the critical path."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import secrets
-import socket
 import struct
 import sys
 from collections.abc import Mapping
@@ -19,14 +19,13 @@ from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning, 
 from clusterlib.hosts.identity import sweep_leftovers
 from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import Registry, runtime_dir, socket_path
-from clusterlib.lifecycle.client import KeeperClient, Listener
-from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.lifecycle.folders import RunFolder, check_name, cluster_identifier, latest_run, new_run
 from clusterlib.lifecycle.lock import ClusterLock
-from clusterlib.lifecycle.plan import digest
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
+    from clusterlib.lifecycle.client import KeeperClient, Listener
+    from clusterlib.lifecycle.cluster import Cluster
     from clusterlib.lifecycle.plan import Plan
 
 __all__ = ["attach", "cluster_name", "is_running", "lock_of", "project_folder", "up"]
@@ -140,10 +139,10 @@ class _Boot:
     """A keeper on its way: started at once, told what to keep when that is known."""
 
     def __init__(self, lock: ClusterLock, control: Path, project: Path) -> None:
-        marker = secrets.token_hex(8)
-        self._log = runtime_dir() / f"{marker}.boot"
+        marker = os.urandom(8).hex()
+        log = runtime_dir() / f"{marker}.boot"
         rung = os.environ.get("CLUSTERLIB_CONTAINMENT", "auto")
-        self._channel: socket.socket = start_detached(
+        self._channel = start_detached(
             [
                 sys.executable,
                 "-P",
@@ -156,13 +155,20 @@ class _Boot:
             ],
             environment={**os.environ, "CLUSTERLIB_MARKER": marker},
             directory=project,
-            log_path=self._log,
+            log_path=log,
             fds=(lock.descriptor,),
         )
+        self._log = log.open(errors="replace")
+        log.unlink()  # the keeper writes on, we can read, and whoever dies leaves no file
         self._client: KeeperClient | None = None
         self._lock = lock
 
     def start(self, plan: Plan, on_event: Listener | None) -> Cluster:
+        import json
+
+        from clusterlib.lifecycle.client import KeeperClient
+        from clusterlib.lifecycle.cluster import Cluster
+
         run = new_run(Path(plan.project), plan.name)
         client = self._client = KeeperClient(self._channel, plan.name)
         message = json.dumps({"plan": json.loads(plan.to_json()), "run": str(run.path)}).encode()
@@ -175,7 +181,7 @@ class _Boot:
                 client.request("keep")
         except KeeperLost as error:
             raise self._explain(error, run) from error
-        self._log.unlink(missing_ok=True)
+        self._log.close()
         return Cluster(client, status, self._lock)
 
     def give_up(self) -> None:
@@ -184,14 +190,13 @@ class _Boot:
         if self._client is not None:
             self._client.close()
         self._lock.wait_free(Deadline(GIVE_UP_SECONDS))
-        self._log.unlink(missing_ok=True)
+        self._log.close()
 
     def _explain(self, error: KeeperLost, run: RunFolder) -> ClusterError:
-        try:
-            log = run.keeper_log if run.keeper_log.exists() else self._log
-            evidence = log.read_text(errors="replace").splitlines()[-20:]
-        except OSError:
-            evidence = []
+        evidence: list[str] = []
+        with contextlib.suppress(OSError):
+            text = run.keeper_log.read_text(errors="replace") if run.keeper_log.exists() else self._log.read()
+            evidence = text.splitlines()[-20:]
         return KeeperLost(
             error.problem, cause=error.cause, evidence=evidence, remedies=["invoke cluster.doctor"]
         )
@@ -202,6 +207,9 @@ class _Boot:
 
 def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cluster | None:
     """A handle on the running cluster, once it is ready; None when it ended meanwhile."""
+    from clusterlib.lifecycle.client import KeeperClient
+    from clusterlib.lifecycle.cluster import Cluster
+
     identifier = cluster_identifier(project, name)
     control = socket_path(identifier)
 
@@ -253,6 +261,7 @@ def _fit(
     cluster: Cluster, profile: str | None, overrides: Mapping[str, object], on_event: Listener | None
 ) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
+    from clusterlib.lifecycle.plan import digest
     from clusterlib.lifecycle.planning import code_of
 
     try:
