@@ -59,6 +59,8 @@ class Links:
         self._view_changed = view_changed
         self._life = membership.incarnation
         self._attempts: dict[str, Attempt] = {}
+        self._greetings: set[Session] = set()
+        """Connections on which this node said its name, and did not hear the other's yet."""
         self._reach: set[str] = set()
         self._version = -1
         self._review_due = self._spread_due = False
@@ -89,7 +91,12 @@ class Links:
     def leave(self) -> None:
         """Tells everybody that this node goes, and closes all links."""
         self._membership.leave()
+        farewell = [news for news in self._membership.known() if news.name == self._name]
         self._spread()
+        for session in self._greetings:  # for the other end, the link may stand already
+            session.send(Kind.NEWS, encode(farewell))
+            session.send(Kind.BYE)
+            session.close()
         self._over = True
         for link in list(self.links.values()):
             self._part(link)
@@ -208,10 +215,12 @@ class Links:
         """Says who this node is and what it knows; `name` is whom it called at, None if it was called at."""
         news = self._membership.known()
         session.on_frame = partial(self._greeted, session, name, {item.name: item.rank for item in news})
-        session.on_lost = partial(self._lost_before_greeting, name)
+        session.on_lost = partial(self._lost_before_greeting, session, name)
+        self._greetings.add(session)
         session.send(Kind.HELLO, encode({"name": self._name, "life": self._life, "news": news}))
 
-    def _lost_before_greeting(self, name: str | None, reason: str) -> None:
+    def _lost_before_greeting(self, session: Session, name: str | None, reason: str) -> None:
+        self._greetings.discard(session)
         if name is not None:
             self._failed(name, reason or "it closed the connection", False)
 
@@ -226,6 +235,7 @@ class Links:
         if kind != Kind.HELLO:
             raise Refused("it did not say its name first")
         peer, life, news = read_hello(payload)
+        self._greetings.discard(session)
         if self._over or peer == self._name:
             session.abort()
             return
