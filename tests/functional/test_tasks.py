@@ -26,6 +26,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**ours, "NO_COLOR": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **more}
 
 
+def begun(process: subprocess.Popen[Any], folder: Path, sign: str) -> bool:
+    """Waits until the sign is somewhere in the folder; not any longer once the process has ended."""
+    poll(lambda: any(folder.rglob(sign)) or process.poll() is not None, Deadline(PATIENCE))
+    return any(folder.rglob(sign))
+
+
 def words(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "invoke", *arguments]
 
@@ -461,7 +467,7 @@ def test_an_interruption_while_a_cluster_starts_leaves_nothing(shop: Path, task:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert poll(lambda: list(shop.rglob("starting")), Deadline(PATIENCE))
+    assert begun(starting, shop, "starting")
 
     starting.send_signal(signal.SIGINT)
     _, said = starting.communicate(timeout=PATIENCE)
@@ -480,7 +486,7 @@ def test_an_interruption_of_a_command_ends_it_and_its_cluster(invoke: Invoke, sh
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert poll((shop / "begun").exists, Deadline(PATIENCE))
+    assert begun(running, shop, "begun")
 
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=PATIENCE)
@@ -497,7 +503,7 @@ def test_a_runner_that_is_killed_takes_its_cluster_along(invoke: Invoke, shop: P
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert poll((shop / "begun").exists, Deadline(PATIENCE))
+    assert begun(running, shop, "begun")
 
     running.kill()
     running.wait()
