@@ -11,6 +11,7 @@ import time
 BEGIN = time.perf_counter()
 
 import gc  # noqa: E402
+import itertools  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import select  # noqa: E402
@@ -69,7 +70,7 @@ def main() -> None:
         config = write_config(folder, cookie, node, number, nodes)
         node.pid = os.fork()
         if node.pid == 0:
-            become(node, nodes, config)
+            become(node, config)
     waiting = select.poll()
     by_descriptor = {node.control.fileno(): node for node in nodes}
     for node in nodes:
@@ -116,16 +117,13 @@ def write_config(folder: str, cookie: str, node: BareNode, number: int, nodes: l
     return path
 
 
-def become(node: BareNode, nodes: list[BareNode], config: str) -> NoReturn:
-    for other in nodes:
-        other.control.close()
-        if other is not node:
-            other.lent.close()
-            other.cluster.close()
-            other.http.close()
-    os.environ["CLUSTERLIB_FD_CONTROL"] = str(node.lent.detach())
-    os.environ["CLUSTERLIB_FD_CLUSTER"] = str(node.cluster.detach())
-    os.environ["CLUSTERLIB_FD_HTTP"] = str(node.http.detach())
+def become(node: BareNode, config: str) -> NoReturn:
+    given = {"CONTROL": node.lent.fileno(), "CLUSTER": node.cluster.fileno(), "HTTP": node.http.fileno()}
+    for name, descriptor in given.items():
+        os.environ[f"CLUSTERLIB_FD_{name}"] = str(descriptor)
+    kept = [2, *sorted(given.values()), os.sysconf("SC_OPEN_MAX")]
+    for below, above in itertools.pairwise(kept):
+        os.closerange(below + 1, above)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(os.open(f"{config}.log", os.O_WRONLY | os.O_CREAT, 0o600), 1)
     os.dup2(1, 2)

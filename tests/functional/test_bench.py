@@ -1,0 +1,42 @@
+"""The bench measures what it says it measures; whether the bars are met is not for a test on a busy machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def bench(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", "--out", str(out), *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_row_is_measured_beside_its_bare_minimum_and_written_as_table_and_json(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--rows", "lease", "--repeat", "1")
+
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "bench.json").read_text())
+    rows = {row["key"]: row for row in written["rows"]}
+    assert rows.keys() == {"lease", "call-p50", "call-p99"}
+    assert rows["call-p50"]["ours"]["median"] > rows["call-p50"]["bare"]["median"] > 0
+    assert written["machine"]["cpus"] >= 1
+    assert (tmp_path / "bench.md").read_text() == done.stdout.rstrip("\n") + "\n"
+
+
+@pytest.mark.parametrize("rows", ["nonsense", "lease,nonsense"])
+def test_an_unknown_row_is_refused_with_those_there_are(tmp_path: Path, rows: str) -> None:
+    done = bench(tmp_path, "--rows", rows)
+
+    assert done.returncode == 2
+    assert "up-100" in done.stderr
