@@ -177,40 +177,44 @@ class NodeClient:
         self, kind: int, parts: list[Buffer], what: str, timeout: float | None
     ) -> tuple[int, Buffer]:
         end = None if timeout is None else time.monotonic() + timeout
-        connection = self._connection(end, what, timeout)
         size = sum(len(part) for part in parts)
-        try:
-            if size > connection.limit:
-                raise UsageError(
-                    f"the arguments of {what} are too large for {self.name}",
-                    cause=f"{wire.size_in_words(size)}; it takes {wire.size_in_words(connection.limit)}",
-                )
-            connection.send([wire.frame_header(kind, size), *parts], size, end)
-            answer = connection.receive(end, self._limit)
-        except BlockingIOError:
-            connection.close()
-            raise self._too_slow(what, timeout) from None
-        except OSError as error:
-            connection.close()
-            raise NodeUnavailable(
-                f"{self.name} went away during {what}",
-                cause=f"its connection broke before the answer ({error.strerror or error})",
-            ) from error
-        except BaseException:
-            connection.close()
-            raise
-        if len(self._idle) < MOST_IDLE:
-            self._idle.append(connection)
-        else:
-            connection.close()
-        return answer
+        while True:
+            connection, kept = self._connection(end, what, timeout)
+            try:
+                if size > connection.limit:
+                    raise UsageError(
+                        f"the arguments of {what} are too large for {self.name}",
+                        cause=f"{wire.size_in_words(size)}; it takes {wire.size_in_words(connection.limit)}",
+                    )
+                connection.send([wire.frame_header(kind, size), *parts], size, end)
+                answer = connection.receive(end, self._limit)
+            except BlockingIOError:
+                connection.close()
+                raise self._too_slow(what, timeout) from None
+            except OSError as error:
+                connection.close()
+                if kept and not connection.sent:
+                    continue  # of a request that never left as a whole, the node did nothing
+                raise NodeUnavailable(
+                    f"{self.name} went away during {what}",
+                    cause=f"its connection broke before the answer ({error.strerror or error})",
+                ) from error
+            except BaseException:
+                connection.close()
+                raise
+            if len(self._idle) < MOST_IDLE:
+                self._idle.append(connection)
+            else:
+                connection.close()
+            return answer
 
     def _too_slow(self, what: str, timeout: float | None) -> CallTimeout:
         return CallTimeout(f"{what} on {self.name} took longer than {round(timeout or 0.0, 2):g} s")
 
     # -- connections -------------------------------------------------------------------------------------------------
 
-    def _connection(self, end: float | None, what: str, timeout: float | None) -> _Connection:
+    def _connection(self, end: float | None, what: str, timeout: float | None) -> tuple[_Connection, bool]:
+        """A connection, and whether it is one kept from an earlier call: the node may have ended since."""
         if self._pid != os.getpid():  # a fork must not talk on the connections of its parent
             self.close()
             self._pid = os.getpid()
@@ -220,9 +224,9 @@ class NodeClient:
             except IndexError:  # another thread took the last one
                 break
             if connection.usable():
-                return connection
+                return connection, True
             connection.close()
-        return self._connect(end, what, timeout)
+        return self._connect(end, what, timeout), False
 
     def _connect(self, end: float | None, what: str, timeout: float | None) -> _Connection:
         cookie = wire.read_cookie(self._cookie_file)
@@ -286,6 +290,8 @@ class _Connection:
         self._room = bytearray(ROOM)
         self._view = memoryview(self._room)
         self.limit = 0
+        self.sent = False
+        """The whole request has left: the node may act on it."""
 
     def close(self) -> None:
         self._socket.close()
@@ -313,9 +319,11 @@ class _Connection:
         self._socket.sendall(wire.proof(cookie, greeting, reply))
 
     def send(self, parts: list[Buffer], size: int, end: float | None) -> None:
+        self.sent = False
         self._limit(socket.SO_SNDTIMEO, end)
         if size <= SMALL:
             self._socket.sendall(b"".join(parts))
+            self.sent = True
             return
         queue = [memoryview(part) for part in parts]
         first = 0
@@ -327,6 +335,7 @@ class _Connection:
             if sent:
                 queue[first] = queue[first][sent:]
             self._limit(socket.SO_SNDTIMEO, end)
+        self.sent = True
 
     def receive(self, end: float | None, limit: int) -> tuple[int, Buffer]:
         count = 0

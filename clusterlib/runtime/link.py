@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from clusterlib.runtime.membership import News
+from clusterlib.runtime.membership import News, Status
 from clusterlib.runtime.network import Cancellable
 from clusterlib.runtime.sessions import Session, Visit
 from clusterlib.runtime.wire import Buffer, Refused
@@ -74,14 +74,14 @@ def decode(payload: Buffer) -> Any:
     """What an authenticated peer sent; Refused if it makes no sense."""
     try:
         return json.loads(bytes(payload))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused("it sent something that is not JSON") from error
 
 
 def read_news(items: Any) -> list[News]:
     try:
-        return [News(str(name), int(incarnation), int(status)) for name, incarnation, status in items]
-    except (TypeError, ValueError) as error:
+        return [News(str(name), int(incarnation), Status(status)) for name, incarnation, status in items]
+    except (ArithmeticError, TypeError, ValueError) as error:
         raise Refused("it sent news that makes no sense") from error
 
 
@@ -89,5 +89,5 @@ def read_hello(payload: Buffer) -> tuple[str, int, list[News]]:
     hello = decode(payload)
     try:
         return str(hello["name"]), int(hello["life"]), read_news(hello["news"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise Refused("it introduced itself in a way that makes no sense") from error

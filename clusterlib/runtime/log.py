@@ -11,16 +11,15 @@ QUIET_SECONDS = 1.0
 
 
 class Log:
-    """The log of a node. Never given secrets."""
+    """The log of a node: what happened. Who says so is added by whoever shows it. Never given secrets."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self) -> None:
         self._quiet_until: dict[str, float] = {}
         self._suppressed: dict[str, int] = {}
 
     def say(self, line: str) -> None:
         try:
-            print(f"{self._name}: {line}", file=sys.stderr, flush=True)  # noqa: T201  the log of a node is its stderr
+            print(line, file=sys.stderr, flush=True)  # noqa: T201  the log of a node is its stderr
         except (OSError, ValueError):
             return  # nobody reads any more; a node does not die of that
 

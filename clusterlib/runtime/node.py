@@ -62,7 +62,7 @@ class Node:
         self.network = network
         self.started = time.time()
         self.state = "starting"
-        self.log = Log(config.name)
+        self.log = Log()
         self.peers: dict[str, Peer] = {peer.name: peer for peer in config.peers}
         self.membership = Membership(config.name, self.peers, incarnation=int(self.started * 1000))
         self.code = LoadedCode(config.code_roots)

@@ -28,6 +28,8 @@ __all__ = [
 
 LARGE = 1 << 20
 PROTOCOL = 5
+LARGEST_ERROR = 16 << 20
+LONGEST_TEXT = 1 << 20
 
 _by_value = threading.Lock()  # the list of modules that cloudpickle takes by value is global to the process
 
@@ -159,21 +161,51 @@ def dump_error(error: BaseException, limit: int, skip: int) -> list[Buffer]:
         if trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
     text = "".join(traceback.format_exception(type(error), error, trace))
-    whole: bytes | None = None
-    if isinstance(error, Exception):  # SystemExit and the like must not end the program of the caller
-        try:
-            whole = b"".join(dump(error, min(limit, 1 << 24)))
-            if type(load(whole)) is not type(error):
-                whole = None
-        except Exception:  # noqa: BLE001  an exception that does not survive the journey is reported by its parts
-            whole = None
     try:
         message = str(error)
     except Exception:  # noqa: BLE001  a broken __str__ must not hide the error
         message = "(its message cannot be shown)"
+    whole: bytes | None = None
+    if isinstance(error, Exception):  # SystemExit and the like must not end the program of the caller
+        limit = min(limit, LARGEST_ERROR)
+        whole = _survives(error, error, limit) or _survives(_Bare(error), error, limit)
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return [pickle.dumps((name, message, text, whole), PROTOCOL)]
+    return [pickle.dumps((name, _clipped(message), _clipped(text), whole), PROTOCOL)]
+
+
+class _Bare:
+    """Pickles as an exception that is made again without its `__init__`, whose arguments nobody kept."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        error = self._error
+        return _made_again, (type(error), error.args, error.__dict__)
+
+
+def _made_again(kind: type[Exception], arguments: tuple[Any, ...], facts: dict[str, Any]) -> Exception:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(facts)
+    return error
+
+
+def _survives(thing: object, error: Exception, limit: int) -> bytes | None:
+    """The pickle of `thing` if what comes out of it is `error` again, class and message; else None."""
+    try:
+        pickled = b"".join(dump(thing, limit))
+        again = load(pickled)
+        return pickled if type(again) is type(error) and str(again) == str(error) else None
+    except Exception:  # noqa: BLE001  an exception that does not survive the journey is reported by its parts
+        return None
+
+
+def _clipped(text: str) -> str:
+    """Of a text longer than anybody reads, the beginning and the end."""
+    half = LONGEST_TEXT // 2
+    return text if len(text) <= LONGEST_TEXT else f"{text[:half]}\n...\n{text[-half:]}"
 
 
 def dump_refusal(error: ClusterError) -> list[Buffer]:

@@ -219,7 +219,7 @@ class Simulation:
         self._line = b""
         self._descriptors: deque[int] = deque()
         self._unsent = b""
-        self._log = Log("simulation")
+        self._log = Log()
         control.setblocking(False)
         loop.add_reader(control.fileno(), self._readable)
 
@@ -228,7 +228,7 @@ class Simulation:
         self._tell({"event": "exit", "name": name, "code": code, "signal": number})
 
     def complain(self, error: BaseException) -> None:
-        self._log.say(f"ignored {type(error).__name__} raised by a task")
+        self._log.say(f"the simulation ignored {type(error).__name__} raised by a task")
 
     def _tell(self, event: dict[str, Any]) -> None:
         self._unsent += json.dumps(event, separators=(",", ":")).encode() + b"\n"
@@ -277,7 +277,7 @@ class Simulation:
         if name in self._nodes:
             for descriptor in descriptors:
                 os.close(descriptor)
-            self._log.say(f"{name} runs already")
+            self._log.say(f"the simulation runs {name} already")
             return
         self._tell({"event": "spawned", "name": name})
         try:
