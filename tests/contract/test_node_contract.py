@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 import threading
@@ -9,6 +10,7 @@ import types
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,12 +42,31 @@ class OutOfStock(Exception):
 class Stubborn(Exception):
     def __init__(self, one, two):
         super().__init__(f"{one} and {two}")
+        self.one = one
+
+class Wordy(Exception):
+    def __init__(self, article):
+        super().__init__(f"there is no {article}")
+
+class Locked(Exception):
+    def __init__(self):
+        super().__init__("locked")
+        self.lock = threading.Lock()
 
 def buy(article):
     raise OutOfStock(article, 0)
 
 def sulk():
     raise Stubborn(1, 2)
+
+def explain(article):
+    try:
+        {}[article]
+    except KeyError as error:
+        raise Wordy(article) from error
+
+def lock_out():
+    raise Locked
 
 def meet():
     return together.wait(20)
@@ -198,13 +219,51 @@ def test_code_of_a_module_that_the_node_lacks_travels_along(client: NodeClient) 
         del sys.modules["only_here"]
 
 
-def test_an_exception_arrives_as_itself_with_the_remote_traceback(client: NodeClient) -> None:
-    with pytest.raises(Exception, match="tea: 0 left") as raised:
-        client.run(lambda: __import__("shop").buy("tea"))
-    cause = raised.value.__cause__
-    evidence = str(cause) if isinstance(cause, RemoteTraceback) else str(raised.value)
-    assert "node1" in evidence
-    assert "raise OutOfStock(article, 0)" in evidence
+@pytest.fixture
+def shop(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The project's own module, as the caller imports it."""
+    monkeypatch.syspath_prepend(grid.code)
+    try:
+        yield importlib.import_module("shop")
+    finally:
+        sys.modules.pop("shop", None)
+
+
+def test_an_exception_of_the_project_arrives_as_itself_with_the_remote_traceback(
+    client: NodeClient, shop: Any
+) -> None:
+    with pytest.raises(shop.OutOfStock, match="tea: 0 left") as raised:
+        client.call("shop:buy", ("tea",))
+    assert (raised.value.article, raised.value.left) == ("tea", 0)
+    assert isinstance(raised.value.__cause__, RemoteTraceback)
+    assert "on node1" in str(raised.value.__cause__)
+    assert "raise OutOfStock(article, 0)" in str(raised.value.__cause__)
+
+
+def test_an_exception_arrives_as_itself_whatever_arguments_its_class_wants(
+    client: NodeClient, shop: Any
+) -> None:
+    with pytest.raises(shop.Stubborn, match=r"^1 and 2$") as raised:
+        client.call("shop:sulk")
+    assert raised.value.one == 1
+
+
+def test_a_chain_of_exceptions_arrives_with_all_its_tracebacks_and_its_message_once(
+    client: NodeClient, shop: Any
+) -> None:
+    with pytest.raises(shop.Wordy, match=r"^there is no tea$") as raised:
+        client.call("shop:explain", ("tea",))
+    told = str(raised.value.__cause__)
+    assert "KeyError: 'tea'" in told
+    assert "direct cause of the following exception" in told
+    assert "raise Wordy(article) from error" in told
+
+
+def test_an_exception_that_holds_what_cannot_travel_becomes_a_remote_error(
+    client: NodeClient, shop: Any
+) -> None:
+    with pytest.raises(RemoteError, match=r"shop\.Locked: locked"):
+        client.call("shop:lock_out")
 
 
 def test_a_builtin_exception_is_raised_as_itself(client: NodeClient) -> None:
@@ -215,9 +274,10 @@ def test_a_builtin_exception_is_raised_as_itself(client: NodeClient) -> None:
     assert "_run" not in str(raised.value.__cause__)  # no frames of ours
 
 
-def test_an_exception_that_cannot_travel_becomes_a_remote_error_with_its_traceback(
+def test_an_exception_whose_class_the_caller_lacks_becomes_a_remote_error_with_its_traceback(
     client: NodeClient,
 ) -> None:
+    assert "shop" not in sys.modules
     with pytest.raises(RemoteError) as raised:
         client.call("shop:sulk")
     assert "shop.Stubborn: 1 and 2" in raised.value.problem
@@ -281,9 +341,20 @@ def test_a_coroutine_whose_caller_left_is_cancelled(grid: Grid, client: NodeClie
 def test_a_hundred_megabytes_travel_both_ways_while_the_nodes_keep_seeing_each_other(grid: Grid) -> None:
     client = grid["node2"].client
     count = 100_000_000
-    assert client.call("shop:size", (bytes(count),)) == count
-    assert len(client.call("shop:make", (count,))) == count
-    assert client.members() == ["node1", "node2", "node3"]
+
+    def there_and_back() -> int:
+        assert client.call("shop:size", (bytes(count),)) == count
+        return len(client.call("shop:make", (count,)))
+
+    before = {name: node.get("/members")[1]["version"] for name, node in grid.nodes.items()}
+    with ThreadPoolExecutor(1) as thread:
+        transfer = thread.submit(there_and_back)
+        while not transfer.done():
+            for node in grid.nodes.values():
+                assert node.client.members() == ["node1", "node2", "node3"]
+        assert transfer.result() == count
+    # Every change of a view has a number: there was none, not even one too short to be seen from here.
+    assert {name: node.get("/members")[1]["version"] for name, node in grid.nodes.items()} == before
 
 
 def test_a_client_in_a_fork_does_not_talk_on_the_connections_of_its_parent(client: NodeClient) -> None:
