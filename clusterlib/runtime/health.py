@@ -35,7 +35,7 @@ class Health:
         if len(self._visitors) >= MOST_CONNECTIONS:
             next(iter(self._visitors)).drop("too many connections, this was the oldest")
         visitor = _Visitor(self, pipe)
-        self._visitors[visitor] = self._network.later(REQUEST_SECONDS, visitor.drop, "no request in time")
+        self._visitors[visitor] = self._network.later(REQUEST_SECONDS, visitor.too_slow)
         pipe.owner = visitor
         pipe.start()
 
@@ -53,11 +53,14 @@ class _Visitor:
         self._pipe = pipe
         self._room = memoryview(bytearray(LONGEST_HEADER))
         self._count = 0
+        self._answered = False
 
     def buffer(self) -> memoryview:
         return self._room[self._count :]
 
     def filled(self, count: int) -> None:
+        if self._answered:
+            return  # a body, or another request: one a connection is answered
         self._count += count
         header = bytes(self._room[: self._count])
         if b"\r\n\r\n" in header or b"\n\n" in header:
@@ -68,8 +71,12 @@ class _Visitor:
     def lost(self, error: OSError | None) -> None:  # noqa: ARG002  how it ended does not matter
         self._health.gone(self)
 
+    def too_slow(self) -> None:
+        self.drop("no request in time")
+
     def drop(self, reason: str) -> None:
-        self._health.log.limited("http", f"dropped an HTTP connection from {self._pipe.other}: {reason}")
+        if not self._answered:
+            self._health.log.limited("http", f"dropped an HTTP connection from {self._pipe.other}: {reason}")
         self._health.gone(self)
         self._pipe.abort()
 
@@ -77,7 +84,7 @@ class _Visitor:
         words = header.split(b"\n", 1)[0].split()
         if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
             return HTTPStatus.BAD_REQUEST, {"error": "this is not an HTTP/1 request"}
-        path = words[1].split(b"?", 1)[0].decode("latin-1")
+        path = _path(words[1])
         page = self._health.pages.get(path)
         if page is None:
             return HTTPStatus.NOT_FOUND, {"error": "no such page", "pages": sorted(self._health.pages)}
@@ -86,7 +93,7 @@ class _Visitor:
         return page()
 
     def _answer(self, status: HTTPStatus, data: object) -> None:
-        self._health.gone(self)
+        self._answered, self._count = True, 0
         body = json.dumps(data).encode() + b"\n"
         allow = "Allow: GET\r\n" if status is HTTPStatus.METHOD_NOT_ALLOWED else ""
         head = (
@@ -94,4 +101,12 @@ class _Visitor:
             f"Content-Length: {len(body)}\r\n{allow}Connection: close\r\n\r\n"
         )
         self._pipe.send(head.encode() + body)
-        self._pipe.close()
+        self._pipe.finish()
+
+
+def _path(target: bytes) -> str:
+    """The path of a request, whose target may be a whole URI: whatever host it names, this node is meant."""
+    scheme, separator, rest = target.partition(b"://")
+    if separator and scheme.lower() in (b"http", b"https"):
+        target = b"/" + rest.partition(b"/")[2]
+    return target.partition(b"?")[0].decode("latin-1")

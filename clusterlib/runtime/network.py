@@ -15,7 +15,7 @@ from clusterlib.runtime.pipes import Owner, Pipe, SocketPipe
 
 __all__ = ["Cancellable", "Dialed", "Network"]
 
-MOST_ACCEPTED_AT_ONCE = 32
+MOST_ACCEPTED_AT_ONCE = 16  # so that who came before gets a turn in between, even in a flood
 PAUSE_WHEN_FULL = 0.1  # seconds, when the process has no descriptor left for one more connection
 
 Dialed = Callable[[Pipe | None, OSError | None], None]

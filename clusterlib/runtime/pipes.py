@@ -70,6 +70,10 @@ class Pipe(Protocol):
     def close(self) -> None:
         """Sends what is queued, then closes. The owner hears nothing any more."""
 
+    def finish(self) -> None:
+        """Says that nothing more will be sent, and goes on reading: closing on somebody who still talks takes back what
+        was told to him."""
+
     def abort(self) -> None:
         """Closes at once."""
 
@@ -150,6 +154,13 @@ class SocketPipe:
             self._closing = True
             return  # `_writable` ends it, or `_check_progress` where the other end does not read
         self.abort()
+
+    def finish(self) -> None:
+        if self._queue or self._held:
+            self.close()
+        elif self._open:
+            with contextlib.suppress(OSError):  # the other end is gone already, which reading will tell
+                self._socket.shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:
         self.owner = NOBODY
@@ -331,6 +342,9 @@ class MemoryPipe:
         self._loop.call_soon_threadsafe(self.send, *parts)
 
     def close(self) -> None:
+        self.abort()
+
+    def finish(self) -> None:
         self.abort()
 
     def abort(self) -> None:

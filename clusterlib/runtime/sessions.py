@@ -14,7 +14,7 @@ from clusterlib.runtime.wire import Buffer, Frames, Oversized, Refused, Role
 __all__ = ["Reception", "Session", "Visit"]
 
 HANDSHAKE_SECONDS = 1.0
-MOST_STRANGERS = 64
+MOST_STRANGERS = 128
 
 
 class Session:
