@@ -16,7 +16,6 @@ from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.lifecycle.start import project_folder, up
 from clusterlib.operations.result import Result
-from clusterlib.operations.up import wish
 from clusterlib.operations.views import ClusterView
 from clusterlib.waiting import Deadline
 
@@ -61,16 +60,8 @@ def run(
     began = time.monotonic()
     deadline = Deadline(timeout) if timeout is not None else None
     folder = project_folder(project)
-    wanted = wish(profile, name=name, nodes=nodes, simulate=simulate, project=folder)
-    words = list(command) or _tests(wanted.profile, folder, verbose=verbose)
-    with up(
-        wanted.profile,
-        name=name,
-        nodes=wanted.nodes,
-        simulate=wanted.simulate,
-        project=folder,
-        on_event=on_event,
-    ) as cluster:
+    with up(profile, name=name, nodes=nodes, simulate=simulate, project=folder, on_event=on_event) as cluster:
+        words = list(command) or _tests(profile or cluster.profile, folder, verbose=verbose)
         borrowed = bool(cluster.notes)
         on_ready(ClusterView.of(cluster.status()), borrowed, words)
         code = TIMED_OUT
