@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import resource
 import shutil
@@ -14,21 +13,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusterlib.drivers.api import NodeSpec
-from clusterlib.drivers.registry import driver_named
 from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.health import preflight
 from clusterlib.health.findings import Finding, Outcome, failed, ok
 from clusterlib.hosts.places import Registry, runtime_dir
-from clusterlib.hosts.ports import PortAllocator, holder_of
-from clusterlib.lifecycle.folders import RunFolder
-from clusterlib.lifecycle.plan import Plan
-from clusterlib.lifecycle.planning import make_plan
-from clusterlib.lifecycle.provision import Provisioner
+from clusterlib.hosts.ports import holder_of
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.probe_containment import reachable_containment
 from clusterlib.operations.result import Result
 from clusterlib.profiles import ResolvedProfile, default_profile, load_profile
+from clusterlib.rendering import check_templates
 
 __all__ = ["Diagnosis", "examine_machine"]
 
@@ -71,8 +65,8 @@ def _look(profile: str, project: Path, scratch: Path) -> Iterator[Finding]:
     yield ok("profile", f"{resolved.name} ({resolved.file}), {resolved.values.nodes.count} nodes")
     yield from _network(resolved)
     yield from _resources(resolved, project)
-    plan = make_plan(resolved, name="doctor", project=project)
-    yield preflight.check_templates(plan.templates, lambda template: _render(plan, template, scratch))
+    faults = [str(mistake) for mistake in check_templates(resolved)]
+    yield preflight.check_templates(list(resolved.values.templates), faults)
 
 
 def _places(project: Path) -> Iterator[Finding]:
@@ -141,23 +135,3 @@ def _port_holder(most_named: int = 3) -> Callable[[int], str | None]:
         return None
 
     return holder
-
-
-def _render(plan: Plan, template: str, scratch: Path) -> None:
-    """Renders it for every node as a start would, into a folder that is thrown away."""
-    run = RunFolder(scratch / "run")
-    specs = [
-        NodeSpec(
-            name=node.name,
-            index=node.index,
-            address=LOOPBACK,
-            host=LOOPBACK,
-            ports={purpose: ports.first + node.index - 1 for purpose, ports in plan.ports.items()},
-            directory=str(run.node(node.name)),
-            memory=plan.memory,
-        )
-        for node in plan.nodes
-    ]
-    only = {output: one for output, one in plan.templates.items() if one == template}
-    provisioner = Provisioner(run, driver_named(plan.driver), PortAllocator(scratch))
-    provisioner.write_configs(dataclasses.replace(plan, templates=only), specs)

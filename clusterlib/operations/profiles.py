@@ -12,6 +12,7 @@ from clusterlib.operations.result import Result
 from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
 from clusterlib.profiles.kinds import memory_text
 from clusterlib.profiles.origins import in_toml
+from clusterlib.rendering import check_templates
 
 __all__ = [
     "Checked",
@@ -125,7 +126,8 @@ def check(name: str | None = None, *, project: Path | str | None = None) -> Chec
     )
     checked = []
     for one in names:
-        mistakes = check_profile(one, project=folder)
+        # A template can only be given values once all of these make sense.
+        mistakes = check_profile(one, project=folder) or check_templates(load_profile(one, project=folder))
         checked.append(
             Checked(str(one), tuple(m.to_json() for m in mistakes), tuple(str(m) for m in mistakes))
         )

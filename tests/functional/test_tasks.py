@@ -389,6 +389,24 @@ def test_the_doctor_goes_on_after_a_broken_profile_and_fails(invoke: Invoke, sho
     assert "containment" in done.stdout
 
 
+def test_a_template_that_asks_for_an_unknown_name_is_a_mistake_of_its_profile(
+    invoke: Invoke, shop: Path
+) -> None:
+    (shop / "profiles").mkdir()
+    (shop / "templates").mkdir()
+    (shop / "templates" / "shop.conf.j2").write_text("# a shop\nname = {{ nod.name }}\n")
+    (shop / "profiles" / "odd.toml").write_text(
+        'extends = "dev"\n[templates]\n"shop.conf" = "shop.conf.j2"\n'
+    )
+
+    checked = invoke("profile.check", "odd")
+    refused = invoke("cluster.up", "--profile", "odd")
+
+    assert (checked.returncode, refused.returncode) == (2, 2)
+    assert "shop.conf.j2:2" in checked.stdout
+    assert "shop.conf.j2:2" in refused.stderr
+
+
 def test_profiles_are_listed_shown_and_checked(
     invoke: Invoke, answer: Callable[..., Any], shop: Path
 ) -> None:
