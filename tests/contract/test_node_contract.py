@@ -491,7 +491,7 @@ def test_the_roster_grows_and_shrinks_live(fragile: Grid) -> None:
 def test_twenty_nodes_see_each_other_through_a_sparse_overlay(fragile: Grid, mode: str) -> None:
     if mode == "real":
         pytest.skip(
-            "twenty interpreters started one by one are too slow; bench/embedded_nodes.py forks them, but asserts little"
+            "twenty interpreters started one by one are too slow; tests/functional/test_many_nodes.py forks them"
         )
     fragile.start(20)
     fragile["node7"].kill()
