@@ -5,7 +5,6 @@ The rules are elsewhere and pure: whom to link to (`overlay`), what is true (`me
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -65,7 +64,9 @@ class Links:
         self._version = -1
         self._review_due = self._spread_due = False
         self._spread_last = self._beat_last = self._tick_planned = 0.0
-        self._deaths: deque[float] = deque(maxlen=2)
+        self._death_last = 0.0
+        self._deaths = 0
+        """How many died, each soon after the one before."""
         self._audit_until = 0.0
         self._alone_since: float | None = None
         self._over = False
@@ -134,8 +135,13 @@ class Links:
             return
         now = self._network.now()
         membership = self._membership
-        watched = set(overlay.watched_by(self._name, membership.ring, membership.lives))
-        if now < self._audit_until:
+        audit = now < self._audit_until
+        watched = set(
+            overlay.watched_by(
+                self._name, membership.ring, membership.lives, more=self._deaths if audit else 0
+            )
+        )
+        if audit:
             watched |= {name for name in self.links if membership.lives(name)}
         self._watch.set(watched, now)
         wanted = {
@@ -336,11 +342,11 @@ class Links:
         elif news.status == Status.DEAD:
             if link is not None:
                 link.condemned = now + self._detect  # until then it may still carry the news to its subject
-            if self._deaths and now - self._deaths[-1] < 2 * self._detect:
-                self._audit_until = (
-                    now + 2 * self._detect
-                )  # several at once may be a partition: who else is silent?
-            self._deaths.append(now)
+            recent = now - self._death_last < 2 * self._detect
+            self._deaths = self._deaths + 1 if recent else 1
+            self._death_last = now
+            if self._deaths > 1:  # several at once may be a partition: who else is silent?
+                self._audit_until = now + 2 * self._detect
 
     def _accuse(self, name: str, status: Status, why: str) -> None:
         if status == Status.DEAD and self._membership.lives(name):

@@ -13,6 +13,7 @@ __all__ = ["links_of", "mutual", "watched_by"]
 FULL_MESH = 8
 SUCCESSORS = 3
 WATCHERS = 2  # beyond the full mesh; up to there three, as everybody is linked anyway
+MOST_EXTRA = 16
 STEP_FACTOR = 4
 
 
@@ -36,12 +37,15 @@ def mutual(name: str, other: str, ring: Sequence[str]) -> bool:
     return len(ring) <= FULL_MESH or name in links_of(other, ring)
 
 
-def watched_by(name: str, ring: Sequence[str], living: Callable[[str], bool]) -> list[str]:
-    """Whose heartbeats `name` listens for: its next living ones on the ring. So everybody is watched by two or three."""
+def watched_by(name: str, ring: Sequence[str], living: Callable[[str], bool], more: int = 0) -> list[str]:
+    """Whose heartbeats `name` listens for: its next living ones on the ring. So everybody is watched by two or three.
+
+    `more` widens that: where many are dead at once, those after them may be too."""
     if name not in ring:
         return []
     here = ring.index(name)
     enough = SUCCESSORS if len(ring) <= FULL_MESH else WATCHERS
+    enough += min(more, MOST_EXTRA)
     found: list[str] = []
     for offset in range(1, len(ring)):
         other = ring[(here + offset) % len(ring)]

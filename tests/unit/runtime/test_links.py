@@ -83,6 +83,20 @@ def test_a_node_that_is_cut_off_alone_believes_in_nobody_and_comes_back(twenty: 
     twenty.wait_for_views(twenty.names, within=2 * DETECTION)
 
 
+def test_a_minority_of_many_finds_out_soon_and_what_it_linked_for_that_is_given_up(
+    nodes: Callable[[int], Any],
+) -> None:
+    fifty = started(nodes(50))
+    usual = sum(len(node.links.links) for node in fifty.nodes.values())
+    few, many = fifty.names[:10], fifty.names[10:]
+    fifty.cable.cut(few, many)
+    fifty.wait_for_views(few, many, within=3 * DETECTION)
+    fifty.cable.mend()
+    fifty.wait_for_views(fifty.names, within=DETECTION)
+    fifty.pass_time(5.0)
+    assert sum(len(node.links.links) for node in fifty.nodes.values()) == usual
+
+
 def test_a_cut_too_short_to_be_a_death_changes_no_view(five: Any) -> None:
     before = versions(five)
     five.cable.cut(five.names[:2], five.names[2:])

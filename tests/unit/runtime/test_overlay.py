@@ -59,6 +59,12 @@ def test_the_next_living_ones_are_watched() -> None:
     assert overlay.watched_by("e", ring, lambda name: name not in "fb") == ["a", "c", "d"]
 
 
+def test_the_watch_can_be_widened_for_a_while_but_not_to_everybody() -> None:
+    ring = ring_of(100)
+    assert overlay.watched_by(ring[98], ring, lambda _: True, more=3) == [ring[99], *ring[:4]]
+    assert len(overlay.watched_by(ring[0], ring, lambda _: True, more=1000)) < 20
+
+
 def test_who_is_not_in_the_roster_links_to_nobody() -> None:
     assert overlay.links_of("x", ring_of(3)) == set()
     assert overlay.watched_by("x", ring_of(3), lambda _: True) == []
