@@ -1,4 +1,4 @@
-"""One link to a neighbour: what is known about it, the effort to open it, and how news is written on it."""
+"""One link to a neighbour: what is known about it, and how news is written on it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from clusterlib.runtime.membership import News, Status
-from clusterlib.runtime.network import Cancellable
-from clusterlib.runtime.sessions import Session, Visit
+from clusterlib.runtime.sessions import Session
 from clusterlib.runtime.wire import Buffer, Refused
 
-__all__ = ["Attempt", "Link", "Peer", "decode", "encode", "read_hello", "read_news"]
+__all__ = ["Link", "Peer", "decode", "encode", "read_hello", "read_news"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +42,6 @@ class Link:
         """The peer was asked for its heartbeats."""
         self.condemned = 0.0
         """When the link is given up because its peer is said to be dead; 0 for never."""
-
-
-class Attempt:
-    """The effort to open a link."""
-
-    __slots__ = ("count", "deadline", "timer", "verifying", "visit")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.visit: Visit | None = None
-        self.timer: Cancellable | None = None
-        self.deadline: Cancellable | None = None
-        self.verifying = False
-        """The peer lived until its link broke just now: if nobody is there, it is dead."""
-
-    def cancel(self) -> None:
-        for handle in (self.timer, self.deadline):
-            if handle is not None:
-                handle.cancel()
-        if self.visit is not None:
-            self.visit.cancel()
 
 
 def encode(data: object) -> bytes:

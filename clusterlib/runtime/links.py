@@ -9,25 +9,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from clusterlib.runtime import overlay
-from clusterlib.runtime.link import Attempt, Link, Peer, decode, encode, read_hello, read_news
+from clusterlib.runtime.attempts import Attempts
+from clusterlib.runtime.link import Link, Peer, decode, encode, read_hello, read_news
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership, News, Status
 from clusterlib.runtime.network import Network
-from clusterlib.runtime.sessions import Session, Visit
+from clusterlib.runtime.sessions import Session
 from clusterlib.runtime.watch import Watch
 from clusterlib.runtime.wire import Buffer, Kind, Refused
 
-__all__ = ["PEER_FRAME_LIMIT", "Links"]
+__all__ = ["Links"]
 
-PEER_FRAME_LIMIT = 8 << 20
 BATCH_SECONDS = 0.005  # news travels at once when all is quiet, and in batches when there is much of it
-COURTESY_SECONDS = 0.06  # where both sides want a link, the second waits this long for the first to open it
-FIRST_RETRY = 0.05
-LONGEST_RETRY = 0.5
-VISIT_SECONDS = (
-    5.0  # a peer that just starts, or is paused, answers late: its kernel keeps the connection for it
-)
-VERIFY_AFTER = 0.4  # of the detection time: a peer whose link broke and who does not answer by then is dead
 
 
 class Links:
@@ -49,7 +42,6 @@ class Links:
         """Handlers of further kinds of frames (from 64 up): called with the peer's name and the payload."""
         self._network = network
         self._name = name
-        self._cookie = cookie
         self._membership = membership
         self._peers = peers
         self._watch = Watch(detect)
@@ -57,7 +49,17 @@ class Links:
         self._log = log
         self._view_changed = view_changed
         self._life = membership.incarnation
-        self._attempts: dict[str, Attempt] = {}
+        self._attempts = Attempts(
+            network,
+            name,
+            cookie,
+            membership,
+            peers,
+            detect,
+            log,
+            arrived=self._greet,
+            dead=self._verified_dead,
+        )
         self._greetings: set[Session] = set()
         """Connections on which this node said its name, and did not hear the other's yet."""
         self._reach: set[str] = set()
@@ -84,8 +86,7 @@ class Links:
         self._reach = overlay.links_of(self._name, self._membership.ring)
         for name in [name for name in self.links if name not in self._peers]:
             self._part(self.links[name])
-        for name in [name for name in self._attempts if name not in self._peers]:
-            self._attempts.pop(name).cancel()
+        self._attempts.roster_changed()
         self._settle()
         self._review_soon()
 
@@ -105,9 +106,7 @@ class Links:
 
     def stop(self) -> None:
         self._over = True
-        for attempt in self._attempts.values():
-            attempt.cancel()
-        self._attempts.clear()
+        self._attempts.stop()
 
     def accept(self, session: Session) -> None:
         """A peer that proved the cookie came in."""
@@ -151,71 +150,14 @@ class Links:
         }
         for name in wanted:
             if name not in self.links and name not in self._attempts:
-                self._attempt(name)
-        for name in [name for name in self._attempts if name not in wanted]:
-            if not self._attempts[name].verifying:
-                self._attempts.pop(name).cancel()
+                self._attempts.begin(name)
+        self._attempts.keep(wanted)
         for link in list(self.links.values()):
             if link.watched != (link.peer in watched):
                 link.watched = not link.watched
                 self._send(link, Kind.WATCH if link.watched else Kind.UNWATCH)
             if link.peer not in wanted and link.initiator == self._name and not link.watches:
                 self._part(link)
-
-    def _attempt(self, name: str, *, verifying: bool = False) -> None:
-        attempt = self._attempts[name] = Attempt()
-        attempt.verifying = verifying
-        if verifying:
-            attempt.deadline = self._network.later(VERIFY_AFTER * self._detect, self._unverified, name)
-        courteous = self._name > name and overlay.mutual(self._name, name, self._membership.ring)
-        if courteous and not verifying:
-            attempt.timer = self._network.later(COURTESY_SECONDS, self._visit, name)
-        else:
-            self._visit(name)
-
-    def _visit(self, name: str) -> None:
-        attempt = self._attempts.get(name)
-        peer = self._peers.get(name)
-        if attempt is None or peer is None or self._over:
-            return
-        if attempt.visit is not None:
-            attempt.visit.cancel()
-        attempt.timer = self._network.later(VISIT_SECONDS, self._failed, name, "no answer", False)
-        attempt.visit = Visit(
-            self._network,
-            self._cookie,
-            name,
-            PEER_FRAME_LIMIT,
-            arrived=partial(self._greet, name=name),
-            failed=partial(self._failed, name),
-        )
-        attempt.visit.begin(peer.address, peer.port)
-
-    def _failed(self, name: str, reason: str, gone: bool) -> None:
-        attempt = self._attempts.get(name)
-        if attempt is None or self._over:
-            return
-        if attempt.timer is not None:
-            attempt.timer.cancel()
-        if attempt.visit is not None:
-            attempt.visit.cancel()
-            attempt.visit = None
-        if not gone and self._membership.status(name) is not Status.DEAD:
-            self._log.limited(f"visit {name}", f"no link to {name}: {reason}")
-        pause = min(FIRST_RETRY * 2**attempt.count, LONGEST_RETRY)
-        attempt.count = min(attempt.count + 1, 10)
-        attempt.timer = self._network.later(pause, self._visit, name)
-        if attempt.verifying and gone:
-            attempt.verifying = False
-            self._accuse(name, Status.DEAD, f"its process is gone ({reason})")
-        self._settle()
-
-    def _unverified(self, name: str) -> None:
-        attempt = self._attempts.get(name)
-        if attempt is not None and attempt.verifying and not self._over:
-            attempt.verifying = False
-            self._accuse(name, Status.DEAD, "its link broke and it does not answer")
-            self._settle()
 
     def _greet(self, session: Session, name: str | None) -> None:
         """Says who this node is and what it knows; `name` is whom it called at, None if it was called at."""
@@ -228,7 +170,7 @@ class Links:
     def _lost_before_greeting(self, session: Session, name: str | None, reason: str) -> None:
         self._greetings.discard(session)
         if name is not None:
-            self._failed(name, reason or "it closed the connection", False)
+            self._attempts.failed(name, reason or "it closed the connection", False)
 
     def _greeted(
         self,
@@ -262,10 +204,7 @@ class Links:
         return old.life == new.life and old.initiator != new.initiator and old.initiator < new.initiator
 
     def _link(self, link: Link, news: list[News]) -> None:
-        attempt = self._attempts.pop(link.peer, None)
-        if attempt is not None:
-            attempt.visit = None  # it became this link; or it comes to an end by itself, as the lesser of two
-            attempt.cancel()
+        self._attempts.linked(link.peer)
         self.links[link.peer] = link
         link.session.on_frame = partial(self._frame, link)
         link.session.on_lost = partial(self._lost, link)
@@ -304,10 +243,7 @@ class Links:
         self._unlink(link)
         if self._over or link.peer not in self._peers or not self._membership.lives(link.peer):
             return
-        old = self._attempts.pop(link.peer, None)
-        if old is not None:
-            old.cancel()
-        self._attempt(link.peer, verifying=True)
+        self._attempts.verify(link.peer)
 
     def _unlink(self, link: Link) -> None:
         if self.links.get(link.peer) is link:
@@ -334,11 +270,7 @@ class Links:
             self._watch.heard(news.name, now)  # it contradicted: it lives, whatever its link says
             if link is not None:
                 link.condemned = 0.0
-            attempt = self._attempts.get(news.name)
-            if attempt is not None and attempt.visit is None and attempt.count and attempt.timer is not None:
-                attempt.timer.cancel()
-                attempt.count = 0
-                attempt.timer = self._network.later(0, self._visit, news.name)
+            self._attempts.hurry(news.name)
         elif news.status == Status.DEAD:
             if link is not None:
                 link.condemned = now + self._detect  # until then it may still carry the news to its subject
@@ -352,6 +284,10 @@ class Links:
         if status == Status.DEAD and self._membership.lives(name):
             self._log.say(f"{name} is dead: {why}")
         self._membership.accuse(name, status)
+
+    def _verified_dead(self, name: str, why: str) -> None:
+        self._accuse(name, Status.DEAD, why)
+        self._settle()
 
     def _settle(self) -> None:
         """After any input: passes on what is new."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from clusterlib.errors import ClusterError, StartError, UsageError
 from clusterlib.runtime import current, wire
+from clusterlib.runtime.attempts import PEER_FRAME_LIMIT
 from clusterlib.runtime.calls import Ask, Calls
 from clusterlib.runtime.code import LoadedCode
 from clusterlib.runtime.config import Config, Sockets, read_peers
@@ -26,7 +27,7 @@ from clusterlib.runtime.control import Control
 from clusterlib.runtime.current import ThisNode
 from clusterlib.runtime.health import Health
 from clusterlib.runtime.link import Peer
-from clusterlib.runtime.links import PEER_FRAME_LIMIT, Links
+from clusterlib.runtime.links import Links
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership
 from clusterlib.runtime.network import Network

@@ -1,0 +1,166 @@
+"""The effort to reach peers to whom no link stands: visits at their doors, again and again, with pauses that grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from functools import partial
+
+from clusterlib.runtime import overlay
+from clusterlib.runtime.link import Peer
+from clusterlib.runtime.log import Log
+from clusterlib.runtime.membership import Membership, Status
+from clusterlib.runtime.network import Cancellable, Network
+from clusterlib.runtime.sessions import Session, Visit
+
+__all__ = ["PEER_FRAME_LIMIT", "Attempts"]
+
+PEER_FRAME_LIMIT = 8 << 20
+COURTESY_SECONDS = 0.06  # where both sides want a link, the second waits this long for the first to open it
+FIRST_RETRY = 0.05
+LONGEST_RETRY = 0.5
+VISIT_SECONDS = 5.0  # a peer that just starts, or is paused, answers late: its kernel keeps the connection
+VERIFY_AFTER = 0.4  # of the detection time: a peer whose link broke and who does not answer by then is dead
+
+
+class _Attempt:
+    """The effort to reach one peer."""
+
+    __slots__ = ("count", "deadline", "timer", "verifying", "visit")
+
+    def __init__(self, *, verifying: bool) -> None:
+        self.count = 0
+        self.visit: Visit | None = None
+        self.timer: Cancellable | None = None
+        self.deadline: Cancellable | None = None
+        self.verifying = verifying
+        """The peer lived until its link broke just now: if nobody is there, it is dead."""
+
+    def cancel(self) -> None:
+        for handle in (self.timer, self.deadline):
+            if handle is not None:
+                handle.cancel()
+        if self.visit is not None:
+            self.visit.cancel()
+
+
+class Attempts:
+    """All such efforts of one node, at most one a peer."""
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        cookie: bytes,
+        membership: Membership,
+        peers: Mapping[str, Peer],
+        detect: float,
+        log: Log,
+        arrived: Callable[[Session, str], None],
+        dead: Callable[[str, str], None],
+    ) -> None:
+        """`arrived` gets a session with the peer of that name; `dead` who was to be verified and is not there, and why."""
+        self._network = network
+        self._name = name
+        self._cookie = cookie
+        self._membership = membership
+        self._peers = peers
+        self._detect = detect
+        self._log = log
+        self._arrived = arrived
+        self._dead = dead
+        self._attempts: dict[str, _Attempt] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._attempts
+
+    def begin(self, name: str) -> None:
+        """Reaches for a peer."""
+        attempt = self._attempts[name] = _Attempt(verifying=False)
+        if self._name > name and overlay.mutual(self._name, name, self._membership.ring):
+            attempt.timer = self._network.later(COURTESY_SECONDS, self._visit, name)
+        else:
+            self._visit(name)
+
+    def verify(self, name: str) -> None:
+        """Reaches for a peer whose link broke: it answers soon, or it is dead."""
+        self._drop(name)
+        attempt = self._attempts[name] = _Attempt(verifying=True)
+        attempt.deadline = self._network.later(VERIFY_AFTER * self._detect, self._unverified, name)
+        self._visit(name)
+
+    def hurry(self, name: str) -> None:
+        """The peer is said to live: a visit that waits for a better time is made now."""
+        attempt = self._attempts.get(name)
+        if attempt is not None and attempt.visit is None and attempt.count and attempt.timer is not None:
+            attempt.timer.cancel()
+            attempt.count = 0
+            attempt.timer = self._network.later(0, self._visit, name)
+
+    def linked(self, name: str) -> None:
+        """A link stands, whoever opened it."""
+        attempt = self._attempts.pop(name, None)
+        if attempt is not None:
+            attempt.visit = None  # it became this link; or it comes to an end by itself, as the lesser of two
+            attempt.cancel()
+
+    def keep(self, wanted: Container[str]) -> None:
+        """Gives up reaching for others than these; whoever is to be verified still is."""
+        for name in [name for name in self._attempts if name not in wanted]:
+            if not self._attempts[name].verifying:
+                self._drop(name)
+
+    def roster_changed(self) -> None:
+        for name in [name for name in self._attempts if name not in self._peers]:
+            self._drop(name)
+
+    def stop(self) -> None:
+        for name in list(self._attempts):
+            self._drop(name)
+
+    def failed(self, name: str, reason: str, gone: bool) -> None:
+        """A visit came to nothing. `gone` says that nobody at all is there: the process has ended."""
+        attempt = self._attempts.get(name)
+        if attempt is None:
+            return
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+        if attempt.visit is not None:
+            attempt.visit.cancel()
+            attempt.visit = None
+        if not gone and self._membership.status(name) is not Status.DEAD:
+            self._log.limited(f"visit {name}", f"no link to {name}: {reason}")
+        pause = min(FIRST_RETRY * 2**attempt.count, LONGEST_RETRY)
+        attempt.count = min(attempt.count + 1, 10)
+        attempt.timer = self._network.later(pause, self._visit, name)
+        if attempt.verifying and gone:
+            attempt.verifying = False
+            self._dead(name, f"its process is gone ({reason})")
+
+    def _visit(self, name: str) -> None:
+        attempt = self._attempts.get(name)
+        peer = self._peers.get(name)
+        if attempt is None or peer is None:
+            return
+        if attempt.visit is not None:
+            attempt.visit.cancel()
+        attempt.timer = self._network.later(VISIT_SECONDS, self.failed, name, "no answer", False)
+        attempt.visit = Visit(
+            self._network,
+            self._cookie,
+            name,
+            PEER_FRAME_LIMIT,
+            arrived=lambda session: self._arrived(session, name),
+            failed=partial(self.failed, name),
+        )
+        attempt.visit.begin(peer.address, peer.port)
+
+    def _unverified(self, name: str) -> None:
+        attempt = self._attempts.get(name)
+        if attempt is not None and attempt.verifying:
+            attempt.verifying = False
+            self._dead(name, "its link broke and it does not answer")
+
+    def _drop(self, name: str) -> None:
+        attempt = self._attempts.pop(name, None)
+        if attempt is not None:
+            attempt.cancel()
