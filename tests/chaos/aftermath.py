@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clusterlib.errors import ClusterError
 from clusterlib.lifecycle.ending import take_down
-from clusterlib.lifecycle.folders import cluster_identifier, latest_run
+from clusterlib.lifecycle.folders import cluster_identifier, runs_of
 from clusterlib.lifecycle.start import lock_of
 from clusterlib.waiting import Deadline, poll
 from tests.chaos.fighter import Fighter, start_runner
@@ -144,8 +144,10 @@ def evidence(fighters: Sequence[Fighter]) -> list[str]:
         for news in fighter.news:
             told = {key: value for key, value in news.items() if key not in {"what", "status", "time"}}
             lines.append(f"  runner {news['what']}: {told}")
-        run = latest_run(fighter.project, fighter.script.name)
-        if run is not None:
+        for run in runs_of(
+            fighter.project, fighter.script.name
+        ):  # that of the round, and that of the next `up`
+            lines.append(f"  run {run.path.name}")
             for path in (run.keeper_log, run.events):
                 lines += [f"  {path.name} | {line}" for line in _tail(path)]
     return lines
