@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context, copy_context
@@ -167,8 +168,10 @@ class _SimulatedNode:
             environment = {str(name): str(value) for name, value in order.get("environment", {}).items()}
             self.node = Node(config, environment, self.network, Sockets(control, cluster, http), self._ended)
             self.node.start()
-        except ClusterError as error:
-            print(error, flush=True)  # noqa: T201  into the log of this node
+        except BaseException as error:
+            told = str(error) if isinstance(error, ClusterError) else traceback.format_exc()
+            print(told, flush=True)  # noqa: T201  into the log of this node
+            self.network.close()
             self._close()
             raise
         self.network.context = copy_context()
@@ -282,8 +285,9 @@ class Simulation:
         self._tell({"event": "spawned", "name": name})
         try:
             self._nodes[name] = _SimulatedNode(self, order, descriptors)
-        except ClusterError as error:
-            self._tell({"event": "exit", "name": name, "code": error.exit_code, "signal": None})
+        except Exception as error:  # noqa: BLE001  what would end a process ends a simulated node, and no other
+            code = error.exit_code if isinstance(error, ClusterError) else 1
+            self._tell({"event": "exit", "name": name, "code": code, "signal": None})
 
 
 def _descriptors(ancillary: Iterable[tuple[int, int, bytes]]) -> list[int]:

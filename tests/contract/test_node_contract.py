@@ -449,6 +449,17 @@ def test_a_restarted_node_is_back_for_all(fragile: Grid) -> None:
         assert fragile[name].client.call("shop:Cart.total", (1,)) == 1
 
 
+def test_connections_to_a_former_life_of_a_node_are_never_an_error(fragile: Grid) -> None:
+    fragile.start(2)
+    node = fragile["node2"]
+    with ThreadPoolExecutor(50) as threads:
+        assert len(list(threads.map(lambda _: node.client.call("shop:meet"), range(50)))) == 50
+        node.kill()
+        node.start()
+        fragile.wait_for_views(fragile.nodes)
+        assert len(list(threads.map(lambda _: node.client.call("shop:meet"), range(50)))) == 50
+
+
 def test_a_paused_node_is_noticed_and_comes_back_by_itself(fragile: Grid) -> None:
     fragile.start(3)
     paused = fragile["node3"]
@@ -533,6 +544,15 @@ def test_an_app_that_fails_is_told_and_ends_the_node(fragile: Grid, app: str, to
     assert told in f"{error['problem']} {error['cause']}"
     assert fragile["node1"].wait_for_end() == 1
     assert told in fragile["node1"].said()
+
+
+def test_a_node_that_breaks_at_its_start_ends_alone_and_says_why(fragile: Grid) -> None:
+    fragile.start(1)
+    fragile.plan("node2")
+    fragile["node2"].start(cookie_file="\0")
+    assert fragile["node2"].wait_for_end() == 1
+    assert "embedded null byte" in fragile["node2"].said()
+    assert fragile["node1"].client.ping() < PATIENCE
 
 
 def test_a_wrong_configuration_is_reported_whole_and_starts_nothing(fragile: Grid) -> None:
