@@ -19,6 +19,7 @@ from clusterlib.health.probes import Answer, NotYet, Ready, Rung
 from clusterlib.hosts.api import Process, Program, Spawn
 from clusterlib.hosts.fake import Behaviour, FakeProcess
 from clusterlib.hosts.ports import Claim
+from clusterlib.waiting import pause_async
 
 __all__ = ["FakeDriver", "Life"]
 
@@ -33,6 +34,8 @@ class Life:
     exits: int | None = None
     """Ends at once, with this code."""
     says: str = ""
+    slow: float = 0.0
+    """Gets ready only after so many seconds."""
     silent: bool = False
     """Lives, but never gets ready."""
     deaf: bool = False
@@ -83,6 +86,8 @@ class FakeDriver:
             process.handle(signal.SIGTERM, stop.set)
             self._stops[process.name] = stop
         try:
+            if life.slow:
+                await pause_async(life.slow)
             if not life.silent:
                 self.alive.add(process.name)
                 self._announce()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from clusterlib.errors import ClusterError, KeeperLost
+from clusterlib.errors import ClusterError, KeeperLost, UsageError
 from clusterlib.lifecycle.events import Event
 from clusterlib.waiting import Deadline
 
@@ -20,35 +22,32 @@ CONNECT_SECONDS = 5.0
 
 
 class KeeperClient:
-    """A conversation with a keeper. Safe to share between threads; each request waits for the one before."""
+    """A conversation with a keeper. Safe to share between threads; each request waits for the one before.
 
-    def __init__(self, connection: socket.socket, name: str) -> None:
+    A fork has a conversation of its own, without a lease: what it holds, and ends, is its parent's."""
+
+    def __init__(self, connection: socket.socket, name: str, path: Path | None = None) -> None:
         self._connection = connection
         self._name = name
-        self._buffer = b""
+        self._path = path
         self._number = 0
-        self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._buffer = b""
+        self._lock = threading.RLock()
+        self._listening = False
+        self._process = os.getpid()
 
     @staticmethod
     def connect(path: Path, name: str) -> KeeperClient:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(CONNECT_SECONDS)
-            connection.connect(str(path))
-        except OSError as error:
-            connection.close()
-            raise KeeperLost(
-                f"the keeper of cluster '{name}' does not answer",
-                cause=f"connecting to {path}: {error}",
-                remedies=["invoke cluster.status", "invoke cluster.clean"],
-            ) from error
-        return KeeperClient(connection, name)
+        return KeeperClient(_connected(path, name), name, path)
 
     def request(
         self, op: str, /, *, seconds: float | None = 10.0, on_event: Listener | None = None, **args: Any
     ) -> Any:
         """Asks and waits for the answer, at most `seconds`; what the keeper refuses is raised as its own error."""
-        with self._lock:
+        with self._turn():
             self._number += 1
             deadline = Deadline(seconds) if seconds is not None else None
             self._send({"id": self._number, "op": op, "args": args})
@@ -57,14 +56,17 @@ class KeeperClient:
                 if "event" in message:
                     if on_event is not None:
                         on_event(message["event"])
-                elif message.get("id") == self._number:
+                elif message.get("id") in {
+                    self._number,
+                    None,
+                }:  # others are late answers that nobody waits for
                     if "error" in message:
                         raise ClusterError.from_dict(message["error"])
                     return message.get("result")
 
     def events(self) -> Iterator[Event]:
         """Events as they come, until the keeper is gone. After `watch`."""
-        with self._lock:
+        with self._turn():
             while True:
                 try:
                     message = self._read(None)
@@ -73,16 +75,44 @@ class KeeperClient:
                 if "event" in message:
                     yield message["event"]
 
-    def send_raw(self, data: bytes) -> None:
+    def send_raw(self, data: bytes, seconds: float = CONNECT_SECONDS) -> None:
         try:
-            self._connection.settimeout(CONNECT_SECONDS)
+            self._connection.settimeout(seconds)
             self._connection.sendall(data)
         except OSError as error:
+            self.close()
             raise self._lost(str(error)) from error
+        except BaseException:
+            self.close()  # half a request would spoil the next one
+            raise
 
     def close(self) -> None:
         """Hangs up; leases taken over this connection end with it."""
+        if self._process == os.getpid():
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that still listens
         self._connection.close()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One request at a time. Whoever is told an event in the middle of one cannot ask over the same connection."""
+        if self._process != os.getpid():
+            self._connection.close()
+            self._begin()
+            if self._path is not None:
+                self._connection = _connected(self._path, self._name)
+        with self._lock:
+            if self._listening:
+                raise UsageError(
+                    "who listens to the events of a request cannot make another one meanwhile",
+                    cause="its answer would come after that of the first, which waits for the listener",
+                    remedies=["attach() to the cluster, and ask over that handle"],
+                )
+            self._listening = True
+            try:
+                yield
+            finally:
+                self._listening = False
 
     def _send(self, message: dict[str, Any]) -> None:
         self.send_raw(json.dumps(message).encode() + b"\n")
@@ -102,7 +132,10 @@ class KeeperClient:
                 raise self._lost("it hung up")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError as error:  # an interrupt can swallow a piece
+            raise self._lost("what it said came through in pieces") from error
         return message
 
     def _lost(self, cause: str) -> KeeperLost:
@@ -111,3 +144,18 @@ class KeeperClient:
             cause=cause,
             remedies=["invoke cluster.status", "invoke cluster.down"],
         )
+
+
+def _connected(path: Path, name: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(CONNECT_SECONDS)
+        connection.connect(str(path))
+    except OSError as error:
+        connection.close()
+        raise KeeperLost(
+            f"the keeper of cluster '{name}' does not answer",
+            cause=f"connecting to {path}: {error}",
+            remedies=["invoke cluster.status", "invoke cluster.clean"],
+        ) from error
+    return connection

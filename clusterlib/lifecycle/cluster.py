@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from clusterlib.errors import KeeperLost, LeftBehind, NodeUnknown, NotInTime, NotSupported
+from clusterlib.errors import KeeperLost, LeftBehind, NodeUnavailable, NodeUnknown, NotInTime, NotSupported
 from clusterlib.hosts.launch import reap
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.folders import RunFolder
@@ -75,32 +75,34 @@ class Node:
 
     def log(self) -> str:
         """Everything it has printed, with the time of each line."""
-        return Path(self.describe()["log"]).read_text(errors="replace")
+        return Path(self.describe()["log"]).read_text(encoding="utf-8", errors="replace")
 
     # -- what it can do
 
     def call(self, target: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         """Calls `package.module:function` in the node and gives back its result, or raises what it raised."""
-        return self._talk().call(target, args, kwargs, timeout=self._limit(timeout))
+        return self._ask_node(lambda node: node.call(target, args, kwargs, timeout=self._limit(timeout)))
 
     def run(
         self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any
     ) -> T:
         """Runs any callable in the node, closures and lambdas too."""
-        result: T = self._talk().run(function, args, kwargs, timeout=self._limit(timeout))
+        result: T = self._ask_node(
+            lambda node: node.run(function, args, kwargs, timeout=self._limit(timeout))
+        )
         return result
 
     def members(self, timeout: float | None = None) -> list[str]:
         """The nodes this node sees alive, itself included."""
-        return list(self._talk().members(timeout=self._limit(timeout)))
+        return list(self._ask_node(lambda node: node.members(timeout=self._limit(timeout))))
 
     def ping(self, timeout: float | None = None) -> float:
         """Seconds a round trip takes."""
-        return float(self._talk().ping(timeout=self._limit(timeout)))
+        return float(self._ask_node(lambda node: node.ping(timeout=self._limit(timeout))))
 
     def digest(self) -> CodeDigest:
         """The project's modules this node has loaded, each with the digest of its source, and which are stale."""
-        return self._talk().digest()
+        return self._ask_node(lambda node: node.digest())
 
     # -- what can be done to it
 
@@ -124,18 +126,38 @@ class Node:
     def _limit(self, timeout: float | None) -> float:
         return self._cluster.call_seconds if timeout is None else timeout
 
+    def _ask_node(self, ask: Callable[[NodeClient], T]) -> T:
+        """Asks the node where it is; one that has moved, as somebody removed and added it, is asked where it is now."""
+        client = self._talk()
+        try:
+            return ask(client)
+        except NodeUnavailable as error:
+            if not isinstance(error.__cause__, ConnectionRefusedError) or not self._moved(client):
+                raise
+        return ask(self._talk())
+
     def _talk(self) -> NodeClient:
-        """The connection pool to the node, made anew where it has moved."""
+        """The connection pool to the node."""
+        known = self._client
+        if known is not None:
+            return known
+        address, port = self._place()  # not under the lock: the answer may say that this very node is gone
         with self._lock:
             if self._client is None:
-                node = self.describe()
-                if "cluster" not in node["ports"]:
-                    raise NotSupported(
-                        f"{self.name} is a node of driver {self._cluster.driver!r}: it takes no calls"
-                    )
-                cookie = str(self._cluster.cookie_file)
-                self._client = NodeClient(self.name, node["address"], node["ports"]["cluster"], cookie)
+                self._client = NodeClient(self.name, address, port, str(self._cluster.cookie_file))
             return self._client
+
+    def _moved(self, client: NodeClient) -> bool:
+        if self._place() == (client.address, client.port):
+            return False
+        self.close()
+        return True
+
+    def _place(self) -> tuple[str, int]:
+        node = self.describe()
+        if "cluster" not in node["ports"]:
+            raise NotSupported(f"{self.name} is a node of driver {self._cluster.driver!r}: it takes no calls")
+        return str(node["address"]), int(node["ports"]["cluster"])
 
     def close(self) -> None:
         with self._lock:
@@ -159,14 +181,14 @@ class Cluster:
         self.run_folder = RunFolder(Path(status["run"]))
         self.cookie_file = Path(status["cookie_file"])
         self.call_seconds = float(status["timeouts"]["call"])
-        self.held = bool(status["held"])
         self.notes = notes
         """What `up` has to say besides success: that the cluster ran already, or was restarted for new code."""
         self._timeouts = dict(status["timeouts"])
         self._guard = int(status["keeper"]["guard"])
         self._lock = lock
-        self._nodes = {node["name"]: Node(self, node["name"]) for node in status["nodes"]}
         self._gone = False
+        self._nodes: dict[str, Node] = {}
+        self._meet(status)
 
     def __repr__(self) -> str:
         mark = " simulated" if self.simulated else ""
@@ -182,15 +204,19 @@ class Cluster:
 
     @property
     def nodes(self) -> list[Node]:
+        """Its nodes, as of the last time that anything was asked about them."""
         return list(self._nodes.values())
 
     def __getitem__(self, name: str) -> Node:
+        if name not in self._nodes and not self._gone:
+            self.status()  # somebody else may have added it
         try:
             return self._nodes[name]
         except KeyError:
             raise NodeUnknown(
                 f"cluster '{self.name}' has no node {name!r}",
                 evidence=[f"its nodes: {', '.join(self._nodes)}"],
+                remedies=["invoke cluster.status"],
             ) from None
 
     def __iter__(self) -> Iterator[Node]:
@@ -203,6 +229,7 @@ class Cluster:
 
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.keeper.request("status")
+        self._meet(status)
         return status
 
     @property
@@ -255,16 +282,23 @@ class Cluster:
         if self._gone:
             return
         try:
-            status = self.status()
+            ended = self.keeper.request("release", seconds=self._down_seconds())["ended"]
         except KeeperLost:
             self._let_go()
             if self._lock.wait_free(Deadline(SETTLING)):
                 return
             raise
-        if status["held"] and len(status["leases"]) <= 1 and not status["linger"]:
-            self.down("its holder is done")
+        except BaseException:
+            self._let_go()
+            raise
+        if ended:
+            self._await_end()
         else:
             self._let_go()
+
+    def keep(self) -> None:
+        """From now on the cluster lives until somebody calls `down`, whoever holds it."""
+        self._meet(self.keeper.request("keep")["status"])
 
     def _let_go(self) -> None:
         self._gone = True
@@ -274,13 +308,16 @@ class Cluster:
 
     def _change(self, op: str, on_event: Listener | None, **arguments: Any) -> None:
         seconds = self._timeouts["start"] + self._down_seconds()
-        status = self.keeper.request(op, seconds=seconds, on_event=on_event, **arguments)
-        names = [node["name"] for node in status["nodes"]]
-        for name in set(self._nodes) - set(names):
-            self._nodes[name].close()
-        for node in self._nodes.values():
-            node.close()
-        self._nodes = {name: self._nodes.get(name) or Node(self, name) for name in names}
+        self._meet(self.keeper.request(op, seconds=seconds, on_event=on_event, **arguments))
+
+    def _meet(self, status: Mapping[str, Any]) -> None:
+        """Learns who its nodes are now."""
+        self.held = bool(status["held"])
+        known = self._nodes
+        names = [str(node["name"]) for node in status["nodes"]]
+        self._nodes = {name: known.get(name) or Node(self, name) for name in names}
+        for name in known.keys() - set(names):
+            known[name].close()
 
     def _down_seconds(self) -> float:
         return float(self._timeouts["stop"]) + 15.0

@@ -3,6 +3,7 @@
     -> {"id": 1, "op": "status", "args": {}}
     <- {"id": 1, "result": {...}}            or  {"id": 1, "error": {...}}
     <- {"event": {...}}                      on connections that asked to `watch`
+    <- {"id": null, "error": {...}}          where the conversation itself makes no sense
 
 A connection is also a lease where it asked for one: when its holder dies, however it dies, the kernel closes it.
 """
@@ -10,10 +11,12 @@ A connection is also a lease where it asked for one: when its holder dies, howev
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import socket
 import struct
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,8 @@ __all__ = ["ControlServer", "Conversation", "peer_is_us"]
 
 LONGEST_LINE = 64 * 1024 * 1024
 LONGEST_BACKLOG = 4 * 1024 * 1024
+MOST_WAITING = 1024
+"""Connections that may wait to be accepted: as many test workers as a machine may have."""
 
 
 def peer_is_us(connection: socket.socket) -> bool:
@@ -47,28 +52,35 @@ class ControlServer:
 
     async def open(self) -> None:
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._accept, path=self._path, limit=LONGEST_LINE)
+        self._server = await asyncio.start_unix_server(
+            self._accept, path=self._path, limit=LONGEST_LINE, backlog=MOST_WAITING
+        )
         self._path.chmod(0o600)
 
-    async def adopt(self, channel: socket.socket) -> None:
-        """Talks over a socket that was there before the server: the channel of whoever started the keeper."""
+    async def adopt(self, channel: socket.socket, holder: str) -> None:
+        """Talks over a socket that was there before the server: the channel of whoever started the keeper.
+
+        It holds the cluster from the first moment: if it dies before it says a word, nobody else would end the keeper."""
         reader, writer = await asyncio.open_unix_connection(sock=channel, limit=LONGEST_LINE)
-        self._accept(reader, writer)
+        self._accept(reader, writer, holder)
 
     async def close(self) -> None:
         """Stops listening, says what is still to be said, hangs up."""
         if self._server is not None:
             self._server.close()
         self._path.unlink(missing_ok=True)
-        for conversation in list(self._conversations):
-            await conversation.finish()
+        await asyncio.gather(*(conversation.finish() for conversation in self._conversations))
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, holder: str | None = None
+    ) -> None:
         if not peer_is_us(writer.get_extra_info("socket")):
             self._keeper.events.tell("control.refused", reason="a process of another user")
             writer.close()
             return
         conversation = Conversation(self._keeper, reader, writer)
+        if holder is not None:
+            conversation.hold(holder)
         self._conversations[conversation] = asyncio.get_running_loop().create_task(conversation.run())
         self._conversations[conversation].add_done_callback(lambda _: self._conversations.pop(conversation))
 
@@ -81,6 +93,7 @@ class Conversation:
         self._reader = reader
         self._writer = writer
         self._leases: list[int] = []
+        self._over = False
         self._unwatch: Callable[[], None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
         self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -89,6 +102,7 @@ class Conversation:
             "watch": self._watch,
             "lease": self._lease,
             "release": self._release,
+            "abandon": self._abandon,
             "keep": self._keep,
             "down": self._down,
             "restart": keeper.restart,
@@ -97,6 +111,10 @@ class Conversation:
             "pause": keeper.pause,
             "resume": keeper.resume,
         }
+
+    def hold(self, holder: str) -> None:
+        """Takes a lease that ends with this conversation."""
+        self._leases.append(self._keeper.leases.take(holder))
 
     async def run(self) -> None:
         try:
@@ -125,7 +143,7 @@ class Conversation:
         request = _request(line)
         if request is None:
             problem = 'not a request: one JSON object a line, such as {"id": 1, "op": "status", "args": {}}'
-            self._say({"id": None, "error": UsageError(problem).to_dict()})
+            self._refuse(None, UsageError(problem))
             return
         number, name, arguments = request
         task = asyncio.get_running_loop().create_task(self._answer(number, name, arguments))
@@ -139,42 +157,47 @@ class Conversation:
                 raise UsageError(
                     f"the keeper knows no operation {name!r}", evidence=[", ".join(self._operations)]
                 )
+            _check_arguments(name, operation, arguments)
             result = await operation(**arguments)
         except ClusterError as error:
-            self._say({"id": number, "error": error.to_dict()})
-        except TypeError as error:
-            self._say(
-                {"id": number, "error": UsageError(f"bad arguments for {name!r}", cause=str(error)).to_dict()}
-            )
+            self._refuse(number, error)
         except asyncio.CancelledError:
-            self._say({"id": number, "error": ClusterError("the cluster was stopped meanwhile").to_dict()})
+            self._refuse(number, self._keeper.gone())
+        except Exception as error:  # noqa: BLE001 - a client must never wait for an answer that does not come
+            traceback.print_exc()
+            self._refuse(number, _unforeseen(name, error, self._keeper))
         else:
             self._say({"id": number, "result": result})
+
+    def _refuse(self, number: object, error: ClusterError) -> None:
+        self._say({"id": number, "error": error.to_dict()})
 
     def _say(self, message: dict[str, Any]) -> None:
         if self._writer.is_closing():
             return
-        self._writer.write(json.dumps(message).encode() + b"\n")
         if self._writer.transport.get_write_buffer_size() > LONGEST_BACKLOG:
             self._writer.transport.abort()  # it does not listen; the keeper's memory is not its mailbox
+            return
+        self._writer.write(json.dumps(message).encode() + b"\n")
 
     def _hang_up(self) -> None:
+        self._over = True
         if self._unwatch is not None:
             self._unwatch()
-        for lease in self._leases:
-            self._keeper.leases.release(lease, "its holder is gone")
-        self._leases.clear()
+        self._let_go("its holder is gone")
         self._writer.close()
+
+    def _let_go(self, how: str) -> None:
+        while self._leases:
+            self._keeper.leases.release(self._leases.pop(), how)
 
     # -- operations that belong to the conversation
 
-    async def _start(self, holder: str) -> dict[str, Any]:
-        self._leases.append(self._keeper.leases.take(holder))
-        self._say({"event": self._keeper.events.recent[-1]})
-        await self._watch()
+    async def _start(self) -> dict[str, Any]:
+        await self._watch(after=0)
         try:
             return await self._keeper.start()
-        except ClusterError:
+        except Exception:
             await self._keeper.shut_down("it did not start")
             raise
 
@@ -196,18 +219,25 @@ class Conversation:
         return {}
 
     async def _lease(self, holder: str) -> dict[str, Any]:
-        self._leases.append(self._keeper.leases.take(holder))
+        if self._keeper.ending or self._over:
+            raise self._keeper.gone()
+        self.hold(holder)
         return {"status": self._keeper.status()}
 
     async def _release(self) -> dict[str, Any]:
-        for lease in self._leases:
-            self._keeper.leases.release(lease, "handed back")
-        self._leases.clear()
-        return {}
+        """Hands back what this conversation holds. Where that ends the cluster, answers when it is gone."""
+        self._let_go("handed back")
+        return await self._unless_it_lives_on()
+
+    async def _abandon(self) -> dict[str, Any]:
+        self._let_go("its holder changed its mind")
+        self._keeper.abandon()
+        return await self._unless_it_lives_on()
 
     async def _keep(self) -> dict[str, Any]:
         self._keeper.keep()
-        return await self._release()
+        self._let_go("handed back")
+        return {"status": self._keeper.status()}
 
     async def _down(self, reason: str = "asked to") -> dict[str, Any]:
         await asyncio.shield(self._keeper.shut_down(reason))
@@ -215,6 +245,26 @@ class Conversation:
         if problem is not None:
             raise problem
         return {"stopped": sorted(self._keeper.nodes)}
+
+    async def _unless_it_lives_on(self) -> dict[str, Any]:
+        if self._keeper.ending:
+            await self._down()
+        return {"ended": self._keeper.ending}
+
+
+def _check_arguments(name: str, operation: Callable[..., Awaitable[Any]], arguments: dict[str, Any]) -> None:
+    try:
+        inspect.signature(operation).bind(**arguments)
+    except TypeError as error:
+        raise UsageError(f"bad arguments for {name!r}", cause=str(error)) from error
+
+
+def _unforeseen(name: str, error: Exception, keeper: Keeper) -> ClusterError:
+    return ClusterError(
+        f"the keeper of cluster '{keeper.plan.name}' failed at {name!r}",
+        cause=f"{type(error).__name__}: {error}",
+        remedies=[f"cat {keeper.run.keeper_log}"],
+    )
 
 
 def _request(line: bytes) -> tuple[object, str, dict[str, Any]] | None:

@@ -18,6 +18,7 @@ from clusterlib.waiting import Deadline, poll
 __all__ = ["Ending", "take_down"]
 
 ANSWER_SECONDS = 5.0
+BOOT_SECONDS = 10.0
 GUARD_SECONDS = 7.0
 DEATH_SECONDS = 10.0
 
@@ -42,7 +43,7 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
     identifier = cluster_identifier(folder, called)
     forced = None
     try:
-        _ask(folder, called)
+        _ask(folder, called, lock)
     except KeeperLost as error:
         forced = error.cause or error.problem
         _end_keepers(identifier)
@@ -59,8 +60,17 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
     return Ending(called, was_running=True, forced=forced)
 
 
-def _ask(project: Path, name: str) -> None:
-    client = KeeperClient.connect(socket_path(cluster_identifier(project, name)), name)
+def _ask(project: Path, name: str, lock: ClusterLock) -> None:
+    identifier = cluster_identifier(project, name)
+    control = socket_path(identifier)
+    # A keeper that boots has the lock already, and listens a moment later. There it is told at once.
+    poll(
+        lambda: control.exists() or lock.is_free() or any(one.dead() for one in _entries(identifier)),
+        Deadline(BOOT_SECONDS),
+    )
+    if lock.is_free():
+        return
+    client = KeeperClient.connect(control, name)
     try:
         status = client.request("status", seconds=ANSWER_SECONDS)
         client.request("down", seconds=float(status["timeouts"]["stop"]) + 15.0)

@@ -28,13 +28,18 @@ class EventLog:
         self._number = 0
         self.recent: list[Event] = []
         self.lost = 0
+        self._torn = b""
+        """What ends a line that a full disk cut short, so that it spoils no other."""
 
     def tell(self, kind: str, **facts: Any) -> Event:
         self._number += 1
         event: Event = {"number": self._number, "time": now(), "kind": kind, **facts}
         try:
-            os.write(self._file, json.dumps(event).encode() + b"\n")
+            line = self._torn + json.dumps(event).encode() + b"\n"
+            self._torn = b"" if os.write(self._file, line) == len(line) else b"\n"
         except OSError:
+            self._torn = b"\n"
+        if self._torn:
             self.lost += 1
         self.recent.append(event)
         del self.recent[:-KEPT_IN_MEMORY]

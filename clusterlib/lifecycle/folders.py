@@ -29,7 +29,7 @@ KEPT_RUNS = 5
 def cluster_identifier(project: Path, name: str) -> str:
     """Names the cluster machine-wide, for this user: the same project and name always give the same."""
     key = f"{os.getuid()}\0{project.resolve()}\0{name}"
-    return hashlib.sha256(key.encode()).hexdigest()[:12]
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,12 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> None:
     """Writes a whole file or none of it; readers never see half."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        # A path is whatever bytes it is: those that are not UTF-8 come out as they went in.
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

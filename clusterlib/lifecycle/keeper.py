@@ -11,36 +11,38 @@ import dataclasses
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
+import traceback
+from collections.abc import AsyncIterator, Coroutine
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.drivers.api import Driver
 from clusterlib.errors import (
     ClusterError,
+    ClusterNotRunning,
     LeftBehind,
     NodeExited,
-    NodeNotReady,
     NodeUnavailable,
     NodeUnknown,
     StartError,
     UsageError,
 )
 from clusterlib.hosts.api import Exit, Host
-from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder, write_private
 from clusterlib.lifecycle.leases import Leases
 from clusterlib.lifecycle.node import ManagedNode, NodeState
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
-from clusterlib.waiting import Deadline, backoff, pause_async
+from clusterlib.lifecycle.restarts import Restarts
+from clusterlib.lifecycle.roster import Roster
+from clusterlib.waiting import backoff, pause_async
 
 __all__ = ["ClusterState", "Keeper"]
 
-T = TypeVar("T")
-
 SWEEP_SECONDS = 3.0
+SAVING_SECONDS = 0.05
+"""Ends that come together are saved together: a hundred nodes make a state that takes milliseconds to write."""
 
 
 class ClusterState(StrEnum):
@@ -64,32 +66,46 @@ class Keeper:
         self.plan = plan
         self.run = run
         self.events = EventLog(run.events)
-        self.nodes: dict[str, ManagedNode] = {}
         self.finished: asyncio.Future[ClusterError | None] = asyncio.get_running_loop().create_future()
         """Done when the cluster is gone and the process may end; holds what went wrong in the shutdown, if anything."""
-        self._driver = driver
-        self._host = host
-        self._provisioner = provisioner
-        self._facts = facts
-        self._phase = ClusterState.STARTING
         self.leases = Leases(self.events.tell, self._unwanted)
+        self._roster = Roster(plan, run, driver, host, provisioner, self.events.tell, self._node_ended)
+        self._restarts = Restarts(plan.restart)
+        self._host = host
+        self._facts = facts
+        self._code_digest = plan.code_digest
+        self._held = True  # until whoever started it asks to keep it
+        self._phase = ClusterState.STARTING
         self._busy = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._begun = time.monotonic()
         self._ready_seconds: float | None = None
+        self._why = ""
         self._ending: asyncio.Task[None] | None = None
         self._work: asyncio.Task[Any] | None = None
-        self._crashes: dict[str, list[float]] = {}
+        self._saving: asyncio.TimerHandle | None = None
 
     # -- what it is now
+
+    @property
+    def nodes(self) -> dict[str, ManagedNode]:
+        return self._roster.nodes
 
     @property
     def state(self) -> ClusterState:
         if self._phase is not ClusterState.READY:
             return self._phase
-        everyone = frozenset(self.nodes)
-        whole = all(node.state is NodeState.READY and node.view >= everyone for node in self.nodes.values())
-        return ClusterState.READY if whole else ClusterState.DEGRADED
+        return ClusterState.READY if self._roster.whole else ClusterState.DEGRADED
+
+    @property
+    def ending(self) -> bool:
+        return self._ending is not None
+
+    def gone(self) -> ClusterNotRunning:
+        """What to tell whoever wants something of a cluster that ends."""
+        return ClusterNotRunning(
+            f"cluster '{self.plan.name}' was stopped", cause=self._why or None, remedies=["invoke cluster.up"]
+        )
 
     def status(self) -> dict[str, Any]:
         plan = self.plan
@@ -101,10 +117,10 @@ class Keeper:
             "driver": plan.driver,
             "simulated": plan.simulated,
             "state": str(self.state),
-            "held": plan.held,
+            "held": self._held,
             "linger": plan.linger,
             "fingerprint": plan.fingerprint,
-            "code_digest": plan.code_digest,
+            "code_digest": self._code_digest,
             "run": str(self.run.path),
             "cookie_file": str(self.run.cookie),
             "timeouts": dataclasses.asdict(plan.timeouts),
@@ -121,6 +137,8 @@ class Keeper:
     async def start(self) -> dict[str, Any]:
         """Brings the whole cluster up; on failure nothing of it is left, and the error says why."""
         async with self._alone():
+            if self._phase is not ClusterState.STARTING:
+                return self.status()
             plan = self.plan
             self.events.tell(
                 "cluster.starting",
@@ -132,11 +150,13 @@ class Keeper:
             pauses = backoff(plan.retry.first, plan.retry.factor, plan.retry.ceiling)
             for attempt in itertools.count(1):
                 try:
-                    await self._start_once()
+                    nodes = self._roster.admit(plan.nodes)
+                    self._roster.prepare(nodes)
+                    await self._roster.bring_up(nodes, together=True)
                     break
                 except ClusterError as error:
                     again = attempt <= plan.retry.attempts and self._worth_another_try(error)
-                    await self._discard(list(self.nodes))
+                    await self._roster.dismiss(self.nodes.values())
                     if not again:
                         raise
                     self.events.tell("cluster.retrying", attempt=attempt, reason=error.problem)
@@ -151,12 +171,16 @@ class Keeper:
         """Stops and starts these nodes (none named: all), which then run the code as it is now."""
         async with self._alone():
             nodes = [self._node(name) for name in names] or list(self.nodes.values())
+            self._roster.prepare(nodes)
             if code is not None:
                 self.plan = dataclasses.replace(self.plan, code=code)
+                self._code_digest = self.plan.code_digest
             self.events.tell("cluster.restarting", nodes=[node.name for node in nodes])
-            await _all(node.stop(self.plan.timeouts.stop) for node in nodes)
-            await self._bring_up(nodes)
-            self._save()
+            try:
+                await self._roster.stop(nodes)
+                await self._roster.bring_up(nodes, together=False)
+            finally:
+                self._save()
             return self.status()
 
     async def scale(self, count: int) -> dict[str, Any]:
@@ -167,12 +191,10 @@ class Keeper:
             current = list(self.nodes.values())
             self.events.tell("cluster.scaling", before=len(current), after=count)
             if count < len(current):
-                leaving = current[count:]
-                await _all(node.stop(self.plan.timeouts.stop) for node in leaving)
-                await self._discard([node.name for node in leaving])
-                self._tell_roster()
+                await self._roster.dismiss(current[count:])
+                self._roster.tell_all()
             elif count > len(current):
-                await self._grow(count)
+                await self._grow(range(len(current) + 1, count + 1))
             self._save()
             return self.status()
 
@@ -184,9 +206,15 @@ class Keeper:
 
     async def pause(self, name: str) -> dict[str, Any]:
         node = self._alive(name)
-        if node.state is not NodeState.PAUSED:
+        if node.state not in {NodeState.READY, NodeState.PAUSED}:
+            raise NodeUnavailable(
+                f"{name} is {node.state}: only a node that is ready can be paused",
+                remedies=["invoke cluster.status"],
+            )
+        if node.state is NodeState.READY:
             self.events.tell("fault.pause", node=name)
             node.pause()
+            self._roster.look_again()
         return node.describe()
 
     async def resume(self, name: str) -> dict[str, Any]:
@@ -200,6 +228,7 @@ class Keeper:
         """Ends the cluster, once; everybody who asks waits for the same end."""
         if self._ending is None:
             self._phase = ClusterState.STOPPING
+            self._why = reason
             self.events.tell("cluster.stopping", reason=reason)
             overtaken = self._work if self._work is not asyncio.current_task() else None
             self._ending = asyncio.get_running_loop().create_task(self._end(overtaken))
@@ -209,85 +238,42 @@ class Keeper:
 
     def keep(self) -> None:
         """From now on the cluster lives until it is told to stop, whoever holds it."""
-        self.plan = dataclasses.replace(self.plan, held=False)
+        self._held = False
+
+    def abandon(self) -> None:
+        """Whoever started it changed its mind: it ends, unless somebody else has come to hold it."""
+        if not self.leases:
+            self.shut_down("who started it changed its mind")
 
     def _unwanted(self) -> None:
         """The last lease is gone. A cluster that is still starting has nobody left to tell; one that is kept lives on."""
         if self._phase is ClusterState.STARTING:
             self.shut_down("who started it is gone")
-        elif self.plan.held:
-            self._spawn(self._linger())
-
-    async def _linger(self) -> None:
-        if self.plan.linger > 0:
-            self.events.tell("cluster.lingering", seconds=self.plan.linger)
-            await pause_async(self.plan.linger)
-        if not self.leases:
+        elif self._held and self.plan.linger > 0:
+            self._spawn(self._linger(self.leases.taken))
+        elif self._held:
             self.shut_down("the last lease was released")
 
-    # -- starting
+    async def _linger(self, taken: int) -> None:
+        """Waits for another holder. One that came and went meanwhile has started a wait of its own."""
+        self.events.tell("cluster.lingering", seconds=self.plan.linger)
+        await pause_async(self.plan.linger)
+        if self._held and not self.leases and self.leases.taken == taken:
+            self.shut_down("nobody came to hold it")
 
-    async def _start_once(self) -> None:
-        for spec, claims in self._provisioner.place(self.plan, self.plan.nodes, []):
-            self._admit(spec, claims)
-        self._provisioner.write_configs(self.plan, [node.spec for node in self.nodes.values()])
-        await self._bring_up(list(self.nodes.values()))
+    # -- growing
 
-    async def _bring_up(self, nodes: list[ManagedNode]) -> None:
-        """Starts these nodes in parallel and waits until they see all that live. The first failure ends the wait."""
-        deadline = Deadline(self.plan.timeouts.start)
-        expected = {n.name for n in self.nodes.values() if n in nodes or n.state is NodeState.READY}
-
-        async def one(node: ManagedNode) -> NodeNotReady | None:
-            await node.launch()
-            try:
-                await node.climb(expected, deadline)
-            except NodeNotReady as late:
-                return late  # the others share the deadline: let them say how far they got
-            return None
-
-        late = await _all([one(node) for node in nodes])
-        behind = [(node.rungs, error) for node, error in zip(nodes, late, strict=True) if error is not None]
-        if behind:
-            raise min(behind, key=lambda entry: entry[0])[1]
-
-    async def _grow(self, count: int) -> None:
-        current = list(self.nodes.values())
-        plans = [self._plan_node(index) for index in range(len(current) + 1, count + 1)]
-        added = []
-        for spec, claims in self._provisioner.place(self.plan, plans, [node.spec for node in current]):
-            added.append(self._admit(spec, claims))
-        self._provisioner.write_configs(self.plan, [node.spec for node in self.nodes.values()])
-        self._tell_roster()
+    async def _grow(self, indexes: range) -> None:
+        plans = [NodePlan(self.plan.node_name.format(index=index), index) for index in indexes]
+        added = self._roster.admit(plans)
         try:
-            await self._bring_up(added)
+            self._roster.prepare(added)
+            self._roster.tell_all()
+            await self._roster.bring_up(added, together=True)
         except BaseException:
-            await _all(node.stop(self.plan.timeouts.stop) for node in added)
-            await self._discard([node.name for node in added])
-            self._tell_roster()
+            await self._roster.dismiss(added)
+            self._roster.tell_all()
             raise
-
-    def _plan_node(self, index: int) -> NodePlan:
-        name = self.plan.node_name.format(index=index)
-        return NodePlan(name, index)
-
-    def _admit(self, spec: NodeSpec, claims: dict[str, Claim]) -> ManagedNode:
-        node = ManagedNode(
-            spec,
-            claims,
-            self._driver,
-            self._host,
-            self.run.log(spec.name),
-            self.events.tell,
-            self._node_ended,
-        )
-        self.nodes[spec.name] = node
-        return node
-
-    def _tell_roster(self) -> None:
-        roster = self._provisioner.roster([node.spec for node in self.nodes.values()])
-        for node in self.nodes.values():
-            node.expect(roster)
 
     def _worth_another_try(self, error: ClusterError) -> bool:
         """A stolen port or a machine out of processes may pass; a program that fails will fail again."""
@@ -298,76 +284,78 @@ class Keeper:
     # -- when a node ends by itself
 
     def _node_ended(self, node: ManagedNode, how: Exit) -> None:
-        self._save()
-        policy = self.plan.restart
-        if self._phase is not ClusterState.READY or node.state is not NodeState.DEAD or self._busy.locked():
+        if self._phase is not ClusterState.READY:
             return
-        if policy.policy == "never" or (policy.policy == "on-failure" and how.clean):
+        self._save_soon()
+        if node.state is NodeState.DEAD and not self._roster.is_rising(node):
+            self._crashed(node, str(how), clean=how.clean)
+
+    def _crashed(self, node: ManagedNode, why: str, *, clean: bool) -> None:
+        if not self._restarts.wanted(clean=clean):
             return
-        recent = [t for t in self._crashes.get(node.name, []) if time.monotonic() - t < policy.window]
-        self._crashes[node.name] = [*recent, time.monotonic()]
-        if len(recent) >= policy.attempts:
-            node.reason = f"{how}; given up after {policy.attempts} restarts within {policy.window:g} s"
+        pause = self._restarts.next_pause(node.name)
+        if pause is None:
+            node.reason = f"{why}; {self._restarts}"
             self.events.tell("node.abandoned", node=node.name, reason=node.reason)
             return
-        pause = next(
-            itertools.islice(backoff(policy.first, policy.factor, policy.ceiling), len(recent), None)
-        )
+        node.state = NodeState.WAITING
+        self.events.tell("node.restarting", node=node.name, reason=why, after=pause)
         self._spawn(self._revive(node, pause))
 
     async def _revive(self, node: ManagedNode, pause: float) -> None:
-        node.state = NodeState.WAITING
-        self.events.tell("node.restarting", node=node.name, reason=str(node.exit), after=pause)
         await pause_async(pause)
         async with self._alone():
             if self.nodes.get(node.name) is not node or node.state is not NodeState.WAITING:
-                return
+                return  # somebody restarted or removed it meanwhile
             try:
-                await self._bring_up([node])
+                self._roster.prepare([node])
+                await self._roster.bring_up([node], together=False)
                 return
             except ClusterError as error:
                 self.events.tell("node.restart-failed", node=node.name, error=error.to_dict())
-        if node.exit is not None:
-            node.state = NodeState.DEAD
-            self._node_ended(node, node.exit)
+                node.state = NodeState.DEAD
+                self._crashed(node, error.problem, clean=False)
+            finally:
+                self._save_soon()
 
     # -- ending
 
     async def _end(self, overtaken: asyncio.Task[Any] | None) -> None:
-        problem: ClusterError | None = None
-        for task in [*self._background, *([overtaken] if overtaken else [])]:
-            task.cancel()
-        if overtaken:
-            await asyncio.wait([overtaken])
+        problem: ClusterError | None
         try:
-            await _all(node.stop(self.plan.timeouts.stop) for node in self.nodes.values())
-        except LeftBehind:
-            pass  # the last word on that is the sweep's: it also ends what holds a node (a paused simulation)
-        except ClusterError as error:
-            problem = error
-        survivors = await self._host.sweep(SWEEP_SECONDS)
-        if survivors:
-            problem = LeftBehind(
-                f"{len(survivors)} process(es) of cluster '{self.plan.name}' survived the shutdown",
-                evidence=[f"pid {survivor.pid}: {survivor.command}" for survivor in survivors],
-                remedies=["invoke cluster.clean"],
+            problem = await self._wind_down(overtaken)
+        except Exception as error:  # noqa: BLE001 - whatever happens here, the process must end, and with it all it kept
+            traceback.print_exc()
+            problem = ClusterError(
+                f"cluster '{self.plan.name}' did not end in order", cause=f"{type(error).__name__}: {error}"
             )
-        for node in self.nodes.values():
-            node.close()
-        await self._host.close()
         self._phase = ClusterState.STOPPED
         self.events.tell("cluster.stopped", clean=problem is None)
         self._save()
         if not self.finished.done():
             self.finished.set_result(problem)
 
-    async def _discard(self, names: Iterable[str]) -> None:
-        """Takes nodes out of the cluster, stopped if they still live, their ports released."""
-        leaving = [self.nodes[name] for name in names]
-        await _all(node.stop(self.plan.timeouts.stop) for node in leaving)
-        for node in leaving:
-            node.close()
-            del self.nodes[node.name]
+    async def _wind_down(self, overtaken: asyncio.Task[Any] | None) -> ClusterError | None:
+        for task in [*self._background, *([overtaken] if overtaken else [])]:
+            task.cancel()
+        if overtaken:
+            await asyncio.wait([overtaken])
+        try:
+            with contextlib.suppress(LeftBehind):
+                # The last word on that is the sweep's: it also ends what holds a node (a paused simulation).
+                await self._roster.stop(self.nodes.values())
+            survivors = await self._host.sweep(SWEEP_SECONDS)
+        finally:
+            for node in self.nodes.values():
+                node.close()
+            await self._host.close()
+        if not survivors:
+            return None
+        return LeftBehind(
+            f"{len(survivors)} process(es) of cluster '{self.plan.name}' survived the shutdown",
+            evidence=[f"pid {survivor.pid}: {survivor.command}" for survivor in survivors],
+            remedies=["invoke cluster.clean"],
+        )
 
     # -- helpers
 
@@ -376,7 +364,7 @@ class Keeper:
         """One change at a time; a change that a shutdown overtakes is cancelled."""
         async with self._busy:
             if self._ending is not None:
-                raise NodeUnavailable(f"cluster '{self.plan.name}' is stopping")
+                raise self.gone()
             self._work = asyncio.current_task()
             try:
                 yield
@@ -406,26 +394,16 @@ class Keeper:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    def _save_soon(self) -> None:
+        if self._saving is None:
+            self._saving = asyncio.get_running_loop().call_later(SAVING_SECONDS, self._save)
+
     def _save(self) -> None:
         """The state on disk, for whoever comes after a crash. A full disk must not end the cluster."""
+        if self._saving is not None:
+            self._saving.cancel()
+            self._saving = None
         try:
             write_private(self.run.state, json.dumps({**self.status(), "saved": time.time()}, indent=1))
         except OSError as error:
             self.events.tell("state.not-saved", reason=str(error))
-
-
-async def _all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Runs them side by side; the first failure cancels the rest, which are waited for, and is raised as it is."""
-    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
-    if not tasks:
-        return []
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in tasks:
-            if task.done():
-                task.result()
-        return [task.result() for task in tasks]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,8 @@ class Leases:
     def __init__(self, tell: Tell, none_left: Callable[[], None]) -> None:
         self._tell = tell
         self._none_left = none_left
-        self._numbers = itertools.count(1)
+        self.taken = 0
+        """How many leases were ever taken: who remembers it can tell whether somebody came and went."""
         self._holders: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -25,10 +25,10 @@ class Leases:
         return [{"number": number, "holder": holder} for number, holder in self._holders.items()]
 
     def take(self, holder: str) -> int:
-        number = next(self._numbers)
-        self._holders[number] = holder
+        self.taken += 1
+        self._holders[self.taken] = holder
         self._tell("lease.taken", holder=holder, leases=len(self))
-        return number
+        return self.taken
 
     def release(self, number: int, how: str) -> None:
         """Gives a lease back. Idempotent."""

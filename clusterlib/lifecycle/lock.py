@@ -43,11 +43,17 @@ class ClusterLock:
             self._descriptor = None
 
     def is_free(self) -> bool:
-        if not self.path.exists():
+        """Asked with a shared lock, so that those who ask are not taken for one who holds it."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
             return True
-        if not self.take():
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return False
-        self.let_go()
+        finally:
+            os.close(descriptor)
         return True
 
     def wait_free(self, deadline: Deadline) -> bool:

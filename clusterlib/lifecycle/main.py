@@ -15,11 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clusterlib.errors import ClusterError, StartError
+
 if TYPE_CHECKING:
     import asyncio
 
     from clusterlib.hosts.containment import Containment
     from clusterlib.hosts.nursery import Nursery
+    from clusterlib.lifecycle.keeper import Keeper
 
 __all__ = ["main"]
 
@@ -70,12 +73,38 @@ async def _serve(
 ) -> int:
     import asyncio
 
+    from clusterlib.lifecycle.control import ControlServer
+
+    try:
+        keeper = _keeper(received, control, marker, containment, nursery)
+        server = ControlServer(keeper, control)
+        await server.open()
+    except (ClusterError, OSError) as error:
+        _refuse(channel, error)
+        return 1
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was told to terminate")
+    loop.add_reader(containment.guard_gone, _once, loop, containment.guard_gone, keeper.shut_down)
+    await server.adopt(channel, received["holder"])
+    problem = await keeper.finished
+    await server.close()
+    if _gone(containment.guard_gone):
+        _tidy(
+            control, marker
+        )  # else the guard does, after us: as long as it holds the lock, the registry must name it
+    keeper.events.close()
+    return 0 if problem is None else 1
+
+
+def _keeper(
+    received: dict[str, Any], control: Path, marker: str, containment: Containment, nursery: Nursery
+) -> Keeper:
+    """The keeper of this plan, known to everyone who looks for clusters before it starts anything."""
     from clusterlib.drivers.registry import driver_named
     from clusterlib.hosts.api import Host
     from clusterlib.hosts.local import LocalHost
     from clusterlib.hosts.places import register, runtime_dir
     from clusterlib.hosts.ports import PortAllocator
-    from clusterlib.lifecycle.control import ControlServer
     from clusterlib.lifecycle.folders import RunFolder, write_private
     from clusterlib.lifecycle.keeper import Keeper
     from clusterlib.lifecycle.plan import Plan, revive
@@ -111,28 +140,23 @@ async def _serve(
         "marker": marker,
         "code_roots": list(plan.code_roots),
     }
-    keeper = Keeper(
-        plan,
-        run,
-        driver,
-        host,
-        Provisioner(run, driver, PortAllocator(runtime_dir(), proc=containment.proc)),
-        facts,
-    )
-    server = ControlServer(keeper, control)
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was told to terminate")
-    loop.add_reader(containment.guard_gone, _once, loop, containment.guard_gone, keeper.shut_down)
-    await server.open()
-    await server.adopt(channel)
-    problem = await keeper.finished
-    await server.close()
-    if _gone(containment.guard_gone):
-        _tidy(
-            control, marker
-        )  # else the guard does, after us: as long as it holds the lock, the registry must name it
-    keeper.events.close()
-    return 0 if problem is None else 1
+    provisioner = Provisioner(run, driver, PortAllocator(runtime_dir(), proc=containment.proc))
+    return Keeper(plan, run, driver, host, provisioner, facts)
+
+
+def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
+    """There will be no keeper. Whoever started it is told why, in the words of the control socket."""
+    import contextlib
+    import json
+
+    if not isinstance(error, ClusterError):
+        error = StartError(
+            "the keeper cannot begin",
+            cause=f"{error.strerror}: {error.filename}" if error.filename else str(error),
+            remedies=["df -h . /tmp", "invoke cluster.doctor"],
+        )
+    with contextlib.suppress(OSError):
+        channel.sendall(json.dumps({"id": None, "error": error.to_dict()}).encode() + b"\n")
 
 
 def _log_to(path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,9 @@ __all__ = ["ManagedNode", "NodeState", "Tell"]
 AFTER_KILL = 5.0
 AFTER_TERMINATE = 2.0
 TAIL = 20
+PIECE = 65536
+MOST_LAST_WORDS = 16
+"""Pieces read at a node's end; a pipe holds one, or more where it was enlarged, and a child of the node may go on writing."""
 
 
 class Tell(Protocol):
@@ -119,6 +123,7 @@ class ManagedNode:
         self.rungs = 0
         self._begun = time.monotonic()
         self._news = asyncio.Event()
+        self._process = self._link = None  # of its former life: it must not be taken for this one
         self._move(NodeState.STARTING)
         try:
             order, link = self._driver.order(self.spec, self.claims)
@@ -140,14 +145,11 @@ class ManagedNode:
         process.exit.add_done_callback(self._note_exit)
         self._tell("node.started", node=self.name, pid=process.pid)
 
-    async def climb(self, expected: Iterable[str], deadline: Deadline) -> None:
-        """Waits until the node is of use to the others, or says why it never will be."""
-        assert self._link is not None
-        ladder = [
-            Rung(rung.name, self._unless_ended(rung.probe), rung.polls)
-            for rung in self._link.ladder(frozenset(expected))
-        ]
-        rung, answer = await climb(ladder, deadline, self._news, self._reached)
+    async def climb(self, expected: Callable[[], frozenset[str]], deadline: Deadline) -> None:
+        """Waits until the node is of use to the others, or says why it never will be.
+
+        Whom it must see is asked anew each time: one of them may end while this one starts."""
+        rung, answer = await climb(self._ladder(expected), deadline, self._news, self._reached)
         if isinstance(answer, Never):
             raise self._failed(self._diagnose(answer))
         if isinstance(answer, NotYet):
@@ -169,9 +171,25 @@ class ManagedNode:
     def ports_were_stolen(self) -> bool:
         return self._driver.ports_stolen(self.log.tail(TAIL))
 
+    def look_again(self) -> None:
+        """Somebody else's state changed, which may be what this one waits for."""
+        self._news.set()
+
     def expect(self, roster: list[dict[str, Any]]) -> None:
         if self._link is not None and self.living:
             self._link.expect(roster)
+
+    def _ladder(self, expected: Callable[[], frozenset[str]]) -> list[Rung]:
+        link = self._link
+        assert link is not None
+
+        async def current(number: int) -> Answer:
+            return await link.ladder(expected())[number].probe()
+
+        return [
+            Rung(rung.name, self._unless_ended(functools.partial(current, number)), rung.polls)
+            for number, rung in enumerate(link.ladder(expected()))
+        ]
 
     def _reached(self, rung: str) -> None:
         self.rungs += 1
@@ -203,7 +221,7 @@ class ManagedNode:
 
     def _failed(self, error: ClusterError) -> ClusterError:
         self.reason = error.problem
-        if not self.living or self._process is None or self.exit is not None:
+        if self.pid is None:
             self._move(NodeState.DEAD)
         return error
 
@@ -224,13 +242,22 @@ class ManagedNode:
     async def kill(self) -> None:
         """SIGKILL, as a crash would be; returns once the process is gone."""
         self.signal(signal.SIGKILL)
-        await self._exits_within(AFTER_KILL)
+        if not await self._exits_within(AFTER_KILL):
+            raise self._survived()
 
     # -- ending
 
+    async def give_up(self, seconds: float) -> None:
+        """Ends a node that is of no use, and remembers why it was of none."""
+        why = self.reason
+        if self.pid is not None:
+            await self.stop(seconds)
+        self.reason = why
+        self._move(NodeState.DEAD)
+
     async def stop(self, seconds: float) -> None:
         """Asks, waits, terminates, kills, reaps: bounded steps, each only if the one before did not do."""
-        if self._process is None or self.exit is not None:
+        if self.pid is None:
             self._move(NodeState.STOPPED)
             return
         self._move(NodeState.STOPPING)
@@ -245,11 +272,7 @@ class ManagedNode:
             self._tell("node.killed", node=self.name, reason=f"did not stop within {seconds:g} s")
             self.signal(signal.SIGKILL)
             if not await self._exits_within(AFTER_KILL):
-                raise LeftBehind(
-                    f"{self.name} (pid {self.pid}) survived SIGKILL",
-                    cause="the kernel has not ended it; it may be waiting for a device",
-                    remedies=[f"cat /proc/{self.pid}/stack", f"ps -o pid,stat,wchan:30,cmd -p {self.pid}"],
-                )
+                raise self._survived()
 
     def close(self) -> None:
         """Lets go of everything but the log file's content."""
@@ -260,6 +283,13 @@ class ManagedNode:
         for claim in self.claims.values():
             claim.close()
 
+    def _survived(self) -> LeftBehind:
+        return LeftBehind(
+            f"{self.name} (pid {self.pid}) survived SIGKILL",
+            cause="the kernel has not ended it; it may be waiting for a device",
+            remedies=[f"cat /proc/{self.pid}/stack", f"ps -o pid,stat,wchan:30,cmd -p {self.pid}"],
+        )
+
     async def _exits_within(self, seconds: float) -> bool:
         if self._process is not None and self.exit is None:
             await asyncio.wait([self._process.exit], timeout=seconds)
@@ -267,7 +297,8 @@ class ManagedNode:
 
     def _note_exit(self, future: asyncio.Future[Exit]) -> None:
         self.exit = future.result()
-        self._read_output()
+        for _ in range(MOST_LAST_WORDS):
+            self._read_output()
         if self._link is not None:
             self._link.close()
         expected = self.state is NodeState.STOPPING
@@ -291,21 +322,22 @@ class ManagedNode:
         asyncio.get_running_loop().add_reader(process.output, self._read_output)
 
     def _read_output(self) -> None:
-        """Reads what is there. The pipe may outlive the node where a child of it holds it open."""
-        while self._output is not None:
-            try:
-                data = os.read(self._output, 65536)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._release_output()
-                return
-            self.log.feed(data)
-            self._news.set()
-            if len(data) < 65536:
-                return
+        """Reads a piece: a node that never stops talking must not have the keeper to itself.
+
+        The pipe may outlive the node where a child of it holds it open."""
+        if self._output is None:
+            return
+        try:
+            data = os.read(self._output, PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._release_output()
+            return
+        self.log.feed(data)
+        self._news.set()
 
     _output: int | None = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.errors import StartError
 from clusterlib.hosts.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.lifecycle.folders import RunFolder, write_private
 from clusterlib.lifecycle.plan import NodePlan, Plan
@@ -43,9 +44,11 @@ class Provisioner:
             raise
         return places
 
-    def write_configs(self, plan: Plan, specs: Sequence[NodeSpec]) -> None:
-        """Everything is rendered before anything is written, and written before anything starts."""
-        self._ensure_cookie()
+    def write_configs(
+        self, plan: Plan, specs: Sequence[NodeSpec], chosen: Sequence[NodeSpec] | None = None
+    ) -> None:
+        """Writes what the chosen nodes (None: all) read. Everything is rendered before anything is written."""
+        chosen = specs if chosen is None else chosen
         cluster = {
             "name": plan.name,
             "project": plan.project,
@@ -63,13 +66,21 @@ class Provisioner:
         search = [Path(folder) for folder in plan.template_search]
         rendered = [
             (Path(spec.directory) / output, render(template, search, {**common, "node": spec.to_dict()}))
-            for spec in specs
+            for spec in chosen
             for output, template in plan.templates.items()
         ]
-        for spec in specs:
-            Path(spec.directory).mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path, text in rendered:
-            write_private(path, text)
+        try:
+            self._ensure_cookie()
+            for spec in chosen:
+                Path(spec.directory).mkdir(parents=True, exist_ok=True, mode=0o700)
+            for path, text in rendered:
+                write_private(path, text)
+        except OSError as error:
+            raise StartError(
+                "the files that the nodes read cannot be written",
+                cause=f"{error.strerror}: {error.filename or self._run.path}",
+                remedies=[f"df -h {self._run.path}", "invoke profile.show --resolved  # see [templates]"],
+            ) from error
 
     @staticmethod
     def roster(specs: Sequence[NodeSpec]) -> list[dict[str, Any]]:

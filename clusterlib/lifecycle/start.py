@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning, KeeperLost
+from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning, KeeperLost, NotInTime
 from clusterlib.hosts.identity import sweep_leftovers
 from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import Registry, runtime_dir, socket_path
@@ -34,6 +34,7 @@ DEFAULT_NAME = "default"
 BOOT_SECONDS = 20.0
 JOIN_SECONDS = 60.0
 GIVE_UP_SECONDS = 15.0
+SETTLING = 5.0
 
 
 def up(
@@ -68,7 +69,7 @@ def up(
             return _start(lock, profile, called, folder, wanted, hold, on_event)
         cluster = _join(folder, called, lock, deadline)
         if cluster is not None:
-            return _fit(cluster, profile, wanted, on_event)
+            return _fit(cluster, profile, wanted, hold, on_event)
 
 
 def attach(name: str | None = None, *, project: Path | str | None = None) -> Cluster:
@@ -161,6 +162,7 @@ class _Boot:
         self._log = log.open(errors="replace")
         log.unlink()  # the keeper writes on, we can read, and whoever dies leaves no file
         self._client: KeeperClient | None = None
+        self._control = control
         self._lock = lock
 
     def start(self, plan: Plan, on_event: Listener | None) -> Cluster:
@@ -170,27 +172,35 @@ class _Boot:
         from clusterlib.lifecycle.cluster import Cluster
 
         run = new_run(Path(plan.project), plan.name)
-        client = self._client = KeeperClient(self._channel, plan.name)
-        message = json.dumps({"plan": json.loads(plan.to_json()), "run": str(run.path)}).encode()
+        client = self._client = KeeperClient(self._channel, plan.name, self._control)
+        told = {"plan": json.loads(plan.to_json()), "run": str(run.path), "holder": _who_we_are()}
+        message = json.dumps(told).encode()
         seconds = BOOT_SECONDS + plan.timeouts.start * (plan.retry.attempts + 1)
-        holder = f"pid {os.getpid()} ({Path(sys.argv[0]).name or 'python'})"
         try:
-            client.send_raw(struct.pack("!Q", len(message)) + message)
-            status = client.request("start", seconds=seconds, on_event=on_event, holder=holder)
+            client.send_raw(struct.pack("!Q", len(message)) + message, BOOT_SECONDS)
+            status = client.request("start", seconds=seconds, on_event=on_event)
             if not plan.held:
-                client.request("keep")
+                status = client.request("keep")["status"]
         except KeeperLost as error:
             raise self._explain(error, run) from error
         self._log.close()
         return Cluster(client, status, self._lock)
 
     def give_up(self) -> None:
-        """Hangs up, which ends the keeper and all it started, and waits until they are gone."""
-        self._channel.close()
-        if self._client is not None:
-            self._client.close()
-        self._lock.wait_free(Deadline(GIVE_UP_SECONDS))
-        self._log.close()
+        """Ends the keeper and all it started, and waits until they are gone; unless somebody else has come to hold them."""
+        ended = True
+        try:
+            if self._client is not None:
+                ended = self._client.request("abandon", seconds=GIVE_UP_SECONDS)["ended"]
+        except KeeperLost:
+            pass  # it is gone; or it does not answer, and is told the same by our hanging up
+        finally:
+            if self._client is not None:
+                self._client.close()
+            self._channel.close()
+            self._log.close()
+        if ended:
+            self._lock.wait_free(Deadline(GIVE_UP_SECONDS))
 
     def _explain(self, error: KeeperLost, run: RunFolder) -> ClusterError:
         evidence: list[str] = []
@@ -233,18 +243,42 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
                 remedies=["invoke cluster.status", "invoke cluster.down"],
             )
         return None
-    holder = f"pid {os.getpid()} ({Path(sys.argv[0]).name or 'python'})"
+    lost: KeeperLost | None = None
     try:
-        status: dict[str, Any] = client.request("lease", holder=holder)["status"]
-        if status["state"] == "starting":
-            known = client
-            status = poll(lambda: _unless_starting(known), deadline) or status
-    except KeeperLost:
+        return Cluster(client, _lease(client, deadline), lock)
+    except ClusterNotRunning:
+        client.close()  # it is being ended: whoever wants one after it waits for that
+    except KeeperLost as error:
         client.close()
-        if lock.wait_free(Deadline(1.0)) or _keeper_is_dead(identifier):
-            return None
+        deadline, lost = Deadline(SETTLING), error
+    except BaseException:
+        client.close()
         raise
-    return Cluster(client, status, lock)
+    if poll(lambda: lock.is_free() or _keeper_is_dead(identifier), deadline):
+        return None
+    raise lost or KeeperLost(
+        f"cluster '{name}' is being stopped by someone, but does not end",
+        remedies=["invoke cluster.down" + ("" if name == DEFAULT_NAME else f" --name {name}")],
+    )
+
+
+def _lease(client: KeeperClient, deadline: Deadline) -> dict[str, Any]:
+    """Takes a lease and waits until the cluster is no longer starting. Raises ClusterNotRunning when it is ending."""
+    status: dict[str, Any] = client.request("lease", holder=_who_we_are())["status"]
+    limit = Deadline(deadline.left + status["timeouts"]["start"])
+    status = poll(lambda: _unless_starting(client), limit)
+    if not status:
+        raise NotInTime(
+            f"the cluster, which somebody else is starting, did not get ready within {limit.seconds:.0f} s",
+            remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
+        )
+    if status["state"] in {"stopping", "stopped"}:
+        raise ClusterNotRunning("the cluster is being stopped")
+    return status
+
+
+def _who_we_are() -> str:
+    return f"pid {os.getpid()} ({Path(sys.argv[0]).name or 'python'})"
 
 
 def _keeper_is_dead(identifier: str) -> bool:
@@ -258,7 +292,11 @@ def _unless_starting(client: KeeperClient) -> dict[str, Any]:
 
 
 def _fit(
-    cluster: Cluster, profile: str | None, overrides: Mapping[str, object], on_event: Listener | None
+    cluster: Cluster,
+    profile: str | None,
+    overrides: Mapping[str, object],
+    hold: bool,
+    on_event: Listener | None,
 ) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
     from clusterlib.lifecycle.plan import digest
@@ -274,6 +312,8 @@ def _fit(
             cluster.restart(on_event=on_event, code=code)
             notes.append("its code had changed; the nodes were restarted")
         cluster.notes = tuple(notes)
+        if not hold and cluster.held:
+            cluster.keep()
     except BaseException:
         cluster.close()
         raise

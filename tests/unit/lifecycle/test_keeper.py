@@ -3,90 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from clusterlib.drivers.fake import STOLEN, FakeDriver, Life
-from clusterlib.errors import LeftBehind, NodeExited, NodeNotReady, NodeUnavailable, NodeUnknown, UsageError
-from clusterlib.hosts.fake import FakeHost
-from clusterlib.hosts.ports import PortAllocator
-from clusterlib.lifecycle.events import read_events
-from clusterlib.lifecycle.folders import RunFolder, new_run
-from clusterlib.lifecycle.keeper import Keeper
-from clusterlib.lifecycle.plan import Backoff, NodePlan, Plan, PortRange, RestartPolicy, Timeouts
-from clusterlib.lifecycle.provision import Provisioner
-from clusterlib.waiting import Deadline, poll_async
-
-Lives = dict[str, Sequence[Life]]
-PLAN = Plan(
-    identifier="test",
-    name="test",
-    project="/nowhere",
-    profile="fake",
-    driver="fake",
-    simulated=False,
-    nodes=tuple(NodePlan(f"node{index}", index) for index in (1, 2, 3)),
-    node_name="node{index}",
-    node_host="localhost",
-    fingerprint="f",
-    code={},
-    ports={"cluster": PortRange(28000, 28999)},
-    timeouts=Timeouts(start=10, stop=5),
-    retry=Backoff(attempts=2, first=0.001),
+from clusterlib.drivers.fake import STOLEN, Life
+from clusterlib.errors import (
+    ClusterNotRunning,
+    LeftBehind,
+    NodeExited,
+    NodeNotReady,
+    NodeUnavailable,
+    NodeUnknown,
+    UsageError,
 )
-
-
-@dataclasses.dataclass
-class World:
-    keeper: Keeper
-    driver: FakeDriver
-    host: FakeHost
-    run: RunFolder
-
-    def kinds(self) -> list[str]:
-        return [event["kind"] for event in read_events(self.run.events)]
-
-    def states(self) -> dict[str, str]:
-        return {node["name"]: node["state"] for node in self.keeper.status()["nodes"]}
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        assert await poll_async(condition, Deadline(10)), (self.states(), self.kinds())
-
-
-Story = Callable[[World], Awaitable[None]]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[..., World]:
-    """Plays a story with a keeper, then shuts it down and checks that nothing is left."""
-
-    @contextlib.asynccontextmanager
-    async def world(lives: Lives | None, changes: dict[str, Any]) -> AsyncIterator[World]:
-        plan = dataclasses.replace(PLAN, project=str(tmp_path), **changes)
-        run = new_run(tmp_path, plan.name)
-        driver = FakeDriver(lives)
-        host = FakeHost(driver.behaviours)
-        keeper = Keeper(plan, run, driver, host, Provisioner(run, driver, PortAllocator(tmp_path)), {})
-        keeper.leases.take("the test")
-        yield World(keeper, driver, host, run)
-        await keeper.shut_down("the story is over")
-        assert [process for process in host.started if not process.exit.done()] == []
-        assert keeper.finished.done()
-
-    def run_story(story: Story, lives: Lives | None = None, **changes: Any) -> World:
-        async def go() -> World:
-            async with world(lives, changes) as it:
-                await story(it)
-            return it
-
-        return asyncio.run(go())
-
-    return run_story
+from clusterlib.lifecycle.events import read_events
+from clusterlib.lifecycle.plan import RestartPolicy, Timeouts
+from tests.unit.lifecycle.stage import PLAN, World
 
 
 def test_a_cluster_is_ready_when_all_see_all(play: Callable[..., World]) -> None:
@@ -151,7 +84,9 @@ def test_a_crash_degrades_the_cluster_and_is_not_repaired_unless_asked(play: Cal
 
 
 @pytest.mark.parametrize(("policy", "restarted"), [("always", True), ("on-failure", True), ("never", False)])
-def test_the_restart_policy_decides_after_a_crash(play: Callable[..., World], policy: str, restarted: bool) -> None:
+def test_the_restart_policy_decides_after_a_crash(
+    play: Callable[..., World], policy: str, restarted: bool
+) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
         await world.keeper.kill("node1")
@@ -270,7 +205,12 @@ def test_growing_tells_the_others_and_shrinking_stops_the_last(play: Callable[..
         await world.keeper.start()
         await world.keeper.scale(4)
         assert world.states()["node4"] == "ready"
-        assert [node["name"] for node in world.driver.rosters["node1"]] == ["node1", "node2", "node3", "node4"]
+        assert [node["name"] for node in world.driver.rosters["node1"]] == [
+            "node1",
+            "node2",
+            "node3",
+            "node4",
+        ]
 
         await world.keeper.scale(2)
         assert sorted(world.states()) == ["node1", "node2"]
@@ -341,7 +281,7 @@ def test_a_change_after_the_end_is_refused(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
         await world.keeper.shut_down("asked to")
-        with pytest.raises(NodeUnavailable, match="stopping"):
+        with pytest.raises(ClusterNotRunning, match="stopped"):
             await world.keeper.scale(4)
 
     play(story)

@@ -1,0 +1,171 @@
+"""The nodes of a cluster together: places for them, their start side by side, who belongs to whom, and their leaving."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.errors import ClusterError, NodeNotReady
+from clusterlib.hosts.api import Exit, Host
+from clusterlib.hosts.ports import Claim
+from clusterlib.lifecycle.folders import RunFolder
+from clusterlib.lifecycle.node import ManagedNode, NodeState, Tell
+from clusterlib.lifecycle.plan import NodePlan, Plan
+from clusterlib.lifecycle.provision import Provisioner
+from clusterlib.waiting import Deadline
+
+__all__ = ["Roster", "side_by_side"]
+
+T = TypeVar("T")
+
+
+class Roster:
+    """Who belongs to the cluster. What to do about a node that ends by itself is the keeper's call."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        run: RunFolder,
+        driver: Driver,
+        host: Host,
+        provisioner: Provisioner,
+        tell: Tell,
+        ended: Callable[[ManagedNode, Exit], None],
+    ) -> None:
+        self.nodes: dict[str, ManagedNode] = {}
+        self._plan = plan
+        self._run = run
+        self._driver = driver
+        self._host = host
+        self._provisioner = provisioner
+        self._tell = tell
+        self._ended = ended
+        self._rising: set[ManagedNode] = set()
+
+    @property
+    def whole(self) -> bool:
+        """Whether every node is ready and sees every other."""
+        everyone = frozenset(self.nodes)
+        return all(n.state is NodeState.READY and n.view >= everyone for n in self.nodes.values())
+
+    def is_rising(self, node: ManagedNode) -> bool:
+        """Whether somebody waits for this node to get ready, and so will hear of its end."""
+        return node in self._rising
+
+    # -- coming
+
+    def admit(self, plans: Iterable[NodePlan]) -> list[ManagedNode]:
+        """Gives these nodes places among the others. All are admitted, or none."""
+        placed = self._provisioner.place(self._plan, plans, self._specs())
+        return [self._admit(spec, claims) for spec, claims in placed]
+
+    def prepare(self, nodes: Iterable[ManagedNode]) -> None:
+        """Writes what these nodes read when they start: it names those who belong to the cluster now."""
+        self._provisioner.write_configs(self._plan, self._specs(), [node.spec for node in nodes])
+
+    async def bring_up(self, nodes: list[ManagedNode], *, together: bool) -> None:
+        """Starts these nodes side by side and waits until they see all that live.
+
+        Where they are wanted together, the first failure ends the wait. Otherwise each has its own fate; one that
+        fails is ended, for it must not look as if it were about to be ready."""
+        deadline = Deadline(self._plan.timeouts.start)
+
+        async def one(node: ManagedNode) -> ClusterError | None:
+            try:
+                await node.launch()
+                await node.climb(self._expected, deadline)
+            except NodeNotReady as late:
+                return late  # the others share the deadline: let them say how far they got
+            except ClusterError as error:
+                if together:
+                    raise
+                self._rising.discard(node)
+                self.look_again()
+                return error
+            return None
+
+        self._rising.update(nodes)
+        try:
+            outcomes = await side_by_side(one(node) for node in nodes)
+            failed = [(node, error) for node, error in zip(nodes, outcomes, strict=True) if error is not None]
+            if not together:
+                await side_by_side(node.give_up(self._plan.timeouts.stop) for node, _ in failed)
+        finally:
+            self._rising.difference_update(nodes)
+        if failed:
+            raise min(failed, key=lambda entry: entry[0].rungs)[1]
+
+    # -- belonging
+
+    def tell_all(self) -> None:
+        """Tells every node who belongs to the cluster now."""
+        roster = self._provisioner.roster(self._specs())
+        for node in self.nodes.values():
+            node.expect(roster)
+
+    def look_again(self) -> None:
+        """Somebody stopped being ready: whoever waits to see all that are need not wait for that one."""
+        for node in self._rising:
+            node.look_again()
+
+    # -- leaving
+
+    async def stop(self, nodes: Iterable[ManagedNode]) -> None:
+        """Stops them side by side. One that cannot be stopped does not keep the others from it."""
+        seconds = self._plan.timeouts.stop
+
+        async def one(node: ManagedNode) -> ClusterError | None:
+            try:
+                await node.stop(seconds)
+            except ClusterError as error:
+                return error
+            return None
+
+        for error in await side_by_side(one(node) for node in nodes):
+            if error is not None:
+                raise error
+
+    async def dismiss(self, nodes: Iterable[ManagedNode]) -> None:
+        """Takes nodes out of the cluster, stopped if they still live, their ports released."""
+        leaving = list(nodes)
+        await self.stop(leaving)
+        for node in leaving:
+            node.close()
+            del self.nodes[node.name]
+
+    def _specs(self) -> list[NodeSpec]:
+        return [node.spec for node in self.nodes.values()]
+
+    def _expected(self) -> frozenset[str]:
+        return frozenset(
+            n.name for n in self.nodes.values() if n in self._rising or n.state is NodeState.READY
+        )
+
+    def _admit(self, spec: NodeSpec, claims: dict[str, Claim]) -> ManagedNode:
+        log = self._run.log(spec.name)
+        node = ManagedNode(spec, claims, self._driver, self._host, log, self._tell, self._node_ended)
+        self.nodes[spec.name] = node
+        return node
+
+    def _node_ended(self, node: ManagedNode, how: Exit) -> None:
+        self.look_again()
+        self._ended(node, how)
+
+
+async def side_by_side(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Runs them at once; the first failure cancels the rest, which are waited for, and is raised as it is."""
+    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
+    if not tasks:
+        return []
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+        return [task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
