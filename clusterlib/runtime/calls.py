@@ -119,9 +119,9 @@ class _Caller:
     def _ask(self, payload: Buffer) -> None:
         try:
             name, argument = load(payload)
+            ask = self._calls.asks.get(name)
         except Exception as error:
             raise Refused("it asked a question that cannot be read") from error
-        ask = self._calls.asks.get(name)
         if ask is None:
             known = ", ".join(sorted(self._calls.asks))
             self._answer(

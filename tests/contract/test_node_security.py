@@ -190,6 +190,7 @@ def test_a_result_beyond_the_limit_is_an_error_that_says_so(node: GridNode) -> N
         b"\x00\x00\x00\x02\x10\xff\xff",
         b"\x00\x00\x00\x01\x10\xff",
         b"\x00\x00\x00\x03\x11abc",
+        b"\x00\x00\x00\x12\x11" + b"".join(dump(([], 1), LIMIT)),
     ],
 )
 def test_nonsense_past_the_handshake_is_survived(node: GridNode, frame: bytes) -> None:
