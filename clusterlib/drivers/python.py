@@ -25,8 +25,15 @@ class PythonDriver:
     purposes = ("cluster", "http")
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, PythonLink]:
-        ours, theirs = socket.socketpair()
-        listeners = {purpose: claims[purpose].listen() for purpose in self.purposes}
+        listeners: dict[str, socket.socket] = {}
+        try:
+            for purpose in self.purposes:
+                listeners[purpose] = claims[purpose].listen()
+            ours, theirs = socket.socketpair()
+        except OSError:
+            for listener in listeners.values():
+                listener.close()
+            raise
         spawn = Spawn(
             name=node.name,
             run=Entry("clusterlib.runtime.node:main", {"config": str(Path(node.directory) / "node.json")}),
@@ -51,6 +58,7 @@ class PythonLink:
         self._channel = channel
         self._lent = lent
         self._buffer = b""
+        self._unsent = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._open = True
@@ -88,6 +96,7 @@ class PythonLink:
             self._open = False
             if self._loop is not None:
                 self._loop.remove_reader(self._channel.fileno())
+                self._loop.remove_writer(self._channel.fileno())
             self._channel.close()
             self._return_lent()
 
@@ -96,12 +105,25 @@ class PythonLink:
             self._lent.pop().close()
 
     def _send(self, message: dict[str, Any]) -> bool:
-        if not self._open:
+        """Sends it in time and in turn: a node that is paused hears later what it could not take now."""
+        if not self._open or self._loop is None:
             return False
+        self._unsent += json.dumps(message).encode() + b"\n"
+        return self._flush()
+
+    def _flush(self) -> bool:
+        assert self._loop is not None
         try:
-            self._channel.send(json.dumps(message).encode() + b"\n")
+            self._unsent = self._unsent[self._channel.send(self._unsent) :]
+        except BlockingIOError:
+            pass
         except OSError:
+            self._unsent = b""  # it is gone: the reader is told so, too
             return False
+        if self._unsent:
+            self._loop.add_writer(self._channel.fileno(), self._flush)
+        else:
+            self._loop.remove_writer(self._channel.fileno())
         return True
 
     def _receive(self) -> None:

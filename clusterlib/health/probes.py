@@ -26,6 +26,8 @@ class Never:
     why: str
 
 
+LAST_CHANCE = 0.1
+
 Answer = Ready | NotYet | Never
 Probe = Callable[[], Awaitable[Answer]]
 
@@ -54,7 +56,7 @@ async def climb(
         name = rung.name
         for pause in backoff(0.001, 1.6, 0.1):
             news.clear()
-            answer = await rung.probe()
+            answer = await _asked(rung, deadline)
             if not isinstance(answer, NotYet):
                 break
             if deadline.passed:
@@ -69,3 +71,12 @@ async def climb(
             return name, answer
         reached(name)
     return name, answer
+
+
+async def _asked(rung: Rung, deadline: Deadline) -> Answer:
+    """The answer of a probe. One that hangs has until the deadline, or a moment more where that has just passed."""
+    try:
+        async with asyncio.timeout(max(deadline.left, LAST_CHANCE)):
+            return await rung.probe()
+    except TimeoutError:
+        return NotYet("it does not answer")

@@ -64,3 +64,13 @@ def test_news_wakes_a_climber_that_does_not_poll() -> None:
 
 def test_an_empty_ladder_is_climbed() -> None:
     assert climbed([]) == (("", Ready()), [])
+
+
+def test_a_probe_that_hangs_does_not_outlast_the_deadline() -> None:
+    async def probe() -> Answer:
+        await asyncio.Event().wait()
+        return Ready()
+
+    result, _ = climbed([Rung("protocol", probe)], seconds=0.05)
+
+    assert result == ("protocol", NotYet("it does not answer"))

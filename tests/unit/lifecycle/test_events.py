@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 from clusterlib.lifecycle.events import Event, EventLog, read_events
@@ -52,3 +53,20 @@ def test_a_diary_that_cannot_be_written_costs_lines_not_the_cluster() -> None:
 
 def test_no_events_are_read_where_there_are_none(tmp_path: Path) -> None:
     assert list(read_events(tmp_path / "nothing.jsonl")) == []
+
+
+def test_a_line_that_a_full_disk_cut_short_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    log = EventLog(path)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log.tell("whole")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, usual[1]))
+    try:
+        log.tell("cut")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    log.tell("after")
+    log.close()
+
+    assert log.lost == 1
+    assert [event["kind"] for event in read_events(path)] == ["whole", "after"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -84,3 +85,20 @@ def test_names_and_the_latest_run_are_found(tmp_path: Path) -> None:
 
     assert latest_run(tmp_path, "default") == run
     assert all_names(tmp_path) == ["default"]
+
+
+def test_a_project_whose_name_is_not_utf8_can_have_clusters(tmp_path: Path) -> None:
+    project = tmp_path / os.fsdecode(b"caf\xe9")
+
+    assert len(cluster_identifier(project, "default")) == 12
+    write_private(project / "path", str(project))
+    assert (project / "path").read_bytes() == os.fsencode(project)
+
+
+def test_a_file_that_cannot_be_written_leaves_no_draft(tmp_path: Path) -> None:
+    (tmp_path / "state.json" / "in the way").mkdir(parents=True)
+
+    with pytest.raises(OSError):  # noqa: PT011 - which one is the system's choice
+        write_private(tmp_path / "state.json", "{}")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]

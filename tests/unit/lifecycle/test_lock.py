@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -41,3 +42,21 @@ def test_a_child_that_inherited_the_lock_keeps_it_taken(tmp_path: Path) -> None:
     os.close(hold)
     os.waitpid(child, 0)
     assert ClusterLock(tmp_path / "lock").wait_free(Deadline(5))
+
+
+def test_those_who_ask_are_not_taken_for_a_holder(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    with path.open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+
+        assert ClusterLock(path).is_free()
+
+
+def test_whoever_asks_keeps_what_it_holds(tmp_path: Path) -> None:
+    lock = ClusterLock(tmp_path / "lock")
+    lock.take()
+
+    assert not lock.is_free()
+    assert not ClusterLock(tmp_path / "lock").take()
+    lock.let_go()
