@@ -14,7 +14,7 @@ from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.node import ManagedNode, NodeState, Tell
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
-from clusterlib.waiting import Deadline
+from clusterlib.waiting import Deadline, poll_async
 
 __all__ = ["Roster", "side_by_side"]
 
@@ -96,6 +96,22 @@ class Roster:
             self._rising.difference_update(nodes)
         if failed:
             raise min(failed, key=lambda entry: entry[0].rungs)[1]
+        await self._seen_by_all(nodes, deadline)
+
+    async def _seen_by_all(self, nodes: Iterable[ManagedNode], deadline: Deadline) -> None:
+        """The other half of joining: those who were there see the newcomers, too."""
+
+        def blind() -> list[str]:
+            ready = {n.name: n for n in self.nodes.values() if n.state is NodeState.READY}
+            newcomers = {node.name for node in nodes} & ready.keys()
+            return [name for name, node in ready.items() if not newcomers <= node.view]
+
+        if not await poll_async(lambda: not blind(), deadline):
+            raise NodeNotReady(
+                f"{', '.join(blind())} did not see everybody within {deadline.seconds:g} s",
+                cause=f"{', '.join(node.name for node in nodes)} started well, but it takes two to meet",
+                remedies=["invoke cluster.health"],
+            )
 
     # -- belonging
 

@@ -169,6 +169,15 @@ def test_a_killed_node_is_missed_by_the_others_and_comes_back_when_restarted(up:
         assert cluster["node2"].call("math:sqrt", 4) == 2
 
 
+def test_a_restart_is_over_when_everybody_sees_everybody(up: Up, simulate: bool) -> None:
+    with up("dev", simulate=simulate) as cluster:
+        for node in [*cluster] * 3:
+            node.kill()
+            node.restart()
+
+            assert cluster.state == "ready"
+
+
 def test_a_paused_node_is_missed_and_rejoins_when_resumed(up: Up, simulate: bool) -> None:
     with up("dev", simulate=simulate) as cluster:
         cluster["node3"].pause()
