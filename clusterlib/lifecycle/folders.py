@@ -105,7 +105,7 @@ def new_run(project: Path, name: str) -> RunFolder:
             cause=str(error),
             remedies=[f"ls -ld {project}", f"df -h {project}"],
         ) from error
-    prune(project, name, KEPT_RUNS)
+    prune(project, name, KEPT_RUNS, spare=run)
     return run
 
 
@@ -127,12 +127,12 @@ def all_names(project: Path) -> list[str]:
     return sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
 
 
-def prune(project: Path, name: str, keep: int) -> list[Path]:
-    """Removes the oldest run folders; only folders that carry our own marks are touched."""
+def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -> list[Path]:
+    """Removes the oldest run folders; only folders that carry our own marks are touched, and never the spared one."""
     runs = runs_of(project, name)
     gone = []
     for run in runs[: max(0, len(runs) - keep)]:
-        if (run.path / "nodes").is_dir():
+        if run != spare and (run.path / "nodes").is_dir():
             import shutil
 
             shutil.rmtree(run.path, ignore_errors=True)

@@ -170,7 +170,7 @@ class Keeper:
     async def restart(self, names: list[str], code: dict[str, str] | None = None) -> dict[str, Any]:
         """Stops and starts these nodes (none named: all), which then run the code as it is now."""
         async with self._alone():
-            nodes = [self._node(name) for name in names] or list(self.nodes.values())
+            nodes = [self._node(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
             self._roster.prepare(nodes)
             if code is not None:
                 self.plan = dataclasses.replace(self.plan, code=code)

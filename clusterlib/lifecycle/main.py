@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 PLAN_HEADER = struct.Struct("!Q")
+MOST_FILES = 65536
+"""Beyond it, some systems take long to close what might be open."""
 
 
 def main(arguments: list[str]) -> int:
@@ -52,6 +54,7 @@ def main(arguments: list[str]) -> int:
     from clusterlib.hosts.nursery import Nursery
 
     nursery = Nursery.start(marker=marker, containment=containment, preload=PRELOAD)
+    _allow_many_files()
 
     from clusterlib import rendering
 
@@ -157,6 +160,16 @@ def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
         )
     with contextlib.suppress(OSError):
         channel.sendall(json.dumps({"id": None, "error": error.to_dict()}).encode() + b"\n")
+
+
+def _allow_many_files() -> None:
+    """The keeper holds half a dozen descriptors for each node. Nodes come from the nursery, and keep the user's limit."""
+    import resource
+
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if usual != resource.RLIM_INFINITY and usual < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _log_to(path: Path) -> None:

@@ -129,7 +129,11 @@ class ManagedNode:
             order, link = self._driver.order(self.spec, self.claims)
         except OSError as error:
             raise self._failed(
-                StartError(f"{self.name} cannot be given its ports", cause=str(error))
+                StartError(
+                    f"{self.name} cannot be given its ports",
+                    cause=error.strerror or str(error),
+                    remedies=[f"ss -ltnp  # who listens at {self.spec.address}", "ulimit -Hn  # open files"],
+                )
             ) from error
         try:
             process = await self._host.spawn(order)

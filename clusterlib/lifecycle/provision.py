@@ -37,10 +37,20 @@ class Provisioner:
                 known = [*placed, *(spec for spec, _ in places)]
                 claims = self._claim(plan, node, known)
                 places.append((self._specify(plan, node, claims), claims))
-        except BaseException:
+        except BaseException as error:
             for _, claims in places:
                 for claim in claims.values():
                     claim.close()
+            if isinstance(error, OSError):
+                raise StartError(
+                    "the nodes cannot be given their ports",
+                    cause=str(error.strerror),
+                    evidence=[f"{len(places)} nodes have theirs"],
+                    remedies=[
+                        "ulimit -Hn  # open files allowed: half a dozen for each node",
+                        "use fewer nodes",
+                    ],
+                ) from error
             raise
         return places
 

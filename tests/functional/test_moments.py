@@ -327,3 +327,16 @@ def test_a_node_that_never_stops_talking_does_not_have_the_keeper_to_itself(up: 
             assert cluster.keeper.request("status", seconds=5)["state"] in {"ready", "degraded"}
         marker = cluster.status()["marker"]
     assert proc.marked(marker) == []
+
+
+def test_many_nodes_do_not_need_a_higher_limit_of_open_files(project: Path) -> None:
+    script = (
+        "import resource, clusterlib\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (80, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
+        "with clusterlib.up('ci-small', nodes=16, overrides={'adapt.enabled': False}) as cluster:\n"
+        "    print(cluster['node3'].run(lambda: __import__('resource').getrlimit(resource.RLIMIT_NOFILE)[0]))\n"
+    )
+
+    done = run(script, project)
+
+    assert done.stdout == "80\n", done.stderr

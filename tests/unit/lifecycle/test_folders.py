@@ -36,6 +36,13 @@ def test_only_the_last_runs_are_kept(tmp_path: Path) -> None:
     assert kept <= set(made)
 
 
+def test_a_new_run_is_kept_even_where_the_clock_went_back(tmp_path: Path) -> None:
+    for number in range(KEPT_RUNS):
+        (tmp_path / ".clusterlib" / "default" / f"99991231-{number}" / "nodes").mkdir(parents=True)
+
+    assert new_run(tmp_path, "default").path.is_dir()
+
+
 def test_a_folder_that_is_not_a_run_is_never_removed(tmp_path: Path) -> None:
     precious = tmp_path / ".clusterlib" / "default" / "0-notes"
     precious.mkdir(parents=True)

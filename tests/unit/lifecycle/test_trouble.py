@@ -282,3 +282,13 @@ def test_what_a_node_says_last_is_in_its_log_however_much_it_is(play: Callable[.
     world = play(story, {"node1": [Life(exits=1, says=says)]})
     ends = [event for event in read_events(world.run.events) if event.get("state") == "dead"]
     assert ends
+
+
+def test_a_node_named_twice_is_restarted_once(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.restart(["node1", "node1"])
+        assert world.keeper.nodes["node1"].starts == 2
+        assert str(world.keeper.state) == "ready"
+
+    play(story)
