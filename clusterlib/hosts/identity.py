@@ -6,21 +6,12 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clusterlib.hosts import proc
-from clusterlib.waiting import Deadline, poll
 
-if TYPE_CHECKING:
-    from clusterlib.hosts.places import Registry
-
-__all__ = ["Identity", "Swept", "pid_namespace", "sweep_leftovers"]
-
-SWEEP_SECONDS = 5.0
-GUARD_SECONDS = 6.0
-"""A guard whose keeper died is given this long to do the sweeping itself."""
+__all__ = ["Identity", "pid_namespace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,48 +86,3 @@ def pid_namespace() -> str:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
-
-
-# What a power cut, or the death of keeper and guard together, left behind.
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """A cluster whose keeper is dead, and what was found of it."""
-
-    name: str
-    project: str
-    processes: tuple[proc.Status, ...]
-
-
-def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
-    """Ends what dead keepers left, and forgets them. What lives, and what lacks our marker, is never touched.
-
-    Safe to call from many processes at once, and cheap when there is nothing to do."""
-    from clusterlib.hosts import places
-
-    registry = registry or places.Registry()
-    swept = []
-    for entry in registry.entries():
-        if not entry.dead():
-            continue
-        poll(partial(_will_not_sweep, entry.guard), Deadline(GUARD_SECONDS))
-        with registry.locked():
-            if not registry.knows(entry):
-                continue  # its guard, or another sweeper, was faster
-            killed = () if entry.keeper.foreign else _end_marked(entry.marker)
-            Path(entry.control).unlink(missing_ok=True)
-            registry.remove(entry.marker)
-        swept.append(Swept(entry.name, entry.project, tuple(killed)))
-    return swept
-
-
-def _will_not_sweep(guard: Identity) -> bool:
-    return guard.stopped or not guard.alive()
-
-
-def _end_marked(marker: str) -> list[proc.Status]:
-    me = os.getpid()
-    return proc.end_all(
-        lambda: [seen for seen in proc.marked(marker) if seen.pid != me], Deadline(SWEEP_SECONDS)
-    )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.errors import KeeperLost, LeftBehind
-from clusterlib.hosts.identity import sweep_leftovers
-from clusterlib.hosts.places import Entry, Registry, socket_path
+from clusterlib.hosts.places import socket_path
+from clusterlib.hosts.registry import Entry, Registry, sweep_leftovers
 from clusterlib.lifecycle.client import KeeperClient
 from clusterlib.lifecycle.folders import cluster_identifier
 from clusterlib.lifecycle.lock import ClusterLock
@@ -63,6 +63,8 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
 def _ask(project: Path, name: str, lock: ClusterLock) -> None:
     identifier = cluster_identifier(project, name)
     control = socket_path(identifier)
+    if any(entry.keeper.stopped for entry in _entries(identifier)):
+        raise KeeperLost(f"the keeper of cluster '{name}' does not answer", cause="it is paused")
     # A keeper that boots has the lock already, and listens a moment later. There it is told at once.
     poll(
         lambda: control.exists() or lock.is_free() or any(one.dead() for one in _entries(identifier)),

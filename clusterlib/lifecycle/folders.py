@@ -19,7 +19,6 @@ __all__ = [
     "new_run",
     "prune",
     "runs_of",
-    "write_private",
 ]
 
 HOME = ".clusterlib"
@@ -138,18 +137,3 @@ def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -
             shutil.rmtree(run.path, ignore_errors=True)
             gone.append(run.path)
     return gone
-
-
-def write_private(path: Path, text: str, mode: int = 0o600) -> None:
-    """Writes a whole file or none of it; readers never see half."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-    try:
-        # A path is whatever bytes it is: those that are not UTF-8 come out as they went in.
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

@@ -28,8 +28,9 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.hosts.api import Exit, Host
+from clusterlib.hosts.places import write_private
 from clusterlib.lifecycle.events import EventLog
-from clusterlib.lifecycle.folders import RunFolder, write_private
+from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.leases import Leases
 from clusterlib.lifecycle.node import ManagedNode, NodeState
 from clusterlib.lifecycle.plan import NodePlan, Plan
@@ -222,6 +223,7 @@ class Keeper:
         if node.state is NodeState.PAUSED:
             self.events.tell("heal.resume", node=name)
             node.resume()
+            self._roster.look_again()
         return node.describe()
 
     def shut_down(self, reason: str) -> asyncio.Task[None]:

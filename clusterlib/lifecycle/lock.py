@@ -22,14 +22,25 @@ class ClusterLock:
         """Takes the lock if it is free. A descriptor inherited by a child keeps it taken when we are gone."""
         if self._descriptor is not None:
             return True
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            if self._is_current(descriptor):
+                self._descriptor = descriptor
+                return True
+            os.close(
+                descriptor
+            )  # its last holder removed the file while we opened it: this lock protects nothing
+
+    def _is_current(self, descriptor: int) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
             return False
-        self._descriptor = descriptor
-        return True
 
     @property
     def descriptor(self) -> int:

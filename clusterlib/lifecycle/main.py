@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     os.umask(0o077)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     containment = enter(
-        rung, marker=marker, on_keeper_death=lambda: _tidy(control, marker), keep_in_guard=(lock_number,)
+        rung, marker=marker, on_keeper_death=lambda: _bury(control, marker), keep_in_guard=(lock_number,)
     )
 
     import asyncio  # before the fork, so that it is paid for once
@@ -106,9 +106,10 @@ def _keeper(
     from clusterlib.drivers.registry import driver_named
     from clusterlib.hosts.api import Host
     from clusterlib.hosts.local import LocalHost
-    from clusterlib.hosts.places import register, runtime_dir
+    from clusterlib.hosts.places import runtime_dir, write_private
     from clusterlib.hosts.ports import PortAllocator
-    from clusterlib.lifecycle.folders import RunFolder, write_private
+    from clusterlib.hosts.registry import register
+    from clusterlib.lifecycle.folders import RunFolder
     from clusterlib.lifecycle.keeper import Keeper
     from clusterlib.lifecycle.plan import Plan, revive
     from clusterlib.lifecycle.provision import Provisioner
@@ -217,10 +218,16 @@ def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
 
 def _tidy(control: Path, marker: str) -> None:
     """What a dead keeper would leave in the runtime folder. Done by its guard, or by the keeper where that is gone."""
-    from clusterlib.hosts.places import unregister
+    from clusterlib.hosts.registry import unregister
 
     control.unlink(missing_ok=True)
     unregister(marker)
+
+
+def _bury(control: Path, marker: str) -> None:
+    """The guard's last act. It is the last who holds the cluster's lock, so it may remove that, too."""
+    _tidy(control, marker)
+    control.with_suffix(".lock").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from typing import Any
 
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import StartError
+from clusterlib.hosts.places import write_private
 from clusterlib.hosts.ports import AddressBlock, Claim, PortAllocator
-from clusterlib.lifecycle.folders import RunFolder, write_private
+from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.rendering import render
 

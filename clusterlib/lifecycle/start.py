@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning, KeeperLost, NotInTime
-from clusterlib.hosts.identity import sweep_leftovers
 from clusterlib.hosts.launch import CHANNEL, start_detached
-from clusterlib.hosts.places import Registry, runtime_dir, socket_path
+from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.lifecycle.folders import RunFolder, check_name, cluster_identifier, latest_run, new_run
 from clusterlib.lifecycle.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -120,12 +119,13 @@ def _start(
 ) -> Cluster:
     boot: _Boot | None = None
     try:
-        sweep_leftovers()
         boot = _Boot(lock, socket_path(cluster_identifier(project, name)), project)
         lock.let_go()  # the keeper has inherited it
+        from clusterlib.hosts.registry import sweep_leftovers
         from clusterlib.lifecycle.planning import plan_for
         from clusterlib.profiles import default_profile
 
+        sweep_leftovers()  # before the keeper is told anything, so that what it makes is not taken for debris
         wanted = profile or default_profile(project)
         plan = plan_for(wanted, name=name, project=project, overrides=overrides, held=hold)
         return boot.start(plan, on_event)
@@ -232,6 +232,8 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
         if lock.is_free():
             return "gone"
         if _keeper_is_dead(identifier):
+            from clusterlib.hosts.registry import sweep_leftovers
+
             sweep_leftovers()  # its guard holds the lock: waits for it, and ends one that is paused
         return None
 
@@ -282,6 +284,8 @@ def _who_we_are() -> str:
 
 
 def _keeper_is_dead(identifier: str) -> bool:
+    from clusterlib.hosts.registry import Registry
+
     return any(entry.identifier == identifier and entry.dead() for entry in Registry().entries())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusterlib.hosts.identity import sweep_leftovers
+from clusterlib.hosts.registry import sweep_leftovers
 from clusterlib.lifecycle.folders import all_names, prune
 from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
 from clusterlib.operations.result import Result

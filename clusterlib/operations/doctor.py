@@ -16,8 +16,9 @@ from pathlib import Path
 from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.health import preflight
 from clusterlib.health.findings import Finding, Outcome, failed, ok
-from clusterlib.hosts.places import Registry, runtime_dir
+from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.ports import holder_of
+from clusterlib.hosts.registry import Registry
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.probe_containment import reachable_containment
 from clusterlib.operations.result import Result

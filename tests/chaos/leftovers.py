@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusterlib.hosts.places import Registry, runtime_dir
+from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.proc import MARKER
+from clusterlib.hosts.registry import Registry
 from tests.chaos.processes import MARK, Seen, everyone_with, look, socket_holders
 
 __all__ = ["Finding", "around", "debris", "running_clusters", "survivors"]

@@ -16,7 +16,8 @@ import pytest
 import clusterlib
 from clusterlib.errors import KeeperLost
 from clusterlib.hosts import proc
-from clusterlib.hosts.places import Registry, runtime_dir
+from clusterlib.hosts.places import runtime_dir
+from clusterlib.hosts.registry import Registry
 from clusterlib.lifecycle.ending import take_down
 from clusterlib.lifecycle.start import is_running
 from clusterlib.waiting import Deadline, poll

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from clusterlib.hosts import proc
-from clusterlib.hosts.places import Registry
+from clusterlib.hosts.registry import Registry
 from clusterlib.waiting import Deadline, poll
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]

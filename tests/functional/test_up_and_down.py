@@ -36,6 +36,7 @@ def test_nothing_is_left_when_the_last_holder_closes_its_handle(up: Up, simulate
     assert proc.marked(marker) == []
     assert not control.exists()
     assert not is_running()
+    assert not list(runtime_dir().glob(f"{control.stem}*")), "nor a file of it in the runtime folder"
 
 
 def test_a_cluster_that_is_not_held_outlives_its_starter_until_it_is_told(up: Up) -> None:

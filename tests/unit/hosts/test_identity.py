@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from clusterlib.errors import StartError
-from clusterlib.hosts.identity import Identity, sweep_leftovers
-from clusterlib.hosts.places import Entry, Registry, runtime_dir, socket_path
+from clusterlib.hosts.identity import Identity
+from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.proc import MARKER
+from clusterlib.hosts.registry import Entry, Registry, sweep_leftovers
 
 Sleeper = Callable[[str], "subprocess.Popen[bytes]"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib.errors import UsageError
+from clusterlib.hosts.places import write_private
 from clusterlib.lifecycle.folders import (
     KEPT_RUNS,
     all_names,
@@ -15,7 +16,6 @@ from clusterlib.lifecycle.folders import (
     new_run,
     prune,
     runs_of,
-    write_private,
 )
 
 

@@ -60,3 +60,15 @@ def test_whoever_asks_keeps_what_it_holds(tmp_path: Path) -> None:
     assert not lock.is_free()
     assert not ClusterLock(tmp_path / "lock").take()
     lock.let_go()
+
+
+def test_a_lock_whose_file_was_removed_protects_nothing_and_is_not_taken(tmp_path: Path) -> None:
+    last_holder, next_one = ClusterLock(tmp_path / "lock"), ClusterLock(tmp_path / "lock")
+    last_holder.take()
+    (tmp_path / "lock").unlink()
+
+    assert next_one.take()
+
+    last_holder.let_go()
+    assert not ClusterLock(tmp_path / "lock").take()
+    next_one.let_go()

@@ -1,0 +1,179 @@
+"""The clusters of this user that run, one file each, and the burial of those whose keeper died unseen."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.errors import StartError
+from clusterlib.hosts import proc
+from clusterlib.hosts.identity import Identity
+from clusterlib.hosts.places import runtime_dir, write_private
+from clusterlib.waiting import Deadline, poll
+
+if TYPE_CHECKING:
+    from clusterlib.hosts.containment import Containment
+
+__all__ = ["Entry", "Registry", "Swept", "register", "sweep_leftovers", "unregister"]
+
+SWEEP_SECONDS = 5.0
+GUARD_SECONDS = 6.0
+"""A guard whose keeper died is given this long to do the sweeping itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One running cluster of this user."""
+
+    marker: str
+    identifier: str
+    name: str
+    project: str
+    control: str
+    run: str
+    keeper: Identity
+    guard: Identity
+
+    def dead(self) -> bool:
+        """Whether its keeper is gone. Where we cannot look (another container), its socket answers for it."""
+        if self.keeper.foreign:
+            return not _answers(Path(self.control))
+        return not self.keeper.alive()
+
+    @classmethod
+    def from_json(cls, text: str) -> Entry:
+        data: dict[str, Any] = json.loads(text)
+        data["keeper"] = Identity.from_dict(data["keeper"])
+        data["guard"] = Identity.from_dict(data["guard"])
+        return cls(**data)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1)
+
+
+class Registry:
+    """One file for every running cluster of this user, written by its keeper, removed by whoever buries
+    it."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = (folder or runtime_dir()) / "clusters"
+
+    def add(self, entry: Entry) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        write_private(self._path(entry.marker), entry.to_json())
+
+    def remove(self, marker: str) -> None:
+        self._path(marker).unlink(missing_ok=True)
+
+    def entries(self) -> list[Entry]:
+        """Everything registered, dead or alive. A file that makes no sense is not ours to read."""
+        found = []
+        for path in sorted(self._folder.glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                found.append(Entry.from_json(path.read_text(encoding="utf-8")))
+        return found
+
+    def knows(self, entry: Entry) -> bool:
+        return self._path(entry.marker).exists()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """One sweeper at a time; the kernel frees it."""
+        descriptor = os.open(
+            self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _path(self, marker: str) -> Path:
+        return self._folder / f"{marker}.json"
+
+
+def register(
+    marker: str,
+    *,
+    identifier: str,
+    name: str,
+    project: str,
+    control: Path,
+    run: Path,
+    containment: Containment,
+) -> None:
+    """Called by the keeper, before it starts anything."""
+    keeper, guard = (
+        Identity.of(pid, proc_path=containment.proc, namespace=containment.outside)
+        for pid in (containment.keeper_pid, containment.guard_pid)
+    )
+    if keeper is None or guard is None:
+        raise StartError("The guard of this keeper is gone.", cause="it was killed while the keeper started")
+    Registry().add(Entry(marker, identifier, name, project, str(control), str(run), keeper, guard))
+
+
+def unregister(marker: str) -> None:
+    Registry().remove(marker)
+
+
+def _answers(control: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(control))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:
+            return True  # busy, or not ours to ask: no proof of death
+        return True
+
+
+# What a power cut, or the death of keeper and guard together, left behind.
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """A cluster whose keeper is dead, and what was found of it."""
+
+    name: str
+    project: str
+    processes: tuple[proc.Status, ...]
+
+
+def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
+    """Ends what dead keepers left, and forgets them. What lives, and what lacks our marker, is never touched.
+
+    Safe to call from many processes at once, and cheap when there is nothing to do."""
+    registry = registry or Registry()
+    swept = []
+    for entry in registry.entries():
+        if not entry.dead():
+            continue
+        poll(partial(_will_not_sweep, entry.guard), Deadline(GUARD_SECONDS))
+        with registry.locked():
+            if not registry.knows(entry):
+                continue  # its guard, or another sweeper, was faster
+            killed = () if entry.keeper.foreign else _end_marked(entry.marker)
+            Path(entry.control).unlink(missing_ok=True)
+            registry.remove(entry.marker)
+        swept.append(Swept(entry.name, entry.project, tuple(killed)))
+    return swept
+
+
+def _will_not_sweep(guard: Identity) -> bool:
+    return guard.stopped or not guard.alive()
+
+
+def _end_marked(marker: str) -> list[proc.Status]:
+    me = os.getpid()
+    return proc.end_all(
+        lambda: [seen for seen in proc.marked(marker) if seen.pid != me], Deadline(SWEEP_SECONDS)
+    )
