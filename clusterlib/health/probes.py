@@ -39,7 +39,7 @@ class Rung:
     name: str
     probe: Probe
     polls: bool = True
-    """False where a change is always announced through `news`: then nothing is asked in between."""
+    """False where the answer is there at once, and a change is always announced through `news`."""
 
 
 async def climb(
@@ -75,6 +75,8 @@ async def climb(
 
 async def _asked(rung: Rung, deadline: Deadline) -> Answer:
     """The answer of a probe. One that hangs has until the deadline, or a moment more where that has just passed."""
+    if not rung.polls:
+        return await rung.probe()
     try:
         async with asyncio.timeout(max(deadline.left, LAST_CHANCE)):
             return await rung.probe()

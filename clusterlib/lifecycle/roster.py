@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from clusterlib.drivers.api import Driver, NodeSpec
-from clusterlib.errors import ClusterError, NodeNotReady
+from clusterlib.errors import ClusterError, NodeExited, NodeNotReady
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.folders import RunFolder
@@ -43,6 +43,7 @@ class Roster:
         self._tell = tell
         self._ended = ended
         self._rising: set[ManagedNode] = set()
+        self._awaited: frozenset[str] | None = None
 
     @property
     def whole(self) -> bool:
@@ -84,9 +85,11 @@ class Roster:
                 self._rising.discard(node)
                 self.look_again()
                 return error
+            self._rising.discard(node)
             return None
 
         self._rising.update(nodes)
+        self.look_again()
         try:
             outcomes = await side_by_side(one(node) for node in nodes)
             failed = [(node, error) for node, error in zip(nodes, outcomes, strict=True) if error is not None]
@@ -96,6 +99,8 @@ class Roster:
             self._rising.difference_update(nodes)
         if failed:
             raise min(failed, key=lambda entry: entry[0].rungs)[1]
+        if together:
+            _check_alive(nodes)
         await self._seen_by_all(nodes, deadline)
 
     async def _seen_by_all(self, nodes: Iterable[ManagedNode], deadline: Deadline) -> None:
@@ -122,7 +127,8 @@ class Roster:
             node.expect(roster)
 
     def look_again(self) -> None:
-        """Somebody stopped being ready: whoever waits to see all that are need not wait for that one."""
+        """Somebody's state changed: whoever waits to see all that are ready need not wait for one that is not."""
+        self._awaited = None
         for node in self._rising:
             node.look_again()
 
@@ -155,9 +161,11 @@ class Roster:
         return [node.spec for node in self.nodes.values()]
 
     def _expected(self) -> frozenset[str]:
-        return frozenset(
-            n.name for n in self.nodes.values() if n in self._rising or n.state is NodeState.READY
-        )
+        """Asked by every node at every piece of news, so it is made only when somebody's state has changed."""
+        if self._awaited is None:
+            ready = (n.name for n in self.nodes.values() if n in self._rising or n.state is NodeState.READY)
+            self._awaited = frozenset(ready)
+        return self._awaited
 
     def _admit(self, spec: NodeSpec, claims: dict[str, Claim]) -> ManagedNode:
         log = self._run.log(spec.name)
@@ -168,6 +176,18 @@ class Roster:
     def _node_ended(self, node: ManagedNode, how: Exit) -> None:
         self.look_again()
         self._ended(node, how)
+
+
+def _check_alive(nodes: Iterable[ManagedNode]) -> None:
+    """One may have been ready, and ended while the others were not yet."""
+    for node in nodes:
+        if node.exit is not None:
+            raise NodeExited(
+                f"{node.name} was ready, but ended before the others were",
+                cause=str(node.exit),
+                evidence=node.log.tail(20),
+                remedies=[f"invoke cluster.logs {node.name}"],
+            )
 
 
 async def side_by_side(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -15,6 +15,7 @@ from clusterlib.drivers.fake import Life
 from clusterlib.errors import ClusterError, NodeExited, NodeNotReady, NodeUnavailable, StartError
 from clusterlib.hosts.api import Spawn
 from clusterlib.lifecycle.events import read_events
+from clusterlib.lifecycle.node import ManagedNode
 from clusterlib.lifecycle.plan import Plan, RestartPolicy, Timeouts
 from tests.unit.lifecycle.stage import World
 
@@ -153,6 +154,30 @@ def test_a_shutdown_that_goes_wrong_still_ends(play: Callable[..., World]) -> No
     problem = world.keeper.finished.result()
     assert isinstance(problem, ClusterError)
     assert "no /proc" in str(problem.cause)
+
+
+def test_a_start_fails_when_a_node_that_was_ready_ends_before_the_others_are(
+    play: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    climb = ManagedNode.climb
+
+    async def story(world: World) -> None:
+        held = asyncio.Event()
+
+        async def hesitate(node: ManagedNode, *arguments: Any) -> None:
+            await climb(node, *arguments)
+            if node.name == "node3":
+                await held.wait()
+
+        monkeypatch.setattr(ManagedNode, "climb", hesitate)
+        starting = asyncio.ensure_future(world.keeper.start())
+        await world.until(lambda: set(world.states().values()) == {"ready"})
+        await world.keeper.kill("node1")
+        held.set()
+        with pytest.raises(NodeExited, match="node1"):
+            await starting
+
+    play(story)
 
 
 def test_only_a_node_that_is_ready_can_be_paused(play: Callable[..., World]) -> None:
