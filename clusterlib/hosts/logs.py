@@ -50,9 +50,9 @@ class LogWriter:
         if lines:
             self._write(lines)
 
-    def tail(self, count: int) -> list[str]:
+    def tail(self, count: int, since: datetime | None = None) -> list[str]:
         """The text of the last lines, for evidence; an unfinished line included."""
-        lines = [line.text for line in tail(self.path, count)]
+        lines = [line.text for line in tail(self.path, count) if since is None or line.time >= since]
         if self._partial:
             lines.append(_text(self._partial))
         return lines[-count:] if count > 0 else []

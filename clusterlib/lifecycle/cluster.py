@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from clusterlib.errors import KeeperLost, LeftBehind, NodeUnavailable, NodeUnknown, NotInTime, NotSupported
+from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.folders import RunFolder
@@ -185,6 +186,8 @@ class Cluster:
         """What `up` has to say besides success: that the cluster ran already, or was restarted for new code."""
         self._timeouts = dict(status["timeouts"])
         self._guard = int(status["keeper"]["guard"])
+        seen = (Identity.of(int(status["keeper"][who])) for who in ("pid", "guard"))
+        self._holders = [holder for holder in seen if holder is not None]
         self._lock = lock
         self._gone = False
         self._nodes: dict[str, Node] = {}
@@ -273,7 +276,7 @@ class Cluster:
         try:
             self.keeper.request("down", seconds=self._down_seconds(), reason=reason)
         except KeeperLost:
-            if not self._lock.wait_free(Deadline(SETTLING)):
+            if not self._is_gone():
                 raise
         self._await_end()
 
@@ -285,7 +288,7 @@ class Cluster:
             ended = self.keeper.request("release", seconds=self._down_seconds())["ended"]
         except KeeperLost:
             self._let_go()
-            if self._lock.wait_free(Deadline(SETTLING)):
+            if self._is_gone():
                 return
             raise
         except BaseException:
@@ -322,10 +325,13 @@ class Cluster:
     def _down_seconds(self) -> float:
         return float(self._timeouts["stop"]) + 15.0
 
+    def _is_gone(self) -> bool:
+        return self._lock.wait_free(Deadline(SETTLING), self._holders)
+
     def _await_end(self) -> None:
         """The lock is held by the keeper and its guard; once it is free both are gone, and with them all they kept."""
         self._let_go()
-        if not self._lock.wait_free(Deadline(SETTLING)):
+        if not self._is_gone():
             raise LeftBehind(
                 f"the keeper of cluster '{self.name}' said goodbye but is still there",
                 remedies=[

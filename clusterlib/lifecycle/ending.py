@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.errors import KeeperLost, LeftBehind
+from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
 from clusterlib.hosts.registry import Entry, Registry, sweep_leftovers
 from clusterlib.lifecycle.client import KeeperClient
@@ -41,16 +43,22 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
         sweep_leftovers()
         return Ending(called, was_running=False)
     identifier = cluster_identifier(folder, called)
+    control = socket_path(identifier)
+    _await_boot(identifier, control, lock)
+    doomed = _entries(
+        identifier
+    )  # these and no others: the name may have its next cluster before we are done
     forced = None
     try:
-        _ask(folder, called, lock)
+        if not lock.is_free():
+            _ask(called, control, doomed)
     except KeeperLost as error:
         forced = error.cause or error.problem
-        _end_keepers(identifier)
-    if not _guard_lets_go(identifier, lock):
+        _kill(entry.keeper for entry in doomed)  # its containment takes all along, and its guard tidies up
+    if not _guard_lets_go(doomed, lock):
         forced = forced or "the keeper ended, but its guard did not; it may be paused"
-        _end_guards(identifier)
-    if not lock.wait_free(Deadline(DEATH_SECONDS)):
+        _kill(one for entry in doomed for one in (entry.keeper, entry.guard))
+    if not lock.wait_free(Deadline(DEATH_SECONDS), _holders(doomed)):
         raise LeftBehind(
             f"cluster '{called}' was told to end, but its keeper is still there",
             cause=forced,
@@ -60,18 +68,15 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
     return Ending(called, was_running=True, forced=forced)
 
 
-def _ask(project: Path, name: str, lock: ClusterLock) -> None:
-    identifier = cluster_identifier(project, name)
-    control = socket_path(identifier)
-    if any(entry.keeper.stopped for entry in _entries(identifier)):
+def _await_boot(identifier: str, control: Path, lock: ClusterLock) -> None:
+    """A keeper that boots has the lock already, and registers and listens a moment later. There it is told at once."""
+    poll(lambda: control.exists() or lock.is_free() or bool(_entries(identifier)), Deadline(BOOT_SECONDS))
+
+
+def _ask(name: str, control: Path, doomed: list[Entry]) -> None:
+    if any(entry.keeper.stopped for entry in doomed):
         raise KeeperLost(f"the keeper of cluster '{name}' does not answer", cause="it is paused")
-    # A keeper that boots has the lock already, and listens a moment later. There it is told at once.
-    poll(
-        lambda: control.exists() or lock.is_free() or any(one.dead() for one in _entries(identifier)),
-        Deadline(BOOT_SECONDS),
-    )
-    if lock.is_free():
-        return
+    poll(lambda: control.exists() or any(entry.dead() for entry in doomed), Deadline(ANSWER_SECONDS))
     client = KeeperClient.connect(control, name)
     try:
         status = client.request("status", seconds=ANSWER_SECONDS)
@@ -80,25 +85,25 @@ def _ask(project: Path, name: str, lock: ClusterLock) -> None:
         client.close()
 
 
-def _end_keepers(identifier: str) -> None:
-    """SIGKILL to the keeper: its containment takes all it kept along, and its guard tidies up."""
-    for entry in _entries(identifier):
-        entry.keeper.kill(signal.SIGKILL)
-
-
-def _guard_lets_go(identifier: str, lock: ClusterLock) -> bool:
+def _guard_lets_go(doomed: list[Entry], lock: ClusterLock) -> bool:
     """Whether the guard has buried the keeper. It takes a moment to do so; one that is paused never will."""
-    poll(
-        lambda: lock.is_free() or any(entry.guard.stopped for entry in _entries(identifier)),
-        Deadline(GUARD_SECONDS),
-    )
-    return lock.is_free()
+    holders = _holders(doomed)
+
+    def settled() -> bool:
+        return lock.wait_free(Deadline(0), holders) or any(entry.guard.stopped for entry in doomed)
+
+    poll(settled, Deadline(GUARD_SECONDS))
+    return lock.wait_free(Deadline(0), holders)
 
 
-def _end_guards(identifier: str) -> None:
-    for entry in _entries(identifier):
-        entry.keeper.kill(signal.SIGKILL)
-        entry.guard.kill(signal.SIGKILL)
+def _kill(processes: Iterable[Identity]) -> None:
+    for process in processes:
+        process.kill(signal.SIGKILL)
+
+
+def _holders(doomed: list[Entry]) -> list[Identity]:
+    """Who holds the lock, as far as we can see them."""
+    return [one for entry in doomed for one in (entry.keeper, entry.guard) if not one.foreign]
 
 
 def _entries(identifier: str) -> list[Entry]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clusterlib.waiting import Deadline, poll
+
+if TYPE_CHECKING:
+    from clusterlib.hosts.identity import Identity
 
 __all__ = ["ClusterLock"]
 
@@ -67,5 +72,10 @@ class ClusterLock:
             os.close(descriptor)
         return True
 
-    def wait_free(self, deadline: Deadline) -> bool:
-        return poll(self.is_free, deadline, longest=0.02)
+    def wait_free(self, deadline: Deadline, holders: Collection[Identity] = ()) -> bool:
+        """Waits until the lock is free; or until those who held it are gone, as the next may have it already."""
+
+        def gone() -> bool:
+            return self.is_free() or (bool(holders) and not any(holder.alive() for holder in holders))
+
+        return poll(gone, deadline, longest=0.02)

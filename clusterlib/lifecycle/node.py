@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,6 +81,7 @@ class ManagedNode:
         self._link: Link | None = None
         self._news = asyncio.Event()
         self._begun = 0.0
+        self._since = datetime.now(UTC)
 
     # -- what it is now
 
@@ -122,6 +124,7 @@ class ManagedNode:
         self.starts += 1
         self.rungs = 0
         self._begun = time.monotonic()
+        self._since = datetime.now(UTC)
         self._news = asyncio.Event()
         self._process = self._link = None  # of its former life: it must not be taken for this one
         self._move(NodeState.STARTING)
@@ -161,7 +164,7 @@ class ManagedNode:
                 NodeNotReady(
                     f"{self.name} did not get ready within {deadline.seconds:g} s",
                     cause=f"it lives, but {answer.why} (waiting for: {rung})",
-                    evidence=self.log.tail(TAIL),
+                    evidence=self.last_words(),
                     remedies=[
                         f"invoke cluster.logs {self.name}",
                         "CLUSTERLIB_TIMEOUTS_START=60 invoke cluster.up",
@@ -173,7 +176,11 @@ class ManagedNode:
             self._move(NodeState.READY, seconds=self.ready_seconds)
 
     def ports_were_stolen(self) -> bool:
-        return self._driver.ports_stolen(self.log.tail(TAIL))
+        return self._driver.ports_stolen(self.last_words())
+
+    def last_words(self) -> list[str]:
+        """The last lines of this life: what it said in a former one is no evidence."""
+        return self.log.tail(TAIL, self._since)
 
     def look_again(self) -> None:
         """Somebody else's state changed, which may be what this one waits for."""
@@ -211,7 +218,7 @@ class ManagedNode:
             return NodeExited(
                 f"{self.name} gave up: {failure.get('problem')}",
                 cause=failure.get("cause"),
-                evidence=failure.get("evidence") or self.log.tail(TAIL),
+                evidence=failure.get("evidence") or self.last_words(),
                 remedies=failure.get("remedies") or [f"invoke cluster.logs {self.name}"],
             )
         return NodeExited(
@@ -219,7 +226,7 @@ class ManagedNode:
             cause=f"the process was {answer.why}"
             if answer.why.startswith("killed")
             else f"the process {answer.why}",
-            evidence=self.log.tail(TAIL),
+            evidence=self.last_words(),
             remedies=[f"invoke cluster.logs {self.name}"],
         )
 

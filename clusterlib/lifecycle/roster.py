@@ -185,7 +185,7 @@ def _check_alive(nodes: Iterable[ManagedNode]) -> None:
             raise NodeExited(
                 f"{node.name} was ready, but ended before the others were",
                 cause=str(node.exit),
-                evidence=node.log.tail(20),
+                evidence=node.last_words(),
                 remedies=[f"invoke cluster.logs {node.name}"],
             )
 

@@ -238,6 +238,7 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
         return None
 
     client = poll(answer, deadline)
+    met = _mark(control)
     if not isinstance(client, KeeperClient):
         if client is None:
             raise KeeperLost(
@@ -256,12 +257,21 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
     except BaseException:
         client.close()
         raise
-    if poll(lambda: lock.is_free() or _keeper_is_dead(identifier), deadline):
+    if poll(lambda: lock.is_free() or _keeper_is_dead(identifier) or _mark(control) != met, deadline):
         return None
     raise lost or KeeperLost(
         f"cluster '{name}' is being stopped by someone, but does not end",
         remedies=["invoke cluster.down" + ("" if name == DEFAULT_NAME else f" --name {name}")],
     )
+
+
+def _mark(control: Path) -> tuple[int, int] | None:
+    """Tells one keeper's socket from that of the next."""
+    try:
+        seen = control.stat()
+    except FileNotFoundError:
+        return None
+    return seen.st_ino, seen.st_ctime_ns
 
 
 def _lease(client: KeeperClient, deadline: Deadline) -> dict[str, Any]:

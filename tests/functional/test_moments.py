@@ -8,13 +8,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import clusterlib
-from clusterlib.errors import ClusterNotRunning, KeeperLost, StartError, UsageError
+from clusterlib.errors import (
+    CallTimeout,
+    ClusterNotRunning,
+    KeeperLost,
+    NodeUnavailable,
+    StartError,
+    UsageError,
+)
 from clusterlib.hosts import proc
 from clusterlib.lifecycle.client import KeeperClient
 from clusterlib.lifecycle.ending import Ending, take_down
@@ -36,36 +43,31 @@ def pid_of(cluster: clusterlib.Cluster, name: str) -> int:
     return pid
 
 
-@pytest.fixture
-def deafened() -> Iterator[Callable[[int], None]]:
-    """Makes a process stop for good, so that the cluster takes its time to end."""
-    over = threading.Event()
-    threads: list[threading.Thread] = []
+def deafen(node: clusterlib.Node) -> None:
+    """Makes a node hear nothing, not even SIGTERM, so that its cluster takes its time to end."""
 
-    def deafen(pid: int) -> None:
-        def keep_stopped() -> None:
-            while not over.wait(0.001):
-                try:
-                    os.kill(pid, signal.SIGSTOP)
-                except ProcessLookupError:
-                    return
+    def hold_the_interpreter() -> None:
+        import ctypes
+        import threading
 
-        threads.append(threading.Thread(target=keep_stopped))
-        threads[-1].start()
+        threading.Timer(0.05, ctypes.PyDLL(None).sleep, [60]).start()
 
-    yield deafen
-    over.set()
-    for thread in threads:
-        thread.join()
+    def is_deaf() -> bool:
+        try:
+            node.ping(timeout=0.1)
+        except (CallTimeout, NodeUnavailable):
+            return True
+        return False
+
+    node.run(hold_the_interpreter)
+    assert poll(is_deaf, Deadline(10))
 
 
-def test_an_up_during_a_down_waits_for_the_end_and_starts_anew(
-    up: Up, deafened: Callable[[int], None]
-) -> None:
+def test_an_up_during_a_down_waits_for_the_end_and_starts_anew(up: Up) -> None:
     slow = {"timeouts.stop": 0.5}
     first = up("ci-small", hold=False, overrides=slow)
     before = pid_of(first, "node2")
-    deafened(before)
+    deafen(first["node2"])
     ending = threading.Thread(target=take_down)
     ending.start()
     assert poll(lambda: first.state == "stopping", Deadline(10))
@@ -79,11 +81,9 @@ def test_an_up_during_a_down_waits_for_the_end_and_starts_anew(
     assert second["node2"].call("math:sqrt", 4) == 2
 
 
-def test_nobody_is_attached_to_a_cluster_that_is_being_stopped(
-    up: Up, deafened: Callable[[int], None]
-) -> None:
+def test_nobody_is_attached_to_a_cluster_that_is_being_stopped(up: Up) -> None:
     cluster = up("ci-small", hold=False, overrides={"timeouts.stop": 0.5})
-    deafened(pid_of(cluster, "node2"))
+    deafen(cluster["node2"])
     ending = threading.Thread(target=take_down)
     ending.start()
     assert poll(lambda: cluster.state == "stopping", Deadline(10))
@@ -94,8 +94,10 @@ def test_nobody_is_attached_to_a_cluster_that_is_being_stopped(
 
 
 def test_a_down_while_the_keeper_boots_is_heard_at_once(project: Path) -> None:
+    (project / "slow.py").write_text("import threading\ndef main():\n    threading.Event().wait()\n")
+    script = "import clusterlib; clusterlib.up('ci-small', hold=False, overrides={'python.app': 'slow:main'})"
     starting = subprocess.Popen(
-        [sys.executable, "-c", "import clusterlib; clusterlib.up('ci-small', hold=False)"],
+        [sys.executable, "-c", script],
         cwd=project,
         stderr=subprocess.PIPE,
         text=True,
@@ -340,3 +342,17 @@ def test_many_nodes_do_not_need_a_higher_limit_of_open_files(project: Path) -> N
     done = run(script, project)
 
     assert done.stdout == "80\n", done.stderr
+
+
+def test_the_next_cluster_of_a_name_is_not_taken_for_the_one_that_was_taken_down(up: Up) -> None:
+    ended: list[Ending] = []
+    taking_down = threading.Thread(target=lambda: ended.append(take_down()))
+    first = up("ci-small", hold=False, overrides={"timeouts.stop": 0.5})
+    deafen(first["node2"])
+    taking_down.start()
+    assert poll(lambda: first.state == "stopping", Deadline(10))
+
+    with up("ci-small", overrides={"timeouts.stop": 0.5}) as second:
+        taking_down.join(5)
+        assert ended == [Ending("default", was_running=True, forced=None)]
+        assert second.state == "ready"

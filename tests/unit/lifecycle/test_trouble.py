@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.drivers.fake import Life
+from clusterlib.drivers.fake import STOLEN, Life
 from clusterlib.errors import ClusterError, NodeExited, NodeNotReady, NodeUnavailable, StartError
 from clusterlib.hosts.api import Spawn
 from clusterlib.lifecycle.events import read_events
@@ -178,6 +178,17 @@ def test_a_start_fails_when_a_node_that_was_ready_ends_before_the_others_are(
             await starting
 
     play(story)
+
+
+def test_what_a_node_said_in_a_former_life_is_no_evidence(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        with pytest.raises(NodeExited) as caught:
+            await world.keeper.start()
+        assert caught.value.evidence == ("no database",)
+
+    lives = {"node1": [Life(exits=1, says=STOLEN), Life(exits=1, says="no database")]}
+    world = play(story, lives)
+    assert world.kinds().count("cluster.retrying") == 1
 
 
 def test_only_a_node_that_is_ready_can_be_paused(play: Callable[..., World]) -> None:
