@@ -72,6 +72,7 @@ class Roster:
         Where they are wanted together, the first failure ends the wait. Otherwise each has its own fate; one that
         fails is ended, for it must not look as if it were about to be ready."""
         deadline = Deadline(self._plan.timeouts.start)
+        await self._forgotten(nodes)
 
         async def one(node: ManagedNode) -> ClusterError | None:
             try:
@@ -102,6 +103,17 @@ class Roster:
         if together:
             _check_alive(nodes)
         await self._seen_by_all(nodes, deadline)
+
+    async def _forgotten(self, nodes: Iterable[ManagedNode]) -> None:
+        """Waits until nobody sees a former life of these nodes, which would be taken for the new one, and then be missed.
+
+        No longer than it takes to notice a death twice over: whoever does not notice it must not keep them from coming back."""
+        names = {node.name for node in nodes}
+
+        def forgotten() -> bool:
+            return not any(names & node.view for node in self.nodes.values() if node.state is NodeState.READY)
+
+        await poll_async(forgotten, Deadline(2 * self._plan.timeouts.detect))
 
     async def _seen_by_all(self, nodes: Iterable[ManagedNode], deadline: Deadline) -> None:
         """The other half of joining: those who were there see the newcomers, too."""

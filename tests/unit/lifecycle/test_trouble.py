@@ -191,6 +191,21 @@ def test_what_a_node_said_in_a_former_life_is_no_evidence(play: Callable[..., Wo
     assert world.kinds().count("cluster.retrying") == 1
 
 
+def test_a_node_comes_back_only_when_nobody_sees_its_former_life(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.kill("node2")
+        world.driver.alive.add("node2")  # the others have not noticed yet
+        restarting = asyncio.ensure_future(world.keeper.restart(["node2"]))
+        await world.until(lambda: world.states()["node2"] == "stopped")
+        assert world.keeper.nodes["node2"].starts == 1
+        world.driver.alive.discard("node2")
+        await restarting
+        assert str(world.keeper.state) == "ready"
+
+    play(story, timeouts=Timeouts(start=10, stop=1, detect=60))
+
+
 def test_only_a_node_that_is_ready_can_be_paused(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         starting = asyncio.ensure_future(world.keeper.start())
