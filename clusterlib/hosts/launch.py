@@ -252,7 +252,11 @@ def reap(pid: int) -> None:
 
 
 def _start_error(program: str, error: OSError) -> StartError:
-    if isinstance(error, FileNotFoundError) and error.filename in {program, None}:
+    from shutil import which
+
+    # A folder of PATH that may not be read turns "there is none" into "permission denied".
+    missing = isinstance(error, FileNotFoundError) or ("/" not in program and which(program) is None)
+    if missing and error.filename in {program, None}:
         return ProgramMissing(
             f"There is no program {program!r}.",
             evidence=[f"PATH={os.environ.get('PATH', '')}"],
