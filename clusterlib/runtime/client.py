@@ -349,11 +349,10 @@ class _Connection:
             return kind, bytes(
                 self._view[_HEADER.size : _HEADER.size + size]
             )  # the room is for the next answer
-        answer = bytearray(size)
+        answer = wire.room_for(size)
         answer[:have] = self._view[_HEADER.size : count]
-        view = memoryview(answer)
         while have < size:
-            have += self._some(view[have:], end)
+            have += self._some(answer[have:], end)
         return kind, answer
 
     def _exactly(self, size: int, end: float) -> bytes:

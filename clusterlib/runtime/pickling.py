@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from clusterlib.errors import ClusterError, RemoteError
-from clusterlib.runtime.wire import Buffer, size_in_words
+from clusterlib.runtime.wire import LARGE, Buffer, size_in_words
 
 __all__ = [
     "RemoteTraceback",
@@ -26,7 +26,6 @@ __all__ = [
     "raise_from_remote",
 ]
 
-LARGE = 1 << 20
 PROTOCOL = 5
 LARGEST_ERROR = 16 << 20
 LONGEST_TEXT = 1 << 20
@@ -94,7 +93,8 @@ class _Reader:
     def readinto(self, target: Any) -> int:
         room = memoryview(target).cast("B")
         data = self._view[self._position : self._position + len(room)]
-        room[: len(data)] = data
+        for start in range(0, len(data), LARGE):  # between two pieces other threads may run
+            room[start : start + LARGE] = data[start : start + LARGE]
         self._position += len(data)
         return len(data)
 

@@ -66,6 +66,7 @@ GREETING_SIZE = _GREETING.size
 REPLY_SIZE = _REPLY.size + PROOF_SIZE
 
 ROOM = 8192  # most frames are far smaller; larger ones get a buffer of their own
+LARGE = 1 << 20
 
 
 class Role(IntEnum):
@@ -214,6 +215,16 @@ def _code(cookie: bytes, label: bytes, first: Buffer, second: Buffer) -> bytes:
     return hmac.digest(cookie, b"clusterlib " + label + bytes(first) + bytes(second), "sha256")
 
 
+def room_for(size: int) -> memoryview:
+    """A buffer to receive into. A large one comes from the kernel page by page, while the socket fills it: to zero 100 MB at
+    once would hold up every other thread, the one with the heartbeats among them."""
+    if size < LARGE:
+        return memoryview(bytearray(size))
+    from mmap import mmap
+
+    return memoryview(mmap(-1, size))
+
+
 class Frames:
     """Takes bytes as they come and gives frames as they complete.
 
@@ -228,13 +239,13 @@ class Frames:
         self._view = memoryview(self._room)
         self._start = self._end = 0
         self._kind = 0
-        self._large: bytearray | None = None
+        self._large: memoryview | None = None
         self._large_end = 0
 
     def buffer(self) -> memoryview:
         """Where the next bytes go."""
         if self._large is not None:
-            return memoryview(self._large)[self._large_end :]
+            return self._large[self._large_end :]
         return self._view[self._end :]
 
     def filled(self, count: int) -> Iterator[tuple[int, Buffer]]:
@@ -256,7 +267,7 @@ class Frames:
                 yield kind, bytes(self._view[body : self._start])
             elif size + _HEADER.size > ROOM:
                 self._kind = kind
-                self._large = bytearray(size)
+                self._large = room_for(size)
                 self._large[:ready] = self._view[body : self._end]
                 self._large_end = ready
                 self._start = self._end = 0
