@@ -121,18 +121,15 @@ def check_ports(
                 break
         else:
             held[port] = who
-    told = f"{first}-{last}"
-    if held:
-        told += f"; held: {_some([f'{port} by {who}' for port, who in held.items()])}"
-    variable = f"CLUSTERLIB_PORTS_{purpose.upper()}"
-    if free < needed:
-        return failed(
-            name,
-            f"{free} free of {needed} needed in {told}",
-            "invoke cluster.down --all",
-            f"{variable}=28000-29999 invoke cluster.up",
-        )
-    return ok(name, f"{needed} needed, enough free in {told}")
+    if free >= needed:
+        return ok(name, f"{needed} needed, enough free in {first}-{last}")
+    holders = _some([f"{port} by {who}" for port, who in held.items()])
+    return failed(
+        name,
+        f"{free} free of {needed} needed in {first}-{last}; held: {holders}",
+        "invoke cluster.down --all",
+        f"CLUSTERLIB_PORTS_{purpose.upper()}=28000-29999 invoke cluster.up",
+    )
 
 
 def check_ephemeral(ranges: Mapping[str, tuple[int, int]], ephemeral: tuple[int, int]) -> Finding:

@@ -77,12 +77,21 @@ def test_host_names_of_nodes_must_lead_here() -> None:
     assert "unheard-of" in preflight.check_hosts(["unheard-of"], resolve).evidence
 
 
-def test_ports_that_somebody_holds_are_named_with_their_holder() -> None:
+def test_ports_that_somebody_holds_do_not_matter_while_enough_are_free() -> None:
     held = {20000: "pid 12 (redis-server), user ann"}
 
     found = preflight.check_ports("cluster", 20000, 20003, 3, held.get)
 
     assert found.outcome is Outcome.OK
+    assert found.evidence == "3 needed, enough free in 20000-20003"
+
+
+def test_where_too_few_are_free_those_who_hold_them_are_named() -> None:
+    held = {20000: "pid 12 (redis-server), user ann"}
+
+    found = preflight.check_ports("cluster", 20000, 20002, 3, held.get)
+
+    assert found.outcome is Outcome.FAILED
     assert "20000 by pid 12 (redis-server)" in found.evidence
 
 
