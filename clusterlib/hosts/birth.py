@@ -69,9 +69,9 @@ def become(order: Newborn, go: int, report: int, output: int, inherited: list[in
     except ClusterError as error:
         _confess(report, error)
     except OSError as error:
-        _confess(report, StartError(f"{order.name} could not be started.", cause=_words(error)))
+        _confess(report, StartError(f"{order.name} could not be started", cause=_words(error)))
     except BaseException as error:  # noqa: BLE001 - it ends here in any case, and the keeper must hear why
-        _confess(report, StartError(f"{order.name} could not be started.", cause=repr(error)))
+        _confess(report, StartError(f"{order.name} could not be started", cause=repr(error)))
     os._exit(_call(function, order))
 
 
@@ -109,7 +109,7 @@ def _start_afresh(order: Newborn) -> None:
         os.chdir(order.directory)
     except OSError as error:
         raise StartError(
-            f"{order.name} cannot start in {order.directory}.",
+            f"{order.name} cannot start in {order.directory}",
             cause=_words(error),
             remedies=[f"mkdir -p {order.directory}"] if error.errno == errno.ENOENT else [],
         ) from error
@@ -134,7 +134,7 @@ def _execute(argv: list[str], order: Newborn) -> NoReturn:
         except (FileNotFoundError, NotADirectoryError) as error:
             if Path(place).exists():
                 raise StartError(
-                    f"{order.name}: {place} cannot be executed.",
+                    f"{order.name}: {place} cannot be executed",
                     cause="the file is there, but the interpreter or loader it asks for is not",
                     remedies=[f"file {place}; head -n 1 {place}"],
                 ) from error
@@ -145,7 +145,7 @@ def _execute(argv: list[str], order: Newborn) -> NoReturn:
             f"{order.name}: {name} may not be executed.", cause=_words(refusal), remedies=[f"chmod +x {name}"]
         )
     raise ProgramMissing(
-        f"{order.name}: there is no program {name!r}.",
+        f"{order.name}: there is no program {name!r}",
         cause=f"no such file: {name}" if "/" in name else f"no folder of PATH has a program {name!r}",
         evidence=[f"working directory: {order.directory}"] if "/" in name else [f"PATH={search}"],
         remedies=["correct the command in the profile"]
@@ -175,7 +175,7 @@ def _resolve(order: Newborn) -> Callable[[dict[str, Any]], int | None]:
             found = getattr(found, part)
     except BaseException as error:  # a module may raise anything while it is imported
         raise StartError(
-            f"{order.name}: {order.target} cannot be imported.",
+            f"{order.name}: {order.target} cannot be imported",
             cause=f"{type(error).__name__}: {error}",
             evidence=traceback.format_exc().splitlines()[-12:],
         ) from error

@@ -90,7 +90,7 @@ def enter(
     the keeper and all it started are gone, it runs `on_keeper_death` and ends with the keeper's exit code
     (128+n for signal n)."""
     if rung not in RUNGS:
-        raise UsageError(f"There is no containment {rung!r}.", remedies=[f"use one of: {', '.join(RUNGS)}"])
+        raise UsageError(f"there is no containment {rung!r}", remedies=[f"use one of: {', '.join(RUNGS)}"])
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores its children passes that on
     sys.stdout.flush()
     sys.stderr.flush()
@@ -112,7 +112,7 @@ def enter(
         refused[kind] = started
         os.close(held)
     raise StartError(
-        f"This system refuses the containment {rung!r}.",
+        f"this system refuses the containment {rung!r}",
         evidence=[f"{higher}: {why}" for higher, why in refused.items()],
         remedies=["unset CLUSTERLIB_CONTAINMENT, or set it to auto"],
     )

@@ -181,17 +181,17 @@ class FakeHost:
 
     async def spawn(self, order: Spawn) -> FakeProcess:
         if self._closed:
-            raise StartError(f"{order.name} could not be started.", cause="the host is closed")
+            raise StartError(f"{order.name} could not be started", cause="the host is closed")
         wanted = order.run.argv[0] if isinstance(order.run, Program) else order.run.target
         behaviour = self._behaviours.get(wanted)
         if behaviour is None and isinstance(order.run, Program):
             raise ProgramMissing(
-                f"{order.name}: there is no program {wanted!r}.",
+                f"{order.name}: there is no program {wanted!r}",
                 evidence=[f"this fake host knows: {', '.join(sorted(self._behaviours)) or 'nothing'}"],
                 remedies=[f"install {wanted}, or add its folder to PATH"],
             )
         if behaviour is None:
-            raise StartError(f"{order.name}: {wanted} cannot be imported.")
+            raise StartError(f"{order.name}: {wanted} cannot be imported")
         process = FakeProcess(order, FIRST_PID + len(self.started), self._marker)
         self.started.append(process)
         process.start(behaviour)

@@ -258,10 +258,10 @@ def _start_error(program: str, error: OSError) -> StartError:
     missing = isinstance(error, FileNotFoundError) or ("/" not in program and which(program) is None)
     if missing and error.filename in {program, None}:
         return ProgramMissing(
-            f"There is no program {program!r}.",
+            f"there is no program {program!r}",
             evidence=[f"PATH={os.environ.get('PATH', '')}"],
             remedies=[f"install {program}, or add its folder to PATH"],
         )
     return StartError(
-        f"{program} could not be started.", cause=f"{error.strerror}: {error.filename or program}"
+        f"{program} could not be started", cause=f"{error.strerror}: {error.filename or program}"
     )

@@ -92,7 +92,7 @@ class LocalHost:
             raise self._nursery_is_gone(order.name)
         if len(order.inherit) > MOST_DESCRIPTORS:
             raise UsageError(
-                f"{order.name} inherits {len(order.inherit)} descriptors; {MOST_DESCRIPTORS} are possible."
+                f"{order.name} inherits {len(order.inherit)} descriptors; {MOST_DESCRIPTORS} are possible"
             )
         birth = self._send(order)
         try:
@@ -118,7 +118,7 @@ class LocalHost:
             for descriptor in opened:
                 os.close(descriptor)
             raise StartError(
-                f"{order.name} could not be started.",
+                f"{order.name} could not be started",
                 cause=f"a descriptor for it: {error.strerror}",
                 remedies=["ulimit -n  # open files allowed"],
             ) from error
@@ -212,7 +212,7 @@ class LocalHost:
     def _nursery_is_gone(self, name: str) -> StartError:
         how = str(self._nursery_ended.result()) if self._nursery_ended.done() else "the host is closed"
         return StartError(
-            f"{name} could not be started: the process that starts nodes is gone.",
+            f"{name} could not be started: the process that starts nodes is gone",
             cause=how,
             remedies=["invoke cluster.restart"],
         )

@@ -169,7 +169,7 @@ def _fork_one(order: Newborn, descriptors: list[int], go: int, held: int) -> Non
 
 def _report_failure(order: Newborn, report: int, error: OSError) -> None:
     failure = StartError(
-        f"{order.name} could not be forked.",
+        f"{order.name} could not be forked",
         cause=error.strerror,
         remedies=["ulimit -u  # processes allowed", "free -m  # memory left"],
     )

@@ -58,7 +58,7 @@ def _private(folder: Path) -> Path:
         wrong = f"it belongs to user {seen.st_uid}"
     if wrong:
         raise StartError(
-            f"{folder} cannot be used: {wrong}.",
+            f"{folder} cannot be used: {wrong}",
             cause="clusters of this user keep their control sockets there, so nobody else may own it",
             remedies=[f"ls -ld {folder}", f"rm {folder}  # by its owner or root"],
         )

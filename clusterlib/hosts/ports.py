@@ -110,7 +110,7 @@ class AddressBlock:
         """The address of the node of that index, counted from 1."""
         if not 1 <= index <= 254:
             raise UsageError(
-                f"There is no address for node {index}.",
+                f"there is no address for node {index}",
                 cause="the address mode per-node has room for 254 nodes",
                 remedies=["set the address mode to shared"],
             )
@@ -166,7 +166,7 @@ class PortAllocator:
                     return block
                 block.close()
                 raise PortsExhausted(
-                    f"{block.address(1)} cannot be bound on this machine.",
+                    f"{block.address(1)} cannot be bound on this machine",
                     cause="only Linux has all of 127.0.0.0/8 on its loopback interface by itself",
                     remedies=[
                         "set the address mode to shared",
@@ -211,7 +211,7 @@ class PortAllocator:
         if claimed:
             evidence.append(f"{claimed} claimed by running clusters")
         return PortsExhausted(
-            f"No free port on {address} from {first} to {last}.",
+            f"no free port on {address} from {first} to {last}",
             cause=f"{len(taken)} are in use, {claimed} are claimed by running clusters",
             evidence=evidence,
             remedies=[

@@ -116,7 +116,7 @@ def register(
         for pid in (containment.keeper_pid, containment.guard_pid)
     )
     if keeper is None or guard is None:
-        raise StartError("The guard of this keeper is gone.", cause="it was killed while the keeper started")
+        raise StartError("the guard of this keeper is gone", cause="it was killed while the keeper started")
     Registry().add(Entry(marker, identifier, name, project, str(control), str(run), keeper, guard))
 
 

@@ -79,7 +79,7 @@ class SimulatedHost:
         if simulation.process.exit.done():
             os.close(process.output)
             raise StartError(
-                f"{order.name} could not be started: the simulation ended.",
+                f"{order.name} could not be started: the simulation ended",
                 cause=str(simulation.process.exit.result()),
                 evidence=simulation.tail.decode(errors="replace").splitlines(),
             )
