@@ -1,7 +1,8 @@
 """A host whose nodes are not processes: embedded nodes, simulated in one process of another host.
 
 What asks for an embedded node gets one inside the simulation; anything else is left to the other host. The simulation is
-started with its first node, and its end is the end of all nodes in it."""
+started with its first node, and its end is the end of all nodes in it. One in which no node lives any more is not used again:
+the modules it has loaded may be those of yesterday."""
 
 from __future__ import annotations
 
@@ -95,6 +96,9 @@ class SimulatedHost:
 
     async def _running(self, order: Spawn) -> _Simulation:
         async with self._starting:
+            if self._simulation is not None and self._simulation.empty:
+                self._simulation.close()
+                await asyncio.wait([self._simulation.process.exit])
             if self._simulation is None or self._simulation.process.exit.done():
                 self._simulation = await self._start(order)
             return self._simulation
@@ -136,6 +140,11 @@ class _Simulation:
         self._loop.add_reader(control, self._readable)
         self._loop.add_reader(process.output, self._drain)
         process.exit.add_done_callback(self._ended)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no node lives in it."""
+        return not self._nodes
 
     def spawn(self, order: Spawn) -> SimulatedProcess:
         assert isinstance(order.run, Entry)

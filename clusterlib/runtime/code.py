@@ -7,10 +7,16 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-__all__ = ["LoadedCode", "changed", "fingerprint"]
+if TYPE_CHECKING:
+    from importlib.abc import PathEntryFinder
+
+__all__ = ["LoadedCode", "changed", "fingerprint", "import_from_source"]
 
 SKIPPED = frozenset({"__pycache__", "build", "dist", "node_modules", "site-packages", "venv"})
 MOST_CONTENTS = (
@@ -42,25 +48,62 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
+class _FromSource(SourceFileLoader):
+    """Compiles what it loads, always. Cached bytecode counts as fresh when size and *second* of the last change agree, so a file
+    that is changed twice in a second would be run as it was before."""
+
+    def path_stats(self, path: str) -> NoReturn:
+        raise OSError(f"bytecode of {path} is not to be trusted")
+
+
+def import_from_source(roots: Iterable[str]) -> None:
+    """From now on modules below these roots are imported as their source says now; all others as ever."""
+    own = _Own(roots)
+    finder = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (_FromSource, [".py"]))
+
+    def hook(path: str) -> PathEntryFinder:
+        if not own.contains(os.path.join(os.path.realpath(path), "module.py")):
+            raise ImportError(f"{path} is not below the code roots")
+        return finder(path)
+
+    sys.path_hooks.insert(0, hook)
+    sys.path_importer_cache.clear()
+
+
+class _Own:
+    """Which files are the project's own: below a root, but not in a virtual environment or a build below it."""
+
+    def __init__(self, roots: Iterable[str]) -> None:
+        self.roots = tuple(os.path.join(os.path.realpath(root), "") for root in roots)
+
+    def contains(self, path: str) -> bool:
+        return any(
+            path.startswith(root) and not any(map(_is_skipped, path[len(root) :].split(os.sep)[:-1]))
+            for root in self.roots
+        )
+
+
 class LoadedCode:
     """The project's own modules in this process, with the digest of their source as it was when they were first seen."""
 
     def __init__(self, roots: Iterable[str]) -> None:
-        self._roots = tuple(os.path.join(os.path.realpath(root), "") for root in roots)
+        self._own = _Own(roots)
+        self._lock = threading.Lock()
         self._seen: set[str] = set()
         self._count = 0
         self._modules: dict[str, tuple[str, str]] = {}
 
     def record(self) -> None:
         """Takes note of modules imported since the last time. Costs nothing when there are none."""
-        if len(sys.modules) == self._count or not self._roots:
+        if len(sys.modules) == self._count or not self._own.roots:
             return
-        for name in sys.modules.keys() - self._seen:
-            self._seen.add(name)
-            path = self._own_source(name)
-            if path is not None:
-                self._modules[name] = (path, _digest(path, MOST_CONTENTS)[0])
-        self._count = len(sys.modules)
+        with self._lock:  # calls end in many threads
+            for name in sys.modules.keys() - self._seen:
+                self._seen.add(name)
+                path = self._own_source(name)
+                if path is not None:
+                    self._modules[name] = (path, _digest(path, MOST_CONTENTS)[0])
+            self._count = len(sys.modules)
 
     def report(self) -> tuple[dict[str, str], list[str]]:
         """The digests by module, and the modules whose source on disk is another one now."""
@@ -78,10 +121,7 @@ class LoadedCode:
         if not isinstance(path, str) or not path.endswith(".py"):
             return None
         path = os.path.realpath(path)
-        for root in self._roots:
-            if path.startswith(root) and not any(map(_is_skipped, path[len(root) :].split(os.sep)[:-1])):
-                return path
-        return None
+        return path if self._own.contains(path) else None
 
 
 def _sources(root: Path) -> Iterator[str]:

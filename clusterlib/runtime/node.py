@@ -21,7 +21,7 @@ from clusterlib.errors import ClusterError, StartError, UsageError
 from clusterlib.runtime import current, wire
 from clusterlib.runtime.attempts import PEER_FRAME_LIMIT
 from clusterlib.runtime.calls import Ask, Calls
-from clusterlib.runtime.code import LoadedCode
+from clusterlib.runtime.code import LoadedCode, import_from_source
 from clusterlib.runtime.config import Config, Sockets, read_peers
 from clusterlib.runtime.control import Control
 from clusterlib.runtime.current import ThisNode
@@ -313,6 +313,7 @@ def main(argument: Mapping[str, object]) -> int:
         config = Config.read(str(argument.get("config")))
         sockets = Sockets.inherited(os.environ)
         sys.path[:0] = config.code_roots
+        import_from_source(config.code_roots)
         return _live(config, sockets)
     except ClusterError as error:
         print(error, file=sys.stderr, flush=True)  # noqa: T201  the log of a node is its stderr

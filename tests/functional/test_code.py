@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import py_compile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,16 +21,29 @@ def test_nodes_run_the_code_of_the_project(up: Up, project: Path) -> None:
         assert cluster["node2"].call("cart:total", "alice") == "alice: 42"
 
 
-def test_up_restarts_the_nodes_when_the_code_has_changed(up: Up, project: Path) -> None:
+@pytest.mark.parametrize("simulate", [False, True], ids=["real", "simulated"])
+def test_up_restarts_the_nodes_when_the_code_has_changed(up: Up, project: Path, simulate: bool) -> None:
     (project / "cart.py").write_text("def total():\n    return 1\n")
-    cluster = up("dev", hold=False)
+    cluster = up("dev", simulate=simulate, hold=False)
     assert cluster["node1"].call("cart:total") == 1
 
     (project / "cart.py").write_text("def total():\n    return 2\n")
-    again = up("dev", hold=False)
+    again = up("dev", simulate=simulate, hold=False)
 
     assert [node.call("cart:total") for node in again] == [2, 2, 2]
     assert any("restarted" in note for note in again.notes)
+
+
+def test_bytecode_that_only_looks_fresh_is_not_believed(up: Up, project: Path) -> None:
+    source = project / "cart.py"
+    source.write_text("def total():\n    return 1\n")
+    written = source.stat()
+    py_compile.compile(str(source))
+    source.write_text("def total():\n    return 2\n")
+    os.utime(source, ns=(written.st_atime_ns, written.st_mtime_ns))  # as within the same second
+
+    with up("ci-small") as cluster:
+        assert cluster["node1"].call("cart:total") == 2
 
 
 def test_an_application_runs_in_every_node_before_the_cluster_is_ready(up: Up, project: Path) -> None:

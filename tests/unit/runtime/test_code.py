@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.runtime.code import LoadedCode, changed, fingerprint
+from clusterlib.runtime.code import LoadedCode, changed, fingerprint, import_from_source
 
 
 @pytest.fixture
@@ -98,3 +98,26 @@ def test_loaded_modules_are_recorded_as_they_were_imported(
         assert code.report() == (modules, ["recorded_module"])
     finally:
         del sys.modules["recorded_module"]
+
+
+def test_own_modules_are_imported_from_source_and_others_as_ever(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = project / "venv" / "lib"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "library_of_others.py").write_text("")
+    (project / "own_module.py").write_text("")
+    monkeypatch.setattr(sys, "path", [str(project), str(elsewhere), *sys.path])
+    monkeypatch.setattr(sys, "path_hooks", [*sys.path_hooks])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+    import_from_source([str(project)])
+    for name in ("own_module", "library_of_others", "shop.cart"):
+        importlib.import_module(name)
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "shop")
+
+    assert not (project / "__pycache__").exists()
+    assert not (project / "shop" / "__pycache__").exists()
+    assert (elsewhere / "__pycache__").exists()

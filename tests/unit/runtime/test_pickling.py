@@ -9,7 +9,6 @@ import pytest
 
 from clusterlib.errors import NodeUnknown, RemoteError
 from clusterlib.runtime.pickling import (
-    LARGE,
     RemoteTraceback,
     TooLarge,
     Unpicklable,
@@ -19,6 +18,7 @@ from clusterlib.runtime.pickling import (
     load,
     raise_from_remote,
 )
+from clusterlib.runtime.wire import LARGE
 from clusterlib.runtime.workers import Workers
 
 LIMIT = 64 << 20
