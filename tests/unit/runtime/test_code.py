@@ -115,8 +115,8 @@ def test_own_modules_are_imported_from_source_and_others_as_ever(
     import_from_source([str(project)])
     for name in ("own_module", "library_of_others", "shop.cart"):
         importlib.import_module(name)
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "shop")
+    for name in ("own_module", "library_of_others", "shop.cart", "shop"):
+        del sys.modules[name]
 
     assert not (project / "__pycache__").exists()
     assert not (project / "shop" / "__pycache__").exists()
