@@ -7,18 +7,27 @@
     ├── StartError                  a cluster did not come up
     │   ├── NodeExited              a node ended before it was ready
     │   ├── NodeNotReady            a node lived but did not get ready in time
+    │   ├── CommandFailed           a command that prepares a node or forms a cluster failed or did not end
     │   ├── PortsExhausted          no free port in a range
     │   └── ProgramMissing          a program is not on PATH
     ├── ClusterNotRunning           there is no such cluster now                                 (exit 3)
     ├── ClusterConflict             a cluster of that name runs, but not the one asked for
+    ├── ClusterBusy                 somebody else uses the cluster now
+    ├── NeedImpossible              no cluster can be what a test asks for
     ├── KeeperLost                  the keeper died or does not answer
     ├── LeftBehind                  something survived a shutdown
     ├── NodeUnknown                 the cluster has no node of that name                         (exit 2)
     ├── NodeUnavailable             the node is not reachable in its present state
+    │   ├── NoDistribution          an Erlang node of that name does not take connections
+    │   ├── EpmdUnavailable         nobody who knows the ports of Erlang nodes answers, or somebody foreign does
+    │   ├── CookieMismatch          an Erlang node refuses this cookie
+    │   └── NameTaken               an Erlang node of that name is connected already, or another one answers in its place
     ├── NotSupported                this driver cannot do that
     ├── NotInTime                   something waited for did not come true in time
     ├── CallTimeout                 a remote call took longer than its limit
+    ├── TermError                   a value that Erlang has no term for, or bytes that are no term
     └── RemoteError                 a remote call raised something that could not travel whole
+        └── ErlangError             a remote call ended with an Erlang exception
 
 This module imports nothing of ours, so that the smallest process can raise and carry them. An error crosses a socket whole:
 `to_dict` here, `from_dict` there.
@@ -27,15 +36,23 @@ This module imports nothing of ours, so that the smallest process can raise and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 __all__ = [
     "CallTimeout",
+    "ClusterBusy",
     "ClusterConflict",
     "ClusterError",
     "ClusterNotRunning",
+    "CommandFailed",
+    "CookieMismatch",
+    "EpmdUnavailable",
+    "ErlangError",
     "KeeperLost",
     "LeftBehind",
+    "NameTaken",
+    "NeedImpossible",
+    "NoDistribution",
     "NodeExited",
     "NodeNotReady",
     "NodeUnavailable",
@@ -48,9 +65,13 @@ __all__ = [
     "RemoteError",
     "StartError",
     "TemplateError",
+    "TermError",
     "UsageError",
     "every_error",
 ]
+
+DEFAULT_CLUSTER = "default"
+"""What a cluster is called that is given no name."""
 
 
 class ClusterError(Exception):
@@ -83,6 +104,12 @@ class ClusterError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive, (self.to_dict(),)
+
+    def of_cluster(self, name: str) -> Self:
+        """The same error, whose remedies mean that cluster: a task that is not told its name means the default one."""
+        if name != DEFAULT_CLUSTER:
+            self.remedies = tuple(_named(remedy, name) for remedy in self.remedies)
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -132,6 +159,10 @@ class NodeNotReady(StartError):
     code = "node-not-ready"
 
 
+class CommandFailed(StartError):
+    code = "command-failed"
+
+
 class PortsExhausted(StartError):
     code = "ports-exhausted"
 
@@ -147,6 +178,14 @@ class ClusterNotRunning(ClusterError):
 
 class ClusterConflict(ClusterError):
     code = "conflict"
+
+
+class ClusterBusy(ClusterError):
+    code = "busy"
+
+
+class NeedImpossible(ClusterError):
+    code = "impossible"
 
 
 class KeeperLost(ClusterError):
@@ -166,6 +205,22 @@ class NodeUnavailable(ClusterError):
     code = "node-unavailable"
 
 
+class NoDistribution(NodeUnavailable):
+    code = "no-distribution"
+
+
+class EpmdUnavailable(NodeUnavailable):
+    code = "no-epmd"
+
+
+class CookieMismatch(NodeUnavailable):
+    code = "cookie-mismatch"
+
+
+class NameTaken(NodeUnavailable):
+    code = "name-taken"
+
+
 class NotSupported(ClusterError):
     code = "not-supported"
 
@@ -178,8 +233,38 @@ class CallTimeout(ClusterError):
     code = "call-timeout"
 
 
+class TermError(ClusterError):
+    code = "term"
+    exit_code = 2
+
+
 class RemoteError(ClusterError):
     code = "remote-error"
+
+
+class ErlangError(RemoteError):
+    """An exception of an Erlang process, as Erlang tells it. What crossed a socket or was pickled keeps the text only."""
+
+    code = "erlang-error"
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        kind: str = "error",
+        reason: Any = None,
+        stack: tuple[Any, ...] = (),
+        cause: str | None = None,
+        evidence: Iterable[str] = (),
+        remedies: Iterable[str] = (),
+    ) -> None:
+        super().__init__(problem, cause=cause, evidence=evidence, remedies=remedies)
+        self.kind = kind
+        """The class of the exception: error, exit or throw."""
+        self.reason = reason
+        """The term it was raised with, such as Atom("badarith")."""
+        self.stack = stack
+        """The frames, innermost first: (module, function, arity or arguments, location)."""
 
 
 def every_error() -> dict[str, type[ClusterError]]:
@@ -191,6 +276,12 @@ def every_error() -> dict[str, type[ClusterError]]:
         found[kind.code] = kind
         unseen += kind.__subclasses__()
     return found
+
+
+def _named(remedy: str, cluster: str) -> str:
+    task = remedy.partition("invoke cluster.")[2].partition(" ")[0]
+    is_told = not task or task in {"clean", "doctor"} or "--name" in remedy or "--all" in remedy
+    return remedy if is_told else f"{remedy} --name {cluster}"
 
 
 def _revive(data: dict[str, Any]) -> ClusterError:

@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Any
 from clusterlib.errors import TemplateError
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
     from clusterlib.profiles import Mistake, ResolvedProfile
 
-__all__ = ["check_templates", "render", "sample_values", "warm_up"]
+__all__ = [
+    "check_templates",
+    "complete",
+    "render",
+    "render_page",
+    "render_text",
+    "sample_values",
+    "warm_up",
+]
 
 MOST_SAMPLES = 3
 
@@ -58,6 +66,39 @@ def render(template: Path | str, search: Sequence[Path], values: Mapping[str, An
         ) from error.__cause__
 
 
+def render_text(text: str, values: Mapping[str, Any]) -> str:
+    """A text of a profile, filled in; one without marks is given back as it is. Raises TemplateError."""
+    if "{{" not in text and "{%" not in text:
+        return text
+    try:
+        return _rendered_text(text, values)
+    except _Faulty as error:
+        fault = error.fault
+        raise TemplateError(
+            f"the text {text!r} of the profile cannot be filled in: {fault.problem}",
+            remedies=[fault.right] if fault.right else [],
+        ) from error.__cause__
+
+
+def complete(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds what follows from the cluster and the node: who is first, who the others are, where data belongs."""
+    nodes, node = values["cluster"]["nodes"], values["node"]
+    return {
+        **values,
+        "seed": nodes[0],
+        "peers": [one for one in nodes if one["name"] != node["name"]],
+        "alive": [one["name"] for one in nodes],
+        "data": f"{node['directory']}/data",
+    }
+
+
+def render_page(template: Path, values: Mapping[str, Any], **filters: Callable[..., Any]) -> str:
+    """The text of a page of ours: every value is escaped. What it includes lies beside it."""
+    return (
+        _page_environment(template.parent, tuple(filters.items())).get_template(template.name).render(values)
+    )
+
+
 def warm_up() -> None:
     """Pays for the first text while there is nothing else to do: half of a rendering's cost is importing jinja2."""
     _environment(()).from_string("{{ ready | tojson }}").render(ready=True)
@@ -80,6 +121,23 @@ def check_templates(profile: ResolvedProfile, search: Sequence[Path] | None = No
                 origin = place if fault.file else profile.origin(field)
                 mistakes.append(Mistake(fault.problem, fault.right, field, origin))
                 break
+    return mistakes + _check_texts(profile)
+
+
+def _check_texts(profile: ResolvedProfile) -> list[Mistake]:
+    """The same for the texts of the profile itself, such as the arguments of a server program."""
+    from clusterlib.profiles import Mistake
+
+    mistakes: list[Mistake] = []
+    samples = [
+        sample_values(profile, index) for index in range(1, min(profile.values.nodes.count, MOST_SAMPLES) + 1)
+    ]
+    for field, text in profile.texts():
+        try:
+            for values in samples:
+                _rendered_text(text, values)
+        except _Faulty as error:
+            mistakes.append(Mistake(error.fault.problem, error.fault.right, field, profile.origin(field)))
     return mistakes
 
 
@@ -88,7 +146,7 @@ def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
     values = profile.values
     nodes = [_sample_node(profile, number) for number in range(1, values.nodes.count + 1)]
     timeouts = values.timeouts
-    return {
+    told = {
         "cluster": {
             "name": "sample",
             "project": str(profile.project),
@@ -110,11 +168,16 @@ def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
         },
         "cookie_file": "/sample/cookie",
     }
+    return complete(told)
 
 
 def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
+    from clusterlib.profiles import derived_port
+
     values = profile.values
     apart = values.network.mode == "per-node"
+    ports = {purpose: ports.first + (0 if apart else index - 1) for purpose, ports in values.ports.items()}
+    derived = {purpose: derived_port(text) for purpose, text in values.derived.items()}
     address = f"127.1.{index // 250}.{index % 250 + 1}" if apart else "127.0.0.1"
     name = values.nodes.name.replace("{index}", str(index))
     host = (
@@ -125,9 +188,7 @@ def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
         "index": index,
         "address": address,
         "host": host,
-        "ports": {
-            purpose: ports.first + (0 if apart else index - 1) for purpose, ports in values.ports.items()
-        },
+        "ports": {**ports, **{name: ports[base] + offset for name, (base, offset) in derived.items()}},
         "directory": f"/sample/{name}",
         "memory": values.nodes.memory,
     }
@@ -142,6 +203,18 @@ def _rendered(template: Path | str, search: Sequence[Path], values: Mapping[str,
     except Exception as error:
         # A template computes, so it can raise whatever computing raises; each is the template's fault, not ours.
         raise _Faulty(_fault_of(error, template, folders, values)) from error
+
+
+def _rendered_text(text: str, values: Mapping[str, Any]) -> str:
+    try:
+        return _text_template(text).render(values)
+    except Exception as error:
+        raise _Faulty(_fault_of(error, "", (), values)) from error
+
+
+@cache
+def _text_template(text: str) -> Template:
+    return _environment(()).from_string(text)
 
 
 @cache
@@ -180,6 +253,22 @@ def _environment(folders: tuple[str, ...]) -> Environment:
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_function"] = to_json
+    return environment
+
+
+@cache
+def _page_environment(folder: Path, filters: tuple[tuple[str, Callable[..., Any]], ...]) -> Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters)
     return environment
 
 

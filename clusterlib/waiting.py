@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-__all__ = ["Deadline", "backoff", "pause_async", "poll", "poll_async"]
+__all__ = ["Deadline", "backoff", "pause", "pause_async", "poll", "poll_async"]
 
 T = TypeVar("T")
 
@@ -38,21 +38,21 @@ class Deadline:
 
 def backoff(first: float, factor: float = 2.0, ceiling: float = 60.0) -> Iterator[float]:
     """Pauses that grow: first, first*factor, ... up to the ceiling, for ever."""
-    pause = first
+    seconds = first
     while True:
-        yield min(pause, ceiling)
-        pause = min(pause * factor, ceiling)
+        yield min(seconds, ceiling)
+        seconds = min(seconds * factor, ceiling)
 
 
 def poll(check: Callable[[], T], deadline: Deadline, *, longest: float = LONGEST_PAUSE) -> T:
     """Calls `check` until it gives something true, or the deadline passes; gives back its last answer.
 
     Starts at a millisecond and backs off, so what is quick is seen quickly and what is slow costs little."""
-    for pause in backoff(FIRST_PAUSE, 1.5, longest):
+    for seconds in backoff(FIRST_PAUSE, 1.5, longest):
         answer = check()
         if answer or deadline.passed:
             return answer
-        time.sleep(min(pause, deadline.left))
+        time.sleep(min(seconds, deadline.left))
     raise AssertionError("backoff never ends")
 
 
@@ -60,12 +60,17 @@ async def poll_async(check: Callable[[], T], deadline: Deadline, *, longest: flo
     """`poll` for the event loop."""
     import asyncio  # 40 ms that only a process with an event loop should pay
 
-    for pause in backoff(FIRST_PAUSE, 1.5, longest):
+    for seconds in backoff(FIRST_PAUSE, 1.5, longest):
         answer = check()
         if answer or deadline.passed:
             return answer
-        await asyncio.sleep(min(pause, deadline.left))
+        await asyncio.sleep(min(seconds, deadline.left))
     raise AssertionError("backoff never ends")
+
+
+def pause(seconds: float) -> None:
+    """`pause_async` for who has no event loop."""
+    time.sleep(seconds)
 
 
 async def pause_async(seconds: float) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clusterlib.profiles.adaptation import Capacity as Capacity
+    from clusterlib.profiles.adaptation import capacity as capacity
     from clusterlib.profiles.catalogue import ProfileSummary as ProfileSummary
-    from clusterlib.profiles.catalogue import find_project as find_project
     from clusterlib.profiles.catalogue import list_profiles as list_profiles
     from clusterlib.profiles.catalogue import shipped as shipped
     from clusterlib.profiles.kinds import PortRange as PortRange
+    from clusterlib.profiles.kinds import derived_port as derived_port
+    from clusterlib.profiles.kinds import packages_of as packages_of
     from clusterlib.profiles.machine import Machine as Machine
     from clusterlib.profiles.machine import detect_machine as detect_machine
     from clusterlib.profiles.model import Profile as Profile
     from clusterlib.profiles.origins import Adaptation as Adaptation
     from clusterlib.profiles.origins import Mistake as Mistake
     from clusterlib.profiles.origins import Origin as Origin
+    from clusterlib.profiles.project import find_project as find_project
     from clusterlib.profiles.reference import schema as schema
     from clusterlib.profiles.resolution import check_profile as check_profile
     from clusterlib.profiles.resolution import default_profile as default_profile
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Adaptation": "origins",
+    "Capacity": "adaptation",
     "Machine": "machine",
     "Mistake": "origins",
     "Origin": "origins",
@@ -32,12 +37,15 @@ _HOMES = {
     "Profile": "model",
     "ProfileSummary": "catalogue",
     "ResolvedProfile": "resolved",
+    "capacity": "adaptation",
     "check_profile": "resolution",
     "default_profile": "resolution",
+    "derived_port": "kinds",
     "detect_machine": "machine",
-    "find_project": "catalogue",
+    "find_project": "project",
     "list_profiles": "catalogue",
     "load_profile": "resolution",
+    "packages_of": "kinds",
     "schema": "reference",
     "shipped": "catalogue",
     "template_folders": "resolution",
@@ -45,6 +53,7 @@ _HOMES = {
 
 __all__ = [
     "Adaptation",
+    "Capacity",
     "Machine",
     "Mistake",
     "Origin",
@@ -52,12 +61,15 @@ __all__ = [
     "Profile",
     "ProfileSummary",
     "ResolvedProfile",
+    "capacity",
     "check_profile",
     "default_profile",
+    "derived_port",
     "detect_machine",
     "find_project",
     "list_profiles",
     "load_profile",
+    "packages_of",
     "schema",
     "shipped",
     "template_folders",

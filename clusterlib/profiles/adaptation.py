@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import floor
+from typing import TYPE_CHECKING
 
 from clusterlib.profiles.checks import ports_each, room_outside
 from clusterlib.profiles.kinds import PortRange, memory_text
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.machine import Machine
-from clusterlib.profiles.model import A_DAY, Profile
+from clusterlib.profiles.model import A_DAY, MOST_NODES, Profile
 from clusterlib.profiles.origins import Adaptation
 
-__all__ = ["Resolver", "adapt", "settle"]
+if TYPE_CHECKING:
+    from clusterlib.profiles.resolved import ResolvedProfile
+
+__all__ = ["Capacity", "Resolver", "adapt", "capacity", "settle"]
 
 Resolver = Callable[[str], str | None]
 """Why a host name does not lead to this machine; None when it does."""
 
 PATIENCE = ("start", "stop", "call", "health")
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many nodes of a profile can run here, and why no more."""
+
+    nodes: int
+    reason: str
 
 
 def adapt(profile: Profile, merged: Merged, machine: Machine, resolver: Resolver) -> list[Adaptation]:
@@ -42,17 +55,36 @@ def settle(profile: Profile, merged: Merged) -> list[Adaptation]:
     return [Adaptation("nodes.min", nodes.min, nodes.count, reason)]
 
 
+def capacity(resolved: ResolvedProfile) -> Capacity:
+    """How far a cluster of this profile can grow on its machine, by the rule that its size is adapted by.
+
+    What the profile starts with, after adaptation, is always possible: it may have been asked for by name."""
+    profile = resolved.values
+    if not profile.adapt.enabled:
+        return Capacity(MOST_NODES, "adapt.enabled is false: nothing is adapted to this machine")
+    fitting = _fitting(profile, resolved.machine)
+    count = profile.nodes.count
+    if count > fitting.nodes:
+        return Capacity(count, f"nodes.count is {count}: {resolved.origin('nodes.count')}")
+    return Capacity(min(fitting.nodes, MOST_NODES), fitting.reason)
+
+
 def _was_asked_for(field: str, merged: Merged) -> bool:
     return merged.asked_for(tuple(field.split(".")))
 
 
 def _fewer_nodes(profile: Profile, machine: Machine) -> Iterator[Adaptation]:
+    fitting = _fitting(profile, machine)
+    if fitting.nodes < profile.nodes.count:
+        yield Adaptation("nodes.count", profile.nodes.count, fitting.nodes, fitting.reason)
+
+
+def _fitting(profile: Profile, machine: Machine) -> Capacity:
+    """As many as CPUs and memory carry, and never fewer than the profile's minimum."""
     nodes, rules = profile.nodes, profile.adapt
     by_cpu = floor(machine.cpus * rules.nodes_per_cpu)
     by_memory = floor(machine.memory * rules.memory_share / nodes.memory)
     fitting = max(min(by_cpu, by_memory), nodes.min)
-    if fitting >= nodes.count:
-        return
     if by_cpu <= by_memory:
         plenty = f"{machine.cpus:g} {'CPU' if machine.cpus == 1 else 'CPUs'}"
     else:
@@ -60,8 +92,7 @@ def _fewer_nodes(profile: Profile, machine: Machine) -> Iterator[Adaptation]:
         plenty = f"{free} free, {memory_text(nodes.memory)} a node"
     least = ", the profile's minimum" if fitting == nodes.min > min(by_cpu, by_memory) else ""
     noun = "node" if fitting == 1 else "nodes"
-    reason = f"{machine.name}: {plenty} -> {fitting} {noun}{least}"
-    yield Adaptation("nodes.count", nodes.count, fitting, reason)
+    return Capacity(fitting, f"{machine.name}: {plenty} -> {fitting} {noun}{least}")
 
 
 def _more_patience(profile: Profile, machine: Machine) -> Iterator[Adaptation]:

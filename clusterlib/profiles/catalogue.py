@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from clusterlib.profiles.documents import Unreadable, read_document
 from clusterlib.profiles.origins import nearest
+from clusterlib.profiles.project import find_project
 
 __all__ = [
     "Found",
     "ProfileSummary",
     "candidates",
     "display",
-    "find_project",
     "is_path",
     "list_profiles",
     "locate",
@@ -23,7 +23,6 @@ __all__ = [
     "suggestion",
 ]
 
-PROJECT_SIGNS = ("profiles", "pyproject.toml", "tasks.py", ".git")
 Kind = Literal["profiles", "templates"]
 
 
@@ -67,15 +66,6 @@ def shipped(kind: Kind) -> Path:
     return installed if installed.is_dir() else package.parent / kind
 
 
-def find_project(start: Path) -> Path:
-    """The nearest folder, from `start` upwards, that looks like a project; `start` itself where none does."""
-    start = start.resolve()
-    for folder in (start, *start.parents):
-        if any((folder / sign).exists() for sign in PROJECT_SIGNS):
-            return folder
-    return start
-
-
 def is_path(name: str) -> bool:
     return "/" in name or name.endswith(".toml")
 
@@ -111,7 +101,13 @@ def suggestion(name: str, project: Path) -> str:
     """What to write in place of a name that no profile has."""
     names = sorted({path.stem for folder in _folders(project) for path in _files(folder)})
     near = nearest(name, names)
-    return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"
+    return (
+        f'did you mean "{near}"?'
+        if near
+        else f"one of: {', '.join(names)}"
+        if names
+        else "invoke profile.list"
+    )
 
 
 def list_profiles(project: Path | None = None) -> list[ProfileSummary]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from clusterlib.profiles.kinds import FIRST_PORT, LAST_PORT, PortRange
+from clusterlib.profiles.kinds import FIRST_PORT, LAST_PORT, PortRange, derived_port
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
-from clusterlib.profiles.origins import Mistake
+from clusterlib.profiles.origins import Mistake, nearest
+from clusterlib.profiles.servers import Question
 
 __all__ = ["check_together", "find_template", "ports_each", "room_outside"]
 
@@ -22,6 +23,11 @@ def check_together(
     yield from _pauses(profile, merged)
     yield from _templates(profile, merged, template_folders)
     yield from _code_roots(profile, merged, project)
+    yield from _derived(profile, merged)
+    if profile.driver == "command":
+        yield from _server(profile, merged)
+        for name in ("ready", "formed", "health"):
+            yield from _question(profile, merged, name)
 
 
 def _at(merged: Merged, *path: str, problem: str, right: str) -> Mistake:
@@ -113,3 +119,56 @@ def _code_roots(profile: Profile, merged: Merged, project: Path) -> Iterator[Mis
         if not there:
             right = f"write folders relative to {project}"
             yield _at(merged, "python", "path", problem=f'there is no folder "{root[:60]}"', right=right)
+
+
+def _derived(profile: Profile, merged: Merged) -> Iterator[Mistake]:
+    for purpose, text in profile.derived.items():
+        base, offset = derived_port(text)
+        ports = profile.ports.get(base)
+        if ports is None:
+            problem = f'there are no ports "{base}" that it could follow from'
+            yield _at(merged, "derived", purpose, problem=problem, right=_known(base, profile.ports))
+        elif purpose in profile.ports:
+            right = "give it a name of its own"
+            yield _at(merged, "derived", purpose, problem="is one of [ports], too", right=right)
+        elif not FIRST_PORT <= ports.first + offset <= ports.last + offset <= LAST_PORT:
+            problem = f"leads from {ports} to {ports.first + offset}-{ports.last + offset}"
+            right = f"choose ports.{base} so that it stays within {FIRST_PORT}-{LAST_PORT}"
+            yield _at(merged, "derived", purpose, problem=problem, right=right)
+
+
+def _server(profile: Profile, merged: Merged) -> Iterator[Mistake]:
+    if not profile.command.program:
+        right = 'write program = "redis-server", for example'
+        yield _at(merged, "command", "program", problem="the driver command needs a program", right=right)
+    if profile.simulate:
+        problem = "a server program cannot be simulated: it runs as it is, or not at all"
+        yield _at(
+            merged, "simulate", problem=problem, right="leave it out, or use a profile of driver python"
+        )
+    if not profile.ports:
+        right = 'write client = "14000-14999" under [ports], for example'
+        yield _at(merged, "ports", problem="a server needs ports, and there are none", right=right)
+
+
+def _question(profile: Profile, merged: Merged, name: str) -> Iterator[Mistake]:
+    asked: Question = getattr(profile, name)
+    ways = [way for way in ("http", "send", "command") if getattr(asked, way)]
+    known = [*profile.ports, *profile.derived]
+    if len(ways) > 1:
+        problem = f"asks in {len(ways)} ways at once: {', '.join(ways)}"
+        yield _at(merged, name, ways[1], problem=problem, right="keep one of them; its answer is one, too")
+    if asked.answer and not ways:
+        right = "write http, send or command beside it"
+        yield _at(merged, name, "answer", problem="is expected, but nothing is asked", right=right)
+    for field, ports in (("ports", asked.ports), ("to", (asked.to,) if asked.to else ())):
+        for port in ports:
+            if port not in known:
+                yield _at(
+                    merged, name, field, problem=f'there is no port "{port}"', right=_known(port, known)
+                )
+
+
+def _known(word: str, known: Iterable[str]) -> str:
+    near = nearest(word, known)
+    return f'did you mean "{near}"?' if near else f"known here: {', '.join(known) or 'none'}"

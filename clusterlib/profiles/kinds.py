@@ -5,19 +5,28 @@ Every `parse_*` and `check_*` raises `Wrong`; none of them knows about files, li
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
 
 __all__ = [
     "PortRange",
     "Wrong",
+    "check_derived",
     "check_environment_name",
     "check_function",
     "check_host",
+    "check_identifier",
     "check_name",
     "check_output",
+    "check_packages",
+    "check_pattern",
     "check_purpose",
+    "check_signal",
     "check_template",
+    "check_url",
+    "derived_port",
     "memory_text",
+    "packages_of",
     "parse_memory",
     "parse_ports",
 ]
@@ -188,3 +197,63 @@ def check_function(target: str) -> str:
     if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*", target) is None:
         raise Wrong("does not name a function", 'write "package.module:function"')
     return target
+
+
+def check_derived(text: str) -> str:
+    derived_port(text)
+    return text
+
+
+def derived_port(text: str) -> tuple[str, int]:
+    """`client + 10000`: the purpose it follows, and its distance."""
+    found = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,31})\s*([+-])\s*([0-9]{1,5})\s*", text, re.ASCII)
+    if found is None or int(found[3]) == 0:
+        raise Wrong("does not say how one port follows from another", 'write "client + 10000", for example')
+    return found[1], int(found[2] + found[3])
+
+
+def check_packages(text: str) -> str:
+    packages_of(text)
+    return text
+
+
+def packages_of(text: str) -> dict[str, str]:
+    """`debian redis-server, homebrew redis`: the package that brings a program, by system."""
+    packages = {}
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(debian|homebrew)\s+([A-Za-z0-9][A-Za-z0-9.+@/_-]*)\s*", part, re.ASCII)
+        if found is None:
+            raise Wrong(
+                "does not name the packages that bring a program",
+                'write "debian redis-server, homebrew redis", for example',
+            )
+        packages[found[1]] = found[2]
+    return packages
+
+
+def check_pattern(pattern: str) -> str:
+    if "{{" in pattern or "{%" in pattern:
+        return pattern  # what it becomes is known when there are nodes
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise Wrong(f"is no regular expression: {error}", "write one that Python's re module reads") from None
+    return pattern
+
+
+def check_signal(name: str) -> str:
+    if name not in signal.Signals.__members__:
+        raise Wrong("is no signal", "write its name, for example SIGTERM or SIGINT")
+    return name
+
+
+def check_url(url: str) -> str:
+    if url and not url.startswith("http://"):
+        raise Wrong("is no URL that can be asked", 'write "http://{{ node.address }}:{{ node.ports.http }}/"')
+    return url
+
+
+def check_identifier(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", name, re.ASCII) is None:
+        raise Wrong("is no name of a user", 'write one such as "postgres"')
+    return name

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.profiles.documents import Document
-from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake, Origin, Source, nearest
-from clusterlib.profiles.settings import Kind, kind_of
+
+# Merging knows nothing of settings. Whoever only merges, as a noxfile does, need not wait for what validates them.
+if TYPE_CHECKING:
+    from clusterlib.profiles.settings import Kind
 
 __all__ = [
     "Layer",
@@ -140,6 +142,9 @@ def _forget(merged: Merged, path: Path) -> None:
 @cache
 def variables() -> dict[str, tuple[Path, Kind]]:
     """Every setting that a variable can give, by the variable's name."""
+    from clusterlib.profiles.model import Profile
+    from clusterlib.profiles.settings import kind_of
+
     found: dict[str, tuple[Path, Kind]] = {}
     for top in fields(Profile):
         kind = kind_of(top)
@@ -207,6 +212,9 @@ def command_line_layer(overrides: Mapping[str, object]) -> tuple[Layer, list[Mis
 
 def _split(name: str) -> Path:
     """`templates.node.json` is the key `node.json` of `templates`."""
+    from clusterlib.profiles.model import Profile
+    from clusterlib.profiles.settings import kind_of
+
     top, _, rest = name.partition(".")
     opened = any(one.name == top and kind_of(one).open for one in fields(Profile))
     if opened:

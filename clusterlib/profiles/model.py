@@ -10,18 +10,22 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
+from clusterlib.profiles.erlang import Beam
 from clusterlib.profiles.kinds import (
     PortRange,
+    check_derived,
     check_environment_name,
     check_function,
     check_host,
     check_name,
     check_output,
+    check_packages,
     check_purpose,
     check_template,
     parse_memory,
     parse_ports,
 )
+from clusterlib.profiles.servers import Command, Form, Formed, Health, Ready
 from clusterlib.profiles.settings import (
     choice,
     flag,
@@ -34,13 +38,16 @@ from clusterlib.profiles.settings import (
     text,
     texts,
     whole,
+    words,
 )
 
 __all__ = [
     "A_DAY",
     "DRIVERS",
+    "MOST_NODES",
     "Adapt",
     "Driver",
+    "Monitor",
     "Network",
     "Nodes",
     "Profile",
@@ -72,6 +79,11 @@ DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
         "python": Driver(
             ports={"cluster": "20000-23999", "http": "24000-27999"},
             templates={"node.json": "python/node.json.j2"},
+        ),
+        "command": Driver(ports={}, templates={}),
+        "beam": Driver(
+            ports={"cluster": "20000-23999"},
+            templates={"vm.args": "beam/vm.args.j2"},
         ),
     }
 )
@@ -156,6 +168,38 @@ class Tests:
     command: tuple[str, ...] = setting(
         (), texts(), "A command of your own in place of pytest: a list, never a shell line."
     )
+    auto: bool = setting(
+        True, flag(), "Start clusters for tests. false: only a cluster that runs already is used."
+    )
+    workers: Literal["each", "shared"] = setting(
+        "each",
+        choice("each", "shared"),
+        "With pytest-xdist. each: a cluster for each worker; shared: one for all of them.",
+    )
+    fallbacks: tuple[str, ...] = setting(
+        ("retry", "smaller", "skip"),
+        words("retry", "smaller", "simulate", "skip"),
+        "What may be tried, in this order, when a cluster for tests does not start: again after a pause; "
+        "with no more nodes than its tests ask for; simulated; at last, skipping its tests.",
+    )
+    strict: Literal["ci", "always", "never"] = setting(
+        "ci",
+        choice("ci", "always", "never"),
+        "When tests whose cluster did not start fail instead of being skipped.",
+    )
+    artifacts: Literal["failure", "always", "never"] = setting(
+        "failure",
+        choice("failure", "always", "never"),
+        "When a test run leaves a folder with report, logs and configurations.",
+    )
+    log_lines: int = setting(
+        50, whole(0, 10_000), "Lines of each node shown with a failed test: the last ones of that test."
+    )
+    turn: float = setting(
+        600.0,
+        _SECONDS,
+        "How long a test waits, in seconds, for its turn on a cluster that another test uses.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +213,17 @@ class Python:
         (".",),
         texts(),
         "Code roots, relative to the project: on sys.path, and in the code fingerprint.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """What is measured while a cluster runs."""
+
+    interval: float = setting(
+        1.0,
+        number(least=0, most=A_DAY),
+        "Seconds between two looks at memory and CPU of the nodes; 0 turns them off. Longer by itself where looking is dear.",
     )
 
 
@@ -207,6 +262,11 @@ class Profile:
         parsed(parse_ports, type="string", examples=["20000-23999"]),
         "A range of ports for each purpose, first and last included. What the driver needs has a default.",
     )
+    derived: Mapping[str, str] = table(
+        text(check_purpose),
+        text(check_derived, examples=["client + 10000"]),
+        "Ports that follow from one of `[ports]`, such as the bus of Redis; they are claimed, too.",
+    )
     timeouts: Timeouts = field(default_factory=Timeouts, metadata=section(Timeouts))
     retry: Retry = field(default_factory=Retry, metadata=section(Retry))
     restart: Restart = field(default_factory=Restart, metadata=section(Restart))
@@ -220,4 +280,16 @@ class Profile:
     )
     tests: Tests = field(default_factory=Tests, metadata=section(Tests))
     python: Python = field(default_factory=Python, metadata=section(Python))
+    beam: Beam = field(default_factory=Beam, metadata=section(Beam))
+    command: Command = field(default_factory=Command, metadata=section(Command))
+    requires: Mapping[str, str] = table(
+        text(),
+        text(check_packages, examples=["debian redis-server, homebrew redis"]),
+        "Programs that must be there, and the package that brings each. They are part of the code fingerprint.",
+    )
+    ready: Ready = field(default_factory=Ready, metadata=section(Ready))
+    form: Form = field(default_factory=Form, metadata=section(Form))
+    formed: Formed = field(default_factory=Formed, metadata=section(Formed))
+    health: Health = field(default_factory=Health, metadata=section(Health))
+    monitor: Monitor = field(default_factory=Monitor, metadata=section(Monitor))
     adapt: Adapt = field(default_factory=Adapt, metadata=section(Adapt))

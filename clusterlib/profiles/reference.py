@@ -24,7 +24,8 @@ INTRODUCTION = """\
 # Profiles
 
 A profile is a TOML file in `profiles/` that says what a cluster is. Those of your project come first, the shipped ones
-(`dev`, `ci-small`, `ci-large`) after them; a profile of yours may have the name of a shipped one, and extend it.
+(`dev`, `ci-small`, `ci-large`, and those of [systems.md](systems.md)) after them; a profile of yours may have the name of a
+shipped one, and extend it.
 
 ```toml
 description = "Four nodes of our shop"
@@ -78,11 +79,16 @@ Templates are [Jinja](https://jinja.palletsprojects.com) texts; a name that does
 | `node.address`, `node.host` | the address it binds to, and its host name |
 | `node.ports` | its port for each purpose: `node.ports.http` |
 | `node.directory`, `node.memory` | its own folder; the bytes of memory it is expected to take |
+| `seed`, `peers` | the first node; all nodes but this one |
+| `data` | a folder for what the node writes: empty at its first start, kept when it is restarted (driver `command`) |
+| `alive` | the names of the nodes that live; in `[formed]`, of those that the node should see |
 | `timeouts` | the table of that name: `timeouts.detect` |
 | `python.app`, `python.path` | the function to call, or none; the code roots as absolute paths |
 | `cookie_file` | the file with the cluster's secret |
 
-Write values into JSON with the filter `tojson`: `{{ node.name | tojson }}`.
+Write values into JSON with the filter `tojson`: `{{ node.name | tojson }}`. With driver `command` the texts of `[command]`,
+`[environment]`, `[ready]`, `[form]`, `[formed]` and `[health]` are filled in, too:
+`arguments = ["--port", "{{ node.ports.client }}"]`.
 """
 
 

@@ -15,8 +15,9 @@ from clusterlib.profiles.origins import Adaptation, Origin
 
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 
-NOT_THE_CLUSTER = ("description", "tests", "adapt")
-"""What may change without making another cluster."""
+NOT_THE_CLUSTER = ("description", "tests", "adapt", "monitor", "linger")
+"""What may change without making another cluster: one that is looked at more often, or lives longer, is the same."""
+FILLED_IN = frozenset({"command", "environment", "ready", "form", "formed", "health"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,15 @@ class ResolvedProfile:
             "adaptations": [change.to_json() for change in self.adaptations],
             "machine": self.machine.to_json(),
         }
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """The texts of a server program that are filled in before they are used, each with the name of its setting."""
+        if self.values.driver != "command":
+            return
+        for name, (section, *_), value in leaves(self.values):
+            if section in FILLED_IN:
+                texts = value if isinstance(value, tuple) else (value,)
+                yield from ((name, text) for text in texts if isinstance(text, str) and "{" in text)
 
     def fingerprint(self) -> str:
         """Changes when the profile describes another cluster, and not when its description or its tests change."""

@@ -37,7 +37,9 @@ __all__ = [
     "table",
     "text",
     "texts",
+    "texts_of",
     "whole",
+    "words",
 ]
 
 YES = ("true", "yes", "on", "1")
@@ -121,7 +123,20 @@ def choice(*known: str, reserved: Mapping[str, str] = MappingProxyType({})) -> K
 
 
 def texts() -> Kind:
-    item = text()
+    return _list_of(text())
+
+
+def texts_of(item: Kind) -> Kind:
+    """A list of texts of that kind."""
+    return _list_of(item)
+
+
+def words(*known: str) -> Kind:
+    """A list of known words."""
+    return _list_of(choice(*known))
+
+
+def _list_of(item: Kind) -> Kind:
     return Kind(
         core.tuple_schema([item.core], variadic_item_index=0),
         {"type": "array", "items": dict(item.json)},

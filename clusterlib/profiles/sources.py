@@ -9,7 +9,6 @@ from typing import Any
 from clusterlib.profiles.catalogue import Found, candidates, display, is_path, locate, suggestion
 from clusterlib.profiles.documents import Document, Unreadable, read_document
 from clusterlib.profiles.layers import Layer
-from clusterlib.profiles.model import DRIVERS
 from clusterlib.profiles.origins import Mistake, Origin, in_toml
 
 __all__ = ["default_layer", "profile_layers", "project_layers", "project_table"]
@@ -82,6 +81,8 @@ def _identity(found: Found) -> Path:
 
 def default_layer(layers: list[Layer]) -> Layer:
     """What the driver needs and nobody says. Purposes are filled in one by one, templates only as a whole."""
+    from clusterlib.profiles.model import DRIVERS  # brings pydantic's core, which a noxfile need not wait for
+
     named = [layer.tree["driver"] for layer in layers if "driver" in layer.tree]
     driver = named[-1] if named else "python"
     needs = DRIVERS.get(driver) if isinstance(driver, str) else None

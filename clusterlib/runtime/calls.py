@@ -5,8 +5,10 @@ A connection carries one call at a time, so no call waits behind another; a clie
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import struct
+import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from dataclasses import dataclass
@@ -168,12 +170,12 @@ class _Caller:
         try:
             result = function(*arguments, **keywords)
         except BaseException as error:  # noqa: BLE001  SystemExit of a function must not end the node
-            self._finish(Kind.RAISED, dump_error(error, self._calls.limit, skip=1))
+            self._finish_printed(Kind.RAISED, dump_error(error, self._calls.limit, skip=1))
             return
         if inspect.iscoroutine(result):
             self._calls.loop.call_soon_threadsafe(self._await, result)
         else:
-            self._finish(Kind.RESULT, result)
+            self._finish_printed(Kind.RESULT, result)
 
     def _await(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         if not self._session.open:
@@ -195,12 +197,20 @@ class _Caller:
             )
             return
         except BaseException as error:  # noqa: BLE001  SystemExit of a coroutine must not end the node
-            self._finish(Kind.RAISED, dump_error(error, self._calls.limit, skip=1))
+            raised = dump_error(error, self._calls.limit, skip=1)
+            self._calls.workers.run(self._calls.context, partial(self._finish_printed, Kind.RAISED, raised))
             return
         finally:
             self._task = None
         # A large result is pickled in a thread: the loop has heartbeats to send.
-        self._calls.workers.run(self._calls.context, partial(self._finish, Kind.RESULT, result))
+        self._calls.workers.run(self._calls.context, partial(self._finish_printed, Kind.RESULT, result))
+
+    def _finish_printed(self, kind: Kind, answer: Any) -> None:
+        """Whoever has the answer may count on finding in the log what the function printed, the beginning of a line, too."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # whatever the user has put there
+                stream.flush()
+        self._finish(kind, answer)
 
     def _finish(self, kind: Kind, answer: Any) -> None:
         """Sends the end of a call: `answer` is the result itself, or an error already in pieces."""

@@ -64,3 +64,14 @@ def test_every_code_has_its_paragraph_in_the_troubleshooting_guide() -> None:
     missing = [code for code in every_error() if f"## `{code}`" not in guide]
 
     assert missing == []
+
+
+def test_remedies_mean_the_cluster_they_are_about() -> None:
+    remedies = ["invoke cluster.logs node1", "invoke cluster.down --all", "invoke cluster.doctor", "df -h /"]
+
+    other = ClusterError("it broke", remedies=remedies).of_cluster("pytest-2")
+    usual = ClusterError("it broke", remedies=remedies).of_cluster("default")
+
+    assert other.remedies == ("invoke cluster.logs node1 --name pytest-2", *remedies[1:])
+    assert usual.remedies == tuple(remedies)
+    assert other.of_cluster("pytest-2").remedies == other.remedies, "said once"

@@ -14,7 +14,7 @@ import pytest
 
 from clusterlib.errors import TemplateError
 from clusterlib.profiles import Machine, ResolvedProfile, load_profile, template_folders
-from clusterlib.rendering import check_templates, render, sample_values, warm_up
+from clusterlib.rendering import check_templates, render, render_page, sample_values, warm_up
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +43,15 @@ def test_values_and_a_template_make_a_text(write: Callable[[str, str], Path]) ->
 
     assert render("greeting", [path.parent], {"who": "you"}) == "Hello you & <co>\n"
     assert render(path, [], {"who": "you"}) == "Hello you & <co>\n"
+
+
+def test_a_page_escapes_every_value_and_includes_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<p>{{ text | loud }}</p>{% include 'page.css' %}")
+    (tmp_path / "page.css").write_text("a > b { }")
+
+    page = render_page(tmp_path / "page.html", {"text": "<b>&"}, loud=str.upper)
+
+    assert page == "<p>&lt;B&gt;&amp;</p>a > b { }"
 
 
 def test_the_first_folder_that_has_the_template_wins(

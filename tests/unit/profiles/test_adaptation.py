@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.profiles import Machine, Origin, PortRange, ResolvedProfile
+from clusterlib.profiles import Capacity, Machine, Origin, PortRange, ResolvedProfile, capacity
 
 Load = Callable[..., ResolvedProfile]
 Write = Callable[[str, str], Path]
@@ -142,3 +142,54 @@ def test_the_same_machine_gives_the_same_values(load: Load) -> None:
     machine = Machine("CI", 1.0, 2**28, ephemeral=PortRange(15000, 60999))
 
     assert load("ci-large", on=machine).to_json() == load("ci-large", on=machine).to_json()
+
+
+def test_the_capacity_follows_the_rule_that_the_size_is_adapted_by(load: Load, write: Write) -> None:
+    write("heavy", '[nodes]\ncount = 2\nmemory = "1GiB"\n[adapt]\nnodes_per_cpu = 1\n')
+
+    by_cpu = capacity(load("heavy", on=Machine(None, 4.0, PLENTY)))
+    by_memory = capacity(load("heavy", on=Machine(None, 8.0, 6 * 2**30)))
+
+    assert by_cpu == Capacity(4, "this machine: 4 CPUs -> 4 nodes")
+    assert by_memory == Capacity(3, "this machine: 6GiB free, 1GiB a node -> 3 nodes")
+
+
+def test_what_a_profile_starts_with_is_within_its_capacity(load: Load, write: Write) -> None:
+    write("heavy", "[nodes]\ncount = 5\n[adapt]\nnodes_per_cpu = 1\n")
+    small = Machine(None, 2.0, PLENTY)
+
+    asked = capacity(load("heavy", on=small, overrides={"nodes.count": 7}))
+
+    assert capacity(load("heavy", on=small)).nodes == 2
+    assert (asked.nodes, asked.reason) == (7, "nodes.count is 7: command line")
+
+
+def test_a_profile_that_is_not_adapted_has_no_bound_but_the_largest_cluster(load: Load, write: Write) -> None:
+    write("trusting", "[adapt]\nenabled = false\n")
+
+    assert capacity(load("trusting", on=Machine(None, 0.1, 1000))).nodes == 1000
+
+
+@pytest.mark.parametrize("said", ["linger = 60", "[monitor]\ninterval = 0", '[tests]\npaths = ["tests"]'])
+def test_what_lives_longer_or_is_watched_more_is_the_same_cluster(
+    load: Load, write: Write, said: str
+) -> None:
+    write("one", "simulate = true\n")
+    write("other", f"simulate = true\n{said}\n")
+
+    assert load("one").fingerprint() == load("other").fingerprint()
+
+
+def test_another_size_is_another_cluster(load: Load, write: Write) -> None:
+    write("one", "[nodes]\ncount = 2\n")
+    write("other", "[nodes]\ncount = 3\n")
+
+    assert load("one").fingerprint() != load("other").fingerprint()
+
+
+def test_a_list_of_known_words_comes_from_a_file_and_from_the_environment(load: Load, write: Write) -> None:
+    write("mine", '[tests]\nfallbacks = ["smaller", "skip"]\n')
+
+    assert load("mine").values.tests.fallbacks == ("smaller", "skip")
+    environ = {"CLUSTERLIB_TESTS_FALLBACKS": "retry simulate"}
+    assert load("mine", environ=environ).values.tests.fallbacks == ("retry", "simulate")

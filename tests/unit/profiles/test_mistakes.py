@@ -82,8 +82,8 @@ x = 1
 
 
 KNOWN = (
-    "adapt, description, driver, environment, extends, linger, network, nodes, ports, python, restart, retry, "
-    "simulate, templates, tests, timeouts"
+    "adapt, beam, command, derived, description, driver, environment, extends, form, formed, health, linger, monitor, network, "
+    "nodes, ports, python, ready, requires, restart, retry, simulate, templates, tests, timeouts"
 )
 
 
@@ -107,7 +107,7 @@ KNOWN = (
         ("timeouts.start = 1e9", "write at most 86400"),
         ("timeouts.start = 2020-01-01", "timeouts.start: must be a number, not 2020-01-01"),
         ('driver = "pyhton"', 'driver: "pyhton" is not known here; did you mean "python"?'),
-        ('driver = "beam"', 'driver: "beam" is not known here; known: "python"'),
+        ('driver = "docker"', 'driver: "docker" is not known here; known: "python", "command", "beam"'),
         ('ports.http = "30-40"', "holds ports below 1024"),
         ('ports.http = "3000"', "is not a range of ports"),
         ('ports.http = "4000-3000"', 'ends before it begins; write "3000-4000"'),
@@ -124,6 +124,13 @@ KNOWN = (
         ('environment.A = "\\u0000"', "holds a NUL character"),
         ('tests.paths = ["a", 3]', "tests.paths[1]: must be text, not 3"),
         ('tests.paths = "a"', 'tests.paths: must be a list, not "a"'),
+        ('tests.fallbacks = ["retry", "smalller"]', 'tests.fallbacks[1]: "smalller" is not known here; did you mean "smaller"?'),
+        ('tests.fallbacks = ["wait"]', 'tests.fallbacks[0]: "wait" is not known here; known: "retry", "smaller",'),
+        ('tests.fallbacks = "skip"', 'tests.fallbacks: must be a list, not "skip"'),
+        ('tests.strict = "sometimes"', 'tests.strict: "sometimes" is not known here'),
+        ('tests.log_lines = -1', "tests.log_lines: -1 is out of bounds; write at least 0"),
+        ('tests.turn = 0', "tests.turn: 0 is out of bounds; write more than 0"),
+        ('monitor.interval = -1', "monitor.interval: -1 is out of bounds; write at least 0"),
         ('python.app = "main"', 'python.app: "main" does not name a function; write "package.module:function"'),
         ('python.path = ["absent"]', 'python.path: there is no folder "absent"'),
         ('restart.policy = "allways"', 'did you mean "always"?'),

@@ -1,0 +1,96 @@
+"""Which profiles serve tests, told without validating anything: a noxfile asks each time it is read.
+
+What validates settings is not imported here, and may not even be installed where Nox is."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.profiles.catalogue import list_profiles
+from clusterlib.profiles.layers import Layer, Merged, merge
+from clusterlib.profiles.origins import Mistake, in_toml
+from clusterlib.profiles.sources import profile_layers, project_layers
+
+__all__ = ["ServedTests", "profiles_with_tests", "served_by"]
+
+LISTS = ("paths", "args", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedTests:
+    """The tests that a profile serves; or the mistakes that keep anyone from telling."""
+
+    profile: str
+    paths: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    inherited: bool = False
+    """The paths are those of a shipped profile, so they mean nothing in a project that does not have them."""
+    mistakes: tuple[Mistake, ...] = ()
+
+    def in_project(self, project: Path) -> bool:
+        """Whether there is anything to run, or a mistake to be told."""
+        if self.mistakes or self.command:
+            return True
+        if not self.inherited:
+            return bool(self.paths)
+        return any((project / path.partition("::")[0]).exists() for path in self.paths)
+
+
+def profiles_with_tests(project: Path, environ: Mapping[str, str] | None = None) -> list[ServedTests]:
+    """Those of the project first. Shipped ones only where the project has the tests they name."""
+    names = [one.name for one in list_profiles(project) if not one.shadowed]
+    served = [served_by(name, project, environ) for name in names]
+    return [one for one in served if one.in_project(project)]
+
+
+def served_by(name: str, project: Path, environ: Mapping[str, str] | None = None) -> ServedTests:
+    environ = os.environ if environ is None else environ
+    files, mistakes, found = profile_layers(name, project)
+    if found is None:
+        return ServedTests(name, mistakes=tuple(mistakes))
+    ours, more = project_layers(found.name, project)
+    merged = merge([*files, *ours, _environment(environ)])
+    lists, wrong = _lists(merged)
+    owner = merged.owner(("tests", "paths"))
+    return ServedTests(
+        name,
+        **lists,
+        inherited=owner is not None and owner.shipped,
+        mistakes=(*mistakes, *more, *wrong),
+    )
+
+
+def _lists(merged: Merged) -> tuple[dict[str, tuple[str, ...]], list[Mistake]]:
+    tests = merged.tree.get("tests", {})
+    if not isinstance(tests, dict):
+        return {}, [Mistake("must be a table", "write [tests]", "tests", merged.origin(("tests",)))]
+    lists: dict[str, tuple[str, ...]] = {}
+    mistakes: list[Mistake] = []
+    for key in LISTS:
+        value = tests.get(key, [])
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            lists[key] = tuple(value)
+        else:
+            told = f"must be a list of texts, not {in_toml(value)}"
+            mistakes.append(Mistake(told, 'write ["..."]', f"tests.{key}", merged.origin(("tests", key))))
+    return lists, mistakes
+
+
+def _environment(environ: Mapping[str, str]) -> Layer:
+    """CLUSTERLIB_TESTS_PATHS and its like: only these matter here."""
+    names = {key: f"CLUSTERLIB_TESTS_{key.upper()}" for key in LISTS}
+    said = {key: _split(environ[name]) for key, name in names.items() if environ.get(name)}
+    places: dict[tuple[str, ...], str] = {("tests", key): names[key] for key in said}
+    return Layer("environment", {"tests": said} if said else {}, places=places)
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # an open quote; validation tells
+        return [text]

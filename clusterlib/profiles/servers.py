@@ -1,0 +1,128 @@
+"""What a profile says about a server program (driver command): what runs, when it is ready, how a cluster is made of it.
+
+Texts may hold Jinja, with the names that templates have: `{{ node.ports.client }}`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from clusterlib.profiles.kinds import (
+    check_identifier,
+    check_pattern,
+    check_signal,
+    check_url,
+)
+from clusterlib.profiles.settings import choice, number, optional, setting, text, texts, texts_of, whole
+
+__all__ = ["Command", "Form", "Formed", "Health", "Ready"]
+
+LONGEST_QUESTION = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a node of driver `command` runs, in its own folder. Texts may hold Jinja, as templates do."""
+
+    program: str = setting(
+        "", text(), "The program: a name on PATH, or a path relative to the project. Never a shell line."
+    )
+    arguments: tuple[str, ...] = setting(
+        (), texts(), "Its arguments. One that renders to nothing is left out."
+    )
+    search: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "Folders searched before PATH; may hold * and ?: of several versions the highest is taken.",
+    )
+    order: Literal["together", "seed first"] = setting(
+        "together",
+        choice("together", "seed first"),
+        "together: all nodes start at once; seed first: the others start when the first one answers.",
+    )
+    prepare: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "A command run in the node's folder before its first start; none where its first word renders to nothing.",
+    )
+    user: str | None = setting(
+        None,
+        optional(text(check_identifier)),
+        "Who runs it where we are root, for a server that refuses root. It keeps access to the node's folder.",
+    )
+    stop: str = setting("SIGTERM", text(check_signal), "The signal that asks it to end in order.")
+    stop_all: str | None = setting(
+        None,
+        optional(text(check_signal)),
+        "The signal in its place where all nodes end at once, for servers that would hand over to others that leave, too.",
+    )
+    stop_command: tuple[str, ...] = setting(
+        (), texts(), "A command that asks it to end in order, in place of the signal."
+    )
+    fixed: str = setting(
+        "",
+        text(),
+        "Why nodes cannot be added or taken away while it runs: cluster.scale says so. Empty: they can.",
+    )
+    crash: tuple[str, ...] = setting(
+        (),
+        texts_of(text(check_pattern)),
+        "Regular expressions. A line of output that holds one ends a start, and is a finding of cluster.health.",
+    )
+    logs: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "Log files it writes by itself, in its folder; may hold *. Their tails are evidence, too.",
+    )
+    shell: tuple[str, ...] = setting((), texts(), "The command that cluster.shell runs.")
+    execute: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "For cluster.shell -c CODE: arguments before the code, such as -c. Empty: the words of the code are appended.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to a node. All that is said here must hold."""
+
+    ports: tuple[str, ...] = setting((), texts(), "Ports, by name, that take connections.")
+    log: str = setting("", text(check_pattern), "A regular expression found in a line it has printed.")
+    http: str = setting("", text(check_url), "A URL that is asked for.")
+    post: str = setting("", text(), "A body to POST to that URL; empty: GET.")
+    status: int = setting(200, whole(100, 599), "The HTTP status of a good answer.")
+    send: str = setting("", text(), 'Text sent to a port, such as "PING\\r\\n".')
+    to: str = setting("", text(), "The port, by name, that `send` goes to; empty: the first of [ports].")
+    command: tuple[str, ...] = setting((), texts(), "A command that must end with exit code 0.")
+    answer: str = setting(
+        "",
+        text(check_pattern),
+        "A regular expression found in the reply, the body, or what the command prints.",
+    )
+    limit: float = setting(
+        5.0, number(above=0, most=LONGEST_QUESTION), "Seconds after which an answer counts as none."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Question):
+    """When a node of driver `command` answers, whatever the others do. Nothing said: all its ports take connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How nodes that all answer become one cluster."""
+
+    command: tuple[str, ...] = setting(
+        (), texts(), "Run once, in the folder of the first node, when all nodes answer for the first time."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Formed(Question):
+    """When a node has found the others. Every node must satisfy it; `alive` is the list of nodes that it should see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health(Question):
+    """What cluster.health asks each node besides `[ready]` and `[formed]`."""
