@@ -6,7 +6,10 @@ import asyncio
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from clusterlib.hosts.resources import Sample
 
 __all__ = ["Entry", "Exit", "Host", "Process", "Program", "Spawn", "Survivor"]
 
@@ -39,6 +42,11 @@ class Spawn:
     """The whole environment of the process, but for the marker that the host adds."""
     inherit: Mapping[str, int] = field(default_factory=dict)
     """Descriptors the process inherits, by name. It finds the number in its environment: CLUSTERLIB_FD_<NAME>."""
+    group: bool = False
+    """Whether it stands for its process group: what is left of that when it ends, ends with it; it is paused and killed as one.
+    So a program that is started by a script dies when the script is killed."""
+    user: str | None = None
+    """Who the process is to be, where we are root; it can still enter the folders that only root may. None: as we are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,9 @@ class Process(Protocol):
     def exit(self) -> asyncio.Future[Exit]:
         """Done as soon as the process ended and is reaped. Never cancelled by the host."""
 
+    def usage(self) -> Sample | None:
+        """What it uses now; None once it ended, or where that cannot be told."""
+
     def signal(self, number: int) -> None:
         """Delivers a signal to this very process (never to another that got its number); no-op once it ended."""
 
@@ -97,6 +108,9 @@ class Host(Protocol):
 
     async def spawn(self, order: Spawn) -> Process:
         """Starts a process. Raises ProgramMissing or StartError."""
+
+    def drain(self) -> None:
+        """Passes on to each process's `output` what it had printed and the host still has in its own hands, if anything."""
 
     async def sweep(self, seconds: float) -> list[Survivor]:
         """Kills everything that descends from what this host started, daemonised or not; gives back what still lives."""

@@ -46,6 +46,7 @@ class Newborn:
     """The names of the inherited descriptors, in the order of their numbers."""
     marker: str
     keeper: int
+    user: str | None = None
 
     def describe(self) -> str:
         return self.argv[0] if self.argv else self.target
@@ -105,6 +106,10 @@ def _start_afresh(order: Newborn) -> None:
         with contextlib.suppress(OSError, ValueError):
             signal.signal(resettable, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    os.environ.clear()
+    os.environ.update(order.environment)
+    if order.user is not None and os.geteuid() == 0:
+        _become_user(order.user, order)
     try:
         os.chdir(order.directory)
     except OSError as error:
@@ -113,11 +118,27 @@ def _start_afresh(order: Newborn) -> None:
             cause=_words(error),
             remedies=[f"mkdir -p {order.directory}"] if error.errno == errno.ENOENT else [],
         ) from error
-    os.environ.clear()
-    os.environ.update(order.environment)
     os.environ[MARKER] = order.marker
     for number, name in enumerate(order.inherit, FIRST_INHERITED):
         os.environ[descriptor_variable(name)] = str(number)
+
+
+def _become_user(user: str, order: Newborn) -> None:
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(user)
+        kernel.become_user(entry.pw_uid, entry.pw_gid, os.getgrouplist(user, entry.pw_gid))
+    except (KeyError, OSError) as error:
+        raise StartError(
+            f"{order.name} cannot run as {user}",
+            cause=_words(error) if isinstance(error, OSError) else f"there is no user {user} on this machine",
+            evidence=["it refuses to run as root, and we are root"],
+            remedies=[f"getent passwd {user}", "run it as an ordinary user"],
+        ) from error
+    if hasattr(signal, "pidfd_send_signal"):
+        kernel.die_with_parent(signal.SIGKILL)  # the kernel forgets it when the user changes
+    os.environ.update(USER=user, LOGNAME=user, HOME=order.directory)
 
 
 # A program.

@@ -25,6 +25,7 @@ from clusterlib.errors import ProgramMissing, StartError
 from clusterlib.hosts.api import Exit, Program, Spawn, Survivor
 from clusterlib.hosts.birth import FIRST_INHERITED, descriptor_variable
 from clusterlib.hosts.proc import MARKER
+from clusterlib.hosts.resources import Sample
 
 __all__ = ["Behaviour", "FakeHost", "FakeProcess", "exits", "runs_forever"]
 
@@ -53,6 +54,8 @@ class FakeProcess:
         """Every signal it ever got."""
         self.unkillable = False
         """Set to play a process that survives a sweep."""
+        self.uses = Sample(rss=1 << 20, pss=1 << 20, cpu_seconds=0.0, threads=1, descriptors=3)
+        """What it claims to use while it lives."""
         self._handlers: dict[int, Callable[[], object]] = {}
         self._running = asyncio.Event()
         self._running.set()
@@ -63,6 +66,9 @@ class FakeProcess:
     @property
     def name(self) -> str:
         return self.order.name
+
+    def usage(self) -> Sample | None:
+        return None if self.exit.done() else self.uses
 
     def signal(self, number: int) -> None:
         if self.exit.done():
@@ -196,6 +202,9 @@ class FakeHost:
         self.started.append(process)
         process.start(behaviour)
         return process
+
+    def drain(self) -> None:
+        """What a fake process prints is in its pipe at once."""
 
     async def sweep(self, seconds: float) -> list[Survivor]:
         del seconds  # a fake dies at once, or never

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import sys
 from pathlib import Path
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "CLONE_NEWPID",
     "CLONE_NEWUSER",
     "adopt_orphans",
+    "become_user",
     "close_all_but",
     "die_with_parent",
     "drop_capabilities",
@@ -27,7 +29,11 @@ CLONE_NEWPID = 0x20000000
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
+PR_SET_KEEPCAPS = 8
 PR_SET_CHILD_SUBREAPER = 36
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+CAP_DAC_OVERRIDE = 1
 
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
@@ -78,6 +84,28 @@ def drop_capabilities() -> None:
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
     _check(_libc.capset(ctypes.byref(header), ctypes.byref(nothing)), "capset")
+
+
+def become_user(user: int, group: int, groups: list[int]) -> None:
+    """Root becomes somebody else for good, also across exec, but keeps the right to enter folders that are root's alone.
+
+    Elsewhere than on Linux it does not keep that, and needs folders that everybody may enter."""
+    kept = sys.platform == "linux"
+    if kept:
+        _check(_libc.prctl(PR_SET_KEEPCAPS, ctypes.c_ulong(1), 0, 0, 0), "prctl(PR_SET_KEEPCAPS)")
+    os.setgroups(groups)
+    os.setgid(group)
+    os.setuid(user)
+    if not kept:
+        return
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    bit = 1 << CAP_DAC_OVERRIDE
+    sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+    _check(_libc.capset(ctypes.byref(header), ctypes.byref(sets)), "capset")
+    raised = _libc.prctl(
+        PR_CAP_AMBIENT, ctypes.c_ulong(PR_CAP_AMBIENT_RAISE), ctypes.c_ulong(CAP_DAC_OVERRIDE), 0, 0
+    )
+    _check(raised, "prctl(PR_CAP_AMBIENT)")
 
 
 def close_all_but(*kept: int) -> None:

@@ -38,30 +38,30 @@ def start_detached(
     *,
     environment: Mapping[str, str],
     directory: str | Path,
-    log_path: str | Path,
+    log: str | Path | int,
     fds: Sequence[int] = (),
 ) -> socket.socket:
     """Starts a process in a session of its own, and gives back our end of a socket to it.
 
     Of our descriptors it has `fds`, under their numbers, and its end of the socket, whose number replaces
-    `{channel}` among the arguments. What it prints goes to `log_path`."""
+    `{channel}` among the arguments. What it prints goes to `log`, a path or a descriptor."""
     ours, theirs = socket.socketpair()
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        log = os.open(log_path, flags, 0o600)
+        output = os.dup(log) if isinstance(log, int) else os.open(log, flags, 0o600)
         try:
             process = subprocess.Popen(
                 [str(theirs.fileno()) if word == CHANNEL else word for word in argv],
                 env=dict(environment),
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 pass_fds=(*fds, theirs.fileno()),
                 start_new_session=True,
             )
         finally:
-            os.close(log)
+            os.close(output)
     except OSError as error:
         ours.close()
         raise _start_error(argv[0], error) from error

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import ClusterError, StartError, UsageError
 from clusterlib.hosts import proc
@@ -20,16 +20,22 @@ from clusterlib.hosts.containment import Containment
 from clusterlib.hosts.nursery import MOST_DESCRIPTORS, Nursery, pack
 from clusterlib.waiting import Deadline
 
+if TYPE_CHECKING:
+    from clusterlib.hosts.resources import Sample
+
 __all__ = ["LocalHost", "LocalProcess"]
 
 CLOSE_SECONDS = 2.0
+FOR_ALL = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
+"""Signals that nobody can hear: they mean everything that belongs to a process."""
 
 
 class LocalProcess:
     """A child of the keeper. Implements `Process`."""
 
-    def __init__(self, name: str, local_pid: int, pid: int, output: int) -> None:
+    def __init__(self, name: str, local_pid: int, pid: int, output: int, *, group: bool = False) -> None:
         self.name = name
+        self._group = group
         self.pid = pid
         self.local_pid = local_pid
         """As the keeper sees it, which differs from `pid` in a PID namespace."""
@@ -37,14 +43,27 @@ class LocalProcess:
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._descriptor = os.pidfd_open(local_pid) if sys.platform == "linux" else -1
 
+    def usage(self) -> Sample | None:
+        from clusterlib.hosts.resources import sample  # later than a cluster's start, which it would delay
+
+        return None if self.exit.done() else sample(self.local_pid)
+
     def signal(self, number: int) -> None:
         if self.exit.done():
             return
         with contextlib.suppress(ProcessLookupError):
-            if sys.platform == "linux":
+            if self._group and number in FOR_ALL:
+                os.killpg(self.local_pid, number)  # it is not reaped yet, so the group is its own
+            elif sys.platform == "linux":
                 signal.pidfd_send_signal(self._descriptor, number)
             else:
                 os.kill(self.local_pid, number)  # not reaped yet, so the PID is still its own
+
+    def end_group(self) -> None:
+        """Ends what is left of its process group. It has ended, but is not reaped: the number is still its own."""
+        if self._group:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.local_pid, signal.SIGKILL)
 
     def end(self, how: Exit) -> None:
         """Only the reaper calls this."""
@@ -145,6 +164,7 @@ class LocalHost:
             inherit=list(order.inherit),
             marker=self._nursery.marker,
             keeper=os.getpid(),
+            user=order.user,
         )
 
     def _flush(self) -> None:
@@ -189,7 +209,7 @@ class LocalHost:
             birth.text = rest
             pid = int(first)
             outer = self._containment.outer_pid(pid)
-            birth.process = LocalProcess(birth.order.name, pid, outer, birth.output)
+            birth.process = LocalProcess(birth.order.name, pid, outer, birth.output, group=birth.order.group)
             self._children[pid] = birth.process
             if birth.told.cancelled():
                 birth.process.signal(signal.SIGKILL)
@@ -232,6 +252,8 @@ class LocalHost:
                 # It told its PID before it died, but we may not have read that yet.
                 for birth in list(self._births):
                     self._read_report(birth)
+            if ended.si_pid in self._children:
+                self._children[ended.si_pid].end_group()
             _, wait_status = os.waitpid(ended.si_pid, 0)
             code = os.waitstatus_to_exitcode(wait_status)
             how = Exit(code=code) if code >= 0 else Exit(signal=-code)
@@ -243,6 +265,9 @@ class LocalHost:
                 self._nursery_ended.set_result(how)
 
     # Ending.
+
+    def drain(self) -> None:
+        """Nothing to do: processes write to their pipes themselves."""
 
     async def sweep(self, seconds: float) -> list[Survivor]:
         deadline = Deadline(seconds)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["LogFollower", "LogLine", "LogWriter", "read", "tail"]
+__all__ = ["LogFollower", "LogLine", "LogWriter", "read", "tail", "unread"]
 
 LONGEST_LINE = 64 * 1024
 MAX_BYTES = 64 * 1024 * 1024
@@ -37,6 +37,8 @@ class LogWriter:
         """Bytes that could not be written."""
         self._max_bytes = max_bytes
         self._partial = b""
+        self._torn = False
+        """Whether the file ends with the beginning of a line whose rest is still to come."""
         self._descriptor = -1
         self._size = 0
         self._open()
@@ -50,16 +52,25 @@ class LogWriter:
         if lines:
             self._write(lines)
 
+    def flush(self) -> None:
+        """Writes the beginning of a line that has no end yet; its rest is going to follow it in the file."""
+        if self._partial:
+            beginning, self._partial = self._partial, b""
+            self._append(beginning if self._torn else b"%s %s" % (_stamp().encode(), beginning))
+            self._torn = True
+
     def tail(self, count: int, since: datetime | None = None) -> list[str]:
         """The text of the last lines, for evidence; an unfinished line included."""
         lines = [line.text for line in tail(self.path, count) if since is None or line.time >= since]
-        if self._partial:
+        if self._partial and self._torn and lines:
+            lines[-1] += _text(self._partial)
+        elif self._partial:
             lines.append(_text(self._partial))
         return lines[-count:] if count > 0 else []
 
     def close(self) -> None:
         """Writes the unfinished line. Idempotent."""
-        if self._partial:
+        if self._partial or self._torn:
             self._write([self._partial])
             self._partial = b""
         if self._descriptor >= 0:
@@ -75,10 +86,16 @@ class LogWriter:
             self._note(error, 0)
 
     def _write(self, lines: list[bytes]) -> None:
+        if self._torn:
+            self._torn = False
+            self._append(lines.pop(0).rstrip(b"\r") + b"\n")
         stamp = _stamp().encode()
         data = b"".join(b"%s %s\n" % (stamp, piece) for line in lines for piece in _cut(line.rstrip(b"\r")))
         if self._size and self._size + len(data) > self._max_bytes:
             self._rotate()
+        self._append(data)
+
+    def _append(self, data: bytes) -> None:
         if self._descriptor < 0:
             self._open()  # the disk may have room again
         written = 0
@@ -102,6 +119,17 @@ class LogWriter:
     def _note(self, error: OSError, size: int) -> None:
         self.problem = f"{error.strerror}: {self.path}"
         self.lost += size
+
+
+def unread(descriptor: int) -> int:
+    """Bytes that are in this pipe now."""
+    import array  # these three would delay the start of a cluster
+    import fcntl
+    import termios
+
+    waiting = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 def rotated(path: Path) -> Path:

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from clusterlib.errors import PortsExhausted, UsageError
 
-__all__ = ["AddressBlock", "Claim", "FileLock", "PortAllocator", "holder_of"]
+__all__ = ["AddressBlock", "Claim", "FileLock", "Lock", "PortAllocator", "holder_of", "take_claim"]
 
 BLOCKS = ipaddress.ip_network("127.64.0.0/10")
 BLOCK_COUNT = 1 << (24 - BLOCKS.prefixlen)
@@ -54,7 +54,7 @@ class FileLock:
             self._descriptor = -1
 
 
-def _take(name: str) -> Lock | None:
+def take_claim(name: str) -> Lock | None:
     """The machine-wide claim of that name, unless somebody has it."""
     try:
         if sys.platform != "linux":
@@ -144,7 +144,7 @@ class PortAllocator:
                 port = first + offset
                 if port in avoid:
                     continue
-                lock = _take(f"port/{address}/{port}")
+                lock = take_claim(f"port/{address}/{port}")
                 if lock is None:
                     claimed += 1
                 elif _bindable(address, port):
@@ -154,11 +154,23 @@ class PortAllocator:
                     taken.append(port)
         raise self._exhausted(address, first, last, taken, claimed)
 
+    def claim_exactly(self, address: str, port: int) -> Claim | None:
+        """This very port, for one that follows from another; None where somebody has it."""
+        if not 0 < port <= 65535:
+            return None
+        lock = take_claim(f"port/{address}/{port}")
+        if lock is None:
+            return None
+        if _bindable(address, port):
+            return Claim(address, port, lock)
+        lock.close()
+        return None
+
     def claim_block(self) -> AddressBlock:
         """A block of loopback addresses for the address mode per-node."""
         with self._turns("blocks", BLOCK_COUNT) as turns:
             for number in turns:
-                lock = _take(f"block/{number}")
+                lock = take_claim(f"block/{number}")
                 if lock is None:
                     continue
                 block = AddressBlock(number, lock)

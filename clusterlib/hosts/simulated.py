@@ -13,10 +13,14 @@ import os
 import select
 import socket
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import StartError
 from clusterlib.hosts.api import Entry, Exit, Host, Process, Spawn, Survivor
+from clusterlib.hosts.logs import unread
+
+if TYPE_CHECKING:
+    from clusterlib.hosts.resources import Sample
 
 __all__ = ["SimulatedHost", "SimulatedProcess"]
 
@@ -39,6 +43,10 @@ class SimulatedProcess:
         self.spawned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spare = spare
         """The writing end of `output`, for what the simulation itself has to say."""
+
+    def usage(self) -> Sample | None:
+        """What the whole simulation uses: it cannot be told what of it is this node's."""
+        return None if self.exit.done() else self._simulation.process.usage()
 
     def signal(self, number: int) -> None:
         if not self.exit.done():
@@ -85,6 +93,11 @@ class SimulatedHost:
                 evidence=simulation.tail.decode(errors="replace").splitlines(),
             )
         return process
+
+    def drain(self) -> None:
+        self._host.drain()
+        if self._simulation is not None:
+            self._simulation.drain()
 
     async def sweep(self, seconds: float) -> list[Survivor]:
         return await self._host.sweep(seconds)
@@ -169,6 +182,12 @@ class _Simulation:
         """Sends an order, in time and in turn; the descriptors go with its first byte and are closed here."""
         self._outbox.append((json.dumps(message).encode() + b"\n", descriptors or []))
         self._flush()
+
+    def drain(self) -> None:
+        """Takes what the simulation as a whole has said by now; its nodes write to pipes of their own."""
+        if not self.process.exit.done():
+            for _ in range(-(-unread(self.process.output) // ROOM)):
+                self._drain()
 
     def close(self) -> None:
         """Hangs up, which the simulation does not survive."""

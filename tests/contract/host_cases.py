@@ -19,6 +19,7 @@ from clusterlib.errors import ProgramMissing, StartError
 from clusterlib.hosts import proc
 from clusterlib.hosts.api import Entry, Exit, Host, Process, Program, Spawn
 from clusterlib.hosts.fake import Behaviour, FakeProcess
+from clusterlib.hosts.logs import unread
 
 HERE = "tests.contract.host_cases"
 SECONDS = 30.0
@@ -103,6 +104,22 @@ async def fake_tell_environment(process: FakeProcess) -> None:
     process.print(json.dumps(process.environment))
 
 
+def print_and_say_so(_argument: Mapping[str, Any]) -> None:
+    with socket.socket(fileno=int(os.environ["CLUSTERLIB_FD_MY_CHANNEL"])) as channel:
+        print("a line\nand a beginning", end="", flush=True)  # noqa: T201
+        channel.sendall(b"printed")
+        channel.recv(100)
+
+
+async def fake_print_and_say_so(process: FakeProcess) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(fileno=os.dup(process.inherited["my-channel"])) as channel:
+        channel.setblocking(False)
+        process.write(b"a line\nand a beginning")
+        await loop.sock_sendall(channel, b"printed")
+        await loop.sock_recv(channel, 100)
+
+
 BEHAVIOURS: dict[str, Behaviour] = {
     f"{HERE}:exit_with": fake_exit_with,
     f"{HERE}:say": fake_say,
@@ -111,6 +128,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     f"{HERE}:leave_politely": fake_leave_politely,
     f"{HERE}:echo": fake_echo,
     f"{HERE}:tell_environment": fake_tell_environment,
+    f"{HERE}:print_and_say_so": fake_print_and_say_so,
 }
 
 
@@ -295,6 +313,33 @@ async def closing_ends_what_is_left_and_what_could_start(host: Host) -> None:
     await refusal(host, order("wait"))
 
 
+async def what_a_process_uses_is_told_while_it_lives(host: Host) -> None:
+    process = await host.spawn(order("wait"))
+    await output_until(process, b"waiting")
+    used = process.usage()
+    assert used is not None
+    assert used.pss > 0
+    assert used.cpu_seconds >= 0
+    process.signal(signal.SIGKILL)
+    await process.exit
+    assert process.usage() is None
+    os.close(process.output)
+
+
+async def after_a_drain_what_was_printed_can_be_read(host: Host) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    process = await host.spawn(order("print_and_say_so", inherit={"my-channel": theirs.fileno()}))
+    theirs.close()
+    assert await asyncio.get_running_loop().sock_recv(ours, 100) == b"printed"
+    host.drain()
+    assert unread(process.output) == len("a line\nand a beginning")
+    assert os.read(process.output, 100) == b"a line\nand a beginning"
+    ours.close()
+    await process.exit
+    os.close(process.output)
+
+
 Case = Callable[[Host], Awaitable[None]]
 
 CASES: dict[str, Case] = {
@@ -312,6 +357,8 @@ CASES: dict[str, Case] = {
         a_missing_program_is_an_error_that_teaches,
         a_missing_function_is_an_error,
         fifty_start_side_by_side,
+        what_a_process_uses_is_told_while_it_lives,
+        after_a_drain_what_was_printed_can_be_read,
         a_sweep_ends_everything,
         closing_ends_what_is_left_and_what_could_start,
     )

@@ -169,7 +169,7 @@ def test_a_detached_process_has_its_channel_its_session_and_its_log(tmp_path: Pa
         [sys.executable, "-c", program, CHANNEL, str(write_end)],
         environment={"PATH": os.defpath},
         directory=tmp_path,
-        log_path=tmp_path / "boot.log",
+        log=tmp_path / "boot.log",
         fds=[write_end],
     )
     os.close(write_end)
@@ -187,4 +187,4 @@ def test_a_detached_process_has_its_channel_its_session_and_its_log(tmp_path: Pa
 
 def test_a_detached_process_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ProgramMissing):
-        start_detached(["no-such-program"], environment={}, directory=tmp_path, log_path=tmp_path / "log")
+        start_detached(["no-such-program"], environment={}, directory=tmp_path, log=tmp_path / "log")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusterlib.hosts.logs import LONGEST_LINE, LogFollower, LogWriter, read, tail
+from clusterlib.hosts.logs import LONGEST_LINE, LogFollower, LogWriter, read, tail, unread
 
 
 def _texts(path: Path) -> list[str]:
@@ -140,3 +141,53 @@ def test_a_follower_sees_what_is_new_also_across_a_rotation(tmp_path: Path) -> N
     log.close()
     early.close()
     late.close()
+
+
+def test_a_flushed_beginning_is_in_the_file_and_its_rest_follows_it(tmp_path: Path) -> None:
+    path = tmp_path / "n.log"
+    log = LogWriter(path)
+    follower = LogFollower(path)
+    log.feed(b"one\ntw")
+    log.flush()
+    assert _texts(path) == ["one", "tw"]
+    log.feed(b"o an")
+    assert log.tail(2) == ["one", "two an"]
+    log.flush()
+    log.flush()
+    assert _texts(path) == ["one", "two an"]
+    log.feed(b"d more\r\nthree\n")
+    assert _texts(path) == ["one", "two and more", "three"]
+    assert [line.text for line in follower.new_lines()] == ["one", "two and more", "three"]
+    log.close()
+    follower.close()
+
+
+def test_a_flushed_beginning_gets_its_end_when_the_log_is_closed(tmp_path: Path) -> None:
+    log = LogWriter(tmp_path / "n.log")
+    log.feed(b"one")
+    log.flush()
+    log.close()
+    again = LogWriter(tmp_path / "n.log")
+    again.feed(b"two\n")
+    again.close()
+    assert _texts(tmp_path / "n.log") == ["one", "two"]
+
+
+def test_a_line_is_not_torn_apart_by_a_rotation(tmp_path: Path) -> None:
+    path = tmp_path / "n.log"
+    log = LogWriter(path, max_bytes=100)
+    log.feed(b"x" * 60)
+    log.flush()
+    log.feed(b"y" * 60 + b"\nnext\n")
+    assert _texts(path) == ["x" * 60 + "y" * 60, "next"]
+    log.close()
+
+
+def test_what_is_unread_in_a_pipe_is_counted() -> None:
+    reading, writing = os.pipe()
+    assert unread(reading) == 0
+    os.write(writing, b"12345")
+    assert unread(reading) == 5
+    os.close(writing)
+    assert unread(reading) == 5
+    os.close(reading)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib.errors import PortsExhausted, UsageError
-from clusterlib.hosts.ports import Claim, FileLock, PortAllocator, _bindable, _take, holder_of
+from clusterlib.hosts.ports import Claim, FileLock, PortAllocator, _bindable, holder_of, take_claim
 
 LOOPBACK = "127.0.0.1"
 PROGRAM = """
@@ -40,7 +40,7 @@ def claims() -> Iterator[list[Claim]]:
 def ports() -> Iterator[tuple[int, int]]:
     """A range of 40 free ports, cooled down, that no other test uses now: neither of this run nor of another."""
     for first in random.sample(range(10000, 20000, 40), 250):
-        window = _take(f"test-window/{first}")
+        window = take_claim(f"test-window/{first}")
         if window is None:
             continue
         if all(

@@ -16,6 +16,7 @@ import pytest
 
 from clusterlib.errors import StartError
 from clusterlib.hosts.api import Entry, Exit, Process, Program, Spawn, Survivor
+from clusterlib.hosts.resources import Sample, sample
 from clusterlib.hosts.simulated import SimulatedHost
 
 PATIENCE = 20.0
@@ -35,6 +36,9 @@ class PlainProcess:
     async def _wait(self) -> None:
         code = await self._process.wait()
         self.exit.set_result(Exit(code=code) if code >= 0 else Exit(signal=-code))
+
+    def usage(self) -> Sample | None:
+        return None if self.exit.done() else sample(self.pid)
 
     def signal(self, number: int) -> None:
         if not self.exit.done():
@@ -71,6 +75,9 @@ class PlainHost:
         os.close(writing)
         self.processes.append(PlainProcess(order.name, process, output))
         return self.processes[-1]
+
+    def drain(self) -> None:
+        pass
 
     async def sweep(self, seconds: float) -> list[Survivor]:
         for process in self.processes:
@@ -207,6 +214,22 @@ def test_the_end_of_the_simulation_is_the_end_of_its_nodes(tmp_path: Path) -> No
         plain.processes[0].signal(signal.SIGKILL)
         assert await node.exit == Exit(signal=signal.SIGKILL)
         os.close(node.output)
+
+    story(tmp_path, tell)
+
+
+def test_what_simulated_nodes_use_is_what_their_one_process_uses(tmp_path: Path) -> None:
+    async def tell(desk: Desk, host: SimulatedHost, plain: PlainHost) -> None:
+        one, other = await desk.spawn("a"), await desk.spawn("b")
+        used, same = one.usage(), other.usage()
+        assert used is not None
+        assert same is not None
+        assert used.pss > 1 << 20
+        assert abs(used.pss - same.pss) < 1 << 20
+        other.signal(signal.SIGKILL)
+        await other.exit
+        assert other.usage() is None
+        assert one.usage() is not None
 
     story(tmp_path, tell)
 

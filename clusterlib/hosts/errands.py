@@ -1,0 +1,70 @@
+"""A short-lived program that a host runs for the keeper: what it printed, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clusterlib.hosts.api import Exit, Host, Process, Spawn
+
+__all__ = ["Errand", "run_errand"]
+
+MOST_KEPT = 256 * 1024
+PIECE = 65536
+MOST_PIECES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    exit: Exit
+    output: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.output.splitlines()
+
+
+async def run_errand(host: Host, order: Spawn, hear: Callable[[bytes], None] = lambda _: None) -> Errand:
+    """Runs it to its end; `hear` is told what it prints as it prints it. Cancelled, it is killed and waited for."""
+    process = await host.spawn(order)
+    kept = bytearray()
+    loop = asyncio.get_running_loop()
+
+    def read() -> bool:
+        """A piece. False where there is none now, or will be none any more."""
+        try:
+            data = os.read(process.output, PIECE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            loop.remove_reader(process.output)
+            return False
+        kept.extend(data)
+        del kept[:-MOST_KEPT]
+        hear(data)
+        return True
+
+    loop.add_reader(process.output, read)
+    try:
+        how = await _ended(process)
+        for _ in range(MOST_PIECES):  # a child that it left may go on printing
+            if not read():
+                break
+    finally:
+        loop.remove_reader(process.output)
+        os.close(process.output)
+    return Errand(how, kept.decode("utf-8", errors="replace"))
+
+
+async def _ended(process: Process) -> Exit:
+    try:
+        return await asyncio.shield(process.exit)
+    except asyncio.CancelledError:
+        process.signal(signal.SIGKILL)
+        await asyncio.shield(process.exit)
+        raise
