@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Rung
 from clusterlib.hosts.api import Process, Spawn
 from clusterlib.hosts.ports import Claim
@@ -50,17 +51,31 @@ class Link(Protocol):
     def failure(self) -> dict[str, Any] | None:
         """The error the node reported about itself, as data; None while all is well."""
 
+    @property
+    def complaint(self) -> str | None:
+        """The line in which the node said that it is broken, though it may live; None while it has said none."""
+        return None
+
     def begin(self, process: Process, news: asyncio.Event) -> None:
         """The process runs; from now on `news` is set whenever something about the node changed."""
+
+    def hear(self, data: bytes) -> None:
+        """A piece of what the node prints; `news` is set after it."""
+        del data
 
     def ladder(self, expected: frozenset[str]) -> list[Rung]:
         """The questions from alive to serving, when these members are expected."""
 
     def expect(self, roster: list[dict[str, Any]]) -> None:
         """The cluster was scaled: tells the node who belongs to it now."""
+        del roster
 
     async def ask_to_stop(self) -> bool:
         """Asks politely. False where the node has no ear for it; the keeper then goes on to SIGTERM."""
+
+    async def examine(self) -> Mapping[str, Finding]:
+        """What the driver itself finds out about the health of a node that is ready, by the names of `columns`."""
+        return {}
 
     def close(self) -> None:
         """Lets go of everything the link holds. Idempotent."""
@@ -75,6 +90,40 @@ class Driver(Protocol):
     @property
     def purposes(self) -> tuple[str, ...]:
         """What each node needs ports for."""
+
+    @property
+    def fixed(self) -> str | None:
+        """Why nodes cannot be added or taken away; None where they can."""
+        return None
+
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Group and name of each finding of `Link.examine`; none where nodes are asked by clients."""
+        return ()
+
+    def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """What each node's templates are filled with, by its name. Told before nodes start, and when others come or go."""
+        del values
+
+    async def prepare(self, node: NodeSpec, hear: Callable[[bytes], None]) -> None:
+        """Waits for what must be there before this node can start, and readies its folder; `hear` gets what commands print."""
+        del node, hear
+
+    def stopping(self, names: Collection[str]) -> None:
+        """These nodes are about to be asked to stop, all at once."""
+        del names
+
+    def forget(self, node: NodeSpec) -> None:
+        """It has gone from the cluster for good, and with it its data; the next of its name begins with nothing."""
+        del node
+
+    def last_words(self, node: NodeSpec) -> list[str]:  # noqa: ARG002 - most print all they have to say
+        """The ends of log files that the node writes by itself: evidence."""
+        return []
+
+    def facts(self, node: NodeSpec) -> dict[str, Any]:  # noqa: ARG002 - most have none
+        """What clients are told of this node besides its places."""
+        return {}
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, Link]:
         """How to start this node, and the link to talk to it once it runs."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clusterlib.drivers.api import NodeSpec
+from clusterlib.drivers.api import Driver, Link, NodeSpec
 from clusterlib.health.probes import Answer, NotYet, Ready, Rung
 from clusterlib.hosts.api import Process, Program, Spawn
 from clusterlib.hosts.fake import Behaviour, FakeProcess
@@ -42,7 +42,7 @@ class Life:
     """Neither being asked nor SIGTERM ends it."""
 
 
-class FakeDriver:
+class FakeDriver(Driver):
     name = "fake"
     purposes = ("cluster",)
 
@@ -103,7 +103,7 @@ class FakeDriver:
             link.news.set()
 
 
-class FakeLink:
+class FakeLink(Link):
     failure: dict[str, Any] | None = None
 
     def __init__(self, driver: FakeDriver, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clusterlib.drivers.api import NodeSpec
+from clusterlib.drivers.api import Driver, Link, NodeSpec
 from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
 from clusterlib.hosts.api import Entry, Process, Spawn
 from clusterlib.hosts.ports import Claim
@@ -20,7 +20,7 @@ PRELOAD = ("clusterlib.runtime.node",)
 """What the warm process imports once, so that no node has to."""
 
 
-class PythonDriver:
+class PythonDriver(Driver):
     name = "python"
     purposes = ("cluster", "http")
 
@@ -47,12 +47,13 @@ class PythonDriver:
         return any("Address already in use" in line or "EADDRINUSE" in line for line in log_tail)
 
 
-class PythonLink:
+class PythonLink(Link):
     """JSON lines with one node. Everything a node has to say arrives as a message, so nothing is polled."""
 
+    view: frozenset[str] = frozenset()
+    failure: dict[str, Any] | None = None
+
     def __init__(self, channel: socket.socket, lent: list[socket.socket]) -> None:
-        self.view: frozenset[str] = frozenset()
-        self.failure: dict[str, Any] | None = None
         self._listening = False
         self._serving = False
         self._channel = channel

@@ -19,7 +19,18 @@ from clusterlib.errors import ClusterError
 from clusterlib.health.findings import Finding, Outcome, failed, ok, skipped, warning
 from clusterlib.waiting import Deadline
 
-__all__ = ["COLUMNS", "NodeHealth", "Subject", "Talk", "Usage", "examine"]
+__all__ = [
+    "COLUMNS",
+    "LEAST",
+    "SPARE",
+    "NodeHealth",
+    "Subject",
+    "Talk",
+    "Usage",
+    "examine",
+    "measure",
+    "unfit",
+]
 
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("connectivity", "ping"),
@@ -115,7 +126,7 @@ class _Examination:
         self._checks: dict[str, Finding] = {}
 
     def carry_out(self) -> NodeHealth:
-        why = _unfit(self._node, self._option)
+        why = unfit(self._node, self._option)
         if why is not None:
             self._checks["started"] = why
             self._skip(f"{self._node.name} is {self._node.state}")
@@ -199,16 +210,7 @@ class _Examination:
         usage = self._node.usage() if self._node.pid is not None else None
         if usage is None:
             return
-        told = f"{usage.memory / 2**20:.0f} MiB"
-        limit = self._node.memory_limit
-        if limit and usage.memory > limit:
-            expected = f"{limit / 2**20:.0f} MiB"
-            self._checks["memory"] = warning(
-                "memory", f"{told}, the profile expects {expected}", *self._look()
-            )
-        else:
-            self._checks["memory"] = ok("memory", told)
-        self._checks["cpu"] = ok("cpu", f"{usage.cpu_percent:.1f} %")
+        self._checks |= measure(usage, self._node.memory_limit, *self._look())
         if usage.stopped and self._node.state != "paused" and "ping" in self._checks and self._node.pid:
             self._checks["ping"] = failed(
                 "ping", "its process was stopped by a signal from outside", f"kill -CONT {self._node.pid}"
@@ -231,7 +233,16 @@ class _Examination:
         return (f"invoke cluster.logs {self._node.name}{self._option}",)
 
 
-def _unfit(node: Subject, option: str) -> Finding | None:
+def measure(usage: Usage, limit: int, *look: str) -> dict[str, Finding]:
+    """What a process takes, and whether that is more than the profile expects."""
+    memory = ok("memory", f"{usage.memory / 2**20:.0f} MiB")
+    if limit and usage.memory > limit:
+        told = f"{memory.evidence}, the profile expects {limit / 2**20:.0f} MiB"
+        memory = warning("memory", told, *look)
+    return {"memory": memory, "cpu": ok("cpu", f"{usage.cpu_percent:.1f} %")}
+
+
+def unfit(node: Subject, option: str) -> Finding | None:
     """Nodes that the keeper knows not to be there are not asked, only told about."""
     if node.state == "ready":
         return None

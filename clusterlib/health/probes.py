@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from clusterlib.waiting import Deadline, backoff
 
@@ -27,6 +29,7 @@ class Never:
 
 
 LAST_CHANCE = 0.1
+LONGEST_REST = 1.0
 
 Answer = Ready | NotYet | Never
 Probe = Callable[[], Awaitable[Answer]]
@@ -47,21 +50,26 @@ async def climb(
     deadline: Deadline,
     news: asyncio.Event,
     reached: Callable[[str], None] = lambda _: None,
+    ended: asyncio.Future[Any] | None = None,
 ) -> tuple[str, Answer]:
     """Climbs until the top, a dead end or the deadline. Gives back the last rung asked and its answer.
 
-    `news` wakes the climber at once when something changed (an exit, a line, a message); polling is the fallback."""
+    `news` wakes the climber at once when something changed (an exit, a line, a message); polling is the fallback. `ended` is
+    done when there is nobody left to ask: also a probe that hangs, or is slow to answer, does not hide that.
+    A probe that takes long is asked less often, so that asking never takes all of a machine."""
     name, answer = "", Answer.__args__[0]()
     for rung in ladder:
         name = rung.name
         for pause in backoff(0.001, 1.6, 0.1):
             news.clear()
-            answer = await _asked(rung, deadline)
+            began = time.monotonic()
+            answer = await _asked(rung, deadline, ended)
+            took = time.monotonic() - began
             if not isinstance(answer, NotYet):
                 break
             if deadline.passed:
                 return name, answer
-            limit = min(pause, deadline.left) if rung.polls else deadline.left
+            limit = min(max(pause, min(took, LONGEST_REST)), deadline.left) if rung.polls else deadline.left
             try:
                 async with asyncio.timeout(limit):
                     await news.wait()
@@ -73,12 +81,18 @@ async def climb(
     return name, answer
 
 
-async def _asked(rung: Rung, deadline: Deadline) -> Answer:
+async def _asked(rung: Rung, deadline: Deadline, ended: asyncio.Future[Any] | None) -> Answer:
     """The answer of a probe. One that hangs has until the deadline, or a moment more where that has just passed."""
     if not rung.polls:
         return await rung.probe()
+    asking = asyncio.ensure_future(rung.probe())
     try:
-        async with asyncio.timeout(max(deadline.left, LAST_CHANCE)):
-            return await rung.probe()
-    except TimeoutError:
-        return NotYet("it does not answer")
+        waited = [asking] if ended is None else [asking, ended]
+        limit = max(deadline.left, LAST_CHANCE)
+        await asyncio.wait(waited, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if asking.done():
+            return asking.result()
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
+    return Never(str(ended.result())) if ended is not None and ended.done() else NotYet("it does not answer")

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from clusterlib.drivers.api import Driver, Link
+from clusterlib.drivers.beam.driver import BeamDriver
 from clusterlib.drivers.python import PRELOAD, PythonDriver
 from clusterlib.health.probes import Never, Ready, climb
 from clusterlib.hosts.api import Host, Process
@@ -34,9 +35,18 @@ class Stage:
     """Nodes of one driver on one host, placed as a keeper places them."""
 
     def __init__(
-        self, driver: Driver, host: Host, project: Path, *, simulated: bool, templates: dict[str, str]
+        self,
+        driver: Driver,
+        host: Host,
+        project: Path,
+        *,
+        simulated: bool,
+        templates: dict[str, str],
+        alone: float = 0.5,
     ) -> None:
         self.driver = driver
+        self.alone = alone
+        """Seconds in which a node surely gets as far as missing the others."""
         self.host = host
         self._links: list[Link] = []
         self._outputs: list[int] = []
@@ -101,7 +111,7 @@ async def it_climbs_until_every_node_sees_every_node(stage: Stage) -> None:
 async def a_node_alone_waits_for_the_others_and_says_so(stage: Stage) -> None:
     _, link, news = await stage.start("node1")
 
-    rung, answer = await climb(link.ladder(stage.names), Deadline(0.5), news)
+    rung, answer = await climb(link.ladder(stage.names), Deadline(stage.alone), news)
 
     assert rung == "joined"
     assert not isinstance(answer, Ready | Never)
@@ -181,8 +191,12 @@ def keep(mode: str, case: Case, project: Path) -> int:
         host: Host = LocalHost(nursery, containment)
         if mode == "simulated":
             host = SimulatedHost(host)
-        templates = {"node.json": "python/node.json.j2"}
-        stage = Stage(PythonDriver(), host, project, simulated=mode == "simulated", templates=templates)
+        if mode == "beam":
+            templates = {"vm.args": "beam/vm.args.j2"}
+            stage = Stage(BeamDriver(), host, project, simulated=False, templates=templates, alone=5.0)
+        else:
+            templates = {"node.json": "python/node.json.j2"}
+            stage = Stage(PythonDriver(), host, project, simulated=mode == "simulated", templates=templates)
         async with asyncio.timeout(2 * SECONDS):
             await case(stage)
         stage.close()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung, climb
-from clusterlib.waiting import Deadline
+from clusterlib.waiting import Deadline, pause_async
 
 
 def answering(*answers: Answer) -> Probe:
@@ -74,3 +74,38 @@ def test_a_probe_that_hangs_does_not_outlast_the_deadline() -> None:
     result, _ = climbed([Rung("protocol", probe)], seconds=0.05)
 
     assert result == ("protocol", NotYet("it does not answer"))
+
+
+def test_a_probe_that_hangs_does_not_hide_that_there_is_nobody_left_to_ask() -> None:
+    asked = []
+
+    async def probe() -> Answer:
+        asked.append(1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            asked.append(2)
+        return Ready()
+
+    async def story() -> tuple[str, Answer]:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[str] = loop.create_future()
+        loop.call_soon(ended.set_result, "killed by SIGKILL")
+        async with asyncio.timeout(5):
+            return await climb([Rung("protocol", probe)], Deadline(60), asyncio.Event(), ended=ended)
+
+    assert asyncio.run(story()) == ("protocol", Never("killed by SIGKILL"))
+    assert asked == [1, 2], "the question is given up, not left hanging"
+
+
+def test_a_probe_that_takes_long_is_asked_less_often() -> None:
+    asked: list[float] = []
+
+    async def probe() -> Answer:
+        asked.append(asyncio.get_running_loop().time())
+        await pause_async(0.05)
+        return NotYet("slow")
+
+    climbed([Rung("protocol", probe)], seconds=0.32)
+
+    assert len(asked) <= 5

@@ -1,0 +1,1 @@
+"""Any server program as a node, by what a profile says about it."""

@@ -1,0 +1,130 @@
+"""Puts a question of a profile to a node: connects, sends, asks for a URL, or runs a command. Each asks once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from clusterlib.drivers.command.settings import Question
+from clusterlib.health.probes import Answer, Never, NotYet, Ready
+from clusterlib.hosts.errands import Errand
+from clusterlib.rendering import render_text
+
+__all__ = ["Run", "ask"]
+
+Run = Callable[[Sequence[str]], Awaitable[Errand]]
+"""Runs a command in the node's folder."""
+
+ANYTHING = re.compile("")
+MOST_READ = 4 * 2**20
+QUIET = 0.05
+"""A reply that does not grow for so long is all that was to be said."""
+
+
+async def ask(question: Question, values: Mapping[str, Any], run: Run) -> Answer:
+    """Whether all of it holds now, but for `log`, which nobody has to ask for."""
+    try:
+        pattern = _pattern(question.answer, values)
+    except re.error as error:
+        return Never(f"{question.answer!r} becomes no regular expression: {error}")
+    try:
+        async with asyncio.timeout(question.limit):
+            return await _asked(question, values, pattern, run)
+    except TimeoutError:
+        return NotYet(f"it does not answer within {question.limit:g} s")
+    except OSError as error:
+        return NotYet(f"{error.strerror or error}" + (f" ({question.http})" if question.http else ""))
+
+
+async def _asked(
+    question: Question, values: Mapping[str, Any], pattern: re.Pattern[str] | None, run: Run
+) -> Answer:
+    node = values["node"]
+    for port in question.ports:
+        await _connect(node["address"], node["ports"][port])
+    if question.http:
+        return await _http(question, values, pattern)
+    if question.send:
+        port = node["ports"][question.to or next(iter(node["ports"]))]
+        data = render_text(question.send, values).encode()
+        text = await _exchange(node["address"], port, data, pattern or ANYTHING)
+        return _judged(pattern, text, f"port {port}")
+    if question.command:
+        return await _command([render_text(word, values) for word in question.command], pattern, run)
+    return Ready()
+
+
+async def _connect(address: str, port: int) -> None:
+    try:
+        _, writer = await asyncio.open_connection(address, port)
+    except ConnectionRefusedError:
+        raise ConnectionRefusedError(0, f"nobody listens on {address}:{port} yet") from None
+    writer.close()
+
+
+async def _http(question: Question, values: Mapping[str, Any], pattern: re.Pattern[str] | None) -> Answer:
+    url = render_text(question.http, values)
+    parts = urlsplit(url)
+    body = render_text(question.post, values).encode()
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    head = f"{'POST' if body else 'GET'} {path} HTTP/1.0\r\nHost: {parts.netloc}\r\n"
+    if body:
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    reply = await _exchange(parts.hostname or "", parts.port or 80, head.encode() + b"\r\n" + body, None)
+    head, _, text = reply.partition("\r\n\r\n")
+    words = head.split(maxsplit=2)
+    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    if status != question.status:
+        return NotYet(f"{url} answers {status or 'nothing'}, not {question.status}: {_short(text)}")
+    return _judged(pattern, text, url)
+
+
+async def _exchange(address: str, port: int, data: bytes, pattern: re.Pattern[str] | None) -> str:
+    """Sends it and reads the reply: to its end, or as far as the pattern, or until the other side is quiet."""
+    try:
+        reader, writer = await asyncio.open_connection(address, port)
+    except ConnectionRefusedError:
+        raise ConnectionRefusedError(0, f"nobody listens on {address}:{port} yet") from None
+    try:
+        writer.write(data)
+        heard = b""
+        while len(heard) < MOST_READ:
+            limit = QUIET if heard and pattern is not None else None
+            try:
+                async with asyncio.timeout(limit):
+                    piece = await reader.read(65536)
+            except TimeoutError:
+                break
+            if not piece:
+                break
+            heard += piece
+            if pattern is not None and pattern.search(heard.decode("utf-8", errors="replace")):
+                break
+        return heard.decode("utf-8", errors="replace")
+    finally:
+        writer.close()
+
+
+async def _command(words: list[str], pattern: re.Pattern[str] | None, run: Run) -> Answer:
+    done = await run(words)
+    if not done.exit.clean:
+        return NotYet(f"{words[0]} {done.exit}: {_short(done.output)}")
+    return _judged(pattern, done.output, words[0])
+
+
+def _judged(pattern: re.Pattern[str] | None, text: str, who: str) -> Answer:
+    if pattern is None or pattern.search(text):
+        return Ready()
+    return NotYet(f"{who} says {_short(text)}, which does not hold {pattern.pattern!r}")
+
+
+def _pattern(answer: str, values: Mapping[str, Any]) -> re.Pattern[str] | None:
+    return re.compile(render_text(answer, values)) if answer else None
+
+
+def _short(text: str) -> str:
+    told = " ".join(text.split())
+    return repr(told if len(told) <= 200 else f"{told[:100]} ... {told[-100:]}")

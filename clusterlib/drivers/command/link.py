@@ -1,0 +1,202 @@
+"""The keeper's conversation with one server: what it printed, whether it answers, whether it has found the others."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.drivers.api import Link, NodeSpec
+from clusterlib.drivers.command.asking import ask
+from clusterlib.drivers.command.settings import Question
+from clusterlib.health.findings import Finding, failed, ok, skipped
+from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
+from clusterlib.hosts.api import Process
+from clusterlib.rendering import render_text
+from clusterlib.waiting import backoff, pause_async
+
+if TYPE_CHECKING:
+    from clusterlib.drivers.command.driver import CommandDriver
+
+__all__ = ["COLUMNS", "ServerLink"]
+
+COLUMNS = (
+    ("connectivity", "answering"),
+    ("application", "health"),
+    ("application", "log"),
+    ("cluster", "formed"),
+)
+LONGEST_LINE = 64 * 1024
+NO_QUESTION = Question()
+
+
+class ServerLink(Link):
+    """One life of one node. `driver` knows the others."""
+
+    complaint: str | None = None
+    failure: dict[str, Any] | None = None
+
+    def __init__(self, driver: CommandDriver, node: NodeSpec) -> None:
+        self.node = node
+        self.answering = False
+        self.closed = False
+        self._driver = driver
+        self._server = driver.server
+        self._process: Process | None = None
+        self._news = asyncio.Event()
+        self._met: dict[str, ServerLink] = {}
+        """Those whom this node had found when it was asked last, by their names, in the life that they had then."""
+        self._logged = not self._server.ready.log
+        self._pattern: re.Pattern[str] | None = None
+        self._line = b""
+        self._work: set[asyncio.Task[None]] = set()
+
+    # -- what it is now
+
+    @property
+    def view(self) -> frozenset[str]:
+        return frozenset(name for name, link in self._met.items() if not link.closed)
+
+    @property
+    def formed(self) -> bool:
+        return bool(self._met)
+
+    def announce(self) -> None:
+        """Something has changed that this node may wait for."""
+        self._news.set()
+
+    # -- the story of a start
+
+    def begin(self, process: Process, news: asyncio.Event) -> None:
+        self._process = process
+        self._news = news
+
+    def ladder(self, expected: frozenset[str]) -> list[Rung]:
+        return [
+            Rung("answering", self._answers, polls=self._server.ready.asks),
+            Rung("all answering", lambda: self._all_answer(expected), polls=False),
+            Rung("formed", lambda: self._found(expected)),
+        ]
+
+    async def _answers(self) -> Answer:
+        if (broken := self._broken()) is not None:
+            return broken
+        if not self._logged:
+            return NotYet(f"it has not printed {self._server.ready.log!r} yet")
+        answer = await self._ask(self._server.ready)
+        if isinstance(answer, Ready) and not self.answering:
+            self.answering = True
+            self._driver.announce()
+        return answer
+
+    async def _all_answer(self, expected: frozenset[str]) -> Answer:
+        """Everybody answers, and what makes a cluster of them has been done."""
+        if (broken := self._broken()) is not None:
+            return broken
+        if silent := self._driver.silent(expected):
+            return NotYet(
+                f"it waits for {_some(silent)}, who {'does' if len(silent) == 1 else 'do'} not answer"
+            )
+        return self._driver.forming(self)
+
+    async def _found(self, expected: frozenset[str]) -> Answer:
+        if (broken := self._broken()) is not None:
+            return broken
+        if silent := self._driver.silent(expected):
+            return NotYet(f"{_some(silent)} has gone")
+        others = self._driver.answering()
+        answer = await self._ask(self._server.formed, alive=sorted(expected))
+        if isinstance(answer, Ready):
+            self._met = others
+            self._driver.joined(self)
+        return answer
+
+    def meet(self) -> None:
+        """Somebody has come: asks until this node has found them, too, or has ended."""
+        self._spawn(self._meet())
+
+    async def _meet(self) -> None:
+        for pause in backoff(0.002, 1.6, 0.1):
+            others = self._driver.answering()
+            if isinstance(await self._ask(self._server.formed, alive=sorted(others)), Ready):
+                self._met = others
+                self._driver.announce()
+                return
+            await pause_async(pause)
+
+    # -- what it prints
+
+    def hear(self, data: bytes) -> None:
+        *lines, self._line = (self._line + data).split(b"\n")
+        self._line = self._line[-LONGEST_LINE:]
+        for line in lines:
+            self._read(line.decode("utf-8", errors="replace").rstrip("\r"))
+
+    def _read(self, line: str) -> None:
+        if not self._logged:
+            if self._pattern is None:
+                self._pattern = re.compile(
+                    render_text(self._server.ready.log, self._driver.values(self.node.name))
+                )
+            self._logged = self._pattern.search(line) is not None
+        if self.complaint is None and any(pattern.search(line) for pattern in self._server.crash):
+            self.complaint = line
+
+    def _broken(self) -> Never | None:
+        if self.failure is None and self.complaint is not None:
+            self.failure = {"problem": "its log says that it is broken", "cause": self.complaint}
+        return None if self.failure is None else Never(str(self.failure["problem"]))
+
+    # -- its health
+
+    async def examine(self) -> Mapping[str, Finding]:
+        look = f"invoke cluster.logs {self.node.name}"
+        answering, formed, health = await asyncio.gather(
+            self._finding("answering", self._server.ready, look),
+            self._finding("formed", self._server.formed, look),
+            self._finding("health", self._server.health, look),
+        )
+        log = ok("log", "ok") if self.complaint is None else failed("log", self.complaint, look)
+        return {"answering": answering, "formed": formed, "health": health, "log": log}
+
+    async def _finding(self, name: str, question: Question, look: str) -> Finding:
+        if not question.asks:
+            return skipped(name, "the profile asks nothing")
+        answer = await self._ask(question)
+        if isinstance(answer, Ready):
+            return ok(name, "ok")
+        return failed(name, answer.why, look, f"invoke cluster.restart {self.node.name}")
+
+    # -- its end
+
+    async def ask_to_stop(self) -> bool:
+        if self._server.stop_command:
+            return await self._driver.stop(self.node)
+        if self._process is not None:
+            self._process.signal(self._driver.stop_signal)
+        return True
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self._met = {}
+        for task in self._work:
+            task.cancel()
+        self._driver.left(self)
+
+    # -- helpers
+
+    async def _ask(self, question: Question, **more: Any) -> Answer:
+        values = {**self._driver.values(self.node.name), **more}
+        return await ask(question, values, lambda words: self._driver.run(self.node, words))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,58 @@
+"""The health matrix of server programs: their keeper asks them, as their profile says; here its findings are put together.
+
+connectivity  answering
+application   started, health (what the profile asks besides), log (no line that tells of a crash)
+cluster       formed
+performance   memory, cpu
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clusterlib.health.findings import Finding, Outcome, failed, ok, skipped
+from clusterlib.health.matrix import NodeHealth, Subject, measure, unfit
+
+__all__ = ["judge"]
+
+STARTED = ("application", "started")
+MEASURED = (("performance", "memory"), ("performance", "cpu"))
+
+
+def judge(
+    subjects: Sequence[Subject], told: Mapping[str, Any], option: str
+) -> tuple[tuple[tuple[str, str], ...], list[NodeHealth]]:
+    """The columns, and each node's row. `told` is the keeper's answer; a node that is missing in it did not answer in time."""
+    asked = tuple((str(group), str(name)) for group, name in told["columns"])
+    found = [_row(subject, asked, told["nodes"].get(subject.name), option) for subject in subjects]
+    return (*asked[:1], STARTED, *asked[1:], *MEASURED), found
+
+
+def _row(
+    node: Subject, asked: Sequence[tuple[str, str]], told: Mapping[str, Any] | None, option: str
+) -> NodeHealth:
+    look = f"invoke cluster.logs {node.name}{option}"
+    why = unfit(node, option)
+    checks = {"started": why or ok("started", node.state)}
+    for position, (_, name) in enumerate(asked):
+        if told is not None:
+            checks[name] = _finding(told[name], option)
+        elif why is None and position == 0:
+            checks[name] = failed(name, "no answer in time", look)
+        else:
+            checks[name] = skipped(name, f"{node.name} is {node.state}" if why else "not reachable")
+    usage = node.usage() if node.pid is not None else None
+    if usage is not None:
+        checks |= measure(usage, node.memory_limit, look)
+        if usage.stopped and node.state != "paused" and why is None:
+            stopped = "its process was stopped by a signal from outside"
+            checks["started"] = failed("started", stopped, f"kill -CONT {node.pid}")
+    for _, name in MEASURED:
+        checks.setdefault(name, skipped(name, "not measured"))
+    return NodeHealth(node.name, node.state, checks)
+
+
+def _finding(told: Mapping[str, Any], option: str) -> Finding:
+    remedies = tuple(f"{remedy}{option}" for remedy in told["remedies"])
+    return Finding(told["name"], Outcome(told["outcome"]), told["evidence"], remedies)
