@@ -1,0 +1,149 @@
+"""Nodes of Erlang's virtual machine: how they start without the machine's epmd, find each other, and are asked to stop.
+
+The driver of a cluster is its epmd, too: it learns when a node registers, and tells the others its port. It then connects to
+the node, is told of the others that come and go, and sees to it that all meet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.drivers.beam.epmd import Directory, NameServer
+from clusterlib.drivers.beam.health import COLUMNS
+from clusterlib.drivers.beam.link import BeamLink
+from clusterlib.drivers.beam.starting import Boot
+from clusterlib.hosts.api import Program, Spawn
+from clusterlib.hosts.ports import Claim
+
+__all__ = ["BeamDriver", "BeamSettings"]
+
+STOLEN: Final = ("eaddrinuse", "address already in use", "address in use")
+LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class BeamSettings:
+    """What a profile says about its Erlang nodes."""
+
+    program: str = "erl"
+    applications: tuple[str, ...] = ()
+    """Started in each node once all nodes have met; with all that they need."""
+    paths: tuple[str, ...] = ()
+    """Folders of compiled modules."""
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> BeamSettings:
+        return cls(told["program"], tuple(told["applications"]), tuple(told["path"]))
+
+
+class BeamDriver(Driver):
+    name = "beam"
+    purposes = ("cluster",)
+    columns = COLUMNS
+
+    def __init__(self, settings: BeamSettings | None = None) -> None:
+        self.settings = settings or BeamSettings()
+        self.directory = Directory(self._told)
+        self._servers: dict[str, NameServer] = {}
+        self._listeners: dict[str, socket.socket] = {}
+        self._serving: set[asyncio.Task[None]] = set()
+        self._links: dict[str, BeamLink] = {}
+        self._values: Mapping[str, Mapping[str, Any]] = {}
+
+    def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        self._values = values
+
+    def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, BeamLink]:
+        del claims  # a node takes its port by itself; the claim keeps others of ours from it
+        cookie = self._cookie(node)
+        boot = Boot(
+            name=f"{node.name}@{node.address}",
+            epmd_port=self._known_at(node.address),
+            home=Path(node.directory),
+        )
+        boot.write_cookie(cookie)
+        self._former(node.name)
+        link = BeamLink(self, node.name, boot.name, cookie)
+        self._links[node.name] = link
+        return Spawn(
+            node.name, Program(self._arguments(node)), node.directory, boot.environment(node.environment)
+        ), link
+
+    def facts(self, node: NodeSpec) -> dict[str, Any]:
+        name, epmd_port = f"{node.name}@{node.address}", self._known_at(node.address)
+        shell = [
+            *("env", f"HOME={node.directory}", f"ERL_EPMD_PORT={epmd_port}", "erl", "-boot", "no_dot_erlang"),
+            *("-start_epmd", "false", "-hidden", "-name", f"undefined@{LOOPBACK}", "-remsh", name),
+        ]
+        return {"node": name, "epmd_port": epmd_port, "shell": shell}
+
+    def ports_stolen(self, log_tail: list[str]) -> bool:
+        return any(sign in line.lower() for line in log_tail for sign in STOLEN)
+
+    # -- for links
+
+    def serve(self) -> None:
+        """Answers as epmd, from now on; whoever asked before has waited."""
+        for address, listener in self._listeners.items():
+            if address not in self._servers:
+                server = self._servers[address] = NameServer(self.directory)
+                task = asyncio.get_running_loop().create_task(server.start(listener))
+                self._serving.add(task)
+                task.add_done_callback(self._serving.discard)
+
+    def others(self, name: str) -> list[BeamLink]:
+        """The links to other nodes that answer now."""
+        return [link for other, link in self._links.items() if other != name and link.answering]
+
+    def leave(self, link: BeamLink) -> None:
+        """The last one out closes the door."""
+        if self._links.get(link.name) is link:
+            del self._links[link.name]
+        if not self._links:
+            for server in self._servers.values():
+                server.close()
+            for listener in self._listeners.values():
+                listener.close()
+            self._servers, self._listeners = {}, {}
+
+    # -- inside
+
+    def _told(self) -> None:
+        for link in list(self._links.values()):
+            link.look_up()
+
+    def _former(self, name: str) -> None:
+        former = self._links.get(name)
+        if former is not None:
+            former.close()
+
+    def _arguments(self, node: NodeSpec) -> tuple[str, ...]:
+        paths = ("-pa", *self.settings.paths) if self.settings.paths else ()
+        folder = Path(node.directory)
+        config = ("-config", str(folder / "sys.config")) if (folder / "sys.config").exists() else ()
+        return (
+            self.settings.program,
+            *("-noinput", "-boot", "no_dot_erlang", "-args_file", str(folder / "vm.args")),
+            *config,
+            *paths,
+        )
+
+    def _cookie(self, node: NodeSpec) -> str:
+        told = self._values.get(node.name, {}).get("cookie_file")
+        path = Path(told) if told else Path(node.directory).parents[1] / "cookie"
+        return path.read_text(encoding="ascii").strip()
+
+    def _known_at(self, address: str) -> int:
+        """The port at which nodes of that address ask for others: the same at all addresses, as Erlang has it."""
+        if LOOPBACK not in self._listeners:
+            self._listeners[LOOPBACK] = socket.create_server((LOOPBACK, 0))
+        port: int = self._listeners[LOOPBACK].getsockname()[1]
+        if address not in self._listeners:
+            self._listeners[address] = socket.create_server((address, port))
+        return port

@@ -1,0 +1,120 @@
+"""Brings our helper module to a node: compiled once for each Erlang release, sent over the connection, known by its digest.
+
+`bringing` yields the calls to make, (module, function, arguments), and takes their values or exceptions: threads and event
+loops share it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Generator, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from clusterlib.drivers.beam.session import HELPER
+from clusterlib.drivers.beam.terms import Atom, show, text
+from clusterlib.errors import ErlangError, NotSupported
+from clusterlib.hosts.places import runtime_dir
+
+__all__ = ["Bringing", "bringing"]
+
+DOT: Final = Atom("dot")
+OPTIONS: Final = [Atom("binary"), Atom("return_errors")]
+
+Bringing = Generator[tuple[str, str, list[Any]], Any, Any]
+
+
+def bringing(node: str) -> Bringing:
+    """Makes sure that this very helper runs on the node; does nothing where it does."""
+    running = yield from _running()
+    release = text((yield "erlang", "system_info", [Atom("otp_release")]))
+    digest, code = _cached(release) or (yield from _compiled(node, release))
+    if running == digest:
+        return
+    running = yield from _loaded(code)
+    if running != digest:  # what was kept is damaged
+        digest, code = yield from _compiled(node, release)
+        running = yield from _loaded(code)
+    if running != digest:
+        raise NotSupported(
+            f"{node} runs another helper than the one it was given",
+            cause=f"its digest is {running.hex() if running else 'none'}, not {digest.hex()}",
+            remedies=["two versions of this tool may be talking to it: end the other one"],
+        )
+
+
+def _loaded(code: bytes) -> Bringing:
+    yield "code", "load_binary", [HELPER, [*map(ord, f"{HELPER}.erl")], code]
+    return (yield from _running())
+
+
+def _running() -> Bringing:
+    if not (
+        yield "erlang", "module_loaded", [HELPER]
+    ):  # asked first: whoever asks a module itself has it looked for
+        return None
+    return (yield HELPER.name, "module_info", [Atom("md5")])
+
+
+def _compiled(node: str, release: str) -> Bringing:
+    """Compiled by the node itself, so that it fits, and kept for all others of its release."""
+    try:
+        _, tokens, _ = yield "erl_scan", "string", [[*map(ord, _source())]]
+        forms = []
+        for form in _forms(tokens):
+            forms.append((yield "erl_parse", "parse_form", [form])[1])  # noqa: PERF401  (a comprehension cannot yield)
+        answer = yield "compile", "forms", [forms, OPTIONS]
+    except ErlangError as error:
+        raise NotSupported(
+            f"{node} cannot compile what this tool adds to a node",
+            cause=error.problem,
+            remedies=[
+                "add the application `compiler` to the release, or connect to a full Erlang of that version once"
+            ],
+        ) from error
+    if not isinstance(answer, tuple) or answer[0] != Atom("ok"):
+        raise NotSupported(f"the helper does not compile on Erlang/OTP {release}", evidence=[show(answer)])
+    code: bytes = answer[2]
+    digest: bytes = yield "code", "module_md5", [code]
+    _keep(release, digest, code)
+    return digest, code
+
+
+def _forms(tokens: list[Any]) -> Iterator[list[Any]]:
+    form: list[Any] = []
+    for token in tokens:
+        form.append(token)
+        if token[0] == DOT:
+            yield form
+            form = []
+
+
+def _source() -> str:
+    return (resources.files(__package__) / f"{HELPER}.erl").read_text(encoding="utf-8")
+
+
+# -- kept on disk, in a folder only this user can write, since what lies there runs in every node
+
+
+def _cache(release: str) -> tuple[Path, str]:
+    version = hashlib.blake2b(_source().encode(), digest_size=8).hexdigest()
+    return runtime_dir() / "beam", f"{HELPER}-{release}-{version}"
+
+
+def _cached(release: str) -> tuple[bytes, bytes] | None:
+    folder, stem = _cache(release)
+    for path in folder.glob(f"{stem}-*.beam"):
+        with contextlib.suppress(OSError, ValueError):
+            return bytes.fromhex(path.stem.rpartition("-")[2]), path.read_bytes()
+    return None
+
+
+def _keep(release: str, digest: bytes, code: bytes) -> None:
+    folder, stem = _cache(release)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    draft = folder / f".{stem}.{os.getpid()}"
+    draft.write_bytes(code)
+    draft.replace(folder / f"{stem}-{digest.hex()}.beam")

@@ -1,0 +1,254 @@
+"""The keeper's conversation with one Erlang node: from the moment it registers until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from clusterlib.drivers.api import Link
+from clusterlib.drivers.beam.aio import AsyncConnection
+from clusterlib.drivers.beam.health import judge, unreachable
+from clusterlib.drivers.beam.session import HELPER
+from clusterlib.drivers.beam.terms import Atom, show
+from clusterlib.errors import (
+    CallTimeout,
+    ClusterError,
+    CookieMismatch,
+    NameTaken,
+    NodeUnavailable,
+    StartError,
+)
+from clusterlib.health.findings import Finding
+from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung
+from clusterlib.hosts.api import Process
+from clusterlib.waiting import pause_async
+
+if TYPE_CHECKING:
+    from clusterlib.drivers.beam.driver import BeamDriver
+
+__all__ = ["BeamLink"]
+
+ANSWER_SECONDS: Final = 5.0
+START_SECONDS: Final = 600.0
+"""For applications; the profile's own limit for a start is shorter."""
+AGAIN_SECONDS: Final = 0.25
+"""Between attempts to reach a node, or to have it reach another."""
+
+
+class BeamLink(Link):
+    view: frozenset[str] = frozenset()
+    failure: dict[str, Any] | None = None
+
+    def __init__(self, driver: BeamDriver, name: str, node: str, cookie: str) -> None:
+        self.name = name
+        self.node = node
+        self._driver = driver
+        self._cookie = cookie
+        self._news = asyncio.Event()
+        self._connection: AsyncConnection | None = None
+        self._connecting = False
+        self._begun = False
+        self._closed = False
+        self._asked_again = 0.0
+        self._applications = "waiting"
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def answering(self) -> bool:
+        return self._connection is not None and self._connection.lost is None
+
+    def begin(self, process: Process, news: asyncio.Event) -> None:  # noqa: ARG002  (it registers by itself)
+        self._news = news
+        self._begun = True
+        self._driver.serve()
+        self.look_up()
+
+    def ladder(self, expected: frozenset[str]) -> list[Rung]:
+        return [
+            Rung(
+                "listening",
+                self._probe(
+                    lambda: self._registered is not None, "it has not registered yet: it takes no connections"
+                ),
+                polls=False,
+            ),
+            Rung(
+                "answering", self._probe(lambda: self.answering, "it does not shake hands yet"), polls=False
+            ),
+            Rung("joined", self._joined(expected)),
+            Rung("serving", self._serving(), polls=False),
+        ]
+
+    def expect(self, roster: list[dict[str, Any]]) -> None:
+        """Nodes meet by themselves: whoever comes is told of those who are there."""
+
+    async def examine(self) -> Mapping[str, Finding]:
+        if self._connection is None:
+            return unreachable("nobody has reached it yet", self.name)
+        began = time.monotonic()
+        try:
+            told = await self._connection.call(
+                HELPER, Atom("look"), timeout=None
+            )  # the keeper's own limit holds
+        except ClusterError as error:
+            return unreachable(error.problem, self.name)
+        missing = sorted({link.name for link in self._driver.others(self.name)} - self.view)
+        return judge(told, time.monotonic() - began, missing, self._driver.settings.applications, self.name)
+
+    async def ask_to_stop(self) -> bool:
+        if self._connection is None or not self.answering:
+            return False
+        try:
+            await self._connection.call(HELPER, Atom("leave"), timeout=ANSWER_SECONDS)
+        except ClusterError:
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        if self._connection is not None:
+            self._connection.close()
+        self._driver.leave(self)
+
+    # -- reaching it
+
+    @property
+    def _registered(self) -> int | None:
+        return self._driver.directory.ports.get(self.name)
+
+    def look_up(self) -> None:
+        """Somebody registered or left: maybe this node."""
+        if (
+            self._begun
+            and not self._closed
+            and not self._connecting
+            and not self.answering
+            and self._registered
+        ):
+            self._connecting = True
+            self._do(self._connect())
+        self._news.set()
+
+    async def _connect(self) -> None:
+        try:
+            while (port := self._registered) is not None and not self._closed:
+                try:
+                    await self._reach(port)
+                    return
+                except (CookieMismatch, NameTaken):
+                    raise
+                except (NodeUnavailable, CallTimeout):  # it may be on its way out; then its process tells
+                    await pause_async(AGAIN_SECONDS)
+        except ClusterError as error:
+            self.failure = error.to_dict()
+        finally:
+            self._connecting = False
+            self._news.set()
+
+    async def _reach(self, port: int) -> None:
+        connection = await AsyncConnection.open(
+            self.node, self._cookie, port, timeout=ANSWER_SECONDS, on_message=self._hear, on_lost=self._lost
+        )
+        self.view = frozenset({self.name})
+        try:
+            _, _, nodes = await connection.call(
+                HELPER, Atom("watch"), [connection.pid], timeout=ANSWER_SECONDS
+            )
+            self.view |= {_short(node) for node in nodes}
+            others = [Atom(link.node) for link in self._driver.others(self.name)]
+            await connection.call(HELPER, Atom("join"), [others], timeout=ANSWER_SECONDS)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def _hear(self, message: Any) -> None:
+        match message:
+            case (_, _, (Atom("nodeup"), node, Atom("visible"))):
+                self.view |= {_short(node)}
+            case (_, _, (Atom("nodedown"), node, *_)):
+                self.view -= {_short(node)}
+        self._news.set()
+
+    def _lost(self) -> None:
+        """The node ended, or somebody there cut us off; what it saw last is all we know."""
+        self.look_up()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- its rungs
+
+    def _probe(self, reached: Callable[[], bool], why_not: str) -> Probe:
+        async def probe() -> Answer:
+            if self.failure is not None:
+                return Never(str(self.failure.get("problem")))
+            return Ready() if reached() else NotYet(why_not)
+
+        return probe
+
+    def _joined(self, expected: frozenset[str]) -> Probe:
+        async def probe() -> Answer:
+            missing = sorted(expected - self.view)
+            if self.failure is not None or not missing:
+                return await self._probe(lambda: True, "")()
+            self._ask_to_join(missing)
+            shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+            return NotYet(f"it does not see {shown} yet")
+
+        return probe
+
+    def _ask_to_join(self, missing: list[str]) -> None:
+        """Once more, in case two nodes that connected to each other at once both gave way."""
+        now = asyncio.get_running_loop().time()
+        if self._connection is None or now < self._asked_again + AGAIN_SECONDS:
+            return
+        self._asked_again = now
+        connection = self._connection
+        there = [Atom(link.node) for link in self._driver.others(self.name) if link.name in missing]
+
+        async def ask() -> None:
+            with contextlib.suppress(ClusterError):
+                await connection.call(HELPER, Atom("join"), [there], timeout=ANSWER_SECONDS)
+
+        if there:
+            self._do(ask())
+
+    def _serving(self) -> Probe:
+        async def probe() -> Answer:
+            if self._applications == "waiting" and self._driver.settings.applications:
+                self._applications = "starting"
+                self._do(self._start_applications())
+            started = not self._driver.settings.applications or self._applications == "started"
+            return await self._probe(lambda: started, "its applications have not started yet")()
+
+        return probe
+
+    async def _start_applications(self) -> None:
+        assert self._connection is not None
+        try:
+            names = [*self._driver.settings.applications]
+            answer = await self._connection.call(HELPER, Atom("start"), [names], timeout=START_SECONDS)
+            if answer[0] == Atom("error"):
+                raise StartError(
+                    f"the application {answer[1].decode()} did not start",
+                    cause=show(answer[2])[:500],
+                    remedies=["invoke cluster.logs " + self.name],
+                )
+            self._applications = "started"
+        except ClusterError as error:
+            self.failure = error.to_dict()
+        self._news.set()
+
+
+def _short(node: Any) -> str:
+    return str(node).partition("@")[0]
