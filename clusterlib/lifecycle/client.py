@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -46,11 +47,13 @@ class KeeperClient:
     def request(
         self, op: str, /, *, seconds: float | None = 10.0, on_event: Listener | None = None, **args: Any
     ) -> Any:
-        """Asks and waits for the answer, at most `seconds`; what the keeper refuses is raised as its own error."""
+        """Asks and waits for the answer, at most `seconds`; what the keeper refuses is raised as its own error.
+
+        `on_event` is told what happens until then."""
         with self._turn():
             self._number += 1
             deadline = Deadline(seconds) if seconds is not None else None
-            self._send({"id": self._number, "op": op, "args": args})
+            self._send({"id": self._number, "op": op, "args": args, "events": on_event is not None})
             while True:
                 message = self._read(deadline)
                 if "event" in message:
@@ -61,7 +64,7 @@ class KeeperClient:
                     None,
                 }:  # others are late answers that nobody waits for
                     if "error" in message:
-                        raise ClusterError.from_dict(message["error"])
+                        raise ClusterError.from_dict(message["error"]).of_cluster(self._name)
                     return message.get("result")
 
     def events(self) -> Iterator[Event]:
@@ -76,15 +79,33 @@ class KeeperClient:
                     yield message["event"]
 
     def send_raw(self, data: bytes, seconds: float = CONNECT_SECONDS) -> None:
-        try:
-            self._connection.settimeout(seconds)
-            self._connection.sendall(data)
-        except OSError as error:
-            self.close()
-            raise self._lost(str(error)) from error
-        except BaseException:
-            self.close()  # half a request would spoil the next one
-            raise
+        """Sends it whole. Who is interrupted meanwhile hears of it afterwards: half a request would spoil the next one."""
+        with _uninterrupted():
+            try:
+                self._connection.settimeout(seconds)
+                self._connection.sendall(data)
+            except OSError as error:
+                refusal = self._last_words()
+                self.close()
+                if refusal is not None:
+                    raise refusal from None
+                raise self._lost(f"the connection to it broke: {error.strerror or error}") from error
+            except BaseException:
+                self.close()
+                raise
+
+    def _last_words(self) -> ClusterError | None:
+        """Why it hung up, where it has said so: that can still be read when nothing can be sent any more."""
+        with contextlib.suppress(OSError):
+            self._connection.settimeout(0)
+            while data := self._connection.recv(1 << 16):
+                self._buffer += data
+        for line in self._buffer.splitlines():
+            with contextlib.suppress(ValueError):
+                message = json.loads(line)
+                if message.get("id") is None and "error" in message:
+                    return ClusterError.from_dict(message["error"]).of_cluster(self._name)
+        return None
 
     def close(self) -> None:
         """Hangs up; leases taken over this connection end with it."""
@@ -127,7 +148,7 @@ class KeeperClient:
             except TimeoutError:
                 continue
             except OSError as error:
-                raise self._lost(str(error)) from error
+                raise self._lost(f"the connection to it broke: {error.strerror or error}") from error
             if not data:
                 raise self._lost("it hung up")
             self._buffer += data
@@ -143,7 +164,17 @@ class KeeperClient:
             f"the keeper of cluster '{self._name}' was lost",
             cause=cause,
             remedies=["invoke cluster.status", "invoke cluster.down"],
-        )
+        ).of_cluster(self._name)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until this is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _connected(path: Path, name: str) -> socket.socket:
@@ -157,5 +188,5 @@ def _connected(path: Path, name: str) -> socket.socket:
             f"the keeper of cluster '{name}' does not answer",
             cause=f"connecting to {path}: {error}",
             remedies=["invoke cluster.status", "invoke cluster.clean"],
-        ) from error
+        ).of_cluster(name) from error
     return connection

@@ -2,169 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from clusterlib.errors import KeeperLost, LeftBehind, NodeUnavailable, NodeUnknown, NotInTime, NotSupported
+from clusterlib.errors import ClusterConflict, ClusterError, KeeperLost, LeftBehind, NodeUnknown, NotInTime
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
 from clusterlib.lifecycle.client import KeeperClient, Listener
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.lock import ClusterLock
-from clusterlib.runtime.client import CodeDigest, NodeClient
+from clusterlib.lifecycle.node_handle import Node
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["Cluster", "Node"]
 
-T = TypeVar("T")
+ANSWER_SECONDS = 10.0
 SETTLING = 5.0
-
-
-class Node:
-    """One node. What it is now is asked when it is asked for; nothing here goes stale."""
-
-    def __init__(self, cluster: Cluster, name: str) -> None:
-        self._cluster = cluster
-        self.name = name
-        self._client: NodeClient | None = None
-        self._lock = threading.Lock()
-
-    def __repr__(self) -> str:
-        return f"<Node {self.name} of cluster {self._cluster.name!r}>"
-
-    # -- what it is now
-
-    def describe(self) -> dict[str, Any]:
-        """State, reason, pid, address, host, ports, view, uptime, log file: as the keeper knows them."""
-        for node in self._cluster.status()["nodes"]:
-            if node["name"] == self.name:
-                return dict(node)
-        raise NodeUnknown(
-            f"cluster '{self._cluster.name}' has no node {self.name!r} any more",
-            remedies=["invoke cluster.status"],
-        )
-
-    @property
-    def state(self) -> str:
-        return str(self.describe()["state"])
-
-    @property
-    def pid(self) -> int | None:
-        pid: int | None = self.describe()["pid"]
-        return pid
-
-    @property
-    def address(self) -> str:
-        return str(self.describe()["address"])
-
-    @property
-    def host(self) -> str:
-        return str(self.describe()["host"])
-
-    @property
-    def ports(self) -> dict[str, int]:
-        return dict(self.describe()["ports"])
-
-    @property
-    def url(self) -> str:
-        """Where its HTTP endpoint answers."""
-        node = self.describe()
-        return f"http://{node['address']}:{node['ports']['http']}"
-
-    def log(self) -> str:
-        """Everything it has printed, with the time of each line."""
-        return Path(self.describe()["log"]).read_text(encoding="utf-8", errors="replace")
-
-    # -- what it can do
-
-    def call(self, target: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-        """Calls `package.module:function` in the node and gives back its result, or raises what it raised."""
-        return self._ask_node(lambda node: node.call(target, args, kwargs, timeout=self._limit(timeout)))
-
-    def run(
-        self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any
-    ) -> T:
-        """Runs any callable in the node, closures and lambdas too."""
-        result: T = self._ask_node(
-            lambda node: node.run(function, args, kwargs, timeout=self._limit(timeout))
-        )
-        return result
-
-    def members(self, timeout: float | None = None) -> list[str]:
-        """The nodes this node sees alive, itself included."""
-        return list(self._ask_node(lambda node: node.members(timeout=self._limit(timeout))))
-
-    def ping(self, timeout: float | None = None) -> float:
-        """Seconds a round trip takes."""
-        return float(self._ask_node(lambda node: node.ping(timeout=self._limit(timeout))))
-
-    def digest(self) -> CodeDigest:
-        """The project's modules this node has loaded, each with the digest of its source, and which are stale."""
-        return self._ask_node(lambda node: node.digest())
-
-    # -- what can be done to it
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash. Returns once it is gone."""
-        self._ask("kill")
-
-    def pause(self) -> None:
-        self._ask("pause")
-
-    def resume(self) -> None:
-        self._ask("resume")
-
-    def restart(self) -> None:
-        """Stops and starts it, and waits until it is back among the others."""
-        self._cluster.restart(self.name)
-
-    def _ask(self, op: str) -> None:
-        self._cluster.keeper.request(op, name=self.name)
-
-    def _limit(self, timeout: float | None) -> float:
-        return self._cluster.call_seconds if timeout is None else timeout
-
-    def _ask_node(self, ask: Callable[[NodeClient], T]) -> T:
-        """Asks the node where it is; one that has moved, as somebody removed and added it, is asked where it is now."""
-        client = self._talk()
-        try:
-            return ask(client)
-        except NodeUnavailable as error:
-            if not isinstance(error.__cause__, ConnectionRefusedError) or not self._moved(client):
-                raise
-        return ask(self._talk())
-
-    def _talk(self) -> NodeClient:
-        """The connection pool to the node."""
-        known = self._client
-        if known is not None:
-            return known
-        address, port = self._place()  # not under the lock: the answer may say that this very node is gone
-        with self._lock:
-            if self._client is None:
-                self._client = NodeClient(self.name, address, port, str(self._cluster.cookie_file))
-            return self._client
-
-    def _moved(self, client: NodeClient) -> bool:
-        if self._place() == (client.address, client.port):
-            return False
-        self.close()
-        return True
-
-    def _place(self) -> tuple[str, int]:
-        node = self.describe()
-        if "cluster" not in node["ports"]:
-            raise NotSupported(f"{self.name} is a node of driver {self._cluster.driver!r}: it takes no calls")
-        return str(node["address"]), int(node["ports"]["cluster"])
-
-    def close(self) -> None:
-        with self._lock:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
 
 
 class Cluster:
@@ -184,6 +40,8 @@ class Cluster:
         self.call_seconds = float(status["timeouts"]["call"])
         self.notes = notes
         """What `up` has to say besides success: that the cluster ran already, or was restarted for new code."""
+        self.borrowed = False
+        """Whether it is somebody else's: then it can be used, and is not ended over this handle."""
         self._timeouts = dict(status["timeouts"])
         self._guard = int(status["keeper"]["guard"])
         seen = (Identity.of(int(status["keeper"][who])) for who in ("pid", "guard"))
@@ -220,7 +78,7 @@ class Cluster:
                 f"cluster '{self.name}' has no node {name!r}",
                 evidence=[f"its nodes: {', '.join(self._nodes)}"],
                 remedies=["invoke cluster.status"],
-            ) from None
+            ).of_cluster(self.name) from None
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -241,6 +99,7 @@ class Cluster:
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
         """Waits until the condition gives something true, and gives that back. An exception in it is not a no."""
+        __tracebackhide__ = True  # a test that fails here failed where it waits
         answer = poll(condition, Deadline(timeout))
         if not answer:
             what = what or getattr(condition, "__name__", "the condition").replace(
@@ -255,24 +114,94 @@ class Cluster:
 
     def wait_ready(self, timeout: float = 10.0) -> None:
         """Waits until every node lives and sees every other."""
+        __tracebackhide__ = True
         self.wait_until(lambda: self.state == "ready", timeout, f"cluster '{self.name}' whole and ready")
+
+    # -- using it in turn with others
+
+    def take_turn(self, who: str, *, exclusive: bool = True, timeout: float | None = None) -> dict[str, Any]:
+        """Waits until this handle may use the cluster: alone, or beside others who share it. Gives the status then.
+
+        Turns come in the order in which they were asked for. ClusterBusy after `timeout` seconds; None waits for ever.
+        Meanwhile no other thread can ask anything over this handle: `attach` gives one of its own."""
+        seconds = None if timeout is None else timeout + ANSWER_SECONDS
+        try:
+            status: dict[str, Any] = self.keeper.request(
+                "take_turn", seconds=seconds, holder=who, exclusive=exclusive, timeout=timeout
+            )
+        except KeeperLost:
+            self.keeper.close()  # a turn that came all the same must not stay with a handle that knows nothing of it
+            raise
+        except ClusterError:
+            raise
+        except BaseException:
+            self._take_no_turn()
+            raise
+        self._meet(status)
+        return status
+
+    def end_turn(self, *, dirty: str | None = None) -> dict[str, Any]:
+        """Ends the turn and gives the status. `dirty` says what was left in the cluster that the next one must not meet.
+
+        When it returns, everything that the nodes had printed before is in their log files."""
+        status: dict[str, Any] = self.keeper.request("end_turn", dirty=dirty)
+        self._meet(status)
+        return status
+
+    def flush_logs(self) -> None:
+        """When it returns, everything that the nodes had printed before is in their log files."""
+        self.keeper.request("flush_logs")
+
+    def protect(self) -> None:
+        """From now on the cluster counts as somebody else's: `down` over this handle is refused."""
+        self.borrowed = True
+
+    def _take_no_turn(self) -> None:
+        """The wait was interrupted: withdraws the request, and gives back a turn that came at this very moment."""
+        try:
+            with contextlib.suppress(ClusterError):
+                self.keeper.request("end_turn")
+        except BaseException:
+            self.keeper.close()
+            raise
 
     # -- what can be done to it
 
     def restart(
-        self, *names: str, on_event: Listener | None = None, code: dict[str, str] | None = None
+        self,
+        *names: str,
+        rolling: bool = False,
+        on_event: Listener | None = None,
+        code: dict[str, str] | None = None,
     ) -> None:
-        """Restarts these nodes, or all; they run the project's code as it is now."""
-        self._change("restart", on_event, names=list(names), code=code)
+        """Restarts these nodes, or all; they run the project's code as it is now.
+
+        `rolling`: one after the other, each only when the cluster is whole again, so that it serves all the while."""
+        steps = [[name] for name in names or self._nodes] if rolling else [list(names)]
+        for position, chosen in enumerate(steps, 1):
+            told = code if position == len(steps) else None  # the code of all, when the last one has it
+            self._change("restart", on_event, names=chosen, code=told)
+            if rolling:
+                self.wait_ready(self._timeouts["start"])
 
     def scale(self, count: int, on_event: Listener | None = None) -> None:
         """Adds or removes nodes until there are `count`, while the others go on."""
         self._change("scale", on_event, count=count)
 
+    def heal(self, *, fresh: bool = False, on_event: Listener | None = None) -> None:
+        """Makes it whole and clean again: resumes the paused, restarts who is gone. `fresh`: restarts all its nodes."""
+        seconds = 2 * self._timeouts["start"] + self._down_seconds()
+        self._meet(self.keeper.request("heal", seconds=seconds, on_event=on_event, fresh=fresh))
+
     def down(self, reason: str = "asked to") -> None:
         """Ends the cluster and returns when its processes are really gone. One that is gone already is a success."""
         if self._gone:
             return
+        if self.borrowed:
+            raise ClusterConflict(
+                f"cluster '{self.name}' is borrowed: whoever started it ends it",
+                remedies=["close()  # hands it back", f"invoke cluster.down --name {self.name}"],
+            )
         try:
             self.keeper.request("down", seconds=self._down_seconds(), reason=reason)
         except KeeperLost:

@@ -2,7 +2,7 @@
 
     -> {"id": 1, "op": "status", "args": {}}
     <- {"id": 1, "result": {...}}            or  {"id": 1, "error": {...}}
-    <- {"event": {...}}                      on connections that asked to `watch`
+    <- {"event": {...}}                      until the answer, where a request has "events": true; for good after `watch`
     <- {"id": null, "error": {...}}          where the conversation itself makes no sense
 
 A connection is also a lease where it asked for one: when its holder dies, however it dies, the kernel closes it.
@@ -11,6 +11,7 @@ A connection is also a lease where it asked for one: when its holder dies, howev
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import json
 import os
@@ -21,14 +22,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from clusterlib.errors import ClusterError, UsageError
+from clusterlib.errors import ClusterBusy, ClusterError, UsageError
 from clusterlib.lifecycle.events import Event
 from clusterlib.lifecycle.keeper import Keeper
+from clusterlib.lifecycle.turns import Turn
 
 __all__ = ["ControlServer", "Conversation", "peer_is_us"]
 
 LONGEST_LINE = 64 * 1024 * 1024
 LONGEST_BACKLOG = 4 * 1024 * 1024
+Operation = Callable[..., Awaitable[Any]]
 MOST_WAITING = 1024
 """Connections that may wait to be accepted: as many test workers as a machine may have."""
 
@@ -93,10 +96,11 @@ class Conversation:
         self._reader = reader
         self._writer = writer
         self._leases: list[int] = []
+        self._turn: Turn | None = None
         self._over = False
         self._unwatch: Callable[[], None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
-        self._operations: dict[str, Callable[..., Awaitable[Any]]] = {
+        self._operations: dict[str, Operation] = {
             "start": self._start,
             "status": self._status,
             "watch": self._watch,
@@ -104,17 +108,22 @@ class Conversation:
             "release": self._release,
             "abandon": self._abandon,
             "keep": self._keep,
-            "down": self._down,
-            "restart": keeper.restart,
-            "scale": keeper.scale,
-            "kill": keeper.kill,
-            "pause": keeper.pause,
-            "resume": keeper.resume,
+            "down": self._unless_shared(self._down),
+            "take_turn": self._take_turn,
+            "end_turn": self._end_turn,
+            "flush_logs": keeper.flush_logs,
+            "examine": keeper.examine,
+            "restart": self._unless_shared(keeper.restart),
+            "scale": self._unless_shared(keeper.scale),
+            "heal": self._unless_shared(keeper.heal),
+            "kill": self._unless_shared(keeper.harm.kill),
+            "pause": self._unless_shared(keeper.harm.pause),
+            "resume": self._unless_shared(keeper.harm.resume),
         }
 
     def hold(self, holder: str) -> None:
         """Takes a lease that ends with this conversation."""
-        self._leases.append(self._keeper.leases.take(holder))
+        self._leases.append(self._keeper.holding.leases.take(holder))
 
     async def run(self) -> None:
         try:
@@ -145,13 +154,14 @@ class Conversation:
             problem = 'not a request: one JSON object a line, such as {"id": 1, "op": "status", "args": {}}'
             self._refuse(None, UsageError(problem))
             return
-        number, name, arguments = request
-        task = asyncio.get_running_loop().create_task(self._answer(number, name, arguments))
+        number, name, arguments, listening = request
+        task = asyncio.get_running_loop().create_task(self._answer(number, name, arguments, listening))
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
-    async def _answer(self, number: object, name: str, arguments: dict[str, Any]) -> None:
+    async def _answer(self, number: object, name: str, arguments: dict[str, Any], listening: bool) -> None:
         operation = self._operations.get(name)
+        heard = self._keeper.events.watch(self._tell) if listening and self._unwatch is None else None
         try:
             if operation is None:
                 raise UsageError(
@@ -168,6 +178,12 @@ class Conversation:
             self._refuse(number, _unforeseen(name, error, self._keeper))
         else:
             self._say({"id": number, "result": result})
+        finally:
+            if heard is not None:
+                heard()
+
+    def _tell(self, event: Event) -> None:
+        self._say({"event": event})
 
     def _refuse(self, number: object, error: ClusterError) -> None:
         self._say({"id": number, "error": error.to_dict()})
@@ -184,17 +200,18 @@ class Conversation:
         self._over = True
         if self._unwatch is not None:
             self._unwatch()
+        if self._turn is not None:
+            self._keeper.holding.lose_turn(self._turn)
         self._let_go("its holder is gone")
         self._writer.close()
 
     def _let_go(self, how: str) -> None:
         while self._leases:
-            self._keeper.leases.release(self._leases.pop(), how)
+            self._keeper.holding.leases.release(self._leases.pop(), how)
 
     # -- operations that belong to the conversation
 
     async def _start(self) -> dict[str, Any]:
-        await self._watch(after=0)
         try:
             return await self._keeper.start()
         except Exception:
@@ -206,23 +223,74 @@ class Conversation:
 
     async def _watch(self, after: int | None = None) -> dict[str, Any]:
         """From now on events are told; with `after`, those since that number first."""
-
-        def tell(event: Event) -> None:
-            self._say({"event": event})
-
         if after is not None:
             for event in self._keeper.events.recent:
                 if event["number"] > after:
-                    tell(event)
+                    self._tell(event)
         if self._unwatch is None:
-            self._unwatch = self._keeper.events.watch(tell)
+            self._unwatch = self._keeper.events.watch(self._tell)
         return {}
 
-    async def _lease(self, holder: str) -> dict[str, Any]:
+    async def _lease(self, holder: str, *, sole: bool = False) -> dict[str, Any]:
+        """`sole`: only where nobody else holds the cluster."""
         if self._keeper.ending or self._over:
             raise self._keeper.gone()
+        if sole:
+            self._check_sole()
         self.hold(holder)
         return {"status": self._keeper.status()}
+
+    def _check_sole(self) -> None:
+        leases = self._keeper.holding.leases.describe()
+        others = [lease["holder"] for lease in leases if lease["number"] not in self._leases]
+        if others:
+            raise ClusterBusy(
+                f"cluster '{self._keeper.plan.name}' is held by somebody else",
+                evidence=others,
+                remedies=["invoke cluster.status", "invoke cluster.up --name another"],
+            )
+
+    async def _take_turn(
+        self, holder: str, *, exclusive: bool = True, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Waits for a turn, at most `timeout` seconds. It ends with this conversation at the latest."""
+        if self._keeper.ending or self._over:
+            raise self._keeper.gone()
+        if self._turn is not None:
+            raise UsageError(
+                f"this connection has a turn already, or waits for one: {self._turn}",
+                remedies=["end_turn() first", "attach() once more: each connection can have a turn"],
+            )
+        turn = self._turn = self._keeper.holding.turns.ask(holder, exclusive=exclusive)
+        try:
+            return await self._keeper.begin_turn(turn, timeout)
+        except BaseException:
+            if self._turn is turn:
+                self._turn = None
+            raise
+
+    async def _end_turn(self, dirty: str | None = None) -> dict[str, Any]:
+        """Ends the turn of this conversation; one that it still waits for is withdrawn."""
+        turn, self._turn = self._turn, None
+        if turn is None:
+            raise UsageError("this connection has no turn that could end", remedies=["take_turn() first"])
+        return await self._keeper.end_turn(turn, dirty)
+
+    def _unless_shared(self, operation: Operation) -> Operation:
+        """Whoever shares the cluster with others must not break it under them."""
+
+        @functools.wraps(operation)
+        async def allowed(*arguments: Any, **named: Any) -> Any:
+            turn = self._turn
+            if turn is not None and turn.since is not None and not turn.exclusive:
+                raise ClusterBusy(
+                    f"{turn.holder} shares the cluster with others, and may not change it under them",
+                    cause="its turn is a shared one",
+                    remedies=["@pytest.mark.cluster(exclusive=True)", "take_turn(who, exclusive=True)"],
+                )
+            return await operation(*arguments, **named)
+
+        return allowed
 
     async def _release(self) -> dict[str, Any]:
         """Hands back what this conversation holds. Where that ends the cluster, answers when it is gone."""
@@ -231,11 +299,11 @@ class Conversation:
 
     async def _abandon(self) -> dict[str, Any]:
         self._let_go("its holder changed its mind")
-        self._keeper.abandon()
+        self._keeper.holding.abandon()
         return await self._unless_it_lives_on()
 
     async def _keep(self) -> dict[str, Any]:
-        self._keeper.keep()
+        self._keeper.holding.keep()
         self._let_go("handed back")
         return {"status": self._keeper.status()}
 
@@ -252,7 +320,7 @@ class Conversation:
         return {"ended": self._keeper.ending}
 
 
-def _check_arguments(name: str, operation: Callable[..., Awaitable[Any]], arguments: dict[str, Any]) -> None:
+def _check_arguments(name: str, operation: Operation, arguments: dict[str, Any]) -> None:
     try:
         inspect.signature(operation).bind(**arguments)
     except TypeError as error:
@@ -267,10 +335,13 @@ def _unforeseen(name: str, error: Exception, keeper: Keeper) -> ClusterError:
     )
 
 
-def _request(line: bytes) -> tuple[object, str, dict[str, Any]] | None:
+def _request(line: bytes) -> tuple[object, str, dict[str, Any], bool] | None:
     try:
         request = json.loads(line)
         number, name, arguments = request["id"], request["op"], request.get("args") or {}
+        listening = request.get("events") is True
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return (number, name, arguments) if isinstance(name, str) and isinstance(arguments, dict) else None
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        return None
+    return number, name, arguments, listening

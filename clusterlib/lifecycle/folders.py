@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 HOME = ".clusterlib"
+REPORTS = "reports"
+"""The folder in there that is none of a cluster: reports of test runs."""
 KEPT_RUNS = 5
 
 
@@ -44,6 +46,10 @@ class RunFolder:
     @property
     def events(self) -> Path:
         return self.path / "events.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples.jsonl"
 
     @property
     def state(self) -> Path:
@@ -79,6 +85,12 @@ def check_name(name: str) -> str:
         raise UsageError(
             f"{name!r} cannot name a cluster",
             cause="a name is 1 to 64 letters, digits, '-', '_' or '.', and starts with a letter or digit",
+            remedies=["invoke cluster.up --name my-cluster"],
+        )
+    if name == REPORTS:
+        raise UsageError(
+            f"{name!r} cannot name a cluster",
+            cause=f"{HOME}/{REPORTS} is where the reports of test runs are",
             remedies=["invoke cluster.up --name my-cluster"],
         )
     return name
@@ -123,7 +135,8 @@ def latest_run(project: Path, name: str) -> RunFolder | None:
 
 def all_names(project: Path) -> list[str]:
     home = project / HOME
-    return sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+    folders = home.iterdir() if home.is_dir() else []
+    return sorted(path.name for path in folders if path.is_dir() and path.name != REPORTS)
 
 
 def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -> list[Path]:

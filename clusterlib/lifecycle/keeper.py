@@ -9,12 +9,11 @@ import asyncio
 import contextlib
 import dataclasses
 import itertools
-import json
 import time
 import traceback
 from collections.abc import AsyncIterator, Coroutine
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Driver
 from clusterlib.errors import (
@@ -22,28 +21,31 @@ from clusterlib.errors import (
     ClusterNotRunning,
     LeftBehind,
     NodeExited,
-    NodeUnavailable,
-    NodeUnknown,
+    NotSupported,
     StartError,
     UsageError,
 )
+from clusterlib.health.findings import Finding
 from clusterlib.hosts.api import Exit, Host
-from clusterlib.hosts.places import write_private
 from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder
-from clusterlib.lifecycle.leases import Leases
+from clusterlib.lifecycle.harm import Harm
+from clusterlib.lifecycle.holding import Holding
 from clusterlib.lifecycle.node import ManagedNode, NodeState
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
 from clusterlib.lifecycle.restarts import Restarts
 from clusterlib.lifecycle.roster import Roster
-from clusterlib.waiting import backoff, pause_async
+from clusterlib.lifecycle.state_file import StateFile
+from clusterlib.lifecycle.turns import Turn
+from clusterlib.waiting import Deadline, backoff, pause_async
+
+if TYPE_CHECKING:
+    from clusterlib.lifecycle.monitor import Monitor
 
 __all__ = ["ClusterState", "Keeper"]
 
 SWEEP_SECONDS = 3.0
-SAVING_SECONDS = 0.05
-"""Ends that come together are saved together: a hundred nodes make a state that takes milliseconds to write."""
 
 
 class ClusterState(StrEnum):
@@ -69,13 +71,16 @@ class Keeper:
         self.events = EventLog(run.events)
         self.finished: asyncio.Future[ClusterError | None] = asyncio.get_running_loop().create_future()
         """Done when the cluster is gone and the process may end; holds what went wrong in the shutdown, if anything."""
-        self.leases = Leases(self.events.tell, self._unwanted)
+        self._state = StateFile(run.state, self.status, self.events.tell)
+        self.holding = Holding(self, self.events.tell, plan.linger, self._state.save_soon)
         self._roster = Roster(plan, run, driver, host, provisioner, self.events.tell, self._node_ended)
+        self.harm = Harm(plan.name, self._roster, self.holding.dirt, self.events.tell)
+        self._monitor: Monitor | None = None  # until there is something to look at
         self._restarts = Restarts(plan.restart)
+        self._driver = driver
         self._host = host
         self._facts = facts
         self._code_digest = plan.code_digest
-        self._held = True  # until whoever started it asks to keep it
         self._phase = ClusterState.STARTING
         self._busy = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -84,7 +89,6 @@ class Keeper:
         self._why = ""
         self._ending: asyncio.Task[None] | None = None
         self._work: asyncio.Task[Any] | None = None
-        self._saving: asyncio.TimerHandle | None = None
 
     # -- what it is now
 
@@ -97,6 +101,10 @@ class Keeper:
         if self._phase is not ClusterState.READY:
             return self._phase
         return ClusterState.READY if self._roster.whole else ClusterState.DEGRADED
+
+    @property
+    def starting(self) -> bool:
+        return self._phase is ClusterState.STARTING
 
     @property
     def ending(self) -> bool:
@@ -118,7 +126,6 @@ class Keeper:
             "driver": plan.driver,
             "simulated": plan.simulated,
             "state": str(self.state),
-            "held": self._held,
             "linger": plan.linger,
             "fingerprint": plan.fingerprint,
             "code_digest": self._code_digest,
@@ -128,7 +135,8 @@ class Keeper:
             "adaptations": list(plan.adaptations),
             "uptime": round(time.monotonic() - self._begun, 3),
             "ready_seconds": self._ready_seconds,
-            "leases": self.leases.describe(),
+            **self.holding.describe(),
+            "peak": self._monitor.describe() if self._monitor else {"memory": 0, "cpu": 0.0},
             "nodes": [node.describe() for node in self.nodes.values()],
             **self._facts,
         }
@@ -165,13 +173,15 @@ class Keeper:
             self._ready_seconds = round(time.monotonic() - self._begun, 4)
             self._phase = ClusterState.READY
             self.events.tell("cluster.ready", seconds=self._ready_seconds, simulated=plan.simulated)
-            self._save()
+            self._state.save()
+            if plan.monitor > 0:
+                self.spawn(self._watch_costs())
             return self.status()
 
     async def restart(self, names: list[str], code: dict[str, str] | None = None) -> dict[str, Any]:
         """Stops and starts these nodes (none named: all), which then run the code as it is now."""
         async with self._alone():
-            nodes = [self._node(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
+            nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
             self._roster.prepare(nodes)
             if code is not None:
                 self.plan = dataclasses.replace(self.plan, code=code)
@@ -179,52 +189,66 @@ class Keeper:
             self.events.tell("cluster.restarting", nodes=[node.name for node in nodes])
             try:
                 await self._roster.stop(nodes)
+                self.holding.dirt.ended_on_request([node.name for node in nodes], everybody=self.nodes)
                 await self._roster.bring_up(nodes, together=False)
+            except ClusterError:
+                self._note_the_gone()
+                raise
             finally:
-                self._save()
+                self._state.save()
             return self.status()
+
+    async def heal(self, *, fresh: bool = False) -> dict[str, Any]:
+        """Makes the cluster whole again, with as few new nodes as that takes, or, `fresh`, with nothing but new ones."""
+        async with self._alone():
+            begun = time.monotonic()
+            try:
+                await self.harm.heal(Deadline(self.plan.timeouts.start), fresh=fresh)
+            except ClusterError:
+                self._note_the_gone()
+                raise
+            finally:
+                self._state.save()
+            self.events.tell("cluster.healed", seconds=round(time.monotonic() - begun, 4), fresh=fresh)
+            return self.status()
+
+    async def examine(self, within: float) -> dict[str, Any]:
+        """What the driver finds out about the health of its nodes; for drivers whose nodes clients cannot ask."""
+        found: dict[str, dict[str, Finding]] = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                found = await self._roster.examine()
+        return {
+            "columns": [list(column) for column in self._driver.columns],
+            "nodes": {
+                name: {key: dataclasses.asdict(finding) for key, finding in findings.items()}
+                for name, findings in found.items()
+            },
+        }
 
     async def scale(self, count: int) -> dict[str, Any]:
         """Adds or removes nodes, the last ones first, while the others go on."""
         if count < 1:
             raise UsageError("a cluster has at least one node", remedies=["invoke cluster.down"])
+        if self._driver.fixed and count != len(self.nodes):
+            raise NotSupported(
+                f"cluster '{self.plan.name}' stays at {len(self.nodes)} nodes: {self._driver.fixed}",
+                remedies=[
+                    "invoke cluster.down",
+                    f"invoke cluster.up --profile {self.plan.profile} --nodes {count}",
+                ],
+            )
         async with self._alone():
             current = list(self.nodes.values())
             self.events.tell("cluster.scaling", before=len(current), after=count)
             if count < len(current):
                 await self._roster.dismiss(current[count:])
+                self.holding.dirt.gone([node.name for node in current[count:]])
                 self._roster.tell_all()
             elif count > len(current):
                 await self._grow(range(len(current) + 1, count + 1))
-            self._save()
+            self._state.save()
             return self.status()
-
-    async def kill(self, name: str) -> dict[str, Any]:
-        node = self._alive(name)
-        self.events.tell("fault.kill", node=name)
-        await node.kill()
-        return node.describe()
-
-    async def pause(self, name: str) -> dict[str, Any]:
-        node = self._alive(name)
-        if node.state not in {NodeState.READY, NodeState.PAUSED}:
-            raise NodeUnavailable(
-                f"{name} is {node.state}: only a node that is ready can be paused",
-                remedies=["invoke cluster.status"],
-            )
-        if node.state is NodeState.READY:
-            self.events.tell("fault.pause", node=name)
-            node.pause()
-            self._roster.look_again()
-        return node.describe()
-
-    async def resume(self, name: str) -> dict[str, Any]:
-        node = self._alive(name)
-        if node.state is NodeState.PAUSED:
-            self.events.tell("heal.resume", node=name)
-            node.resume()
-            self._roster.look_again()
-        return node.describe()
 
     def shut_down(self, reason: str) -> asyncio.Task[None]:
         """Ends the cluster, once; everybody who asks waits for the same end."""
@@ -232,36 +256,24 @@ class Keeper:
             self._phase = ClusterState.STOPPING
             self._why = reason
             self.events.tell("cluster.stopping", reason=reason)
+            self.holding.turns.refuse(self.gone())
             overtaken = self._work if self._work is not asyncio.current_task() else None
             self._ending = asyncio.get_running_loop().create_task(self._end(overtaken))
         return self._ending
 
-    # -- who holds it
+    async def begin_turn(self, turn: Turn, timeout: float | None) -> dict[str, Any]:
+        await self.holding.turns.begin(turn, timeout)
+        return self.status()
 
-    def keep(self) -> None:
-        """From now on the cluster lives until it is told to stop, whoever holds it."""
-        self._held = False
+    async def end_turn(self, turn: Turn, dirty: str | None = None) -> dict[str, Any]:
+        """Answers when all that the nodes had printed is in their log files: it belongs to this turn, not to the next."""
+        self._roster.flush_logs()
+        self.holding.end_turn(turn, dirty)
+        return self.status()
 
-    def abandon(self) -> None:
-        """Whoever started it changed its mind: it ends, unless somebody else has come to hold it."""
-        if not self.leases:
-            self.shut_down("who started it changed its mind")
-
-    def _unwanted(self) -> None:
-        """The last lease is gone. A cluster that is still starting has nobody left to tell; one that is kept lives on."""
-        if self._phase is ClusterState.STARTING:
-            self.shut_down("who started it is gone")
-        elif self._held and self.plan.linger > 0:
-            self._spawn(self._linger(self.leases.taken))
-        elif self._held:
-            self.shut_down("the last lease was released")
-
-    async def _linger(self, taken: int) -> None:
-        """Waits for another holder. One that came and went meanwhile has started a wait of its own."""
-        self.events.tell("cluster.lingering", seconds=self.plan.linger)
-        await pause_async(self.plan.linger)
-        if self._held and not self.leases and self.leases.taken == taken:
-            self.shut_down("nobody came to hold it")
+    async def flush_logs(self) -> None:
+        """Done when all that the nodes had printed is in their log files."""
+        self._roster.flush_logs()
 
     # -- growing
 
@@ -283,14 +295,29 @@ class Keeper:
             return any(node.exit is not None and node.ports_were_stolen() for node in self.nodes.values())
         return type(error) is StartError
 
+    async def _watch_costs(self) -> None:
+        """Begins after the start is answered: its import, too, would delay that."""
+        from clusterlib.lifecycle.monitor import Monitor
+
+        plan = self.plan
+        self._monitor = Monitor(self.run.samples, plan.monitor, self.nodes, simulated=plan.simulated)
+        await self._monitor.run()
+
     # -- when a node ends by itself
 
     def _node_ended(self, node: ManagedNode, how: Exit) -> None:
         if self._phase is not ClusterState.READY:
             return
-        self._save_soon()
+        self._state.save_soon()
         if node.state is NodeState.DEAD and not self._roster.is_rising(node):
+            self.holding.dirt.ended(node.name, f"ended by itself: {how}")
             self._crashed(node, str(how), clean=how.clean)
+
+    def _note_the_gone(self) -> None:
+        """A change failed. Who is not there after it is missed, whatever came before."""
+        for node in self.nodes.values():
+            if node.state is NodeState.DEAD:
+                self.holding.dirt.ended(node.name, f"is gone: {node.reason}")
 
     def _crashed(self, node: ManagedNode, why: str, *, clean: bool) -> None:
         if not self._restarts.wanted(clean=clean):
@@ -302,7 +329,7 @@ class Keeper:
             return
         node.state = NodeState.WAITING
         self.events.tell("node.restarting", node=node.name, reason=why, after=pause)
-        self._spawn(self._revive(node, pause))
+        self.spawn(self._revive(node, pause))
 
     async def _revive(self, node: ManagedNode, pause: float) -> None:
         await pause_async(pause)
@@ -318,7 +345,7 @@ class Keeper:
                 node.state = NodeState.DEAD
                 self._crashed(node, error.problem, clean=False)
             finally:
-                self._save_soon()
+                self._state.save_soon()
 
     # -- ending
 
@@ -333,7 +360,7 @@ class Keeper:
             )
         self._phase = ClusterState.STOPPED
         self.events.tell("cluster.stopped", clean=problem is None)
-        self._save()
+        self._state.save()
         if not self.finished.done():
             self.finished.set_result(problem)
 
@@ -342,6 +369,8 @@ class Keeper:
             task.cancel()
         if overtaken:
             await asyncio.wait([overtaken])
+        if self._monitor is not None:
+            self._monitor.last_look()
         try:
             with contextlib.suppress(LeftBehind):
                 # The last word on that is the sweep's: it also ends what holds a node (a paused simulation).
@@ -350,6 +379,9 @@ class Keeper:
         finally:
             for node in self.nodes.values():
                 node.close()
+                self._driver.forget(node.spec)
+            if self._monitor is not None:
+                self._monitor.close()
             await self._host.close()
         if not survivors:
             return None
@@ -373,39 +405,7 @@ class Keeper:
             finally:
                 self._work = None
 
-    def _node(self, name: str) -> ManagedNode:
-        if name not in self.nodes:
-            raise NodeUnknown(
-                f"cluster '{self.plan.name}' has no node {name!r}",
-                evidence=[f"its nodes: {', '.join(self.nodes)}"],
-                remedies=["invoke cluster.status"],
-            )
-        return self.nodes[name]
-
-    def _alive(self, name: str) -> ManagedNode:
-        node = self._node(name)
-        if node.pid is None:
-            raise NodeUnavailable(
-                f"{name} is not running ({node.state}{': ' + node.reason if node.reason else ''})",
-                remedies=[f"invoke cluster.restart {name}"],
-            )
-        return node
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-    def _save_soon(self) -> None:
-        if self._saving is None:
-            self._saving = asyncio.get_running_loop().call_later(SAVING_SECONDS, self._save)
-
-    def _save(self) -> None:
-        """The state on disk, for whoever comes after a crash. A full disk must not end the cluster."""
-        if self._saving is not None:
-            self._saving.cancel()
-            self._saving = None
-        try:
-            write_private(self.run.state, json.dumps({**self.status(), "saved": time.time()}, indent=1))
-        except OSError as error:
-            self.events.tell("state.not-saved", reason=str(error))

@@ -127,12 +127,12 @@ def _keeper(
         run=run.path,
         containment=containment,
     )
-    driver = driver_named(plan.driver)
     host: Host = LocalHost(nursery, containment)
     if plan.simulated:
         from clusterlib.hosts.simulated import SimulatedHost
 
         host = SimulatedHost(host)
+    driver = driver_named(plan.driver, plan.server, host)
     facts = {
         "keeper": {
             "pid": containment.keeper_pid,
@@ -143,6 +143,7 @@ def _keeper(
         "control": str(control),
         "marker": marker,
         "code_roots": list(plan.code_roots),
+        "programs": list(plan.programs),
     }
     provisioner = Provisioner(run, driver, PortAllocator(runtime_dir(), proc=containment.proc))
     return Keeper(plan, run, driver, host, provisioner, facts)

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clusterlib.drivers.api import Driver, Link, NodeSpec
-from clusterlib.errors import ClusterError, LeftBehind, NodeExited, NodeNotReady, StartError
+from clusterlib.errors import (
+    ClusterError,
+    CommandFailed,
+    LeftBehind,
+    NodeExited,
+    NodeNotReady,
+    StartError,
+)
+from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
+from clusterlib.lifecycle.output import Output
 from clusterlib.waiting import Deadline
+
+if TYPE_CHECKING:
+    from clusterlib.hosts.resources import Sample
 
 __all__ = ["ManagedNode", "NodeState", "Tell"]
 
 AFTER_KILL = 5.0
 AFTER_TERMINATE = 2.0
 TAIL = 20
-PIECE = 65536
-MOST_LAST_WORDS = 16
-"""Pieces read at a node's end; a pipe holds one, or more where it was enlarged, and a child of the node may go on writing."""
 
 
 class Tell(Protocol):
@@ -79,6 +87,7 @@ class ManagedNode:
         self._ended = ended
         self._process: Process | None = None
         self._link: Link | None = None
+        self._output = Output(self._heard)
         self._news = asyncio.Event()
         self._begun = 0.0
         self._since = datetime.now(UTC)
@@ -101,6 +110,10 @@ class ManagedNode:
     def view(self) -> frozenset[str]:
         return self._link.view if self._link is not None and self.living else frozenset()
 
+    def usage(self) -> Sample | None:
+        """What its process uses now; None where there is none."""
+        return self._process.usage() if self._process is not None and self.exit is None else None
+
     def describe(self) -> dict[str, Any]:
         return {
             **self.spec.to_dict(),
@@ -112,11 +125,12 @@ class ManagedNode:
             "uptime": round(time.monotonic() - self._begun, 3) if self.living else None,
             "ready_seconds": self.ready_seconds,
             "log": str(self.log.path),
+            **self._driver.facts(self.spec),
         }
 
     # -- starting
 
-    async def launch(self) -> None:
+    async def launch(self, deadline: Deadline) -> None:
         """Starts the process. It is alive afterwards, no more than that."""
         self.exit = None
         self.reason = ""
@@ -129,6 +143,7 @@ class ManagedNode:
         self._process = self._link = None  # of its former life: it must not be taken for this one
         self._move(NodeState.STARTING)
         try:
+            await self._prepare(deadline)
             order, link = self._driver.order(self.spec, self.claims)
         except OSError as error:
             raise self._failed(
@@ -138,6 +153,8 @@ class ManagedNode:
                     remedies=[f"ss -ltnp  # who listens at {self.spec.address}", "ulimit -Hn  # open files"],
                 )
             ) from error
+        except ClusterError as error:
+            raise self._failed(error) from error
         try:
             process = await self._host.spawn(order)
         except ClusterError as error:
@@ -148,15 +165,31 @@ class ManagedNode:
             raise
         self._process, self._link = process, link
         link.begin(process, self._news)
-        self._collect_output(process)
+        self._output.follow(process.output)
         process.exit.add_done_callback(self._note_exit)
         self._tell("node.started", node=self.name, pid=process.pid)
+
+    async def _prepare(self, deadline: Deadline) -> None:
+        try:
+            async with asyncio.timeout(deadline.left):
+                await self._driver.prepare(self.spec, self._hear)
+        except TimeoutError:
+            raise NodeNotReady(
+                f"{self.name} could not start within {deadline.seconds:g} s",
+                cause="what has to be done before it can start was not done by then",
+                evidence=self.last_words(),
+                remedies=[
+                    f"invoke cluster.logs {self.name}",
+                    "CLUSTERLIB_TIMEOUTS_START=60 invoke cluster.up",
+                ],
+            ) from None
 
     async def climb(self, expected: Callable[[], frozenset[str]], deadline: Deadline) -> None:
         """Waits until the node is of use to the others, or says why it never will be.
 
         Whom it must see is asked anew each time: one of them may end while this one starts."""
-        rung, answer = await climb(self._ladder(expected), deadline, self._news, self._reached)
+        ended = self._process.exit if self._process is not None else None
+        rung, answer = await climb(self._ladder(expected), deadline, self._news, self._reached, ended)
         if isinstance(answer, Never):
             raise self._failed(self._diagnose(answer))
         if isinstance(answer, NotYet):
@@ -180,7 +213,11 @@ class ManagedNode:
 
     def last_words(self) -> list[str]:
         """The last lines of this life: what it said in a former one is no evidence."""
-        return self.log.tail(TAIL, self._since)
+        return self.log.tail(TAIL, self._since) + self._driver.last_words(self.spec)
+
+    async def examine(self) -> Mapping[str, Finding]:
+        """What its driver finds out about its health."""
+        return await self._link.examine() if self._link is not None and self.living else {}
 
     def look_again(self) -> None:
         """Somebody else's state changed, which may be what this one waits for."""
@@ -214,6 +251,8 @@ class ManagedNode:
 
     def _diagnose(self, answer: Never) -> ClusterError:
         failure = self._link.failure if self._link is not None else None
+        if failure is not None and failure.get("code") == CommandFailed.code:
+            return ClusterError.from_dict(failure)  # not the node's own failure: it is told as it is
         if failure is not None:
             return NodeExited(
                 f"{self.name} gave up: {failure.get('problem')}",
@@ -289,7 +328,7 @@ class ManagedNode:
         """Lets go of everything but the log file's content."""
         if self._link is not None:
             self._link.close()
-        self._release_output()
+        self._output.release()
         self.log.close()
         for claim in self.claims.values():
             claim.close()
@@ -308,8 +347,7 @@ class ManagedNode:
 
     def _note_exit(self, future: asyncio.Future[Exit]) -> None:
         self.exit = future.result()
-        for _ in range(MOST_LAST_WORDS):
-            self._read_output()
+        self._output.read_last_words()
         if self._link is not None:
             self._link.close()
         expected = self.state is NodeState.STOPPING
@@ -327,33 +365,20 @@ class ManagedNode:
 
     # -- its output
 
-    def _collect_output(self, process: Process) -> None:
-        self._release_output()
-        self._output: int | None = process.output
-        asyncio.get_running_loop().add_reader(process.output, self._read_output)
+    def flush_log(self) -> None:
+        """Writes to the log file what is in the pipe now, and an unfinished line; what comes meanwhile can wait."""
+        self._output.drain()
+        self.log.flush()
 
-    def _read_output(self) -> None:
-        """Reads a piece: a node that never stops talking must not have the keeper to itself.
-
-        The pipe may outlive the node where a child of it holds it open."""
-        if self._output is None:
-            return
-        try:
-            data = os.read(self._output, PIECE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._release_output()
-            return
+    def _hear(self, data: bytes) -> None:
         self.log.feed(data)
+        link = self._link
+        if link is not None:
+            before = link.complaint
+            link.hear(data)
+            if link.complaint != before:
+                self._tell("node.complained", node=self.name, line=link.complaint)
+
+    def _heard(self, data: bytes) -> None:
+        self._hear(data)
         self._news.set()
-
-    _output: int | None = None
-
-    def _release_output(self) -> None:
-        if self._output is not None:
-            asyncio.get_running_loop().remove_reader(self._output)
-            os.close(self._output)
-            self._output = None

@@ -11,7 +11,17 @@ import typing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
-__all__ = ["Backoff", "NodePlan", "Plan", "PortRange", "RestartPolicy", "Timeouts", "digest", "revive"]
+__all__ = [
+    "Backoff",
+    "DerivedPort",
+    "NodePlan",
+    "Plan",
+    "PortRange",
+    "RestartPolicy",
+    "Timeouts",
+    "digest",
+    "revive",
+]
 
 V = TypeVar("V")
 
@@ -50,6 +60,14 @@ class PortRange:
 
 
 @dataclass(frozen=True, slots=True)
+class DerivedPort:
+    """A port that follows from another of its node."""
+
+    base: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodePlan:
     name: str
     index: int
@@ -79,12 +97,19 @@ class Plan:
     retry: Backoff = field(default_factory=Backoff)
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     linger: float = 0.0
+    monitor: float = 0.0
+    """Seconds between two looks at what the nodes cost; 0: nobody looks."""
     held: bool = True
     """True: lives as long as somebody holds a lease. False: lives until it is told to stop."""
     templates: dict[str, str] = field(default_factory=dict)
     """File in the node's folder -> template file."""
     template_search: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    derived: dict[str, DerivedPort] = field(default_factory=dict)
+    server: dict[str, Any] = field(default_factory=dict)
+    """What driver `command` is told of its program: sections of the profile, as plain values."""
+    programs: tuple[str, ...] = ()
+    """The programs that are part of the code: their digests are in `code`."""
     app: str | None = None
     code_roots: tuple[str, ...] = ()
     adaptations: tuple[str, ...] = ()

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.drivers.api import Driver, NodeSpec
-from clusterlib.errors import StartError
+from clusterlib.errors import PortsExhausted, StartError
 from clusterlib.hosts.places import write_private
 from clusterlib.hosts.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.lifecycle.folders import RunFolder
-from clusterlib.lifecycle.plan import NodePlan, Plan
-from clusterlib.rendering import render
+from clusterlib.lifecycle.plan import NodePlan, Plan, PortRange
+from clusterlib.rendering import complete, render
 
 __all__ = ["Provisioner"]
 
@@ -68,15 +68,17 @@ class Provisioner:
             "nodes": [spec.to_dict() for spec in specs],
         }
         timeouts = {name: getattr(plan.timeouts, name) for name in plan.timeouts.__slots__}
-        common = {
+        common: dict[str, Any] = {
             "cluster": cluster,
             "timeouts": timeouts,
             "python": {"app": plan.app, "path": list(plan.code_roots)},
             "cookie_file": str(self._run.cookie),
         }
         search = [Path(folder) for folder in plan.template_search]
+        values = {spec.name: complete({**common, "node": spec.to_dict()}) for spec in specs}
+        self._driver.learn(values)
         rendered = [
-            (Path(spec.directory) / output, render(template, search, {**common, "node": spec.to_dict()}))
+            (Path(spec.directory) / output, render(template, search, values[spec.name]))
             for spec in chosen
             for output, template in plan.templates.items()
         ]
@@ -108,12 +110,42 @@ class Provisioner:
                     address = self._block.address(node.index)
                     if placed:
                         first = last = placed[0].ports[purpose]
-                claims[purpose] = self._allocator.claim(address, first, last)
+                if not self._claim_one(plan, purpose, PortRange(first, last), address, claims):
+                    raise self._derived_taken(plan, purpose, address)
         except BaseException:
             for claim in claims.values():
                 claim.close()
             raise
         return claims
+
+    def _claim_one(
+        self, plan: Plan, purpose: str, ports: PortRange, address: str, claims: dict[str, Claim]
+    ) -> bool:
+        """A port of that range, and with it those that follow from it; another one where somebody has one of those."""
+        following = {name: one.offset for name, one in plan.derived.items() if one.base == purpose}
+        for _ in range(ports.last - ports.first + 1):
+            claim = self._allocator.claim(address, ports.first, ports.last)
+            others = {
+                name: self._allocator.claim_exactly(address, claim.port + offset)
+                for name, offset in following.items()
+            }
+            got = {name: other for name, other in others.items() if other is not None}
+            if len(got) == len(following):
+                claims[purpose] = claim
+                claims.update(got)
+                return True
+            for one in (claim, *got.values()):
+                one.close()
+        return False
+
+    @staticmethod
+    def _derived_taken(plan: Plan, purpose: str, address: str) -> PortsExhausted:
+        following = [name for name, one in plan.derived.items() if one.base == purpose]
+        return PortsExhausted(
+            f"no port for {purpose} on {address} has its {' and '.join(following)} free, too",
+            cause="somebody has the ports that follow from each of the range",
+            remedies=["widen the range in the profile, under [ports]", "ss -ltnp"],
+        )
 
     def _specify(self, plan: Plan, node: NodePlan, claims: dict[str, Claim]) -> NodeSpec:
         address = next(iter(claims.values())).address if claims else LOOPBACK

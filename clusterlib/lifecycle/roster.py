@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import ClusterError, NodeExited, NodeNotReady
+from clusterlib.health.findings import Finding
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.folders import RunFolder
@@ -76,7 +77,7 @@ class Roster:
 
         async def one(node: ManagedNode) -> ClusterError | None:
             try:
-                await node.launch()
+                await node.launch(deadline)
                 await node.climb(self._expected, deadline)
             except NodeNotReady as late:
                 return late  # the others share the deadline: let them say how far they got
@@ -144,11 +145,25 @@ class Roster:
         for node in self._rising:
             node.look_again()
 
+    async def examine(self) -> dict[str, dict[str, Finding]]:
+        """What the driver finds out about each node that is ready, by its name; all are asked side by side."""
+        ready = [node for node in self.nodes.values() if node.state is NodeState.READY]
+        found = await asyncio.gather(*(node.examine() for node in ready))
+        return {node.name: dict(findings) for node, findings in zip(ready, found, strict=True)}
+
+    def flush_logs(self) -> None:
+        """All that the nodes have printed by now is in their log files when this returns."""
+        self._host.drain()
+        for node in self.nodes.values():
+            node.flush_log()
+
     # -- leaving
 
     async def stop(self, nodes: Iterable[ManagedNode]) -> None:
         """Stops them side by side. One that cannot be stopped does not keep the others from it."""
         seconds = self._plan.timeouts.stop
+        nodes = list(nodes)
+        self._driver.stopping([node.name for node in nodes])
 
         async def one(node: ManagedNode) -> ClusterError | None:
             try:
@@ -167,6 +182,7 @@ class Roster:
         await self.stop(leaving)
         for node in leaving:
             node.close()
+            self._driver.forget(node.spec)
             del self.nodes[node.name]
 
     def _specs(self) -> list[NodeSpec]:

@@ -7,32 +7,34 @@ What is not needed to start the keeper is imported while that boots: the caller'
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import os
-import struct
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning, KeeperLost, NotInTime
-from clusterlib.hosts.launch import CHANNEL, start_detached
+from clusterlib.errors import (
+    DEFAULT_CLUSTER,
+    ClusterConflict,
+    ClusterError,
+    ClusterNotRunning,
+    KeeperLost,
+    NotInTime,
+)
 from clusterlib.hosts.places import runtime_dir, socket_path
-from clusterlib.lifecycle.folders import RunFolder, check_name, cluster_identifier, latest_run, new_run
+from clusterlib.lifecycle.boot import Boot, who_we_are
+from clusterlib.lifecycle.folders import check_name, cluster_identifier, latest_run
 from clusterlib.lifecycle.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
     from clusterlib.lifecycle.client import KeeperClient, Listener
     from clusterlib.lifecycle.cluster import Cluster
-    from clusterlib.lifecycle.plan import Plan
 
 __all__ = ["attach", "cluster_name", "is_running", "lock_of", "project_folder", "up"]
 
-DEFAULT_NAME = "default"
-BOOT_SECONDS = 20.0
+Greeting = Callable[["KeeperClient", Deadline], dict[str, Any]]
 JOIN_SECONDS = 60.0
-GIVE_UP_SECONDS = 15.0
 SETTLING = 5.0
 
 
@@ -45,12 +47,15 @@ def up(
     project: Path | str | None = None,
     overrides: Mapping[str, object] | None = None,
     hold: bool = True,
+    join: bool = True,
     on_event: Listener | None = None,
 ) -> Cluster:
     """A running cluster of this profile: a new one, or the one of that name if it runs already.
 
     Whoever names no profile, nodes or mode means the cluster that runs, whatever it is; where none runs, the project's default
     profile. Otherwise a running cluster must be what is asked for.
+
+    With `join=False` it is a new one, or ClusterConflict: of several who want that at once, exactly one gets it.
 
     With `hold` the cluster lives until the last handle on it is closed or its process ends, however it ends;
     without, until somebody calls `down`."""
@@ -63,26 +68,37 @@ def up(
         wanted["simulate"] = simulate
     lock = lock_of(folder, called)
     deadline = Deadline(JOIN_SECONDS)
-    while True:
-        if lock.take():
-            return _start(lock, profile, called, folder, wanted, hold, on_event)
-        cluster = _join(folder, called, lock, deadline)
-        if cluster is not None:
-            return _fit(cluster, profile, wanted, hold, on_event)
+    try:
+        while True:
+            if lock.take():
+                return _start(lock, profile, called, folder, wanted, hold, on_event)
+            cluster = _join(folder, called, lock, deadline, _lease if join else _refuse)
+            if cluster is not None:
+                return _fit(cluster, profile, wanted, hold, on_event)
+    except ClusterError as error:
+        error.of_cluster(called)
+        raise
 
 
-def attach(name: str | None = None, *, project: Path | str | None = None) -> Cluster:
-    """The cluster of that name, which must run. Holding the handle keeps it running."""
+def attach(name: str | None = None, *, project: Path | str | None = None, sole: bool = False) -> Cluster:
+    """The cluster of that name, which must run. Holding the handle keeps it running.
+
+    With `sole` nobody else may hold it at that moment: else ClusterBusy."""
     folder = project_folder(project)
     called = cluster_name(name)
     lock = lock_of(folder, called)
-    cluster = None if lock.is_free() else _join(folder, called, lock, Deadline(JOIN_SECONDS))
+    greet = functools.partial(_lease, sole=sole)
+    try:
+        cluster = None if lock.is_free() else _join(folder, called, lock, Deadline(JOIN_SECONDS), greet)
+    except ClusterError as error:
+        error.of_cluster(called)
+        raise
     if cluster is None:
         raise ClusterNotRunning(
             f"cluster '{called}' is not running",
             cause=_last_words(folder, called),
-            remedies=["invoke cluster.up" + ("" if called == DEFAULT_NAME else f" --name {called}")],
-        )
+            remedies=["invoke cluster.up"],
+        ).of_cluster(called)
     return cluster
 
 
@@ -91,7 +107,7 @@ def is_running(name: str | None = None, *, project: Path | str | None = None) ->
 
 
 def cluster_name(name: str | None) -> str:
-    return check_name(name or os.environ.get("CLUSTERLIB_NAME") or DEFAULT_NAME)
+    return check_name(name or os.environ.get("CLUSTERLIB_NAME") or DEFAULT_CLUSTER)
 
 
 def project_folder(project: Path | str | None) -> Path:
@@ -117,9 +133,9 @@ def _start(
     hold: bool,
     on_event: Listener | None,
 ) -> Cluster:
-    boot: _Boot | None = None
+    boot: Boot | None = None
     try:
-        boot = _Boot(lock, socket_path(cluster_identifier(project, name)), project)
+        boot = Boot(lock, socket_path(cluster_identifier(project, name)), project)
         lock.let_go()  # the keeper has inherited it
         from clusterlib.hosts.registry import sweep_leftovers
         from clusterlib.lifecycle.planning import plan_for
@@ -136,87 +152,13 @@ def _start(
         raise
 
 
-class _Boot:
-    """A keeper on its way: started at once, told what to keep when that is known."""
-
-    def __init__(self, lock: ClusterLock, control: Path, project: Path) -> None:
-        marker = os.urandom(8).hex()
-        log = runtime_dir() / f"{marker}.boot"
-        rung = os.environ.get("CLUSTERLIB_CONTAINMENT", "auto")
-        self._channel = start_detached(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "clusterlib.lifecycle.main",
-                CHANNEL,
-                str(lock.descriptor),
-                str(control),
-                rung,
-            ],
-            environment={**os.environ, "CLUSTERLIB_MARKER": marker},
-            directory=project,
-            log_path=log,
-            fds=(lock.descriptor,),
-        )
-        self._log = log.open(errors="replace")
-        log.unlink()  # the keeper writes on, we can read, and whoever dies leaves no file
-        self._client: KeeperClient | None = None
-        self._control = control
-        self._lock = lock
-
-    def start(self, plan: Plan, on_event: Listener | None) -> Cluster:
-        import json
-
-        from clusterlib.lifecycle.client import KeeperClient
-        from clusterlib.lifecycle.cluster import Cluster
-
-        run = new_run(Path(plan.project), plan.name)
-        client = self._client = KeeperClient(self._channel, plan.name, self._control)
-        told = {"plan": json.loads(plan.to_json()), "run": str(run.path), "holder": _who_we_are()}
-        message = json.dumps(told).encode()
-        seconds = BOOT_SECONDS + plan.timeouts.start * (plan.retry.attempts + 1)
-        try:
-            client.send_raw(struct.pack("!Q", len(message)) + message, BOOT_SECONDS)
-            status = client.request("start", seconds=seconds, on_event=on_event)
-            if not plan.held:
-                status = client.request("keep")["status"]
-        except KeeperLost as error:
-            raise self._explain(error, run) from error
-        self._log.close()
-        return Cluster(client, status, self._lock)
-
-    def give_up(self) -> None:
-        """Ends the keeper and all it started, and waits until they are gone; unless somebody else has come to hold them."""
-        ended = True
-        try:
-            if self._client is not None:
-                ended = self._client.request("abandon", seconds=GIVE_UP_SECONDS)["ended"]
-        except KeeperLost:
-            pass  # it is gone; or it does not answer, and is told the same by our hanging up
-        finally:
-            if self._client is not None:
-                self._client.close()
-            self._channel.close()
-            self._log.close()
-        if ended:
-            self._lock.wait_free(Deadline(GIVE_UP_SECONDS))
-
-    def _explain(self, error: KeeperLost, run: RunFolder) -> ClusterError:
-        evidence: list[str] = []
-        with contextlib.suppress(OSError):
-            text = run.keeper_log.read_text(errors="replace") if run.keeper_log.exists() else self._log.read()
-            evidence = text.splitlines()[-20:]
-        return KeeperLost(
-            error.problem, cause=error.cause, evidence=evidence, remedies=["invoke cluster.doctor"]
-        )
-
-
 # -- joining one that runs
 
 
-def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cluster | None:
-    """A handle on the running cluster, once it is ready; None when it ended meanwhile."""
+def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline, greet: Greeting) -> Cluster | None:
+    """A handle on the running cluster, once it is ready; None when it ended meanwhile.
+
+    `greet` says what is asked of it first, and gives its status; ClusterNotRunning when it is ending."""
     from clusterlib.lifecycle.client import KeeperClient
     from clusterlib.lifecycle.cluster import Cluster
 
@@ -248,7 +190,7 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
         return None
     lost: KeeperLost | None = None
     try:
-        return Cluster(client, _lease(client, deadline), lock)
+        return Cluster(client, greet(client, deadline), lock)
     except ClusterNotRunning:
         client.close()  # it is being ended: whoever wants one after it waits for that
     except KeeperLost as error:
@@ -261,7 +203,7 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline) -> Cl
         return None
     raise lost or KeeperLost(
         f"cluster '{name}' is being stopped by someone, but does not end",
-        remedies=["invoke cluster.down" + ("" if name == DEFAULT_NAME else f" --name {name}")],
+        remedies=["invoke cluster.down"],
     )
 
 
@@ -274,9 +216,23 @@ def _mark(control: Path) -> tuple[int, int] | None:
     return seen.st_ino, seen.st_ctime_ns
 
 
-def _lease(client: KeeperClient, deadline: Deadline) -> dict[str, Any]:
+def _refuse(client: KeeperClient, _: Deadline) -> dict[str, Any]:
+    """Joins nothing. Raises ClusterNotRunning when the cluster is ending, which is waited for."""
+    status: dict[str, Any] = client.request("status")
+    if status["state"] in {"stopping", "stopped"}:
+        raise ClusterNotRunning("the cluster is being stopped")
+    name = status["name"]
+    raise ClusterConflict(
+        f"cluster '{name}' runs already",
+        cause="a new one was asked for, not to join one that runs",
+        evidence=[f"profile {status['profile']}, {len(status['nodes'])} nodes, {status['state']}"],
+        remedies=[f"invoke cluster.up --name {name}-2", f"invoke cluster.down --name {name}"],
+    )
+
+
+def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> dict[str, Any]:
     """Takes a lease and waits until the cluster is no longer starting. Raises ClusterNotRunning when it is ending."""
-    status: dict[str, Any] = client.request("lease", holder=_who_we_are())["status"]
+    status: dict[str, Any] = client.request("lease", holder=who_we_are(), sole=sole)["status"]
     limit = Deadline(deadline.left + status["timeouts"]["start"])
     status = poll(lambda: _unless_starting(client), limit)
     if not status:
@@ -287,10 +243,6 @@ def _lease(client: KeeperClient, deadline: Deadline) -> dict[str, Any]:
     if status["state"] in {"stopping", "stopped"}:
         raise ClusterNotRunning("the cluster is being stopped")
     return status
-
-
-def _who_we_are() -> str:
-    return f"pid {os.getpid()} ({Path(sys.argv[0]).name or 'python'})"
 
 
 def _keeper_is_dead(identifier: str) -> bool:
@@ -314,14 +266,14 @@ def _fit(
 ) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
     from clusterlib.lifecycle.plan import digest
-    from clusterlib.lifecycle.planning import code_of
+    from clusterlib.lifecycle.planning import code_of_status
 
     try:
         status = cluster.status()
         if profile or overrides:
             _check_shape(status, profile, overrides, cluster.project)
         notes = [f"cluster '{cluster.name}' was running already"]
-        code = code_of([Path(root) for root in status["code_roots"]])
+        code = code_of_status(status)
         if status["code_digest"] != digest(code):
             cluster.restart(on_event=on_event, code=code)
             notes.append("its code had changed; the nodes were restarted")

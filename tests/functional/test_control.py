@@ -80,6 +80,32 @@ def test_a_watcher_that_does_not_read_is_dropped_not_collected(cluster: clusterl
         assert cluster.state == "ready"
 
 
+def test_who_started_a_cluster_and_says_nothing_keeps_it_however_much_happens(
+    cluster: clusterlib.Cluster,
+) -> None:
+    """Events go to those who listen. Whoever does not would be dropped one day, and with them their lease."""
+    other = clusterlib.attach(cluster.name, project=cluster.project)
+    for _ in range(60):
+        other.take_turn("a very long name" * 8000)
+        other.end_turn()
+    other.close()
+
+    assert cluster.status()["state"] == "ready"
+
+
+def test_who_listens_to_a_request_is_told_events_until_its_answer_on_any_connection(
+    cluster: clusterlib.Cluster,
+) -> None:
+    other = clusterlib.attach(cluster.name, project=cluster.project)
+    heard: list[str] = []
+
+    other.scale(len(cluster) - 1, on_event=lambda event: heard.append(event["kind"]))
+    other.scale(len(other) + 1)
+    other.close()
+
+    assert heard.count("cluster.scaling") == 1
+
+
 def test_events_reach_a_watcher_in_order(cluster: clusterlib.Cluster) -> None:
     watcher = KeeperClient.connect(Path(cluster.status()["control"]), cluster.name)
     watcher.request("watch")

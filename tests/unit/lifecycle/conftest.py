@@ -29,7 +29,7 @@ def play(tmp_path: Path) -> Callable[..., World]:
         driver = FakeDriver(lives)
         host = FakeHost(driver.behaviours)
         keeper = Keeper(plan, run, driver, host, Provisioner(run, driver, PortAllocator(tmp_path)), {})
-        keeper.leases.take("the test")
+        keeper.holding.leases.take("the test")
         yield World(keeper, driver, host, run)
         await keeper.shut_down("the story is over")
         assert [process for process in host.started if not process.exit.done()] == []

@@ -85,7 +85,7 @@ def test_the_last_lease_that_is_handed_back_is_answered_when_all_is_gone(
 
         def talking(client: KeeperClient) -> list[Any]:
             client.request("lease", holder="me")
-            world.keeper.leases.release(1, "handed back")
+            world.keeper.holding.leases.release(1, "handed back")
             return [client.request("release"), world.keeper.finished.done()]
 
         assert await converse(world, talking) == [{"ended": True}, True]
@@ -97,7 +97,7 @@ def test_a_holder_that_dies_gives_its_lease_back(play: Callable[..., World], con
     async def story(world: World) -> None:
         await world.keeper.start()
         await converse(world, lambda client: client.request("lease", holder="me"))
-        await world.until(lambda: len(world.keeper.leases) == 1)
+        await world.until(lambda: len(world.keeper.holding.leases) == 1)
         assert str(world.keeper.state) == "ready"
 
     play(story)

@@ -73,7 +73,7 @@ def test_ports_that_are_stolen_for_ever_end_the_start(play: Callable[..., World]
 def test_a_crash_degrades_the_cluster_and_is_not_repaired_unless_asked(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.kill("node2")
+        await world.keeper.harm.kill("node2")
         assert world.states()["node2"] == "dead"
         assert str(world.keeper.state) == "degraded"
 
@@ -89,7 +89,7 @@ def test_the_restart_policy_decides_after_a_crash(
 ) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.kill("node1")
+        await world.keeper.harm.kill("node1")
         if restarted:
             await world.until(lambda: str(world.keeper.state) == "ready")
         assert (world.keeper.nodes["node1"].starts == 2) is restarted
@@ -110,7 +110,7 @@ def test_a_clean_exit_is_restarted_only_always(play: Callable[..., World]) -> No
 def test_restarts_back_off_and_end(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.kill("node1")
+        await world.keeper.harm.kill("node1")
         await world.until(lambda: "given up" in world.keeper.nodes["node1"].reason)
         assert world.states()["node1"] == "dead"
 
@@ -132,7 +132,7 @@ def test_what_survives_everything_is_reported(play: Callable[..., World]) -> Non
     async def story(world: World) -> None:
         await world.keeper.start()
         immortal = world.host.started[0]
-        await world.keeper.kill("node2")
+        await world.keeper.harm.kill("node2")
         immortal.unkillable = True
         world.driver.stop("node1")
         world.host.started[1].unkillable = True
@@ -155,10 +155,10 @@ def test_what_survives_everything_is_reported(play: Callable[..., World]) -> Non
 def test_the_last_lease_ends_the_cluster(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        second = world.keeper.leases.take("another")
-        world.keeper.leases.release(1, "its holder is gone")
+        second = world.keeper.holding.leases.take("another")
+        world.keeper.holding.leases.release(1, "its holder is gone")
         assert str(world.keeper.state) == "ready"
-        world.keeper.leases.release(second, "handed back")
+        world.keeper.holding.leases.release(second, "handed back")
         await world.keeper.finished
 
     play(story)
@@ -167,11 +167,11 @@ def test_the_last_lease_ends_the_cluster(play: Callable[..., World]) -> None:
 def test_a_cluster_that_lingers_waits_for_another_holder(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.leases.release(1, "handed back")
+        world.keeper.holding.leases.release(1, "handed back")
         await world.until(lambda: "cluster.lingering" in world.kinds())
-        again = world.keeper.leases.take("another")
+        again = world.keeper.holding.leases.take("another")
         assert str(world.keeper.state) == "ready"
-        world.keeper.leases.release(again, "handed back")
+        world.keeper.holding.leases.release(again, "handed back")
 
     world = play(story, linger=60)
     assert world.kinds().count("cluster.lingering") == 2
@@ -180,8 +180,8 @@ def test_a_cluster_that_lingers_waits_for_another_holder(play: Callable[..., Wor
 def test_a_kept_cluster_needs_no_lease(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.keep()
-        world.keeper.leases.release(1, "handed back")
+        world.keeper.holding.keep()
+        world.keeper.holding.leases.release(1, "handed back")
         assert str(world.keeper.state) == "ready"
         assert not world.keeper.finished.done()
 
@@ -192,7 +192,7 @@ def test_a_start_whose_starter_dies_is_undone(play: Callable[..., World]) -> Non
     async def story(world: World) -> None:
         starting = asyncio.ensure_future(world.keeper.start())
         await world.until(lambda: "node.started" in world.kinds())
-        world.keeper.leases.release(1, "its holder is gone")
+        world.keeper.holding.leases.release(1, "its holder is gone")
         await world.keeper.finished
         with pytest.raises(asyncio.CancelledError):
             await starting
@@ -233,12 +233,12 @@ def test_a_failed_growth_leaves_the_cluster_as_it_was(play: Callable[..., World]
 def test_a_paused_node_is_paused_until_resumed(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.pause("node1")
-        await world.keeper.pause("node1")
+        await world.keeper.harm.pause("node1")
+        await world.keeper.harm.pause("node1")
         assert world.states()["node1"] == "paused"
         assert world.host.started[0].stopped
 
-        await world.keeper.resume("node1")
+        await world.keeper.harm.resume("node1")
         assert world.states()["node1"] == "ready"
 
     play(story)
@@ -247,7 +247,7 @@ def test_a_paused_node_is_paused_until_resumed(play: Callable[..., World]) -> No
 def test_a_paused_node_can_be_stopped(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.pause("node1")
+        await world.keeper.harm.pause("node1")
 
     world = play(story)
     assert "node.killed" not in world.kinds()
@@ -257,12 +257,12 @@ def test_impossible_wishes_are_refused(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
         with pytest.raises(NodeUnknown):
-            await world.keeper.kill("node9")
+            await world.keeper.harm.kill("node9")
         with pytest.raises(UsageError):
             await world.keeper.scale(0)
-        await world.keeper.kill("node1")
+        await world.keeper.harm.kill("node1")
         with pytest.raises(NodeUnavailable):
-            await world.keeper.pause("node1")
+            await world.keeper.harm.pause("node1")
 
     play(story)
 

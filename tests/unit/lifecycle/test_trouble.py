@@ -27,7 +27,7 @@ def test_a_node_that_crashes_while_another_is_restarted_comes_back(play: Callabl
         await world.keeper.start()
         restarting = asyncio.ensure_future(world.keeper.restart(["node1"]))
         await world.until(lambda: world.keeper.nodes["node1"].starts == 2)
-        await world.keeper.kill("node3")
+        await world.keeper.harm.kill("node3")
         await restarting
         await world.until(lambda: str(world.keeper.state) == "ready")
         assert world.keeper.nodes["node3"].starts == 2
@@ -40,7 +40,7 @@ def test_a_restart_does_not_wait_for_a_node_that_died_meanwhile(play: Callable[.
         await world.keeper.start()
         restarting = asyncio.ensure_future(world.keeper.restart(["node1"]))
         await world.until(lambda: world.keeper.nodes["node1"].starts == 2)
-        await world.keeper.kill("node3")
+        await world.keeper.harm.kill("node3")
         async with asyncio.timeout(5):
             await restarting
         assert world.states() == {"node1": "ready", "node2": "ready", "node3": "dead"}
@@ -54,7 +54,7 @@ def test_a_restart_does_not_wait_for_a_node_that_is_paused_meanwhile(play: Calla
         restarting = asyncio.ensure_future(world.keeper.restart(["node1"]))
         await world.until(lambda: world.keeper.nodes["node1"].starts == 2)
         world.driver.alive.discard("node3")  # as the others see a paused node
-        await world.keeper.pause("node3")
+        await world.keeper.harm.pause("node3")
         async with asyncio.timeout(5):
             await restarting
         assert world.states()["node1"] == "ready"
@@ -65,7 +65,7 @@ def test_a_restart_does_not_wait_for_a_node_that_is_paused_meanwhile(play: Calla
 def test_a_revival_that_fails_is_tried_again(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.kill("node1")
+        await world.keeper.harm.kill("node1")
         await world.until(lambda: str(world.keeper.state) == "ready")
         assert world.keeper.nodes["node1"].starts == 4
 
@@ -172,7 +172,7 @@ def test_a_start_fails_when_a_node_that_was_ready_ends_before_the_others_are(
         monkeypatch.setattr(ManagedNode, "climb", hesitate)
         starting = asyncio.ensure_future(world.keeper.start())
         await world.until(lambda: set(world.states().values()) == {"ready"})
-        await world.keeper.kill("node1")
+        await world.keeper.harm.kill("node1")
         held.set()
         with pytest.raises(NodeExited, match="node1"):
             await starting
@@ -194,7 +194,7 @@ def test_what_a_node_said_in_a_former_life_is_no_evidence(play: Callable[..., Wo
 def test_a_node_comes_back_only_when_nobody_sees_its_former_life(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.kill("node2")
+        await world.keeper.harm.kill("node2")
         world.driver.alive.add("node2")  # the others have not noticed yet
         restarting = asyncio.ensure_future(world.keeper.restart(["node2"]))
         await world.until(lambda: world.states()["node2"] == "stopped")
@@ -211,7 +211,7 @@ def test_only_a_node_that_is_ready_can_be_paused(play: Callable[..., World]) -> 
         starting = asyncio.ensure_future(world.keeper.start())
         await world.until(lambda: "node1" in world.keeper.nodes and world.keeper.nodes["node1"].pid)
         with pytest.raises(NodeUnavailable, match="starting"):
-            await world.keeper.pause("node1")
+            await world.keeper.harm.pause("node1")
         await starting
         assert world.states()["node1"] == "ready"
 
@@ -285,12 +285,12 @@ def test_files_that_cannot_be_written_end_the_start_with_an_error_that_teaches(
 def test_a_new_holder_starts_the_lingering_anew(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.leases.release(1, "handed back")
-        world.keeper.leases.release(world.keeper.leases.take("another"), "handed back")
-        world.keeper.plan = dataclasses.replace(world.keeper.plan, linger=0)
-        await world.keeper._linger(taken=1)
+        world.keeper.holding.leases.release(1, "handed back")
+        world.keeper.holding.leases.release(world.keeper.holding.leases.take("another"), "handed back")
+        world.keeper.holding.linger = 0
+        await world.keeper.holding._linger(taken=1)
         assert str(world.keeper.state) == "ready"
-        await world.keeper._linger(taken=2)
+        await world.keeper.holding._linger(taken=2)
         assert str(world.keeper.state) == "stopping"
 
     play(story, linger=60)
@@ -299,9 +299,9 @@ def test_a_new_holder_starts_the_lingering_anew(play: Callable[..., World]) -> N
 def test_a_cluster_that_is_kept_while_it_lingers_lives_on(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.leases.release(1, "handed back")
+        world.keeper.holding.leases.release(1, "handed back")
         lingering = world.keeper._background.copy()
-        world.keeper.keep()
+        world.keeper.holding.keep()
         await asyncio.wait(lingering)
         assert str(world.keeper.state) == "ready"
 

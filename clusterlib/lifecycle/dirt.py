@@ -1,0 +1,74 @@
+"""Why the cluster is not as it was when it got ready: what was done to it, what happened to it, what a test left in it.
+
+Every reason is told once, and stays until the cluster is healed. Two things take single ones away: resuming a node takes what
+pausing it gave; restarting nodes, on request, takes all that was said of these nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from clusterlib.lifecycle.node import Tell
+
+__all__ = ["Dirt"]
+
+PAUSED = "is paused"
+
+
+class Dirt:
+    def __init__(self, tell: Tell, changed: Callable[[], None]) -> None:
+        self._tell = tell
+        self._changed = changed
+        self._reasons: dict[tuple[str | None, str], str] = {}
+        """By node (None: of the cluster as a whole) and what is the matter, in the order in which they came."""
+
+    def __bool__(self) -> bool:
+        return bool(self._reasons)
+
+    def reasons(self) -> list[str]:
+        return list(self._reasons.values())
+
+    @property
+    def of_the_whole(self) -> bool:
+        """Whether something is the matter with the cluster as a whole: then nobody knows which of its nodes are still good."""
+        return any(node is None for node, _ in self._reasons)
+
+    def spoilt(self, reason: str) -> None:
+        """The cluster as a whole: what a test left in it."""
+        self._add(None, reason, reason)
+
+    def ended(self, node: str, how: str) -> None:
+        """Of one node the first end counts: one that was killed has not also ended by itself."""
+        self._add(node, "ended", f"{node} {how}")
+
+    def paused(self, node: str) -> None:
+        self._add(node, PAUSED, f"{node} {PAUSED}")
+
+    def resumed(self, node: str) -> None:
+        if self._reasons.pop((node, PAUSED), None):
+            self._changed()
+
+    def ended_on_request(self, nodes: Collection[str], everybody: Collection[str]) -> None:
+        """These are about to begin anew, and know nothing of what was done to them. Where that is everybody, nothing of the
+        old cluster is left. What happens from now on is held against the new ones."""
+        all_of_them = bool(everybody) and set(everybody) <= set(nodes)
+        kept = {
+            key: reason for key, reason in self._reasons.items() if not all_of_them and key[0] not in nodes
+        }
+        if kept != self._reasons:
+            self._reasons = kept
+            self._changed()
+
+    def gone(self, nodes: Collection[str]) -> None:
+        """These belong to the cluster no more, and what was said of them with them."""
+        self.ended_on_request(nodes, everybody=())
+
+    def clear(self) -> None:
+        if self._reasons:
+            self._reasons.clear()
+            self._changed()
+
+    def _add(self, node: str | None, what: str, reason: str) -> None:
+        if (node, what) not in self._reasons:
+            self._reasons[node, what] = reason
+            self._tell("cluster.dirty", reason=reason)
+            self._changed()

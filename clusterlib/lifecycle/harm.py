@@ -1,0 +1,106 @@
+"""Harm done to nodes on purpose, and its undoing. What was done is remembered as dirt, until it is undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clusterlib.errors import NodeNotReady, NodeUnavailable, NodeUnknown
+from clusterlib.lifecycle.dirt import Dirt
+from clusterlib.lifecycle.node import ManagedNode, NodeState, Tell
+from clusterlib.lifecycle.roster import Roster
+from clusterlib.waiting import Deadline, poll_async
+
+__all__ = ["Harm"]
+
+GONE = frozenset({NodeState.PLANNED, NodeState.DEAD, NodeState.WAITING, NodeState.STOPPED})
+
+
+class Harm:
+    def __init__(self, cluster: str, roster: Roster, dirt: Dirt, tell: Tell) -> None:
+        self._cluster = cluster
+        self._roster = roster
+        self._dirt = dirt
+        self._tell = tell
+
+    async def kill(self, name: str) -> dict[str, Any]:
+        node = self._alive(name)
+        self._tell("fault.kill", node=name)
+        self._dirt.ended(name, "was killed")
+        await node.kill()
+        return node.describe()
+
+    async def pause(self, name: str) -> dict[str, Any]:
+        node = self._alive(name)
+        if node.state not in {NodeState.READY, NodeState.PAUSED}:
+            raise NodeUnavailable(
+                f"{name} is {node.state}: only a node that is ready can be paused",
+                remedies=["invoke cluster.status"],
+            )
+        if node.state is NodeState.READY:
+            self._tell("fault.pause", node=name)
+            self._dirt.paused(name)
+            node.pause()
+            self._roster.look_again()
+        return node.describe()
+
+    async def resume(self, name: str) -> dict[str, Any]:
+        node = self._alive(name)
+        self._resume(node)
+        return node.describe()
+
+    async def heal(self, deadline: Deadline, *, fresh: bool) -> None:
+        """Resumes the paused and restarts who is gone, or restarts all, until the cluster is whole."""
+        nodes = self._roster.nodes
+        if fresh:
+            await self._restart(list(nodes.values()))
+        for node in nodes.values():
+            self._resume(node)
+        while not self._roster.whole:
+            if gone := self._gone():
+                await self._restart(gone)
+            await poll_async(lambda: self._roster.whole or self._gone(), deadline)
+            if deadline.passed and not self._roster.whole:
+                raise NodeNotReady(
+                    f"cluster '{self._cluster}' did not get whole within {deadline.seconds:g} s",
+                    evidence=[
+                        f"{node.name} is {node.state} and sees {', '.join(sorted(node.view)) or 'nobody'}"
+                        for node in nodes.values()
+                    ],
+                    remedies=["invoke cluster.health", "invoke cluster.restart"],
+                )
+        self._dirt.clear()
+
+    def find(self, name: str) -> ManagedNode:
+        nodes = self._roster.nodes
+        if name not in nodes:
+            raise NodeUnknown(
+                f"cluster '{self._cluster}' has no node {name!r}",
+                evidence=[f"its nodes: {', '.join(nodes)}"],
+                remedies=["invoke cluster.status"],
+            )
+        return nodes[name]
+
+    def _alive(self, name: str) -> ManagedNode:
+        node = self.find(name)
+        if node.pid is None:
+            raise NodeUnavailable(
+                f"{name} is not running ({node.state}{': ' + node.reason if node.reason else ''})",
+                remedies=[f"invoke cluster.restart {name}"],
+            )
+        return node
+
+    def _gone(self) -> list[ManagedNode]:
+        return [node for node in self._roster.nodes.values() if node.state in GONE]
+
+    def _resume(self, node: ManagedNode) -> None:
+        if node.state is NodeState.PAUSED:
+            self._tell("heal.resume", node=node.name)
+            node.resume()
+            self._dirt.resumed(node.name)
+            self._roster.look_again()
+
+    async def _restart(self, nodes: list[ManagedNode]) -> None:
+        self._tell("cluster.restarting", nodes=[node.name for node in nodes])
+        self._roster.prepare(nodes)
+        await self._roster.stop(nodes)
+        await self._roster.bring_up(nodes, together=False)

@@ -1,0 +1,230 @@
+"""What a user holds of one node. It asks the keeper, or the node itself; it owns nothing but its connection to the node."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from clusterlib.errors import NodeUnavailable, NodeUnknown, NotSupported
+from clusterlib.runtime.client import CodeDigest, NodeClient
+
+if TYPE_CHECKING:
+    from clusterlib.drivers.beam.connection import Connection
+    from clusterlib.lifecycle.cluster import Cluster
+
+__all__ = ["Node"]
+
+T = TypeVar("T")
+
+
+class Node:
+    """One node. What it is now is asked when it is asked for; nothing here goes stale."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster = cluster
+        self.name = name
+        self._client: NodeClient | None = None
+        self._connection: Connection | None = None
+        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name} of cluster {self._cluster.name!r}>"
+
+    # -- what it is now
+
+    def describe(self) -> dict[str, Any]:
+        """State, reason, pid, address, host, ports, view, uptime, log file: as the keeper knows them."""
+        for node in self._cluster.status()["nodes"]:
+            if node["name"] == self.name:
+                return dict(node)
+        raise NodeUnknown(
+            f"cluster '{self._cluster.name}' has no node {self.name!r} any more",
+            remedies=["invoke cluster.status"],
+        ).of_cluster(self._cluster.name)
+
+    @property
+    def state(self) -> str:
+        return str(self.describe()["state"])
+
+    @property
+    def pid(self) -> int | None:
+        pid: int | None = self.describe()["pid"]
+        return pid
+
+    @property
+    def address(self) -> str:
+        return str(self.describe()["address"])
+
+    @property
+    def host(self) -> str:
+        return str(self.describe()["host"])
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return dict(self.describe()["ports"])
+
+    @property
+    def url(self) -> str:
+        """Where its HTTP endpoint answers."""
+        node = self.describe()
+        if "http" not in node["ports"]:
+            raise NotSupported(
+                f"{self.name} has no port called http", cause=f"its ports are {_told(node['ports'])}"
+            )
+        return f"http://{node['address']}:{node['ports']['http']}"
+
+    def log(self) -> str:
+        """Everything it has printed, with the time of each line."""
+        return Path(self.describe()["log"]).read_text(encoding="utf-8", errors="replace")
+
+    # -- what it can do
+
+    def call(self, target: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+        """Calls `package.module:function` in the node and gives back its result, or raises what it raised.
+
+        In an Erlang node: `call("lists", "reverse", [[1, 2, 3]])`, with module, function and list of arguments."""
+        if self._cluster.driver == "beam":
+            return self._call_erlang(target, *args, timeout=self._limit(timeout), **kwargs)
+        return self._ask_node(lambda node: node.call(target, args, kwargs, timeout=self._limit(timeout)))
+
+    def _call_erlang(self, module: str, function: str, args: Sequence[Any] = (), *, timeout: float) -> Any:
+        return self._erlang(timeout).call(module, function, args, timeout=timeout)
+
+    def _erlang(self, timeout: float) -> Connection:
+        """The connection to an Erlang node; one that ended with a former life of the node is replaced."""
+        with self._opening:
+            if self._connection is None or self._connection.lost is not None:
+                self.close()
+                self._connection = self._open(timeout)
+            return self._connection
+
+    def _open(self, timeout: float) -> Connection:
+        from clusterlib.drivers.beam.connection import Connection
+
+        node = self.describe()
+        if node["pid"] is None:
+            raise NodeUnavailable(
+                f"{self.name} is {node['state']}",
+                cause=node["reason"] or None,
+                remedies=[f"invoke cluster.restart {self.name}"],
+            )
+        cookie = self._cluster.cookie_file.read_text(encoding="ascii").strip()
+        return Connection.open(node["node"], cookie, port=node["ports"]["cluster"], timeout=timeout)
+
+    def run(
+        self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any
+    ) -> T:
+        """Runs any callable in the node, closures and lambdas too."""
+        result: T = self._ask_node(
+            lambda node: node.run(function, args, kwargs, timeout=self._limit(timeout))
+        )
+        return result
+
+    def members(self, timeout: float | None = None) -> list[str]:
+        """The nodes this node sees alive, itself included."""
+        if self._cluster.driver == "beam":
+            return sorted(
+                str(name).partition("@")[0] for name in self.call("clusterlib_node", "seen", timeout=timeout)
+            )
+        return list(self._ask_node(lambda node: node.members(timeout=self._limit(timeout))))
+
+    def ping(self, timeout: float | None = None) -> float:
+        """Seconds a round trip takes."""
+        if self._cluster.driver == "beam":
+            began = time.monotonic()
+            self.call("erlang", "node", timeout=timeout)
+            return time.monotonic() - began
+        return float(self._ask_node(lambda node: node.ping(timeout=self._limit(timeout))))
+
+    def digest(self) -> CodeDigest:
+        """The project's modules this node has loaded, each with the digest of its source, and which are stale."""
+        return self._ask_node(lambda node: node.digest())
+
+    # -- what can be done to it
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash. Returns once it is gone."""
+        self._ask("kill")
+
+    def pause(self) -> None:
+        self._ask("pause")
+
+    def resume(self) -> None:
+        self._ask("resume")
+
+    def restart(self) -> None:
+        """Stops and starts it, and waits until it is back among the others."""
+        self._cluster.restart(self.name)
+
+    def _ask(self, op: str) -> None:
+        self._cluster.keeper.request(op, name=self.name)
+
+    def _limit(self, timeout: float | None) -> float:
+        return self._cluster.call_seconds if timeout is None else timeout
+
+    def _ask_node(self, ask: Callable[[NodeClient], T]) -> T:
+        """Asks the node where it is; one that has moved, as somebody removed and added it, is asked where it is now."""
+        client = self._talk()
+        try:
+            return ask(client)
+        except NodeUnavailable as error:
+            if not isinstance(error.__cause__, ConnectionRefusedError) or not self._moved(client):
+                raise
+        return ask(self._talk())
+
+    def _talk(self) -> NodeClient:
+        """The connection pool to the node."""
+        known = self._client
+        if known is not None:
+            return known
+        address, port = self._place()  # not under the lock: the answer may say that this very node is gone
+        with self._lock:
+            if self._client is None:
+                self._client = NodeClient(self.name, address, port, str(self._cluster.cookie_file))
+            return self._client
+
+    def _moved(self, client: NodeClient) -> bool:
+        if self._place() == (client.address, client.port):
+            return False
+        self.close()
+        return True
+
+    def _place(self) -> tuple[str, int]:
+        node = self.describe()
+        if self._cluster.driver == "beam":
+            raise NotSupported(
+                f"{self.name} runs no Python: it is an Erlang node",
+                remedies=['node.call("lists", "reverse", [[1, 2, 3]])  # module, function, arguments'],
+            )
+        if self._cluster.driver != "python":
+            raise NotSupported(
+                f"{self.name} takes no calls: it is a server program (driver {self._cluster.driver!r})",
+                cause=f"its own client reaches it at {node['address']}, ports {_told(node['ports'])}",
+                remedies=[
+                    f"node.address and node.ports, for its client: {_example(node)}",
+                    f"invoke cluster.shell {self.name}",
+                ],
+            )
+        return str(node["address"]), int(node["ports"]["cluster"])
+
+    def close(self) -> None:
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _told(ports: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {port}" for name, port in ports.items())
+
+
+def _example(node: Mapping[str, Any]) -> str:
+    name = next(iter(node["ports"]), "client")
+    return f'connect(node.address, node.ports["{name}"])'
