@@ -1,0 +1,221 @@
+"""The life of the clusters as JUnit: pre-flight, each node's start, health, clean-up. The only user of junit_xml.
+
+What Jenkins' xUnit plugin accepts is the narrowest of what is out there, so it is what is written."""
+
+from __future__ import annotations
+
+import re
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clusterlib.artifacts.evidence import Evidence, Run
+from clusterlib.artifacts.facts import base_name, mappings, real, texts
+from clusterlib.artifacts.recorder import Record
+from clusterlib.artifacts.story import moment
+from clusterlib.hosts.places import write_private
+
+__all__ = ["Case", "Suite", "suites_of", "to_xml", "write_junit"]
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    group: str
+    """Where CI shows it: the class of a test."""
+    seconds: float = 0.0
+    failure: tuple[str, str, str] | None = None
+    """Type, message and body."""
+    skipped: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    name: str
+    cases: tuple[Case, ...]
+    time: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_junit(path: Path, evidence: Evidence) -> None:
+    write_private(path, to_xml(suites_of(evidence)))
+
+
+def suites_of(evidence: Evidence) -> list[Suite]:
+    return [
+        *_preflights(evidence),
+        *_failed_starts(evidence),
+        *_starts(evidence),
+        *_healths(evidence),
+        *_clean_ups(evidence),
+    ]
+
+
+def to_xml(suites: Iterable[Suite]) -> str:
+    from junit_xml import to_xml_report_string
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        text = to_xml_report_string([_suite(suite) for suite in suites], prettyprint=False)
+    root = ET.fromstring(text)  # noqa: S314 - it is what we have just written
+    for element in root.iter():
+        element.attrib.pop("disabled", None)  # an attribute that Jenkins' schema does not know
+        if element.tag in {"testsuites", "testsuite", "testcase"} and "time" in element.attrib:
+            element.set("time", f"{float(element.get('time', 0)):.6f}")
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def clean(text: str) -> str:
+    """Without what XML cannot hold: colours, control characters, halves of characters."""
+    return _UNPRINTABLE.sub("", re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", text))
+
+
+# -- what becomes a suite
+
+
+def _preflights(evidence: Evidence) -> list[Suite]:
+    latest = {str(record.get("profile")): record for record in evidence.of("preflight")}
+    found = []
+    for profile, record in latest.items():
+        name = f"pre-flight {profile}"
+        cases = [_finding(finding, name) for finding in mappings(record.get("findings"))]
+        found.append(Suite(name, tuple(cases), record["time"], {"profile": profile}))
+    return found
+
+
+def _finding(finding: Mapping[str, Any], group: str) -> Case:
+    name, outcome = str(finding.get("name", "")), str(finding.get("outcome", ""))
+    told = str(finding.get("detail") or finding.get("evidence") or "")
+    remedies = [f"try: {remedy}" for remedy in texts(finding.get("remedies"))]
+    body = "\n".join([told, *remedies])
+    if outcome == "failed":
+        return Case(name, group, failure=(name, told or name, body))
+    if outcome == "skipped":
+        return Case(name, group, skipped=told or "skipped")
+    return Case(name, group, told=f"{outcome}: {body}" if outcome == "warning" else told)
+
+
+def _failed_starts(evidence: Evidence) -> list[Suite]:
+    """Each attempt is a case: what passes at the second one is worth knowing, too."""
+    grouped: dict[str, list[Record]] = {}
+    for record in evidence.of("cluster.failed"):
+        name = str(record.get("cluster") or f"of profile {record.get('profile')}")
+        grouped.setdefault(name, []).append(record)
+    found = []
+    for cluster, records in grouped.items():
+        group = f"start {cluster}"
+        cases = tuple(
+            Case(f"attempt {number}", group, failure=_failure(record.get("error")))
+            for number, record in enumerate(records, 1)
+        )
+        told = {"profile": str(records[0].get("profile")), "then": str(records[-1].get("next"))}
+        found.append(Suite(group, cases, records[0]["time"], told))
+    return found
+
+
+def _failure(error: Any) -> tuple[str, str, str]:
+    if not isinstance(error, Mapping):
+        return "cluster-error", str(error or "it failed"), ""
+    lines = [f"cause: {error['cause']}"] if error.get("cause") else []
+    lines += texts(error.get("evidence"))
+    lines += [f"try: {remedy}" for remedy in texts(error.get("remedies"))]
+    return (
+        str(error.get("code") or "cluster-error"),
+        str(error.get("problem") or "it failed"),
+        "\n".join(lines),
+    )
+
+
+def _starts(evidence: Evidence) -> list[Suite]:
+    failed = {base_name(record.get("run")) for record in evidence.of("cluster.failed")}
+    return [_start(run) for run in evidence.runs if run.events and run.name not in failed]
+
+
+def _start(run: Run) -> Suite:
+    """The first start of each node in this run; later ones are part of its life."""
+    group = f"start {run.cluster}"
+    reached: dict[str, Case] = {}
+    begun: dict[str, float] = {}
+    for event in run.events:
+        if event.get("kind") != "node.state":
+            continue
+        node, state, time = str(event.get("node")), event.get("state"), moment(event.get("time")) or 0.0
+        if state == "starting":
+            begun.setdefault(node, time)
+        elif node in begun and node not in reached and state in {"ready", "dead", "stopped"}:
+            reason = str(event.get("reason") or event.get("exit") or "it ended before it was ready")
+            failure = None if state == "ready" else ("node-exited", f"{node}: {reason}", reason)
+            reached[node] = Case(node, group, max(0.0, time - begun[node]), failure)
+    missing = [
+        Case(node, group, failure=("node-not-ready", f"{node} was never ready", ""))
+        for node in sorted(begun.keys() - reached.keys())
+    ]
+    simulated = "true" if run.plan.get("simulated") else "false"
+    told = {"profile": str(run.plan.get("profile", "")), "run": run.name, "simulated": simulated}
+    return Suite(group, (*reached.values(), *missing), str(run.events[0].get("time", "")), told)
+
+
+def _healths(evidence: Evidence) -> list[Suite]:
+    found = []
+    latest = {(str(r.get("cluster")), str(r.get("run"))): r for r in evidence.of("health")}
+    for (cluster, _), record in latest.items():
+        group = f"health {cluster}"
+        cases = [
+            _finding({**check, "name": f"{row.get('node')}: {check.get('name')}"}, group)
+            for row in mappings(record.get("nodes"))
+            for check in mappings(row.get("checks"))
+        ]
+        found.append(Suite(group, tuple(cases), record["time"]))
+    return found
+
+
+def _clean_ups(evidence: Evidence) -> list[Suite]:
+    found = []
+    for record in evidence.of("cluster.ended"):
+        cluster = str(record.get("cluster"))
+        group = f"clean-up {cluster}"
+        error = record.get("error")
+        case = Case(
+            "nothing is left",
+            group,
+            real(record.get("seconds")) or 0.0,
+            _failure(error) if error else None,
+        )
+        found.append(Suite(group, (case,), record["time"]))
+    return found
+
+
+# -- to junit_xml
+
+
+def _suite(suite: Suite) -> Any:
+    from junit_xml import TestSuite
+
+    return TestSuite(
+        clean(suite.name),
+        [_case(case) for case in suite.cases],
+        timestamp=clean(suite.time) or None,
+        hostname="localhost",
+        properties={clean(key): clean(value) for key, value in suite.properties.items()} or None,
+    )
+
+
+def _case(case: Case) -> Any:
+    from junit_xml import TestCase
+
+    made = TestCase(
+        clean(case.name), clean(case.group), case.seconds or None, stdout=clean(case.told) or None
+    )
+    if case.failure is not None:
+        kind, message, body = case.failure
+        made.add_failure_info(clean(message) or "it failed", clean(body) or None, clean(kind) or None)
+    elif case.skipped:
+        made.add_skipped_info(clean(case.skipped))
+    return made

@@ -1,0 +1,163 @@
+"""Secrets stay out of artifacts: whatever is copied or shown goes through here.
+
+A secret is known by its name (an environment variable that says so), by its place (a cluster's cookie) or by its form (a
+password in a URL). Known ones are searched in every shape that a log gives them: as they are, in JSON, in Python's
+own notation, in a URL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from clusterlib.lifecycle.folders import RunFolder
+
+__all__ = ["MARK", "Redactor", "is_secret", "redactor_for"]
+
+MARK = "[redacted]"
+SHORTEST = 6
+"""Shorter ones are not searched in free text: they would shred it and hide nothing."""
+
+_ANYWHERE = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "COOKIE", "CREDENTIAL")
+_WORDS = ("AUTH", "PASS", "PAT", "DSN")
+_PLACES = ("FILE", "PATH", "DIR", "SOCK", "HOME")
+"""A variable that ends so says where a secret lies: no secret itself, and worth seeing."""
+_IN_URL = re.compile(rb"(://[^\s/:@\"'<>]{0,200}:)[^\s/\"'<>]{1,400}@")
+_ASSIGNED = re.compile(
+    rb"((?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY)[A-Z0-9_]*[\"']?\s{0,2}[:=]\s{0,2}[\"']?)"
+    rb"(?!\[redacted\])[^\s\"',;}]{3,400}"
+)
+"""A variable that says what it holds, with a value: also one of another process, which is not known here."""
+_KEPT = frozenset({"time", "kind", "state", "run"})
+"""What events are told apart by, and where a run lies. A cookie that reads "ready" must not cost the whole story."""
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of this name holds something that nobody else may read."""
+    upper = name.upper()
+    words = re.split(r"[^A-Z0-9]+", upper)
+    if words[-1] in _PLACES:
+        return False
+    return (
+        any(part in upper for part in _ANYWHERE)
+        or any(word in _WORDS for word in words)
+        or any(word.endswith(("KEY", "KEYS")) for word in words)
+    )
+
+
+class Redactor:
+    """Replaces what it knows to be secret."""
+
+    def __init__(self, secrets: Iterable[str] = (), variables: Mapping[str, str] | None = None) -> None:
+        """`variables`: by name; of these the secret ones count."""
+        named = {
+            name: value for name, value in (variables or {}).items() if value.strip() and is_secret(name)
+        }
+        self.secrets = frozenset(line for secret in (*secrets, *named.values()) for line in _searched(secret))
+        shapes = {shape for secret in self.secrets for shape in _shapes(secret)}
+        self._shapes = sorted(shapes, key=len, reverse=True)
+        self._short = [
+            _assignment(name, value.strip()) for name, value in sorted(named.items()) if not _searched(value)
+        ]
+
+    def data(self, data: bytes) -> bytes:
+        """Whole lines of a file, in whatever encoding."""
+        for shape in self._shapes:
+            if shape in data:
+                data = data.replace(shape, MARK.encode())
+        for pattern in self._short:
+            data = pattern.sub(rb"\1" + MARK.encode(), data)
+        data = _ASSIGNED.sub(rb"\1" + MARK.encode(), data)
+        return _IN_URL.sub(rb"\1" + MARK.encode() + b"@", data) if b"://" in data else data
+
+    def text(self, text: str) -> str:
+        """Also of text that came from no valid file: what cannot be encoded goes through as it is."""
+        return self.data(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
+
+    def value(self, value: Any) -> Any:
+        """JSON data: strings are redacted wherever they are; keys, and what events are told apart by, stay."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {str(key): self._entry(str(key), item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return value
+
+    def line(self, line: bytes) -> bytes:
+        """A line of JSON, parsed only where there is something to hide."""
+        if self.data(line) == line:
+            return line
+        try:
+            return json.dumps(self.value(json.loads(line))).encode()
+        except (ValueError, RecursionError):
+            return self.data(line)
+
+    def _entry(self, key: str, item: Any) -> Any:
+        if isinstance(item, str):
+            if key in _KEPT:
+                return item
+            if is_secret(key) and key.isupper():
+                return MARK
+        return self.value(item)
+
+
+def redactor_for(runs: Iterable[Path], environ: Mapping[str, str]) -> Redactor:
+    """Knows the secrets of these run folders and of this environment."""
+    secrets: list[str] = []
+    variables: dict[str, str] = {}
+    for run in map(RunFolder, runs):
+        with contextlib.suppress(OSError):
+            secrets.append(run.cookie.read_text(errors="surrogateescape"))
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError, KeyError):
+            of_nodes = json.loads(run.plan.read_bytes())["environment"].items()
+            variables |= {str(name): str(value) for name, value in of_nodes}
+            secrets += [str(value) for name, value in of_nodes if is_secret(name)]
+    return Redactor(secrets, {**variables, **environ})
+
+
+def _searched(secret: str) -> list[str]:
+    """What to look for: logs are read line by line, so a key of many lines is found by each of them."""
+    lines = [line.strip() for line in secret.splitlines()]
+    return [line for line in lines if len(line) >= SHORTEST and line not in MARK]
+
+
+def _shapes(secret: str) -> Iterator[bytes]:
+    for text in (
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        shlex.quote(secret),
+    ):
+        yield text.encode(errors="surrogatepass")
+    raw = _as_it_was(secret)
+    yield raw
+    yield repr(raw)[2:-1].encode()
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield quoted.encode()
+
+
+def _as_it_was(secret: str) -> bytes:
+    """The bytes that Python made a string of."""
+    try:
+        return secret.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return secret.encode(errors="surrogatepass")
+
+
+def _assignment(name: str, value: str) -> re.Pattern[bytes]:
+    """A value too short to be searched for alone is found beside its name: NAME=value, "NAME": "value"."""
+    return re.compile(
+        rb"(\b"
+        + re.escape(name.encode())
+        + rb"[\"']?\s*[:=]\s*[\"']?)"
+        + re.escape(value.encode())
+        + rb"(?!\w)"
+    )

@@ -1,0 +1,54 @@
+"""The tests as JUnit, from what was recorded: for a run whose pytest was killed, or that was no run of pytest at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clusterlib.artifacts.junit import Case, Suite, to_xml
+from clusterlib.artifacts.story import Outcome, Story, Tested, stamp
+from clusterlib.hosts.places import write_private
+
+__all__ = ["JUNIT", "is_recorded", "write_missing_junit"]
+
+JUNIT = "junit.xml"
+NAME = "recorded tests"
+"""The suite's name, by which a file of ours is known and may be replaced."""
+
+
+def write_missing_junit(folder: Path, story: Story) -> None:
+    """What pytest wrote itself knows more, and stays."""
+    path = folder / JUNIT
+    if path.exists() and not is_recorded(path):
+        return
+    cases = tuple(_case(tested) for tested in story.tests if tested.outcome is not Outcome.RERUN)
+    if cases:
+        write_private(path, to_xml([Suite(NAME, cases, stamp(min(tested.begin for tested in story.tests)))]))
+
+
+def is_recorded(path: Path) -> bool:
+    """Whether it was made here, from records."""
+    try:
+        return NAME.encode() in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _case(tested: Tested) -> Case:
+    group, name = _names(tested.test)
+    if tested.outcome is Outcome.SKIPPED:
+        return Case(name, group, tested.seconds, skipped=tested.message or "skipped")
+    if not tested.outcome.bad and tested.outcome is not Outcome.RUNNING:
+        return Case(name, group, tested.seconds)
+    told = tested.message or "it never ended: whoever ran it was killed, or runs it still"
+    return Case(name, group, tested.seconds, failure=(str(tested.outcome), told.splitlines()[0], told))
+
+
+def _names(test: str) -> tuple[str, str]:
+    """As pytest names them: `tests.test_shop.TestCart` and `test_total[3]`. A command is its own name."""
+    whole, bracket, parameters = test.partition("[")
+    place, *inside = whole.split("::")
+    if not inside:
+        return "command", test
+    return ".".join(
+        [place.removesuffix(".py").replace("/", "."), *inside[:-1]]
+    ), f"{inside[-1]}{bracket}{parameters}"

@@ -1,0 +1,236 @@
+"""The page: one file, readable without scripts, safe whatever nodes say, and never too large."""
+
+from __future__ import annotations
+
+import html
+import re
+import shlex
+from collections import Counter
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from clusterlib.artifacts.evidence import Evidence
+from clusterlib.artifacts.report import make_report
+from clusterlib.artifacts.telling import tell_story
+from tests.unit.artifacts.stage import ToldRun, event, failed, ran, record
+
+STARTED = record(0, "run.started", argv=["pytest", "--distributed"], project="/home/me/shop")
+OVER = record(900, "run.ended", exit_code=1)
+VOID = {"meta", "link", "input", "br", "img"}
+
+
+class Parsed(HTMLParser):
+    """What a page consists of; complains about tags that are not closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.attributes: Counter[str] = Counter()
+        self.tags: Counter[str] = Counter()
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(page)
+        assert self._open == [], "tags that are never closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        for name, value in attrs:
+            self.attributes[name] += 1
+            if name == "id" and value:
+                self.ids.append(value)
+            if name in {"href", "src"} and value:
+                self.links.append(value)
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, f"{tag} is closed where it was not open"
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] not in {"style", "script"}:
+            self.text += data
+
+
+def page(records: list[dict[str, Any]], *runs: ToldRun, **environment: Any) -> str:
+    evidence = Evidence(sorted(records, key=lambda one: one["time"]), list(runs))
+    return make_report(
+        tell_story(evidence), evidence, {"packages": {}, "variables": {}, "machine": None, **environment}
+    )
+
+
+def life(nodes: int = 3, lines: int = 2, **facts: Any) -> ToldRun:
+    names = [f"node{number}" for number in range(1, nodes + 1)]
+    events = [event(0.1, "node.state", node=name, state="starting") for name in names]
+    events += [event(0.2, "node.state", node=name, state="ready", seconds=0.1) for name in names]
+    events += [
+        event(1.5, "fault.kill", node="node2"),
+        event(1.5, "node.state", node="node2", state="dead", reason="killed by SIGKILL"),
+    ]
+    said = [
+        (1 + number / 1000, name, f"line {number} of {name}") for number in range(lines) for name in names
+    ]
+    samples = [
+        {"time": event(at, "")["time"], "nodes": {"node1": {"memory": 2**20 * at, "cpu": at / 10}}}
+        for at in range(1, 9)
+    ]
+    return ToldRun(events=events, lines=said, samples=samples, **facts)
+
+
+WHOLE = [
+    STARTED,
+    record(0.1, "preflight", profile="dev", findings=[]),
+    record(0.1, "schedule", groups=[{"profile": "dev", "nodes": 3, "tests": ["a", "b"]}]),
+    record(
+        0.2,
+        "cluster.started",
+        cluster="pytest",
+        run="/r/run1",
+        profile="dev",
+        nodes=3,
+        seconds=0.1,
+        how="started",
+    ),
+    *ran(
+        1,
+        1.8,
+        "tests/test_a.py::test_crash",
+        "failed",
+        message="assert 1 == 2",
+        file="tests/test_a.py",
+        line=3,
+    ),
+    *ran(2, 3, "tests/test_a.py::test_fine"),
+    failed(4),
+    OVER,
+]
+
+
+def test_the_first_things_said_are_the_verdict_and_what_failed() -> None:
+    text = re.sub(r"\s+", " ", Parsed(page(WHOLE, life())).text)
+
+    order = [
+        "1 of 2 tests failed; node2 of cluster pytest was killed 300 ms before.",
+        "What failed",
+        "assert 1 == 2",
+        "ss -ltnp",
+        "Timeline",
+    ]
+    places = [text.index(part, 400 if part == "Timeline" else 0) for part in order]
+    assert places == sorted(places)
+
+
+def test_every_link_leads_somewhere_and_no_place_has_two_names() -> None:
+    parsed = Parsed(page(WHOLE, life()))
+
+    assert [name for name, count in Counter(parsed.ids).items() if count > 1] == []
+    inner = {link[1:] for link in parsed.links if link.startswith("#")}
+    assert inner <= set(parsed.ids)
+    assert {"m1", "f1", "t2", "e1", "j1"} <= inner
+
+
+def test_the_page_needs_nothing_but_itself() -> None:
+    text = page(WHOLE, life())
+    parsed = Parsed(text)
+
+    assert [link for link in parsed.links if re.match(r"(https?:)?//", link)] == []
+    assert re.findall(r"@import|url\((?!#)", text) == []
+    assert parsed.attributes["style"] == 0, "an inline style is forbidden where scripts are"
+    assert [name for name in parsed.attributes if name.startswith("on")] == []
+    assert parsed.tags["img"] == parsed.tags["iframe"] == 0
+
+
+def test_what_a_node_says_stays_text() -> None:
+    evil = "</pre><script>alert(1)</script><img src=x onerror=alert(2)> &lt; {{ 7 * 7 }} ]]>"
+    records = [
+        STARTED,
+        *ran(1, 2, f"t::{evil}", "failed", message=evil, cluster="pytest", file=evil),
+        failed(3, evil),
+        OVER,
+    ]
+    run = life()
+    run.lines.append((1.5, "node1", evil))
+
+    parsed = Parsed(page(records, run, variables={"CI": evil}))
+
+    assert parsed.tags["script"] == 1
+    assert parsed.tags["img"] == 0
+    assert "{{ 7 * 7 }}" in parsed.text
+
+
+def test_states_and_outcomes_are_told_by_words_and_forms_too() -> None:
+    text = page(WHOLE, life())
+
+    assert "<title>node2: dead for" in text
+    assert "<title>tests/test_a.py::test_crash" in text
+    assert text.count('class="badge failed"') >= 2
+
+
+def test_a_picture_without_its_style_still_has_colours() -> None:
+    """Some CI systems forbid style sheets inside a page."""
+    rects = re.findall(r"<rect [^>]*>", page(WHOLE, life()))
+
+    assert rects
+    assert [rect for rect in rects if "fill=" not in rect and "pattern" not in rect] == []
+
+
+@pytest.mark.parametrize(
+    ("tests", "nodes", "lines"),
+    [(3000, 3, 10), (40, 100, 300), (400, 5, 3000)],
+    ids=["tests", "nodes", "lines"],
+)
+def test_a_large_run_makes_a_page_of_bearable_size(tests: int, nodes: int, lines: int) -> None:
+    records = [STARTED, OVER]
+    for number in range(tests):
+        outcome = "failed" if number % 4 == 0 else "passed"
+        begin = 1 + number * 0.05
+        records += ran(begin, begin + 0.04, f"tests/test_a.py::test_{number}", outcome, message="x" * 20_000)
+
+    text = page(records, life(nodes, lines))
+
+    assert len(text.encode()) < 2_000_000
+    Parsed(text)
+
+
+def test_what_is_left_out_is_said_with_the_place_where_it_is() -> None:
+    records = [STARTED, *ran(1, 5, outcome="failed"), OVER]
+
+    parsed = Parsed(page(records, life(lines=5000)))
+
+    assert re.search(r"\d+ earlier lines of node1 are in", parsed.text)
+    assert "clusters/pytest/run1/logs/node1.log" in parsed.links
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [STARTED],
+        [STARTED, failed(1)],
+        [STARTED, ran(1, 2)[0]],
+        [*ran(1, 1, outcome="skipped", cluster=None, run=None)],
+        [STARTED, record(1, "schedule", groups=7), record(1, "health", nodes=3), OVER],
+        [STARTED, record(1, "schedule", groups=[{"profile": None}, 3, {}]), OVER],
+        [record(1, "cluster.started", cluster="pytest", nodes=None, seconds="soon", how=4)],
+    ],
+)
+def test_however_little_is_known_there_is_a_page(records: list[dict[str, Any]]) -> None:
+    for runs in ([], [ToldRun()], [life()]):
+        parsed = Parsed(page(records, *runs))
+        assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
+
+
+def test_the_command_that_runs_a_test_alone_is_one_for_a_shell() -> None:
+    test = "tests/test_it.py::test_name[it's $HOME]"
+
+    told = page([STARTED, *ran(1, 2, test, "failed"), OVER]).partition("Run it alone")[2]
+
+    (command,) = re.findall("<code>(pytest .*)</code>", told)
+    assert shlex.split(html.unescape(command)) == ["pytest", "--distributed", test]
