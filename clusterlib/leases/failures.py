@@ -1,0 +1,67 @@
+"""Needs that could not be served. What has failed once is not tried again: later tests are told the same at once."""
+
+from __future__ import annotations
+
+from clusterlib.errors import ClusterError
+from clusterlib.leases.held import Unserved
+from clusterlib.leases.ladder import Stranded
+from clusterlib.leases.need import Need
+from clusterlib.leases.usage import FailureUsage
+
+__all__ = ["Failures"]
+
+
+class Failures:
+    """`told` gets an entry for each, which counts the tests that hear of it."""
+
+    def __init__(self, told: list[FailureUsage]) -> None:
+        self._told = told
+        self._starts: dict[str, list[_Failure]] = {}
+        self._absent: dict[Need, _Failure] = {}
+
+    def smallest(self, profile: str) -> int | None:
+        """The fewest nodes with which no cluster of this profile could be started."""
+        return min((one.usage.nodes for one in self._starts.get(profile, [])), default=None)
+
+    def remembered(self, profile: str, nodes: int) -> Unserved | None:
+        """What is known of a cluster of that many nodes: what was too many before is too many still."""
+        known = [one for one in self._starts.get(profile, []) if one.usage.nodes <= nodes]
+        return max(known, key=lambda one: one.usage.nodes).tell() if known else None
+
+    def add(self, profile: str, stranded: Stranded) -> None:
+        one = self._note(
+            profile, stranded.nodes, stranded.error, may_skip=stranded.may_skip, attempts=stranded.attempts
+        )
+        self._starts.setdefault(profile, []).append(one)
+
+    def told_once(self, profile: str, stranded: Stranded) -> Unserved:
+        """One test wanted it for itself: it is told as all others, and nothing follows from it for them."""
+        return self._note(
+            profile, stranded.nodes, stranded.error, may_skip=stranded.may_skip, attempts=stranded.attempts
+        ).tell()
+
+    def absent(
+        self, need: Need, profile: str, nodes: int, error: ClusterError, *, may_skip: bool
+    ) -> Unserved:
+        """Nothing may be started, and nothing that runs serves the need: told once for each, and looked for each time."""
+        if need not in self._absent:
+            self._absent[need] = self._note(profile, nodes, error, may_skip=may_skip, attempts=0)
+        return self._absent[need].tell()
+
+    def _note(
+        self, profile: str, nodes: int, error: ClusterError, *, may_skip: bool, attempts: int
+    ) -> _Failure:
+        usage = FailureUsage(profile, nodes, error.to_dict(), may_skip, attempts)
+        self._told.append(usage)
+        return _Failure(usage, error)
+
+
+class _Failure:
+    def __init__(self, usage: FailureUsage, error: ClusterError) -> None:
+        self.usage = usage
+        self._error = error
+
+    def tell(self) -> Unserved:
+        self.usage.tests += 1
+        first = self.usage.tests == 1
+        return Unserved(self._error, may_skip=self.usage.may_skip, profile=self.usage.profile, first=first)

@@ -1,0 +1,55 @@
+"""Whether a cluster that runs already is the one that a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clusterlib.leases.terms import Terms
+from clusterlib.lifecycle.folders import RunFolder
+from clusterlib.lifecycle.plan import Plan, digest
+from clusterlib.lifecycle.planning import code_of
+from clusterlib.profiles import load_profile
+
+__all__ = ["misfit", "stale_code"]
+
+Status = Mapping[str, Any]
+
+
+def misfit(
+    status: Status, terms: Terms, overrides: Mapping[str, object], *, simulated: bool | None = None
+) -> str | None:
+    """Why it is not a cluster of this profile, whatever its size; None when it is.
+
+    `simulated` None: as the profile says."""
+    wanted = terms.resolved
+    if status["profile"] != wanted.name:
+        return f"is of profile {status['profile']}, tests ask for {wanted.name}"
+    alike = wanted.values.simulate if simulated is None else simulated
+    if status["simulated"] != alike:
+        return (
+            "is simulated, tests ask for a real one"
+            if not alike
+            else "is real, tests ask for a simulated one"
+        )
+    here = {**overrides, "nodes.count": _first_size(status), "simulate": alike}
+    same = load_profile(terms.profile, project=wanted.project, overrides=here).fingerprint()
+    if not same.startswith(status["fingerprint"]):
+        return f"was started with other settings than profile {wanted.name} has now"
+    return None
+
+
+def stale_code(status: Status) -> dict[str, str] | None:
+    """The project's code of now, where the nodes have started with another; None where it is the same."""
+    code = code_of([Path(root) for root in status["code_roots"]])
+    return None if status["code_digest"] == digest(code) else code
+
+
+def _first_size(status: Status) -> int:
+    """How many nodes it was started with: its fingerprint knows that number, and it may have been scaled since."""
+    plan = RunFolder(Path(status["run"])).plan
+    try:
+        return len(Plan.from_json(plan.read_text()).nodes)
+    except (OSError, ValueError, TypeError, KeyError):
+        return len(status["nodes"])

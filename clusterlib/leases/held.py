@@ -1,0 +1,64 @@
+"""What a test holds while it runs: its turn on a cluster. And what it is told when it can have none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clusterlib.errors import ClusterError
+from clusterlib.leases.kept import Kept, Status
+from clusterlib.leases.need import Need
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.lifecycle.environment import environment_of
+
+__all__ = ["Held", "Unserved"]
+
+
+class Unserved(Exception):
+    """No cluster can be had for a need. Not a ClusterError itself: `error` is, and goes to the user as it is."""
+
+    def __init__(self, error: ClusterError, *, may_skip: bool, profile: str = "", first: bool = True) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.may_skip = may_skip
+        """Whether the tests that wanted it may be skipped: the profile allows it, and nothing is strict here."""
+        self.profile = profile
+        self.first = first
+        """Whether this test is the first to hear of it; the later ones need not be told at length."""
+
+
+class Held:
+    """One test's turn on a cluster. `release` ends the turn; the cluster stays with the pool."""
+
+    def __init__(self, kept: Kept, need: Need, who: str, status: Status, how: str) -> None:
+        self.cluster: Cluster = kept.cluster
+        self.need = need
+        self.who = who
+        self.borrowed = kept.borrowed
+        self.how = how
+        """started, borrowed, joined or reused."""
+        self.status: dict[str, Any] = dict(status)
+        """The cluster as it was when the turn began."""
+        self._kept = kept
+        self._released = False
+
+    def __repr__(self) -> str:
+        return f"<Held {self.cluster.name!r} by {self.who!r}, {self.how}>"
+
+    @property
+    def notes(self) -> list[str]:
+        """What is worth telling about this cluster: that it is smaller than asked for, or simulated instead."""
+        return self._kept.usage.notes
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """How a program that the test starts finds the cluster: CLUSTERLIB_NAME and the others."""
+        return environment_of(self.cluster, self.status)
+
+    def release(self) -> None:
+        """Ends the turn. When it returns, all that nodes had printed before is in their log files. Idempotent.
+
+        How the test went is not asked: what the keeper saw counts. Never raises for a cluster that is gone: the next
+        need starts another."""
+        if not self._released:
+            self._released = True
+            self._kept.leave(self.need, self.who)

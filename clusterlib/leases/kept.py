@@ -1,0 +1,274 @@
+"""One cluster that the pool keeps: a turn on it for a test, after whatever it takes to make it as the test wants it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning, KeeperLost
+from clusterlib.leases.fitting import stale_code
+from clusterlib.leases.need import Need
+from clusterlib.leases.terms import Terms
+from clusterlib.leases.usage import ClusterUsage
+from clusterlib.lifecycle.client import Listener
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.waiting import Deadline
+
+__all__ = ["GONE", "BeyondRepair", "Kept", "TooSmall"]
+
+GONE = (KeeperLost, ClusterNotRunning)
+HANDING_BACK_SECONDS = 5.0
+ROUNDS = 20
+"""How often somebody else may undo what was just made right, before it is taken for a quarrel."""
+
+Status = Mapping[str, Any]
+
+
+class BeyondRepair(Exception):
+    """The cluster could not be made whole, or not be made as large as it is to be."""
+
+    def __init__(self, error: ClusterError, reason: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.reason = reason
+
+
+class TooSmall(Exception):
+    """Somebody else's cluster, which is not ours to scale, has not the size that is wanted."""
+
+
+class Kept:
+    """A cluster of the pool, with what is known of it."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        terms: Terms,
+        usage: ClusterUsage,
+        *,
+        base: int | None = None,
+        borrowed: bool = False,
+        content: bool = False,
+        record: Callable[..., object],
+        on_event: Listener | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.terms = terms
+        self.usage = usage
+        self.borrowed = borrowed
+        self.base = len(cluster) if base is None else base
+        """The size it has for all who do not ask for more, or for exactly another."""
+        self.held = False
+        self.used = time.monotonic()
+        self._content = content
+        """Whoever names no size takes it as it is: it was given to the tests on purpose."""
+        self._size = len(cluster)
+        """As the pool left it. Where it has another, a test has scaled it."""
+        self._record = record
+        self._on_event = on_event
+        self._check_code = usage.how != "started"
+        self._last: Status = {}
+        self._last_user: str | None = None
+        self._lost: ClusterError | None = None
+
+    # -- its turns
+
+    def enter(self, need: Need, who: str, deadline: Deadline) -> Status:
+        """A turn for this need, on a cluster that satisfies it. Gives the status.
+
+        What has to be done to the cluster first is done in a turn of its own, where the test itself shares it with others."""
+        if self._lost is not None:
+            raise self._lost
+        exclusive = self.terms.wants_alone(need)
+        alone = exclusive
+        for _ in range(ROUNDS):
+            status = self._take(who, deadline, alone=alone)
+            try:
+                ready = self._make_fit(status, need, alone=alone)
+            except BaseException:
+                self._leave()
+                raise
+            if ready and alone == exclusive:
+                self._last, self._last_user = status, who
+                self._size = len(self.cluster)
+                if not need.exact:
+                    self.base = max(self.base, need.size or 0)
+                return self.cluster.status() if ready == "changed" else status
+            self._leave()
+            alone = exclusive if ready else True
+        raise ClusterBusy(
+            f"others undo what {who} needs of cluster '{self.cluster.name}'",
+            cause=f"it was made right {ROUNDS} times, and each time it had changed before the test had its turn",
+            remedies=["@pytest.mark.cluster(exclusive=True)"],
+        )
+
+    def leave(self, need: Need, who: str) -> None:
+        """Ends the turn. A cluster that is gone by now is no error here: the next need starts another."""
+        self.held = False
+        self.used = time.monotonic()
+        spoilt = f"spoilt by {who}" if need.dirty else None
+        try:
+            if need.dirty is False:
+                self._believe_it_is_tidy()
+            if self.borrowed and self.terms.wants_alone(need):
+                self._put_back()
+            self._last = self.cluster.end_turn(dirty=spoilt)
+        except GONE as error:
+            self._lost = error  # waited for once; whoever comes next need not
+        except ClusterError:
+            self._leave(dirty=spoilt)
+
+    def required(self, need: Need) -> int:
+        """The fewest nodes that serve the need here."""
+        if need.size is not None:
+            return need.size
+        return 1 if self._content else min(self.terms.shape.count, max(self.base, self.terms.least(need)))
+
+    def ended(self, error: ClusterError) -> ClusterError:
+        """How it ended, in the words of who expected it to be there."""
+        self._lost = error
+        name, last = self.cluster.name, self._last_user
+        when = f"while {last} used it, or after" if last else "before it could be used"
+        return ClusterNotRunning(
+            f"cluster '{name}' ended {when}",
+            cause=f"{error.problem}: {error.cause}" if error.cause else error.problem,
+            evidence=error.evidence,
+            remedies=[f"invoke cluster.events --name {name}"],
+        )
+
+    def size_fits(self, need: Need) -> bool:
+        """Whether a cluster that is not ours to scale has the right size, as far as we know."""
+        count = len(self.cluster)
+        return count == need.size if need.exact else count >= self.required(need)
+
+    def end(self, *, broken: bool) -> None:
+        """Hands it back. One that cannot go on is taken down for all, unless it is somebody else's."""
+        if self._lost is not None:
+            self.cluster.keeper.close()  # it does not answer, and is not asked again
+        elif self.borrowed and self._last_user is not None:
+            self._leave_it_whole()
+        if broken and not self.borrowed:
+            self.cluster.down()
+        else:
+            self.cluster.close()
+
+    def _leave_it_whole(self) -> None:
+        """Whoever lent it finds it as it was, whatever the last test has broken. One that others use is theirs to heal."""
+        with contextlib.suppress(ClusterError, BeyondRepair):
+            if (status := self.cluster.status())["dirty"] and not status["turns"]:
+                status = self.cluster.take_turn(
+                    "handing it back", exclusive=True, timeout=HANDING_BACK_SECONDS
+                )
+                try:
+                    if status["dirty"]:
+                        self._heal(status)
+                finally:
+                    self.cluster.end_turn()
+
+    def look(self) -> None:
+        """Notes what the cluster has used by now; of one that is gone, what it had used at last sight."""
+        if self._lost is None:
+            with contextlib.suppress(ClusterError):
+                self._last = self.cluster.status()
+        peak = self._last.get("peak") or {}
+        self.usage.peak_memory = max(self.usage.peak_memory, int(peak.get("memory", 0)))
+        self.usage.cpu_seconds = max(self.usage.cpu_seconds, float(peak.get("cpu", 0.0)))
+
+    def _take(self, who: str, deadline: Deadline, *, alone: bool) -> Status:
+        asked = time.monotonic()
+        try:
+            return self.cluster.take_turn(who, exclusive=alone, timeout=deadline.left)
+        finally:
+            self.usage.waited += time.monotonic() - asked
+
+    def _leave(self, *, dirty: str | None = None) -> None:
+        with contextlib.suppress(ClusterError):
+            self.cluster.end_turn(dirty=dirty)
+
+    def _believe_it_is_tidy(self) -> None:
+        """The test says that it tidies up itself: as long as the cluster is whole, nothing has to be made anew."""
+        status = self.cluster.status()
+        if status["dirty"] and status["state"] == "ready":
+            self.cluster.heal()
+
+    def _put_back(self) -> None:
+        """Somebody else's cluster gets back the size it had before the test."""
+        self.cluster.status()
+        if len(self.cluster) != self._size:
+            self.cluster.scale(self._size)
+
+    # -- making it as a test wants it
+
+    def _make_fit(self, status: Status, need: Need, *, alone: bool) -> str:
+        """ "as it was" or "changed", once it is as the need wants it; nothing where that cannot be done in this turn."""
+        code = stale_code(status) if self._check_code else None
+        unwell = bool(status["dirty"]) or status["state"] != "ready"
+        size = self._size_for(need, len(status["nodes"]))
+        if code is None and not unwell and size is None:
+            self._check_code = False
+            return "as it was"
+        if not alone:
+            return ""
+        if code is not None:
+            self._renew(code)
+        elif unwell:
+            self._heal(status)
+        self._check_code = False
+        if size is not None:
+            self._scale(size)
+        return "changed"
+
+    def _size_for(self, need: Need, count: int) -> int | None:
+        """The size to scale to; None where it is right. Raises TooSmall where it is not ours to scale."""
+        if need.exact:
+            wanted = need.size
+        elif count < self.required(need) or (count != self._size and not self.terms.shared):
+            wanted = max(self.base, self.required(need))
+        else:
+            return None
+        if wanted == count:
+            return None
+        if not self.borrowed:
+            return wanted
+        if need.exact or count < self.required(need):
+            raise TooSmall
+        return None
+
+    def _renew(self, code: dict[str, str]) -> None:
+        """Nodes that have started with other code than is on disk now are restarted."""
+        self._do(
+            "fresh", "its code had changed", lambda: self.cluster.restart(on_event=self._on_event, code=code)
+        )
+        self.usage.notes.append("its code had changed; the nodes were restarted")
+
+    def _heal(self, status: Status) -> None:
+        fresh = bool(status["spoilt"])
+        reason = "; ".join(status["dirty"]) or f"it was {status['state']}"
+        how = "fresh" if fresh else "healed"
+        self._do(how, reason, lambda: self.cluster.heal(fresh=fresh, on_event=self._on_event))
+        self.usage.heals += 1
+
+    def _scale(self, size: int) -> None:
+        reason = f"{len(self.cluster)} -> {size} nodes"
+        self._do("scaled", reason, lambda: self.cluster.scale(size, on_event=self._on_event))
+        self.usage.scalings += 1
+        self.usage.nodes = max(self.usage.nodes, size)
+
+    def _do(self, how: str, reason: str, change: Callable[[], None]) -> None:
+        begun = time.monotonic()
+        try:
+            change()
+        except GONE:
+            raise
+        except ClusterError as error:
+            raise BeyondRepair(error, reason) from error
+        self._record(
+            "cluster.healed",
+            cluster=self.cluster.name,
+            run=str(self.cluster.run_folder.path),
+            how=how,
+            seconds=round(time.monotonic() - begun, 4),
+            reason=reason,
+        )

@@ -1,0 +1,144 @@
+"""The ladder of fallbacks: what is tried, in the order of the profile, when a cluster does not start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from clusterlib.errors import (
+    ClusterError,
+    KeeperLost,
+    NotInTime,
+    ProfileError,
+    ProgramMissing,
+    StartError,
+    TemplateError,
+    UsageError,
+)
+from clusterlib.leases.terms import Terms
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.waiting import Deadline, backoff, pause
+
+__all__ = ["Climb", "Step", "Stranded", "explained"]
+
+MISTAKES = (UsageError, ProfileError, TemplateError)
+"""What somebody wrote wrongly stays wrong: nothing is tried again, and its tests are not skipped."""
+MAY_PASS = (StartError, KeeperLost, NotInTime)
+
+Diagnose = Callable[[str], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One way to start a cluster."""
+
+    nodes: int
+    simulate: bool | None = None
+    """None: as the profile says."""
+    kind: str = "first"
+    """first, retry, smaller or simulate."""
+    wait: float = 0.0
+    """Seconds before it."""
+
+
+class Stranded(Exception):
+    """Every step was tried. Holds the last error, and how few nodes were still too many."""
+
+    def __init__(self, error: ClusterError, *, nodes: int, attempts: int, may_skip: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.nodes = nodes
+        self.attempts = attempts
+        self.may_skip = may_skip
+
+
+class Climb:
+    """One attempt to get a cluster, by all the means that the profile allows."""
+
+    def __init__(self, terms: Terms, record: Callable[..., object], diagnose: Diagnose | None = None) -> None:
+        self._terms = terms
+        self._record = record
+        self._diagnose = diagnose
+
+    def start(
+        self, begin: Callable[[Step], Cluster], nodes: int, least: int, *, simulate: bool | None = None
+    ) -> tuple[Cluster, Step]:
+        """Calls `begin` with one step after the other until one gives a cluster. Raises Stranded."""
+        step, attempt = Step(nodes, simulate), 1
+        steps = _Steps(self._terms, least)
+        while True:
+            try:
+                return begin(step), step
+            except ClusterError as error:
+                following = steps.after(step, error)
+                may_skip = self._terms.may_skip and not isinstance(error, MISTAKES)
+                if following is None:
+                    error = explained(error, self._terms.profile, self._diagnose)
+                self._record(
+                    "cluster.failed",
+                    profile=self._terms.profile,
+                    nodes=step.nodes,
+                    attempt=attempt,
+                    error=error.to_dict(),
+                    next=following.kind if following else "skip" if may_skip else "fail",
+                )
+                if following is None:
+                    fewest = 1 if isinstance(error, MISTAKES) else step.nodes
+                    raise Stranded(error, nodes=fewest, attempts=attempt, may_skip=may_skip) from error
+            step, attempt = following, attempt + 1
+            if step.wait:
+                pause(step.wait)
+
+
+class _Steps:
+    """What comes next. Each fallback has its turn once, in the order of the profile."""
+
+    def __init__(self, terms: Terms, least: int) -> None:
+        retry = terms.resolved.values.retry
+        self._least = least
+        self._simulates = terms.resolved.values.simulate
+        self._left = list(terms.tests.fallbacks)
+        self._pauses: Iterator[float] = islice(
+            backoff(retry.first, retry.factor, retry.ceiling), retry.attempts
+        )
+        self._patience = Deadline(terms.resolved.values.timeouts.start)
+        """What took as long as a whole start may take is not tried yet again."""
+
+    def after(self, step: Step, error: ClusterError) -> Step | None:
+        if isinstance(error, MISTAKES):
+            return None
+        while self._left:
+            following = self._next(self._left[0], step, error)
+            if following is not None:
+                return following
+            self._left.pop(0)
+        return None
+
+    def _next(self, fallback: str, step: Step, error: ClusterError) -> Step | None:
+        may_pass = isinstance(error, MAY_PASS) and not isinstance(error, ProgramMissing)
+        simulated = self._simulates if step.simulate is None else step.simulate
+        if fallback == "retry" and may_pass and not self._patience.passed:
+            wait = next(self._pauses, None)
+            return None if wait is None else Step(step.nodes, step.simulate, "retry", wait)
+        if fallback == "smaller" and may_pass and self._least < step.nodes:
+            return Step(self._least, step.simulate, "smaller")
+        if fallback == "simulate" and isinstance(error, MAY_PASS) and not simulated:
+            return Step(step.nodes, simulate=True, kind="simulate")
+        return None
+
+
+def explained(error: ClusterError, profile: str, diagnose: Diagnose | None) -> ClusterError:
+    """The same error, with what a look at the machine has found."""
+    found = list(diagnose(profile)) if diagnose is not None else []
+    if not found:
+        return error
+    return type(error)(
+        error.problem,
+        cause=error.cause,
+        evidence=[*error.evidence, *found],
+        remedies=[
+            *error.remedies,
+            *([] if "invoke cluster.doctor" in error.remedies else ["invoke cluster.doctor"]),
+        ],
+    )

@@ -1,0 +1,94 @@
+"""What the pool tells of its clusters: how each came, how it went, and what is worth a line at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from clusterlib.errors import ClusterError
+from clusterlib.leases.kept import Kept
+from clusterlib.leases.starting import Started
+from clusterlib.leases.terms import Terms
+from clusterlib.leases.usage import ClusterUsage, Usage
+from clusterlib.lifecycle.ending import take_down
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    def __init__(self, project: Path, usage: Usage, record: Callable[..., object]) -> None:
+        self._project = project
+        self._usage = usage
+        self._record = record
+
+    def open(self, started: Started, terms: Terms, *, private: bool = False) -> ClusterUsage:
+        cluster = started.cluster
+        usage = ClusterUsage(
+            name=cluster.name,
+            run=str(cluster.run_folder.path),
+            profile=terms.profile,
+            nodes=len(cluster),
+            how=started.how,
+            simulated=cluster.simulated,
+            private=private,
+            start_seconds=round(started.seconds, 4),
+            notes=list(started.notes),
+        )
+        self._usage.clusters.append(usage)
+        self._record(
+            "cluster.started",
+            cluster=cluster.name,
+            run=usage.run,
+            profile=terms.profile,
+            nodes=usage.nodes,
+            seconds=usage.start_seconds,
+            how=usage.how,
+            simulated=usage.simulated,
+        )
+        return usage
+
+    def replaced(self, usage: ClusterUsage, lost: ClusterError, seconds: float) -> None:
+        usage.replacements += 1
+        self._record(
+            "cluster.healed",
+            cluster=usage.name,
+            run=usage.run,
+            how="replaced",
+            seconds=round(seconds, 4),
+            reason=lost.problem,
+        )
+
+    def note(self, text: str) -> None:
+        if text not in self._usage.notes:
+            self._usage.notes.append(text)
+
+    def end(self, kept: Kept, error: ClusterError | None = None) -> None:
+        """Hands a cluster back; one that cannot go on is taken down, unless it is somebody else's."""
+        begun = time.monotonic()
+        kept.look()
+        left: ClusterError | None = None
+        try:
+            kept.end(broken=error is not None)
+        except ClusterError as trouble:
+            if not kept.borrowed:
+                left = self._force_down(kept.cluster.name, trouble)
+        told = left or error
+        self._record(
+            "cluster.ended",
+            cluster=kept.cluster.name,
+            run=str(kept.cluster.run_folder.path),
+            seconds=round(time.monotonic() - begun, 4),
+            error=told.to_dict() if told else None,
+        )
+        if left is not None:
+            raise left
+
+    def _force_down(self, name: str, trouble: ClusterError) -> ClusterError | None:
+        """Its keeper does not answer but lives, so the name is still its own."""
+        try:
+            take_down(name, project=self._project)
+        except ClusterError as left:
+            return left
+        self.note(f"cluster {name} had to be ended by force: {trouble.problem}")
+        return None

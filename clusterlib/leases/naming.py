@@ -1,0 +1,71 @@
+"""What the clusters of tests are called. Few names, used again and again, so that their run folders are pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from clusterlib.errors import ClusterConflict
+from clusterlib.hosts.ports import Lock, take_claim
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.lifecycle.folders import all_names, cluster_identifier
+from clusterlib.lifecycle.start import is_running
+
+__all__ = ["Reservation", "names_in_use", "reserve_name", "start_in_free_slot"]
+
+MOST_SLOTS = 200
+
+
+class Reservation:
+    """A name that no other run of this project takes meanwhile. The kernel frees it with its holder."""
+
+    def __init__(self, name: str, lock: Lock) -> None:
+        self.name = name
+        self._lock = lock
+
+    def close(self) -> None:
+        self._lock.close()
+
+
+def reserve_name(project: Path, prefix: str = "pytest-shared") -> Reservation:
+    """The first of `prefix`, `prefix-2`, … that nobody has reserved and no cluster has: for all workers of one run."""
+    for name in _slots(prefix):
+        lock = take_claim(f"run/{cluster_identifier(project, name)}")
+        if lock is None:
+            continue
+        if not is_running(name, project=project):
+            return Reservation(name, lock)
+        lock.close()
+    raise _too_many(prefix)
+
+
+def start_in_free_slot(prefix: str, project: Path, start: Callable[[str], Cluster]) -> Cluster:
+    """Starts a cluster by the first name that is free. `start` raises ClusterConflict where somebody was quicker."""
+    for name in _slots(prefix):
+        if is_running(name, project=project):
+            continue
+        try:
+            return start(name)
+        except ClusterConflict:
+            continue
+    raise _too_many(prefix)
+
+
+def names_in_use(prefix: str, project: Path) -> list[str]:
+    """The names by which a cluster runs now."""
+    known = set(all_names(project))
+    return [name for name in _slots(prefix) if name in known and is_running(name, project=project)]
+
+
+def _slots(prefix: str) -> Iterator[str]:
+    yield prefix
+    for number in range(2, MOST_SLOTS + 1):
+        yield f"{prefix}-{number}"
+
+
+def _too_many(prefix: str) -> ClusterConflict:
+    return ClusterConflict(
+        f"all names from {prefix} to {prefix}-{MOST_SLOTS} are taken by clusters that run",
+        cause="that many test runs at once, or clusters that linger or were kept",
+        remedies=["invoke cluster.status", "invoke cluster.down --all"],
+    )

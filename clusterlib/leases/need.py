@@ -1,0 +1,93 @@
+"""What one test asks for. A plain value: equal needs are served alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clusterlib.errors import NeedImpossible
+
+__all__ = ["MOST_NODES", "Need", "need_of"]
+
+MOST_NODES = 1000
+"""No profile can have more, so no test can be given more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A cluster as one test wants it. Made by `need_of`, which tells what makes no sense."""
+
+    profile: str | None = None
+    """None: the profile of the run, whatever it is."""
+    size: int | None = None
+    """How many nodes at least. None: as many as the profile has."""
+    exact: bool = False
+    """That many nodes and no more."""
+    exclusive: bool = False
+    """Nobody else uses the cluster during the test."""
+    dirty: bool | None = None
+    """True: the test spoils the cluster whatever it does; it is started afresh for the next.
+    False: it tidies up itself. None: the keeper sees what was broken."""
+
+    def __str__(self) -> str:
+        words = []
+        if self.size is not None:
+            least = "exactly" if self.exact else "at least"
+            words.append(f"{least} {self.size} {'node' if self.size == 1 else 'nodes'}")
+        words.append(f"of profile {self.profile}" if self.profile else "of the default profile")
+        return " ".join(words)
+
+
+def need_of(
+    *,
+    profile: object = None,
+    size: object = None,
+    exact: object = False,
+    exclusive: object = False,
+    dirty: object = None,
+) -> Need:
+    """A need from what somebody wrote into a marker or a class. Raises NeedImpossible with all that is wrong with it."""
+    sizes = [*_size_faults(size, exact), *_flag_faults(exact=exact)]
+    kinds = [
+        *_profile_faults(profile),
+        *_flag_faults(exclusive=exclusive),
+        *([] if dirty is None else _flag_faults(dirty=dirty)),
+    ]
+    wrong = [*sizes, *kinds]
+    if wrong:
+        raise NeedImpossible(
+            wrong[0] if len(wrong) == 1 else f"what the test asks for has {len(wrong)} mistakes",
+            evidence=[] if len(wrong) == 1 else wrong,
+            remedies=[
+                *(
+                    [f"@pytest.mark.cluster_size(3{'' if exact is False else ', exact=True'})"]
+                    if sizes
+                    else []
+                ),
+                *(['@pytest.mark.cluster(profile="dev", exclusive=True, dirty=True)'] if kinds else []),
+            ],
+        )
+    assert profile is None or isinstance(profile, str)
+    assert size is None or isinstance(size, int)
+    return Need(profile, size, bool(exact), bool(exclusive), None if dirty is None else bool(dirty))
+
+
+def _profile_faults(profile: object) -> list[str]:
+    if profile is None or (isinstance(profile, str) and profile):
+        return []
+    return [f"profile is the name of a profile, not {profile!r}"]
+
+
+def _size_faults(size: object, exact: object) -> list[str]:
+    if size is None:
+        return ["exact=True needs a size: the number of nodes that it is to be"] if exact is True else []
+    if not isinstance(size, int) or isinstance(size, bool):
+        return [f"the size of a cluster is a whole number, not {size!r}"]
+    if size < 1:
+        return [f"a cluster has at least one node, not {size}"]
+    return []
+
+
+def _flag_faults(**flags: object) -> list[str]:
+    return [
+        f"{name} is True or False, not {flag!r}" for name, flag in flags.items() if not isinstance(flag, bool)
+    ]

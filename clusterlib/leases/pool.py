@@ -1,0 +1,339 @@
+"""The clusters that one test process keeps for its tests.
+
+A need is served by the first of these: the running cluster that the pool has borrowed, where it fits; the cluster of that profile
+which the pool keeps, healed and scaled as need be; a running cluster that can be borrowed; a new one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from clusterlib.errors import (
+    ClusterError,
+    ClusterNotRunning,
+    LeftBehind,
+    ProfileError,
+    UsageError,
+)
+from clusterlib.leases.borrowing import Lender, nodes_asked_for
+from clusterlib.leases.failures import Failures
+from clusterlib.leases.held import Held, Unserved
+from clusterlib.leases.kept import GONE, BeyondRepair, Kept, TooSmall
+from clusterlib.leases.ladder import Stranded
+from clusterlib.leases.ledger import Ledger
+from clusterlib.leases.need import Need
+from clusterlib.leases.schedule import Asked, Group, Schedule, Shape, make_schedule
+from clusterlib.leases.settings import Settings
+from clusterlib.leases.starting import Started, Starter
+from clusterlib.leases.terms import Terms, read_terms
+from clusterlib.leases.usage import ClusterUsage, Usage
+from clusterlib.lifecycle.client import Listener
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.profiles import default_profile
+from clusterlib.waiting import Deadline
+
+__all__ = ["Held", "Pool", "Settings", "Unserved"]
+
+LIVES = 5
+"""How many clusters may end under the hands of one test before it is told so."""
+
+
+class Pool:
+    """Gives each need a cluster: one that it keeps already, one that somebody started by hand, or a new one.
+
+    `acquire` and `release` are called by one thread at a time; `close` ends all that the pool started."""
+
+    def __init__(
+        self,
+        project: Path,
+        settings: Settings | None = None,
+        *,
+        worker: str = "main",
+        record: Callable[..., object] = lambda *_, **__: None,
+        on_event: Listener | None = None,
+        diagnose: Callable[[str], Sequence[str]] | None = None,
+    ) -> None:
+        """`record(kind, **facts)` is told every step; `diagnose(profile)` says what is wrong with the machine
+        after a start has failed."""
+        self.usage = Usage()
+        self._ledger = Ledger(project, self.usage, record)
+        self._project = project
+        self._settings = settings or Settings()
+        self._worker = worker
+        self._record = record
+        self._on_event = on_event
+        self._process = os.getpid()
+        self._default = self._settings.profile or default_profile(project)
+        self._lender = Lender(project, os.environ)
+        self._starter = Starter(project, self._settings, record, on_event, diagnose)
+        self._failures = Failures(self.usage.failures)
+        self._terms: dict[str, Terms] = {}
+        self._groups: dict[str, Group] = {}
+        self._borrowed: dict[str, Kept] = {}
+        self._own: dict[str, Kept] = {}
+        self._private: dict[int, tuple[Cluster, ClusterUsage]] = {}
+
+    # -- what is to come
+
+    @property
+    def default_profile(self) -> str:
+        """The profile of needs that name none."""
+        return self._default
+
+    def shape(self, profile: str) -> Shape:
+        """The shape of a profile under the settings of this run, the same throughout. Raises ProfileError."""
+        return self.terms(profile).shape
+
+    def terms(self, profile: str) -> Terms:
+        """What a profile says about its tests, with the command line on top. Raises ProfileError."""
+        if profile not in self._terms:
+            self._terms[profile] = read_terms(profile, self._project, self._settings.overrides)
+        return self._terms[profile]
+
+    def schedule(self, asked: Sequence[Asked]) -> Schedule:
+        """The schedule of these tests with the shapes that this pool will give them."""
+        return make_schedule(asked, self.shape, default=self._default)
+
+    def expect(self, schedule: Schedule) -> None:
+        """Tells what is to come, so that a cluster starts as large as the largest of its tests wants it."""
+        for group in schedule.groups:
+            self._groups.setdefault(group.profile, group)
+
+    def no_more(self, profile: str) -> None:
+        """No later test needs this profile: its cluster is ended now. Not for a run of several workers."""
+        for shelf in (self._own, self._borrowed):
+            if profile in shelf and not shelf[profile].held:
+                self._ledger.end(shelf.pop(profile))
+
+    # -- serving
+
+    def acquire(self, need: Need, who: str) -> Held:
+        """A cluster that satisfies the need, whole and clean, and a turn on it. Raises Unserved."""
+        profile = need.profile or self._default
+        try:
+            return self._serve(need, self._check(need, profile, who), who)
+        except (
+            ClusterError
+        ) as error:  # a turn that did not come, an end that was no end: no reason to skip a test
+            raise Unserved(error, may_skip=False, profile=profile) from error
+
+    def _serve(self, need: Need, terms: Terms, who: str) -> Held:
+        lost: ClusterError | None = None
+        for _ in range(LIVES):
+            kept, how = self._find(need, terms, lost)
+            try:
+                status = kept.enter(need, self._signed(who), Deadline(terms.tests.turn))
+            except (*GONE, TooSmall, BeyondRepair) as error:
+                lost = self._part_with(kept, error)
+                continue
+            kept.held = True
+            kept.usage.tests += 1
+            kept.usage.reuses += how == "reused"
+            return Held(kept, need, who, status, how)
+        last = lost or ClusterError(f"no cluster stayed as {who} needs it")
+        raise Unserved(last, may_skip=terms.may_skip, profile=terms.profile) from lost
+
+    def private(
+        self,
+        profile: str | None = None,
+        size: int | None = None,
+        *,
+        simulate: bool | None = None,
+        who: str = "",
+    ) -> Cluster:
+        """A cluster for one test alone, which nobody reuses. Give it back with `end_private`. Raises Unserved."""
+        need = Need(profile, size)
+        terms = self._check(need, profile or self._default, who)
+        try:
+            started = self._starter.start_private(terms, size or terms.shape.count, simulate)
+        except Stranded as failure:
+            raise self._failures.told_once(terms.profile, failure) from failure
+        usage = self._ledger.open(started, terms, private=True)
+        usage.tests = 1
+        self._private[id(started.cluster)] = started.cluster, usage
+        return started.cluster
+
+    def end_private(self, cluster: Cluster) -> None:
+        """Ends a private cluster; one that has ended already is a success."""
+        _, usage = self._private.pop(id(cluster), (cluster, None))
+        if usage is not None:
+            terms = self._terms[usage.profile]
+            self._ledger.end(Kept(cluster, terms, usage, record=self._record))
+
+    def close(self) -> None:
+        """Hands back every cluster, the last one first. Idempotent; does nothing in a fork of the process that made it.
+
+        Raises what could not be ended, after all the others were."""
+        if os.getpid() != self._process:
+            return
+        errors = []
+        ends: list[Callable[[], None]] = [
+            partial(self._ledger.end, one) for one in [*self._borrowed.values(), *self._own.values()]
+        ]
+        ends += [partial(self.end_private, one) for one, _ in self._private.values()]
+        self._borrowed, self._own = {}, {}
+        for end in reversed(ends):
+            try:
+                end()
+            except ClusterError as error:
+                errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise LeftBehind(
+                f"{len(errors)} clusters did not end in order",
+                evidence=[line for error in errors for line in (error.problem, *error.evidence)],
+                remedies=["invoke cluster.clean"],
+            )
+
+    # -- finding one
+
+    def _check(self, need: Need, profile: str, who: str) -> Terms:
+        """What can never be served is told before anything is tried."""
+        try:
+            terms = self.terms(profile)
+        except ProfileError as error:
+            raise Unserved(error, may_skip=False, profile=profile) from error
+        impossible = make_schedule([Asked(who, need)], self.shape, default=self._default).impossible
+        if impossible:
+            raise Unserved(impossible[0], may_skip=False, profile=profile)
+        return terms
+
+    def _find(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[Kept, str]:
+        """A cluster that serves the need or can be made to, and how it was come by."""
+        profile = terms.profile
+        if (loan := self._borrowed.get(profile)) and not loan.size_fits(need):
+            self._ledger.note(
+                f"cluster {loan.cluster.name} runs with {len(loan.cluster)} nodes, "
+                f"tests ask for {nodes_asked_for(need, terms)}"
+                + (": another one serves them beside it" if terms.tests.auto else "")
+            )
+            loan = None
+        for kept in (loan, self._own.get(profile)):
+            if kept is not None:
+                self._check_use(kept, need)
+                return kept, "reused"
+        if profile not in self._borrowed and (borrowed := self._borrow(need, terms)):
+            return borrowed, "borrowed"
+        if not terms.tests.auto:
+            raise self._nothing_to_borrow(need, terms)
+        return self._start(need, terms, lost)
+
+    def _check_use(self, kept: Kept, need: Need) -> None:
+        if kept.held:
+            error = UsageError(
+                f"cluster '{kept.cluster.name}' is in use by this very test",
+                cause="one test holds one cluster of a profile at a time",
+                remedies=["cluster_factory()  # gives another one"],
+            )
+            raise Unserved(error, may_skip=False, profile=kept.terms.profile)
+        if kept.required(need) > len(kept.cluster):
+            known = self._failures.remembered(kept.terms.profile, kept.required(need))
+            if known is not None:
+                raise known
+
+    def _borrow(self, need: Need, terms: Terms) -> Kept | None:
+        manual = not terms.tests.auto
+        cluster, why = self._lender.borrow(terms, need, self._settings.overrides, as_it_is=manual)
+        if cluster is None:
+            if why is not None:
+                self._ledger.note(why if manual else f"{why}: another one serves them beside it")
+            return None
+        usage = self._ledger.open(Started(cluster, "borrowed", 0.0, len(cluster)), terms)
+        kept = Kept(
+            cluster,
+            terms,
+            usage,
+            borrowed=True,
+            content=self._lender.given or manual,
+            record=self._record,
+            on_event=self._on_event,
+        )
+        self._borrowed[terms.profile] = kept
+        return kept
+
+    def _start(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[Kept, str]:
+        nodes, least = self._size(need, terms)
+        self._make_room()
+        started: Started | None = None
+        while started is None:
+            smallest = self._failures.smallest(terms.profile)
+            if smallest is not None and smallest <= nodes:
+                nodes = least = terms.least(need)
+                if known := self._failures.remembered(terms.profile, nodes):
+                    raise known
+            try:
+                started = self._starter.start(terms, nodes, least, default=terms.profile == self._default)
+            except Stranded as failure:
+                self._failures.add(terms.profile, failure)
+        usage = self._ledger.open(started, terms)
+        base = started.base if not need.exact else max(terms.shape.count, started.base)
+        kept = Kept(started.cluster, terms, usage, base=base, record=self._record, on_event=self._on_event)
+        self._own[terms.profile] = kept
+        if lost is not None and started.how == "started":  # who joins it has not replaced it
+            self._ledger.replaced(kept.usage, lost, started.seconds)
+        return kept, started.how
+
+    def _size(self, need: Need, terms: Terms) -> tuple[int, int]:
+        """How many nodes to start with, and with how few to make do."""
+        if need.exact:
+            return need.size or 1, need.size or 1
+        group = self._groups.get(terms.profile)
+        nodes, least = max(terms.shape.count, need.size or 0), terms.least(need)
+        if group is not None and not group.exact:
+            nodes, least = max(nodes, group.nodes), max(least, group.least)
+        return nodes, least
+
+    def _nothing_to_borrow(self, need: Need, terms: Terms) -> Unserved:
+        asked = nodes_asked_for(need, terms)
+        name = "" if self._lender.name == "default" else f" --name {self._lender.name}"
+        error = ClusterNotRunning(
+            f"no running cluster serves {asked} nodes of profile {terms.resolved.name}",
+            cause="tests start none of their own: tests.auto is false",
+            evidence=[note for note in self.usage.notes if note.startswith(f"cluster {self._lender.name} ")],
+            remedies=[
+                f"invoke cluster.up --profile {terms.resolved.name} --nodes {need.size or terms.shape.count}{name}",
+                "CLUSTERLIB_TESTS_AUTO=true python -m pytest --distributed",
+            ],
+        )
+        nodes = need.size or terms.shape.count
+        return self._failures.absent(need, terms.profile, nodes, error, may_skip=terms.may_skip)
+
+    # -- parting
+
+    def _part_with(self, kept: Kept, error: Exception) -> ClusterError | None:
+        """The cluster could not be used. Gives what went wrong where another one is to take its place."""
+        name, profile = kept.cluster.name, kept.terms.profile
+        match error:
+            case BeyondRepair() if kept.borrowed:
+                raise Unserved(error.error, may_skip=kept.terms.may_skip, profile=profile) from error
+            case TooSmall():
+                self._ledger.note(f"cluster {name} has another size now: another one serves beside it")
+                self._drop(kept, None)
+                return None
+            case BeyondRepair():
+                self._drop(kept, error.error)
+                return error.error
+            case _:
+                assert isinstance(error, ClusterError)
+                if kept.borrowed:
+                    self._ledger.note(f"cluster {name}, which was borrowed, ended while the tests ran")
+                ended = kept.ended(error)
+                self._drop(kept, ended)
+                return ended
+
+    def _drop(self, kept: Kept, error: ClusterError | None) -> None:
+        shelf = self._borrowed if kept.borrowed else self._own
+        shelf.pop(kept.terms.profile, None)
+        self._ledger.end(kept, error)
+
+    def _make_room(self) -> None:
+        """Of the clusters of its own, the pool keeps those used last."""
+        idle = sorted((one for one in self._own.values() if not one.held), key=lambda one: one.used)
+        for kept in idle[: max(0, len(self._own) + 1 - max(1, self._settings.keep))]:
+            self._drop(kept, None)
+
+    def _signed(self, who: str) -> str:
+        return who if self._worker == "main" else f"{who} [{self._worker}]"

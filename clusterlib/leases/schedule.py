@@ -1,0 +1,247 @@
+"""Which tests are served by which cluster, and in which order, so that the fewest starts serve them all.
+
+Pure and deterministic: every worker of a parallel run computes the same order from the same tests, however much memory
+happens to be free when it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clusterlib.errors import NeedImpossible, ProfileError
+from clusterlib.leases.need import MOST_NODES, Need
+
+__all__ = ["Asked", "Group", "Largest", "Schedule", "Shape", "make_schedule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One test of the run, in its place among the others. A test without a need keeps that place."""
+
+    test: str
+    need: Need | None = None
+    fault: NeedImpossible | None = None
+    """What is wrong with what the test asks for, where that is known already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a profile gives on this machine, as far as a schedule must know it."""
+
+    count: int
+    """Nodes that a cluster of it starts with."""
+    capacity: int = MOST_NODES
+    """Nodes that this machine carries of it."""
+    capacity_reason: str = ""
+    steady: int | None = None
+    """The count if memory were plenty: what the order goes by. None: the count."""
+    least: int = 1
+    """Nodes below which the profile never goes to fit a small machine."""
+
+
+Shapes = Callable[[str], Shape]
+"""The shape of a profile. Raises ProfileError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Largest:
+    """The test that asks for most in its group; nobody asks for a size: None."""
+
+    test: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tests served by the same cluster at the same size."""
+
+    profile: str
+    nodes: int
+    exact: bool
+    tests: tuple[str, ...]
+    largest: Largest
+    least: int = 1
+    """No fewer nodes than this serve all of its tests."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "profile": self.profile,
+            "nodes": self.nodes,
+            "exact": self.exact,
+            "tests": list(self.tests),
+            "largest": {"test": self.largest.test, "size": self.largest.size},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The answer to all needs of a run. Printed, it is the plan that the user sees."""
+
+    order: tuple[int, ...]
+    """Positions in what was asked, in the order in which the tests are to run."""
+    groups: tuple[Group, ...] = ()
+    impossible: Mapping[int, NeedImpossible] | None = None
+    """Position in what was asked -> why no cluster can ever serve that test."""
+    asked: tuple[Asked, ...] = ()
+
+    @property
+    def starts(self) -> int:
+        """How many clusters are started: one for each profile, which then grows and shrinks."""
+        return len({group.profile for group in self.groups})
+
+    @property
+    def tests(self) -> int:
+        """How many tests asked for a cluster."""
+        return sum(one.need is not None or one.fault is not None for one in self.asked)
+
+    @property
+    def reordered(self) -> bool:
+        return self.order != tuple(range(len(self.order)))
+
+    def of_profile(self, profile: str) -> tuple[Group, ...]:
+        """The groups that the one cluster of this profile serves, in their order."""
+        return tuple(group for group in self.groups if group.profile == profile)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "tests": self.tests,
+            "starts": self.starts,
+            "groups": [group.to_dict() for group in self.groups],
+            "impossible": [
+                {"test": self.asked[place].test, "error": error.to_dict()}
+                for place, error in sorted((self.impossible or {}).items())
+            ],
+        }
+
+
+def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Schedule:
+    """Serves all these tests with one start for each profile. `default` is the profile of tests that name none.
+
+    Tests with a need change places only among themselves, and only where there is more than one group."""
+    known: dict[str, Shape] = {}
+    impossible: dict[int, NeedImpossible] = {}
+    sound: list[_Want] = []
+    for place, one in enumerate(asked):
+        try:
+            want = _want(place, one, default)
+            if want is not None:
+                _learn_shape(want, shapes, known)
+                sound.append(want)
+        except NeedImpossible as error:
+            impossible[place] = error
+    fitting = []
+    for want in sound:
+        fault = _too_large(want, known[want.profile])
+        if fault is None:
+            fitting.append(want)
+        else:
+            impossible[want.place] = fault
+    # Tests that are too large for the memory of this moment keep the place they have in the others' eyes.
+    steady = {name: shape.count if shape.steady is None else shape.steady for name, shape in known.items()}
+    real = {name: shape.count for name, shape in known.items()}
+    return Schedule(
+        order=_order(len(asked), [wants for *_, wants in _grouped(sound, steady)]),
+        groups=tuple(
+            _group(profile, nodes, exact, wants, known[profile])
+            for profile, nodes, exact, wants in _grouped(fitting, real)
+        ),
+        impossible=dict(sorted(impossible.items())),
+        asked=tuple(asked),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Want:
+    """A need in its place, with its profile known."""
+
+    place: int
+    test: str
+    profile: str
+    size: int | None
+    exact: bool
+
+
+def _want(place: int, one: Asked, default: str) -> _Want | None:
+    if one.fault is not None:
+        raise one.fault
+    if one.need is None:
+        return None
+    need = one.need
+    if need.size is not None and need.size > MOST_NODES:
+        raise NeedImpossible(
+            f"{one.test} asks for {need.size} nodes; no cluster has more than {MOST_NODES}",
+            remedies=[f"@pytest.mark.cluster_size({MOST_NODES})"],
+        )
+    return _Want(place, one.test, need.profile or default, need.size, need.exact)
+
+
+def _learn_shape(want: _Want, shapes: Shapes, known: dict[str, Shape]) -> None:
+    if want.profile in known:
+        return
+    try:
+        known[want.profile] = shapes(want.profile)
+    except ProfileError as error:
+        raise NeedImpossible(
+            f"{want.test} asks for the profile {want.profile}, which cannot be used",
+            cause=error.problem,
+            evidence=error.evidence,
+            remedies=error.remedies,
+        ) from error
+
+
+def _too_large(want: _Want, shape: Shape) -> NeedImpossible | None:
+    if want.size is None or want.size <= max(shape.capacity, shape.count):
+        return None
+    return NeedImpossible(
+        f"{want.test} asks for {want.size} nodes; this machine carries {shape.capacity} of profile {want.profile}",
+        cause=shape.capacity_reason or None,
+        remedies=[
+            f"@pytest.mark.cluster_size({shape.capacity})",
+            f"invoke profile.show {want.profile} --resolved",
+        ],
+    )
+
+
+_Grouped = tuple[str, int, bool, list[_Want]]
+
+
+def _grouped(wants: Iterable[_Want], counts: Mapping[str, int]) -> list[_Grouped]:
+    """One after the other: the profiles as they appear, of each the shared group first, then the exact sizes falling."""
+    profiles: dict[str, list[_Want]] = {}
+    for want in wants:
+        profiles.setdefault(want.profile, []).append(want)
+    return [
+        group for profile, theirs in profiles.items() for group in _sizes(profile, theirs, counts[profile])
+    ]
+
+
+def _sizes(profile: str, wants: list[_Want], count: int) -> Iterator[_Grouped]:
+    easy = [want for want in wants if not want.exact]
+    base = max([count, *(want.size or 0 for want in easy)]) if easy else None
+    if base is not None:
+        yield profile, base, False, [want for want in wants if not want.exact or want.size == base]
+    for size in sorted({want.size or 0 for want in wants if want.exact and want.size != base}, reverse=True):
+        yield profile, size, True, [want for want in wants if want.exact and want.size == size]
+
+
+def _group(profile: str, nodes: int, exact: bool, wants: list[_Want], shape: Shape) -> Group:
+    largest = max(wants, key=lambda want: want.size or 0)  # the first of several
+    content = shape.least if any(want.size is None for want in wants) else 1
+    return Group(
+        profile,
+        nodes,
+        exact,
+        tuple(want.test for want in wants),
+        Largest(largest.test, largest.size),
+        least=min(nodes, max(content, largest.size or 0)),
+    )
+
+
+def _order(count: int, groups: list[list[_Want]]) -> tuple[int, ...]:
+    order = list(range(count))
+    if len(groups) > 1:
+        places = sorted(want.place for wants in groups for want in wants)
+        for place, want in zip(places, (want for wants in groups for want in wants), strict=True):
+            order[place] = want.place
+    return tuple(order)

@@ -1,0 +1,158 @@
+"""How the pool comes to a cluster of its own: one that lingers, one that other workers share, or a new one."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning
+from clusterlib.leases.fitting import misfit
+from clusterlib.leases.ladder import Climb, Diagnose, Step
+from clusterlib.leases.naming import names_in_use, start_in_free_slot
+from clusterlib.leases.settings import Settings
+from clusterlib.leases.terms import Terms
+from clusterlib.lifecycle.client import Listener
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.lifecycle.start import attach, up
+from clusterlib.waiting import Deadline
+
+__all__ = ["Started", "Starter"]
+
+SETTLING = 60.0
+"""Seconds in which one of several workers starts the cluster that all share, besides the start itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    cluster: Cluster
+    how: str
+    """started or joined."""
+    seconds: float
+    base: int
+    """How many nodes it is to have for all who do not ask for more."""
+    notes: tuple[str, ...] = ()
+
+
+class Starter:
+    def __init__(
+        self,
+        project: Path,
+        settings: Settings,
+        record: Callable[..., object],
+        on_event: Listener | None,
+        diagnose: Diagnose | None,
+    ) -> None:
+        self._project = project
+        self._settings = settings
+        self._record = record
+        self._on_event = on_event
+        self._diagnose = diagnose
+
+    def start(self, terms: Terms, nodes: int, least: int, *, default: bool) -> Started:
+        """A cluster for many tests. `default`: its profile is the one of tests that name none. Raises Stranded."""
+        begun = time.monotonic()
+        if not terms.shared and terms.resolved.values.linger > 0:
+            lingering = self._lingering(terms)
+            if lingering is not None:
+                note = "it had lingered since an earlier run"
+                return Started(lingering, "joined", time.monotonic() - begun, nodes, (note,))
+        how = "started"
+
+        def begin(step: Step) -> Cluster:
+            nonlocal how
+            if not terms.shared or self._settings.shared_name is None:
+                return start_in_free_slot(
+                    self._settings.prefix, self._project, lambda name: self._up(terms, name, step)
+                )
+            shared = self._settings.shared_name + ("" if default else f"-{terms.resolved.name}")
+            cluster, how = self._share(terms, shared, step)
+            return cluster
+
+        cluster, step = self._climb(terms).start(begin, nodes, least)
+        base = step.nodes if how == "started" else nodes
+        return Started(cluster, how, time.monotonic() - begun, base, _notes(step, nodes, cluster, terms))
+
+    def start_private(self, terms: Terms, nodes: int, simulate: bool | None) -> Started:
+        """A cluster for one test alone. Raises Stranded."""
+        begun = time.monotonic()
+        prefix = f"{self._settings.prefix}-private"
+
+        def begin(step: Step) -> Cluster:
+            return start_in_free_slot(
+                prefix, self._project, lambda name: self._up(terms, name, step, linger=0.0)
+            )
+
+        cluster, step = self._climb(terms).start(begin, nodes, nodes, simulate=simulate)
+        return Started(
+            cluster, "started", time.monotonic() - begun, nodes, _notes(step, nodes, cluster, terms)
+        )
+
+    def _climb(self, terms: Terms) -> Climb:
+        return Climb(terms, self._record, self._diagnose)
+
+    def _up(self, terms: Terms, name: str, step: Step, **more: object) -> Cluster:
+        return up(
+            terms.profile,
+            name=name,
+            nodes=step.nodes,
+            simulate=step.simulate,
+            project=self._project,
+            overrides={**self._settings.overrides, **more},
+            on_event=self._on_event,
+            join=False,
+        )
+
+    def _share(self, terms: Terms, name: str, step: Step) -> tuple[Cluster, str]:
+        """Whoever comes first starts it, the others join it, whatever size it has by then."""
+        deadline = Deadline(SETTLING + terms.resolved.values.timeouts.start)
+        while True:
+            with contextlib.suppress(ClusterNotRunning):
+                return self._joined(attach(name, project=self._project), terms), "joined"
+            try:
+                return self._up(terms, name, step), "started"
+            except ClusterConflict:
+                if deadline.passed:
+                    raise
+
+    def _joined(self, cluster: Cluster, terms: Terms) -> Cluster:
+        """Another worker may have started it simulated, as the fallback allows."""
+        allowed = cluster.simulated if "simulate" in terms.tests.fallbacks else None
+        why = self._misfit(cluster, terms, simulated=allowed)
+        if why is None:
+            return cluster
+        raise ClusterError(
+            f"cluster '{cluster.name}', which the workers share, {why}",
+            remedies=["invoke cluster.status", f"invoke cluster.down --name {cluster.name}"],
+        )
+
+    def _lingering(self, terms: Terms) -> Cluster | None:
+        """One of an earlier run that nobody holds, of the same profile and settings."""
+        for name in names_in_use(self._settings.prefix, self._project):
+            with contextlib.suppress(ClusterError):
+                cluster = attach(name, project=self._project, sole=True)
+                if self._misfit(cluster, terms) is None:
+                    return cluster
+        return None
+
+    def _misfit(self, cluster: Cluster, terms: Terms, *, simulated: bool | None = None) -> str | None:
+        """Why it is not what its profile says now; such a one is handed back at once, and so is one that cannot tell."""
+        why: str | None = "cannot tell what it is"
+        try:
+            why = misfit(cluster.status(), terms, self._settings.overrides, simulated=simulated)
+        finally:
+            if why is not None:
+                cluster.close()
+        return why
+
+
+def _notes(step: Step, nodes: int, cluster: Cluster, terms: Terms) -> tuple[str, ...]:
+    notes = []
+    if step.nodes < nodes:
+        notes.append(f"{nodes} nodes did not start; it has {step.nodes}, which is what its tests ask for")
+    asked = terms.resolved.values.simulate if step.kind != "first" or step.simulate is None else step.simulate
+    if cluster.simulated and not asked:
+        notes.append("no real cluster started; this one is SIMULATED")
+    return tuple(notes)

@@ -1,0 +1,76 @@
+"""What a profile means for the tests of a run: its values with the command line on top, and its shape on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from clusterlib.leases.need import Need
+from clusterlib.leases.schedule import Shape
+from clusterlib.profiles import ResolvedProfile, capacity, load_profile
+from clusterlib.profiles.model import Tests
+
+__all__ = ["Terms", "read_terms"]
+
+PLENTY = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    profile: str
+    """As the tests call it."""
+    resolved: ResolvedProfile
+    shape: Shape
+
+    @property
+    def tests(self) -> Tests:
+        return self.resolved.values.tests
+
+    @property
+    def strict(self) -> bool:
+        """Whether tests whose cluster cannot be had fail."""
+        said = self.tests.strict
+        return said == "always" or (said == "ci" and self.resolved.machine.ci is not None)
+
+    @property
+    def may_skip(self) -> bool:
+        return "skip" in self.tests.fallbacks and not self.strict
+
+    @property
+    def shared(self) -> bool:
+        return self.tests.workers == "shared"
+
+    def wants_alone(self, need: Need) -> bool:
+        """Whether a test with this need has the cluster for itself while it runs."""
+        return not self.shared or need.exclusive or need.exact or need.dirty is True
+
+    def least(self, need: Need) -> int:
+        """No fewer nodes than this can serve the need, however short this machine is of anything."""
+        if need.size is not None:
+            return need.size
+        return self.shape.least if "smaller" in self.tests.fallbacks else self.shape.count
+
+
+def read_terms(profile: str, project: Path, overrides: Mapping[str, object]) -> Terms:
+    """Raises ProfileError."""
+    resolved = load_profile(profile, project=project, overrides=overrides)
+    nodes = resolved.values.nodes
+    most = capacity(resolved)
+    shape = Shape(
+        count=nodes.count,
+        capacity=most.nodes,
+        capacity_reason=most.reason,
+        steady=_steady(resolved, profile, project, overrides),
+        least=min(nodes.min, nodes.count),
+    )
+    return Terms(profile, resolved, shape)
+
+
+def _steady(resolved: ResolvedProfile, profile: str, project: Path, overrides: Mapping[str, object]) -> int:
+    """The count as it would be with plenty of memory, which every process of a run finds alike."""
+    if not any(change.field == "nodes.count" for change in resolved.adaptations):
+        return resolved.values.nodes.count
+    machine = replace(resolved.machine, memory=PLENTY)
+    calm = load_profile(profile, project=project, overrides=overrides, machine=machine)
+    return calm.values.nodes.count

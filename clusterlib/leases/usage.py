@@ -1,0 +1,80 @@
+"""What the clusters of a run cost and what they gave: for the summary at its end. Plain values, which workers send as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["ClusterUsage", "FailureUsage", "Usage"]
+
+
+@dataclass(slots=True)
+class ClusterUsage:
+    """One run of one cluster, as far as this process used it."""
+
+    name: str
+    run: str
+    profile: str
+    nodes: int
+    how: str
+    """started, borrowed or joined."""
+    simulated: bool = False
+    private: bool = False
+    start_seconds: float = 0.0
+    tests: int = 0
+    reuses: int = 0
+    heals: int = 0
+    replacements: int = 0
+    scalings: int = 0
+    waited: float = 0.0
+    """Seconds that tests waited for their turn."""
+    peak_memory: int = 0
+    """Bytes of all its nodes together, at most."""
+    cpu_seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> ClusterUsage:
+        return ClusterUsage(**data)
+
+
+@dataclass(slots=True)
+class FailureUsage:
+    """A cluster that could not be had, and how many tests that hit."""
+
+    profile: str
+    nodes: int
+    error: dict[str, Any]
+    may_skip: bool
+    attempts: int
+    tests: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> FailureUsage:
+        return FailureUsage(**data)
+
+
+@dataclass(slots=True)
+class Usage:
+    clusters: list[ClusterUsage] = field(default_factory=list)
+    failures: list[FailureUsage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is worth a line besides: a running cluster that did not fit, for one."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Usage:
+        return Usage(
+            [ClusterUsage.from_dict(one) for one in data["clusters"]],
+            [FailureUsage.from_dict(one) for one in data["failures"]],
+            list(data["notes"]),
+        )
