@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clusterlib import errors as errors
+    from clusterlib.doors.testcase import DistributedAsyncTestCase as DistributedAsyncTestCase
+    from clusterlib.doors.testcase import DistributedTestCase as DistributedTestCase
     from clusterlib.lifecycle.cluster import Cluster as Cluster
     from clusterlib.lifecycle.cluster import Node as Node
     from clusterlib.lifecycle.start import attach as attach
@@ -13,10 +15,22 @@ if TYPE_CHECKING:
     from clusterlib.profiles import load_profile as load_profile
 
 __version__ = "0.1.0"
-__all__ = ["Cluster", "Node", "__version__", "attach", "errors", "load_profile", "up"]
+__all__ = [
+    "Cluster",
+    "DistributedAsyncTestCase",
+    "DistributedTestCase",
+    "Node",
+    "__version__",
+    "attach",
+    "errors",
+    "load_profile",
+    "up",
+]
 
 _HOMES = {
     "Cluster": "clusterlib.lifecycle.cluster",
+    "DistributedAsyncTestCase": "clusterlib.doors.testcase",
+    "DistributedTestCase": "clusterlib.doors.testcase",
     "Node": "clusterlib.lifecycle.cluster",
     "attach": "clusterlib.lifecycle.start",
     "load_profile": "clusterlib.profiles",

@@ -207,6 +207,14 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "cluster.stopped": lambda e: (
         "cluster stopped" if e.get("clean", True) else "cluster stopped, but something was left behind"
     ),
+    "cluster.dirty": lambda e: f"cluster is dirty: {e['reason']}",
+    "cluster.healed": lambda e: f"cluster is whole and clean again after {e['seconds']:.2f} s",
+    "turn.taken": lambda e: (
+        f"{e['holder']} {'has the cluster alone' if e['exclusive'] else 'shares the cluster'}"
+    ),
+    "turn.ended": lambda e: (
+        f"{e['holder']} is through with the cluster" + (f": {e['dirty']}" if e["dirty"] else "")
+    ),
     "cluster.lingering": lambda e: f"cluster waits {e['seconds']:g} s to be used again",
     "fault.kill": lambda e: f"kill {e['node']}",
     "fault.pause": lambda e: f"pause {e['node']}",

@@ -7,7 +7,6 @@ import resource
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from clusterlib.health.findings import Finding, Outcome, failed, ok
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.ports import holder_of
 from clusterlib.hosts.registry import Registry
+from clusterlib.lifecycle.planning import find_programs, missing_remedies
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.probe_containment import reachable_containment
 from clusterlib.operations.result import Result
@@ -44,17 +44,16 @@ def examine_machine(profile: str | None = None, *, project: Path | str | None = 
     began = time.monotonic()
     folder = project_folder(project)
     wanted = profile or default_profile(folder)
-    with tempfile.TemporaryDirectory(prefix="clusterlib-doctor-") as scratch:
-        findings = tuple(_look(wanted, folder, Path(scratch)))
+    findings = tuple(_look(wanted, folder))
     fine = all(one.outcome is not Outcome.FAILED for one in findings)
     return Diagnosis(wanted, str(folder), fine, findings, round(time.monotonic() - began, 4))
 
 
-def _look(profile: str, project: Path, scratch: Path) -> Iterator[Finding]:
+def _look(profile: str, project: Path) -> Iterator[Finding]:
     yield preflight.check_python(tuple(sys.version_info[:3]), sys.executable)
     yield preflight.check_localhost(_resolve)
     yield preflight.check_containment(
-        *reachable_containment(os.environ.get("CLUSTERLIB_CONTAINMENT", "auto"), scratch)
+        *reachable_containment(os.environ.get("CLUSTERLIB_CONTAINMENT", "auto"))
     )
     yield from _places(project)
     try:
@@ -65,9 +64,11 @@ def _look(profile: str, project: Path, scratch: Path) -> Iterator[Finding]:
         return
     yield ok("profile", f"{resolved.name} ({resolved.file}), {resolved.values.nodes.count} nodes")
     yield from _network(resolved)
+    yield from _programs(resolved, project)
     yield from _resources(resolved, project)
     faults = [str(mistake) for mistake in check_templates(resolved)]
-    yield preflight.check_templates(list(resolved.values.templates), faults)
+    texts = ["the texts of the profile"] if next(resolved.texts(), None) else []
+    yield preflight.check_templates([*resolved.values.templates, *texts], faults)
 
 
 def _places(project: Path) -> Iterator[Finding]:
@@ -101,6 +102,14 @@ def _network(resolved: ResolvedProfile) -> Iterator[Finding]:
         yield preflight.check_ports(purpose, first, last, needed, _port_holder())
     ephemeral = resolved.machine.ephemeral
     yield preflight.check_ephemeral(ranges, (ephemeral.first, ephemeral.last))
+
+
+def _programs(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
+    found, missing = find_programs(resolved, project)
+    for name, path in found.items():
+        yield ok(f"program {name}", str(path))
+    for name in missing:
+        yield failed(f"program {name}", "not on this machine", *missing_remedies(resolved, [name]))
 
 
 def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:

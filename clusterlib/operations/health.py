@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.health.findings import Finding
-from clusterlib.health.matrix import COLUMNS, Subject, Usage, examine
+from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, examine
+from clusterlib.health.servers import judge
 from clusterlib.hosts import proc
 from clusterlib.hosts.resources import sample
 from clusterlib.lifecycle.cluster import Node
@@ -50,9 +51,13 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
         option = "" if cluster.name == "default" else f" --name {cluster.name}"
         subjects = [_subject(cluster[node["name"]], node) for node in status["nodes"]]
         left = float(status["timeouts"]["health"]) - (time.monotonic() - began)
-        found = examine(subjects, left, option)
+        if cluster.driver == "python":
+            columns, found = COLUMNS, examine(subjects, left, option)
+        else:
+            told = cluster.keeper.request("examine", within=max(LEAST, left - SPARE))
+            columns, found = judge(subjects, told, option)
     rows = tuple(
-        Row(one.name, one.state, one.healthy, tuple(one.checks[column] for _, column in COLUMNS))
+        Row(one.name, one.state, one.healthy, tuple(one.checks[column] for _, column in columns))
         for one in found
     )
     return Health(
@@ -61,7 +66,7 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
         simulated=cluster.simulated,
         state=status["state"],
         healthy=status["state"] == "ready" and all(row.healthy for row in rows),
-        columns=COLUMNS,
+        columns=columns,
         nodes=rows,
         seconds=round(time.monotonic() - began, 4),
     )

@@ -8,7 +8,7 @@ import secrets
 import select
 import socket
 import sys
-from pathlib import Path
+import tempfile
 from typing import Any
 
 from clusterlib.hosts.launch import CHANNEL, start_detached
@@ -18,26 +18,28 @@ __all__ = ["reachable_containment"]
 SECONDS = 5.0
 
 
-def reachable_containment(rung: str, scratch: Path) -> tuple[str | None, list[str]]:
+def reachable_containment(rung: str) -> tuple[str | None, list[str]]:
     """The rung a cluster would be held by here, and why not a higher one."""
-    channel = start_detached(
-        [sys.executable, "-P", "-m", "clusterlib.operations.probe_containment", CHANNEL, rung],
-        environment={**os.environ, "CLUSTERLIB_MARKER": f"probe-{secrets.token_hex(8)}"},
-        directory=scratch,
-        log_path=scratch / "containment.log",
-    )
-    with channel:
-        data = b""
-        while select.select([channel], [], [], SECONDS)[0]:
-            chunk = channel.recv(65536)
-            if not chunk:
-                break
-            data += chunk
-    try:
-        report: dict[str, Any] = json.loads(data)
-    except ValueError:
-        log = (scratch / "containment.log").read_text(errors="replace").strip().splitlines()
-        return None, log[-3:] or ["the probe gave no answer"]
+    with tempfile.TemporaryFile() as log:  # it has no name: nothing is left of it, whenever we are killed
+        channel = start_detached(
+            [sys.executable, "-P", "-m", "clusterlib.operations.probe_containment", CHANNEL, rung],
+            environment={**os.environ, "CLUSTERLIB_MARKER": f"probe-{secrets.token_hex(8)}"},
+            directory="/",
+            log=log.fileno(),
+        )
+        with channel:
+            data = b""
+            while select.select([channel], [], [], SECONDS)[0]:
+                chunk = channel.recv(65536)
+                if not chunk:
+                    break
+                data += chunk
+        try:
+            report: dict[str, Any] = json.loads(data)
+        except ValueError:
+            log.seek(0)
+            said = log.read().decode(errors="replace").strip().splitlines()
+            return None, said[-3:] or ["the probe gave no answer"]
     return report["rung"], report["refusals"]
 
 

@@ -49,12 +49,11 @@ def reached(name: str | None = None, *, project: Path | str | None = None) -> It
 
 def not_running(name: str, project: Path) -> ClusterNotRunning:
     run = latest_run(project, name)
-    option = "" if name == "default" else f" --name {name}"
     return ClusterNotRunning(
         f"cluster '{name}' is not running",
         cause=f"its last run is in {run.path}" if run else f"none of that name was ever started in {project}",
-        remedies=[f"invoke cluster.up{option}"],
-    )
+        remedies=["invoke cluster.up"],
+    ).of_cluster(name)
 
 
 def running_names(project: Path | str | None = None) -> list[str]:

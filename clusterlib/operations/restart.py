@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.errors import UsageError
 from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.planning import code_of
+from clusterlib.lifecycle.planning import code_of_status
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
@@ -26,17 +27,24 @@ def restart(
     node: str | None = None,
     *,
     name: str | None = None,
+    rolling: bool = False,
     project: Path | str | None = None,
     on_event: Listener | None = None,
 ) -> Restarted:
-    """Stops and starts the node, or all; gives back when they are among the others again."""
+    """Stops and starts the node, or all; gives back when they are among the others again.
+
+    `rolling`: one after the other, each only when the cluster is whole again."""
+    if rolling and node:
+        raise UsageError(
+            f"{node} alone cannot be restarted in turn with others",
+            remedies=[f"invoke cluster.restart {node}", "invoke cluster.restart --rolling"],
+        )
     began = time.monotonic()
     with reached(name, project=project) as cluster:
         names = [cluster[node].name] if node else [one.name for one in cluster]
         code = None
         if node is None:  # only when all nodes take it is it the code of the cluster
-            code = code_of([Path(root) for root in cluster.status()["code_roots"]])
-        cluster.keeper.request("watch")
-        cluster.restart(*names, on_event=on_event, code=code)
+            code = code_of_status(cluster.status())
+        cluster.restart(*names, on_event=on_event, code=code, rolling=rolling)
         view = ClusterView.of(cluster.status())
     return Restarted(view, tuple(names), round(time.monotonic() - began, 4))

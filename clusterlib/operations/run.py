@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusterlib.errors import UsageError
+from clusterlib.errors import ClusterError, UsageError
 from clusterlib.hosts.launch import TIMED_OUT, run_command
 from clusterlib.hosts.logs import tail
 from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.start import project_folder, up
+from clusterlib.lifecycle.environment import environment_of
+from clusterlib.lifecycle.start import cluster_name, project_folder, up
+from clusterlib.operations.evidence import Evidence
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
 from clusterlib.waiting import Deadline
@@ -22,6 +24,7 @@ from clusterlib.waiting import Deadline
 __all__ = ["Ran", "environment_of", "run"]
 
 TAIL = 15
+FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Ran(Result):
     tails: Mapping[str, tuple[str, ...]]
     """The last lines of each node, when the command failed."""
     seconds: float
+    artifacts: str | None = None
+    """The folder with the report, if one was asked for."""
 
 
 def run(
@@ -50,29 +55,45 @@ def run(
     simulate: bool | None = None,
     timeout: float | None = None,
     verbose: bool = False,
+    artifacts: Path | str | None = None,
     project: Path | str | None = None,
     on_event: Listener | None = None,
     on_ready: Callable[[ClusterView, bool, Sequence[str]], None] = lambda *_: None,
 ) -> Ran:
     """Gives the command a cluster and passes its exit code on. Without a command: the tests of the profile.
 
-    A cluster that was started for it is gone afterwards; one that ran already is left as it was."""
+    A cluster that was started for it is gone afterwards; one that ran already is left as it was. With `artifacts`
+    that folder has a report of it all, also where the cluster did not start."""
     began = time.monotonic()
     deadline = Deadline(timeout) if timeout is not None else None
     folder = project_folder(project)
-    with up(profile, name=name, nodes=nodes, simulate=simulate, project=folder, on_event=on_event) as cluster:
-        words = list(command) or _tests(profile or cluster.profile, folder, verbose=verbose)
-        borrowed = bool(cluster.notes)
-        on_ready(ClusterView.of(cluster.status()), borrowed, words)
-        code = TIMED_OUT
-        if deadline is None or not deadline.passed:
-            code = run_command(
-                words,
-                environment={**os.environ, **environment_of(cluster)},
-                directory=folder if not command else None,
-                timeout=None if deadline is None else deadline.left,
-            )
-        tails = _tails(cluster) if code else {}
+    evidence = Evidence(artifacts, command, profile, folder)
+    evidence.start()
+    code, tails = FAILED, dict[str, tuple[str, ...]]()
+    try:
+        with up(
+            profile, name=name, nodes=nodes, simulate=simulate, project=folder, on_event=on_event
+        ) as cluster:
+            words = list(command) or _tests(profile or cluster.profile, folder, verbose=verbose)
+            borrowed = bool(cluster.notes)
+            on_ready(ClusterView.of(cluster.status()), borrowed, words)
+            evidence.ready(cluster, words, borrowed=borrowed)
+            started = time.monotonic()
+            code = TIMED_OUT
+            if deadline is None or not deadline.passed:
+                code = run_command(
+                    words,
+                    environment={**os.environ, **environment_of(cluster)},
+                    directory=folder if not command else None,
+                    timeout=None if deadline is None else deadline.left,
+                )
+            evidence.ended(cluster, code, time.monotonic() - started)
+            tails = _tails(cluster) if code else {}
+    except ClusterError as error:
+        evidence.failed(error, cluster_name(name))
+        raise
+    finally:
+        evidence.finish(code)
     return Ran(
         command=tuple(words),
         exit_code=code,
@@ -83,30 +104,9 @@ def run(
         simulated=cluster.simulated,
         run=str(cluster.run_folder.path),
         tails=tails,
+        artifacts=str(evidence.folder) if evidence.folder else None,
         seconds=round(time.monotonic() - began, 4),
     )
-
-
-def environment_of(cluster: Cluster) -> dict[str, str]:
-    """How a program finds the cluster; `clusterlib.attach()` needs the first two and no more."""
-    nodes = cluster.status()["nodes"]
-    told = {
-        "CLUSTERLIB_NAME": cluster.name,
-        "CLUSTERLIB_PROJECT": str(cluster.project),
-        "CLUSTERLIB_PROFILE": cluster.profile,
-        "CLUSTERLIB_RUN": str(cluster.run_folder.path),
-        "CLUSTERLIB_COOKIE_FILE": str(cluster.cookie_file),
-    }
-    for variable, purpose, form in (
-        ("CLUSTERLIB_NODES", "cluster", "{name}={address}:{port}"),
-        ("CLUSTERLIB_HTTP", "http", "{name}=http://{address}:{port}"),
-    ):
-        told[variable] = ",".join(
-            form.format(name=node["name"], address=node["address"], port=node["ports"][purpose])
-            for node in nodes
-            if purpose in node["ports"]
-        )
-    return told
 
 
 def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:

@@ -33,7 +33,6 @@ def scale(
     began = time.monotonic()
     with reached(name, project=project) as cluster:
         before = [node.name for node in cluster]
-        cluster.keeper.request("watch")
         cluster.scale(count, on_event=on_event)
         after = [node.name for node in cluster]
         view = ClusterView.of(cluster.status())

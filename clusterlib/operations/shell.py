@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from clusterlib.errors import NotSupported
+from clusterlib.hosts.launch import run_command
 from clusterlib.lifecycle.cluster import Node
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 
-__all__ = ["Evaluated", "NodeShell"]
+__all__ = ["Evaluated", "NodeShell", "run_own_shell"]
 
 WITHOUT_LIMIT = 30 * 86400.0
 """Whoever types an endless loop ends it with Ctrl-C, not with a timeout."""
@@ -29,6 +32,51 @@ class Evaluated(Result):
     output: str
     """What the code printed."""
     traceback: str | None
+
+
+def run_own_shell(
+    node: str | None = None,
+    *,
+    name: str | None = None,
+    code: str | None = None,
+    project: Path | str | None = None,
+) -> int | None:
+    """Runs the shell of a server program, such as `redis-cli -p PORT`, with our streams; gives back its exit code.
+
+    None where nodes have a Python prompt instead. It talks to the node by itself: the cluster need not be held for it."""
+    with reached(name, project=project) as cluster:
+        status = cluster.status()
+        if status["driver"] == "python":
+            return None
+        nodes = {one["name"]: one for one in status["nodes"]}
+        ready = (one["name"] for one in status["nodes"] if one["state"] == "ready")
+        chosen = cluster[node].name if node else next(ready, next(iter(nodes)))
+        words = list(nodes[chosen].get("shell", ()))
+        if not words:
+            raise NotSupported(
+                f"{chosen} has no shell",
+                cause=f"profile {cluster.profile} names none: shell under [command]",
+                remedies=["invoke profile.show --resolved", f"invoke cluster.logs {chosen}"],
+            )
+        if code is not None and status["driver"] == "beam":
+            raise NotSupported(
+                f"the shell of {chosen} takes what is typed, but no expression from the command line",
+                cause="it is Erlang's own remote shell",
+                remedies=[
+                    f"invoke cluster.shell {chosen}",
+                    f'clusterlib.attach()["{chosen}"].call("lists", "sum", [[40, 2]])',
+                ],
+            )
+        if code is not None:
+            own = list(nodes[chosen].get("execute", ()))
+            words += [*own, code] if own else shlex.split(code)
+        return run_command(words, environment={**os.environ, "TERM": _terminal()})
+
+
+def _terminal() -> str:
+    """Where no terminal worth its name is known, Erlang's remote shell would quietly be a local one."""
+    known = os.environ.get("TERM", "")
+    return known if known not in {"", "dumb"} else "vt100"
 
 
 class NodeShell:
@@ -74,7 +122,8 @@ class NodeShell:
         if status["driver"] != "python":
             raise NotSupported(
                 f"nodes of the driver {status['driver']!r} have no Python prompt",
-                remedies=["invoke cluster.logs"],
+                cause="they have the shell of their own that the profile names",
+                remedies=[f"invoke cluster.shell {node or ''}".rstrip(), "invoke cluster.logs"],
             )
         if node is not None:
             return self.cluster[node]

@@ -8,7 +8,7 @@ from typing import Any
 
 from clusterlib.operations.result import Result
 
-__all__ = ["ClusterView", "NodeView"]
+__all__ = ["ClusterView", "NodeView", "TurnView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,12 @@ class NodeView(Result):
     uptime: float | None
     ready_seconds: float | None
     log: str
+
+    @property
+    def endpoint(self) -> str:
+        """Where the node is reached: its address with the first of its ports."""
+        port = next(iter(self.ports.values()), None)
+        return self.address if port is None else f"{self.address}:{port}"
 
     @staticmethod
     def of(node: Mapping[str, Any]) -> NodeView:
@@ -48,6 +54,15 @@ class NodeView(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnView(Result):
+    """Who uses the cluster now: alone, or beside others."""
+
+    holder: str
+    exclusive: bool
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterView(Result):
     name: str
     state: str
@@ -58,6 +73,13 @@ class ClusterView(Result):
     run: str
     held: bool
     holders: tuple[str, ...]
+    turns: tuple[TurnView, ...]
+    waiting: int
+    """How many wait for a turn."""
+    dirty: tuple[str, ...]
+    """Why it is not as it was when it got ready; empty where it is."""
+    peak: Mapping[str, float]
+    """`memory` of all nodes together at its highest, in bytes; `cpu` seconds of all their lives."""
     uptime: float
     ready_seconds: float | None
     containment: str
@@ -77,6 +99,12 @@ class ClusterView(Result):
             run=status["run"],
             held=status["held"],
             holders=tuple(lease["holder"] for lease in status["leases"]),
+            turns=tuple(
+                TurnView(turn["holder"], turn["exclusive"], turn["since"]) for turn in status["turns"]
+            ),
+            waiting=status["waiting"],
+            dirty=tuple(status["dirty"]),
+            peak=dict(status["peak"]),
             uptime=status["uptime"],
             ready_seconds=status["ready_seconds"],
             containment=status["keeper"]["containment"],

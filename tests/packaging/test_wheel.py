@@ -18,10 +18,87 @@ with clusterlib.up("dev") as cluster:
 """
 
 
-def run(arguments: list[str], folder: Path, **environment: str) -> str:
-    clean = {
-        k: v for k, v in os.environ.items() if not k.startswith(("CLUSTERLIB_", "PYTHONPATH", "VIRTUAL_ENV"))
-    }
+OTHERS = ("CLUSTERLIB_", "PYTHONPATH", "VIRTUAL_ENV", "PYTEST_", "NOX_", "GITHUB_", "CI")
+"""Variables that a user's shell does not have."""
+
+USERS_PROJECT = {
+    "pyproject.toml": """
+[project]
+name = "shop"
+version = "1"
+
+[tool.pytest.ini_options]
+addopts = ["-ra"]
+pythonpath = ["."]
+testpaths = ["tests"]
+""",
+    "profiles/shop.toml": """
+extends = "ci-small"
+description = "Two shops, with a configuration of their own"
+
+[nodes]
+name = "shop{index}"
+
+[templates]
+"shop.conf" = "shop.conf.j2"
+
+[environment]
+SHOP_CURRENCY = "EUR"
+
+[tests]
+paths = ["tests"]
+""",
+    "templates/shop.conf.j2": "name = {{ node.name }}\n",
+    "shop.py": """
+import os
+
+stock = {}
+
+
+def put(item, count):
+    stock[item] = stock.get(item, 0) + count
+    print(f"stocked {count} {item} for {os.environ['SHOP_CURRENCY']}", flush=True)
+    return stock[item]
+
+
+def configuration():
+    with open("shop.conf") as file:
+        return file.read()
+""",
+    "tests/test_shop.py": """
+import pytest
+
+
+def test_without_a_cluster():
+    pass
+
+
+@pytest.mark.cluster_size(2)
+def test_each_shop_has_its_own_stock_and_configuration(cluster):
+    assert [node.call("shop:put", "tea", 3) for node in cluster] == [3, 3]
+    assert cluster["shop2"].call("shop:configuration") == "name = shop2\\n"
+
+
+def test_the_other_notices_a_crash(cluster):
+    cluster["shop1"].kill()
+    cluster.wait_until(lambda: cluster["shop2"].members() == ["shop2"])
+""",
+    "noxfile.py": """
+from clusterlib.doors.nox import distributed_sessions
+
+distributed_sessions(install=(), venv_backend="none")
+""",
+    "tasks.py": "from clusterlib.doors.tasks import namespace\n",
+}
+WRONG = """
+def test_shared_stock(cluster):
+    cluster["shop1"].call("shop:put", "coffee", 1)
+    assert cluster["shop2"].call("shop:put", "coffee", 1) == 2
+"""
+
+
+def run(arguments: list[str], folder: Path, *, code: int = 0, **environment: str) -> str:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)}
     done = subprocess.run(
         arguments,
         cwd=folder,
@@ -31,7 +108,7 @@ def run(arguments: list[str], folder: Path, **environment: str) -> str:
         check=False,
         timeout=300,
     )
-    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == code, f"{arguments}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
@@ -59,7 +136,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     run([sys.executable, "-m", "venv", str(folder)], folder)
-    run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", str(wheel)], folder)
+    run(
+        [
+            str(folder / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            str(wheel),
+            "pytest",
+            "pytest-xdist",
+        ],
+        folder,
+    )
     return folder / "bin"
 
 
@@ -70,6 +159,8 @@ def test_the_wheel_carries_profiles_templates_and_its_types(wheel: Path) -> None
         assert f"clusterlib/_shipped/profiles/{profile.name}" in names
     for template in (REPOSITORY / "templates").rglob("*.j2"):
         assert f"clusterlib/_shipped/templates/{template.relative_to(REPOSITORY / 'templates')}" in names
+    for part in (REPOSITORY / "clusterlib" / "artifacts" / "page").iterdir():
+        assert f"clusterlib/artifacts/page/{part.name}" in names
     assert "clusterlib/py.typed" in names
     assert not [name for name in names if name.startswith(("tests/", "bench/"))]
 
@@ -92,3 +183,39 @@ def test_the_tasks_work_in_another_project(environment: Path, tmp_path: Path) ->
         assert "shop2" in run([invoke, "cluster.status"], tmp_path, PATH=path)
     finally:
         run([invoke, "cluster.down"], tmp_path, PATH=path)
+
+
+def test_everything_works_in_a_project_of_a_users_own(environment: Path, tmp_path: Path) -> None:
+    for name, text in USERS_PROJECT.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    path = f"{environment}:{os.environ['PATH']}"
+
+    def user(*words: str, code: int = 0) -> str:
+        return run([str(environment / words[0]), *words[1:]], tmp_path, code=code, PATH=path)
+
+    unasked = user("pytest")
+    assert "1 passed, 2 skipped" in unasked
+    assert "pytest --distributed" in unasked
+    assert not (tmp_path / ".clusterlib").exists()
+
+    profile = "--profile=shop"
+    assert "3 passed" in user("pytest", "--distributed", profile)
+    assert "3 passed" in user("pytest", "--distributed", profile, "-n", "2")
+    assert "test_the_other_notices_a_crash" in user("invoke", "test.plan", "--profile", "shop")
+
+    told = user("nox", "-s", "distributed")
+    folder = tmp_path / "artifacts" / "distributed-shop"
+    assert "3 passed" in told
+    for name in ("junit.xml", "cluster.xml", "report.html", "plan.json", "summary.json", "environment.json"):
+        assert (folder / name).stat().st_size, name
+    assert list(folder.glob("clusters/*/*/configs/shop2/shop.conf"))
+
+    (tmp_path / "tests" / "test_wrong.py").write_text(WRONG)
+    failed = user("nox", "-s", "distributed", "--", "tests/test_wrong.py", code=1)
+    said = "stocked 1 coffee for EUR"
+    assert said in failed, "what the nodes said stands below the failure"
+    assert said in (folder / "report.html").read_text()
+    [log] = folder.glob("clusters/*/*/logs/shop1.log")
+    assert said in log.read_text()
+    assert "test_shared_stock" in (folder / "junit.xml").read_text()

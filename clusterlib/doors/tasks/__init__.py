@@ -8,7 +8,7 @@ from types import ModuleType
 
 from invoke.collection import Collection
 
-from clusterlib.doors.tasks import life, look, profile, use
+from clusterlib.doors.tasks import life, look, profile, test, use
 from clusterlib.doors.tasks.command import ClusterTask
 
 __all__ = ["namespace"]
@@ -24,4 +24,6 @@ def _collection(name: str, *modules: ModuleType) -> Collection:
     return collection
 
 
-namespace = Collection(_collection("cluster", life, use, look), _collection("profile", profile))
+namespace = Collection(
+    _collection("cluster", life, use, look), _collection("profile", profile), _collection("test", test)
+)

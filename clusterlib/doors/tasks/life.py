@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clusterlib.doors.tasks.command import command
-from clusterlib.doors.tasks.options import ALL, COUNT, NAME, NODE, NODES, PROFILE, SIMULATE, SOME_NODE
+from clusterlib.doors.tasks.options import (
+    ALL,
+    COUNT,
+    NAME,
+    NODE,
+    NODES,
+    PROFILE,
+    ROLLING,
+    SIMULATE,
+    SOME_NODE,
+)
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
@@ -38,13 +48,13 @@ def down(console: Console, *, name: str | None, all: bool) -> None:  # noqa: A00
     console.answer(stopped.to_dict(), lambda: telling.stopped(console, stopped))
 
 
-@command(NODE, NAME)
-def restart(console: Console, *, node: str | None, name: str | None) -> None:
+@command(NODE, NAME, ROLLING)
+def restart(console: Console, *, node: str | None, name: str | None, rolling: bool) -> None:
     """Restart a node, or all of them; they run the project's code as it is now."""
     from clusterlib.doors import telling
     from clusterlib.operations.restart import restart as carry_out
 
-    restarted = carry_out(node, name=name, on_event=console.progress())
+    restarted = carry_out(node, name=name, rolling=rolling, on_event=console.progress())
     console.answer(restarted.to_dict(), lambda: telling.restarted(console, restarted))
 
 

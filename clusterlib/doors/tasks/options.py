@@ -13,9 +13,11 @@ from clusterlib.errors import UsageError
 
 __all__ = [
     "ALL",
+    "ARTIFACTS",
     "BORROW",
     "COUNT",
     "EXPRESSION",
+    "FOLDER",
     "FOLLOW",
     "GREP",
     "JSON",
@@ -26,6 +28,7 @@ __all__ = [
     "PROFILE",
     "PROFILE_NAME",
     "RESOLVED",
+    "ROLLING",
     "SIMULATE",
     "SINCE",
     "SOME_NODE",
@@ -117,12 +120,17 @@ TIMEOUT = Option(
     "timeout", "Seconds after which the run is ended, with exit code 124.", Kind.SECONDS, short="t"
 )
 VERBOSE = Option("verbose", "Say more: every step, and what went on in the nodes.", Kind.FLAG, short="v")
+ROLLING = Option("rolling", "One node after the other, each only when the cluster is whole again.", Kind.FLAG)
 FOLLOW = Option("follow", "Go on as more comes, until the cluster ends or Ctrl-C.", Kind.FLAG, short="f")
 SINCE = Option("since", "Only from then on: 30s, 5m, 2h, 1d ago, or a time such as 2026-01-31T12:00:00Z.")
 GREP = Option("grep", "Only lines in which this regular expression is found.")
 LINES = Option("lines", "Only the last so many.", Kind.WHOLE)
 EXPRESSION = Option("command", "Evaluate this in the node instead of prompting.", short="c")
 BORROW = Option("borrow", "Use only a cluster that runs already; never start one.", Kind.FLAG)
+ARTIFACTS = Option("artifacts", "Folder for the report of this run, with JUnit, logs and configurations.")
+FOLDER = Option(
+    "folder", "Folder of artifacts; may be given without --folder. Default: the latest.", word=True
+)
 PROFILE_NAME = Option("name", "Name of the profile; may be given without --name.", word=True)
 RESOLVED = Option(
     "resolved", "As it holds here and now: environment applied, adapted to this machine.", Kind.FLAG

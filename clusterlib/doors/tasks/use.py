@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clusterlib.doors.exits import FAILED
 from clusterlib.doors.tasks.command import command
 from clusterlib.doors.tasks.options import (
+    ARTIFACTS,
     EXPRESSION,
     FOLLOW,
     GREP,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["events", "logs", "run", "shell"]
 
 
-@command(PROFILE, NAME, NODES, SIMULATE, TIMEOUT, VERBOSE)
+@command(PROFILE, NAME, NODES, SIMULATE, TIMEOUT, VERBOSE, ARTIFACTS)
 def run(
     console: Console,
     *,
@@ -38,6 +39,7 @@ def run(
     simulate: bool,
     timeout: float | None,
     verbose: bool,
+    artifacts: str | None,
 ) -> int:
     """Run a command (after `--`), or the profile's tests, with a cluster: a new one, or the one that runs."""
     from clusterlib.doors import telling
@@ -53,6 +55,7 @@ def run(
             simulate=simulate or None,
             timeout=timeout,
             verbose=verbose,
+            artifacts=artifacts,
             on_event=progress,
             on_ready=lambda cluster, borrowed, words: telling.ready(
                 console, cluster, borrowed, words, verbose=verbose
@@ -104,11 +107,14 @@ def events(console: Console, *, name: str | None, follow: bool) -> None:
 
 @command(NODE, NAME, EXPRESSION)
 def shell(console: Console, *, node: str | None, name: str | None, command: str | None) -> int | None:
-    """Open a Python prompt in a node, or evaluate one expression there with -c."""
+    """Open a Python prompt in a node, or evaluate one expression there with -c; of a server program: its own shell."""
     from clusterlib.doors import telling
     from clusterlib.doors.prompt import Prompt
-    from clusterlib.operations.shell import NodeShell
+    from clusterlib.operations.shell import NodeShell, run_own_shell
 
+    code = run_own_shell(node, name=name, code=command)
+    if code is not None:
+        return code
     with NodeShell(node, name=name) as session:
         if command is not None:
             found = session.evaluate(command)

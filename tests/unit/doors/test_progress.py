@@ -89,3 +89,23 @@ def test_progress_without_events_draws_nothing() -> None:
     LiveProgress(stream, Paint(False)).close()
 
     assert stream.getvalue() == ""
+
+
+def test_turns_and_dirt_are_told_in_sentences() -> None:
+    told: list[dict[str, Any]] = [
+        {"kind": "turn.taken", "holder": "test_one", "exclusive": True},
+        {"kind": "turn.taken", "holder": "test_two", "exclusive": False},
+        {"kind": "cluster.dirty", "reason": "node2 was killed"},
+        {"kind": "turn.ended", "holder": "test_one", "dirty": None},
+        {"kind": "turn.ended", "holder": "test_two", "dirty": "it failed in the middle"},
+        {"kind": "cluster.healed", "seconds": 0.016},
+    ]
+
+    assert [sentence(event) for event in told] == [
+        "test_one has the cluster alone",
+        "test_two shares the cluster",
+        "cluster is dirty: node2 was killed",
+        "test_one is through with the cluster",
+        "test_two is through with the cluster: it failed in the middle",
+        "cluster is whole and clean again after 0.02 s",
+    ]

@@ -12,6 +12,8 @@ from clusterlib.operations.doctor import Diagnosis
 from clusterlib.operations.down import Stopped
 from clusterlib.operations.health import Health, Row
 from clusterlib.operations.run import Ran
+from clusterlib.operations.status import Status
+from clusterlib.operations.views import ClusterView
 
 Make = Callable[..., Any]
 MEASURED = {"ping": "0.22 ms", "formed": "3/3", "reach": "0.10 ms", "memory": "9 MiB", "cpu": "0.3 %"}
@@ -133,3 +135,35 @@ def test_an_interrupted_run_is_not_called_a_failure(seen: Make) -> None:
     )
 
     assert it.err.getvalue().startswith("interrupted: pytest")
+
+
+def test_the_status_says_who_uses_the_cluster_and_why_it_is_dirty(seen: Make) -> None:
+    it = seen()
+    node: dict[str, Any] = {
+        **dict.fromkeys(("name", "state", "reason", "address", "host", "log"), "n"),
+        **dict.fromkeys(("pid", "uptime", "ready_seconds")),
+        "ports": {},
+        "view": [],
+        "starts": 1,
+    }
+    told = {
+        **dict.fromkeys(("name", "state", "profile", "driver", "project", "run", "cookie_file"), "x"),
+        "simulated": False,
+        "held": True,
+        "leases": [],
+        "turns": [{"holder": "test_one", "exclusive": False, "since": "t"}],
+        "waiting": 1,
+        "dirty": ["n was killed", "test_zero left a mess"],
+        "peak": {},
+        "uptime": 1.0,
+        "ready_seconds": 0.1,
+        "keeper": {"containment": "namespace"},
+        "adaptations": [],
+        "nodes": [node],
+    }
+
+    telling.status(it.console, Status("/p", (ClusterView.of(told),)))
+
+    lines = it.out.getvalue().splitlines()
+    assert "  used by test_one (shared); 1 waits" in lines
+    assert "  dirty: n was killed; test_zero left a mess" in lines

@@ -8,7 +8,7 @@ import pytest
 
 from clusterlib.health.findings import ok
 from clusterlib.operations.result import Result
-from clusterlib.operations.views import ClusterView
+from clusterlib.operations.views import ClusterView, TurnView
 
 STATUS = {
     "name": "default",
@@ -28,6 +28,10 @@ STATUS = {
     "uptime": 1.5,
     "ready_seconds": 0.1,
     "leases": [{"holder": "pid 7 (pytest)"}],
+    "turns": [{"holder": "test_one", "exclusive": True, "since": "2026-01-01T00:00:00.000000Z"}],
+    "waiting": 2,
+    "dirty": ["node1 was killed"],
+    "peak": {"memory": 25000000, "cpu": 0.5},
     "keeper": {"pid": 1, "containment": "namespace"},
     "nodes": [
         {
@@ -84,6 +88,8 @@ def test_a_cluster_is_reported_as_the_keeper_told_it() -> None:
     view = ClusterView.of(STATUS)
 
     assert view.holders == ("pid 7 (pytest)",)
+    assert view.turns == (TurnView("test_one", True, "2026-01-01T00:00:00.000000Z"),)
+    assert (view.waiting, view.dirty) == (2, ("node1 was killed",))
     assert view.containment == "namespace"
     assert view.node("node1").url == "http://127.0.0.1:24000"
     assert json.loads(json.dumps(view.to_dict()))["nodes"][0]["ports"] == {"cluster": 20000, "http": 24000}

@@ -1,0 +1,351 @@
+"""What pytest loads in every run of every project that has clusterlib installed: so it imports nothing that is not needed.
+
+It declares options, markers and fixtures, finds the tests that need a cluster, and decides whether they run. What serves
+them is in `clusterlib.doors.testing`, which is imported when there is something to serve."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Generator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from clusterlib.doors.testing.controller import Controller
+    from clusterlib.lifecycle.cluster import Cluster, Node
+
+FIXTURES = frozenset({"cluster", "cluster_nodes", "cluster_factory", "with_cluster_size"})
+MARKERS = {
+    "distributed": "distributed: the test needs a cluster; it gets one with --distributed or -m distributed.",
+    "cluster": "cluster(profile=None, dirty=None, exclusive=False): what kind of cluster the test needs. "
+    "profile: another one than that of the run; dirty=True: the cluster is started afresh after the test, "
+    "dirty=False: the test heals what it breaks; exclusive=True: no other test uses it meanwhile.",
+    "multi_node": "multi_node: the test needs a cluster of at least two nodes.",
+    "cluster_size": "cluster_size(n, exact=False): the test needs a cluster of at least n nodes, or of exactly n.",
+}
+INI = {
+    "cluster_auto": "Start clusters for tests. false: only a cluster that runs already is used",
+    "cluster_profile": "The profile of tests that name none",
+    "cluster_workers": "With pytest-xdist: each, a cluster for each worker; shared, one for all",
+    "cluster_strict": "When tests whose cluster did not start fail instead of being skipped: ci, always, never",
+    "cluster_fallbacks": "What may be tried when a cluster does not start: retry smaller simulate skip",
+    "cluster_artifacts": "When a run leaves a folder with report and logs: failure, always, never",
+    "cluster_log_lines": "Lines of each node shown with a failed test",
+}
+KINDS = {"cluster_auto": "bool", "cluster_fallbacks": "args"}
+
+RUN = pytest.StashKey[Any]()
+"""What serves the tests of this process."""
+CONTROLLER = pytest.StashKey["Controller"]()
+FOLDER = pytest.StashKey[str]()
+SKIPPED = "needs a cluster; pytest --distributed gives it one"
+FORBIDDEN = "needs a cluster, and --no-cluster forbids it"
+
+
+# -- what the user can say
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("clusterlib", "clusters for distributed tests (clusterlib)")
+    group.addoption("--distributed", action="store_true", help="Run distributed tests, too, with clusters.")
+    group.addoption(
+        "--force-cluster",
+        action="store_true",
+        help="Start the cluster before the first test, whatever the tests need.",
+    )
+    group.addoption(
+        "--no-cluster", action="store_true", help="Skip distributed tests, whatever else is said."
+    )
+    group.addoption(
+        "--cluster-size", type=_size, metavar="N", help="Nodes of a cluster whose tests ask for no size."
+    )
+    group.addoption("--cluster-profile", metavar="NAME", help="Profile of the clusters (also: --profile).")
+    group.addoption(
+        "--cluster-verbose", action="store_true", help="Tell what happens to the clusters, as it happens."
+    )
+    group.addoption(
+        "--cluster-linger",
+        action="store_true",
+        help="Clusters live on for a while, to be used by the next run that says this, too.",
+    )
+    group.addoption(
+        "--cluster-plan", action="store_true", help="Print which cluster would serve which test; run nothing."
+    )
+    group.addoption("--cluster-plan-to", metavar="FILE", help="Write the plan to FILE, as JSON.")
+    group.addoption(
+        "--cluster-artifacts", metavar="DIR", help="Leave report, logs and configurations in DIR, always."
+    )
+    for name, text in INI.items():
+        default: list[str] | None = [] if KINDS.get(name) == "args" else None
+        parser.addini(name, text, type=KINDS.get(name), default=default)  # type: ignore[arg-type]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, None, None]:
+    """`--profile` is ours only if nobody else wants it: no other plugin, and no conftest of the project."""
+    if not _is_taken(parser, "--profile"):
+        paths = getattr(early_config.known_args_namespace, "file_or_dir", [])
+        for option, name in pairwise(args):
+            if option == "--profile" and name in paths:
+                paths.remove(name)  # not a folder whose conftest is to be loaded
+    yield
+    if not _is_taken(parser, "--profile"):
+        group = parser.getgroup("clusterlib")
+        group.addoption(
+            "--profile", metavar="NAME", dest="cluster_profile", help="The same as --cluster-profile."
+        )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for text in MARKERS.values():
+        config.addinivalue_line("markers", text)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    option = config.option
+    if option.cluster_plan and getattr(option, "numprocesses", None) is not None:
+        option.numprocesses = 0  # who runs nothing needs no workers
+    return (yield)
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise ArgumentTypeError(f"a cluster has 1 to 1000 nodes, not {text!r}: --cluster-size 3")
+    return int(text)
+
+
+def _is_taken(parser: pytest.Parser, option: str) -> bool:
+    groups = [parser._anonymous, *parser._groups]  # noqa: SLF001 - there is no other way to be polite
+    return any(option in one.names() for group in groups for one in group.options)
+
+
+# -- which tests need a cluster, and which of them run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of them get the marker, before `-m` is evaluated."""
+    for item in distributed(items):
+        if item.get_closest_marker("distributed") is None:
+            item.add_marker("distributed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Now it is known what -k, -m, paths, --lf, --deselect and --sw have left."""
+    option = session.config.option
+    found = list(distributed(session.items))
+    planning = option.cluster_plan or bool(option.cluster_plan_to)
+    forced = option.force_cluster and not option.no_cluster and bool(session.items)
+    asked = bool(option.cluster_artifacts)  # must not go on telling what an earlier run has left there
+    if not (found or forced or planning or asked) or (option.collectonly and not planning):
+        return
+    wanted = [] if option.no_cluster else found
+    if wanted and not (
+        option.cluster_plan or option.distributed or option.force_cluster or os.environ.get("CLUSTERLIB_RUN")
+    ):
+        from clusterlib.doors.testing.choice import asked_for
+
+        wanted = asked_for(wanted, option.markexpr)
+    chosen = set(map(id, wanted))
+    for item in found:
+        if id(item) not in chosen:
+            item.add_marker(pytest.mark.skip(reason=FORBIDDEN if option.no_cluster else SKIPPED))
+    if wanted or forced or planning or asked:
+        from clusterlib.doors.testing.session import begin
+
+        begin(session, wanted)
+
+
+def distributed(items: Sequence[pytest.Item]) -> Generator[pytest.Item, None, None]:
+    """The tests that need a cluster: by a marker, by a fixture of ours, or by their class. Called for every test of every run."""
+    case = getattr(sys.modules.get("clusterlib.doors.testcase"), "NeedsCluster", None)
+    parents: dict[Any, bool] = {}
+    for item in items:
+        parent = item.parent
+        verdict = parents.get(parent)
+        if verdict is None:
+            verdict = parents[parent] = _is_distributed(parent, case)
+        if verdict or any(mark.name in MARKERS for mark in item.own_markers) or _uses_fixture(item):
+            yield item
+
+
+def _is_distributed(parent: Any, case: type | None) -> bool:
+    """By what surrounds a test: its class, its module, its package."""
+    if parent is None:
+        return False
+    if any(mark.name in MARKERS for mark in parent.iter_markers()):
+        return True
+    kind = getattr(parent, "cls", None)
+    return case is not None and isinstance(kind, type) and issubclass(kind, case)
+
+
+def _uses_fixture(item: pytest.Item) -> bool:
+    names = getattr(item, "fixturenames", ())
+    return not FIXTURES.isdisjoint(names) and any(
+        _is_ours(item, name) for name in FIXTURES.intersection(names)
+    )
+
+
+def _is_ours(item: pytest.Item, name: str) -> bool:
+    """Whether the fixture of that name is ours, and not one of the project's that happens to be called so."""
+    info = getattr(item, "_fixtureinfo", None)
+    for definition in reversed(info.name2fixturedefs.get(name, ()) if info else ()):
+        if definition.func.__module__ == __name__:
+            return True
+        if name not in definition.argnames:
+            return False
+    return False
+
+
+# -- while they run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    run = session.config.stash.get(RUN, None)
+    if session.config.option.cluster_plan:
+        return True
+    if run is not None:
+        run.begin_tests()
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """After marks and the project's own hooks had a chance to skip the test, before its fixtures are made."""
+    run = item.config.stash.get(RUN, None)
+    if run is not None:
+        run.before(item)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    run: Any = session.config.stash.get(RUN, None) or _controller(session.config)
+    if run is None:
+        return (yield)
+    with run.finishing(session):
+        return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    run: Any = config.stash.get(RUN, None) or config.stash.get(CONTROLLER, None)
+    if run is not None:
+        run.tell(terminalreporter)
+    if terminalreporter.stats.get("skipped"):
+        _tell_skips(terminalreporter)
+
+
+def _tell_skips(reporter: Any) -> None:
+    reasons = [one.longrepr[2] for one in reporter.stats["skipped"] if isinstance(one.longrepr, tuple)]
+    skipped, forbidden = (sum(reason.endswith(text) for reason in reasons) for text in (SKIPPED, FORBIDDEN))
+    if skipped:
+        reporter.write_line(
+            f"clusterlib: {_tests(skipped)} skipped; run them with: "
+            "pytest --distributed (everything) or pytest -m distributed (only them)"
+        )
+    if forbidden:
+        reporter.write_line(f"clusterlib: {_tests(forbidden)} skipped because of --no-cluster")
+
+
+def _tests(count: int) -> str:
+    return "1 distributed test was" if count == 1 else f"{count} distributed tests were"
+
+
+# -- pytest-xdist: the controller collects nothing; what its workers do is in their records
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What makes no sense is said once, and not by every worker: where it is plain that clusters are wanted."""
+    config = session.config
+    option = config.option
+    wanted = option.distributed or option.force_cluster or any(name in option.markexpr for name in MARKERS)
+    if wanted and not option.no_cluster and config.pluginmanager.hasplugin("dsession"):
+        from clusterlib.doors.testing.options import read_options
+        from clusterlib.doors.testing.place import project_of
+
+        read_options(config, project_of(config))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    stash = node.config.stash
+    if FOLDER not in stash:
+        from clusterlib.doors.testing.place import choose
+
+        stash[FOLDER] = str(choose(node.config))
+    node.workerinput["clusterlib"] = stash[FOLDER]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any) -> None:
+    controller = _controller(node.config)
+    if controller is not None:
+        controller.collected()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    controller = _controller(node.config)
+    if controller is not None:
+        controller.worker_down(node, error)
+
+
+def _controller(config: pytest.Config) -> Controller | None:
+    """What gathers the workers' records; nobody, as long as no worker has written one."""
+    stash = config.stash
+    if CONTROLLER not in stash:
+        folder = stash.get(FOLDER, None)
+        if folder is None or not os.path.isdir(os.path.join(folder, "records")):  # noqa: PTH112, PTH118 - pathlib would be one more cost of every run
+            return None
+        from clusterlib.doors.testing.controller import Controller
+
+        stash[CONTROLLER] = Controller(config, folder)
+    return stash[CONTROLLER]
+
+
+# -- fixtures
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """The cluster that satisfies the markers of this test: shared with other tests, whole and clean."""
+    from clusterlib.doors.testing.session import held_for
+
+    return held_for(request.node).cluster
+
+
+@pytest.fixture
+def cluster_nodes(cluster: Cluster) -> list[Node]:
+    """The nodes of the cluster that satisfies the markers of this test."""
+    return cluster.nodes
+
+
+@pytest.fixture
+def cluster_factory(request: pytest.FixtureRequest) -> Generator[Callable[..., Cluster], None, None]:
+    """Starts clusters for this test alone: cluster_factory(size=3, profile="dev", simulate=False).
+
+    They are gone when the test is over, the last one first."""
+    from clusterlib.doors.testing.private import Factory
+
+    factory = Factory(request.node)
+    yield factory
+    factory.close()
+
+
+@pytest.fixture
+def with_cluster_size(request: pytest.FixtureRequest) -> Callable[[int], AbstractContextManager[Cluster]]:
+    """The cluster with exactly n nodes, for a block: `with with_cluster_size(5) as cluster:`."""
+    from clusterlib.doors.testing.private import resized
+
+    return lambda size: resized(request.node, size)

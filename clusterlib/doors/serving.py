@@ -1,0 +1,61 @@
+"""What every way of running tests does alike with a cluster that a test holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from clusterlib.leases.held import Held
+from clusterlib.lifecycle.cluster import Cluster
+
+__all__ = ["Private", "Server", "put_into_environment", "resized"]
+
+Private = Callable[[str | None, int | None], AbstractContextManager[Cluster]]
+"""Gives the running test a cluster of its own: of a profile, with so many nodes."""
+
+
+class Server(Protocol):
+    """Whoever gives the tests of this process their clusters."""
+
+    def held(self) -> Held:
+        """The turn of the test that runs now."""
+        ...
+
+    def private(self, profile: str | None, size: int | None) -> AbstractContextManager[Cluster]: ...
+
+
+def put_into_environment(values: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Gives back what was there, so that it can be put back."""
+    before = {name: os.environ.get(name) for name in values}
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    return before
+
+
+@contextlib.contextmanager
+def resized(held: Held, size: int, private: Private) -> Iterator[Cluster]:
+    """The cluster with exactly that many nodes, for a block. Where it is not the test's to scale, another one."""
+    cluster = held.cluster
+    before = len(cluster)
+    if before == size:
+        yield cluster
+        return
+    if held.borrowed or not _is_alone(held):
+        with private(cluster.profile, size) as other:
+            yield other
+        return
+    cluster.scale(size)
+    try:
+        yield cluster
+    finally:
+        cluster.scale(before)
+
+
+def _is_alone(held: Held) -> bool:
+    return any(turn["exclusive"] for turn in held.status.get("turns", []))

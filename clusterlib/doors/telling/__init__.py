@@ -1,0 +1,31 @@
+"""Results as people read them. One function a result; nothing is decided here."""
+
+from __future__ import annotations
+
+from clusterlib.doors.telling.examine import diagnosis, health
+from clusterlib.doors.telling.life import cleaned, disturbed, restarted, scaled, started, status, stopped
+from clusterlib.doors.telling.profiles import checks, profile, profiles
+from clusterlib.doors.telling.use import diary, evaluated, event, followed, logs, ran, ready, reported
+
+__all__ = [
+    "checks",
+    "cleaned",
+    "diagnosis",
+    "diary",
+    "disturbed",
+    "evaluated",
+    "event",
+    "followed",
+    "health",
+    "logs",
+    "profile",
+    "profiles",
+    "ran",
+    "ready",
+    "reported",
+    "restarted",
+    "scaled",
+    "started",
+    "status",
+    "stopped",
+]

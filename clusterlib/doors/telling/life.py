@@ -1,0 +1,133 @@
+"""The life of a cluster: started, stopped, changed, and what it is now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clusterlib.doors.telling.pieces import adapted, addresses, colour, counted, duration, several, title
+
+if TYPE_CHECKING:
+    from clusterlib.doors.console import Cell, Console
+    from clusterlib.operations.clean import Cleaned
+    from clusterlib.operations.disturb import Disturbed
+    from clusterlib.operations.down import Stopped
+    from clusterlib.operations.restart import Restarted
+    from clusterlib.operations.scale import Scaled
+    from clusterlib.operations.status import Status
+    from clusterlib.operations.up import Started
+    from clusterlib.operations.views import ClusterView
+
+__all__ = ["cleaned", "disturbed", "restarted", "scaled", "started", "status", "stopped"]
+
+
+def started(console: Console, result: Started) -> None:
+    cluster = result.cluster
+    if result.already_running:
+        console.line(
+            f"{title(console, cluster)} is running already: {counted(cluster)}, profile {cluster.profile}"
+        )
+        for note in result.notes[1:]:
+            console.note(note)
+    else:
+        told = f"{counted(cluster)} in {result.seconds:.2f} s, profile {cluster.profile}"
+        console.line(f"{title(console, cluster)} is ready: {told}")
+    adapted(console, cluster)
+    addresses(console, cluster.nodes)
+
+
+def stopped(console: Console, result: Stopped) -> None:
+    for why in result.forced:
+        console.note(f"the keeper had to be killed: {why}")
+    if not result.stopped:
+        asked = f"cluster {result.asked[0]}" if len(result.asked) == 1 else "no cluster of this project"
+        console.line(f"{asked} {'was not' if len(result.asked) == 1 else 'was'} running")
+        return
+    console.line(f"stopped {', '.join(result.stopped)} in {result.seconds:.2f} s; nothing is left")
+
+
+def restarted(console: Console, result: Restarted) -> None:
+    what = result.restarted[0] if len(result.restarted) == 1 else f"{len(result.restarted)} nodes"
+    console.line(f"{title(console, result.cluster)}: {what} restarted in {result.seconds:.2f} s")
+    addresses(console, [node for node in result.cluster.nodes if node.name in result.restarted])
+
+
+def scaled(console: Console, result: Scaled) -> None:
+    changes = []
+    if result.added:
+        changes.append(f"added {several(result.added)}")
+    if result.removed:
+        changes.append(f"removed {several(result.removed)}")
+    what = " and ".join(changes) or "nothing to do"
+    console.line(
+        f"{title(console, result.cluster)} has {counted(result.cluster)}: {what} ({result.seconds:.2f} s)"
+    )
+
+
+def disturbed(console: Console, result: Disturbed) -> None:
+    node = result.node
+    console.line(
+        f"{node.name} is {console.paint.state(node.state)}" + (f": {node.reason}" if node.reason else "")
+    )
+
+
+def cleaned(console: Console, result: Cleaned) -> None:
+    for leftover in result.leftovers:
+        ended = f": ended {several(leftover.processes)}" if leftover.processes else ""
+        console.line(f"buried cluster {leftover.cluster} of {leftover.project}{ended}")
+    for name in result.running:
+        console.note(f"cluster {name} is running; its current run was left alone")
+    count = len(result.folders)
+    console.line(f"removed {count} run folder{'' if count == 1 else 's'}" if count else "nothing to remove")
+
+
+def status(console: Console, result: Status) -> None:
+    for number, cluster in enumerate(result.clusters):
+        if number:
+            console.line()
+        _cluster(console, cluster)
+
+
+def _cluster(console: Console, cluster: ClusterView) -> None:
+    paint = console.paint
+    life = "until cluster.down" if not cluster.held else "as long as it is held"
+    console.line(
+        f"{title(console, cluster)} is {paint.state(cluster.state)}: {counted(cluster)}, profile {cluster.profile}, "
+        f"up {duration(cluster.uptime)}, {life}"
+    )
+    adapted(console, cluster)
+    if cluster.holders:
+        console.line(f"  held by {several(cluster.holders)}")
+    if cluster.turns:
+        how = "alone" if cluster.turns[0].exclusive else "shared"
+        wait = f"; {cluster.waiting} wait{'s' if cluster.waiting == 1 else ''}" if cluster.waiting else ""
+        console.line(f"  used by {several([turn.holder for turn in cluster.turns])} ({how}){wait}")
+    if cluster.dirty:
+        console.line(f"  {paint('dirty', 'yellow')}: {'; '.join(cluster.dirty)}")
+    everyone = len(cluster.nodes)
+    rows: list[list[Cell]] = []
+    for node in cluster.nodes:
+        sees = f"{len(node.sees)}/{everyone}"
+        rows.append(
+            [
+                node.name,
+                (node.state, colour(node.state)),
+                str(node.pid or "-"),
+                node.endpoint,
+                node.url or "-",
+                sees if len(node.sees) == everyone else (sees, "yellow"),
+                duration(node.uptime) if node.uptime is not None else "-",
+                node.reason,
+            ]
+        )
+    titles = ["node", "state", "pid", _endpoint_title(cluster), "http", "sees", "up", "reason"]
+    if not any(node.url for node in cluster.nodes):
+        titles, rows = [*titles[:4], *titles[5:]], [[*row[:4], *row[5:]] for row in rows]
+    if not any(node.reason for node in cluster.nodes):
+        titles, rows = titles[:-1], [row[:-1] for row in rows]
+    console.table(titles, rows)
+    console.line(paint(f"run folder: {cluster.run}", "dim"))
+
+
+def _endpoint_title(cluster: ClusterView) -> str:
+    """What the first port of these nodes is for."""
+    return next(iter(cluster.nodes[0].ports), "address") if cluster.nodes else "address"

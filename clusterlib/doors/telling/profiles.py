@@ -1,0 +1,53 @@
+"""Profiles: which there are, what they say, what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clusterlib.doors.console import Cell, Console
+    from clusterlib.operations.profiles import Checks, Profiles, Shown
+
+__all__ = ["checks", "profile", "profiles"]
+
+
+def profiles(console: Console, result: Profiles) -> None:
+    rows: list[list[Cell]] = [
+        [
+            (one.name, "bold") if one.default else one.name,
+            "default" if one.default else "",
+            (one.problem, "red") if one.problem else one.description,
+            one.file,
+        ]
+        for one in result.profiles
+    ]
+    console.table(["profile", "", "description", "file"], rows)
+
+
+def profile(console: Console, result: Shown) -> None:
+    line = f"profile {console.paint(result.name, 'bold')} ({result.file})"
+    if result.extends:
+        line += f", extends {', '.join(result.extends)}"
+    console.line(line)
+    rows: list[list[Cell]] = [[one.field, one.text, _origin(one.origin, one.source)] for one in result.values]
+    console.table(["value", "", "from"], rows)
+    if not result.resolved:
+        console.line(
+            console.paint("what it says nothing about has its default; all of it: --resolved", "dim")
+        )
+
+
+def checks(console: Console, result: Checks) -> None:
+    for one in result.profiles:
+        if not one.told:
+            console.line(f"{console.paint('ok', 'green')}      {one.name}")
+            continue
+        console.line(f"{console.paint('FAILED', 'red')}  {one.name}")
+        for text in one.told:
+            console.line(f"        {text}")
+
+
+def _origin(text: str, source: str) -> Cell:
+    if source == "adapted":
+        return text, "yellow"
+    return (text, "dim") if source == "default" else text

@@ -1,0 +1,117 @@
+"""What a cluster is used for: commands run in it, its logs, its events, values of its nodes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.doors.exits import INTERRUPTED
+from clusterlib.doors.progress import sentence
+from clusterlib.doors.telling.pieces import counted, several
+
+if TYPE_CHECKING:
+    from clusterlib.doors.console import Console
+    from clusterlib.operations.events import Diary
+    from clusterlib.operations.logs import LogEntry, Logs, LogView
+    from clusterlib.operations.report import Reported
+    from clusterlib.operations.run import Ran
+    from clusterlib.operations.shell import Evaluated
+    from clusterlib.operations.views import ClusterView
+
+__all__ = ["diary", "evaluated", "event", "followed", "logs", "ran", "ready", "reported"]
+
+
+def ready(
+    console: Console, cluster: ClusterView, borrowed: bool, words: Sequence[str], *, verbose: bool
+) -> None:
+    console.close()
+    paint = console.aside
+    how = "borrowed, and left running" if borrowed else f"ready after {cluster.ready_seconds or 0:.2f} s"
+    mark = f" {paint('[SIMULATED]', 'magenta')}" if cluster.simulated else ""
+    console.say(
+        f"cluster {paint(cluster.name, 'bold')}{mark} {how}: {counted(cluster)}, profile {cluster.profile}"
+    )
+    if verbose:
+        for node in cluster.nodes:
+            console.say(f"  {node.name}  {node.address}:{node.ports.get('cluster', '-')}  {node.url or ''}")
+        console.say(f"  run folder: {cluster.run}")
+    console.say(paint(f"$ {shlex.join(words)}", "dim"))
+
+
+def ran(console: Console, result: Ran, timeout: float | None) -> None:
+    paint = console.aside
+    if result.artifacts:
+        console.say(f"report: {result.artifacts}/report.html")
+    if result.exit_code == 0:
+        console.say(f"{paint('passed', 'green')} in {result.seconds:.2f} s")
+        return
+    if result.timed_out:
+        verdict = f"{paint('timed out', 'red')} after {timeout:g} s"
+    elif result.exit_code == INTERRUPTED:
+        verdict = paint("interrupted", "yellow")
+    else:
+        verdict = f"{paint('failed', 'red')} with exit code {result.exit_code}"
+    console.say(f"{verdict}: {shlex.join(result.command)}")
+    for name, lines in result.tails.items():
+        if lines:
+            console.say(f"the last lines of {paint(name, 'bold')}:")
+        for line in lines:
+            console.say(f"  {paint('|', 'dim')} {line}")
+    if silent := [name for name, lines in result.tails.items() if not lines]:
+        console.say(f"{several(silent)} said nothing")
+    console.say(f"run folder, with the logs, events and configuration of each node: {result.run}")
+
+
+def reported(console: Console, result: Reported) -> None:
+    console.line(f"report: {result.report}")
+    console.line(f"beside it: {', '.join(name for name in result.files if name != 'report.html')}")
+
+
+def logs(console: Console, view: LogView, result: Logs) -> None:
+    if not result.running:
+        console.note(f"cluster {result.cluster} is not running; this is its last run: {result.run}")
+    for entry in result.lines:
+        _entry(console, view, entry)
+    if not result.lines:
+        console.note("no such line" if view.filtered else "the nodes have said nothing")
+
+
+def followed(console: Console, view: LogView) -> None:
+    for entry in view.follow():
+        if console.json:
+            console.record(entry.to_dict())
+        else:
+            _entry(console, view, entry)
+    console.note(f"cluster {view.cluster} is not running any more")
+
+
+def _entry(console: Console, view: LogView, entry: LogEntry) -> None:
+    width = max((len(name) for name in view.nodes), default=0)
+    index = view.nodes.index(entry.node) if entry.node in view.nodes else 0
+    time = console.paint(entry.time[11:23], "dim")
+    console.line(f"{time} {console.paint.node(entry.node.ljust(width), index)} {entry.text}")
+
+
+def diary(console: Console, result: Diary) -> None:
+    for one in result.events:
+        event(console, one)
+
+
+def event(console: Console, one: dict[str, Any]) -> None:
+    text = sentence(one)
+    if not text:
+        facts = {key: value for key, value in one.items() if key not in {"number", "time", "kind"}}
+        text = console.paint(
+            " ".join([one["kind"], *(f"{key}={value}" for key, value in facts.items())]), "dim"
+        )
+    console.line(f"{console.paint(one['time'][11:23], 'dim')} {text}")
+
+
+def evaluated(console: Console, result: Evaluated) -> None:
+    if result.output:
+        console.line(result.output.removesuffix("\n"))
+    if result.traceback:
+        console.say(console.aside(result.traceback.rstrip("\n"), "red"))
+    elif result.value is not None:
+        console.line(result.value)

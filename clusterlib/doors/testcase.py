@@ -1,0 +1,207 @@
+"""Base classes in the style of unittest. Their tests have a cluster, under pytest and under `python -m unittest` alike.
+
+pytest's plugin gives them theirs as it does to functions. Without it the process keeps clusters for its tests, from class to
+class, and ends them when it exits; the kernel does, where it has no time to."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import sys
+import unittest
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from clusterlib.doors.serving import Server, put_into_environment, resized
+from clusterlib.errors import ClusterError, UsageError
+from clusterlib.leases.held import Held, Unserved
+from clusterlib.leases.need import need_of
+from clusterlib.leases.pool import Pool
+from clusterlib.lifecycle.start import project_folder
+
+if TYPE_CHECKING:
+    from clusterlib.lifecycle.cluster import Cluster, Node
+    from clusterlib.operations.health import Health
+
+__all__ = ["DistributedAsyncTestCase", "DistributedTestCase", "NeedsCluster", "serve_with"]
+
+
+class NeedsCluster(unittest.TestCase):
+    """What both base classes have. Each test has its turn on a cluster; with pytest, marks on class or method win."""
+
+    cluster_size: ClassVar[int | None] = None
+    """How many nodes at least. None: as many as the profile has."""
+    cluster_exact: ClassVar[bool] = False
+    """That many nodes and no more."""
+    cluster_profile: ClassVar[str | None] = None
+    """None: the profile of the run."""
+    cluster_exclusive: ClassVar[bool] = False
+    """Nobody else uses the cluster during a test."""
+    cluster_dirty: ClassVar[bool | None] = None
+    """True: a test spoils the cluster whatever it does. False: it heals what it breaks. None: the keeper sees."""
+
+    @classmethod
+    def declared_need(cls) -> dict[str, Any]:
+        return {
+            "profile": cls.cluster_profile,
+            "size": cls.cluster_size,
+            "exact": cls.cluster_exact,
+            "exclusive": cls.cluster_exclusive,
+            "dirty": cls.cluster_dirty,
+        }
+
+    # -- what a test uses
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster of this test. Before `setUp` there is none."""
+        return _server().held().cluster
+
+    def cluster_nodes(self) -> list[Node]:
+        return self.cluster.nodes
+
+    def with_cluster_size(self, size: int) -> AbstractContextManager[Cluster]:
+        """The cluster with exactly that many nodes, for a block."""
+        server = _server()
+        return resized(server.held(), size, server.private)
+
+    def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
+        """Waits until the condition gives something true, and gives that back; NotInTime if it does not."""
+        return self.cluster.wait_until(condition, timeout, what)
+
+    def health(self) -> Health:
+        """Every node asked every question."""
+        from clusterlib.operations.health import examine_health
+
+        return examine_health(self.cluster.name, project=self.cluster.project)
+
+    def assert_healthy(self) -> None:
+        """Fails with what is wrong, node by node."""
+        found = self.health()
+        if found.healthy:
+            return
+        wrong = [
+            f"{row.node} ({row.state}): {check.name}: {check.evidence}"
+            for row in found.nodes
+            for check in row.checks
+            if check.outcome == "failed"
+        ]
+        self.fail("\n  ".join([f"cluster {found.cluster} is {found.state}, and not healthy:", *wrong]))
+
+    # -- how it comes by its cluster
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        if _given is not None or self._is_skipped():
+            return super().run(result)
+        with contextlib.ExitStack() as turn:
+            try:
+                turn.enter_context(_own().turn(self))
+            except Unserved as unserved:
+                self._refuse(unserved)
+            return super().run(result)
+
+    def _is_skipped(self) -> bool:
+        method = getattr(self, self._testMethodName, None)
+        return bool(
+            getattr(type(self), "__unittest_skip__", False) or getattr(method, "__unittest_skip__", False)
+        )
+
+    def _refuse(self, unserved: Unserved) -> None:
+        """The test is reported by unittest's own means: its set-up tells why there is no cluster."""
+        text = (
+            str(unserved.error)
+            if unserved.first
+            else f"no cluster: {unserved.error.problem} [{unserved.error.code}]"
+        )
+
+        def refuse() -> None:
+            raise unittest.SkipTest(text) if unserved.may_skip else self.failureException(text)
+
+        self.setUp = refuse  # type: ignore[method-assign]
+
+
+class DistributedTestCase(NeedsCluster):
+    """A test case whose tests have a cluster: `self.cluster`."""
+
+
+class DistributedAsyncTestCase(NeedsCluster, unittest.IsolatedAsyncioTestCase):
+    """The same for tests that are coroutines. Handles block: `await asyncio.to_thread(node.call, "pkg.mod:function")`."""
+
+
+# -- who serves this process
+
+_given: Server | None = None
+_process: _Process | None = None
+
+
+def serve_with(server: Server | None) -> None:
+    """Whoever runs the tests gives them their clusters; None: the process looks after itself."""
+    global _given  # noqa: PLW0603 - a process runs its tests in one way
+    _given = server
+
+
+def _server() -> Server:
+    return _given or _own()
+
+
+def _own() -> _Process:
+    global _process  # noqa: PLW0603 - one for all classes: that is what makes them share
+    if _process is None:
+        _process = _Process()
+        atexit.register(_process.close)
+    return _process
+
+
+class _Process:
+    """The clusters of a process whose tests nobody else looks after."""
+
+    def __init__(self) -> None:
+        self._pool = Pool(project_folder(None))
+        self._held: Held | None = None
+        self._who = ""
+
+    @contextlib.contextmanager
+    def turn(self, case: NeedsCluster) -> Iterator[None]:
+        """The test's turn on a cluster. Raises Unserved, also for what the class asks for and nobody can give."""
+        self._who = case.id()
+        try:
+            need = need_of(**case.declared_need())
+        except ClusterError as error:
+            raise Unserved(error, may_skip=False) from error
+        held = self._held = self._pool.acquire(need, self._who)
+        outside = put_into_environment(held.environment)
+        try:
+            yield
+        finally:
+            self._held = None
+            put_into_environment(outside)
+            held.release()
+
+    def held(self) -> Held:
+        if self._held is None:
+            raise UsageError(
+                "no test runs that could have a cluster",
+                cause="a test has its cluster from setUp to tearDown, and none in setUpClass",
+                remedies=["use self.cluster in setUp"],
+            )
+        return self._held
+
+    @contextlib.contextmanager
+    def private(self, profile: str | None, size: int | None) -> Iterator[Cluster]:
+        need_of(profile=profile, size=size)  # tells what makes no sense
+        try:
+            cluster = self._pool.private(profile, size, who=self._who)
+        except Unserved as unserved:
+            text = str(unserved.error)
+            raise (unittest.SkipTest(text) if unserved.may_skip else AssertionError(text)) from unserved
+        try:
+            yield cluster
+        finally:
+            self._pool.end_private(cluster)
+
+    def close(self) -> None:
+        try:
+            self._pool.close()
+        except ClusterError as error:
+            sys.stderr.write(f"{error}\n")

@@ -1,0 +1,138 @@
+"""The controller of a parallel run: it runs no test and holds no cluster. What its workers do is in their records."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusterlib.artifacts.recorder import Recorder, read_records
+from clusterlib.doors.testing import junit
+from clusterlib.doors.testing.folder import ReportFolder
+from clusterlib.doors.testing.options import read_options
+from clusterlib.doors.testing.place import project_of
+from clusterlib.doors.testing.report import Report
+from clusterlib.doors.testing.sharing import reserve_for_all
+from clusterlib.doors.testing.summary import Tally, plan_lines, tell
+from clusterlib.errors import ClusterError
+from clusterlib.leases.held import Unserved
+from clusterlib.leases.naming import Reservation
+from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
+
+__all__ = ["Controller", "usage_of"]
+
+
+class Controller:
+    def __init__(self, config: pytest.Config, folder: str) -> None:
+        self._config = config
+        self._said = read_options(config, project_of(config))
+        self._folder = ReportFolder(Path(folder), config)
+        self._record = Recorder(self._folder.path, "main")
+        self._report = Report(self._folder, self._said.tests.artifacts, self._record)
+        self._tally = Tally()
+        self._heard: set[str] = set()
+        self._planned = False
+        self._shared: Reservation | None = None
+        self._record.begin(self._said.project, self._said.machine)
+        if self._said.tests.workers == "shared":
+            self._shared = reserve_for_all(self._said.project, self._folder.path)
+        config.pluginmanager.register(self, "clusterlib-controller")
+
+    def collected(self) -> None:
+        """A worker knows its tests; all have the same, so the first one's plan is told."""
+        if self._planned:
+            return
+        plan = next((one for one in read_records(self._folder.path) if one["kind"] == "schedule"), None)
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        if plan is None or reporter is None:
+            return
+        self._planned = True
+        if self._report.always:
+            self._report.refresh(urgent=True)
+        each = self._said.tests.workers == "each"
+        lines = plan_lines(plan, whole=False, quiet=self._config.option.verbose < 0, each_worker=each)
+        for line in [*lines, *self._folder.notes]:
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed or report.when == "teardown":
+            self._report.refresh(urgent=report.failed)
+
+    def worker_down(self, node: Any, error: object) -> None:
+        """A worker has ended: in order, with what it has used; or not, and then its records tell."""
+        worker = str(node.workerinput["workerid"])
+        told = getattr(node, "workeroutput", {}).get("clusterlib")
+        if told is not None:
+            data = json.loads(told)
+            self._heard.add(worker)
+            self._tally.add(Usage.from_dict(data["usage"]))
+            self._tally.left_behind += data["left_behind"]
+            if data["forced"] and self._tally.forced is None:
+                failure, may_skip = data["forced"]
+                self._tally.forced = Unserved(ClusterError.from_dict(failure), may_skip=may_skip)
+        elif error is not None:
+            self._tally.crashed.append(worker)
+
+    @contextlib.contextmanager
+    def finishing(self, session: pytest.Session) -> Iterator[None]:
+        """Around pytest's own end, which waits for the workers."""
+        try:
+            with junit.whole(self._config):
+                yield
+        finally:
+            if self._shared is not None:
+                self._shared.close()
+            self._add_the_unheard()
+            self._tally.judge(session)
+            self._report.close(int(session.exitstatus))
+
+    def tell(self, reporter: Any) -> None:
+        tell(reporter, self._tally, self._report)
+
+    def _add_the_unheard(self) -> None:
+        """Workers that crashed have told nobody what they have used; their records have."""
+        by_worker: dict[str, list[dict[str, Any]]] = {}
+        for record in read_records(self._folder.path):
+            by_worker.setdefault(str(record["worker"]), []).append(record)
+        for worker, records in by_worker.items():
+            if worker not in self._heard and worker != "main":
+                self._tally.add(usage_of(records))
+
+
+def usage_of(records: list[dict[str, Any]]) -> Usage:
+    """What a process has used, as far as its records know."""
+    usage = Usage()
+    clusters: dict[str, ClusterUsage] = {}
+    for record in records:
+        kind, run = record["kind"], str(record.get("run"))
+        if kind == "cluster.started":
+            clusters[run] = ClusterUsage(
+                name=record["cluster"],
+                run=run,
+                profile=record["profile"],
+                nodes=record["nodes"],
+                how=record["how"],
+                simulated=record["simulated"],
+                start_seconds=record["seconds"],
+            )
+        elif kind == "test.started" and run in clusters:
+            clusters[run].reuses += bool(clusters[run].tests)
+            clusters[run].tests += 1
+        elif kind == "cluster.healed" and run in clusters:
+            clusters[run].heals += record["how"] in ("healed", "fresh")
+            clusters[run].replacements += record["how"] == "replaced"
+            clusters[run].scalings += record["how"] == "scaled"
+        elif kind == "cluster.failed" and record["next"] in ("skip", "fail"):
+            may_skip = record["next"] == "skip"
+            usage.failures.append(
+                FailureUsage(
+                    record["profile"], record["nodes"], record["error"], may_skip, record["attempt"], tests=1
+                )
+            )
+    usage.clusters = list(clusters.values())
+    return usage

@@ -1,0 +1,97 @@
+"""Where a run keeps its evidence: the folder that was asked for, or one of its own that goes when all went well."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from clusterlib.artifacts.recorder import writers
+from clusterlib.doors.testing.options import usage_error
+from clusterlib.errors import UsageError
+
+if TYPE_CHECKING:
+    from clusterlib.artifacts.claiming import Claim
+
+__all__ = ["ReportFolder"]
+
+OUR_NAMES = "[0-9]*-[0-9]*-[0-9]*"
+"""Whatever else lies there, as a copy that somebody wants to keep, never goes."""
+KEPT = 5
+
+
+class ReportFolder:
+    """The folder of one run."""
+
+    _claims: ClassVar[list[Claim]] = []
+    """Held until the process ends, which is when the run is over."""
+
+    def __init__(self, path: Path, config: pytest.Config) -> None:
+        self.path = path
+        named = config.option.cluster_artifacts
+        self.asked = bool(named)
+        """Whether the user named it: then it stays, always."""
+        self.notes: list[str] = []
+        if named and path != config.invocation_params.dir / named:
+            self.notes.append(f"clusterlib: another run writes to {named}; artifacts go to {path}")
+
+    @classmethod
+    def claim(cls, wanted: Path) -> Path:
+        """That folder, or the next of its name that no living run writes to. What an earlier run left of ours goes."""
+        from clusterlib.artifacts.claiming import claim  # few name a folder
+
+        for number in itertools.count(1):
+            path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+            try:
+                claimed = claim(path)
+            except UsageError as error:
+                raise usage_error(error) from error
+            if claimed is not None:
+                cls._claims.append(claimed)
+                return path
+        raise AssertionError("counting never ends")
+
+    def open(self) -> None:
+        """Makes it, with what keeps it out of version control."""
+        if self.asked:
+            return
+        home = self.path.parent.parent
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise usage_error(_unwritable(home, error)) from error
+        with contextlib.suppress(OSError):
+            home.chmod(0o700)
+            if not (home / ".gitignore").exists():
+                (home / ".gitignore").write_text("*\n")
+
+    def keep(self) -> None:
+        """It stays: `latest` leads to it, and the oldest ones go."""
+        if self.asked:
+            return
+        home = self.path.parent
+        with contextlib.suppress(OSError):
+            link = home / f".latest-{os.getpid()}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.path.name)
+            link.replace(home / "latest")
+        others = sorted(path for path in home.glob(OUR_NAMES) if path.is_dir() and not path.is_symlink())
+        for old in others[:-KEPT]:
+            if old != self.path and not writers(old):
+                shutil.rmtree(old, ignore_errors=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _unwritable(home: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"nothing can be written to {home}, where clusters and their evidence have their folders",
+        cause=str(error),
+        remedies=[f"ls -ld {home.parent}", f"df -h {home.parent}", "pytest --no-cluster"],
+    )

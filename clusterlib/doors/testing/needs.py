@@ -1,0 +1,99 @@
+"""From markers, fixtures and class attributes to what a test needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clusterlib.errors import NeedImpossible
+from clusterlib.leases.need import Need, need_of
+
+__all__ = ["SHARED", "need_of_item", "needs_shared"]
+
+SHARED = frozenset({"cluster", "cluster_nodes", "with_cluster_size"})
+CLUSTER_WORDS = ("profile", "dirty", "exclusive")
+SEVERAL = 2
+
+
+def needs_shared(item: pytest.Item) -> bool:
+    """Whether the test needs a cluster before it begins. One that only makes its own, with cluster_factory, does not."""
+    names = set(getattr(item, "fixturenames", ()))
+    return "cluster_factory" not in names or not SHARED.isdisjoint(names) or _is_marked_for_more(item)
+
+
+def _is_marked_for_more(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("cluster", "cluster_size", "multi_node"))
+
+
+def need_of_item(item: pytest.Item) -> Need:
+    """The closest marker has the last word; markers have it over class attributes. Raises NeedImpossible."""
+    case = getattr(item, "cls", None)
+    declared = case.declared_need() if case is not None and hasattr(case, "declared_need") else {}
+    _take_nothing(item)
+    asked = {**declared, **_size(item), **_kind(item)}
+    if item.get_closest_marker("multi_node") is not None:
+        asked = _several(asked)
+    return need_of(**asked)
+
+
+def _take_nothing(item: pytest.Item) -> None:
+    """`multi_node(3)` would silently be two nodes."""
+    for name in ("distributed", "multi_node"):
+        for mark in item.iter_markers(name):
+            if mark.args or mark.kwargs:
+                raise NeedImpossible(
+                    f"the marker {name}{_written(mark)} makes no sense",
+                    cause=f"{name} takes nothing",
+                    remedies=[f"@pytest.mark.{name}", "@pytest.mark.cluster_size(3)"],
+                )
+
+
+def _size(item: pytest.Item) -> dict[str, Any]:
+    mark = item.get_closest_marker("cluster_size")
+    if mark is None:
+        return {}
+    given = dict(zip(("size", "exact"), mark.args, strict=False))
+    named = {"size" if key == "n" else key: value for key, value in mark.kwargs.items()}
+    if (
+        len(mark.args) > 1
+        or "size" not in {**given, **named}
+        or set(named) - {"size", "exact"}
+        or given.keys() & named
+    ):
+        raise NeedImpossible(
+            f"the marker cluster_size{_written(mark)} makes no sense",
+            cause="it takes the number of nodes, and exact=True if there may be no more of them",
+            remedies=["@pytest.mark.cluster_size(3)", "@pytest.mark.cluster_size(3, exact=True)"],
+        )
+    return {"exact": False, **given, **named}
+
+
+def _kind(item: pytest.Item) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for mark in item.iter_markers("cluster"):  # the closest first
+        if mark.args or set(mark.kwargs) - set(CLUSTER_WORDS):
+            raise NeedImpossible(
+                f"the marker cluster{_written(mark)} makes no sense",
+                cause=f"it takes {', '.join(CLUSTER_WORDS[:-1])} and {CLUSTER_WORDS[-1]}, each by its name",
+                remedies=['@pytest.mark.cluster(profile="dev")', "@pytest.mark.cluster(exclusive=True)"],
+            )
+        merged = {**mark.kwargs, **merged}
+    return merged
+
+
+def _several(asked: dict[str, Any]) -> dict[str, Any]:
+    size = asked.get("size")
+    if size is None:
+        return {**asked, "size": SEVERAL}
+    if size == 1:
+        raise NeedImpossible(
+            "the test is marked multi_node and cluster_size(1)",
+            remedies=["@pytest.mark.cluster_size(2)", "take the marker multi_node away"],
+        )
+    return asked
+
+
+def _written(mark: pytest.Mark) -> str:
+    words = [repr(value) for value in mark.args] + [f"{key}={value!r}" for key, value in mark.kwargs.items()]
+    return f"({', '.join(words)})"

@@ -1,0 +1,106 @@
+"""From what the user said (command line, environment, pytest's configuration file) to the settings of the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clusterlib.doors.pytest_plugin import INI
+from clusterlib.errors import ClusterError, ProfileError
+from clusterlib.leases.settings import Settings
+
+if TYPE_CHECKING:
+    from clusterlib.profiles import ResolvedProfile
+    from clusterlib.profiles.model import Tests
+
+__all__ = ["Said", "read_options", "usage_error"]
+
+LINGER = 300.0
+"""Seconds that clusters live on with --cluster-linger, where the profile says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What holds for this run, whoever said it."""
+
+    project: Path
+    settings: Settings
+    tests: Tests
+    """What the profile of the run says about tests."""
+    machine: Mapping[str, Any]
+
+
+def read_options(config: pytest.Config, project: Path) -> Said:
+    """Raises pytest.UsageError for what makes no sense, before anything is started."""
+    option = config.option
+    said = _ini(config)
+    profile = (
+        option.cluster_profile or os.environ.get("CLUSTERLIB_PROFILE") or said.pop("cluster_profile", None)
+    )
+    said.pop("cluster_profile", None)
+    overrides: dict[str, object] = {
+        f"tests.{name.removeprefix('cluster_')}": value
+        for name, value in said.items()
+        if not os.environ.get(f"CLUSTERLIB_TESTS_{name.removeprefix('cluster_')}".upper())
+    }
+    if option.cluster_size is not None:
+        overrides["nodes.count"] = option.cluster_size
+    settings = Settings(profile=profile, overrides=overrides)
+    try:
+        resolved = _resolve(settings, project)
+    except ClusterError as error:
+        raise usage_error(_explained(error, config, settings, project, said)) from error
+    if option.cluster_linger and not resolved.values.linger:
+        overrides["linger"] = LINGER
+    return Said(project, settings, resolved.values.tests, resolved.machine.to_json())
+
+
+def usage_error(error: ClusterError) -> pytest.UsageError:
+    return pytest.UsageError(str(error))
+
+
+def _resolve(settings: Settings, project: Path) -> ResolvedProfile:
+    from clusterlib.profiles import default_profile, load_profile
+
+    name = settings.profile or default_profile(project)
+    return load_profile(name, project=project, overrides=settings.overrides)
+
+
+def _ini(config: pytest.Config) -> dict[str, Any]:
+    """What pytest's configuration file says, by the name it is said under."""
+    said: dict[str, Any] = {}
+    for name in INI:
+        try:
+            value = config.getini(name)
+        except (ValueError, TypeError, pytest.UsageError) as error:
+            raise pytest.UsageError(f"{name} in pytest's configuration: {error}") from error
+        if value is not None and value not in ("", []):
+            said[name] = value
+    return said
+
+
+def _explained(
+    error: ClusterError,
+    config: pytest.Config,
+    settings: Settings,
+    project: Path,
+    said: Mapping[str, Any],
+) -> ClusterError:
+    """The same, with pytest's names for what was said to pytest. A profile takes all of it for the command line."""
+    from clusterlib.profiles import check_profile, default_profile
+
+    if not isinstance(error, ProfileError) or not error.evidence:
+        return error
+    file = config.inipath.name if config.inipath else "pytest's configuration"
+    name = settings.profile or default_profile(project)
+    evidence = []
+    for mistake in check_profile(name, project=project, overrides=settings.overrides):
+        ini = f"cluster_{mistake.field.removeprefix('tests.').partition('[')[0]}"
+        ours = mistake.origin is not None and mistake.origin.source == "command line" and ini in said
+        evidence.append(f"{file}: {ini}: {mistake.problem}; {mistake.right}" if ours else str(mistake))
+    return ProfileError(error.problem, cause=error.cause, evidence=evidence)

@@ -1,0 +1,90 @@
+"""Which cluster serves which test of this run, and in which order. Starts nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from clusterlib.doors.testing.needs import need_of_item, needs_shared
+from clusterlib.doors.testing.options import Said, usage_error
+from clusterlib.doors.testing.summary import plan_lines
+from clusterlib.errors import ClusterError, NeedImpossible
+from clusterlib.leases.need import Need
+from clusterlib.leases.pool import Pool
+from clusterlib.leases.schedule import Asked, Schedule
+
+__all__ = ["FAULT", "NEED", "PlanOnly", "plan_run"]
+
+NEED = pytest.StashKey[Need | None]()
+"""What the test needs; None: no cluster before it makes one itself. Tests without the key are none of ours."""
+FAULT = pytest.StashKey[NeedImpossible]()
+"""Why the test can never be served."""
+
+
+def plan_run(
+    config: pytest.Config, pool: Pool, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]
+) -> tuple[Schedule, dict[str, Any]]:
+    """The schedule, and the same as plain data. Each test of ours knows from here on what it needs, or why it cannot have it."""
+    chosen = set(map(id, wanted))
+    asked = [_asked(item) if id(item) in chosen else Asked(item.nodeid) for item in items]
+    try:
+        schedule = pool.schedule(asked)
+    except ClusterError as error:
+        raise usage_error(error) from error
+    for place, fault in (schedule.impossible or {}).items():
+        items[place].stash[FAULT] = fault
+    private = [item.nodeid for item in wanted if NEED in item.stash and item.stash[NEED] is None]
+    told = {**schedule.to_dict(), "private": private, "total": len(items), "distributed": len(wanted)}
+    _write(config, told)
+    return schedule, told
+
+
+class PlanOnly:
+    """The run of --cluster-plan: the plan is printed, and nothing runs."""
+
+    def __init__(self, config: pytest.Config, said: Said) -> None:
+        self._config = config
+        self._pool = Pool(said.project, said.settings)
+        self._told: dict[str, Any] = {}
+
+    def plan(self, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]) -> Sequence[int]:
+        schedule, self._told = plan_run(self._config, self._pool, items, wanted)
+        return schedule.order
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        return plan_lines(self._told, whole=True, quiet=False)
+
+    def begin_tests(self) -> None:
+        pass
+
+    def before(self, item: pytest.Item) -> None:
+        pass
+
+    @contextlib.contextmanager
+    def finishing(self, session: pytest.Session) -> Iterator[None]:
+        yield
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
+
+    def tell(self, reporter: Any) -> None:
+        pass
+
+
+def _asked(item: pytest.Item) -> Asked:
+    try:
+        need = item.stash[NEED] = need_of_item(item) if needs_shared(item) else None
+    except NeedImpossible as error:
+        return Asked(item.nodeid, fault=error)
+    return Asked(item.nodeid, need)
+
+
+def _write(config: pytest.Config, told: dict[str, Any]) -> None:
+    given = getattr(config, "workerinput", {"workerid": "gw0"})
+    if config.option.cluster_plan_to and given["workerid"] == "gw0":  # all workers have the same plan
+        target = config.invocation_params.dir / config.option.cluster_plan_to
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(told, indent=2) + "\n")

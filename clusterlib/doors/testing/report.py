@@ -1,0 +1,99 @@
+"""The evidence of a run: when it becomes a report, and whether it stays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from clusterlib.artifacts.recorder import Recorder
+from clusterlib.artifacts.reporting import Artifacts
+from clusterlib.artifacts.story import Story
+from clusterlib.doors.testing.folder import ReportFolder
+from clusterlib.errors import ClusterError
+from clusterlib.leases.usage import Usage
+
+__all__ = ["Report"]
+
+T = TypeVar("T")
+SHORT = 2.0
+"""A run that is over by then, and well, has made no report meanwhile."""
+GOOD = (0, 5)
+"""Exit codes of pytest after which nobody looks for a cause: all passed; nothing was left to run."""
+
+
+class Report:
+    def __init__(self, folder: ReportFolder, artifacts: str, record: Recorder) -> None:
+        self.folder = folder
+        self.notes: list[str] = []
+        """What to tell at the end."""
+        self.annotations: list[str] = []
+        """What GitHub makes annotations of."""
+        self._artifacts = artifacts
+        self._record = record
+        self._made = Artifacts(folder.path)
+        self._began = time.monotonic()
+
+    @property
+    def always(self) -> bool:
+        return self.folder.asked or self._artifacts == "always"
+
+    def wanted(self, exit_code: int) -> bool:
+        return self.always or (self._artifacts == "failure" and exit_code not in GOOD)
+
+    def refresh(self, *, urgent: bool) -> None:
+        """Whoever kills the run now still finds a report. One now and then is enough; a failure, and a run whose evidence
+        was asked for, do not wait for the first."""
+        if not self.always and (
+            self._artifacts == "never" or (not urgent and time.monotonic() - self._began < SHORT)
+        ):
+            return
+        self._try(self._made.refresh)
+
+    def look_at_clusters(self, usage: Usage, project: Path) -> None:
+        """How the clusters are before they go."""
+        from clusterlib.lifecycle.start import is_running
+        from clusterlib.operations.health import examine_health
+
+        for one in usage.clusters:
+            with contextlib.suppress(ClusterError):  # it is gone, or ends
+                if is_running(one.name, project=project):
+                    found = examine_health(one.name, project=project).to_dict()
+                    self._record("health", **{**found, "cluster": one.name, "run": one.run})
+
+    def close(self, exit_code: int) -> None:
+        """The run is over."""
+        self._record("run.ended", exit_code=exit_code)
+        self._record.close()
+        wanted, github = self.wanted(exit_code), os.environ.get("GITHUB_ACTIONS") == "true"
+        story = self._try(self._made.finish) if wanted or github else None
+        if github and story is not None:
+            self._try(lambda: self._tell_github(story))
+        if not wanted:
+            self.folder.remove()
+            return
+        if story is not None:
+            self.notes.append(f"report of this run: {self.folder.path / 'report.html'}")
+        self.folder.keep()
+
+    def _tell_github(self, story: Story) -> None:
+        """Annotations are what is printed in a certain form; the summary of the job is a file that everybody appends to."""
+        from clusterlib.artifacts.github import job_summary, workflow_commands
+
+        root = os.environ.get("GITHUB_WORKSPACE")
+        self.annotations = list(workflow_commands(story, Path(root) if root else None))
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(job_summary(story))
+
+    def _try(self, make: Callable[[], T]) -> T | None:
+        """Evidence that cannot be put together must not become another failure of the tests."""
+        try:
+            return make()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the records are on disk
+            note = f"no report could be made of {self.folder.path}: {type(error).__name__}: {error}"
+            self.notes += [] if note in self.notes else [note]
+            return None

@@ -1,0 +1,372 @@
+"""One run of tests in one process: which tests need what, in which order, and the clusters that serve them.
+
+The story: `begin` when it is known what is left to run; `before` and the teardown around each test; `finishing` at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from clusterlib.artifacts.recorder import Recorder
+from clusterlib.doors.pytest_plugin import RUN, SKIPPED
+from clusterlib.doors.serving import put_into_environment
+from clusterlib.doors.testing import junit
+from clusterlib.doors.testing.evidence import sections
+from clusterlib.doors.testing.folder import ReportFolder
+from clusterlib.doors.testing.live import Live
+from clusterlib.doors.testing.needs import need_of_item
+from clusterlib.doors.testing.options import Said, read_options
+from clusterlib.doors.testing.outcome import Told
+from clusterlib.doors.testing.place import choose, project_of
+from clusterlib.doors.testing.planning import FAULT, NEED, PlanOnly, plan_run
+from clusterlib.doors.testing.report import Report
+from clusterlib.doors.testing.sharing import read_name
+from clusterlib.doors.testing.summary import Tally, plan_lines, tell
+from clusterlib.doors.testing.tracebacks import Tracebacks
+from clusterlib.errors import ClusterError
+from clusterlib.leases.held import Held, Unserved
+from clusterlib.leases.need import Need, need_of
+from clusterlib.leases.pool import Pool
+from clusterlib.leases.schedule import Schedule
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.waiting import Deadline, poll
+
+__all__ = ["Run", "begin", "held_for", "run_of"]
+
+TOLD = pytest.StashKey[Told]()
+NAME_SECONDS = 30.0
+"""More than the controller takes to reserve a name; it does so before any worker gets a test."""
+
+
+def begin(session: pytest.Session, wanted: Sequence[pytest.Item]) -> None:
+    """Called once the tests that run are known: makes the plan and puts the tests in its order. Starts nothing."""
+    config = session.config
+    run: Run | PlanOnly | Unusable
+    try:
+        said = read_options(config, project_of(config))
+        run = PlanOnly(config, said) if config.option.cluster_plan else Run(config, said)
+        order = run.plan(session.items, wanted)
+    except pytest.UsageError as error:
+        if not hasattr(config, "workerinput"):
+            raise
+        run, order = Unusable(error, wanted), range(len(session.items))
+    config.stash[RUN] = run
+    cases = sys.modules.get("clusterlib.doors.testcase")
+    if cases is not None and isinstance(run, Run):
+        cases.serve_with(run)
+    config.pluginmanager.register(run, "clusterlib-run")
+    config.pluginmanager.register(Tracebacks(), "clusterlib-tracebacks")
+    session.items[:] = [session.items[place] for place in order]
+
+
+class Run:
+    """What the plugin holds while tests run. Its methods with pytest's names are hooks."""
+
+    def __init__(self, config: pytest.Config, said: Said) -> None:
+        self._config = config
+        self._said = said
+        self._worker = _worker(config)
+        self._live = Live(config)
+        self._folder = _folder(config)
+        self._folder.open()
+        self._record = Recorder(self._folder.path, self._worker)
+        self._report = Report(self._folder, said.tests.artifacts, self._record)
+        self._tally = Tally()
+        self._schedule = Schedule(())
+        self._pool = self._new_pool()
+        self._plan: dict[str, Any] = {}
+        self._left: dict[str, int] = {}
+        """How many tests of each profile are still to come."""
+        self._item: pytest.Item | None = None
+        self._held: Held | None = None
+        self._outside: dict[str, str | None] = {}
+        """What the environment was before the test got a cluster."""
+        self._private: list[Cluster] = []
+        self._record.begin(said.project, said.machine)
+
+    def _new_pool(self) -> Pool:
+        return Pool(
+            self._said.project,
+            self._said.settings,
+            worker=self._worker,
+            record=self._record,
+            on_event=self._live.event,
+            diagnose=self._diagnose,
+        )
+
+    # -- before the first test
+
+    def plan(self, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]) -> Sequence[int]:
+        """The order in which the tests are to run, by their places."""
+        self._schedule, self._plan = plan_run(self._config, self._pool, items, wanted)
+        for item in wanted:
+            need = item.stash.get(NEED, None)
+            if need is not None and FAULT not in item.stash:
+                profile = self._profile(need)
+                self._left[profile] = self._left.get(profile, 0) + 1
+        self._pool.expect(self._schedule)
+        self._record("schedule", **self._plan)
+        return self._schedule.order
+
+    def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
+        lines = plan_lines(self._plan, whole=False, quiet=config.option.verbose < 0)
+        return [*lines, *self._folder.notes]
+
+    def begin_tests(self) -> None:
+        """The first test is about to run."""
+        if self._worker != "main" and self._said.tests.workers == "shared":
+            self._agree_on_name()
+        if self._report.always:
+            self._look_at_machine(self._pool.default_profile)
+            if self._worker == "main":
+                self._report.refresh(urgent=True)
+        if self._config.option.force_cluster:
+            self._force()
+
+    def _agree_on_name(self) -> None:
+        """The controller has reserved a name for all workers before it lets any of them run a test."""
+        name = poll(lambda: read_name(self._folder.path), Deadline(NAME_SECONDS))
+        self._said = replace(self._said, settings=replace(self._said.settings, shared_name=name or None))
+        self._pool = self._new_pool()
+        self._pool.expect(self._schedule)
+
+    def _force(self) -> None:
+        try:
+            with self._live.waiting("the first test", "the cluster of --force-cluster"):
+                held = self._pool.acquire(Need(), "--force-cluster")
+        except Unserved as unserved:
+            self._tally.forced = unserved
+            return
+        os.environ.update(held.environment)
+        held.release()
+
+    # -- around each test
+
+    def before(self, item: pytest.Item) -> None:
+        """A cluster for this test, or the reason why there is none; nothing for a test that needs none."""
+        if (NEED not in item.stash and FAULT not in item.stash) or _is_skipped_by_unittest(item):
+            return
+        self._item = item
+        told = item.stash[TOLD] = Told(item, self._said.project)
+        try:
+            if FAULT in item.stash:
+                pytest.fail(str(item.stash[FAULT]), pytrace=False)
+            need = item.stash[NEED]
+            if need is not None:
+                told.uses(self._take(item, need).cluster)
+        finally:
+            self._record("test.started", test=item.nodeid, **told.where())
+
+    def _take(self, item: pytest.Item, need: Need) -> Held:
+        try:
+            with self._live.waiting(item.nodeid, f"a cluster: {need}"):
+                held = self._held = self._pool.acquire(need, item.nodeid)
+        except Unserved as unserved:
+            self._give_up(unserved)
+        self._live.say(f"{item.nodeid} has cluster {held.cluster.name} ({held.how})")
+        self._outside = put_into_environment(held.environment)
+        return held
+
+    def take_late(self, item: pytest.Item) -> Held:
+        """For a fixture of ours; a test that asks for one by another way than its arguments has no cluster before."""
+        if self._held is not None:
+            return self._held
+        held = self._take(item, need_of_item(item))
+        if TOLD in item.stash:
+            item.stash[TOLD].uses(held.cluster)
+        return held
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        try:
+            return (yield)
+        finally:
+            self._item = None
+            self._release()
+            self._count_down(item)
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            put_into_environment(self._outside)
+            held.release()
+
+    def _count_down(self, item: pytest.Item) -> None:
+        """A cluster that no later test needs goes at once. Only one process knows what is later."""
+        need = item.stash.get(NEED, None)
+        if need is None or FAULT in item.stash or self._worker != "main":
+            return
+        profile = self._profile(need)
+        self._left[profile] -= 1
+        if self._left[profile] == 0 and any(self._left.values()):
+            self._pool.no_more(profile)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, pytest.TestReport]:
+        report: pytest.TestReport = yield
+        told = item.stash.get(TOLD, None)
+        if told is None:
+            return report
+        told.take(report)
+        if report.failed:
+            clusters = [*([told.cluster] if told.cluster else []), *self._private]
+            report.sections += sections(clusters, told.began, self._said.tests.log_lines)
+        if report.when == "teardown":
+            self._record("test.ended", **told.facts())
+            if self._worker == "main":
+                self._report.refresh(urgent=told.bad)
+        return report
+
+    def _give_up(self, unserved: Unserved) -> NoReturn:
+        """One line where the whole error is told once for all, at the end; else all of it."""
+        error = unserved.error
+        told = any(failure.error == error.to_dict() for failure in self._pool.usage.failures)
+        text = f"no cluster: {error.problem} [{error.code}]" if told else str(error)
+        if unserved.may_skip:
+            raise pytest.skip.Exception(text, _use_item_location=True) from None
+        raise pytest.fail.Exception(text, pytrace=False) from None
+
+    # -- for fixtures and test cases
+
+    def held(self) -> Held:
+        """The turn of the test that runs now."""
+        assert self._item is not None, "no test runs"
+        return self.take_late(self._item)
+
+    @contextlib.contextmanager
+    def private(
+        self, profile: str | None, size: int | None, *, simulate: bool | None = None
+    ) -> Iterator[Cluster]:
+        """A cluster for this test alone; what it says is shown with the test if that fails."""
+        who = self._item.nodeid if self._item is not None else ""
+        need_of(profile=profile, size=size)  # tells what makes no sense
+        try:
+            with self._live.waiting(who, "a cluster of its own"):
+                cluster = self._pool.private(profile, size, simulate=simulate, who=who)
+        except Unserved as unserved:
+            self._give_up(unserved)
+        self._private.append(cluster)
+        try:
+            yield cluster
+        finally:
+            self._private.remove(cluster)
+            self._pool.end_private(cluster)
+
+    # -- at the end
+
+    @contextlib.contextmanager
+    def finishing(self, session: pytest.Session) -> Iterator[None]:
+        """Around pytest's own end: fixtures are torn down inside, then the clusters go, then the report is written."""
+        try:
+            with junit.whole(session.config):
+                yield
+        finally:
+            self._release()
+            if self._report.wanted(int(session.exitstatus)):
+                self._report.look_at_clusters(self._pool.usage, self._said.project)
+            try:
+                self._pool.close()
+            except ClusterError as error:
+                self._tally.left_behind.append(error.to_dict())
+            self._sum_up(session)
+            if (cases := sys.modules.get("clusterlib.doors.testcase")) is not None:
+                cases.serve_with(None)
+
+    def _sum_up(self, session: pytest.Session) -> None:
+        if self._worker != "main":
+            forced = self._tally.forced
+            told = {
+                "usage": self._pool.usage.to_dict(),
+                "left_behind": self._tally.left_behind,
+                "forced": None if forced is None else [forced.error.to_dict(), forced.may_skip],
+            }
+            self._config.workeroutput["clusterlib"] = json.dumps(told)  # type: ignore[attr-defined]
+            self._record("run.ended", exit_code=int(session.exitstatus))
+            self._record.close()
+            return
+        self._tally.add(self._pool.usage)
+        self._tally.judge(session)
+        self._report.close(int(session.exitstatus))
+
+    def tell(self, reporter: Any) -> None:
+        tell(reporter, self._tally, self._report)
+
+    # -- pieces
+
+    def _profile(self, need: Need) -> str:
+        return need.profile or self._pool.default_profile
+
+    def _look_at_machine(self, profile: str) -> Sequence[Any]:
+        from clusterlib.operations.doctor import examine_machine
+
+        try:
+            found = examine_machine(profile, project=self._said.project)
+        except ClusterError:
+            return ()  # what keeps it from looking is told by the start itself
+        told = found.to_dict()
+        self._record("preflight", profile=told["profile"], findings=told["findings"])
+        return found.findings
+
+    def _diagnose(self, profile: str) -> list[str]:
+        """What is wrong with the machine, once a start has failed."""
+        from clusterlib.health.findings import Outcome
+
+        findings = self._look_at_machine(profile)
+        return [f"{one.name}: {one.evidence}" for one in findings if one.outcome is Outcome.FAILED]
+
+
+class Unusable:
+    """The run of a worker of pytest-xdist whose settings make no sense. Its tests tell that: an error would look like a crash."""
+
+    def __init__(self, error: pytest.UsageError, wanted: Sequence[pytest.Item]) -> None:
+        self._error = error
+        self._tests = set(map(id, wanted))
+
+    def begin_tests(self) -> None:
+        pass
+
+    def before(self, item: pytest.Item) -> None:
+        if id(item) in self._tests:
+            pytest.fail(str(self._error), pytrace=False)
+
+    def finishing(self, session: pytest.Session) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - as the others
+        return contextlib.nullcontext()
+
+    def tell(self, reporter: Any) -> None:
+        pass
+
+
+def run_of(item: pytest.Item) -> Run:
+    """The run that serves this test. A test whose need nobody could see beforehand is skipped as the others are."""
+    run = item.config.stash.get(RUN, None)
+    if not isinstance(run, Run):
+        pytest.skip(SKIPPED)
+    return run
+
+
+def held_for(item: pytest.Item) -> Held:
+    return run_of(item).take_late(item)
+
+
+def _is_skipped_by_unittest(item: pytest.Item) -> bool:
+    """pytest learns of `@unittest.skip` only when it runs the test."""
+    return any(getattr(getattr(item, name, None), "__unittest_skip__", False) for name in ("obj", "cls"))
+
+
+def _worker(config: pytest.Config) -> str:
+    given = getattr(config, "workerinput", None)
+    return str(given["workerid"]) if given else "main"
+
+
+def _folder(config: pytest.Config) -> ReportFolder:
+    given = getattr(config, "workerinput", None)
+    path = Path(given["clusterlib"]) if given else choose(config)
+    return ReportFolder(path, config)

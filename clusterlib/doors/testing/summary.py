@@ -1,0 +1,271 @@
+"""What is told before the first test and after the last: the plan; which clusters served, what they cost, what went wrong."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pytest
+
+from clusterlib.doors.testing.report import Report
+from clusterlib.errors import ClusterError
+from clusterlib.leases.held import Unserved
+from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
+
+__all__ = ["Tally", "plan_lines", "tell"]
+
+MOST_TESTS = 20
+MOST_EVIDENCE = 30
+SEVERAL = 2
+
+
+class Reporter(Protocol):
+    """What this needs of pytest's terminal."""
+
+    def write_line(self, line: str, **markup: bool) -> None: ...
+    def write_sep(self, sep: str, title: str | None = None, **markup: bool) -> None: ...
+
+
+@dataclass
+class Tally:
+    """What all processes of a run have used, and what went wrong with it."""
+
+    clusters: list[ClusterUsage] = field(default_factory=list)
+    failures: list[FailureUsage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left_behind: list[dict[str, Any]] = field(default_factory=list)
+    """Errors of ending clusters."""
+    crashed: list[str] = field(default_factory=list)
+    """Workers that died; what they used is told from their records."""
+    forced: Unserved | None = None
+    """Why --force-cluster could not be obeyed."""
+
+    def judge(self, session: pytest.Session) -> None:
+        """The run has failed where a cluster did not end in order, though every test may have passed."""
+        bad = bool(self.left_behind) or (self.forced is not None and not self.forced.may_skip)
+        if bad and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def add(self, usage: Usage) -> None:
+        """What one process has used. Of a cluster that several have used there is one line in the end."""
+        for one in usage.clusters:
+            known = next((other for other in self.clusters if other.run == one.run), None)
+            if known is None:
+                self.clusters.append(one)
+            else:
+                _merge(known, one)
+        for failure in usage.failures:
+            self._add_failure(failure)
+        self.notes += [note for note in usage.notes if note not in self.notes]
+
+    def _add_failure(self, failure: FailureUsage) -> None:
+        for known in self.failures:
+            if (known.profile, known.nodes, known.error["code"]) == (
+                failure.profile,
+                failure.nodes,
+                failure.error["code"],
+            ):
+                known.tests += failure.tests
+                return
+        self.failures.append(failure)
+
+
+def _merge(known: ClusterUsage, one: ClusterUsage) -> None:
+    known.tests += one.tests
+    known.reuses += one.reuses
+    known.heals += one.heals
+    known.replacements += one.replacements
+    known.scalings += one.scalings
+    known.waited += one.waited
+    known.nodes = max(known.nodes, one.nodes)
+    known.peak_memory = max(known.peak_memory, one.peak_memory)
+    known.cpu_seconds = max(known.cpu_seconds, one.cpu_seconds)
+    if one.how == "started":
+        known.how, known.start_seconds = one.how, one.start_seconds
+
+
+# -- before the first test
+
+
+def plan_lines(plan: Mapping[str, Any], *, whole: bool, quiet: bool, each_worker: bool = False) -> list[str]:
+    """The plan in one line, or all of it. `each_worker`: every process has clusters of its own."""
+    groups: list[dict[str, Any]] = plan["groups"]
+    impossible: list[dict[str, Any]] = plan["impossible"]
+    private: list[str] = plan.get("private", [])
+    if not plan["distributed"]:
+        return ["clusterlib: no test that is left needs a cluster"] if whole else []
+    if quiet and not whole:
+        return []
+    profiles = list(dict.fromkeys(group["profile"] for group in groups))
+    words = [
+        f"clusterlib: {plan['distributed']} of {_counted(plan['total'], 'test')} {_are(plan['distributed'])} distributed"
+    ]
+    if profiles:
+        starts = plan["starts"]
+        words.append(
+            f"{'profile' if len(profiles) == 1 else 'profiles'} {', '.join(profiles)}, "
+            f"{_counted(starts, 'cluster start')}{' a worker' if each_worker else ''}"
+        )
+    if private:
+        words.append(f"{len(private)} {'starts its' if len(private) == 1 else 'start their'} own")
+    if impossible:
+        words.append(f"{len(impossible)} can never be served")
+    lines = ["; ".join(words)]
+    return [*lines, *_whole(groups, private, impossible)] if whole else lines
+
+
+def _whole(
+    groups: Sequence[Mapping[str, Any]], private: Sequence[str], impossible: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    seen: set[str] = set()
+    for group in groups:
+        profile, tests = group["profile"], group["tests"]
+        verb = "then as" if profile in seen else "start"
+        seen.add(profile)
+        size = _counted(group["nodes"], "node")
+        why = group["largest"]
+        asked = f", as {why['test']} asks for" if why["size"] == group["nodes"] and not group["exact"] else ""
+        yield f"  {verb} {profile} with {'exactly ' if group['exact'] else ''}{size}{asked}: {_counted(len(tests), 'test')}"
+        yield from _listed(tests)
+    if private:
+        yield f"  clusters that tests start for themselves, with cluster_factory: {_counted(len(private), 'test')}"
+        yield from _listed(private)
+    if impossible:
+        yield "  can never be served:"
+    for one in impossible:
+        problem = one["error"]["problem"]
+        yield f"    {problem}" if one["test"] in problem else f"    {one['test']}: {problem}"
+
+
+def _listed(tests: Sequence[str]) -> Iterator[str]:
+    for test in tests[:MOST_TESTS]:
+        yield f"    {test}"
+    if len(tests) > MOST_TESTS:
+        yield f"    and {len(tests) - MOST_TESTS} more"
+
+
+# -- after the last test
+
+
+def tell(reporter: Reporter, tally: Tally, report: Report) -> None:
+    errors = list(_errors(tally))
+    if errors:
+        reporter.write_sep("=", "cluster errors", red=True, bold=True)
+        for error, what in errors:
+            _tell_error(reporter, error, what)
+    if tally.clusters:
+        reporter.write_sep("=", "clusters")
+        for line in _table(tally.clusters):
+            reporter.write_line(line)
+    for note in [*tally.notes, *(note for one in tally.clusters for note in _noted(one))]:
+        reporter.write_line(f"clusterlib: {note}")
+    if tally.crashed:
+        told = ", ".join(tally.crashed)
+        reporter.write_line(f"clusterlib: {told} crashed; the clusters of a crashed worker end with it")
+    for note in report.notes:
+        reporter.write_line(f"clusterlib: {note}")
+    for annotation in report.annotations:
+        reporter.write_line(annotation)
+
+
+def _noted(one: ClusterUsage) -> list[str]:
+    return [f"{one.name}: {note}" for note in one.notes]
+
+
+def _errors(tally: Tally) -> Iterator[tuple[Mapping[str, Any], str]]:
+    for failure in tally.failures:
+        verdict = "skipped" if failure.may_skip else "failed"
+        tried = f" after {failure.attempts} attempts" if failure.attempts >= SEVERAL else ""
+        size = _counted(failure.nodes, "node")
+        yield (
+            failure.error,
+            f"profile {failure.profile}, {size}{tried}: {_counted(failure.tests, 'test')} {verdict}",
+        )
+    if tally.forced is not None and not tally.failures:
+        yield tally.forced.error.to_dict(), "--force-cluster"
+    for error in tally.left_behind:
+        yield error, "when the clusters were ended"
+
+
+def _tell_error(reporter: Reporter, error: Mapping[str, Any], what: str) -> None:
+    first, *rest = str(
+        ClusterError.from_dict({**error, "evidence": error["evidence"][-MOST_EVIDENCE:]})
+    ).split("\n")
+    reporter.write_line(f"{first} ({what})", red=True)
+    for line in rest:
+        reporter.write_line(line)
+
+
+TITLES = (
+    "cluster",
+    "profile",
+    "nodes",
+    "how",
+    "start",
+    "tests",
+    "reused",
+    "healed",
+    "replaced",
+    "waited",
+    "memory",
+    "cpu",
+)
+
+
+def _table(clusters: Sequence[ClusterUsage]) -> Iterator[str]:
+    rows = [TITLES, *(_row(one) for one in clusters)]
+    keep = [column for column in range(len(TITLES)) if column not in _idle(clusters)]
+    widths = {column: max(len(row[column]) for row in rows) for column in keep}
+    fits = sum(widths.values()) + 2 * (len(widths) - 1) <= shutil.get_terminal_size().columns
+    gap = "  " if fits else " "
+    for row in rows:
+        cells = [
+            row[column].ljust(widths[column])
+            if TITLES[column] in ("cluster", "profile", "how")
+            else row[column].rjust(widths[column])
+            for column in keep
+        ]
+        yield gap.join(cells).rstrip()
+
+
+def _idle(clusters: Sequence[ClusterUsage]) -> set[int]:
+    """Columns that say nothing."""
+    said = {
+        "healed": any(one.heals for one in clusters),
+        "replaced": any(one.replacements for one in clusters),
+        "waited": any(_waited(one) for one in clusters),
+    }
+    return {TITLES.index(title) for title, useful in said.items() if not useful}
+
+
+def _row(one: ClusterUsage) -> tuple[str, ...]:
+    how = ["private" if one.private else one.how, *(["SIMULATED"] if one.simulated else [])]
+    return (
+        one.name,
+        one.profile,
+        str(one.nodes),
+        ", ".join(how),
+        f"{one.start_seconds:.2f} s" if one.how == "started" else "-",
+        str(one.tests),
+        str(one.reuses),
+        str(one.heals),
+        str(one.replacements),
+        _waited(one) or "-",
+        f"{one.peak_memory / 2**20:.0f} MiB" if one.peak_memory else "-",
+        f"{one.cpu_seconds:.2f} s" if one.cpu_seconds else "-",
+    )
+
+
+def _waited(one: ClusterUsage) -> str:
+    """A turn that is free costs a millisecond, which nobody has waited for."""
+    return f"{one.waited:.1f} s" if one.waited >= 0.05 * max(one.tests, 1) else ""
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,49 @@
+"""Ask pytest which tests need which clusters. Nothing is started."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clusterlib.hosts.launch import run_command
+from clusterlib.lifecycle.start import project_folder
+from clusterlib.operations.result import Result
+
+__all__ = ["PlannedTests", "plan_tests"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTests(Result):
+    command: tuple[str, ...]
+    exit_code: int
+    """That of pytest."""
+    plan: Mapping[str, Any] | None
+    """The schedule, where it was asked for and pytest could make one."""
+
+
+def plan_tests(
+    arguments: Sequence[str] = (),
+    *,
+    profile: str | None = None,
+    structured: bool = False,
+    project: Path | str | None = None,
+) -> PlannedTests:
+    """Only pytest knows which tests are left after `-k`, `-m` and paths, so pytest makes the plan, and prints it."""
+    folder = project_folder(project)
+    words = [sys.executable, "-m", "pytest", "--cluster-plan"]
+    if profile:
+        words.append(f"--cluster-profile={profile}")
+    if not structured:
+        words += arguments
+        return PlannedTests(tuple(words), run_command(words, directory=folder), None)
+    with tempfile.TemporaryDirectory(prefix="clusterlib-plan-") as scratch:
+        file = Path(scratch, "plan.json")
+        words += [f"--cluster-plan-to={file}", *arguments]
+        code = run_command(words, directory=folder)
+        plan = json.loads(file.read_text()) if file.exists() else None
+    return PlannedTests(tuple(words), code, plan)

@@ -1,0 +1,53 @@
+"""Make the report of a test run anew, from the evidence that was written while it ran."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.artifacts.home import REPORTS
+from clusterlib.artifacts.recorder import RECORDS
+from clusterlib.artifacts.reporting import finish
+from clusterlib.artifacts.tests_junit import write_missing_junit
+from clusterlib.errors import UsageError
+from clusterlib.lifecycle.start import project_folder
+from clusterlib.operations.result import Result
+
+__all__ = ["Reported", "make_report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported(Result):
+    folder: str
+    report: str
+    files: tuple[str, ...]
+    """What the folder has at its top."""
+    seconds: float
+
+
+def make_report(folder: Path | str | None = None, *, project: Path | str | None = None) -> Reported:
+    """Of that folder, or of the latest run of this project that left one."""
+    began = time.monotonic()
+    chosen = Path(folder).absolute() if folder else _latest(project_folder(project))
+    if not (chosen / RECORDS).is_dir():
+        raise UsageError(
+            f"{chosen} holds no evidence of a test run",
+            cause=f"a folder of artifacts has a folder {RECORDS}/, which is written while the tests run",
+            remedies=["pytest --distributed --cluster-artifacts=artifacts"],
+        )
+    write_missing_junit(chosen, finish(chosen))
+    files = tuple(sorted(path.name for path in chosen.glob("[!.]*") if path.is_file()))
+    return Reported(str(chosen), str(chosen / "report.html"), files, round(time.monotonic() - began, 4))
+
+
+def _latest(project: Path) -> Path:
+    found = {path.parent.resolve() for path in (project / REPORTS).glob(f"*/{RECORDS}")}  # `latest` is a link
+    if not found:
+        raise UsageError(
+            f"no test run of {project} has left artifacts yet",
+            cause=f"a run with a failure leaves them in {REPORTS}; "
+            'others do with --cluster-artifacts, or [tests] artifacts = "always" in the profile',
+            remedies=["pytest --distributed --cluster-artifacts=artifacts", "invoke test.report artifacts"],
+        )
+    return max(found, key=lambda path: (path / RECORDS).stat().st_mtime)

@@ -1,0 +1,201 @@
+"""What a failing test shows, and what a run leaves for whoever must understand it later."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from tests.functional.plugin.suite import Suite
+
+TALKS = """
+import pytest
+
+def test_before(cluster):
+    cluster["node1"].run(print, "of another test")
+
+def test_fails(cluster):
+    cluster["node1"].run(print, "the last words")
+    cluster["node3"].kill()
+    assert 1 == 2
+
+def test_fails_silently(cluster):
+    assert 3 == 4
+
+def test_is_skipped(cluster):
+    pytest.skip("not today")
+"""
+
+
+@pytest.fixture(autouse=True)
+def project(suite: Suite) -> None:
+    suite.file("tests/test_talks.py", TALKS)
+
+
+def test_a_failing_test_shows_what_each_node_said_and_what_happened_during_it(suite: Suite) -> None:
+    ended = suite.run("--distributed")
+
+    failures = ended.text.partition("_ test_fails _")[2]
+    first, _, second = failures.partition("_ test_fails_silently _")
+    assert re.search(r"- node1: \d lines? during this test -", first)
+    assert re.search(r"^\d\d:\d\d:\d\d\.\d{3} the last words$", first, re.MULTILINE)
+    assert "of another test" not in first
+    happened = first.partition("cluster: what happened")[2]
+    assert "kill node3" in happened
+    assert "node3 is dead: killed by SIGKILL" in happened
+    assert "node3 said nothing" in first
+    assert "node1, node2, node3 said nothing" in second.partition("=====")[0]
+    assert "what happened" not in second.partition("=====")[0]
+
+
+def test_as_many_lines_are_shown_as_was_asked_for(suite: Suite) -> None:
+    suite.file(
+        "tests/test_talks.py",
+        "def test_it(cluster):\n"
+        "    for number in range(20):\n        cluster['node1'].run(print, f'line-{number}')\n"
+        "    assert False\n",
+    )
+
+    some = suite.run("--distributed", "-o", "cluster_log_lines=3")
+    none = suite.run("--distributed", CLUSTERLIB_TESTS_LOG_LINES="0")
+
+    assert re.findall(r"line-\d+$", some.text, re.MULTILINE) == ["line-17", "line-18", "line-19"]
+    assert "node1: the last 3 lines during this test" in some.text
+    assert "during this test" not in none.text
+
+
+def test_a_run_with_a_failure_leaves_a_report_and_the_last_five_are_kept(suite: Suite) -> None:
+    for _ in range(6):
+        ended = suite.run("--distributed", "-k", "fails")
+
+    assert len(suite.reports) == 5
+    folder = suite.path / ".clusterlib" / "reports" / "latest"
+    assert folder.is_symlink()
+    assert folder.resolve() == suite.reports[-1]
+    assert f"report of this run: {suite.reports[-1]}/report.html" in ended.text
+    assert {"report.html", "cluster.xml", "summary.json", "plan.json", "environment.json", "records"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert "the last words" in next(folder.glob("clusters/*/*/logs/node1.log")).read_text()
+    assert suite.run("--distributed", "-k", "before").code == 0
+    assert len(suite.reports) == 5
+
+
+def test_records_tell_the_story_of_every_test(suite: Suite) -> None:
+    suite.run("--distributed", "--cluster-artifacts=out/deep", "--junitxml=out/deep/junit.xml")
+
+    folder = suite.path / "out" / "deep"
+    ended = {one["test"].partition("::")[2]: one for one in suite.records("test.ended", folder)}
+    assert {test: one["outcome"] for test, one in ended.items()} == {
+        "test_before": "passed",
+        "test_fails": "failed",
+        "test_fails_silently": "failed",
+        "test_is_skipped": "skipped",
+    }
+    failed = ended["test_fails"]
+    assert (failed["file"], failed["line"]) == ("tests/test_talks.py", 10)
+    assert failed["message"].startswith("assert 1 == 2")
+    assert failed["cluster"] == "pytest"
+    assert failed["began"].endswith("Z")
+    kinds = [
+        record["kind"]
+        for kind in (
+            "run.started",
+            "schedule",
+            "preflight",
+            "cluster.started",
+            "cluster.healed",
+            "health",
+            "run.ended",
+        )
+        for record in suite.records(kind, folder)
+    ]
+    assert kinds == [
+        "run.started",
+        "schedule",
+        "preflight",
+        "cluster.started",
+        "cluster.healed",
+        "health",
+        "run.ended",
+    ]
+    suites = ET.parse(folder / "junit.xml").getroot()
+    assert [case.get("name") for case in suites.iter("testcase")] == list(ended)
+    assert json.loads((folder / "plan.json").read_text())["distributed"] == 4
+
+
+@pytest.mark.parametrize(("setting", "kept"), [("always", 1), ("never", 0), ("failure", 0)])
+def test_whether_a_good_run_leaves_one_is_a_setting(suite: Suite, setting: str, kept: int) -> None:
+    suite.run("--distributed", "-k", "before", "-o", f"cluster_artifacts={setting}")
+
+    assert len(suite.reports) == kept
+
+
+def test_a_run_that_is_never_to_leave_one_leaves_none_though_it_fails(suite: Suite) -> None:
+    ended = suite.run("--distributed", CLUSTERLIB_TESTS_ARTIFACTS="never")
+
+    assert ended.code == 1
+    assert suite.reports == []
+
+
+def test_a_junit_file_that_is_a_link_stays_one(suite: Suite) -> None:
+    """It may lead to a pipe, or to /dev/stdout, which nobody may replace."""
+    suite.file("test_it.py", "def test_it(cluster): ...")
+    link = suite.path / "junit.xml"
+    link.symlink_to("elsewhere.xml")
+
+    suite.run("--distributed", "--junitxml=junit.xml")
+
+    assert link.is_symlink()
+    assert 'name="test_it"' in (suite.path / "elsewhere.xml").read_text()
+    assert not (suite.path / "junit.xml.part").exists()
+
+
+def test_a_folder_that_cannot_hold_artifacts_is_told_before_anything_starts(suite: Suite) -> None:
+    suite.file("test_it.py", "def test_it(cluster): ...")
+    suite.file("out", "a file")
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out")
+
+    assert ended.code == pytest.ExitCode.USAGE_ERROR, ended.text
+    assert "artifacts cannot be left in" in ended.text
+    assert "INTERNALERROR" not in ended.text
+    assert suite.runs == []
+
+
+def test_github_gets_annotations_and_a_summary(suite: Suite) -> None:
+    ended = suite.run(
+        "--distributed",
+        GITHUB_ACTIONS="true",
+        GITHUB_STEP_SUMMARY=str(suite.path / "summary.md"),
+        GITHUB_WORKSPACE=str(suite.path),
+    )
+
+    annotation = next(line for line in ended.matching("::error ") if "test_fails_silently" not in line)
+    assert "file=tests/test_talks.py,line=10" in annotation
+    summary = (suite.path / "summary.md").read_text()
+    assert "test_fails" in summary
+    assert "| pytest | dev | 3 |" in summary
+
+
+def test_verbose_tells_what_happens_as_it_happens(suite: Suite) -> None:
+    ended = suite.run("--distributed", "--cluster-verbose")
+
+    told = [line.removeprefix("clusterlib: ") for line in ended.matching("clusterlib: ")]
+    assert "starting cluster pytest: 3 nodes, profile dev" in told
+    assert "tests/test_talks.py::test_before has cluster pytest (started)" in told
+    assert "restarting node3" in told
+    assert "tests/test_talks.py::test_fails_silently has cluster pytest (reused)" in told
+
+
+def test_a_start_that_takes_long_says_what_it_waits_for(suite: Suite) -> None:
+    suite.file("slow.py", "import threading\ndef main():\n    threading.Event().wait(3)\n")
+    suite.configure('[tool.clusterlib]\npython.app = "slow:main"\n')
+
+    ended = suite.run("--distributed", "-k", "before")
+
+    assert ended.last.startswith("1 passed"), ended.text
+    assert "tests/test_talks.py::test_before has waited 2 s for a cluster" in ended.text
+    assert "of 3 nodes are ready" in ended.text

@@ -1,0 +1,218 @@
+"""When a cluster does not start: what is tried, what the tests become, and that it is told once."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.plugin.suite import Ended, Suite
+
+SHIPPED = Path(__file__).parents[3] / "templates"
+TESTS = """
+def test_one(cluster):
+    pass
+
+def test_two(cluster):
+    pass
+
+def test_plain():
+    pass
+"""
+APPS = """
+import os, time
+
+def exits():
+    print("I cannot go on", flush=True)
+    os._exit(3)
+
+def hangs():
+    while True:
+        time.sleep(1)
+"""
+
+
+@pytest.fixture(autouse=True)
+def project(suite: Suite) -> None:
+    suite.file("test_it.py", TESTS)
+    suite.file("apps.py", APPS)
+
+
+@pytest.fixture
+def held_ports() -> Iterator[int]:
+    """Three ports in a row, all in use by somebody else."""
+    while True:
+        sockets = [socket.socket() for _ in range(3)]
+        try:
+            first = random.randrange(28100, 32700)
+            for offset, one in enumerate(sockets):
+                one.bind(("127.0.0.1", first + offset))
+            for one in sockets:
+                one.listen()
+        except OSError:
+            for one in sockets:
+                one.close()
+            continue
+        yield first
+        for one in sockets:
+            one.close()
+        return
+
+
+def configure(suite: Suite, text: str) -> None:
+    suite.configure(f"[tool.clusterlib]\n{text}\n[tool.clusterlib.retry]\nattempts = 1\nfirst = 0.01\n")
+
+
+def check(ended: Ended, code: str, *said: str, tests: int = 2) -> None:
+    """The tests are skipped with one line each; the whole error stands once at the end."""
+    assert ended.code == 0, ended.text
+    assert ended.last == "1 passed, 2 skipped"
+    assert len(ended.matching("= cluster errors =")) == 1
+    assert len(ended.matching(f"{tests} tests skipped)")) == 1
+    assert f"[{code}]" in ended.one(f"{tests} tests skipped)")
+    for text in said:
+        assert text in ended.text, ended.text
+    assert "  try: " in ended.text
+    assert "\nTraceback" not in ended.text, "but that of the node is evidence"
+
+
+def test_a_node_that_exits(suite: Suite) -> None:
+    configure(suite, 'python.app = "apps:exits"')
+
+    ended = suite.run("--distributed", "-rs")
+
+    check(ended, "node-exited", "I cannot go on")
+    assert len(ended.matching("no cluster: ")) == 2
+
+
+def test_a_node_that_never_gets_ready(suite: Suite) -> None:
+    configure(suite, 'python.app = "apps:hangs"\ntimeouts.start = 0.5\ntests.fallbacks = ["skip"]')
+
+    check(suite.run("--distributed"), "node-not-ready")
+
+
+def test_ports_that_somebody_holds(suite: Suite, held_ports: int) -> None:
+    configure(suite, f'ports.cluster = "{held_ports}-{held_ports + 2}"\nadapt.enabled = false')
+
+    check(suite.run("--distributed"), "ports-exhausted", str(held_ports))
+
+
+def test_an_application_that_is_not_there(suite: Suite) -> None:
+    configure(suite, 'python.app = "nowhere:main"\ntests.fallbacks = ["skip"]')
+
+    check(suite.run("--distributed"), "node-exited", "there is no module 'nowhere'")
+
+
+def test_strict_makes_failures_of_them_and_ci_is_strict(suite: Suite) -> None:
+    configure(suite, 'python.app = "apps:exits"\ntests.fallbacks = ["skip"]')
+
+    for variables in ({"CLUSTERLIB_TESTS_STRICT": "always"}, {"CI": "true"}):
+        ended = suite.run("--distributed", **variables)
+
+        assert ended.code == 1
+        assert ended.last == "1 passed, 2 errors"
+        assert len(ended.matching("= cluster errors =")) == 1
+        assert "2 tests failed)" in ended.text
+        assert len(ended.matching("E   ")) == 0, "no traceback of ours"
+        assert ended.text.count("| ") >= 1
+    relaxed = suite.run("--distributed", CI="true", CLUSTERLIB_TESTS_STRICT="never")
+    assert relaxed.last == "1 passed, 2 skipped"
+
+
+def test_what_the_profile_allows_is_tried_in_its_order(suite: Suite) -> None:
+    suite.file(
+        "apps.py",
+        """
+import sys
+def main():
+    if "clusterlib.runtime.simulation" not in sys.modules:
+        raise RuntimeError("not here")
+""",
+    )
+    configure(
+        suite,
+        'python.app = "apps:main"\ntests.fallbacks = ["retry", "smaller", "simulate", "skip"]\nnodes.min = 2',
+    )
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out")
+
+    assert ended.code == 0, ended.text
+    assert "SIMULATED" in ended.text
+    assert ended.last == "3 passed"
+    tried = [record["next"] for record in suite.records("cluster.failed", suite.path / "out")]
+    assert tried == ["retry", "smaller", "simulate"]
+
+
+def test_force_cluster_that_cannot_be_obeyed_fails_a_strict_run(suite: Suite) -> None:
+    configure(suite, 'python.app = "apps:exits"\ntests.fallbacks = ["skip"]')
+
+    relaxed = suite.run("--force-cluster", "-k", "plain")
+    strict = suite.run("--force-cluster", "-k", "plain", CLUSTERLIB_TESTS_STRICT="always")
+
+    assert (relaxed.code, strict.code) == (0, 1)
+    for ended in (relaxed, strict):
+        assert ended.last == "1 passed, 2 deselected"
+        assert len(ended.matching("= cluster errors =")) == 1
+
+
+def test_a_node_that_knows_another_cookie(suite: Suite) -> None:
+    template = (SHIPPED / "python" / "node.json.j2").read_text()
+    suite.file("foreign-cookie", "0123456789abcdef0123456789abcdef").chmod(0o600)
+    other = f'{{{{ "{suite.path}/foreign-cookie" if node.index == 2 else cookie_file | string }}}}'
+    suite.file("templates/python/node.json.j2", template.replace("{{ cookie_file | tojson }}", f'"{other}"'))
+    configure(suite, 'timeouts.start = 2.0\ntests.fallbacks = ["skip"]')
+
+    check(suite.run("--distributed"), "node-not-ready", "cookie")
+
+
+def test_a_node_that_gets_no_memory(suite: Suite) -> None:
+    suite.file(
+        "apps.py",
+        """
+import resource
+def greedy():
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    bytearray(2 << 30)
+""",
+    )
+    configure(suite, 'python.app = "apps:greedy"\ntests.fallbacks = ["skip"]')
+
+    check(suite.run("--distributed"), "node-exited", "MemoryError")
+
+
+def test_more_nodes_than_the_memory_carries_are_refused_before_anything_starts(suite: Suite) -> None:
+    suite.file(
+        "test_it.py", "import pytest\n@pytest.mark.cluster_size(9)\ndef test_nine(cluster):\n    pass\n"
+    )
+    configure(suite, 'nodes.memory = "100GiB"\nnodes.count = 2\nnodes.min = 2')
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out")
+
+    assert ended.last == "1 error"
+    assert "[impossible]" in ended.text
+    assert "100GiB a node" in ended.text
+    assert suite.records("cluster.started", suite.path / "out") == []
+
+
+def test_a_program_that_is_missing(suite: Suite) -> None:
+    suite.file(
+        "profiles/ghost.toml",
+        """
+driver = "command"
+[ports]
+client = "16800-16899"
+[command]
+program = "ghost-server"
+[ready]
+ports = ["client"]
+[requires]
+ghost-server = "debian ghost-server"
+""",
+    )
+
+    check(
+        suite.run("--distributed", "--profile", "ghost"), "program-missing", "apt-get install", "ghost-server"
+    )

@@ -1,0 +1,225 @@
+"""The report of a real run, looked at in a real browser: what failed, what was killed and what to do are there to be seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clusterlib
+from clusterlib.artifacts.recorder import Recorder
+from clusterlib.artifacts.reporting import finish
+from clusterlib.errors import StartError
+from clusterlib.lifecycle.folders import latest_run
+from tests.functional.browser import Page, browser, find_browser
+from tests.functional.conftest import Up
+
+FAILING = "tests/test_stock.py::test_the_total_survives_a_crash"
+REMEDY = "invoke cluster.logs node"
+"""Of the node that gave up first, whichever that was."""
+SAID = "put 1 tea into the store"
+SECRET = "sesame-open-yourself"
+SHOP = f"""
+def put(item):
+    print(f"put 1 {{item}} into the store, with {SECRET}", flush=True)
+"""
+SEEN = """
+(selector, text) => [...document.querySelectorAll(selector)].some((element) => {
+  if (text && !element.textContent.includes(text)) return false;
+  const box = element.getBoundingClientRect(), opacity = Number(getComputedStyle(element).opacity);
+  return box.width > 0 && box.height > 0 && opacity > 0.3 && element.checkVisibility({visibilityProperty: true});
+})
+"""
+"""Whether an element with that text takes up room on the page and can be seen there."""
+INSIDE = """
+(selector) => {
+  const box = document.querySelector(selector).getBoundingClientRect();
+  return box.left >= 0 && box.right <= innerWidth;
+}
+"""
+BRIGHTNESS = (
+    "Math.max(...getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3).map(Number))"
+)
+
+
+@pytest.fixture(scope="module")
+def program() -> str:
+    found = find_browser()
+    if found is None and os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail("REQUIRE_BROWSER=1, and there is no Chromium on PATH")
+    if found is None:
+        pytest.skip("there is no Chromium on PATH")
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(program: str) -> Iterator[Page]:
+    with browser(program) as opened:
+        yield opened
+
+
+@pytest.fixture
+def artifacts(project: Path, up: Up, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a test run left: a test that passed, one that killed a node and failed, and a start that failed."""
+    (project / "shop.py").write_text(SHOP)
+    folder = project / "artifacts"
+    monkeypatch.setenv("SHOP_PASSWORD", SECRET)
+    record = Recorder(folder)
+    record(
+        "run.started",
+        argv=["pytest", "--distributed"],
+        project=str(project),
+        python="3",
+        clusterlib="0",
+        machine=None,
+    )
+    _fail_to_start(project, up, monkeypatch, record)
+    cluster = up("dev", name="pytest")
+    run = {"cluster": cluster.name, "run": str(cluster.run_folder.path)}
+    record("cluster.started", **run, profile="dev", nodes=3, seconds=0.1, how="started", simulated=False)
+
+    def fine() -> None:
+        cluster["node1"].call("shop:put", "cups")
+
+    def crash() -> None:
+        cluster["node2"].kill()
+        cluster.wait_until(lambda: len(cluster["node1"].members()) == 2)
+        cluster["node1"].call("shop:put", "tea")
+        raise AssertionError("assert 7 == 8: the totals differ")
+
+    _test(record, cluster, "tests/test_stock.py::test_fine", fine)
+    _test(record, cluster, FAILING, crash)
+    cluster.down()
+    record("cluster.ended", **run, seconds=1.0, error=None)
+    record("run.ended", exit_code=1)
+    record.close()
+    finish(folder)
+    return folder
+
+
+def _fail_to_start(project: Path, up: Up, monkeypatch: pytest.MonkeyPatch, record: Recorder) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("CLUSTERLIB_PYTHON_APP", "shop:missing")
+        with pytest.raises(StartError) as caught:
+            up("dev", name="broken")
+    run = latest_run(project, "broken")
+    assert run is not None
+    error = caught.value.to_dict()
+    record(
+        "cluster.failed",
+        cluster="broken",
+        run=str(run.path),
+        profile="dev",
+        nodes=3,
+        attempt=1,
+        error=error,
+        next="skip",
+    )
+
+
+def _test(record: Recorder, cluster: clusterlib.Cluster, name: str, body: Callable[[], None]) -> None:
+    run = {"cluster": cluster.name, "run": str(cluster.run_folder.path)}
+    cluster.take_turn(name)
+    began = record("test.started", test=name, **run)["time"]
+    start = time.monotonic()
+    outcome, message = "passed", ""
+    try:
+        body()
+    except AssertionError as error:
+        outcome, message = "failed", str(error)
+    cluster.end_turn()  # after which all that the nodes printed is in their logs
+    seconds = time.monotonic() - start
+    place = {"file": "tests/test_stock.py", "line": 12, "began": began}
+    record("test.ended", test=name, outcome=outcome, seconds=seconds, message=message, **place, **run)
+
+
+def sees(page: Page, selector: str, text: str = "") -> bool:
+    return bool(page.evaluate(f"({SEEN})({json.dumps(selector)}, {json.dumps(text)})"))
+
+
+def what_matters_is_seen(page: Page) -> None:
+    assert sees(page, "h1", "1 of 2 tests failed; node2 of cluster pytest was killed")
+    assert sees(page, ".failure h3", FAILING)
+    assert sees(page, ".failure .message", "assert 7 == 8: the totals differ")
+    assert sees(page, ".failure .cause", "node2 was killed")
+    assert sees(page, ".failure .log .line", SAID), "what a node said during the test"
+    assert sees(page, ".trouble .command", REMEDY), "what to do about the start that failed"
+    assert sees(page, "svg.picture .sign.kill", "node2 was killed"), "the killed node, in the timeline"
+    assert sees(page, "svg.picture .test.failed rect")
+    assert sees(page, "svg.picture rect.state.dead")
+
+
+def test_what_failed_is_seen_in_a_browser(artifacts: Path, page: Page, tmp_path: Path) -> None:
+    page.look(1280, 900)
+    page.open(artifacts / "report.html")
+
+    shot = page.screenshot(tmp_path / "report.png")
+
+    assert shot.stat().st_size > 20_000
+    what_matters_is_seen(page)
+    assert page.evaluate(BRIGHTNESS) > 200
+    first = page.evaluate("document.querySelector('.failure').getBoundingClientRect().top < innerHeight")
+    assert first, "what failed is on the first screen"
+
+
+def test_it_is_all_there_without_scripts_on_a_phone_and_in_the_dark(
+    artifacts: Path, page: Page, tmp_path: Path
+) -> None:
+    page.look(390, 844, dark=True, scripts=False)
+    page.open(artifacts / "report.html")
+
+    page.screenshot(tmp_path / "phone.png")
+
+    assert not sees(page, "button"), "no script has run"
+    what_matters_is_seen(page)
+    width, inner = page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
+    assert width <= inner == 390
+    assert page.evaluate(f"({INSIDE})('.failure h3')")
+    assert page.evaluate(
+        "document.querySelector('.scroll').scrollWidth > document.querySelector('.scroll').clientWidth"
+    )
+    assert page.evaluate(BRIGHTNESS) < 60
+
+
+def test_a_click_on_the_killed_node_leads_to_its_line_in_the_log(artifacts: Path, page: Page) -> None:
+    page.look(1280, 900, scripts=False)
+    page.open(artifacts / "report.html")
+
+    page.evaluate(
+        "document.querySelector('.sign.kill').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))"
+    )
+
+    assert "node2 was killed" in page.evaluate("document.querySelector(':target').textContent")
+    top, height = page.evaluate(
+        "[document.querySelector(':target').getBoundingClientRect().top, innerHeight]"
+    )
+    assert 0 <= top < height, "it was scrolled to"
+
+
+def test_scripts_add_comfort(artifacts: Path, page: Page) -> None:
+    page.look(1280, 900)
+    page.open(artifacts / "report.html")
+
+    before = page.evaluate("document.querySelector('svg.picture').getBoundingClientRect().width")
+    page.evaluate(
+        "document.querySelector('.zoom button:last-child').click(); document.querySelector('.zoom button:last-child').click()"
+    )
+
+    assert sees(page, ".command button", "Copy")
+    assert page.evaluate("document.querySelector('svg.picture').getBoundingClientRect().width") > before
+
+
+def test_the_folder_tells_no_secret_and_the_nodes_lived_as_they_are_drawn(artifacts: Path) -> None:
+    texts: dict[str, Any] = {str(path): path.read_text() for path in artifacts.rglob("*") if path.is_file()}
+
+    assert [path for path, text in texts.items() if SECRET in text] == []
+    assert any(SAID in text for text in texts.values())
+    summary = json.loads((artifacts / "summary.json").read_text())
+    assert summary["failures"][0]["cause"].startswith("node2 was killed")
+    assert summary["troubles"][0]["remedies"][0].startswith(REMEDY)
+    assert {cluster["cluster"] for cluster in summary["clusters"]} == {"pytest", "broken"}

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from clusterlib.doors.nox import session_folder
+
+
+@pytest.mark.parametrize(
+    ("profile", "folder"),
+    [
+        ("ci-small", "distributed-ci-small"),
+        ("profiles/ci-small.toml", "distributed-ci-small"),
+        ("two words", "distributed-two-words"),
+        ("v1.2_x", "distributed-v1.2_x"),
+        ("../up", "distributed-up"),
+    ],
+)
+def test_the_folder_of_a_session_never_changes_and_stays_where_it_belongs(profile: str, folder: str) -> None:
+    assert session_folder(profile) == folder
+
+
+def test_a_session_of_another_name_has_a_folder_of_its_own() -> None:
+    assert session_folder("dev", "slow-3.12") == "slow-3.12-dev"
