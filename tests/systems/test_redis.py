@@ -1,0 +1,108 @@
+"""Redis Cluster, through redis-py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import clusterlib
+from tests.systems.conftest import System
+
+Needs = Callable[..., ModuleType]
+
+
+@pytest.fixture
+def redis(needs: Needs) -> ModuleType:
+    return needs("redis", "redis-server", "redis-cli")
+
+
+@pytest.fixture
+def connect(redis: ModuleType) -> Iterator[Callable[[clusterlib.Node], Any]]:
+    """A client of one node, and of no other."""
+    opened: list[Any] = []
+
+    def one(node: clusterlib.Node) -> Any:
+        opened.append(redis.Redis(host=node.address, port=node.ports["client"], decode_responses=True))
+        return opened[-1]
+
+    yield one
+    for client in opened:
+        client.close()
+
+
+def whole(redis: ModuleType, node: clusterlib.Node) -> Any:
+    """A client of the whole cluster, which has met it at this node."""
+    return redis.RedisCluster(host=node.address, port=node.ports["client"], decode_responses=True)
+
+
+def test_three_masters_have_a_replica_each(system: System, connect: Callable[[clusterlib.Node], Any]) -> None:
+    cluster = system("redis")
+
+    roles = [connect(node).role() for node in cluster]
+
+    assert [role[0] for role in roles] == ["master"] * 3 + ["slave"] * 3
+    masters = {node.ports["client"] for node in cluster.nodes[:3]}
+    assert {int(role[2]) for role in roles[3:]} == masters
+
+
+def test_a_client_at_every_node_reads_what_it_wrote(redis: ModuleType, system: System) -> None:
+    cluster = system("redis")
+
+    for node in cluster:
+        with closing(whole(redis, node)) as client:
+            for number in range(20):
+                assert client.set(f"{node.name}:{number}", number)
+            assert [client.get(f"{node.name}:{number}") for number in range(20)] == list(map(str, range(20)))
+
+
+def test_a_killed_master_is_missed_replaced_and_healed(
+    redis: ModuleType, system: System, connect: Callable[[clusterlib.Node], Any]
+) -> None:
+    cluster = system("redis")
+    killed, other = cluster["redis1"], cluster["redis2"]
+    with closing(whole(redis, other)) as client:
+        for number in range(50):
+            client.set(f"key:{number}", number)
+
+    killed.kill()
+
+    assert cluster.state == "degraded"
+    info = connect(other)
+    cluster.wait_until(lambda: "fail" in flags(info, killed), 15, "redis1 is taken for failed")
+    cluster.wait_until(lambda: info.cluster("info")["cluster_state"] == "ok", 15, "a replica takes over")
+    killed.restart()
+    cluster.wait_ready(15)
+    with closing(whole(redis, killed)) as client:
+        assert [client.get(f"key:{number}") for number in range(50)] == list(map(str, range(50)))
+
+
+def test_a_rolling_restart_loses_nothing(redis: ModuleType, system: System) -> None:
+    cluster = system("redis")
+    with closing(whole(redis, cluster["redis1"])) as client:
+        for number in range(50):
+            client.set(f"key:{number}", number)
+
+    cluster.restart(rolling=True)
+    assert cluster.state == "ready"
+
+    with closing(whole(redis, cluster["redis1"])) as client:
+        assert [client.get(f"key:{number}") for number in range(50)] == list(map(str, range(50)))
+
+
+def test_two_of_a_kind_know_nothing_of_each_other(redis: ModuleType, system: System) -> None:
+    one, other = system("redis", name="one"), system("redis", name="other")
+    with closing(whole(redis, one["redis1"])) as ours, closing(whole(redis, other["redis1"])) as theirs:
+        ours.set("mine", "yes")
+
+        assert theirs.get("mine") is None
+        assert len(theirs.get_nodes()) == 6
+
+
+def flags(client: Any, node: clusterlib.Node) -> str:
+    """What this client's node thinks of that one."""
+    known = client.cluster("nodes")
+    return str(known.get(f"{node.address}:{node.ports['client']}", {}).get("flags", ""))
