@@ -16,8 +16,12 @@ from bench.machine import facts
 from bench.programs import ROOT
 from bench.report import as_markdown, write
 from bench.rows import ROWS, Bench
+from bench.servers import SERVERS
+from bench.suites import SUITES
 
 __all__ = ["main"]
+
+ALL = {**ROWS, **SERVERS, **SUITES}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.rows:
             begin = time.monotonic()
             try:
-                rows = ROWS[name](bench)
+                rows = ALL[name](bench)
             except (RuntimeError, AssertionError, OSError) as error:
                 failed.append(name)
                 print(f"{name}: not measured: {error}", file=sys.stderr)
@@ -58,9 +62,9 @@ def _warm_up(bench: Bench) -> None:
 
 def _rows(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in ROWS]
+    unknown = [name for name in names if name not in ALL]
     if unknown:
-        raise argparse.ArgumentTypeError(f"no such rows: {', '.join(unknown)}; there are: {', '.join(ROWS)}")
+        raise argparse.ArgumentTypeError(f"no such rows: {', '.join(unknown)}; there are: {', '.join(ALL)}")
     return names
 
 
@@ -68,7 +72,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description="Measures the bars beside their bare minimum."
     )
-    parser.add_argument("--rows", type=_rows, default=list(ROWS), help=f"some of: {', '.join(ROWS)}")
+    parser.add_argument("--rows", type=_rows, default=list(ALL), help=f"some of: {', '.join(ALL)}")
     parser.add_argument("--repeat", type=int, default=10)
     parser.add_argument("--out", type=Path, default=ROOT / "artifacts" / "bench")
     return parser.parse_args(arguments)

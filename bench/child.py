@@ -1,6 +1,6 @@
 """A user's program, fresh from the interpreter: brings a cluster up, says how long that took, and then does what it is told.
 
-    python -m bench.child PROJECT NAME NODES [simulate]
+    python -m bench.child PROJECT NAME NODES [simulate] [profile=PROFILE]
 
 The answer to `up` is printed unasked; then each line on stdin is a command: `down`, `attach COUNT`, `calls COUNT PORT`,
 `leave`. Each answer is one line of JSON. Nothing that `up` could need is imported before the clock runs."""
@@ -13,7 +13,8 @@ BEGIN = time.perf_counter()
 import clusterlib  # noqa: E402
 
 project, name, nodes = sys.argv[1], sys.argv[2], int(sys.argv[3])
-cluster = clusterlib.up("dev", name=name, nodes=nodes, simulate="simulate" in sys.argv[4:], project=project)
+profile = next((word.partition("=")[2] for word in sys.argv[4:] if word.startswith("profile=")), "dev")
+cluster = clusterlib.up(profile, name=name, nodes=nodes, simulate="simulate" in sys.argv[4:], project=project)
 SECONDS = time.perf_counter() - BEGIN
 
 # The clock has stopped: from here on anything may be imported.

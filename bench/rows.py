@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench import erlang
 from bench.figures import Figures, Row
 from bench.machine import Wake, cpu_seconds, memory_mb
 from bench.programs import Program, echo_server, interpreters, program, run_timed
@@ -285,8 +286,26 @@ def _p99(values: list[float]) -> Figures:
 
 
 def keeper_idle(bench: Bench) -> list[Row]:
-    """CPU time of keeper and guard while nothing happens; the nodes' own beside it."""
-    with bench.ours(3) as running:
+    """CPU time of keeper and guard while nothing happens but the monitor looking; without it, and the nodes' own, beside it."""
+    share, nodes_share = _idle_shares(bench, "1")
+    bare, _ = _idle_shares(bench, "0")
+    return [
+        Row(
+            "keeper-cpu",
+            f"CPU of the keeper and its guard, 3 idle nodes, monitoring at 1 s, over {IDLE_SECONDS:.0f} s",
+            "%",
+            Figures.of([share]),
+            0.5,
+            Figures.of([bare]),
+            "the same without monitoring",
+            (f"the three nodes together: {nodes_share:.2f} %", "of one core, once"),
+        )
+    ]
+
+
+def _idle_shares(bench: Bench, interval: str) -> tuple[float, float]:
+    """What of one core keeper and guard take, and what the nodes take."""
+    with bench.ours(3, CLUSTERLIB_MONITOR_INTERVAL=interval) as running:
         status = running.first["status"]
         keepers = [status["keeper"]["pid"], status["keeper"]["guard"]]
         nodes = [node["pid"] for node in status["nodes"]]
@@ -294,17 +313,8 @@ def keeper_idle(bench: Bench) -> list[Row]:
         poll(lambda: None, Deadline(IDLE_SECONDS), longest=1.0)
         after = sum(map(cpu_seconds, keepers)), sum(map(cpu_seconds, nodes))
         running.ask("down")
-    share, nodes_share = ((b - a) / IDLE_SECONDS * 100 for a, b in zip(before, after, strict=True))
-    return [
-        Row(
-            "keeper-cpu",
-            f"CPU of the keeper and its guard, 3 idle nodes, over {IDLE_SECONDS:.0f} s",
-            "%",
-            Figures.of([share]),
-            0.5,
-            notes=(f"the three nodes together: {nodes_share:.2f} %", "of one core, once"),
-        )
-    ]
+    keeper, node = ((b - a) / IDLE_SECONDS * 100 for a, b in zip(before, after, strict=True))
+    return keeper, node
 
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -316,5 +326,8 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "runner-killed": runner_killed,
     "keeper-killed": keeper_killed,
     "keeper-cpu": keeper_idle,
+    "beam-up-3": erlang.up_three,
+    "beam-up-5": erlang.up_five,
+    "beam-call": erlang.calls,
 }
 """By the name that `--rows` takes; one measurement may give several rows."""

@@ -1,0 +1,64 @@
+"""Clusters of server programs, by the shipped profiles, beside the same processes started by one script."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bench.figures import Figures, Row
+from bench.programs import program
+
+if TYPE_CHECKING:
+    from bench.rows import Bench
+
+__all__ = ["SERVERS"]
+
+BEYOND = 150
+AT_MOST = 1.15
+"""Where bare takes more than a second."""
+BARE = "the same processes with the same files, started, formed and asked by one script"
+
+
+def _up(profile: str, nodes: int, what: str, needed: str, bench: Bench) -> list[Row]:
+    if shutil.which(needed) is None:
+        raise RuntimeError(f"not on PATH: {needed}")
+    ours, bare, down = [], [], []
+    for _ in range(bench.few):
+        with bench.ours(nodes, f"profile={profile}") as running:
+            ours.append(running.first["seconds"] * 1000)
+            down.append(running.ask("down")["seconds"] * 1000)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            program("bench.bare_servers", profile, folder) as running,
+        ):
+            bare.append(running.first["seconds"] * 1000)
+    least = Figures.of(bare).median
+    bar = least * AT_MOST if least > 1000 else least + BEYOND
+    told = f"{AT_MOST} x bare" if least > 1000 else f"{BEYOND} ms beyond bare"
+    return [
+        Row(
+            f"{profile}-up",
+            f"{what}: `up()` from Python, cold, until formed",
+            "ms",
+            Figures.of(ours),
+            round(bar),
+            Figures.of(bare),
+            BARE,
+            (f"the bar: {told}", f"their `down` takes {Figures.of(down).median:.0f} ms"),
+        )
+    ]
+
+
+SERVERS: dict[str, Callable[[Bench], list[Row]]] = {
+    f"{profile}-up": functools.partial(_up, profile, nodes, what, needed)
+    for profile, nodes, what, needed in (
+        ("nats", 3, "NATS, 3 servers with JetStream", "nats-server"),
+        ("etcd", 3, "etcd, 3 members", "etcd"),
+        ("redis", 6, "Redis Cluster, 3 masters and 3 replicas", "redis-server"),
+        ("redis-sentinel", 6, "Redis with 2 replicas and 3 sentinels", "redis-server"),
+    )
+}
+"""By the name that `--rows` takes."""
