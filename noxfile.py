@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import nox
+
+sys.path.insert(
+    0, str(Path(__file__).parent)
+)  # clusterlib is this checkout, wherever nox itself is installed
+
+from clusterlib.doors.nox import distributed_sessions
 
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -12,7 +20,7 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 
 ARTIFACTS = "artifacts"
-WORKERS = os.environ.get("CLUSTERLIB_TEST_WORKERS", "4")
+WORKERS = os.environ.get("TEST_WORKERS", "4")
 
 
 @nox.session
@@ -28,25 +36,30 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Unit, contract and functional tests, in parallel. Arguments go to pytest."""
-    session.install("-e", ".[test]")
-    chosen = session.posargs or ["tests/unit", "tests/contract", "tests/functional", "tests/docs"]
-    session.run("pytest", "-n", WORKERS, f"--junitxml={ARTIFACTS}/tests/junit.xml", *chosen)
+    session.install("-e", ".[test,systems]")
+    chosen = session.posargs or [
+        "tests/unit",
+        "tests/contract",
+        "tests/functional",
+        "tests/systems",
+        "tests/docs",
+    ]
+    # The same examples for the same commit; `pytest` by hand looks for new ones.
+    session.run(
+        "pytest",
+        *("-n", WORKERS, "--hypothesis-profile=ci", f"--junitxml={ARTIFACTS}/tests/junit.xml"),
+        *chosen,
+    )
 
 
-@nox.session
-def cluster(session: nox.Session) -> None:
-    """The tests a profile serves, against its running cluster: what `invoke cluster.run` does."""
-    session.install("-e", ".[test]")
-    for profile in session.posargs or ["dev", "ci-small", "ci-large"]:
-        session.run(
-            "invoke", "cluster.run", "--profile", profile, "--name", f"nox-{profile}", "--timeout", "300"
-        )
+# The tests that a profile serves, on clusters of that profile; as in any project, see docs/ci.md.
+distributed_sessions()
 
 
 @nox.session
 def packaging(session: nox.Session) -> None:
     """Builds the wheel, installs it into an empty environment in an empty folder, and runs a cluster from it."""
-    session.install("build", "pytest", "hatchling")
+    session.install("build", "hatchling", "pytest", "pytest-asyncio")
     session.run("pytest", "tests/packaging", *session.posargs)
 
 

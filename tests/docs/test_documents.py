@@ -1,13 +1,14 @@
 """What the documentation tells people to type is typed here, in order, in a new project; what it shows is what came out.
 
 A ```console block holds commands (`$ ...`) and what they print; `# exits with N` behind a command tells another code than 0.
-A block whose first line is `# file: NAME` is written to that file; another ```python block is run.
+A block whose first line is `# file: NAME` is written to that file; another ```python block is run; ```py is not.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,8 +21,13 @@ REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").glob("*.md")]
 )
-ELSEWHERE = re.compile(r"(python3 -m pip|nox\b|python3 -m venv|source |\. )")
+ELSEWHERE = re.compile(
+    r"(python3 -m pip|nox$|nox -s (lint|tests|packaging|chaos|bench)|python3 -m venv|source |\. )"
+)
 """Installing and the whole test run: typed by .ci/run, not once more inside itself."""
+TASK = r"((?:cluster|profile|test)\.[a-z][\w-]*)"
+CI = ("CI", "GITHUB_", "GITLAB_")
+"""What a person at a desk types is shown, and what it does there."""
 PATIENCE = 120
 
 
@@ -76,7 +82,7 @@ def shape(line: str) -> str:
     line = re.sub(r"(/[\w.+-]+)+/?", "/PATH", line)
     line = re.sub(r"\b[0-9a-f]{12,}\b", "HEX", line)
     line = re.sub(r"\d[\d.,:TZ-]*", "N", line)
-    return re.sub(r"[\s─━-]+", " ", line).strip()
+    return re.sub(r"[\s─━=-]+", " ", line).strip()
 
 
 @pytest.fixture
@@ -89,7 +95,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CLUSTERLIB_")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("CLUSTERLIB_", *CI))}
     environment |= {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "NO_COLOR": "1",
@@ -109,6 +115,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: Path, project: Path) -> None:
+    require(document)
     for step in steps(document):
         where, command = f"{document.name}:{step.line}", step.text
         if step.kind == "python":
@@ -128,28 +135,36 @@ def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: 
                 assert shape(line) in printed, f"{where}: {command}\nshown:   {line}\nprinted:\n{done.stdout}"
 
 
+def require(document: Path) -> None:
+    """A document that needs a program which is not here is skipped, but where all systems are required."""
+    needed = re.findall(r"^<!-- needs: (.+) -->$", document.read_text(), re.MULTILINE)
+    missing = [name for line in needed for name in line.split() if shutil.which(name) is None]
+    if missing and os.environ.get("REQUIRE_SYSTEMS") != "1":
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+def tasks() -> list[str]:
+    return re.findall(rf"^\s+{TASK}", run("invoke --list", REPOSITORY).stdout, re.MULTILINE)
+
+
 def test_every_task_that_is_mentioned_exists() -> None:
-    done = run("invoke --list", REPOSITORY)
-    tasks = set(re.findall(r"^\s+((?:cluster|profile)\.[\w-]+)", done.stdout, re.MULTILINE))
-    assert tasks
+    known = tasks()
+    assert {name.partition(".")[0] for name in known} == {"cluster", "profile", "test"}
 
     sources = [*DOCUMENTS, *(REPOSITORY / "clusterlib").rglob("*.py")]
     mentioned = {
         (path.name, task)
         for path in sources
-        for task in re.findall(r"(?:invoke |inv )((?:cluster|profile)\.[a-z-]+)", path.read_text())
+        for task in re.findall(rf"(?:invoke |inv |clusterlib\.doors ){TASK}", path.read_text())
     }
 
-    assert sorted((name, task) for name, task in mentioned if task not in tasks) == []
+    assert sorted((name, task) for name, task in mentioned if task not in known) == []
 
 
 def test_every_task_is_documented() -> None:
-    tasks = re.findall(
-        r"^\s+((?:cluster|profile)\.[\w-]+)", run("invoke --list", REPOSITORY).stdout, re.MULTILINE
-    )
     reference = (REPOSITORY / "docs" / "commands.md").read_text()
 
-    assert [task for task in tasks if task not in reference] == []
+    assert [task for task in tasks() if task not in reference] == []
 
 
 def test_every_relative_link_leads_somewhere() -> None:
