@@ -8,6 +8,7 @@
     │   ├── NodeExited              a node ended before it was ready
     │   ├── NodeNotReady            a node lived but did not get ready in time
     │   ├── CommandFailed           a command that prepares a node or forms a cluster failed or did not end
+    │   ├── BuildFailed             the command that compiles the project failed or did not end
     │   ├── PortsExhausted          no free port in a range
     │   └── ProgramMissing          a program is not on PATH
     ├── ClusterNotRunning           there is no such cluster now                                 (exit 3)
@@ -16,6 +17,7 @@
     ├── NeedImpossible              no cluster can be what a test asks for
     ├── KeeperLost                  the keeper died or does not answer
     ├── LeftBehind                  something survived a shutdown
+    ├── StaleCode                   nodes do not all run the code that is on disk, after they were told to
     ├── NodeUnknown                 the cluster has no node of that name                         (exit 2)
     ├── NodeUnavailable             the node is not reachable in its present state
     │   ├── NoDistribution          an Erlang node of that name does not take connections
@@ -39,6 +41,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 __all__ = [
+    "BuildFailed",
     "CallTimeout",
     "ClusterBusy",
     "ClusterConflict",
@@ -63,6 +66,7 @@ __all__ = [
     "ProfileError",
     "ProgramMissing",
     "RemoteError",
+    "StaleCode",
     "StartError",
     "TemplateError",
     "TermError",
@@ -163,6 +167,10 @@ class CommandFailed(StartError):
     code = "command-failed"
 
 
+class BuildFailed(StartError):
+    code = "build-failed"
+
+
 class PortsExhausted(StartError):
     code = "ports-exhausted"
 
@@ -194,6 +202,10 @@ class KeeperLost(ClusterError):
 
 class LeftBehind(ClusterError):
     code = "left-behind"
+
+
+class StaleCode(ClusterError):
+    code = "stale-code"
 
 
 class NodeUnknown(ClusterError):

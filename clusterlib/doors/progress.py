@@ -170,6 +170,7 @@ def _simulated(event: Event) -> str:
 
 
 TITLES: dict[str, Callable[[Event], str]] = {
+    "cluster.building": lambda e: f"building the project: {e['command']}",
     "cluster.starting": lambda e: (
         f"starting cluster {e['name']}: {_count(e['nodes'])}, profile {e['profile']}{_simulated(e)}"
     ),
@@ -206,6 +207,9 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "cluster.ready": lambda e: f"cluster is ready after {e['seconds']:.2f} s",
     "cluster.stopped": lambda e: (
         "cluster stopped" if e.get("clean", True) else "cluster stopped, but something was left behind"
+    ),
+    "cluster.loaded": lambda e: (
+        "new code runs: " + ", ".join([*e["modules"], *(f"{name} is gone" for name in e["gone"])])
     ),
     "cluster.dirty": lambda e: f"cluster is dirty: {e['reason']}",
     "cluster.healed": lambda e: f"cluster is whole and clean again after {e['seconds']:.2f} s",

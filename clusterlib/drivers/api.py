@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from clusterlib.errors import NotSupported
 from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Rung
 from clusterlib.hosts.api import Process, Spawn
@@ -127,6 +128,19 @@ class Driver(Protocol):
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, Link]:
         """How to start this node, and the link to talk to it once it runs."""
+
+    async def load(
+        self,
+        nodes: Collection[str],  # noqa: ARG002
+        modules: Mapping[str, str],  # noqa: ARG002
+        gone: Collection[str],  # noqa: ARG002
+    ) -> dict[str, list[str]]:
+        """Has these nodes run compiled modules (name and file) as they are on disk now, without a restart; gives what each was
+        given. Most take new code only when they start."""
+        raise NotSupported(
+            f"nodes of the driver {self.name!r} take no new code while they run",
+            remedies=["invoke cluster.restart --rolling"],
+        )
 
     def ports_stolen(self, log_tail: list[str]) -> bool:
         """Whether a node that ended did so because somebody took its port."""

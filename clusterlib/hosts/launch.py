@@ -1,4 +1,4 @@
-"""For clients: starts a keeper that stays, and runs a command that must not."""
+"""For clients: starts a keeper that stays, and runs commands that must not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any, Self
 from clusterlib.errors import ProgramMissing, StartError
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["CHANNEL", "TIMED_OUT", "reap", "run_command", "start_detached"]
+__all__ = ["CHANNEL", "TIMED_OUT", "reap", "run_aside", "run_command", "start_detached"]
 
 CHANNEL = "{channel}"
 """In the arguments of `start_detached`, this word becomes the number of the channel's descriptor."""
@@ -85,6 +85,45 @@ def run_command(
     The command has a process group of its own, which is the terminal's foreground while it runs, so Ctrl-C
     is its to handle. Signals to us are handed on to it. At the timeout the whole group is asked to end, then
     killed. If we are killed, even by SIGKILL, so is the whole group."""
+    with (
+        _warden() as group,
+        _foreground(group) as terminal,
+        _Attendant(group, terminal) as attendant,
+    ):
+        command = _spawn(argv, group, environment=environment, directory=directory)
+        attendant.attend(command)
+        return _result(command, group, timeout, grace)
+
+
+def run_aside(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None,
+    directory: str | Path | None,
+    output: Path,
+    timeout: float | None = None,
+) -> int:
+    """Runs a command that nobody talks to; what it prints goes to a file. Exit codes as with `run_command`.
+
+    When we are interrupted or killed, so is its whole group."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    log = os.open(output, flags, 0o600)
+    try:
+        with _warden() as group:
+            command = _spawn(argv, group, environment=environment, directory=directory, output=log)
+            try:
+                return _result(command, group, timeout, GRACE_SECONDS)
+            except BaseException:
+                _signal_group(group, signal.SIGKILL)
+                command.wait()
+                raise
+    finally:
+        os.close(log)
+
+
+@contextlib.contextmanager
+def _warden() -> Iterator[int]:
+    """A process group for a command, led by a shell that ends the group when we die."""
     read_end, write_end = os.pipe()
     with os.fdopen(write_end, "wb", buffering=0) as line:
         try:
@@ -94,22 +133,33 @@ def run_command(
         finally:
             os.close(read_end)
         try:
-            with _foreground(warden.pid) as terminal, _Attendant(warden.pid, terminal) as attendant:
-                try:
-                    command = subprocess.Popen(
-                        list(argv),
-                        env=None if environment is None else dict(environment),
-                        cwd=directory,
-                        process_group=warden.pid,
-                    )
-                except OSError as error:
-                    raise _start_error(argv[0], error) from error
-                attendant.attend(command)
-                return _result(command, warden.pid, timeout, grace)
+            yield warden.pid
         finally:
             with contextlib.suppress(BrokenPipeError):
                 line.write(b"well\n")
             warden.wait()
+
+
+def _spawn(
+    argv: Sequence[str],
+    group: int,
+    *,
+    environment: Mapping[str, str] | None,
+    directory: str | Path | None,
+    output: int | None = None,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            list(argv),
+            env=None if environment is None else dict(environment),
+            cwd=directory,
+            process_group=group,
+            stdin=None if output is None else subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    except OSError as error:
+        raise _start_error(argv[0], error) from error
 
 
 def _result(command: subprocess.Popen[bytes], group: int, timeout: float | None, grace: float) -> int:

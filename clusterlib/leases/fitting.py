@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.leases.terms import Terms
+from clusterlib.lifecycle.code import code_of_status
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.plan import Plan, digest
-from clusterlib.lifecycle.planning import code_of
 from clusterlib.profiles import load_profile
 
 __all__ = ["misfit", "stale_code"]
@@ -42,7 +42,7 @@ def misfit(
 
 def stale_code(status: Status) -> dict[str, str] | None:
     """The project's code of now, where the nodes have started with another; None where it is the same."""
-    code = code_of([Path(root) for root in status["code_roots"]])
+    code = code_of_status(status)
     return None if status["code_digest"] == digest(code) else code
 
 

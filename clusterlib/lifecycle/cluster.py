@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from clusterlib.errors import ClusterConflict, ClusterError, KeeperLost, LeftBehind, NodeUnknown, NotInTime
 from clusterlib.hosts.identity import Identity
@@ -16,6 +16,9 @@ from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.lock import ClusterLock
 from clusterlib.lifecycle.node_handle import Node
 from clusterlib.waiting import Deadline, poll
+
+if TYPE_CHECKING:
+    from clusterlib.lifecycle.syncing import Synced
 
 __all__ = ["Cluster", "Node"]
 
@@ -187,6 +190,30 @@ class Cluster:
     def scale(self, count: int, on_event: Listener | None = None) -> None:
         """Adds or removes nodes until there are `count`, while the others go on."""
         self._change("scale", on_event, count=count)
+
+    def sync(self, on_event: Listener | None = None) -> Synced:
+        """Has all nodes run the project's code as it is now, built if need be.
+
+        Erlang nodes load what has changed while they run; others, and whatever is read only at a start, are restarted one after
+        another. It is verified that all run what is on disk, else StaleCode."""
+        from clusterlib.lifecycle.syncing import sync_code
+
+        return sync_code(self, on_event)
+
+    def load(
+        self,
+        code: Mapping[str, str],
+        modules: Mapping[str, str],
+        gone: Sequence[str] = (),
+        on_event: Listener | None = None,
+    ) -> dict[str, list[str]]:
+        """Has the nodes load compiled modules (name and file) from disk; `code` is what they run then. See `sync`."""
+        seconds = self._timeouts["start"] + self._down_seconds()
+        told = self.keeper.request(
+            "load", seconds=seconds, on_event=on_event, code=code, modules=modules, gone=[*gone]
+        )
+        self._meet(told["status"])
+        return dict(told["loaded"])
 
     def heal(self, *, fresh: bool = False, on_event: Listener | None = None) -> None:
         """Makes it whole and clean again: resumes the paused, restarts who is gone. `fresh`: restarts all its nodes."""

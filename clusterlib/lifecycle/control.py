@@ -114,6 +114,8 @@ class Conversation:
             "flush_logs": keeper.flush_logs,
             "examine": keeper.examine,
             "restart": self._unless_shared(keeper.restart),
+            "code": keeper.code,
+            "load": self._unless_shared(keeper.load),
             "scale": self._unless_shared(keeper.scale),
             "heal": self._unless_shared(keeper.heal),
             "kill": self._unless_shared(keeper.harm.kill),

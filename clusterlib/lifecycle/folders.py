@@ -14,6 +14,7 @@ from clusterlib.errors import UsageError
 __all__ = [
     "RunFolder",
     "all_names",
+    "builds_folder",
     "cluster_identifier",
     "latest_run",
     "new_run",
@@ -23,7 +24,9 @@ __all__ = [
 
 HOME = ".clusterlib"
 REPORTS = "reports"
-"""The folder in there that is none of a cluster: reports of test runs."""
+BUILDS = "builds"
+RESERVED = {REPORTS: "the reports of test runs are", BUILDS: "what is known of the project's builds is"}
+"""Folders in there that are none of a cluster, and what is in them."""
 KEPT_RUNS = 5
 
 
@@ -87,10 +90,10 @@ def check_name(name: str) -> str:
             cause="a name is 1 to 64 letters, digits, '-', '_' or '.', and starts with a letter or digit",
             remedies=["invoke cluster.up --name my-cluster"],
         )
-    if name == REPORTS:
+    if name in RESERVED:
         raise UsageError(
             f"{name!r} cannot name a cluster",
-            cause=f"{HOME}/{REPORTS} is where the reports of test runs are",
+            cause=f"{HOME}/{name} is where {RESERVED[name]}",
             remedies=["invoke cluster.up --name my-cluster"],
         )
     return name
@@ -100,24 +103,37 @@ def new_run(project: Path, name: str) -> RunFolder:
     """Makes the folder of a new run, private, and forgets the oldest ones."""
     import datetime as dt
 
-    home = project / HOME
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S.%f")
-    run = RunFolder(home / check_name(name) / f"{stamp}-{os.urandom(2).hex()}")
+    run = RunFolder(project / HOME / check_name(name) / f"{stamp}-{os.urandom(2).hex()}")
+    _make_private(project, run.path / "nodes")
+    prune(project, name, KEPT_RUNS, spare=run)
+    return run
+
+
+def builds_folder(project: Path) -> Path:
+    """Where it is noted which builds of the project are done, and what they printed."""
+    folder = project / HOME / BUILDS
+    _make_private(project, folder)
+    return folder
+
+
+def _make_private(project: Path, folder: Path) -> None:
+    """Makes this folder below our own in the project; all of them are the user's alone, and ignored by git."""
+    home = project / HOME
     try:
-        (run.path / "nodes").mkdir(parents=True, mode=0o700)
-        for folder in (home, run.path.parent, run.path, run.path / "nodes"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        while folder != project:
             folder.chmod(0o700)
+            folder = folder.parent
         ignore = home / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
     except OSError as error:
         raise UsageError(
-            f"no run folder can be made under {home}",
+            f"no folder can be made under {home}",
             cause=str(error),
             remedies=[f"ls -ld {project}", f"df -h {project}"],
         ) from error
-    prune(project, name, KEPT_RUNS, spare=run)
-    return run
 
 
 def runs_of(project: Path, name: str) -> list[RunFolder]:
@@ -136,7 +152,7 @@ def latest_run(project: Path, name: str) -> RunFolder | None:
 def all_names(project: Path) -> list[str]:
     home = project / HOME
     folders = home.iterdir() if home.is_dir() else []
-    return sorted(path.name for path in folders if path.is_dir() and path.name != REPORTS)
+    return sorted(path.name for path in folders if path.is_dir() and path.name not in RESERVED)
 
 
 def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -> list[Path]:

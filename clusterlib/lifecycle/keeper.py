@@ -21,6 +21,7 @@ from clusterlib.errors import (
     ClusterNotRunning,
     LeftBehind,
     NodeExited,
+    NodeUnavailable,
     NotSupported,
     StartError,
     UsageError,
@@ -31,7 +32,7 @@ from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.harm import Harm
 from clusterlib.lifecycle.holding import Holding
-from clusterlib.lifecycle.node import ManagedNode, NodeState
+from clusterlib.lifecycle.node import LIVING, ManagedNode, NodeState
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
 from clusterlib.lifecycle.restarts import Restarts
@@ -184,8 +185,7 @@ class Keeper:
             nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
             self._roster.prepare(nodes)
             if code is not None:
-                self.plan = dataclasses.replace(self.plan, code=code)
-                self._code_digest = self.plan.code_digest
+                self._runs(code)
             self.events.tell("cluster.restarting", nodes=[node.name for node in nodes])
             try:
                 await self._roster.stop(nodes)
@@ -197,6 +197,33 @@ class Keeper:
             finally:
                 self._state.save()
             return self.status()
+
+    async def load(self, code: dict[str, str], modules: dict[str, str], gone: list[str]) -> dict[str, Any]:
+        """Has the nodes run these compiled modules as they are on disk, without a restart. The dead find them there."""
+        async with self._alone():
+            living = [node.name for node in self.nodes.values() if node.state in LIVING]
+            deaf = [name for name in living if self.nodes[name].state is not NodeState.READY]
+            if deaf:
+                raise NodeUnavailable(
+                    f"{', '.join(deaf)} cannot be given new code now",
+                    cause=f"{deaf[0]} is {self.nodes[deaf[0]].state}",
+                    remedies=[f"invoke cluster.resume {deaf[0]}", f"invoke cluster.restart {deaf[0]}"],
+                )
+            loaded = await self._driver.load(living, modules, gone)
+            self._runs(code)
+            names = sorted({name for names in loaded.values() for name in names})
+            if names or gone:
+                self.events.tell("cluster.loaded", modules=names, gone=gone)
+            return {"status": self.status(), "loaded": loaded}
+
+    async def code(self) -> dict[str, str]:
+        """The code that the nodes run, by file."""
+        return self.plan.code
+
+    def _runs(self, code: dict[str, str]) -> None:
+        self.plan = dataclasses.replace(self.plan, code=code)
+        self._code_digest = self.plan.code_digest
+        self._state.save_soon()
 
     async def heal(self, *, fresh: bool = False) -> dict[str, Any]:
         """Makes the cluster whole again, with as few new nodes as that takes, or, `fresh`, with nothing but new ones."""

@@ -103,6 +103,8 @@ def _keeper(
     received: dict[str, Any], control: Path, marker: str, containment: Containment, nursery: Nursery
 ) -> Keeper:
     """The keeper of this plan, known to everyone who looks for clusters before it starts anything."""
+    from dataclasses import asdict
+
     from clusterlib.drivers.registry import driver_named
     from clusterlib.hosts.api import Host
     from clusterlib.hosts.local import LocalHost
@@ -142,8 +144,7 @@ def _keeper(
         },
         "control": str(control),
         "marker": marker,
-        "code_roots": list(plan.code_roots),
-        "programs": list(plan.programs),
+        "sources": asdict(plan.sources),
     }
     provisioner = Provisioner(run, driver, PortAllocator(runtime_dir(), proc=containment.proc))
     return Keeper(plan, run, driver, host, provisioner, facts)

@@ -32,7 +32,7 @@ from clusterlib.waiting import Deadline
 if TYPE_CHECKING:
     from clusterlib.hosts.resources import Sample
 
-__all__ = ["ManagedNode", "NodeState", "Tell"]
+__all__ = ["LIVING", "ManagedNode", "NodeState", "Tell"]
 
 AFTER_KILL = 5.0
 AFTER_TERMINATE = 2.0

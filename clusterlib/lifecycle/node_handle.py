@@ -141,8 +141,23 @@ class Node:
         return float(self._ask_node(lambda node: node.ping(timeout=self._limit(timeout))))
 
     def digest(self) -> CodeDigest:
-        """The project's modules this node has loaded, each with the digest of its source, and which are stale."""
+        """The project's modules this node has loaded, each with the digest of its source, and which are stale.
+
+        In an Erlang node it is the digest of the compiled module."""
+        if self._cluster.driver == "beam":
+            return self._erlang_digest()
         return self._ask_node(lambda node: node.digest())
+
+    def _erlang_digest(self) -> CodeDigest:
+        from clusterlib.lifecycle.code import modules_of
+        from clusterlib.lifecycle.plan import CodeSources, revive
+
+        sources = revive(CodeSources, self._cluster.status()["sources"])
+        modules = [[name, str(path)] for name, path in modules_of(sources).items()]
+        found = self.call("clusterlib_node", "compare", [modules])
+        running = {name.decode(): running.hex() for name, running, _ in found if isinstance(running, bytes)}
+        stale = (name.decode() for name, running, on_disk in found if running != on_disk)
+        return CodeDigest(running, tuple(sorted(stale)))
 
     # -- what can be done to it
 

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 __all__ = [
     "Backoff",
+    "Build",
+    "CodeSources",
     "DerivedPort",
     "NodePlan",
     "Plan",
@@ -74,6 +76,32 @@ class NodePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """What makes the project's compiled code."""
+
+    command: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    """Files and folders that it reads. None named: it is run whenever somebody asks for the code."""
+    rebuild: tuple[str, ...] = ()
+    """What makes all of it anew, for changes that `command` would not see; empty: there is no such thing."""
+    environment: dict[str, str] = field(default_factory=dict)
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSources:
+    """Where the code of the nodes is: what is looked at to tell whether they still run the project as it is."""
+
+    roots: tuple[str, ...] = ()
+    """Folders of Python code."""
+    modules: tuple[str, ...] = ()
+    """Folders of compiled Erlang modules, as patterns: those that come first are searched first."""
+    files: tuple[str, ...] = ()
+    """Programs, and whatever else nodes read when they start."""
+    build: Build = field(default_factory=Build)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     identifier: str
     """Short and unique per (user, project, name): what locks, sockets and claims are named by."""
@@ -108,10 +136,9 @@ class Plan:
     derived: dict[str, DerivedPort] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)
     """What driver `command` is told of its program: sections of the profile, as plain values."""
-    programs: tuple[str, ...] = ()
-    """The programs that are part of the code: their digests are in `code`."""
+    sources: CodeSources = field(default_factory=CodeSources)
+    """What `code` was made of."""
     app: str | None = None
-    code_roots: tuple[str, ...] = ()
     adaptations: tuple[str, ...] = ()
 
     @property

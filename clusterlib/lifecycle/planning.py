@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.errors import ProgramMissing
-from clusterlib.hosts.programs import digest_of, find_program, folders_of, how_to_install
+from clusterlib.hosts.programs import find_program, folders_of, how_to_install
+from clusterlib.lifecycle.code import Listener, code_of
 from clusterlib.lifecycle.folders import cluster_identifier
 from clusterlib.lifecycle.plan import (
     Backoff,
+    Build,
+    CodeSources,
     DerivedPort,
     NodePlan,
     Plan,
@@ -21,14 +25,14 @@ from clusterlib.lifecycle.plan import (
 )
 from clusterlib.profiles import ResolvedProfile, derived_port, load_profile, packages_of, template_folders
 from clusterlib.profiles.resolved import as_plain
-from clusterlib.runtime.code import fingerprint
+
+if TYPE_CHECKING:
+    from clusterlib.profiles.erlang import Beam
 
 V = TypeVar("V", Timeouts, Backoff, RestartPolicy)
 
 __all__ = [
-    "code_of",
-    "code_of_status",
-    "code_roots",
+    "code_sources",
     "find_programs",
     "make_plan",
     "missing_remedies",
@@ -46,19 +50,27 @@ def plan_for(
     project: Path,
     overrides: Mapping[str, object] | None = None,
     held: bool = True,
+    on_event: Listener | None = None,
 ) -> Plan:
     """Reads the profile and resolves everything that can be known before ports are claimed."""
-    return make_plan(
-        load_profile(profile, project=project, overrides=overrides), name=name, project=project, held=held
-    )
+    resolved = load_profile(profile, project=project, overrides=overrides)
+    return make_plan(resolved, name=name, project=project, held=held, on_event=on_event)
 
 
-def make_plan(resolved: ResolvedProfile, *, name: str, project: Path, held: bool = True) -> Plan:
+def make_plan(
+    resolved: ResolvedProfile,
+    *,
+    name: str,
+    project: Path,
+    held: bool = True,
+    on_event: Listener | None = None,
+) -> Plan:
+    """The plan of a resolved profile. `on_event` hears that the project is being built, where it is."""
     values = resolved.values
     nodes = values.nodes
-    roots = code_roots(resolved, project)
     programs = _programs(resolved, project)
-    modules = _modules(resolved, project)
+    sources = code_sources(resolved, project, programs.values())
+    server = _server(resolved, project, programs, sources)
     return Plan(
         identifier=cluster_identifier(project, name),
         name=name,
@@ -70,7 +82,7 @@ def make_plan(resolved: ResolvedProfile, *, name: str, project: Path, held: bool
         node_name=nodes.name,
         node_host=nodes.host,
         fingerprint=resolved.fingerprint()[:16],
-        code=code_of(roots, [*programs.values(), *modules]),
+        code=code_of(sources, project, on_event),
         mode=values.network.mode,
         memory=nodes.memory,
         ports={purpose: PortRange(ports.first, ports.last) for purpose, ports in values.ports.items()},
@@ -84,29 +96,37 @@ def make_plan(resolved: ResolvedProfile, *, name: str, project: Path, held: bool
         template_search=tuple(str(folder) for folder in template_folders(project)),
         environment={**_path(resolved), **values.environment},
         derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
-        server=_server(resolved, project, programs),
-        programs=tuple(map(str, [*programs.values(), *modules])),
+        server=server,
+        sources=sources,
         app=values.python.app,
-        code_roots=tuple(str(root) for root in roots),
         adaptations=tuple(str(adaptation) for adaptation in resolved.adaptations),
     )
 
 
-def code_roots(resolved: ResolvedProfile, project: Path) -> list[Path]:
-    """Where the Python code of the nodes is; a server program has none, nor has an Erlang node."""
-    if resolved.values.driver != "python":
-        return []
-    return [Path(os.path.normpath(project / path)) for path in resolved.values.python.path]
+def code_sources(resolved: ResolvedProfile, project: Path, programs: Iterable[Path] = ()) -> CodeSources:
+    """Where the code of the nodes is."""
+    values = resolved.values
+    files = tuple(map(str, programs))
+    if values.driver == "python":
+        return CodeSources(roots=_within(project, values.python.path), files=files)
+    if values.driver != "beam":
+        return CodeSources(files=files)
+    beam = values.beam
+    return CodeSources(
+        modules=_within(glob.escape(str(project)), beam.path),  # only what the profile says is a pattern
+        files=(*files, *_within(project, beam.config)),
+        build=Build(
+            command=beam.build,
+            inputs=_within(project, beam.sources),
+            rebuild=beam.rebuild,
+            environment=dict(values.environment),
+            seconds=values.timeouts.build,
+        ),
+    )
 
 
-def code_of(roots: list[Path], programs: Iterable[Path] = ()) -> dict[str, str]:
-    """The project's code as it is now, file by file, and the programs that nodes run."""
-    return {**fingerprint(roots)[1], **{str(path): digest_of(path) for path in programs}}
-
-
-def code_of_status(status: Mapping[str, Any]) -> dict[str, str]:
-    """The same for a cluster that runs, by what its keeper says it is made of."""
-    return code_of([Path(root) for root in status["code_roots"]], map(Path, status["programs"]))
+def _within(project: Path | str, paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(os.path.normpath(Path(project) / path) for path in paths)
 
 
 def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, Path], list[str]]:
@@ -116,7 +136,8 @@ def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, P
         return {}, []
     found, missing = {}, []
     program = values.beam.program if values.driver == "beam" else values.command.program
-    for name in dict.fromkeys([program, *values.requires]):
+    own = ["elixir"] if values.driver == "beam" and values.beam.mix else []
+    for name in dict.fromkeys([program, *own, *values.requires]):
         asked = str(project / name) if "/" in name else name
         path = find_program(asked, values.command.search, values.environment.get("PATH"))
         if path is None:
@@ -155,22 +176,13 @@ def _path(resolved: ResolvedProfile) -> dict[str, str]:
     return {"PATH": os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])}
 
 
-def _modules(resolved: ResolvedProfile, project: Path) -> list[Path]:
-    """The compiled modules of the project that its Erlang nodes load."""
-    if resolved.values.driver != "beam":
-        return []
-    return sorted(file for folder in resolved.values.beam.path for file in (project / folder).glob("*.beam"))
-
-
-def _server(resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path]) -> dict[str, Any]:
+def _server(
+    resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path], sources: CodeSources
+) -> dict[str, Any]:
     """What the driver is told that runs a program: its sections of the profile, and where the program is."""
     values = resolved.values
     if values.driver == "beam":
-        return {
-            "program": str(programs[values.beam.program]),
-            "applications": list(values.beam.applications),
-            "path": [os.path.normpath(project / folder) for folder in values.beam.path],
-        }
+        return _erlang(values.beam, project, programs, sources)
     if values.driver != "command":
         return {}
     return {
@@ -178,6 +190,22 @@ def _server(resolved: ResolvedProfile, project: Path, programs: Mapping[str, Pat
         "program": str(programs[values.command.program]),
         "ports": list(values.ports),
         "stop_seconds": values.timeouts.stop,
+    }
+
+
+def _erlang(beam: Beam, project: Path, programs: Mapping[str, Path], sources: CodeSources) -> dict[str, Any]:
+    """What driver `beam` is told of its nodes."""
+    path, applications = sources.modules, beam.applications
+    if beam.mix:
+        from clusterlib.lifecycle.mix import elixir_libraries, mix_applications
+
+        path = (*path, elixir_libraries(programs["elixir"]))
+        applications = applications or mix_applications(project)
+    return {
+        "program": str(programs[beam.program]),
+        "applications": list(applications),
+        "path": list(path),
+        "config": list(_within(project, beam.config)),
     }
 
 

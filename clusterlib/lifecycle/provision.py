@@ -71,7 +71,7 @@ class Provisioner:
         common: dict[str, Any] = {
             "cluster": cluster,
             "timeouts": timeouts,
-            "python": {"app": plan.app, "path": list(plan.code_roots)},
+            "python": {"app": plan.app, "path": list(plan.sources.roots)},
             "cookie_file": str(self._run.cookie),
         }
         search = [Path(folder) for folder in plan.template_search]

@@ -143,7 +143,7 @@ def _start(
 
         sweep_leftovers()  # before the keeper is told anything, so that what it makes is not taken for debris
         wanted = profile or default_profile(project)
-        plan = plan_for(wanted, name=name, project=project, overrides=overrides, held=hold)
+        plan = plan_for(wanted, name=name, project=project, overrides=overrides, held=hold, on_event=on_event)
         return boot.start(plan, on_event)
     except BaseException:
         lock.let_go()
@@ -265,15 +265,15 @@ def _fit(
     on_event: Listener | None,
 ) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
+    from clusterlib.lifecycle.code import code_of_status
     from clusterlib.lifecycle.plan import digest
-    from clusterlib.lifecycle.planning import code_of_status
 
     try:
         status = cluster.status()
         if profile or overrides:
             _check_shape(status, profile, overrides, cluster.project)
         notes = [f"cluster '{cluster.name}' was running already"]
-        code = code_of_status(status)
+        code = code_of_status(status, on_event)
         if status["code_digest"] != digest(code):
             cluster.restart(on_event=on_event, code=code)
             notes.append("its code had changed; the nodes were restarted")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clusterlib.errors import UsageError
 from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.planning import code_of_status
+from clusterlib.lifecycle.code import code_of_status
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
@@ -44,7 +44,7 @@ def restart(
         names = [cluster[node].name] if node else [one.name for one in cluster]
         code = None
         if node is None:  # only when all nodes take it is it the code of the cluster
-            code = code_of_status(cluster.status())
+            code = code_of_status(cluster.status(), on_event)
         cluster.restart(*names, on_event=on_event, code=code, rolling=rolling)
         view = ClusterView.of(cluster.status())
     return Restarted(view, tuple(names), round(time.monotonic() - began, 4))

@@ -111,14 +111,21 @@ def _templates(profile: Profile, merged: Merged, folders: Sequence[Path]) -> Ite
 
 
 def _code_roots(profile: Profile, merged: Merged, project: Path) -> Iterator[Mistake]:
+    right = f"write folders relative to {project}"
     for root in profile.python.path:
-        try:
-            there = (project / root).is_dir()
-        except (OSError, ValueError):
-            there = False
-        if not there:
-            right = f"write folders relative to {project}"
+        if not _is_folder(project / root):
             yield _at(merged, "python", "path", problem=f'there is no folder "{root[:60]}"', right=right)
+    for root in profile.beam.path:
+        comes_later = profile.beam.build or "*" in root or "?" in root
+        if not comes_later and not _is_folder(project / root):
+            yield _at(merged, "beam", "path", problem=f'there is no folder "{root[:60]}"', right=right)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _derived(profile: Profile, merged: Merged) -> Iterator[Mistake]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clusterlib.profiles.settings import setting, text, texts
+from clusterlib.profiles.settings import flag, setting, text, texts
 
 __all__ = ["Beam"]
 
@@ -16,13 +16,40 @@ class Beam:
     program: str = setting(
         "erl", text(), "What starts a node: `erl`, by its name on PATH or its path relative to the project."
     )
+    build: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "The command that compiles the project, run in its folder with the `[environment]` before its code is used.",
+    )
+    sources: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "Files and folders that `build` reads: while none of them has changed it is not run again. None: it always is.",
+    )
+    rebuild: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "The command that compiles all of it anew, in place of `build` where a source has changed in the second of the last "
+        "build, or has an older time: tools that go by times do not see that.",
+    )
+    path: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "Folders of compiled modules, relative to the project; may hold * and ?. On the node's code path, the first ones "
+        "first, and in the code fingerprint.",
+    )
+    mix: bool = setting(
+        False,
+        flag(),
+        "A Mix project: Elixir's own libraries are on the code path, and the applications of its mix.exs are started.",
+    )
     applications: tuple[str, ...] = setting(
         (),
         texts(),
         "Applications started in each node once all nodes see each other, with all that they need.",
     )
-    path: tuple[str, ...] = setting(
+    config: tuple[str, ...] = setting(
         (),
         texts(),
-        "Folders of compiled modules, relative to the project: on the node's code path, and in the code fingerprint.",
+        "Elixir's files of configuration, read in each node in this order before its applications start. Those that exist.",
     )

@@ -128,6 +128,7 @@ class Timeouts:
     )
     call: float = setting(30.0, _SECONDS, "For a remote call whose caller names no limit.")
     health: float = setting(5.0, _SECONDS, "For the whole health matrix.")
+    build: float = setting(600.0, _SECONDS, "For the command that compiles the project.")
     detect: float = setting(
         0.8,
         _SECONDS,

@@ -20,7 +20,7 @@ from clusterlib.doors.tasks.options import (
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
 
-__all__ = ["clean", "down", "kill", "pause", "restart", "resume", "scale", "status", "up"]
+__all__ = ["clean", "down", "kill", "pause", "restart", "resume", "scale", "status", "sync", "up"]
 
 
 @command(PROFILE, NAME, NODES, SIMULATE)
@@ -56,6 +56,16 @@ def restart(console: Console, *, node: str | None, name: str | None, rolling: bo
 
     restarted = carry_out(node, name=name, rolling=rolling, on_event=console.progress())
     console.answer(restarted.to_dict(), lambda: telling.restarted(console, restarted))
+
+
+@command(NAME)
+def sync(console: Console, *, name: str | None) -> None:
+    """Have all nodes run the project's code as it is now: built, loaded where nodes can do that, else by a rolling restart."""
+    from clusterlib.doors import telling
+    from clusterlib.operations.sync import synchronise
+
+    synced = synchronise(name, on_event=console.progress())
+    console.answer(synced.to_dict(), lambda: telling.synchronised(console, synced))
 
 
 @command(NAME)

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from clusterlib.doors.telling.examine import diagnosis, health
-from clusterlib.doors.telling.life import cleaned, disturbed, restarted, scaled, started, status, stopped
+from clusterlib.doors.telling.life import (
+    cleaned,
+    disturbed,
+    restarted,
+    scaled,
+    started,
+    status,
+    stopped,
+    synchronised,
+)
 from clusterlib.doors.telling.profiles import checks, profile, profiles
 from clusterlib.doors.telling.use import diary, evaluated, event, followed, logs, ran, ready, reported
 
@@ -28,4 +37,5 @@ __all__ = [
     "started",
     "status",
     "stopped",
+    "synchronised",
 ]

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from clusterlib.operations.restart import Restarted
     from clusterlib.operations.scale import Scaled
     from clusterlib.operations.status import Status
+    from clusterlib.operations.sync import Synchronised
     from clusterlib.operations.up import Started
     from clusterlib.operations.views import ClusterView
 
-__all__ = ["cleaned", "disturbed", "restarted", "scaled", "started", "status", "stopped"]
+__all__ = ["cleaned", "disturbed", "restarted", "scaled", "started", "status", "stopped", "synchronised"]
 
 
 def started(console: Console, result: Started) -> None:
@@ -49,6 +50,24 @@ def restarted(console: Console, result: Restarted) -> None:
     what = result.restarted[0] if len(result.restarted) == 1 else f"{len(result.restarted)} nodes"
     console.line(f"{title(console, result.cluster)}: {what} restarted in {result.seconds:.2f} s")
     addresses(console, [node for node in result.cluster.nodes if node.name in result.restarted])
+
+
+def synchronised(console: Console, result: Synchronised) -> None:
+    cluster = title(console, result.cluster)
+    if result.restarted:
+        console.note(result.why)
+        console.line(
+            f"{cluster}: {several(result.restarted)} restarted in {result.seconds:.2f} s, one after another"
+        )
+        return
+    names = sorted({name.removeprefix("Elixir.") for names in result.loaded.values() for name in names})
+    if not names:
+        later = "; what has changed is loaded when it is first used" if result.changed else ""
+        console.line(f"{cluster} runs the code that is on disk{later}")
+        return
+    nodes = len(result.loaded)
+    what = f"{len(names)} module{'' if len(names) == 1 else 's'} loaded into {nodes} node{'' if nodes == 1 else 's'}"
+    console.line(f"{cluster}: {what} in {result.seconds:.2f} s: {several(names)}")
 
 
 def scaled(console: Console, result: Scaled) -> None:

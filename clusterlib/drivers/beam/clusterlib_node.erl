@@ -3,7 +3,7 @@
 %% There is no preprocessor where this is compiled: no macros. Loops name their module, so that they outlive a newer version.
 -module(clusterlib_node).
 
--export([call/3, watch/1, watching/2, join/1, start/1, leave/0, seen/0, look/0, digests/1]).
+-export([call/3, watch/1, watching/2, join/1, configure/1, start/1, leave/0, seen/0, look/0, compare/1, load/1, unload/1]).
 
 %% -- calls
 
@@ -110,6 +110,16 @@ join(Nodes) ->
     [spawn(net_kernel, connect_node, [Node]) || Node <- Nodes, not lists:member(Node, nodes())],
     ok.
 
+%% Reads Elixir's files of configuration as Mix does: each is merged into those before it, and what they say goes before what
+%% applications say of themselves.
+configure(Files) ->
+    {ok, _} = application:ensure_all_started(elixir),
+    Options = [{env, list_to_atom(os:getenv("MIX_ENV", "dev"))}, {target, host}],
+    Read = fun(File, Known) ->
+        'Elixir.Config.Reader':merge(Known, 'Elixir.Config.Reader':'read!'(File, Options))
+    end,
+    application:set_env(lists:foldl(Read, [], Files), [{persistent, true}]).
+
 %% Starts applications and all that they need.
 start(Names) ->
     start(Names, []).
@@ -160,18 +170,64 @@ look() ->
       release => list_to_binary(erlang:system_info(otp_release)),
       init => element(1, init:get_status())}.
 
-%% The digests of the code that runs, of these modules; `none` where one is not loaded.
-digests(Names) ->
-    [{Name, digest(Name)} || Name <- Names].
+%% -- code
 
-digest(Name) when is_binary(Name) ->
-    try
-        digest(binary_to_existing_atom(Name, utf8))
+%% Each of these modules {Name, File} that runs here, with the digest of what runs and of its file. Where nothing is loaded
+%% by itself, those that do not run yet, too.
+compare(Modules) ->
+    Embedded = code:get_mode() =:= embedded,
+    [{Name, Running, on_disk(File)} || [Name, File] <- Modules,
+                                       Running <- [digest(Name)],
+                                       Running =/= none orelse Embedded].
+
+%% Loads these [Name, File, Binary], all of them or none. As in a shell, processes end that still run code older than what
+%% is replaced. Gives what was refused.
+load(Modules) ->
+    New = [{binary_to_atom(Name, utf8), unicode:characters_to_list(File), Binary} || [Name, File, Binary] <- Modules],
+    [code:purge(Module) || {Module, _, _} <- New],
+    load_together(New).
+
+load_together(Modules) ->
+    case code:atomic_load(Modules) of
+        ok ->
+            [];
+        {error, Refused} ->
+            %% Modules with a function that runs when they are loaded come one by one.
+            Alone = [Module || {Module, on_load_not_allowed} <- Refused],
+            {Single, Together} = lists:partition(fun({Module, _, _}) -> lists:member(Module, Alone) end, Modules),
+            case length(Alone) =:= length(Refused) andalso load_together(Together) of
+                false -> Refused;
+                [] -> lists:append([load_alone(Module) || Module <- Single]);
+                More -> More
+            end
+    end.
+
+load_alone({Module, File, Binary}) ->
+    case code:load_binary(Module, File, Binary) of
+        {module, Module} -> [];
+        {error, Why} -> [{Module, Why}]
+    end.
+
+%% Takes the code of these away; processes that run it end with the next code of that name.
+unload(Names) ->
+    [begin code:purge(Module), code:delete(Module) end || Name <- Names,
+                                                          digest(Name) =/= none,
+                                                          Module <- [binary_to_existing_atom(Name, utf8)]],
+    ok.
+
+on_disk(File) ->
+    case file:read_file(File) of
+        {ok, Binary} -> code:module_md5(Binary);
+        {error, _} -> none
+    end.
+
+digest(Name) ->
+    try binary_to_existing_atom(Name, utf8) of
+        Module ->
+            case erlang:module_loaded(Module) of
+                true -> Module:module_info(md5);
+                false -> none
+            end
     catch
         error:badarg -> none
-    end;
-digest(Module) ->
-    case erlang:module_loaded(Module) of
-        true -> Module:module_info(md5);
-        false -> none
     end.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from clusterlib.drivers.beam.link import BeamLink
 from clusterlib.drivers.beam.starting import Boot
 from clusterlib.hosts.api import Program, Spawn
 from clusterlib.hosts.ports import Claim
+from clusterlib.hosts.programs import folders_of
 
 __all__ = ["BeamDriver", "BeamSettings"]
 
@@ -35,11 +36,13 @@ class BeamSettings:
     applications: tuple[str, ...] = ()
     """Started in each node once all nodes have met; with all that they need."""
     paths: tuple[str, ...] = ()
-    """Folders of compiled modules."""
+    """Folders of compiled modules, as patterns; the first ones are searched first."""
+    config: tuple[str, ...] = ()
+    """Elixir's files of configuration."""
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> BeamSettings:
-        return cls(told["program"], tuple(told["applications"]), tuple(told["path"]))
+        return cls(told["program"], tuple(told["applications"]), tuple(told["path"]), tuple(told["config"]))
 
 
 class BeamDriver(Driver):
@@ -86,6 +89,13 @@ class BeamDriver(Driver):
     def ports_stolen(self, log_tail: list[str]) -> bool:
         return any(sign in line.lower() for line in log_tail for sign in STOLEN)
 
+    async def load(
+        self, nodes: Collection[str], modules: Mapping[str, str], gone: Collection[str]
+    ) -> dict[str, list[str]]:
+        from clusterlib.drivers.beam.loading import load_everywhere
+
+        return await load_everywhere([self._links[name] for name in nodes], modules, gone)
+
     # -- for links
 
     def serve(self) -> None:
@@ -124,7 +134,8 @@ class BeamDriver(Driver):
             former.close()
 
     def _arguments(self, node: NodeSpec) -> tuple[str, ...]:
-        paths = ("-pa", *self.settings.paths) if self.settings.paths else ()
+        folders = folders_of(self.settings.paths)  # at each start: a build may have made more of them
+        paths = ("-pa", *reversed(folders)) if folders else ()  # each is put before those that came before it
         folder = Path(node.directory)
         config = ("-config", str(folder / "sys.config")) if (folder / "sys.config").exists() else ()
         return (

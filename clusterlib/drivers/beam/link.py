@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from clusterlib.drivers.api import Link
@@ -17,6 +18,7 @@ from clusterlib.errors import (
     CallTimeout,
     ClusterError,
     CookieMismatch,
+    ErlangError,
     NameTaken,
     NodeUnavailable,
     StartError,
@@ -97,6 +99,15 @@ class BeamLink(Link):
             return unreachable(error.problem, self.name)
         missing = sorted({link.name for link in self._driver.others(self.name)} - self.view)
         return judge(told, time.monotonic() - began, missing, self._driver.settings.applications, self.name)
+
+    async def ask(self, function: str, arguments: list[Any], timeout: float) -> Any:
+        """What our helper in the node answers."""
+        if self._connection is None or not self.answering:
+            raise NodeUnavailable(
+                f"{self.name} does not answer",
+                remedies=[f"invoke cluster.logs {self.name}", "invoke cluster.health"],
+            )
+        return await self._connection.call(HELPER, Atom(function), arguments, timeout=timeout)
 
     async def ask_to_stop(self) -> bool:
         if self._connection is None or not self.answering:
@@ -236,6 +247,7 @@ class BeamLink(Link):
     async def _start_applications(self) -> None:
         assert self._connection is not None
         try:
+            await self._configure()
             names = [*self._driver.settings.applications]
             answer = await self._connection.call(HELPER, Atom("start"), [names], timeout=START_SECONDS)
             if answer[0] == Atom("error"):
@@ -248,6 +260,21 @@ class BeamLink(Link):
         except ClusterError as error:
             self.failure = error.to_dict()
         self._news.set()
+
+    async def _configure(self) -> None:
+        assert self._connection is not None
+        files = [file for file in self._driver.settings.config if Path(file).is_file()]
+        if not files:
+            return
+        try:
+            await self._connection.call(HELPER, Atom("configure"), [files], timeout=START_SECONDS)
+        except ErlangError as error:
+            raise StartError(
+                "the project's configuration cannot be read",
+                cause=error.problem,
+                evidence=[*files, *error.evidence],
+                remedies=[f"invoke cluster.logs {self.name}"],
+            ) from error
 
 
 def _short(node: Any) -> str:

@@ -1,0 +1,72 @@
+"""Running nodes get the project's code as it is now: loaded where the driver can do that, by a restart where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clusterlib.lifecycle.code import code_of, modules_of
+from clusterlib.lifecycle.plan import CodeSources, revive
+from clusterlib.runtime.code import changed
+
+if TYPE_CHECKING:
+    from clusterlib.lifecycle.client import Listener
+    from clusterlib.lifecycle.cluster import Cluster
+
+__all__ = ["Synced", "sync_code"]
+
+LOADABLE = ".beam"
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What it took for all nodes to run the code that is on disk."""
+
+    changed: tuple[str, ...]
+    """The files that differ from those that the nodes ran before."""
+    loaded: Mapping[str, tuple[str, ...]]
+    """By node, the modules that it was given."""
+    restarted: tuple[str, ...]
+    """The nodes that were restarted, one after another."""
+    why: str = ""
+    """Why loading would not do."""
+
+
+def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
+    """Builds the project, and has every node run the outcome."""
+    status = cluster.status()
+    sources = revive(CodeSources, status["sources"])
+    before: dict[str, str] = cluster.keeper.request("code")
+    code = code_of(sources, cluster.project, on_event)
+    differing = tuple(changed(before, code))
+    why = _why_not_loaded(cluster.driver, differing, before, code)
+    if why:
+        cluster.restart(rolling=True, on_event=on_event, code=code)
+        return Synced(differing, {}, tuple(node.name for node in cluster), why)
+    if cluster.driver != "beam":
+        return Synced((), {}, ())
+    modules = {name: str(path) for name, path in modules_of(sources).items()}
+    gone = sorted({Path(path).stem for path in differing if path not in code} - modules.keys())
+    loaded = cluster.load(code, modules, gone, on_event)
+    return Synced(differing, {node: tuple(names) for node, names in loaded.items() if names}, ())
+
+
+def _why_not_loaded(
+    driver: str, differing: tuple[str, ...], before: Mapping[str, str], code: Mapping[str, str]
+) -> str:
+    """Why the nodes must be restarted; empty where they need not be."""
+    if not differing:
+        return ""
+    if driver != "beam":
+        return "nodes of this kind take new code only when they start"
+    read_at_start = [path for path in differing if not path.endswith(LOADABLE)]
+    if read_at_start:
+        return f"{read_at_start[0]} is read only when a node starts"
+    new = sorted(_folders(code) - _folders(before))
+    return f"{new[0]} is not on the code path of the nodes yet" if new else ""
+
+
+def _folders(code: Mapping[str, str]) -> set[str]:
+    return {str(Path(path).parent) for path in code if path.endswith(LOADABLE)}

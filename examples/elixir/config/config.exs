@@ -1,0 +1,3 @@
+import Config
+
+config :shop, currency: "EUR", shelves: [tea: 100, coffee: 50]

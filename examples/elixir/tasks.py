@@ -1,0 +1,3 @@
+from clusterlib.doors.tasks import namespace
+
+__all__ = ["namespace"]
