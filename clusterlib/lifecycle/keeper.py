@@ -35,7 +35,7 @@ from clusterlib.lifecycle.holding import Holding
 from clusterlib.lifecycle.node import LIVING, ManagedNode, NodeState
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
-from clusterlib.lifecycle.restarts import Restarts
+from clusterlib.lifecycle.revival import Revival
 from clusterlib.lifecycle.roster import Roster
 from clusterlib.lifecycle.state_file import StateFile
 from clusterlib.lifecycle.turns import Turn
@@ -77,7 +77,7 @@ class Keeper:
         self._roster = Roster(plan, run, driver, host, provisioner, self.events.tell, self._node_ended)
         self.harm = Harm(plan.name, self._roster, self.holding.dirt, self.events.tell)
         self._monitor: Monitor | None = None  # until there is something to look at
-        self._restarts = Restarts(plan.restart)
+        self._revival = Revival(plan.restart, self._roster, self, self.events.tell, self._state.save_soon)
         self._driver = driver
         self._host = host
         self._facts = facts
@@ -146,7 +146,7 @@ class Keeper:
 
     async def start(self) -> dict[str, Any]:
         """Brings the whole cluster up; on failure nothing of it is left, and the error says why."""
-        async with self._alone():
+        async with self.alone():
             if self._phase is not ClusterState.STARTING:
                 return self.status()
             plan = self.plan
@@ -181,7 +181,7 @@ class Keeper:
 
     async def restart(self, names: list[str], code: dict[str, str] | None = None) -> dict[str, Any]:
         """Stops and starts these nodes (none named: all), which then run the code as it is now."""
-        async with self._alone():
+        async with self.alone():
             nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
             self._roster.prepare(nodes)
             if code is not None:
@@ -200,7 +200,7 @@ class Keeper:
 
     async def load(self, code: dict[str, str], modules: dict[str, str], gone: list[str]) -> dict[str, Any]:
         """Has the nodes run these compiled modules as they are on disk, without a restart. The dead find them there."""
-        async with self._alone():
+        async with self.alone():
             living = [node.name for node in self.nodes.values() if node.state in LIVING]
             deaf = [name for name in living if self.nodes[name].state is not NodeState.READY]
             if deaf:
@@ -227,7 +227,7 @@ class Keeper:
 
     async def heal(self, *, fresh: bool = False) -> dict[str, Any]:
         """Makes the cluster whole again, with as few new nodes as that takes, or, `fresh`, with nothing but new ones."""
-        async with self._alone():
+        async with self.alone():
             begun = time.monotonic()
             try:
                 await self.harm.heal(Deadline(self.plan.timeouts.start), fresh=fresh)
@@ -265,7 +265,7 @@ class Keeper:
                     f"invoke cluster.up --profile {self.plan.profile} --nodes {count}",
                 ],
             )
-        async with self._alone():
+        async with self.alone():
             current = list(self.nodes.values())
             self.events.tell("cluster.scaling", before=len(current), after=count)
             if count < len(current):
@@ -338,41 +338,13 @@ class Keeper:
         self._state.save_soon()
         if node.state is NodeState.DEAD and not self._roster.is_rising(node):
             self.holding.dirt.ended(node.name, f"ended by itself: {how}")
-            self._crashed(node, str(how), clean=how.clean)
+            self._revival.crashed(node, str(how), clean=how.clean)
 
     def _note_the_gone(self) -> None:
         """A change failed. Who is not there after it is missed, whatever came before."""
         for node in self.nodes.values():
             if node.state is NodeState.DEAD:
                 self.holding.dirt.ended(node.name, f"is gone: {node.reason}")
-
-    def _crashed(self, node: ManagedNode, why: str, *, clean: bool) -> None:
-        if not self._restarts.wanted(clean=clean):
-            return
-        pause = self._restarts.next_pause(node.name)
-        if pause is None:
-            node.reason = f"{why}; {self._restarts}"
-            self.events.tell("node.abandoned", node=node.name, reason=node.reason)
-            return
-        node.state = NodeState.WAITING
-        self.events.tell("node.restarting", node=node.name, reason=why, after=pause)
-        self.spawn(self._revive(node, pause))
-
-    async def _revive(self, node: ManagedNode, pause: float) -> None:
-        await pause_async(pause)
-        async with self._alone():
-            if self.nodes.get(node.name) is not node or node.state is not NodeState.WAITING:
-                return  # somebody restarted or removed it meanwhile
-            try:
-                self._roster.prepare([node])
-                await self._roster.bring_up([node], together=False)
-                return
-            except ClusterError as error:
-                self.events.tell("node.restart-failed", node=node.name, error=error.to_dict())
-                node.state = NodeState.DEAD
-                self._crashed(node, error.problem, clean=False)
-            finally:
-                self._state.save_soon()
 
     # -- ending
 
@@ -421,7 +393,7 @@ class Keeper:
     # -- helpers
 
     @contextlib.asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
+    async def alone(self) -> AsyncIterator[None]:
         """One change at a time; a change that a shutdown overtakes is cancelled."""
         async with self._busy:
             if self._ending is not None:

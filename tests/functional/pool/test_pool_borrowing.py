@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,25 @@ def test_turns_are_waited_for_no_longer_than_the_profile_says(make_pool: MakePoo
     assert not caught.value.may_skip
     running.end_turn()
     assert use(pool)["name"] == "default"
+
+
+def test_servers_are_borrowed_as_long_as_their_program_is_the_same(
+    make_pool: MakePool, up: Up, project: Path
+) -> None:
+    server = project / "server"
+    server.write_text(f"#!{sys.executable}\nimport time\nprint('ready', flush=True)\ntime.sleep(600)\n")
+    server.chmod(0o755)
+    (project / "profiles").mkdir(exist_ok=True)
+    (project / "profiles" / "box.toml").write_text(
+        'driver = "command"\n[nodes]\ncount = 2\n[ports]\nclient = "29300-29399"\n'
+        '[command]\nprogram = "./server"\nstop = "SIGTERM"\n[ready]\nlog = "ready"\n'
+    )
+    running = up("box", hold=False)
+    before = pids(running.status())
+
+    assert pids(use(make_pool({}), Need("box", size=2))) == before
+
+    server.write_text(server.read_text() + "# newer\n")
+    after = pids(use(make_pool({}), Need("box", size=2)))
+    assert len(after) == 2
+    assert not set(after) & set(before)
