@@ -1,9 +1,9 @@
 """The bare minimum beside a cluster of Erlang nodes: the same flags, an epmd on a port of its own, nothing else.
 
-    python -m bench.bare_erlang FOLDER NODES
+    python -m bench.bare_erlang FOLDER NODES [APPLICATION PATH...]
 
-Each node connects to the others as fast as it can, and says so once it sees them all. Then a line on stdin has them
-killed and reaped."""
+Each node connects to the others as fast as it can, starts the application if there is one, and says so. Then a line on stdin has
+them killed and reaped."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ MEET = """
     Meet = fun Again() ->
         [net_kernel:connect_node(Peer) || Peer <- Peers],
         case length(nodes()) of
-            {others} -> io:put_chars("met\\n");
+            {others} -> {then}, io:put_chars("met\\n");
             _ -> timer:sleep(1), Again()
         end
     end,
@@ -31,7 +31,7 @@ MEET = """
 
 
 def main() -> None:
-    folder, count = sys.argv[1], int(sys.argv[2])
+    folder, count, application, *paths = [*sys.argv[1:3], *(sys.argv[3:] or ["kernel"])]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with open(os.open(f"{folder}/.erlang.cookie", os.O_WRONLY | os.O_CREAT, 0o400), "w") as file:  # noqa: PTH123
@@ -40,8 +40,12 @@ def main() -> None:
     epmd = subprocess.Popen(["epmd"], env=environment)
     while not answers(port):
         pass
-    names = [f"node{number}@127.0.0.1" for number in range(1, count + 1)]
-    nodes = [start(name, [other for other in names if other != name], environment) for name in names]
+    names = [f"node{number}@127.0.0.1" for number in range(1, int(count) + 1)]
+    path = ("-pa", *reversed(paths)) if paths else ()
+    nodes = [
+        start(name, [other for other in names if other != name], application, path, environment)
+        for name in names
+    ]
     for node in nodes:
         assert node.stdout is not None
         assert node.stdout.readline() == b"met\n"
@@ -55,11 +59,26 @@ def main() -> None:
     answer({"seconds": time.perf_counter() - begin})
 
 
-def start(name: str, others: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    meet = MEET.format(peers=", ".join(f"'{other}'" for other in others), others=len(others))
+def start(
+    name: str, others: list[str], application: str, path: tuple[str, ...], environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    peers = ", ".join(f"'{other}'" for other in others)
+    then = f"{{ok, _}} = application:ensure_all_started({application})"
+    meet = MEET.format(peers=peers, others=len(others), then=then)
     return subprocess.Popen(
         [
-            *("erl", "-noinput", "-boot", "no_dot_erlang", *SMALL, "-start_epmd", "false", "-name", name),
+            *(
+                "erl",
+                "-noinput",
+                "-boot",
+                "no_dot_erlang",
+                *SMALL,
+                "-start_epmd",
+                "false",
+                "-name",
+                name,
+                *path,
+            ),
             *("-kernel", "inet_dist_use_interface", "{127,0,0,1}"),
             *("-kernel", "prevent_overlapping_partitions", "false", "-eval", " ".join(meet.split())),
         ],

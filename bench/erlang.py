@@ -7,16 +7,19 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.figures import Figures, Row
-from bench.programs import program
+from bench.programs import ROOT, program
+from clusterlib.hosts.programs import folders_of
+from clusterlib.lifecycle.mix import elixir_libraries
 
 if TYPE_CHECKING:
     from bench.rows import Bench
 
-__all__ = ["calls", "up_five", "up_three"]
+__all__ = ["calls", "up_elixir", "up_five", "up_three"]
 
 BARE = "the same `erl` processes with an epmd of their own, started by one script"
 CALLS = 2000
@@ -31,24 +34,51 @@ def up_five(bench: Bench) -> list[Row]:
     return _up(bench, 5)
 
 
-def _up(bench: Bench, nodes: int) -> list[Row]:
+def up_elixir(bench: Bench) -> list[Row]:
+    """The Mix project of examples/, compiled before."""
+    _needs("elixir", "mix")
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "shop"
+        shutil.copytree(ROOT / "examples" / "elixir", project, ignore=shutil.ignore_patterns("_build"))
+        environment = {**os.environ, "MIX_ENV": "test"}
+        subprocess.run(
+            ["mix", "compile"], cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL
+        )
+        with bench.ours(1, "profile=elixir", project=project) as running:
+            running.ask("down")  # from now on it is known that nothing has to be built
+        libraries = elixir_libraries(Path(shutil.which("elixir") or ""))
+        paths = [*project.glob("_build/test/lib/*/consolidated"), *project.glob("_build/test/lib/*/ebin")]
+        told = ["shop", *map(str, paths), *folders_of([libraries])]
+        return _up(bench, 3, "elixir", "Elixir", project, told)
+
+
+def _up(
+    bench: Bench,
+    nodes: int,
+    profile: str = "beam",
+    what: str = "Erlang",
+    project: Path | None = None,
+    application: Sequence[str] = (),
+) -> list[Row]:
+    """`application`: what the bare nodes start, and its code path."""
     _needs("erl", "epmd")
     ours, bare, down, down_bare = [], [], [], []
     for _ in range(bench.few):
-        with bench.ours(nodes, "profile=beam") as running:
+        with bench.ours(nodes, f"profile={profile}", project=project) as running:
             ours.append(running.first["seconds"] * 1000)
             down.append(running.ask("down")["seconds"] * 1000)
         with (
             tempfile.TemporaryDirectory() as folder,
-            program("bench.bare_erlang", folder, str(nodes)) as running,
+            program("bench.bare_erlang", folder, str(nodes), *application) as running,
         ):
             bare.append(running.first["seconds"] * 1000)
             down_bare.append(running.ask("down")["seconds"] * 1000)
     bar = Figures.of(bare).median + 150
+    until = "until their application runs" if application else "until all see all"
     return [
         Row(
-            f"beam-up-{nodes}",
-            f"{nodes} Erlang nodes: `up()` from Python, cold, until all see all",
+            f"{profile}-up-{nodes}",
+            f"{nodes} {what} nodes: `up()` from Python, cold, {until}",
             "ms",
             Figures.of(ours),
             round(bar),
@@ -57,8 +87,8 @@ def _up(bench: Bench, nodes: int) -> list[Row]:
             ("the bar: 150 ms beyond bare",),
         ),
         Row(
-            f"beam-down-{nodes}",
-            f"`down` of {nodes} Erlang nodes",
+            f"{profile}-down-{nodes}",
+            f"`down` of {nodes} {what} nodes",
             "ms",
             Figures.of(down),
             None,

@@ -36,9 +36,11 @@ class Bench:
         (project / "tasks.py").write_text("from clusterlib.doors.tasks import namespace  # noqa: F401\n")
         (project / "pyproject.toml").write_text('[project]\nname = "bench"\nversion = "0"\n')
 
-    def ours(self, nodes: int, *more: str, **variables: str) -> contextlib.AbstractContextManager[Program]:
+    def ours(
+        self, nodes: int, *more: str, project: Path | None = None, **variables: str
+    ) -> contextlib.AbstractContextManager[Program]:
         name = f"bench-{os.getpid()}"
-        return program("bench.child", str(self.project), name, str(nodes), *more, **variables)
+        return program("bench.child", str(project or self.project), name, str(nodes), *more, **variables)
 
     @contextlib.contextmanager
     def bare(self, nodes: int) -> Iterator[Program]:
@@ -328,6 +330,7 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "keeper-cpu": keeper_idle,
     "beam-up-3": erlang.up_three,
     "beam-up-5": erlang.up_five,
+    "elixir-up-3": erlang.up_elixir,
     "beam-call": erlang.calls,
 }
 """By the name that `--rows` takes; one measurement may give several rows."""
