@@ -179,10 +179,12 @@ class Cluster:
     ) -> None:
         """Restarts these nodes, or all; they run the project's code as it is now.
 
-        `rolling`: one after the other, each only when the cluster is whole again, so that it serves all the while."""
+        `rolling`: one after the other, each only when the cluster is whole again, so that it serves all the while. A simulated
+        node that begins anew among others has the modules that they have loaded: there, all must begin at once for new code."""
         steps = [[name] for name in names or self._nodes] if rolling else [list(names)]
+        shares = self.simulated and len(steps) > 1
         for position, chosen in enumerate(steps, 1):
-            told = code if position == len(steps) else None  # the code of all, when the last one has it
+            told = code if position == len(steps) and not shares else None  # of all, when the last one has it
             self._change("restart", on_event, names=chosen, code=told)
             if rolling:
                 self.wait_ready(self._timeouts["start"])

@@ -29,7 +29,7 @@ class Synced:
     loaded: Mapping[str, tuple[str, ...]]
     """By node, the modules that it was given."""
     restarted: tuple[str, ...]
-    """The nodes that were restarted, one after another."""
+    """The nodes that were restarted: one after another, but for simulated ones."""
     why: str = ""
     """Why loading would not do."""
 
@@ -43,7 +43,10 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     differing = tuple(changed(before, code))
     why = _why_not_loaded(cluster.driver, differing, before, code)
     if why:
-        cluster.restart(rolling=True, on_event=on_event, code=code)
+        rolling = (
+            not cluster.simulated
+        )  # whoever begins anew among others in one process has the modules that they have loaded
+        cluster.restart(rolling=rolling, on_event=on_event, code=code)
         return Synced(differing, {}, tuple(node.name for node in cluster), why)
     if cluster.driver != "beam":
         return Synced((), {}, ())

@@ -10,6 +10,7 @@ import pytest
 import clusterlib
 from clusterlib.errors import NodeExited, NodeNotReady
 from clusterlib.lifecycle.start import is_running
+from clusterlib.operations.restart import restart
 
 Up = Callable[..., clusterlib.Cluster]
 
@@ -32,6 +33,38 @@ def test_up_restarts_the_nodes_when_the_code_has_changed(up: Up, project: Path, 
 
     assert [node.call("cart:total") for node in again] == [2, 2, 2]
     assert any("restarted" in note for note in again.notes)
+
+
+@pytest.mark.parametrize("simulate", [False, True], ids=["real", "simulated"])
+def test_sync_restarts_nodes_that_cannot_load_code_while_they_run(
+    up: Up, project: Path, simulate: bool
+) -> None:
+    (project / "cart.py").write_text("def total():\n    return 1\n")
+    with up("dev", simulate=simulate) as cluster:
+        assert [node.call("cart:total") for node in cluster] == [1, 1, 1]
+        assert cluster.sync().restarted == ()
+        (project / "cart.py").write_text("def total():\n    return 2\n")
+
+        synced = cluster.sync()
+
+        assert synced.restarted == ("node1", "node2", "node3")
+        assert synced.changed == (str(project / "cart.py"),)
+        assert [node.call("cart:total") for node in cluster] == [2, 2, 2]
+        assert cluster.sync().restarted == ()
+
+
+@pytest.mark.parametrize("simulate", [False, True], ids=["real", "simulated"])
+def test_a_rolling_restart_is_never_taken_for_new_code_where_it_is_not(
+    up: Up, project: Path, simulate: bool
+) -> None:
+    (project / "cart.py").write_text("def total():\n    return 1\n")
+    cluster = up("dev", simulate=simulate, hold=False)
+    assert [node.call("cart:total") for node in cluster] == [1, 1, 1]
+    (project / "cart.py").write_text("def total():\n    return 2\n")
+
+    restart(rolling=True, project=project)
+
+    assert [node.call("cart:total") for node in up("dev", simulate=simulate)] == [2, 2, 2]
 
 
 def test_bytecode_that_only_looks_fresh_is_not_believed(up: Up, project: Path) -> None:

@@ -56,9 +56,8 @@ def synchronised(console: Console, result: Synchronised) -> None:
     cluster = title(console, result.cluster)
     if result.restarted:
         console.note(result.why)
-        console.line(
-            f"{cluster}: {several(result.restarted)} restarted in {result.seconds:.2f} s, one after another"
-        )
+        how = "" if result.cluster.simulated else ", one after another"
+        console.line(f"{cluster}: {several(result.restarted)} restarted in {result.seconds:.2f} s{how}")
         return
     names = sorted({name.removeprefix("Elixir.") for names in result.loaded.values() for name in names})
     if not names:
