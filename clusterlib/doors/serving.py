@@ -46,7 +46,8 @@ def resized(held: Held, size: int, private: Private) -> Iterator[Cluster]:
     if before == size:
         yield cluster
         return
-    if held.borrowed or not _is_alone(held):
+    held.check_size(size)
+    if not held.scales:
         with private(cluster.profile, size) as other:
             yield other
         return
@@ -55,7 +56,3 @@ def resized(held: Held, size: int, private: Private) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.scale(before)
-
-
-def _is_alone(held: Held) -> bool:
-    return any(turn["exclusive"] for turn in held.status.get("turns", []))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from clusterlib.doors.serving import Server, put_into_environment, resized
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.leases.held import Held, Unserved
-from clusterlib.leases.need import need_of
+from clusterlib.leases.need import IN_A_CLASS, need_of
 from clusterlib.leases.pool import Pool
 from clusterlib.lifecycle.start import project_folder
 
@@ -166,7 +166,7 @@ class _Process:
         """The test's turn on a cluster. Raises Unserved, also for what the class asks for and nobody can give."""
         self._who = case.id()
         try:
-            need = need_of(**case.declared_need())
+            need = need_of(**case.declared_need(), remedies=IN_A_CLASS)
         except ClusterError as error:
             raise Unserved(error, may_skip=False) from error
         held = self._held = self._pool.acquire(need, self._who)
@@ -189,7 +189,6 @@ class _Process:
 
     @contextlib.contextmanager
     def private(self, profile: str | None, size: int | None) -> Iterator[Cluster]:
-        need_of(profile=profile, size=size)  # tells what makes no sense
         try:
             cluster = self._pool.private(profile, size, who=self._who)
         except Unserved as unserved:

@@ -6,7 +6,8 @@ from typing import Any
 
 from clusterlib.errors import ClusterError
 from clusterlib.leases.kept import Kept, Status
-from clusterlib.leases.need import Need
+from clusterlib.leases.need import Need, need_of
+from clusterlib.leases.schedule import too_large
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.lifecycle.environment import environment_of
 
@@ -53,6 +54,21 @@ class Held:
     def environment(self) -> dict[str, str]:
         """How a program that the test starts finds the cluster: CLUSTERLIB_NAME and the others."""
         return environment_of(self.cluster, self.status)
+
+    @property
+    def scales(self) -> bool:
+        """Whether the test may change its size: nobody else's, used by nobody else, and of a kind that can change."""
+        alone = any(turn["exclusive"] for turn in self.status.get("turns", []))
+        return alone and not self.borrowed and not self._kept.terms.shape.fixed
+
+    def check_size(self, size: int) -> None:
+        """Raises NeedImpossible for a size that no cluster of this profile can have here."""
+        written = "with_cluster_size({})"
+        need_of(size=size, remedies=[written.format(3)])
+        terms = self._kept.terms
+        fault = too_large(self.who, size, terms.profile, terms.shape, written=written)
+        if fault is not None:
+            raise fault
 
     def release(self) -> None:
         """Ends the turn. When it returns, all that nodes had printed before is in their log files. Idempotent.

@@ -16,7 +16,7 @@ from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.waiting import Deadline
 
-__all__ = ["GONE", "BeyondRepair", "Kept", "TooSmall"]
+__all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "Kept", "TooSmall"]
 
 GONE = (KeeperLost, ClusterNotRunning)
 HANDING_BACK_SECONDS = 5.0
@@ -37,6 +37,10 @@ class BeyondRepair(Exception):
 
 class TooSmall(Exception):
     """Somebody else's cluster, which is not ours to scale, has not the size that is wanted."""
+
+
+class KeepsItsSize(Exception):
+    """A cluster of a kind that cannot be scaled has not the size that is wanted."""
 
 
 class Kept:
@@ -143,13 +147,13 @@ class Kept:
         count = len(self.cluster)
         return count == need.size if need.exact else count >= self.required(need)
 
-    def end(self, *, broken: bool) -> None:
-        """Hands it back. One that cannot go on is taken down for all, unless it is somebody else's."""
+    def end(self, *, for_all: bool) -> None:
+        """Hands it back. `for_all`: takes it down, whoever else uses it, unless it is somebody else's."""
         if self._lost is not None:
             self.cluster.keeper.close()  # it does not answer, and is not asked again
         elif self.borrowed and self._last_user is not None:
             self._leave_it_whole()
-        if broken and not self.borrowed:
+        if for_all and not self.borrowed:
             self.cluster.down()
         else:
             self.cluster.close()
@@ -221,7 +225,8 @@ class Kept:
         return "changed"
 
     def _size_for(self, need: Need, count: int) -> int | None:
-        """The size to scale to; None where it is right. Raises TooSmall where it is not ours to scale."""
+        """The size to scale to; None where it is right. Raises TooSmall where it is not ours to scale, KeepsItsSize
+        where nobody can."""
         if need.exact:
             wanted = need.size
         elif count < self.required(need) or (count != self._size and not self.terms.shared):
@@ -230,6 +235,8 @@ class Kept:
             return None
         if wanted == count:
             return None
+        if not self.borrowed and self.terms.shape.fixed:
+            raise KeepsItsSize
         if not self.borrowed:
             return wanted
         if need.exact or count < self.required(need):

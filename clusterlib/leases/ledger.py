@@ -63,13 +63,13 @@ class Ledger:
         if text not in self._usage.notes:
             self._usage.notes.append(text)
 
-    def end(self, kept: Kept, error: ClusterError | None = None) -> None:
-        """Hands a cluster back; one that cannot go on is taken down, unless it is somebody else's."""
+    def end(self, kept: Kept, error: ClusterError | None = None, *, for_all: bool = False) -> None:
+        """Hands a cluster back; one that cannot go on is taken down `for_all`, unless it is somebody else's."""
         begun = time.monotonic()
         kept.look()
         left: ClusterError | None = None
         try:
-            kept.end(broken=error is not None)
+            kept.end(for_all=for_all or error is not None)
         except ClusterError as trouble:
             if not kept.borrowed:
                 left = self._force_down(kept.cluster.name, trouble)

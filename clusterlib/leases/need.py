@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clusterlib.errors import NeedImpossible
 
-__all__ = ["MOST_NODES", "Need", "need_of"]
+__all__ = ["IN_A_CLASS", "MOST_NODES", "Need", "need_of"]
 
 MOST_NODES = 1000
 """No profile can have more, so no test can be given more."""
+
+
+IN_A_CLASS = ("cluster_size = 3", 'cluster_profile = "dev"')
+"""How a test case says what it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,11 @@ def need_of(
     exact: object = False,
     exclusive: object = False,
     dirty: object = None,
+    remedies: Sequence[str] | None = None,
 ) -> Need:
-    """A need from what somebody wrote into a marker or a class. Raises NeedImpossible with all that is wrong with it."""
+    """A need from what somebody wrote into a marker, a class or a call. Raises NeedImpossible with all that is wrong with it.
+
+    `remedies` is how it is written right at that place; without them it was a marker."""
     sizes = [*_size_faults(size, exact), *_flag_faults(exact=exact)]
     kinds = [
         *_profile_faults(profile),
@@ -57,18 +65,17 @@ def need_of(
         raise NeedImpossible(
             wrong[0] if len(wrong) == 1 else f"what the test asks for has {len(wrong)} mistakes",
             evidence=[] if len(wrong) == 1 else wrong,
-            remedies=[
-                *(
-                    [f"@pytest.mark.cluster_size(3{'' if exact is False else ', exact=True'})"]
-                    if sizes
-                    else []
-                ),
-                *(['@pytest.mark.cluster(profile="dev", exclusive=True, dirty=True)'] if kinds else []),
-            ],
+            remedies=_markers(sizes, kinds, exact) if remedies is None else remedies,
         )
     assert profile is None or isinstance(profile, str)
     assert size is None or isinstance(size, int)
     return Need(profile, size, bool(exact), bool(exclusive), None if dirty is None else bool(dirty))
+
+
+def _markers(sizes: Sequence[str], kinds: Sequence[str], exact: object) -> list[str]:
+    size = f"@pytest.mark.cluster_size(3{'' if exact is False else ', exact=True'})"
+    kind = '@pytest.mark.cluster(profile="dev", exclusive=True, dirty=True)'
+    return [*([size] if sizes else []), *([kind] if kinds else [])]
 
 
 def _profile_faults(profile: object) -> list[str]:

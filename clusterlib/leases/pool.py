@@ -20,11 +20,11 @@ from clusterlib.errors import (
 from clusterlib.leases.borrowing import Lender, nodes_asked_for
 from clusterlib.leases.failures import Failures
 from clusterlib.leases.held import Held, Unserved
-from clusterlib.leases.kept import GONE, BeyondRepair, Kept, TooSmall
+from clusterlib.leases.kept import GONE, BeyondRepair, KeepsItsSize, Kept, TooSmall
 from clusterlib.leases.ladder import Stranded
 from clusterlib.leases.ledger import Ledger
 from clusterlib.leases.need import Need
-from clusterlib.leases.schedule import Asked, Group, Schedule, Shape, make_schedule
+from clusterlib.leases.schedule import Asked, Group, Schedule, Shape, make_schedule, too_large
 from clusterlib.leases.settings import Settings
 from clusterlib.leases.starting import Started, Starter
 from clusterlib.leases.terms import Terms, read_terms
@@ -125,7 +125,7 @@ class Pool:
             kept, how = self._find(need, terms, lost)
             try:
                 status = kept.enter(need, self._signed(who), Deadline(terms.tests.turn))
-            except (*GONE, TooSmall, BeyondRepair) as error:
+            except (*GONE, TooSmall, KeepsItsSize, BeyondRepair) as error:
                 lost = self._part_with(kept, error)
                 continue
             kept.held = True
@@ -145,7 +145,7 @@ class Pool:
     ) -> Cluster:
         """A cluster for one test alone, which nobody reuses. Give it back with `end_private`. Raises Unserved."""
         need = Need(profile, size)
-        terms = self._check(need, profile or self._default, who)
+        terms = self._check(need, profile or self._default, who, written="cluster_factory(size={})")
         try:
             started = self._starter.start_private(terms, size or terms.shape.count, simulate)
         except Stranded as failure:
@@ -190,15 +190,15 @@ class Pool:
 
     # -- finding one
 
-    def _check(self, need: Need, profile: str, who: str) -> Terms:
+    def _check(self, need: Need, profile: str, who: str, **written: str) -> Terms:
         """What can never be served is told before anything is tried."""
         try:
             terms = self.terms(profile)
         except ProfileError as error:
             raise Unserved(error, may_skip=False, profile=profile) from error
-        impossible = make_schedule([Asked(who, need)], self.shape, default=self._default).impossible
-        if impossible:
-            raise Unserved(impossible[0], may_skip=False, profile=profile)
+        impossible = too_large(who, need.size, profile, terms.shape, **written)
+        if impossible is not None:
+            raise Unserved(impossible, may_skip=False, profile=profile)
         return terms
 
     def _find(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[Kept, str]:
@@ -313,6 +313,9 @@ class Pool:
                 self._ledger.note(f"cluster {name} has another size now: another one serves beside it")
                 self._drop(kept, None)
                 return None
+            case KeepsItsSize():
+                self._drop(kept, None, for_all=True)  # whoever shares it would only join it again
+                return None
             case BeyondRepair():
                 self._drop(kept, error.error)
                 return error.error
@@ -324,10 +327,10 @@ class Pool:
                 self._drop(kept, ended)
                 return ended
 
-    def _drop(self, kept: Kept, error: ClusterError | None) -> None:
+    def _drop(self, kept: Kept, error: ClusterError | None, *, for_all: bool = False) -> None:
         shelf = self._borrowed if kept.borrowed else self._own
         shelf.pop(kept.terms.profile, None)
-        self._ledger.end(kept, error)
+        self._ledger.end(kept, error, for_all=for_all)
 
     def _make_room(self) -> None:
         """Of the clusters of its own, the pool keeps those used last."""

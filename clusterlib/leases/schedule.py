@@ -12,7 +12,7 @@ from typing import Any
 from clusterlib.errors import NeedImpossible, ProfileError
 from clusterlib.leases.need import MOST_NODES, Need
 
-__all__ = ["Asked", "Group", "Largest", "Schedule", "Shape", "make_schedule"]
+__all__ = ["Asked", "Group", "Largest", "Schedule", "Shape", "make_schedule", "too_large"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Shape:
     """The count if memory were plenty: what the order goes by. None: the count."""
     least: int = 1
     """Nodes below which the profile never goes to fit a small machine."""
+    fixed: bool = False
+    """Its clusters keep the size they were started with: each size is a start of its own."""
 
 
 Shapes = Callable[[str], Shape]
@@ -63,12 +65,15 @@ class Group:
     largest: Largest
     least: int = 1
     """No fewer nodes than this serve all of its tests."""
+    starts: bool = True
+    """Whether a cluster is started for it; else the one of the group before takes its size."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "profile": self.profile,
             "nodes": self.nodes,
             "exact": self.exact,
+            "starts": self.starts,
             "tests": list(self.tests),
             "largest": {"test": self.largest.test, "size": self.largest.size},
         }
@@ -87,8 +92,8 @@ class Schedule:
 
     @property
     def starts(self) -> int:
-        """How many clusters are started: one for each profile, which then grows and shrinks."""
-        return len({group.profile for group in self.groups})
+        """How many clusters are started: one for each profile, which then grows and shrinks if it can."""
+        return sum(group.starts for group in self.groups)
 
     @property
     def tests(self) -> int:
@@ -116,8 +121,9 @@ class Schedule:
 
 
 def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Schedule:
-    """Serves all these tests with one start for each profile. `default` is the profile of tests that name none.
+    """Serves all these tests with one start for each profile, or for each size where a cluster keeps the one it has.
 
+    `default` is the profile of tests that name none.
     Tests with a need change places only among themselves, and only where there is more than one group."""
     known: dict[str, Shape] = {}
     impossible: dict[int, NeedImpossible] = {}
@@ -132,7 +138,7 @@ def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Sc
             impossible[place] = error
     fitting = []
     for want in sound:
-        fault = _too_large(want, known[want.profile])
+        fault = too_large(want.test, want.size, want.profile, known[want.profile])
         if fault is None:
             fitting.append(want)
         else:
@@ -140,12 +146,13 @@ def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Sc
     # Tests that are too large for the memory of this moment keep the place they have in the others' eyes.
     steady = {name: shape.count if shape.steady is None else shape.steady for name, shape in known.items()}
     real = {name: shape.count for name, shape in known.items()}
+    groups: list[Group] = []
+    for profile, nodes, exact, wants in _grouped(fitting, real):
+        starts = known[profile].fixed or all(group.profile != profile for group in groups)
+        groups.append(_group(profile, nodes, exact, wants, known[profile], starts=starts))
     return Schedule(
         order=_order(len(asked), [wants for *_, wants in _grouped(sound, steady)]),
-        groups=tuple(
-            _group(profile, nodes, exact, wants, known[profile])
-            for profile, nodes, exact, wants in _grouped(fitting, real)
-        ),
+        groups=tuple(groups),
         impossible=dict(sorted(impossible.items())),
         asked=tuple(asked),
     )
@@ -190,16 +197,16 @@ def _learn_shape(want: _Want, shapes: Shapes, known: dict[str, Shape]) -> None:
         ) from error
 
 
-def _too_large(want: _Want, shape: Shape) -> NeedImpossible | None:
-    if want.size is None or want.size <= max(shape.capacity, shape.count):
+def too_large(
+    test: str, size: int | None, profile: str, shape: Shape, *, written: str = "@pytest.mark.cluster_size({})"
+) -> NeedImpossible | None:
+    """Why this machine carries no cluster of that size. `written` is how the test has asked for it."""
+    if size is None or size <= max(shape.capacity, shape.count):
         return None
     return NeedImpossible(
-        f"{want.test} asks for {want.size} nodes; this machine carries {shape.capacity} of profile {want.profile}",
+        f"{test} asks for {size} nodes; this machine carries {shape.capacity} of profile {profile}",
         cause=shape.capacity_reason or None,
-        remedies=[
-            f"@pytest.mark.cluster_size({shape.capacity})",
-            f"invoke profile.show {want.profile} --resolved",
-        ],
+        remedies=[written.format(shape.capacity), f"invoke profile.show {profile} --resolved"],
     )
 
 
@@ -225,7 +232,7 @@ def _sizes(profile: str, wants: list[_Want], count: int) -> Iterator[_Grouped]:
         yield profile, size, True, [want for want in wants if want.exact and want.size == size]
 
 
-def _group(profile: str, nodes: int, exact: bool, wants: list[_Want], shape: Shape) -> Group:
+def _group(profile: str, nodes: int, exact: bool, wants: list[_Want], shape: Shape, *, starts: bool) -> Group:
     largest = max(wants, key=lambda want: want.size or 0)  # the first of several
     content = shape.least if any(want.size is None for want in wants) else 1
     return Group(
@@ -235,6 +242,7 @@ def _group(profile: str, nodes: int, exact: bool, wants: list[_Want], shape: Sha
         tuple(want.test for want in wants),
         Largest(largest.test, largest.size),
         least=min(nodes, max(content, largest.size or 0)),
+        starts=starts,
     )
 
 

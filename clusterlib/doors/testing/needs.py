@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clusterlib.errors import NeedImpossible
-from clusterlib.leases.need import Need, need_of
+from clusterlib.leases.need import IN_A_CLASS, Need, need_of
 
 __all__ = ["SHARED", "need_of_item", "needs_shared"]
 
@@ -31,10 +31,11 @@ def need_of_item(item: pytest.Item) -> Need:
     case = getattr(item, "cls", None)
     declared = case.declared_need() if case is not None and hasattr(case, "declared_need") else {}
     _take_nothing(item)
-    asked = {**declared, **_size(item), **_kind(item)}
+    marked = {**_size(item), **_kind(item)}
+    asked = {**declared, **marked}
     if item.get_closest_marker("multi_node") is not None:
         asked = _several(asked)
-    return need_of(**asked)
+    return need_of(**asked, remedies=IN_A_CLASS if declared and not marked else None)
 
 
 def _take_nothing(item: pytest.Item) -> None:

@@ -247,7 +247,7 @@ class Run:
     ) -> Iterator[Cluster]:
         """A cluster for this test alone; what it says is shown with the test if that fails."""
         who = self._item.nodeid if self._item is not None else ""
-        need_of(profile=profile, size=size)  # tells what makes no sense
+        need_of(profile=profile, size=size, remedies=['cluster_factory(size=3, profile="dev")'])
         try:
             with self._live.waiting(who, "a cluster of its own"):
                 cluster = self._pool.private(profile, size, simulate=simulate, who=who)

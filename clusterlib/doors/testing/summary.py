@@ -119,11 +119,9 @@ def plan_lines(plan: Mapping[str, Any], *, whole: bool, quiet: bool, each_worker
 def _whole(
     groups: Sequence[Mapping[str, Any]], private: Sequence[str], impossible: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
-    seen: set[str] = set()
     for group in groups:
         profile, tests = group["profile"], group["tests"]
-        verb = "then as" if profile in seen else "start"
-        seen.add(profile)
+        verb = "start" if group["starts"] else "then as"
         size = _counted(group["nodes"], "node")
         why = group["largest"]
         asked = f", as {why['test']} asks for" if why["size"] == group["nodes"] and not group["exact"] else ""

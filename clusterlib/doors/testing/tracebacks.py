@@ -56,14 +56,23 @@ def _is_inner(cause: BaseException) -> bool:
 
 
 def _ours(traceback: TracebackType | None) -> Iterator[FrameType]:
-    """The frames of clusterlib, and those of the standard library that it calls."""
-    inside = False
-    for frame in _frames(traceback):
-        name = frame.f_code.co_filename
-        standard = name.startswith(STANDARD_LIBRARY) and not any(part in name for part in INSTALLED)
-        inside = _root(frame) == "clusterlib" or (inside and standard)
-        if inside and frame.f_locals is not frame.f_globals:
-            yield frame
+    """The frames of clusterlib, and those of the standard library that it calls, or that lead a test to it: a `with` does."""
+    frames = list(_frames(traceback))
+    ours = {place for place, frame in enumerate(frames) if _root(frame) == "clusterlib"}
+    for way in (range(len(frames)), reversed(range(len(frames)))):
+        beside = False
+        for place in way:
+            beside = place in ours or (beside and _is_standard(frames[place]))
+            if beside:
+                ours.add(place)
+    for place in sorted(ours):
+        if frames[place].f_locals is not frames[place].f_globals:
+            yield frames[place]
+
+
+def _is_standard(frame: FrameType) -> bool:
+    name = frame.f_code.co_filename
+    return name.startswith(STANDARD_LIBRARY) and not any(part in name for part in INSTALLED)
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:

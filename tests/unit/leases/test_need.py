@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from clusterlib.errors import NeedImpossible
@@ -34,7 +36,7 @@ def test_a_need_tells_itself_in_words() -> None:
         ({"profile": 7}, "the name of a profile, not 7"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_taught(said: dict[str, object], problem: str) -> None:
+def test_what_makes_no_sense_is_refused_and_taught(said: dict[str, Any], problem: str) -> None:
     with pytest.raises(NeedImpossible) as caught:
         need_of(**said)
 
@@ -47,3 +49,10 @@ def test_all_mistakes_are_told_at_once() -> None:
         need_of(size="two", exclusive=1, dirty="no")
 
     assert len(caught.value.evidence) == 3
+
+
+def test_whoever_has_written_no_marker_is_taught_no_marker() -> None:
+    with pytest.raises(NeedImpossible) as caught:
+        need_of(size=0, remedies=["cluster_factory(size=3)"])
+
+    assert caught.value.remedies == ("cluster_factory(size=3)",)

@@ -157,7 +157,14 @@ def test_a_schedule_can_be_written_down() -> None:
     assert told["tests"] == 2
     assert told["starts"] == 1
     assert told["groups"] == [
-        {"profile": "dev", "nodes": 4, "exact": False, "tests": ["a"], "largest": {"test": "a", "size": 4}}
+        {
+            "profile": "dev",
+            "nodes": 4,
+            "exact": False,
+            "starts": True,
+            "tests": ["a"],
+            "largest": {"test": "a", "size": 4},
+        }
     ]
     assert told["impossible"][0]["test"] == "b"
     assert ClusterError.from_dict(told["impossible"][0]["error"]).problem.startswith("b asks for the profile")
@@ -204,3 +211,26 @@ def test_the_same_tests_give_the_same_schedule_and_a_second_one_changes_nothing(
 
     assert made == schedule(*wanted)
     assert not again.reordered
+
+
+def test_clusters_that_keep_their_size_are_started_for_each_of_them() -> None:
+    fixed = {**SHAPES, "dev": Shape(3, 100, "2 CPUs", fixed=True)}
+    asked = [
+        Asked(name, Need(profile, size, exact=exact))
+        for name, profile, size, exact in (
+            ("a", "dev", 5, False),
+            ("b", "dev", 1, True),
+            ("c", "shop", None, False),
+            ("d", "shop", 1, True),
+        )
+    ]
+
+    made = make_schedule(asked, fixed.__getitem__, default="dev")
+
+    assert [(group.profile, group.nodes, group.starts) for group in made.groups] == [
+        ("dev", 5, True),
+        ("dev", 1, True),
+        ("shop", 2, True),
+        ("shop", 1, False),
+    ]
+    assert made.starts == 3
