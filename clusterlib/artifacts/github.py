@@ -87,7 +87,7 @@ def _trouble(trouble: Trouble) -> str:
 
 
 def _remedies(remedies: tuple[str, ...]) -> str:
-    return "\nWhat to do:\n" + _block("\n".join(remedies), "sh") if remedies else ""
+    return "\nWhat to do:\n" + _block("\n".join(remedies)) if remedies else ""
 
 
 def _clusters(story: Story) -> str:
@@ -157,6 +157,6 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def _block(text: str, language: str = "") -> str:
+def _block(text: str) -> str:
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    return f"{fence}{language}\n{text}\n{fence}\n"
+    return f"{fence}\n{text}\n{fence}\n"

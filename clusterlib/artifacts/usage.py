@@ -37,10 +37,12 @@ def _served(cluster: str, evidence: Evidence, tests: Sequence[Tested], diaries: 
     runs = [run for run in evidence.runs if run.cluster == cluster]
     lives = [diary for diary in diaries if diary.cluster == cluster]
     started = [record for record in evidence.of("cluster.started") if record.get("cluster") == cluster]
-    healed = [record for record in evidence.of("cluster.healed") if record.get("cluster") == cluster]
+    made_right = [record for record in evidence.of("cluster.healed") if record.get("cluster") == cluster]
+    healed = [record for record in made_right if record.get("how") != "scaled"]  # nothing was wrong with it
     first: Record = started[0] if started else {}
     plan = runs[-1].plan if runs else {}
-    mine = [test for test in tests if test.cluster == cluster]
+    alone = {str(record["private_to"]) for record in started if record.get("private_to")}
+    mine = [test for test in tests if test.cluster == cluster or test.test in alone]
     times = [moment(record["time"]) or 0.0 for record in started]
     return Served(
         cluster=cluster,

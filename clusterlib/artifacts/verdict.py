@@ -8,6 +8,9 @@ from clusterlib.artifacts.story import Failure, Outcome, Story, Trouble, duratio
 
 __all__ = ["Verdict", "judge"]
 
+TESTS_FAILED = 1
+"""How pytest says it. Tests without a cluster are in junit.xml, and in no record."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -39,6 +42,8 @@ def _went_wrong(story: Story) -> tuple[str, str] | None:
         told = "The run was killed before it ended."
     elif start is not None and (start.tests or not story.tests):
         told = _no_cluster(start)
+    elif story.exit_code == TESTS_FAILED and story.total and not story.troubles:
+        told = f"{_passed(story)}; what made the run fail used no cluster."
     elif story.exit_code:
         told = f"{_passed(story)}, but the run ended with exit code {story.exit_code}."
     return ("bad", told) if told is not None else None

@@ -17,7 +17,7 @@ class Failures:
     def __init__(self, told: list[FailureUsage]) -> None:
         self._told = told
         self._starts: dict[str, list[_Failure]] = {}
-        self._absent: dict[Need, _Failure] = {}
+        self._absent: dict[tuple[str, Need | None], _Failure] = {}
 
     def smallest(self, profile: str) -> int | None:
         """The fewest nodes with which no cluster of this profile could be started."""
@@ -41,12 +41,14 @@ class Failures:
         ).tell()
 
     def absent(
-        self, need: Need, profile: str, nodes: int, error: ClusterError, *, may_skip: bool
+        self, need: Need | None, profile: str, nodes: int, error: ClusterError, *, may_skip: bool
     ) -> Unserved:
-        """Nothing may be started, and nothing that runs serves the need: told once for each, and looked for each time."""
-        if need not in self._absent:
-            self._absent[need] = self._note(profile, nodes, error, may_skip=may_skip, attempts=0)
-        return self._absent[need].tell()
+        """Nothing may be started, and nothing that runs serves the need, or any of the profile: told once for each, and
+        looked for each time."""
+        key = profile, need
+        if key not in self._absent:
+            self._absent[key] = self._note(profile, nodes, error, may_skip=may_skip, attempts=0)
+        return self._absent[key].tell()
 
     def _note(
         self, profile: str, nodes: int, error: ClusterError, *, may_skip: bool, attempts: int

@@ -22,7 +22,7 @@ class Ledger:
         self._usage = usage
         self._record = record
 
-    def open(self, started: Started, terms: Terms, *, private: bool = False) -> ClusterUsage:
+    def open(self, started: Started, terms: Terms, *, private_to: str | None = None) -> ClusterUsage:
         cluster = started.cluster
         usage = ClusterUsage(
             name=cluster.name,
@@ -31,7 +31,7 @@ class Ledger:
             nodes=len(cluster),
             how=started.how,
             simulated=cluster.simulated,
-            private=private,
+            private=private_to is not None,
             start_seconds=round(started.seconds, 4),
             notes=list(started.notes),
         )
@@ -45,6 +45,7 @@ class Ledger:
             seconds=usage.start_seconds,
             how=usage.how,
             simulated=usage.simulated,
+            private_to=private_to,
         )
         return usage
 

@@ -150,7 +150,7 @@ class Pool:
             started = self._starter.start_private(terms, size or terms.shape.count, simulate)
         except Stranded as failure:
             raise self._failures.told_once(terms.profile, failure) from failure
-        usage = self._ledger.open(started, terms, private=True)
+        usage = self._ledger.open(started, terms, private_to=who)
         usage.tests = 1
         self._private[id(started.cluster)] = started.cluster, usage
         return started.cluster
@@ -204,22 +204,28 @@ class Pool:
     def _find(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[Kept, str]:
         """A cluster that serves the need or can be made to, and how it was come by."""
         profile = terms.profile
+        misfit: str | None = None
         if (loan := self._borrowed.get(profile)) and not loan.size_fits(need):
-            self._ledger.note(
-                f"cluster {loan.cluster.name} runs with {len(loan.cluster)} nodes, "
-                f"tests ask for {nodes_asked_for(need, terms)}"
-                + (": another one serves them beside it" if terms.tests.auto else "")
-            )
+            asked = nodes_asked_for(need, terms)
+            misfit = f"cluster {loan.cluster.name} runs with {len(loan.cluster)} nodes, tests ask for {asked}"
             loan = None
         for kept in (loan, self._own.get(profile)):
             if kept is not None:
                 self._check_use(kept, need)
+                self._note_beside(misfit)
                 return kept, "reused"
-        if profile not in self._borrowed and (borrowed := self._borrow(need, terms)):
-            return borrowed, "borrowed"
+        if profile not in self._borrowed:
+            borrowed, misfit = self._borrow(need, terms)
+            if borrowed is not None:
+                return borrowed, "borrowed"
         if not terms.tests.auto:
-            raise self._nothing_to_borrow(need, terms)
+            raise self._nothing_to_borrow(need, terms, misfit)
+        self._note_beside(misfit)
         return self._start(need, terms, lost)
+
+    def _note_beside(self, misfit: str | None) -> None:
+        if misfit is not None:
+            self._ledger.note(f"{misfit}: another one serves them beside it")
 
     def _check_use(self, kept: Kept, need: Need) -> None:
         if kept.held:
@@ -234,13 +240,12 @@ class Pool:
             if known is not None:
                 raise known
 
-    def _borrow(self, need: Need, terms: Terms) -> Kept | None:
+    def _borrow(self, need: Need, terms: Terms) -> tuple[Kept | None, str | None]:
+        """The running cluster, or why it does not fit."""
         manual = not terms.tests.auto
-        cluster, why = self._lender.borrow(terms, need, self._settings.overrides, as_it_is=manual)
+        cluster, misfit = self._lender.borrow(terms, need, self._settings.overrides, as_it_is=manual)
         if cluster is None:
-            if why is not None:
-                self._ledger.note(why if manual else f"{why}: another one serves them beside it")
-            return None
+            return None, misfit
         usage = self._ledger.open(Started(cluster, "borrowed", 0.0, len(cluster)), terms)
         kept = Kept(
             cluster,
@@ -252,7 +257,7 @@ class Pool:
             on_event=self._on_event,
         )
         self._borrowed[terms.profile] = kept
-        return kept
+        return kept, None
 
     def _start(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[Kept, str]:
         nodes, least = self._size(need, terms)
@@ -286,20 +291,27 @@ class Pool:
             nodes, least = max(nodes, group.nodes), max(least, group.least)
         return nodes, least
 
-    def _nothing_to_borrow(self, need: Need, terms: Terms) -> Unserved:
-        asked = nodes_asked_for(need, terms)
-        name = "" if self._lender.name == "default" else f" --name {self._lender.name}"
+    def _nothing_to_borrow(self, need: Need, terms: Terms, misfit: str | None) -> Unserved:
+        """Where none runs at all, that is one answer to all tests of the profile, and the largest of them says its size."""
+        profile, name = terms.resolved.name, self._lender.name
+        nodes = need.size or terms.shape.count
+        if misfit is None and (group := self._groups.get(terms.profile)) is not None:
+            nodes = max(nodes, group.nodes)
+        asked = f"{nodes_asked_for(need, terms)} {'node' if nodes == 1 else 'nodes'}"
         error = ClusterNotRunning(
-            f"no running cluster serves {asked} nodes of profile {terms.resolved.name}",
+            f"no running cluster serves {asked} of profile {profile}"
+            if misfit
+            else f"no cluster of profile {profile} runs",
             cause="tests start none of their own: tests.auto is false",
-            evidence=[note for note in self.usage.notes if note.startswith(f"cluster {self._lender.name} ")],
+            evidence=[misfit] if misfit else [],
             remedies=[
-                f"invoke cluster.up --profile {terms.resolved.name} --nodes {need.size or terms.shape.count}{name}",
+                f"invoke cluster.up --profile {profile} --nodes {nodes}"
+                + ("" if name == "default" else f" --name {name}"),
                 "CLUSTERLIB_TESTS_AUTO=true python -m pytest --distributed",
             ],
         )
-        nodes = need.size or terms.shape.count
-        return self._failures.absent(need, terms.profile, nodes, error, may_skip=terms.may_skip)
+        answers = need if misfit else None
+        return self._failures.absent(answers, terms.profile, nodes, error, may_skip=terms.may_skip)
 
     # -- parting
 

@@ -29,30 +29,35 @@ def sections(clusters: Sequence[Cluster], began: datetime, lines: int) -> Iterat
 
 def _of(cluster: Cluster, began: datetime, lines: int, prefix: str) -> Iterator[Section]:
     run = cluster.run_folder
+    events = [event for event in read_events(run.events) if _is_since(event, began)]
+    there = {node.name for node in cluster} | {event.get("node") for event in events}
     silent = []
     for node in run.node_names() if lines else []:
         said = [line for line in tail(run.log(node), lines) if line.time >= began]
         if not said:
-            silent.append(node)
+            silent += [node] if node in there else []  # else an earlier test has scaled it away
             continue
         many = "the last " if len(said) == lines else ""
         counted = "1 line" if len(said) == 1 else f"{len(said)} lines"
         text = "\n".join(f"{_clock(line.time)} {line.text}" for line in said)
         yield f"{prefix}{node}: {many}{counted} during this test", text
-    happened = [text for event in read_events(run.events) if (text := _told(event, began))]
+    happened = [text for event in events if (text := _told(event))]
     if happened:
         yield f"{prefix}cluster: what happened", "\n".join(happened)
     if silent:
         yield f"{prefix}cluster", f"{', '.join(silent)} said nothing"
 
 
-def _told(event: dict[str, Any], began: datetime) -> str:
+def _is_since(event: dict[str, Any], began: datetime) -> bool:
     try:
-        time = datetime.fromisoformat(event["time"])
+        return datetime.fromisoformat(event["time"]) >= began
     except (KeyError, TypeError, ValueError):
-        return ""
-    text = sentence(event) if time >= began and str(event.get("kind", "")).startswith(TOLD) else ""
-    return f"{_clock(time)} {text}" if text else ""
+        return False
+
+
+def _told(event: dict[str, Any]) -> str:
+    text = sentence(event) if str(event.get("kind", "")).startswith(TOLD) else ""
+    return f"{_clock(datetime.fromisoformat(event['time']))} {text}" if text else ""
 
 
 def _clock(time: datetime) -> str:

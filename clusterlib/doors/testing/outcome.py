@@ -39,6 +39,11 @@ class Told:
         self.cluster = cluster
         self.began = datetime.now(UTC)
 
+    def has_its_own(self, cluster: Cluster) -> None:
+        """It has started this one for itself; where it uses no other, this is the one it is told with."""
+        if self.cluster is None:
+            self.cluster = cluster
+
     def where(self) -> dict[str, str | None]:
         cluster = self.cluster
         return {

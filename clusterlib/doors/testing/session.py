@@ -217,7 +217,7 @@ class Run:
             return report
         told.take(report)
         if report.failed:
-            clusters = [*([told.cluster] if told.cluster else []), *self._private]
+            clusters = list(dict.fromkeys([*([told.cluster] if told.cluster else []), *self._private]))
             report.sections += sections(clusters, told.began, self._said.tests.log_lines)
         if report.when == "teardown":
             self._record("test.ended", **told.facts())
@@ -254,6 +254,8 @@ class Run:
         except Unserved as unserved:
             self._give_up(unserved)
         self._private.append(cluster)
+        if self._item is not None and TOLD in self._item.stash:
+            self._item.stash[TOLD].has_its_own(cluster)
         try:
             yield cluster
         finally:

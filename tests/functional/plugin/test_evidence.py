@@ -50,6 +50,28 @@ def test_a_failing_test_shows_what_each_node_said_and_what_happened_during_it(su
     assert "what happened" not in second.partition("=====")[0]
 
 
+def test_only_nodes_that_were_there_can_have_said_nothing(suite: Suite) -> None:
+    suite.file(
+        "tests/test_talks.py",
+        """
+import pytest
+
+def test_grows(cluster, with_cluster_size):
+    with with_cluster_size(5):
+        assert 1 == 2
+
+def test_after_it(cluster):
+    assert 3 == 4
+""",
+    )
+
+    ended = suite.run("--distributed")
+
+    first, _, second = ended.text.partition("_ test_after_it _")
+    assert "node1, node2, node3, node4, node5 said nothing" in first
+    assert "node1, node2, node3 said nothing" in second
+
+
 def test_as_many_lines_are_shown_as_was_asked_for(suite: Suite) -> None:
     suite.file(
         "tests/test_talks.py",
@@ -199,3 +221,36 @@ def test_a_start_that_takes_long_says_what_it_waits_for(suite: Suite) -> None:
     assert ended.last.startswith("1 passed"), ended.text
     assert "tests/test_talks.py::test_before has waited 2 s for a cluster" in ended.text
     assert "of 3 nodes are ready" in ended.text
+
+
+PLAIN = """
+import pytest
+
+def test_plain():
+    assert 5 == 6
+
+def test_of_its_own(cluster_factory):
+    cluster_factory(size=1)["node1"].run(print, "mine")
+"""
+
+
+def test_a_test_is_told_with_the_cluster_that_it_has_started_for_itself(suite: Suite) -> None:
+    suite.file("tests/test_talks.py", PLAIN + "    assert 7 == 8\n")
+
+    ended = suite.run("--distributed", "-k", "own", "--cluster-artifacts=out")
+
+    assert len(ended.matching("- node1: 1 line during this test -")) == 1, ended.text
+    told = json.loads((suite.path / "out" / "summary.json").read_text())
+    assert [(one["cluster"], one["tests"], one["failed"]) for one in told["clusters"]] == [
+        ("pytest-private", 1, 1)
+    ]
+    assert "tests not served" not in (suite.path / "out" / "report.html").read_text()
+
+
+def test_a_run_that_fails_by_a_test_without_a_cluster_says_so(suite: Suite) -> None:
+    suite.file("tests/test_talks.py", PLAIN)
+
+    suite.run("--distributed", "--cluster-artifacts=out")
+
+    told = json.loads((suite.path / "out" / "summary.json").read_text())
+    assert told["verdict"] == "The test passed; what made the run fail used no cluster."

@@ -167,3 +167,27 @@ def test_clusters_may_linger_until_the_next_run(suite: Suite) -> None:
     assert "started" in first.one("pytest   dev")
     assert "joined" in second.one("pytest   dev")
     assert len(suite.runs) == 1
+
+
+def test_without_any_cluster_a_manual_run_says_so_once_and_which_one_would_serve_all(suite: Suite) -> None:
+    suite.file(
+        "test_it.py",
+        """
+import pytest
+
+def test_any(cluster): ...
+
+@pytest.mark.cluster_size(1)
+def test_one(cluster): ...
+
+@pytest.mark.cluster_size(4)
+def test_four(cluster): ...
+""",
+    )
+
+    ended = suite.run("--distributed", "-o", "cluster_auto=false")
+
+    assert ended.last == "3 skipped", ended.text
+    assert ended.one("no cluster of profile dev runs [not-running] (profile dev, 4 nodes: 3 tests skipped)")
+    assert ended.one("try: invoke cluster.up --profile dev --nodes 4")
+    assert len(ended.matching("not-running")) == 1

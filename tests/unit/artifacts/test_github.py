@@ -92,7 +92,7 @@ def test_the_summary_has_verdict_cause_remedy_and_clusters() -> None:
     assert "**1 of 1 tests failed" in text or "**The only test failed.**" in text
     assert "### `t.py::test_a`" in text
     assert "```\n1 != 2\n```" in text
-    assert "```sh\nss -ltnp\n```" in text
+    assert "```\nss -ltnp\n```" in text
     assert "| pytest | dev | 3 | 100 ms | 1 | 1 | 0 | - | - |" in text
 
 

@@ -338,6 +338,7 @@ def test_clusters_tell_what_they_gave_and_took() -> None:
         *ran(1, 2, "t::a"),
         *ran(2, 3, "t::b", "failed"),
         record(4, "cluster.healed", cluster="pytest", run="/r/run1", how="healed", seconds=0.1, reason="x"),
+        record(5, "cluster.healed", cluster="pytest", run="/r/run1", how="scaled", seconds=0.1, reason="y"),
         OVER,
     ]
     told = story(records, ToldRun(events=[*UP, *DOWN], samples=samples))

@@ -182,6 +182,7 @@ def test_a_long_plan_is_cut_and_a_short_one_is_a_line() -> None:
         "profile": "dev",
         "nodes": 5,
         "exact": False,
+        "starts": True,
         "tests": [f"test_{number}" for number in range(30)],
         "largest": {"test": "test_7", "size": 5},
     }
