@@ -150,9 +150,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not (found or forced or planning or asked) or (option.collectonly and not planning):
         return
     wanted = [] if option.no_cluster else found
-    if wanted and not (
-        option.cluster_plan or option.distributed or option.force_cluster or os.environ.get("CLUSTERLIB_RUN")
-    ):
+    if wanted and not (option.cluster_plan or wants_all(option)):
         from clusterlib.doors.testing.choice import asked_for
 
         wanted = asked_for(wanted, option.markexpr)
@@ -164,6 +162,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from clusterlib.doors.testing.session import begin
 
         begin(session, wanted)
+
+
+def wants_all(option: Any) -> bool:
+    """Whether all distributed tests run, and not only those that were asked for by their marks."""
+    asked = option.distributed or option.force_cluster or bool(os.environ.get("CLUSTERLIB_RUN"))
+    return bool(asked and not option.no_cluster)
 
 
 def distributed(items: Sequence[pytest.Item]) -> Generator[pytest.Item, None, None]:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import pytest
 
 from clusterlib.artifacts.recorder import Recorder
-from clusterlib.doors.pytest_plugin import RUN, SKIPPED
+from clusterlib.doors.pytest_plugin import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.doors.serving import put_into_environment
 from clusterlib.doors.testing import junit
 from clusterlib.doors.testing.evidence import sections
@@ -347,10 +347,11 @@ class Unusable:
 
 
 def run_of(item: pytest.Item) -> Run:
-    """The run that serves this test. A test whose need nobody could see beforehand is skipped as the others are."""
-    run = item.config.stash.get(RUN, None)
-    if not isinstance(run, Run):
-        pytest.skip(SKIPPED)
+    """The run that serves this test. A test whose need nobody could see beforehand is skipped as the others are: also
+    where there is a run, if only for a plan or a report."""
+    run, option = item.config.stash.get(RUN, None), item.config.option
+    if not isinstance(run, Run) or (NEED not in item.stash and not wants_all(option)):
+        pytest.skip(FORBIDDEN if option.no_cluster else SKIPPED)
     return run
 
 

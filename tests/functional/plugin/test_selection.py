@@ -219,3 +219,17 @@ def test_a_fixture_of_the_project_that_is_called_cluster_is_none_of_ours(suite: 
 
     assert ended.last == "1 passed"
     assert ended.matching("clusterlib:") == []
+
+
+@pytest.mark.parametrize("option", ["--cluster-artifacts=out", "--cluster-plan-to=plan.json"])
+def test_a_need_that_nobody_saw_beforehand_is_no_way_round_the_options(suite: Suite, option: str) -> None:
+    """Also where there is a run, for the sake of its report or its plan."""
+    suite.file("test_it.py", "def test_it(request):\n    request.getfixturevalue('cluster')\n")
+
+    unasked = suite.run("test_it.py", option, "-rs")
+    forbidden = suite.run("test_it.py", option, "--distributed", "--no-cluster", "-rs")
+    served = suite.run("test_it.py", option, "--distributed")
+
+    assert (unasked.last, forbidden.last, served.last) == ("1 skipped", "1 skipped", "1 passed")
+    assert unasked.one("needs a cluster; pytest --distributed gives it one")
+    assert forbidden.one("--no-cluster forbids it")
