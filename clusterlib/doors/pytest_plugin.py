@@ -44,6 +44,8 @@ RUN = pytest.StashKey[Any]()
 """What serves the tests of this process."""
 CONTROLLER = pytest.StashKey["Controller"]()
 FOLDER = pytest.StashKey[str]()
+PARALLEL = pytest.StashKey[bool]()
+"""Whether a run that only prints its plan would have had workers."""
 SKIPPED = "needs a cluster; pytest --distributed gives it one"
 FORBIDDEN = "needs a cluster, and --no-cluster forbids it"
 
@@ -112,8 +114,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     option = config.option
-    if option.cluster_plan and getattr(option, "numprocesses", None) is not None:
+    if option.cluster_plan and getattr(option, "numprocesses", None):
         option.numprocesses = 0  # who runs nothing needs no workers
+        config.stash[PARALLEL] = True
     return (yield)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from clusterlib.doors.pytest_plugin import PARALLEL
 from clusterlib.doors.testing.needs import need_of_item, needs_shared
 from clusterlib.doors.testing.options import Said, usage_error
 from clusterlib.doors.testing.summary import plan_lines
@@ -49,6 +50,7 @@ class PlanOnly:
     def __init__(self, config: pytest.Config, said: Said) -> None:
         self._config = config
         self._pool = Pool(said.project, said.settings)
+        self._each = config.stash.get(PARALLEL, False) and said.tests.workers == "each"
         self._told: dict[str, Any] = {}
 
     def plan(self, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]) -> Sequence[int]:
@@ -56,7 +58,7 @@ class PlanOnly:
         return schedule.order
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        return plan_lines(self._told, whole=True, quiet=False)
+        return plan_lines(self._told, whole=True, quiet=False, each_worker=self._each)
 
     def begin_tests(self) -> None:
         pass

@@ -154,9 +154,13 @@ def test_the_plan_of_a_parallel_run_counts_starts_by_worker(suite: Suite) -> Non
 
     each = suite.run("--distributed", "-n2")
     shared = suite.run("--distributed", "-n2", "-o", "cluster_workers=shared")
+    planned = suite.run("--cluster-plan", "-n2")
+    planned_alone = suite.run("--cluster-plan", "-n0")
 
     assert each.one("tests are distributed").endswith("1 cluster start a worker")
     assert shared.one("tests are distributed").endswith("1 cluster start")
+    assert planned.one("tests are distributed").endswith("1 cluster start a worker")
+    assert planned_alone.one("tests are distributed").endswith("1 cluster start")
 
 
 @pytest.mark.parametrize("mark", ["multi_node(3)", "distributed(3)"])
