@@ -24,6 +24,7 @@ __all__ = ["Climb", "Step", "Stranded", "explained"]
 
 MISTAKES = (UsageError, ProfileError, TemplateError)
 """What somebody wrote wrongly stays wrong: nothing is tried again, and its tests are not skipped."""
+WHATEVER_THE_SIZE = (*MISTAKES, ProgramMissing)
 MAY_PASS = (StartError, KeeperLost, NotInTime)
 
 Diagnose = Callable[[str], Sequence[str]]
@@ -84,7 +85,7 @@ class Climb:
                     next=following.kind if following else "skip" if may_skip else "fail",
                 )
                 if following is None:
-                    fewest = 1 if isinstance(error, MISTAKES) else step.nodes
+                    fewest = 1 if isinstance(error, WHATEVER_THE_SIZE) else step.nodes
                     raise Stranded(error, nodes=fewest, attempts=attempt, may_skip=may_skip) from error
             step, attempt = following, attempt + 1
             if step.wait:

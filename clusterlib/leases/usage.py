@@ -68,6 +68,11 @@ class Usage:
     notes: list[str] = field(default_factory=list)
     """What is worth a line besides: a running cluster that did not fit, for one."""
 
+    def forget_one(self, error: Mapping[str, Any]) -> None:
+        """Whoever was told this error last was no test."""
+        for failure in self.failures:
+            failure.tests -= failure.error == error
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -180,7 +180,7 @@ class ManagedNode:
                 evidence=self.last_words(),
                 remedies=[
                     f"invoke cluster.logs {self.name}",
-                    "CLUSTERLIB_TIMEOUTS_START=60 invoke cluster.up",
+                    _more_time(deadline),
                 ],
             ) from None
 
@@ -200,7 +200,7 @@ class ManagedNode:
                     evidence=self.last_words(),
                     remedies=[
                         f"invoke cluster.logs {self.name}",
-                        "CLUSTERLIB_TIMEOUTS_START=60 invoke cluster.up",
+                        _more_time(deadline),
                     ],
                 )
             )
@@ -382,3 +382,8 @@ class ManagedNode:
     def _heard(self, data: bytes) -> None:
         self._hear(data)
         self._news.set()
+
+
+def _more_time(deadline: Deadline) -> str:
+    """Whatever was tried, an `up` or a test run: the next one has it."""
+    return f"export CLUSTERLIB_TIMEOUTS_START={max(60.0, 2 * deadline.seconds):g}"

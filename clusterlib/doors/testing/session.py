@@ -144,6 +144,7 @@ class Run:
                 held = self._pool.acquire(Need(), "--force-cluster")
         except Unserved as unserved:
             self._tally.forced = unserved
+            self._pool.usage.forget_one(unserved.error.to_dict())  # no test was hit by it
             return
         os.environ.update(held.environment)
         held.release()

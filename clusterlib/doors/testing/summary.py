@@ -174,17 +174,21 @@ def _noted(one: ClusterUsage) -> list[str]:
 
 def _errors(tally: Tally) -> Iterator[tuple[Mapping[str, Any], str]]:
     for failure in tally.failures:
-        verdict = "skipped" if failure.may_skip else "failed"
         tried = f" after {failure.attempts} attempts" if failure.attempts >= SEVERAL else ""
-        size = _counted(failure.nodes, "node")
-        yield (
-            failure.error,
-            f"profile {failure.profile}, {size}{tried}: {_counted(failure.tests, 'test')} {verdict}",
-        )
+        size = (
+            f", {failure.nodes} nodes" if failure.nodes > 1 else ""
+        )  # even one was too many: no matter of size
+        yield failure.error, f"profile {failure.profile}{size}{tried}: {_cost(failure, tally)}"
     if tally.forced is not None and not tally.failures:
-        yield tally.forced.error.to_dict(), "--force-cluster"
+        yield tally.forced.error.to_dict(), "--force-cluster could not be obeyed"
     for error in tally.left_behind:
         yield error, "when the clusters were ended"
+
+
+def _cost(failure: FailureUsage, tally: Tally) -> str:
+    if failure.tests or tally.forced is None:
+        return f"{_counted(failure.tests, 'test')} {'skipped' if failure.may_skip else 'failed'}"
+    return "--force-cluster could not be obeyed"
 
 
 def _tell_error(reporter: Reporter, error: Mapping[str, Any], what: str) -> None:

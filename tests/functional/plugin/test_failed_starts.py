@@ -91,7 +91,10 @@ def test_a_node_that_exits(suite: Suite) -> None:
 def test_a_node_that_never_gets_ready(suite: Suite) -> None:
     configure(suite, 'python.app = "apps:hangs"\ntimeouts.start = 0.5\ntests.fallbacks = ["skip"]')
 
-    check(suite.run("--distributed"), "node-not-ready")
+    ended = suite.run("--distributed")
+
+    check(ended, "node-not-ready")
+    assert ended.one("try: export CLUSTERLIB_TIMEOUTS_START=60")
 
 
 def test_ports_that_somebody_holds(suite: Suite, held_ports: int) -> None:
@@ -156,6 +159,7 @@ def test_force_cluster_that_cannot_be_obeyed_fails_a_strict_run(suite: Suite) ->
     for ended in (relaxed, strict):
         assert ended.last == "1 passed, 2 deselected"
         assert len(ended.matching("= cluster errors =")) == 1
+        assert ended.one("[node-exited] (profile dev, 3 nodes: --force-cluster could not be obeyed)")
 
 
 def test_a_node_that_knows_another_cookie(suite: Suite) -> None:
@@ -213,6 +217,9 @@ ghost-server = "debian ghost-server"
 """,
     )
 
-    check(
-        suite.run("--distributed", "--profile", "ghost"), "program-missing", "apt-get install", "ghost-server"
+    ended = suite.run("--distributed", "--profile", "ghost")
+
+    check(ended, "program-missing", "apt-get install", "ghost-server")
+    assert ended.one("[program-missing] (profile ghost: 2 tests skipped)"), (
+        "fewer nodes would not have it either"
     )

@@ -101,9 +101,10 @@ def test_where_no_fewer_nodes_would_do_no_smaller_cluster_is_tried(terms: MakeTe
 
 
 def test_a_missing_program_does_not_appear_by_waiting_but_a_simulation_needs_none(terms: MakeTerms) -> None:
-    steps, _, _ = climb(terms(*ALL), ProgramMissing("erl is not on PATH"))
+    steps, _, end = climb(terms(*ALL), ProgramMissing("erl is not on PATH"))
 
     assert told(steps) == [("first", 5, None), ("simulate", 5, True)]
+    assert end.nodes == 1, "a smaller cluster needs it, too"
 
 
 def test_a_mistake_is_never_tried_again_and_never_skipped(terms: MakeTerms) -> None:
