@@ -16,9 +16,13 @@ from clusterlib.drivers.api import Driver, Link, NodeSpec
 from clusterlib.errors import (
     ClusterError,
     CommandFailed,
+    CookieMismatch,
+    EpmdUnavailable,
     LeftBehind,
+    NameTaken,
     NodeExited,
     NodeNotReady,
+    NoDistribution,
     StartError,
 )
 from clusterlib.health.findings import Finding
@@ -37,6 +41,10 @@ __all__ = ["LIVING", "ManagedNode", "NodeState", "Tell"]
 AFTER_KILL = 5.0
 AFTER_TERMINATE = 2.0
 TAIL = 20
+TOLD_AS_THEY_ARE = frozenset(
+    kind.code for kind in (NodeExited, NoDistribution, EpmdUnavailable, CookieMismatch, NameTaken)
+)
+"""What a driver has found out about a node by name."""
 
 
 class Tell(Protocol):
@@ -253,6 +261,10 @@ class ManagedNode:
         failure = self._link.failure if self._link is not None else None
         if failure is not None and failure.get("code") == CommandFailed.code:
             return ClusterError.from_dict(failure)  # not the node's own failure: it is told as it is
+        if failure is not None and failure.get("code") in TOLD_AS_THEY_ARE:
+            error = ClusterError.from_dict(failure)
+            error.evidence = tuple(dict.fromkeys((*error.evidence, *self.last_words())))
+            return error
         if failure is not None:
             return NodeExited(
                 f"{self.name} gave up: {failure.get('problem')}",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.drivers.beam.diagnosis import Asked, unseen
 from clusterlib.drivers.beam.epmd import Directory, NameServer
 from clusterlib.drivers.beam.health import COLUMNS
 from clusterlib.drivers.beam.link import BeamLink
@@ -64,6 +65,7 @@ class BeamDriver(Driver):
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, BeamLink]:
         del claims  # a node takes its port by itself; the claim keeps others of ours from it
+        asked = self._asked(node)
         cookie = self._cookie(node)
         boot = Boot(
             name=f"{node.name}@{node.address}",
@@ -72,7 +74,7 @@ class BeamDriver(Driver):
         )
         boot.write_cookie(cookie)
         self._former(node.name)
-        link = BeamLink(self, node.name, boot.name, cookie)
+        link = BeamLink(self, node.name, boot.name, cookie, asked, node.ports.get("cluster", 0))
         self._links[node.name] = link
         return Spawn(
             node.name, Program(self._arguments(node)), node.directory, boot.environment(node.environment)
@@ -107,6 +109,14 @@ class BeamDriver(Driver):
                 self._serving.add(task)
                 task.add_done_callback(self._serving.discard)
 
+    @property
+    def known_at(self) -> int:
+        """The port of the epmd that we are."""
+        return self._known_at(LOOPBACK)
+
+    def knows(self, name: str) -> bool:
+        return name in self._links
+
     def others(self, name: str) -> list[BeamLink]:
         """The links to other nodes that answer now."""
         return [link for other, link in self._links.items() if other != name and link.answering]
@@ -132,6 +142,14 @@ class BeamDriver(Driver):
         former = self._links.get(name)
         if former is not None:
             former.close()
+
+    def _asked(self, node: NodeSpec) -> Asked:
+        """What its vm.args says. One that gives a node of plain `erl` no name is refused: nothing would tell so later."""
+        file = Path(node.directory) / "vm.args"
+        asked = Asked.of(file.read_text(encoding="utf-8", errors="replace"))
+        if Path(self.settings.program).name == "erl" and (problem := unseen(node.name, asked, str(file))):
+            raise problem
+        return asked
 
     def _arguments(self, node: NodeSpec) -> tuple[str, ...]:
         folders = folders_of(self.settings.paths)  # at each start: a build may have made more of them

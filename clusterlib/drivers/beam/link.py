@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import socket
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -11,6 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clusterlib.drivers.api import Link
 from clusterlib.drivers.beam.aio import AsyncConnection
+from clusterlib.drivers.beam.diagnosis import (
+    INVALID_COOKIE,
+    Asked,
+    Words,
+    foreign_cookie,
+    misnamed,
+    registered_elsewhere,
+)
 from clusterlib.drivers.beam.health import judge, unreachable
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show
@@ -20,13 +30,15 @@ from clusterlib.errors import (
     CookieMismatch,
     ErlangError,
     NameTaken,
+    NodeExited,
     NodeUnavailable,
     StartError,
 )
 from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung
 from clusterlib.hosts.api import Process
-from clusterlib.waiting import pause_async
+from clusterlib.hosts.ports import holder_of
+from clusterlib.waiting import Deadline, pause_async, poll_async
 
 if TYPE_CHECKING:
     from clusterlib.drivers.beam.driver import BeamDriver
@@ -38,15 +50,26 @@ START_SECONDS: Final = 600.0
 """For applications; the profile's own limit for a start is shorter."""
 AGAIN_SECONDS: Final = 0.25
 """Between attempts to reach a node, or to have it reach another."""
+UNREGISTERED_SECONDS: Final = 2.0
+"""After which a node that has not registered is looked for at its port: it may have told that to somebody else."""
+LOG_SECONDS: Final = 1.0
+"""Until a node has printed what it has just done."""
 
 
 class BeamLink(Link):
     view: frozenset[str] = frozenset()
-    failure: dict[str, Any] | None = None
 
-    def __init__(self, driver: BeamDriver, name: str, node: str, cookie: str) -> None:
+    def __init__(
+        self, driver: BeamDriver, name: str, node: str, cookie: str, asked: Asked | None = None, port: int = 0
+    ) -> None:
+        """`asked` is what its vm.args says, `port` where it takes connections as far as we know."""
         self.name = name
         self.node = node
+        self._asked = asked or Asked()
+        self._port = port
+        self._words = Words()
+        self._failure: ClusterError | None = None
+        self._process: Process | None = None
         self._driver = driver
         self._cookie = cookie
         self._news = asyncio.Event()
@@ -62,11 +85,37 @@ class BeamLink(Link):
     def answering(self) -> bool:
         return self._connection is not None and self._connection.lost is None
 
-    def begin(self, process: Process, news: asyncio.Event) -> None:  # noqa: ARG002  (it registers by itself)
+    @property
+    def complaint(self) -> str | None:
+        return self._words.complaint
+
+    @property
+    def failure(self) -> dict[str, Any] | None:
+        """What was found out about it; once it has ended also what it said itself."""
+        if self._failure is None and self._process is not None and self._process.exit.done():
+            self._failure = self._end_explained()
+        return None if self._failure is None else self._failure.to_dict()
+
+    def begin(self, process: Process, news: asyncio.Event) -> None:
+        self._process = process
         self._news = news
         self._begun = True
         self._driver.serve()
         self.look_up()
+        self._do(self._seek())
+
+    def _end_explained(self) -> ClusterError | None:
+        error = self._words.last_words(self.name)
+        if isinstance(error, NodeExited):
+            port = int(self._asked.after("inet_dist_listen_min") or self._port)
+            holder = holder_of(self.node.partition("@")[2], port)
+            error.cause = (
+                f"port {port} is held by {holder or 'somebody else, who has left by now'} (eaddrinuse)"
+            )
+        return error
+
+    def hear(self, data: bytes) -> None:
+        self._words.hear(data)
 
     def ladder(self, expected: frozenset[str]) -> list[Rung]:
         return [
@@ -110,6 +159,10 @@ class BeamLink(Link):
         return await self._connection.call(HELPER, Atom(function), arguments, timeout=timeout)
 
     async def ask_to_stop(self) -> bool:
+        if self._connection is None and self._process is not None:
+            # Nobody has ever used it, and SIGTERM is lost on a virtual machine that is still booting.
+            self._process.signal(signal.SIGKILL)
+            return True
         if self._connection is None or not self.answering:
             return False
         try:
@@ -145,6 +198,31 @@ class BeamLink(Link):
         ):
             self._connecting = True
             self._do(self._connect())
+        elif self._begun and not self._closed and self._failure is None and self._took_another_name():
+            self._failure = misnamed(self.node, self._asked.name or "")
+        self._news.set()
+
+    def _took_another_name(self) -> bool:
+        """It has registered by the name that its vm.args gives it, which is that of none of our nodes."""
+        called = _short(self._asked.name or self.name)
+        return called in self._driver.directory.ports and not self._driver.knows(called)
+
+    async def _seek(self) -> None:
+        """Looks for a node that takes connections and has not told us so."""
+        await pause_async(UNREGISTERED_SECONDS)
+        while self._registered is None and self._failure is None and not self._closed:
+            with contextlib.suppress(ClusterError):
+                found = await AsyncConnection.open(
+                    self.node, self._cookie, self._port, timeout=ANSWER_SECONDS
+                )
+                found.close()
+                if self._registered is None:  # a node registers before it accepts
+                    self._fail(registered_elsewhere(self.name, self._driver.known_at))
+                return
+            await pause_async(AGAIN_SECONDS)
+
+    def _fail(self, error: ClusterError) -> None:
+        self._failure = self._failure or error
         self._news.set()
 
     async def _connect(self) -> None:
@@ -153,15 +231,25 @@ class BeamLink(Link):
                 try:
                     await self._reach(port)
                     return
-                except (CookieMismatch, NameTaken):
-                    raise
+                except CookieMismatch:
+                    await poll_async(lambda: self._words.said(INVALID_COOKIE), Deadline(LOG_SECONDS))
+                    raise foreign_cookie(self.node, self._asked) from None
+                except NameTaken as error:
+                    raise await self._misnamed(error) from None
                 except (NodeUnavailable, CallTimeout):  # it may be on its way out; then its process tells
                     await pause_async(AGAIN_SECONDS)
         except ClusterError as error:
-            self.failure = error.to_dict()
+            self._fail(error)
         finally:
             self._connecting = False
             self._news.set()
+
+    async def _misnamed(self, error: NameTaken) -> NameTaken:
+        calls_itself = (error.cause or "").partition("it calls itself ")[2]
+        if not calls_itself:
+            return error
+        host = calls_itself.partition("@")[2]
+        return misnamed(self.node, calls_itself, resolves=await _resolves(host))
 
     async def _reach(self, port: int) -> None:
         connection = await AsyncConnection.open(
@@ -201,8 +289,8 @@ class BeamLink(Link):
 
     def _probe(self, reached: Callable[[], bool], why_not: str) -> Probe:
         async def probe() -> Answer:
-            if self.failure is not None:
-                return Never(str(self.failure.get("problem")))
+            if self._failure is not None:
+                return Never(self._failure.problem)
             return Ready() if reached() else NotYet(why_not)
 
         return probe
@@ -210,7 +298,7 @@ class BeamLink(Link):
     def _joined(self, expected: frozenset[str]) -> Probe:
         async def probe() -> Answer:
             missing = sorted(expected - self.view)
-            if self.failure is not None or not missing:
+            if self._failure is not None or not missing:
                 return await self._probe(lambda: True, "")()
             self._ask_to_join(missing)
             shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
@@ -258,7 +346,7 @@ class BeamLink(Link):
                 )
             self._applications = "started"
         except ClusterError as error:
-            self.failure = error.to_dict()
+            self._fail(error)
         self._news.set()
 
     async def _configure(self) -> None:
@@ -275,6 +363,16 @@ class BeamLink(Link):
                 evidence=[*files, *error.evidence],
                 remedies=[f"invoke cluster.logs {self.name}"],
             ) from error
+
+
+async def _resolves(host: str) -> bool:
+    """False also where nobody says so in time: it is of no use then."""
+    try:
+        async with asyncio.timeout(LOG_SECONDS):
+            await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, TimeoutError):
+        return False
+    return True
 
 
 def _short(node: Any) -> str:
