@@ -1,9 +1,13 @@
-"""The health matrix of server programs: their keeper asks them, as their profile says; here its findings are put together.
+"""The health matrix of nodes that their keeper asks, each driver in its way; here its findings are put together.
+
+A server program, as its profile says:
 
 connectivity  answering
 application   started, health (what the profile asks besides), log (no line that tells of a crash)
 cluster       formed
 performance   memory, cpu
+
+An Erlang node: see `drivers/beam/health`. The driver names its columns; `started` comes after those of connectivity.
 """
 
 from __future__ import annotations
@@ -26,7 +30,8 @@ def judge(
     """The columns, and each node's row. `told` is the keeper's answer; a node that is missing in it did not answer in time."""
     asked = tuple((str(group), str(name)) for group, name in told["columns"])
     found = [_row(subject, asked, told["nodes"].get(subject.name), option) for subject in subjects]
-    return (*asked[:1], STARTED, *asked[1:], *MEASURED), found
+    before = sum(group == "connectivity" for group, _ in asked)
+    return (*asked[:before], STARTED, *asked[before:], *MEASURED), found
 
 
 def _row(

@@ -26,7 +26,6 @@ from clusterlib.errors import (
     StartError,
     UsageError,
 )
-from clusterlib.health.findings import Finding
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder
@@ -241,10 +240,7 @@ class Keeper:
 
     async def examine(self, within: float) -> dict[str, Any]:
         """What the driver finds out about the health of its nodes; for drivers whose nodes clients cannot ask."""
-        found: dict[str, dict[str, Finding]] = {}
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                found = await self._roster.examine()
+        found = await self._roster.examine(within)
         return {
             "columns": [list(column) for column in self._driver.columns],
             "nodes": {

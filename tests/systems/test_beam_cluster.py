@@ -18,7 +18,6 @@ from clusterlib.drivers.beam.connection import Connection
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import CallTimeout, ErlangError, NodeUnavailable, NotSupported, StartError
 from clusterlib.hosts.proc import marked
-from clusterlib.operations.health import examine_health
 from clusterlib.operations.shell import run_own_shell
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import PATIENCE
@@ -120,32 +119,6 @@ def test_many_threads_call_through_one_handle_also_when_the_node_has_begun_a_new
         node.call("erlang", "node")
     node.restart()
     sums()
-
-
-def test_its_health_is_told_by_each_node_itself(cluster: clusterlib.Cluster) -> None:
-    health = examine_health(project=cluster.project)
-    assert health.healthy, health
-    assert [name for _, name in health.columns if name in {"answering", "joined", "atoms"}] == [
-        "answering",
-        "joined",
-        "atoms",
-    ]
-
-    cluster["node3"].pause()
-    one, two = Atom("node1@127.0.0.1"), Atom("node2@127.0.0.1")
-    for node, other in (
-        (one, two),
-        (two, one),
-    ):  # else they would connect again as soon as one has a word for the other
-        cluster[str(node).partition("@")[0]].call("erlang", "set_cookie", [other, Atom("none of yours")])
-    cluster["node1"].call("erlang", "disconnect_node", [two])
-    broken = examine_health(project=cluster.project)
-    cluster["node3"].resume()
-
-    assert not broken.healthy
-    first = next(row for row in broken.nodes if row.node == "node1")
-    joined = next(check for check in first.checks if check.name == "joined")
-    assert (str(joined.outcome), joined.evidence) == ("failed", "does not see node2")
 
 
 def test_applications_of_the_project_start_once_all_have_met(

@@ -3,7 +3,8 @@
 %% There is no preprocessor where this is compiled: no macros. Loops name their module, so that they outlive a newer version.
 -module(clusterlib_node).
 
--export([call/3, watch/1, watching/2, join/1, configure/1, start/1, leave/0, seen/0, look/0, compare/1, load/1, unload/1]).
+-export([call/3, watch/1, watching/2, join/1, configure/1, start/1, leave/0, seen/0, look/0, echo/1, reach/2, silent/2]).
+-export([compare/1, load/1, unload/1]).
 
 %% -- calls
 
@@ -169,6 +170,78 @@ look() ->
       uptime => element(1, erlang:statistics(wall_clock)) div 1000,
       release => list_to_binary(erlang:system_info(otp_release)),
       init => element(1, init:get_status())}.
+
+%% Term, as a process of its own gives it back, and the node that did that work.
+echo(Term) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({node(), Term}) end),
+    receive {'DOWN', Monitor, process, Pid, Answer} -> Answer end.
+
+%% Microseconds until a process spawned on Node has answered: the median of a few, once the two are connected.
+reach(Node, Timeout) ->
+    Node = erpc:call(Node, erlang, node, [], Timeout),
+    Taken = [element(1, timer:tc(erpc, call, [Node, erlang, node, [], Timeout])) || _ <- lists:seq(1, 5)],
+    lists:nth(3, lists:sort(Taken)).
+
+%% The supervisors and servers of these applications that give no sign of life within Timeout. All are asked at once.
+silent(Names, Timeout) ->
+    Until = erlang:monotonic_time(millisecond) + Timeout,
+    Servers = lists:append([supervised(top(existing(Name)), Until) || Name <- Names]),
+    Asked = [{Pid, spawn_monitor(sys, statistics, [Pid, get, Timeout])} || Pid <- lists:sublist(Servers, 200)],
+    [called(Pid) || {Pid, {_, Monitor}} <- Asked,
+                    receive {'DOWN', Monitor, process, _, Reason} -> Reason =/= normal end,
+                    is_process_alive(Pid)].
+
+top(Application) ->
+    case application_controller:get_master(Application) of
+        undefined -> [];
+        Master ->
+            case application_master:get_child(Master) of
+                {Pid, _} when is_pid(Pid) -> [Pid];
+                _ -> []
+            end
+    end.
+
+%% Supervisors and all below them that are servers: whoever is none need not answer.
+supervised(Pids, Until) ->
+    lists:flatmap(fun(Pid) ->
+        case behaviour(Pid) of
+            supervisor -> [Pid | supervised(children(Pid, Until), Until)];
+            server -> [Pid];
+            none -> []
+        end
+    end, Pids).
+
+children(Pid, Until) ->
+    Left = max(0, Until - erlang:monotonic_time(millisecond)),
+    try gen_server:call(Pid, which_children, Left) of
+        Children -> [Child || {_, Child, _, _} <- Children, is_pid(Child)]
+    catch
+        exit:_ -> []
+    end.
+
+behaviour(Pid) ->
+    case proc_lib:initial_call(Pid) of
+        {supervisor, _, _} -> supervisor;
+        {'Elixir.DynamicSupervisor', _, _} -> supervisor;
+        {Module, init, _} ->
+            Named = [Name || {Kind, Names} <- Module:module_info(attributes), Name <- Names,
+                             Kind =:= behaviour orelse Kind =:= behavior],
+            case Named -- (Named -- [gen_server, gen_statem, gen_event, 'Elixir.GenServer']) of
+                [] -> none;
+                _ -> server
+            end;
+        _ -> none
+    end.
+
+called(Pid) ->
+    case process_info(Pid, registered_name) of
+        {registered_name, Name} -> unicode:characters_to_binary(io_lib:format("~tp", [Name]));
+        _ -> list_to_binary(pid_to_list(Pid))
+    end.
+
+existing(Name) when is_binary(Name) ->
+    try binary_to_existing_atom(Name, utf8) catch error:badarg -> undefined end;
+existing(Name) -> Name.
 
 %% -- code
 

@@ -1,4 +1,11 @@
-"""What is found out about the health of an Erlang node, by its own account of itself."""
+"""What is found out about the health of an Erlang node: by its own account of itself, and by having it work.
+
+    connectivity  ping, rpc, cookie (hands are shaken anew)
+    application   applications (they run), serving (their supervisors and servers give a sign of life), operations, log
+    cluster       formed (it sees every other), reach (a process that it spawns on its neighbour answers, and how soon)
+    limits        processes, atoms, run queue
+
+Here it is judged; `examining` asks. The keeper's own look at the process is added to it: memory and cpu."""
 
 from __future__ import annotations
 
@@ -7,12 +14,29 @@ from typing import Any, Final
 
 from clusterlib.health.findings import Finding, failed, ok, skipped, warning
 
-__all__ = ["COLUMNS", "judge", "unreachable"]
+__all__ = [
+    "COLUMNS",
+    "cookie",
+    "formed",
+    "log",
+    "look",
+    "operations",
+    "reach",
+    "rpc",
+    "serving",
+    "unreachable",
+]
 
 COLUMNS: Final = (
-    ("connectivity", "answering"),
-    ("cluster", "joined"),
+    ("connectivity", "ping"),
+    ("connectivity", "rpc"),
+    ("connectivity", "cookie"),
     ("application", "applications"),
+    ("application", "serving"),
+    ("application", "operations"),
+    ("application", "log"),
+    ("cluster", "formed"),
+    ("cluster", "reach"),
     ("limits", "processes"),
     ("limits", "atoms"),
     ("limits", "run queue"),
@@ -21,41 +45,85 @@ NEAR: Final = 0.8
 """Of a limit: a node that reaches one ends, or refuses."""
 LONG_QUEUE: Final = 50
 """Processes that wait for each scheduler."""
-
-
-def judge(
-    told: Mapping[Any, Any], seconds: float, missing: Sequence[str], wanted: Sequence[str], name: str
-) -> dict[str, Finding]:
-    """`told` is the node's answer to `clusterlib_node:look/0`; `missing` the nodes it does not see."""
-    facts = {str(key): value for key, value in told.items()}
-    return {
-        "answering": ok("answering", f"{seconds * 1000:.1f} ms"),
-        "joined": _joined(missing, len(facts["nodes"]) + 1, name),
-        "applications": _applications(facts["applications"], wanted, name),
-        "processes": _limit("processes", facts["processes"], facts["process_limit"], "+P"),
-        "atoms": _limit("atoms", facts["atoms"], facts["atom_limit"], "+t"),
-        "run queue": _queue(facts["run_queue"], facts["schedulers"]),
-    }
+SHOWN: Final = 5
 
 
 def unreachable(why: str, name: str) -> dict[str, Finding]:
     found = {column: skipped(column, "not reachable") for _, column in COLUMNS}
-    look = (f"invoke cluster.logs {name}", f"invoke cluster.restart {name}")
-    return found | {"answering": failed("answering", why, *look)}
+    return found | {"ping": failed("ping", why, *_look(name))}
 
 
-def _joined(missing: Sequence[str], seen: int, name: str) -> Finding:
+def rpc(answer: Any, name: str) -> Finding:
+    return ok("rpc", "ok") if answer == 42 else failed("rpc", f"40 + 2 is {answer!r} there", *_look(name))
+
+
+def cookie(refused: str | None, name: str) -> Finding:
+    """`refused`: why hands could not be shaken anew."""
+    if refused is None:
+        return ok("cookie", "ok")
+    return failed("cookie", refused, f"invoke cluster.restart {name}", f"invoke cluster.logs {name}")
+
+
+def look(told: Mapping[Any, Any], wanted: Sequence[str], name: str) -> dict[str, Finding]:
+    """`told` is the node's answer to `clusterlib_node:look/0`."""
+    facts = {str(key): value for key, value in told.items()}
+    return {
+        "applications": _applications(facts["applications"], wanted, name),
+        "processes": _limit("processes", facts["processes"], facts["process_limit"], "+P"),
+        "atoms": _limit("atoms", facts["atoms"], facts["atom_limit"], "+t"),
+        "run queue": _queue(facts["run_queue"], facts["schedulers"], name),
+    }
+
+
+def serving(silent: Sequence[str], name: str) -> Finding:
+    """`silent` are the servers that gave no sign of life."""
+    if silent:
+        return failed("serving", f"no sign of life from {_some(silent)}", *_look(name))
+    return ok("serving", "ok")
+
+
+def operations(doer: str, same: bool, node: str) -> Finding:
+    """Work sent to a node is done by that node, and what comes back is what was sent."""
+    name = node.partition("@")[0]
+    if doer != node:
+        return failed("operations", f"work for {node} was done by {doer}", *_look(name))
+    if not same:
+        return failed("operations", "what comes back is not what was sent", *_look(name))
+    return ok("operations", "ok")
+
+
+def log(complaint: str | None, name: str) -> Finding:
+    if complaint is None:
+        return ok("log", "ok")
+    return warning("log", complaint, f"invoke cluster.logs {name}")
+
+
+def formed(seen: frozenset[str], wanted: frozenset[str]) -> Finding:
+    missing = sorted(wanted - seen)
+    told = f"{len(wanted) - len(missing)}/{len(wanted)}"
     if not missing:
-        return ok("joined", f"sees {seen}")
-    return failed("joined", f"does not see {', '.join(missing)}", f"invoke cluster.restart {name}")
+        return ok("formed", told)
+    return failed(
+        "formed", f"{told}: it does not see {_some(missing)}", f"invoke cluster.restart {missing[0]}"
+    )
+
+
+def reach(peer: str, seconds: float | None, problem: str, name: str) -> Finding:
+    """`seconds` for a process on the neighbour to come, answer and go, by the node's own clock; None: it did not."""
+    if seconds is None:
+        return failed("reach", f"{peer} does not answer it: {problem}", *_look(name))
+    return ok("reach", f"{seconds * 1000:.2f} ms")
+
+
+def _look(name: str) -> tuple[str, str]:
+    return f"invoke cluster.logs {name}", f"invoke cluster.restart {name}"
 
 
 def _applications(running: Sequence[tuple[Any, Any]], wanted: Sequence[str], name: str) -> Finding:
     names = [str(application) for application, _ in running]
     stopped = [application for application in wanted if application not in names]
     if stopped:
-        told = f"not running: {', '.join(stopped)}"
-        return failed("applications", told, f"invoke cluster.logs {name}", f"invoke cluster.restart {name}")
+        return failed("applications", f"not running: {', '.join(stopped)}", *_look(name))
     return ok("applications", f"{len(names)} running")
 
 
@@ -66,6 +134,12 @@ def _limit(column: str, used: int, limit: int, flag: str) -> Finding:
     return warning(column, told, f"look for what makes so many, or raise {flag} in templates/beam/vm.args.j2")
 
 
-def _queue(waiting: int, schedulers: int) -> Finding:
+def _queue(waiting: int, schedulers: int, name: str) -> Finding:
     told = f"{waiting} waiting, {schedulers} schedulers"
-    return ok("run queue", told) if waiting <= LONG_QUEUE * schedulers else warning("run queue", told)
+    if waiting <= LONG_QUEUE * schedulers:
+        return ok("run queue", told)
+    return warning("run queue", told, f"invoke cluster.shell {name}", "raise +S in templates/beam/vm.args.j2")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +20,8 @@ from clusterlib.drivers.beam.diagnosis import (
     misnamed,
     registered_elsewhere,
 )
-from clusterlib.drivers.beam.health import judge, unreachable
+from clusterlib.drivers.beam.examining import Patient, examine
+from clusterlib.drivers.beam.health import unreachable
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show
 from clusterlib.errors import (
@@ -136,18 +136,27 @@ class BeamLink(Link):
     def expect(self, roster: list[dict[str, Any]]) -> None:
         """Nodes meet by themselves: whoever comes is told of those who are there."""
 
-    async def examine(self) -> Mapping[str, Finding]:
+    async def examine(self, ready: frozenset[str]) -> Mapping[str, Finding]:
         if self._connection is None:
             return unreachable("nobody has reached it yet", self.name)
-        began = time.monotonic()
-        try:
-            told = await self._connection.call(
-                HELPER, Atom("look"), timeout=None
-            )  # the keeper's own limit holds
-        except ClusterError as error:
-            return unreachable(error.problem, self.name)
-        missing = sorted({link.name for link in self._driver.others(self.name)} - self.view)
-        return judge(told, time.monotonic() - began, missing, self._driver.settings.applications, self.name)
+        patient = Patient(
+            name=self.name,
+            node=self.node,
+            cookie=self._cookie,
+            port=self._registered,
+            connection=self._connection,
+            applications=self._driver.settings.applications,
+            complaint=self.complaint,
+            ready=ready,
+            neighbour=self._neighbour(ready),
+        )
+        return await examine(patient)
+
+    def _neighbour(self, ready: frozenset[str]) -> tuple[str, str] | None:
+        nodes = {link.name: link.node for link in self._driver.others(self.name) if link.name in ready}
+        ring = sorted({self.name, *nodes})
+        following = ring[(ring.index(self.name) + 1) % len(ring)]
+        return None if following == self.name else (following, nodes[following])
 
     async def ask(self, function: str, arguments: list[Any], timeout: float) -> Any:
         """What our helper in the node answers."""

@@ -150,7 +150,8 @@ class ServerLink(Link):
 
     # -- its health
 
-    async def examine(self) -> Mapping[str, Finding]:
+    async def examine(self, ready: frozenset[str]) -> Mapping[str, Finding]:
+        del ready  # whom it must have found, the profile asks
         look = f"invoke cluster.logs {self.node.name}"
         answering, formed, health = await asyncio.gather(
             self._finding("answering", self._server.ready, look),

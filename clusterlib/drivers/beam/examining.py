@@ -1,0 +1,135 @@
+"""Asks an Erlang node how it is. Each question has its limit, so that what hangs there keeps nobody waiting here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clusterlib.drivers.beam import health
+from clusterlib.drivers.beam.aio import AsyncConnection
+from clusterlib.drivers.beam.session import HELPER
+from clusterlib.drivers.beam.terms import Atom
+from clusterlib.errors import ClusterError
+from clusterlib.health.findings import Finding, failed, ok, skipped
+
+__all__ = ["Patient", "examine"]
+
+ANSWER_SECONDS: Final = 1.5
+SERVER_MILLISECONDS: Final = 500
+"""For a supervisor's or server's sign of life; it is asked twice."""
+REACH_MILLISECONDS: Final = 1000
+ECHO: Final = (Atom("tea"), [1, 2.5, b"tea", {Atom("count"): 2**70}])
+ITSELF: Final = ("kernel",)
+"""Whose servers are asked where the profile starts no applications."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A node that is ready, and whom it should know."""
+
+    name: str
+    node: str
+    cookie: str
+    port: int | None
+    """Where it is registered to take connections now."""
+    connection: AsyncConnection
+    applications: Sequence[str]
+    complaint: str | None
+    ready: frozenset[str]
+    """All that are ready, itself among them."""
+    neighbour: tuple[str, str] | None
+    """Name and node of the one it is to reach; all of them in a ring, so that each is reached by one."""
+
+
+async def examine(patient: Patient) -> Mapping[str, Finding]:
+    """Takes at most two answers' time, whatever the node does."""
+    try:
+        seconds = await _round_trip(patient)
+    except ClusterError as error:
+        return health.unreachable(error.problem, patient.name)
+    found = {
+        "ping": ok("ping", f"{seconds * 1000:.2f} ms"),
+        "log": health.log(patient.complaint, patient.name),
+    }
+    questions: list[tuple[str, Callable[[Patient], Awaitable[Mapping[str, Finding]]]]] = [
+        ("rpc", _rpc),
+        ("cookie", _cookie),
+        ("applications", _look),
+        ("serving", _serving),
+        ("operations", _operations),
+        ("reach", _reach),
+    ]
+    for answer in await asyncio.gather(*(_asked(name, ask, patient) for name, ask in questions)):
+        found |= answer
+    return {column: found.get(column) or skipped(column, "no answer") for _, column in health.COLUMNS}
+
+
+async def _asked(
+    name: str, ask: Callable[[Patient], Awaitable[Mapping[str, Finding]]], patient: Patient
+) -> Mapping[str, Finding]:
+    try:
+        return await ask(patient)
+    except ClusterError as error:
+        return {name: failed(name, error.problem, f"invoke cluster.logs {patient.name}")}
+
+
+async def _call(patient: Patient, module: str, function: str, *args: Any) -> Any:
+    return await patient.connection.call(Atom(module), Atom(function), list(args), timeout=ANSWER_SECONDS)
+
+
+async def _round_trip(patient: Patient) -> float:
+    await _call(patient, "erlang", "node")  # may bring the helper first
+    began = time.monotonic()
+    await _call(patient, "erlang", "node")
+    return time.monotonic() - began
+
+
+async def _rpc(patient: Patient) -> Mapping[str, Finding]:
+    return {"rpc": health.rpc(await _call(patient, "lists", "sum", [40, 2]), patient.name)}
+
+
+async def _cookie(patient: Patient) -> Mapping[str, Finding]:
+    """Hands are shaken once more: a cookie may have been changed since the first time."""
+    refused = None
+    try:
+        another = await AsyncConnection.open(
+            patient.node, patient.cookie, patient.port or 0, timeout=ANSWER_SECONDS
+        )
+        another.close()
+    except ClusterError as error:
+        refused = error.problem
+    return {"cookie": health.cookie(refused, patient.name)}
+
+
+async def _look(patient: Patient) -> Mapping[str, Finding]:
+    told = await _call(patient, HELPER.name, "look")
+    seen = frozenset(str(node).partition("@")[0] for node in told[Atom("nodes")]) | {patient.name}
+    return {
+        **health.look(told, patient.applications, patient.name),
+        "formed": health.formed(seen, patient.ready),
+    }
+
+
+async def _serving(patient: Patient) -> Mapping[str, Finding]:
+    names = [name.encode() for name in patient.applications or ITSELF]
+    silent = await _call(patient, HELPER.name, "silent", names, SERVER_MILLISECONDS)
+    return {"serving": health.serving([one.decode() for one in silent], patient.name)}
+
+
+async def _operations(patient: Patient) -> Mapping[str, Finding]:
+    doer, came_back = await _call(patient, HELPER.name, "echo", ECHO)
+    return {"operations": health.operations(str(doer), came_back == ECHO, patient.node)}
+
+
+async def _reach(patient: Patient) -> Mapping[str, Finding]:
+    if patient.neighbour is None:
+        return {"reach": skipped("reach", "no other node is ready")}
+    name, node = patient.neighbour
+    try:
+        taken = await _call(patient, HELPER.name, "reach", Atom(node), REACH_MILLISECONDS)
+    except ClusterError as error:
+        return {"reach": health.reach(name, None, error.problem, patient.name)}
+    return {"reach": health.reach(name, taken / 1e6, "", patient.name)}
