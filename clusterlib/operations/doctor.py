@@ -110,6 +110,11 @@ def _programs(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
         yield ok(f"program {name}", str(path))
     for name in missing:
         yield failed(f"program {name}", "not on this machine", *missing_remedies(resolved, [name]))
+    if resolved.values.driver == "beam":
+        from clusterlib.operations.doctor_erlang import examine_erlang
+
+        program = found.get(resolved.values.beam.program)
+        yield from examine_erlang(program if program is not None and program.name == "erl" else None)
 
 
 def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from typing import Final
 from clusterlib.errors import EpmdUnavailable, NoDistribution
 from clusterlib.waiting import Deadline
 
-__all__ = ["STANDARD_PORT", "Directory", "NameServer", "names", "port_of"]
+__all__ = ["STANDARD_PORT", "Directory", "NameServer", "names", "port_of", "usual_port"]
 
 STANDARD_PORT: Final = 4369
 LARGEST_REQUEST: Final = 2048
@@ -34,7 +34,7 @@ def port_of(
     name: str, *, address: str = "127.0.0.1", epmd_port: int | None = None, timeout: float = 5.0
 ) -> int:
     """The port on which the node of that name (without its host) takes connections."""
-    epmd_port = epmd_port or _usual_port()
+    epmd_port = epmd_port or usual_port()
     answer = _ask(bytes((PORT_PLEASE,)) + name.encode(), address, epmd_port, timeout)
     if len(answer) >= 4 and answer[0] == PORT_ANSWER and answer[1] == 0:
         return int.from_bytes(answer[2:4])
@@ -56,7 +56,7 @@ def names(
     *, address: str = "127.0.0.1", epmd_port: int | None = None, timeout: float = 5.0
 ) -> dict[str, int]:
     """All registered nodes (without their host), and their ports."""
-    epmd_port = epmd_port or _usual_port()
+    epmd_port = epmd_port or usual_port()
     answer = _ask(bytes((NAMES,)), address, epmd_port, timeout)
     if len(answer) < 4 or int.from_bytes(answer[:4]) != epmd_port:
         raise _foreign(address, epmd_port, answer)
@@ -68,7 +68,8 @@ def names(
     return found
 
 
-def _usual_port() -> int:
+def usual_port() -> int:
+    """Where epmd is looked for when nobody says otherwise."""
     told = os.environ.get("ERL_EPMD_PORT", "")
     return int(told) if told.isdecimal() else STANDARD_PORT
 

@@ -1,0 +1,157 @@
+"""Pre-flight for Erlang nodes: what the distribution of Erlang stumbles over, judged from facts that are given.
+
+Clusters of this tool need little of it: their nodes have addresses for hosts, a cookie of the run, and the keeper for an epmd.
+What would trouble nodes that are started otherwise, such as releases, is told as a warning."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlib.health.findings import Finding, failed, ok, skipped, warning
+from clusterlib.health.preflight import Resolve
+
+__all__ = [
+    "OLDEST_OTP",
+    "Epmd",
+    "Tried",
+    "check_cookie",
+    "check_distribution",
+    "check_epmd",
+    "check_host_name",
+    "check_localhost_is_loopback",
+]
+
+OLDEST_OTP = 25
+"""A node of it hands out names to whoever connects; that is how we cost it no atoms."""
+LOOPBACK = "127.0.0.1"
+OURS = "a cluster needs none, its keeper answers in its place"
+
+
+@dataclass(frozen=True, slots=True)
+class Epmd:
+    """What was found where epmd usually listens."""
+
+    port: int
+    names: Sequence[str] | None = None
+    """The nodes it knows; None where nobody answers as epmd does."""
+    problem: str | None = None
+    """Why what listens there is no epmd; None where nobody listens, or all is well."""
+    holder: str | None = None
+
+
+def check_epmd(found: Epmd) -> Finding:
+    if found.problem is not None:
+        who = f", held by {found.holder}" if found.holder else ""
+        return warning(
+            "epmd",
+            f"{OURS}; but port {found.port}{who}, has no epmd: {found.problem}. Releases of yours would not start",
+            f"ss -ltnp 'sport = :{found.port}'",
+            f"export ERL_EPMD_PORT={found.port + 1}  # for nodes of yours",
+        )
+    if found.names is None:
+        return ok(
+            "epmd", f"{OURS}; none runs at port {found.port} (`epmd -daemon` starts one for nodes of yours)"
+        )
+    known = ", ".join(found.names) or "no node"
+    return ok("epmd", f"{OURS}; the machine's, at port {found.port}, answers and knows {known}")
+
+
+def check_localhost_is_loopback(resolve: Resolve) -> Finding:
+    """Erlang compares hosts as they are written, and takes connections by IPv4."""
+    name = "localhost by IPv4"
+    try:
+        addresses = list(resolve("localhost"))
+    except OSError:
+        addresses = []
+    if LOOPBACK in addresses:
+        return ok(
+            name,
+            f"localhost is {LOOPBACK}; to Erlang they are two hosts all the same, and nodes here use the address",
+        )
+    told = f"localhost is {', '.join(addresses) or 'unknown'}, not {LOOPBACK}: nodes of yours called name@localhost are not found"
+    return warning(
+        name, told, "echo '127.0.0.1 localhost' | sudo tee -a /etc/hosts", "getent ahostsv4 localhost"
+    )
+
+
+def check_host_name(host: str, resolve: Resolve) -> Finding:
+    """Nodes here have addresses; whoever starts one with -sname uses the name of the machine."""
+    try:
+        addresses = list(dict.fromkeys(resolve(host)))
+        problem = "" if addresses else "to nothing"
+    except OSError as error:
+        addresses, problem = [], str(error.strerror or error)
+    if addresses:
+        return ok("host name", f"{host} resolves to {', '.join(addresses)}")
+    return warning(
+        "host name",
+        f"{host}, the name of this machine, does not resolve ({problem}): nodes here have addresses instead, but one of yours "
+        "with -sname boots, and is found by nobody",
+        f"echo '127.0.0.1 {host}' | sudo tee -a /etc/hosts",
+        f"getent hosts {host}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of starting a node and shaking hands with it."""
+
+    program: str
+    release: str | None = None
+    """Of OTP, as the node told it over the connection; None where it could not be asked."""
+    seconds: float = 0.0
+    problem: str | None = None
+    said: Sequence[str] = ()
+    """What the node printed last."""
+
+
+def check_distribution(tried: Tried | None) -> Finding:
+    """That this process can be a node among nodes: all else stands on it."""
+    name = "distribution"
+    if tried is None:
+        return skipped(name, "the profile starts its nodes by a program of its own")
+    if tried.release is None:
+        told = "; ".join(filter(None, [tried.problem or "no node could be asked", *tried.said]))
+        start = "erl -noinput -name test@127.0.0.1 -start_epmd false -erl_epmd_port 4370 -s init stop"
+        return failed(name, f"{tried.program}: {told}", start)
+    release = int(tried.release) if tried.release.isdecimal() else OLDEST_OTP
+    if release < OLDEST_OTP:
+        return failed(
+            name,
+            f"{tried.program} is Erlang/OTP {tried.release}; {OLDEST_OTP} or newer is needed",
+            "sudo apt-get install erlang-base",
+        )
+    return ok(
+        name,
+        f"a node of Erlang/OTP {tried.release} ({tried.program}) starts, and hands are shaken with it, in {tried.seconds:.2f} s",
+    )
+
+
+def check_cookie(files: Sequence[Path], user: int) -> Finding:
+    """That of a cluster is made anew. A file of the user's that Erlang refuses keeps every other node from starting."""
+    ours = "each run has its own, in a private file"
+    for file in files:
+        try:
+            seen = file.stat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return warning("cookie", f"{ours}; {file} cannot be looked at: {error.strerror}", f"ls -l {file}")
+        if seen.st_uid != user:
+            return warning(
+                "cookie",
+                f"{ours}; but {file} belongs to somebody else: nodes of yours do not start",
+                f"ls -l {file}",
+            )
+        if seen.st_mode & 0o077:
+            told = f"{ours}; but {file} is open to others ({stat.filemode(seen.st_mode)}): nodes of yours do not start"
+            return warning("cookie", told, f"chmod 400 {file}")
+        if not seen.st_size:
+            return warning(
+                "cookie", f"{ours}; but {file} is empty: nodes of yours do not start", f"rm -f {file}"
+            )
+        return ok("cookie", f"{ours}; {file} is for nodes of yours, and private")
+    return ok("cookie", f"{ours}; nodes of yours make one when they start")

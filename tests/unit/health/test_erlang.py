@@ -1,0 +1,114 @@
+"""Pre-flight for Erlang nodes, judged without Erlang."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from clusterlib.health import erlang
+from clusterlib.health.erlang import Epmd, Tried
+from clusterlib.health.findings import Outcome
+from clusterlib.health.preflight import Resolve
+
+
+def resolve_to(*addresses: str) -> Resolve:
+    return lambda _: addresses
+
+
+def resolve_nothing(host: str) -> Sequence[str]:
+    raise OSError(-2, "Name or service not known")
+
+
+def test_an_epmd_that_is_missing_or_well_is_no_trouble() -> None:
+    missing = erlang.check_epmd(Epmd(4369))
+    there = erlang.check_epmd(Epmd(4369, ["rabbit", "shop"]))
+
+    assert missing.outcome is there.outcome is Outcome.OK
+    assert "none runs at port 4369" in missing.evidence
+    assert "knows rabbit, shop" in there.evidence
+    assert "keeper answers in its place" in missing.evidence
+
+
+def test_what_holds_the_port_of_epmd_and_is_none_is_named() -> None:
+    found = erlang.check_epmd(Epmd(4369, problem="it answered b'HTTP'", holder="pid 7 (nginx), user ann"))
+
+    assert found.outcome is Outcome.WARNING
+    assert "pid 7 (nginx)" in found.evidence
+    assert "b'HTTP'" in found.evidence
+    assert found.remedies[0] == "ss -ltnp 'sport = :4369'"
+
+
+def test_localhost_must_be_found_by_ipv4() -> None:
+    assert erlang.check_localhost_is_loopback(resolve_to("::1", "127.0.0.1")).outcome is Outcome.OK
+
+    six = erlang.check_localhost_is_loopback(resolve_to("::1"))
+    none = erlang.check_localhost_is_loopback(resolve_nothing)
+
+    assert six.outcome is none.outcome is Outcome.WARNING
+    assert "localhost is ::1, not 127.0.0.1" in six.evidence
+    assert "localhost is unknown" in none.evidence
+    assert "/etc/hosts" in six.remedies[0]
+
+
+def test_a_host_name_that_does_not_resolve_makes_short_names_of_no_use() -> None:
+    assert erlang.check_host_name("box", resolve_to("192.0.2.1")).evidence == "box resolves to 192.0.2.1"
+
+    found = erlang.check_host_name("box", resolve_nothing)
+
+    assert found.outcome is Outcome.WARNING
+    assert "-sname" in found.evidence
+    assert found.remedies[0] == "echo '127.0.0.1 box' | sudo tee -a /etc/hosts"
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "outcome", "told"),
+    [
+        (0o400, "secret", Outcome.OK, "and private"),
+        (0o600, "secret", Outcome.OK, "and private"),
+        (0o644, "secret", Outcome.WARNING, "open to others"),
+        (0o440, "secret", Outcome.WARNING, "open to others"),
+        (0o400, "", Outcome.WARNING, "is empty"),
+    ],
+)
+def test_a_cookie_that_erlang_refuses_is_told(
+    tmp_path: Path, mode: int, content: str, outcome: Outcome, told: str
+) -> None:
+    file = tmp_path / ".erlang.cookie"
+    file.write_text(content)
+    file.chmod(mode)
+
+    found = erlang.check_cookie([tmp_path / "none", file], os.getuid())
+
+    assert (found.outcome, told in found.evidence) == (outcome, True), found
+    assert "secret" not in found.evidence
+    assert outcome is Outcome.OK or str(file) in found.remedies[0]
+
+
+def test_a_cookie_of_somebody_else_or_none_at_all(tmp_path: Path) -> None:
+    file = tmp_path / ".erlang.cookie"
+    assert "nodes of yours make one" in erlang.check_cookie([file], os.getuid()).evidence
+    file.write_text("secret")
+
+    found = erlang.check_cookie([file], os.getuid() + 1)
+
+    assert found.outcome is Outcome.WARNING
+    assert "belongs to somebody else" in found.evidence
+
+
+def test_a_node_that_was_tried() -> None:
+    fine = erlang.check_distribution(Tried("/usr/bin/erl", "27", 0.25))
+    old = erlang.check_distribution(Tried("/usr/bin/erl", "22", 0.25))
+    broken = erlang.check_distribution(
+        Tried("/usr/bin/erl", problem="it ended with exit code 1", said=["no disk"])
+    )
+
+    assert fine.outcome is Outcome.OK
+    assert "Erlang/OTP 27 (/usr/bin/erl)" in fine.evidence
+    assert old.outcome is broken.outcome is Outcome.FAILED
+    assert "25 or newer" in old.evidence
+    assert broken.evidence == "/usr/bin/erl: it ended with exit code 1; no disk"
+    assert broken.remedies
+    assert erlang.check_distribution(None).outcome is Outcome.SKIPPED
