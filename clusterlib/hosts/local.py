@@ -44,9 +44,13 @@ class LocalProcess:
         self._descriptor = os.pidfd_open(local_pid) if sys.platform == "linux" else -1
 
     def usage(self) -> Sample | None:
-        from clusterlib.hosts.resources import sample  # later than a cluster's start, which it would delay
+        from clusterlib.hosts.resources import (  # later than a cluster's start, which it would delay
+            sample,
+            sample_all,
+        )
 
-        return None if self.exit.done() else sample(self.local_pid)
+        look = sample_all if self._group else sample
+        return None if self.exit.done() else look(self.local_pid)
 
     def signal(self, number: int) -> None:
         if self.exit.done():

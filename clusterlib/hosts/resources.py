@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.hosts.proc import LINUX
 
-__all__ = ["Sample", "sample"]
+__all__ = ["Sample", "sample", "sample_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,37 @@ def sample(pid: int, *, proc: str = "/proc") -> Sample | None:
     return _from_psutil(pid)
 
 
-def _from_proc(folder: Path) -> Sample:
+def sample_all(pid: int, *, proc: str = "/proc") -> Sample | None:
+    """What the process and all that lives below it use now: a server is often several processes, or started by a script.
+
+    Of those that have ended, the processor time counts where they were waited for, so that it never falls."""
+    if not LINUX:
+        return _all_from_psutil(pid)
+    found: list[Sample] = []
+    unseen = [pid]
+    while unseen:
+        folder = Path(proc) / str(unseen.pop())
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            found.append(_from_proc(folder, with_ended=True))
+            unseen += _children(folder)
+    return _together(found)
+
+
+def _children(folder: Path) -> list[int]:
+    """Each thread has children of its own."""
+    told = b" ".join((thread / "children").read_bytes() for thread in (folder / "task").iterdir())
+    return [int(one) for one in told.split()]
+
+
+def _together(found: Sequence[Sample]) -> Sample | None:
+    if not found:
+        return None
+    return Sample(*(sum(getattr(one, name) for one in found) for name in Sample.__slots__))
+
+
+def _from_proc(folder: Path, *, with_ended: bool = False) -> Sample:
     fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
+    ticks = sum(map(int, fields[11 : 15 if with_ended else 13]))
     rss = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
     pss = rss
     with contextlib.suppress(OSError):
@@ -59,3 +88,14 @@ def _from_psutil(pid: int) -> Sample | None:
             return Sample(memory.rss, memory.rss, used, process.num_threads(), process.num_fds())
     except (psutil.Error, OSError):
         return None
+
+
+def _all_from_psutil(pid: int) -> Sample | None:
+    import psutil
+
+    try:
+        below = psutil.Process(pid).children(recursive=True)
+    except (psutil.Error, OSError):
+        return None
+    samples = (_from_psutil(one) for one in (pid, *(child.pid for child in below)))
+    return _together([one for one in samples if one is not None])

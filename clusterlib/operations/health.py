@@ -13,7 +13,7 @@ from clusterlib.health.findings import Finding
 from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, examine
 from clusterlib.health.servers import judge
 from clusterlib.hosts import proc
-from clusterlib.hosts.resources import sample
+from clusterlib.hosts.resources import sample_all
 from clusterlib.lifecycle.cluster import Node
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
@@ -114,7 +114,7 @@ def _runs(text: str) -> bool:
 
 def _usage(pid: int | None, uptime: float | None) -> Callable[[], Usage | None]:
     def measure() -> Usage | None:
-        used = sample(pid) if pid is not None else None
+        used = sample_all(pid) if pid is not None else None
         if used is None or pid is None:
             return None
         seen = proc.status(pid)

@@ -475,6 +475,25 @@ def test_a_server_that_is_started_by_a_script_dies_and_pauses_with_it(
     assert cluster.state == "ready"
 
 
+def test_what_the_program_has_started_costs_the_node_memory_too(
+    up: Up, write: Callable[..., None], project: Path
+) -> None:
+    script = project / "box-server"
+    script.write_text(f'#!/bin/sh\n{sys.executable} "$@" &\nwait\n')
+    script.chmod(0o755)
+    write(program='"./box-server"')
+    cluster = up("box")
+
+    rows = examine_health(project=project).nodes
+
+    told = [check.evidence for row in rows for check in row.checks if check.name == "memory"]
+    assert all(int(text.split()[0]) >= 4 for text in told), "Python takes more than a shell"
+    samples = cluster.run_folder.samples
+    cluster.wait_until(lambda: samples.exists() and samples.read_text(), 10)
+    seen = json.loads(samples.read_text().splitlines()[0])["nodes"]
+    assert all(node["memory"] > 4 * 2**20 for node in seen.values())
+
+
 def state(pid: int) -> str | None:
     seen = proc.status(pid)
     return seen.state if seen else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections.abc import Callable
 
-from clusterlib.hosts.resources import sample
+from clusterlib.hosts.resources import Sample, sample, sample_all
+from clusterlib.waiting import Deadline, poll
 
 
 def test_our_own_cost_is_plausible() -> None:
@@ -22,8 +25,39 @@ def test_nobody_costs_nothing() -> None:
 
 
 def test_on_linux_psutil_stays_unloaded() -> None:
-    import subprocess
-
     program = "import os, sys; from clusterlib.hosts.resources import sample; sample(os.getpid()); print('psutil' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert told.strip() == str(sys.platform != "linux")
+
+
+def test_what_a_process_has_started_counts_with_it() -> None:
+    """Also from another thread, which the system counts as the parent; of the ended, their time."""
+    program = """
+import subprocess, sys, threading
+use = "import sys; x = bytearray(30_000_000); print(flush=True); sys.stdin.read()"
+def start():
+    children.append(subprocess.Popen([sys.executable, "-c", use], stdout=subprocess.PIPE))
+    children[-1].stdout.readline()
+children = []
+for work in (start, lambda: threading.Thread(target=start).start()):
+    work()
+subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+while len(children) < 2: pass
+print(flush=True); sys.stdin.read()
+"""
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as script:
+        assert script.stdout is not None
+        script.stdout.readline()
+        alone, together = sample(script.pid), sample_all(script.pid)
+        assert alone is not None
+        assert together is not None
+        assert together.pss > alone.pss + 60_000_000
+        assert together.threads > alone.threads
+        assert poll(lambda: cpu_of(script.pid, sample_all) > cpu_of(script.pid, sample) + 0.1, Deadline(5))
+        script.communicate()
+
+
+def cpu_of(pid: int, look: Callable[[int], Sample | None]) -> float:
+    seen = look(pid)
+    return seen.cpu_seconds if seen else 0.0
