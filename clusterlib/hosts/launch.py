@@ -159,7 +159,7 @@ def _spawn(
             stderr=output,
         )
     except OSError as error:
-        raise _start_error(argv[0], error) from error
+        raise _start_error(argv[0], error, environment) from error
 
 
 def _result(command: subprocess.Popen[bytes], group: int, timeout: float | None, grace: float) -> int:
@@ -301,15 +301,19 @@ def reap(pid: int) -> None:
         poll(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, Deadline(REAP_SECONDS))
 
 
-def _start_error(program: str, error: OSError) -> StartError:
+def _start_error(program: str, error: OSError, environment: Mapping[str, str] | None = None) -> StartError:
     from shutil import which
 
+    path = (os.environ if environment is None else environment).get("PATH", os.defpath)
+
     # A folder of PATH that may not be read turns "there is none" into "permission denied".
-    missing = isinstance(error, FileNotFoundError) or ("/" not in program and which(program) is None)
+    missing = isinstance(error, FileNotFoundError) or (
+        "/" not in program and which(program, path=path) is None
+    )
     if missing and error.filename in {program, None}:
         return ProgramMissing(
             f"there is no program {program!r}",
-            evidence=[f"PATH={os.environ.get('PATH', '')}"],
+            evidence=[f"PATH={path}"],
             remedies=[f"install {program}, or add its folder to PATH"],
         )
     return StartError(

@@ -68,9 +68,10 @@ def run_own_shell(
                 ],
             )
         if code is not None:
-            own = list(nodes[chosen].get("execute", ()))
-            words += [*own, code] if own else shlex.split(code)
-        return run_command(words, environment={**os.environ, "TERM": _terminal()})
+            before = list(nodes[chosen].get("execute", ()))
+            words += [*before, code] if before else shlex.split(code)
+        own = nodes[chosen].get("shell_environment", {})
+        return run_command(words, environment={**os.environ, "TERM": _terminal(), **own})
 
 
 def _terminal() -> str:

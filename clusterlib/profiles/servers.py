@@ -99,6 +99,11 @@ class Question:
         text(check_pattern),
         "A regular expression found in the reply, the body, or what the command prints.",
     )
+    means: str = setting(
+        "",
+        text(),
+        'What a good answer means, in plain words: "it knows all nodes". Told in place of the expression where it fails.',
+    )
     limit: float = setting(
         5.0, number(above=0, most=LONGEST_QUESTION), "Seconds after which an answer counts as none."
     )

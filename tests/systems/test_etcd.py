@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from threading import Event, Thread
 from types import ModuleType
 from typing import Any
 from urllib.request import Request, urlopen
@@ -15,6 +14,7 @@ import pytest
 import clusterlib
 from clusterlib.operations.health import examine_health
 from tests.systems.conftest import System
+from tests.systems.load import restarted_one_by_one_under_load
 
 
 @pytest.fixture(autouse=True)
@@ -63,35 +63,15 @@ def test_the_others_go_on_without_a_killed_member_which_then_catches_up(system: 
     assert get(leader, "while") == "it was gone"
 
 
-def test_what_a_client_was_promised_during_a_rolling_restart_is_there_after_it(system: System) -> None:
+def test_what_was_taken_during_a_rolling_restart_is_at_every_member(system: System) -> None:
     cluster = system("etcd")
-    promised: list[str] = []
-    over = Event()
 
-    def write() -> None:
-        number = 0
-        while not over.is_set():
-            number += 1
-            node = cluster.nodes[number % 3]
-            try:
-                put(node, f"load/{number}", str(number))
-            except OSError:
-                continue  # this member is away: nothing was promised
-            promised.append(str(number))
-
-    writer = Thread(target=write)
-    writer.start()
-    try:
-        cluster.wait_until(lambda: len(promised) > 10)
-        cluster.restart(rolling=True)
-        before = len(promised)
-        cluster.wait_until(lambda: len(promised) > before, 15, "more is written after it")
-    finally:
-        over.set()
-        writer.join()
+    taken = restarted_one_by_one_under_load(
+        cluster, lambda number: put(cluster.nodes[number % 3], f"load/{number}", str(number))
+    )
 
     for node in cluster:
-        assert [get(node, f"load/{number}") for number in promised] == promised
+        assert [get(node, f"load/{number}") for number in taken] == list(map(str, taken))
 
 
 def test_a_rolling_restart_keeps_everything(system: System) -> None:

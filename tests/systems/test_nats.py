@@ -13,6 +13,7 @@ import pytest
 import clusterlib
 from clusterlib.operations.health import examine_health
 from tests.systems.conftest import System
+from tests.systems.load import restarted_one_by_one_under_load
 
 
 @pytest.fixture
@@ -100,6 +101,18 @@ def test_a_rolling_restart_keeps_the_stream(nats: ModuleType, system: System) ->
     assert cluster.state == "ready"
 
     cluster.wait_until(lambda: count(nats, cluster["nats3"]) == 20, 30, "the stream has a leader again")
+
+
+def test_what_was_taken_during_a_rolling_restart_is_in_the_stream(nats: ModuleType, system: System) -> None:
+    cluster = system("nats")
+    asyncio.run(make_stream(nats, cluster["nats1"]))
+
+    taken = restarted_one_by_one_under_load(
+        cluster, lambda number: asyncio.run(publish(nats, cluster.nodes[number % 3], 1))
+    )
+
+    for node in cluster:
+        cluster.wait_until(lambda n=node: (count(nats, n) or 0) >= len(taken), 30)  # type: ignore[misc]
 
 
 def test_two_of_a_kind_know_nothing_of_each_other(nats: ModuleType, system: System) -> None:

@@ -12,6 +12,7 @@ import pytest
 import clusterlib
 from clusterlib.operations.shell import run_own_shell
 from tests.systems.conftest import System
+from tests.systems.load import restarted_one_by_one_under_load
 
 SEARCH = ("/usr/lib/postgresql/*/bin",)
 
@@ -87,6 +88,19 @@ def test_a_rolling_restart_keeps_everything(system: System, query: Query) -> Non
     assert cluster.state == "ready"
 
     assert [cluster.wait_until(lambda n=node: heard(query, n), 10) for node in cluster] == [["tea"]] * 3  # type: ignore[misc]
+
+
+def test_what_was_taken_during_a_rolling_restart_is_at_every_server(system: System, query: Query) -> None:
+    cluster = system("postgres")
+    primary = cluster["postgres1"]
+    query(primary, "create table shop (item int)")
+
+    taken = restarted_one_by_one_under_load(
+        cluster, lambda number: query(primary, f"insert into shop values ({number})")
+    )
+
+    for node in cluster:
+        cluster.wait_until(lambda n=node: set(taken) <= set(heard(query, n)), 10)  # type: ignore[misc]
 
 
 def test_a_replica_can_be_added(system: System, query: Query) -> None:

@@ -1,4 +1,4 @@
-"""RabbitMQ, through pika. Its brokers take most of a minute to start on a small machine: one cluster serves a whole story."""
+"""RabbitMQ, through pika. Its brokers take seconds to start: one cluster serves a whole story."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 import clusterlib
+from clusterlib.operations.health import examine_health
+from clusterlib.operations.shell import run_own_shell
 from tests.systems.conftest import System
+from tests.systems.load import restarted_one_by_one_under_load
 
 SEARCH = ("/usr/lib/rabbitmq/bin", "/usr/lib/erlang/lib/erl_interface-*/bin")
 QUORUM = {"x-queue-type": "quorum"}
@@ -74,3 +77,49 @@ def test_a_quorum_queue_is_one_at_every_broker_and_outlives_one(pika: ModuleType
 
     told = cluster.wait_until(lambda: tried(lambda: take(pika, cluster["rabbit1"])), 30)
     assert told == "kept"
+
+
+@pytest.mark.timeout(400)
+def test_what_was_taken_during_a_rolling_restart_is_in_the_queue(
+    pika: ModuleType, system: System, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cluster = system("rabbitmq")
+    nodes = cluster.nodes
+
+    taken = restarted_one_by_one_under_load(cluster, lambda number: put(pika, nodes[number % 3], str(number)))
+
+    kept: set[str] = set()
+
+    def all_kept() -> bool:
+        told = tried(lambda: take(pika, cluster["rabbit2"]))
+        kept.update([told] if told else [])
+        return set(map(str, taken)) <= kept
+
+    cluster.wait_until(all_kept, 60)
+    assert all(examine_health(project=cluster.project).healthy for _ in range(3)), (
+        "questions do not get into each other's way"
+    )
+    assert run_own_shell("rabbit2", code="list_queues --quiet name", project=cluster.project) == 0
+    assert "orders" in capfd.readouterr().out, "its shell is rabbitmqctl, for this cluster"
+
+
+@pytest.mark.timeout(400)
+def test_two_of_a_kind_know_nothing_of_each_other(pika: ModuleType, system: System) -> None:
+    """Their brokers have the same names, and each cluster has an epmd of its own."""
+    one, other = system("rabbitmq", nodes=2, name="one"), system("rabbitmq", nodes=2, name="other")
+
+    put(pika, one["rabbit1"], "mine")
+
+    put(pika, other["rabbit1"], "theirs")
+    assert one.wait_until(lambda: take(pika, one["rabbit2"]), 20) == "mine"
+    assert other.wait_until(lambda: take(pika, other["rabbit2"]), 20) == "theirs"
+
+
+def test_a_broker_can_be_added(pika: ModuleType, system: System) -> None:
+    cluster = system("rabbitmq", nodes=1)
+    put(pika, cluster["rabbit1"], "kept")
+
+    cluster.scale(2)
+
+    assert cluster.state == "ready"
+    assert cluster.wait_until(lambda: take(pika, cluster["rabbit2"]), 20) == "kept"

@@ -11,6 +11,7 @@ import pytest
 
 import clusterlib
 from tests.systems.conftest import System
+from tests.systems.load import restarted_one_by_one_under_load
 
 Needs = Callable[..., ModuleType]
 
@@ -91,6 +92,25 @@ def test_a_rolling_restart_loses_nothing(redis: ModuleType, system: System) -> N
 
     with closing(whole(redis, cluster["redis1"])) as client:
         assert [client.get(f"key:{number}") for number in range(50)] == list(map(str, range(50)))
+
+
+def test_what_was_taken_during_a_rolling_restart_is_there_after_it(redis: ModuleType, system: System) -> None:
+    cluster = system("redis")
+    with closing(whole(redis, cluster["redis1"])) as client:
+        taken = restarted_one_by_one_under_load(cluster, lambda number: client.set(f"load:{number}", number))
+
+    with closing(whole(redis, cluster["redis6"])) as client:
+        assert [client.get(f"load:{number}") for number in taken] == list(map(str, taken))
+
+
+@pytest.mark.parametrize("nodes", [1, 3, 5, 7])
+def test_it_comes_in_other_sizes(redis: ModuleType, system: System, nodes: int) -> None:
+    """Fewer than six nodes are masters, all of them."""
+    cluster = system("redis", nodes=nodes)
+
+    with closing(whole(redis, cluster.nodes[-1])) as client:
+        assert len(client.get_primaries()) == (nodes if nodes < 6 else nodes // 2)
+        client.set("tea", 3)
 
 
 def test_two_of_a_kind_know_nothing_of_each_other(redis: ModuleType, system: System) -> None:

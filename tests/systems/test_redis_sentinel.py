@@ -10,6 +10,7 @@ import pytest
 
 import clusterlib
 from tests.systems.conftest import System
+from tests.systems.load import restarted_one_by_one_under_load
 
 
 @pytest.fixture
@@ -82,6 +83,37 @@ def test_a_rolling_restart_loses_nothing(system: System, connect: Connect) -> No
     assert cluster.state == "ready"
 
     cluster.wait_until(lambda: connect(cluster["node2"]).get("tea") == "3", 20)
+
+
+def test_what_all_had_taken_during_a_rolling_restart_is_there_after_it(
+    redis: ModuleType, system: System, connect: Connect
+) -> None:
+    """Redis promises to keep what its replicas have confirmed, too: a successor is chosen from among them."""
+    cluster = system("redis-sentinel")
+    sentinels = [(node.address, node.ports["client"]) for node in cluster.nodes[3:]]
+    directory = redis.Sentinel(sentinels, socket_timeout=1)
+    first = directory.master_for("main", decode_responses=True)
+
+    def write(number: int) -> None:
+        first.set(f"load:{number}", number)
+        if first.wait(2, 1000) != 2:
+            raise TimeoutError
+
+    taken = restarted_one_by_one_under_load(cluster, write)
+
+    assert [first.get(f"load:{number}") for number in taken] == list(map(str, taken))
+    first.close()
+    for sentinel in directory.sentinels:
+        sentinel.close()
+
+
+@pytest.mark.parametrize(("nodes", "data"), [(1, 1), (2, 1), (5, 2)])
+def test_it_comes_in_other_sizes(system: System, connect: Connect, nodes: int, data: int) -> None:
+    cluster = system("redis-sentinel", nodes=nodes)
+
+    modes = [connect(node).info("server")["redis_mode"] for node in cluster]
+
+    assert modes == ["standalone"] * data + ["sentinel"] * (nodes - data)
 
 
 def test_two_of_a_kind_know_nothing_of_each_other(system: System, connect: Connect) -> None:

@@ -51,9 +51,12 @@ async def _asked(
         port = node["ports"][question.to or next(iter(node["ports"]))]
         data = render_text(question.send, values).encode()
         text = await _exchange(node["address"], port, data, pattern or ANYTHING)
-        return _judged(pattern, text, f"port {port}")
+        return _judged(question, values, pattern, text, f"port {port}")
     if question.command:
-        return await _command([render_text(word, values) for word in question.command], pattern, run)
+        done = await run(words := [render_text(word, values) for word in question.command])
+        if not done.exit.clean:
+            return NotYet(f"{words[0]} {done.exit}: {_short(done.output)}")
+        return _judged(question, values, pattern, done.output, words[0])
     return Ready()
 
 
@@ -79,7 +82,7 @@ async def _http(question: Question, values: Mapping[str, Any], pattern: re.Patte
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
     if status != question.status:
         return NotYet(f"{url} answers {status or 'nothing'}, not {question.status}: {_short(text)}")
-    return _judged(pattern, text, url)
+    return _judged(question, values, pattern, text, url)
 
 
 async def _exchange(address: str, port: int, data: bytes, pattern: re.Pattern[str] | None) -> str:
@@ -108,16 +111,13 @@ async def _exchange(address: str, port: int, data: bytes, pattern: re.Pattern[st
         writer.close()
 
 
-async def _command(words: list[str], pattern: re.Pattern[str] | None, run: Run) -> Answer:
-    done = await run(words)
-    if not done.exit.clean:
-        return NotYet(f"{words[0]} {done.exit}: {_short(done.output)}")
-    return _judged(pattern, done.output, words[0])
-
-
-def _judged(pattern: re.Pattern[str] | None, text: str, who: str) -> Answer:
+def _judged(
+    question: Question, values: Mapping[str, Any], pattern: re.Pattern[str] | None, text: str, who: str
+) -> Answer:
     if pattern is None or pattern.search(text):
         return Ready()
+    if means := render_text(question.means, values):
+        return NotYet(f"{who} does not say that {means}; it says {_short(text)}")
     return NotYet(f"{who} says {_short(text)}, which does not hold {pattern.pattern!r}")
 
 

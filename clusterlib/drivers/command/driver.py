@@ -73,10 +73,13 @@ class CommandDriver(Driver):
         values = self._values.get(node.name)
         if values is None:
             return {}
-        shell = self._filled(node, self.server.shell)
-        path = node.environment.get("PATH")
-        shell[:1] = [shutil.which(word, path=path) or word for word in shell[:1]]
-        return {"shell": shell, "execute": list(self.server.execute)}
+        # The shell is a command of the profile like any other: the profile's folders and variables hold for it, too.
+        environment = {"PATH": node.environment["PATH"]} if "PATH" in node.environment else {}
+        return {
+            "shell": self._filled(node, self.server.shell),
+            "shell_environment": {**environment, **self._own_environment(node)},
+            "execute": list(self.server.execute),
+        }
 
     def last_words(self, node: NodeSpec) -> list[str]:
         lines: list[str] = []
@@ -164,6 +167,10 @@ class CommandDriver(Driver):
 
     def silent(self, expected: frozenset[str]) -> list[str]:
         return sorted(expected - self.answering().keys())
+
+    def absent(self) -> list[str]:
+        """Who belongs to the cluster and does not answer now."""
+        return sorted(self._values.keys() - self.answering().keys())
 
     def announce(self) -> None:
         """Somebody answers, or has gone, or has found the others: whoever waits for that looks again."""
@@ -262,16 +269,18 @@ class CommandDriver(Driver):
         return [render_text(text, values) for text in texts]
 
     def _spawn(self, node: NodeSpec, words: Sequence[str]) -> Spawn:
-        values = self._values[node.name]
-        own = {name: render_text(text, values) for name, text in self.server.environment.items()}
         return Spawn(
             name=node.name,
             run=Program(tuple(words)),
             directory=node.directory,
-            environment={**node.environment, **own},
+            environment={**node.environment, **self._own_environment(node)},
             group=True,
             user=self._user,
         )
+
+    def _own_environment(self, node: NodeSpec) -> dict[str, str]:
+        values = self._values[node.name]
+        return {name: render_text(text, values) for name, text in self.server.environment.items()}
 
     @property
     def _user(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Link, NodeSpec
@@ -153,21 +153,24 @@ class ServerLink(Link):
     async def examine(self, ready: frozenset[str]) -> Mapping[str, Finding]:
         del ready  # whom it must have found, the profile asks
         look = f"invoke cluster.logs {self.node.name}"
+        own = (look, f"invoke cluster.restart {self.node.name}")
+        # Where it misses nodes that are gone, it is those that need something.
+        formed_by = [f"invoke cluster.restart {name}" for name in self._driver.absent()] or own
         answering, formed, health = await asyncio.gather(
-            self._finding("answering", self._server.ready, look),
-            self._finding("formed", self._server.formed, look),
-            self._finding("health", self._server.health, look),
+            self._finding("answering", self._server.ready, own),
+            self._finding("formed", self._server.formed, formed_by),
+            self._finding("health", self._server.health, own),
         )
         log = ok("log", "ok") if self.complaint is None else failed("log", self.complaint, look)
         return {"answering": answering, "formed": formed, "health": health, "log": log}
 
-    async def _finding(self, name: str, question: Question, look: str) -> Finding:
+    async def _finding(self, name: str, question: Question, remedies: Sequence[str]) -> Finding:
         if not question.asks:
             return skipped(name, "the profile asks nothing")
-        answer = await self._ask(question)
+        answer = await self._ask(question, alive=sorted(self._driver.answering()))
         if isinstance(answer, Ready):
             return ok(name, "ok")
-        return failed(name, answer.why, look, f"invoke cluster.restart {self.node.name}")
+        return failed(name, answer.why, *remedies)
 
     # -- its end
 

@@ -24,6 +24,7 @@ class Question:
     to: str = ""
     command: tuple[str, ...] = ()
     answer: str = ""
+    means: str = ""
     limit: float = 5.0
 
     @property

@@ -1,0 +1,125 @@
+"""Driver `command`: what goes wrong says so, and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clusterlib import errors
+from tests.functional.command.boxes import arguments, nothing_is_left
+from tests.functional.conftest import Up
+
+
+def test_a_missing_program_says_which_package_brings_it(up: Up, write: Callable[..., None]) -> None:
+    write('\n[requires]\nno-such-server = "debian no-such-package"\n')
+
+    with pytest.raises(errors.ProgramMissing, match="no-such-server") as caught:
+        up("box")
+
+    assert caught.value.remedies == ("sudo apt-get install no-such-package",)
+
+
+def test_a_bad_argument_is_told_in_the_words_of_the_program(
+    up: Up, write: Callable[..., None], project: Path
+) -> None:
+    write(arguments=arguments("bad"))
+
+    with pytest.raises(errors.NodeExited) as caught:
+        up("box")
+
+    assert "unknown argument: bad" in caught.value.evidence
+    assert nothing_is_left(project)
+
+
+def test_a_line_that_tells_of_a_crash_ends_the_start_at_once(up: Up, write: Callable[..., None]) -> None:
+    write(arguments=arguments("crashes"))
+    began = time.monotonic()
+
+    with pytest.raises(errors.NodeExited) as caught:
+        up("box")
+
+    assert caught.value.cause == "PANIC: the index is broken"
+    assert time.monotonic() - began < 8
+
+
+def test_a_form_command_that_fails_is_told_with_what_it_said(
+    up: Up, write: Callable[..., None], project: Path
+) -> None:
+    write('\n[form]\ncommand = ["sh", "-c", "echo no quorum for {{ seed.name }}; exit 3"]\n')
+
+    with pytest.raises(errors.CommandFailed) as caught:
+        up("box")
+
+    assert "exited with code 3" in (caught.value.cause or "")
+    assert caught.value.evidence == ("no quorum for box1",)
+    assert nothing_is_left(project)
+
+
+def test_a_form_command_that_hangs_is_told_with_what_it_said_last(
+    up: Up, write: Callable[..., None], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write('\n[form]\ncommand = ["sh", "-c", "echo waiting for votes; sleep 599"]\n', start="1.5")
+    monkeypatch.setenv("CLUSTERLIB_TIMEOUTS_START", "1.5")
+
+    with pytest.raises(errors.NodeNotReady) as caught:
+        up("box")
+
+    assert "being formed by sh, which last said 'waiting for votes'" in (caught.value.cause or "")
+    assert nothing_is_left(project)
+
+
+def test_a_node_that_dies_while_it_is_asked_is_noticed_at_once(up: Up, write: Callable[..., None]) -> None:
+    """The question hangs, and the answer to it would never come: the exit is news enough."""
+    kill = "python3 -c \\\"import socket; socket.create_connection(('127.0.0.1', {{ node.ports.client }})).sendall(b'DIE')\\\""
+    write(f'\n[formed]\ncommand = ["sh", "-c", "{kill}; sleep 599"]\nlimit = 600.0\n')
+    began = time.monotonic()
+
+    with pytest.raises(errors.NodeExited, match="ended before it was ready"):
+        up("box")
+
+    assert time.monotonic() - began < 8
+
+
+def test_a_node_that_does_not_answer_says_what_it_was_asked(
+    up: Up, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(answer='"^READY"')
+    monkeypatch.setenv("CLUSTERLIB_TIMEOUTS_START", "1")
+
+    with pytest.raises(errors.NodeNotReady) as caught:
+        up("box")
+
+    assert "says 'PONG', which does not hold '^READY'" in (caught.value.cause or "")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_a_server_that_refuses_root_runs_as_somebody_else(up: Up, write: Callable[..., None]) -> None:
+    write(stop='"SIGINT"\nuser = "nobody"\nprepare = ["touch", "data/made"]')
+
+    cluster = up("box")
+
+    assert "uid 65534" in cluster["box1"].log()
+    made = cluster.run_folder.node("box1") / "data/made"
+    assert made.stat().st_uid == 65534
+
+
+def test_a_user_that_does_not_exist_is_named(up: Up, write: Callable[..., None]) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    write(stop='"SIGINT"\nuser = "nobody_we_know"')
+
+    with pytest.raises(errors.StartError, match="cannot run as nobody_we_know"):
+        up("box")
+
+
+def test_a_server_program_cannot_be_simulated(up: Up, write: Callable[..., None]) -> None:
+    write()
+
+    with pytest.raises(errors.ProfileError) as caught:
+        up("box", simulate=True)
+
+    assert "cannot be simulated" in str(caught.value)
