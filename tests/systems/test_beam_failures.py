@@ -342,4 +342,5 @@ def test_clusters_are_up_beside_a_foreign_service_at_epmd_s_usual_port(
         monkeypatch.setenv("ERL_EPMD_PORT", f"{port}")
         cluster = system("beam", nodes=2)
         assert cluster["node2"].members() == ["node1", "node2"]
-        assert clusterlib.attach(project=cluster.project)["node1"].ping() < PATIENCE
+        with clusterlib.attach(project=cluster.project) as attached:
+            assert attached["node1"].ping() < PATIENCE
