@@ -31,10 +31,11 @@ def judge(story: Story) -> Verdict:
 def _went_wrong(story: Story) -> tuple[str, str] | None:
     bad = [failure for failure in story.failures if failure.tested.outcome is not Outcome.CUT]
     cut = story.count(Outcome.CUT)
-    start = next((trouble for trouble in story.troubles if trouble.then), None)
+    starts = [trouble for trouble in story.troubles if trouble.then]
+    start = max(starts, key=lambda trouble: trouble.tests, default=None)  # the first of those that cost most
     told = None
     if bad:
-        told = _failed(story, bad)
+        told = _failed(story, bad, start)
     elif cut:
         what = "The run was killed" if story.killed else "A worker ended"
         told = f"{what} while {'a test was' if cut == 1 else f'{cut} tests were'} running."
@@ -55,7 +56,7 @@ def _went_well(story: Story) -> tuple[str, str]:
     return "good", f"{_passed(story)}."
 
 
-def _failed(story: Story, bad: list[Failure]) -> str:
+def _failed(story: Story, bad: list[Failure], start: Trouble | None) -> str:
     total, failed = story.total, len(bad)
     count = "The only test failed" if total == failed == 1 else f"{failed} of {total} tests failed"
     if story.going:
@@ -64,7 +65,7 @@ def _failed(story: Story, bad: list[Failure]) -> str:
         count = f"{count} before the run was killed"
     told = next((failure for failure in bad if failure.culprit is not None), None)
     if told is None or told.culprit is None:
-        return f"{count}."
+        return f"{count}; {_no_cluster(start)}" if start is not None and start.tests else f"{count}."
     culprit = told.culprit
     cause = told.cause.replace(culprit.node, f"{culprit.node} of cluster {culprit.cluster}", 1)
     if not culprit.node:
@@ -116,7 +117,10 @@ def _besides(story: Story) -> str:
     healed = sum(cluster.healed for cluster in story.clusters)
     if healed:
         told.append("healed once" if healed == 1 else f"healed {healed} times")
-    return (", ".join(told) + f"; {duration(story.ended - story.began)} in all.") if told else ""
+    besides = ", ".join(told)
+    return (
+        f"{besides[:1].upper()}{besides[1:]}; {duration(story.ended - story.began)} in all." if told else ""
+    )
 
 
 def _tests(count: int) -> str:

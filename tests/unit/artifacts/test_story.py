@@ -396,11 +396,21 @@ def test_whatever_is_missing_or_odd_in_the_records_the_story_is_told() -> None:
         ([*ran(1, 2, outcome="skipped")], "The test was skipped."),
         ([*ran(1, 2, outcome="failed")], "The only test failed."),
         ([failed(1)], "No cluster started: no port is free."),
+        (
+            [*ran(1, 2, outcome="error", message="no cluster: no port is free [ports-exhausted]"), failed(2)],
+            "The only test failed; 1 test got no cluster: no port is free.",
+        ),
         ([record(1, "cluster.started", cluster="pytest", nodes=3)], "No test used a cluster."),
     ],
 )
 def test_the_verdict_is_one_sentence(records: list[dict[str, Any]], sentence: str) -> None:
     assert judge(story([STARTED, *records, record(9.2, "run.ended", exit_code=0)])).sentence == sentence
+
+
+def test_what_else_there_was_begins_like_a_sentence() -> None:
+    besides = judge(story([STARTED, failed(1, tests=2), OVER])).besides
+
+    assert besides.startswith("One problem outside of tests; ")
 
 
 def test_the_verdict_names_the_fault_before_the_first_failure() -> None:
