@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from clusterlib.artifacts.collecting import CLUSTERS, place_of
 from clusterlib.artifacts.excerpts import Excerpt, excerpt
-from clusterlib.artifacts.recorder import Record, read_records, writers
+from clusterlib.artifacts.recorder import LEADER, Record, read_records, writers
 from clusterlib.lifecycle.events import Event, read_events
 
 __all__ = ["CollectedRun", "Evidence", "Run", "named_runs", "read_evidence"]
@@ -88,6 +88,14 @@ class Evidence:
 
     def of(self, *kinds: str) -> Iterator[Record]:
         return (record for record in self.records if record["kind"] in kinds)
+
+    @property
+    def start(self) -> Record:
+        """How the run was started: told by who leads it, however many workers it has, and whichever was the first to write."""
+        started = list(self.of("run.started"))
+        return next(
+            (record for record in started if record["worker"] == LEADER), started[0] if started else {}
+        )
 
 
 def named_runs(records: Iterable[Record]) -> dict[Path, str]:

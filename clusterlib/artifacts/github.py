@@ -66,7 +66,7 @@ def _failure(failure: Failure) -> str:
     test = failure.tested
     where = f" at `{test.file}{':' + str(test.line) if test.line is not None else ''}`" if test.file else ""
     cluster = f", cluster {_plain(test.cluster)}" if test.cluster else ""
-    told = "was running when the run was killed" if test.outcome is Outcome.CUT else str(test.outcome)
+    told = "was cut short" if test.outcome is Outcome.CUT else str(test.outcome)
     lines = [f"### {_code(test.test)}\n", f"{told} after {duration(test.seconds)}{cluster}{where}\n"]
     if failure.cause:
         lines.append(f"**{_plain(failure.cause)}**\n")

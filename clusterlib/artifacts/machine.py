@@ -47,7 +47,7 @@ NAMES = (
 def describe_environment(
     evidence: Evidence, redactor: Redactor, environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    started: dict[str, Any] = next(evidence.of("run.started"), {})
+    started = evidence.start
     told = {key: started.get(key) for key in ("argv", "project", "python", "clusterlib", "machine")}
     described: dict[str, Any] = {
         **told,

@@ -18,9 +18,11 @@ from clusterlib import __version__
 from clusterlib.artifacts.redaction import Redactor, redactor_for
 from clusterlib.lifecycle.events import now
 
-__all__ = ["RECORDS", "Record", "Recorder", "read_records", "writers"]
+__all__ = ["LEADER", "RECORDS", "Record", "Recorder", "read_records", "writers"]
 
 Record = dict[str, Any]
+LEADER = "main"
+"""Who writes the records of a run as a whole. Workers have names of their own."""
 RECORDS = "records"
 
 
@@ -32,7 +34,7 @@ class Recorder:
     It holds a lock on its file for as long as it lives, which the kernel drops whatever becomes of it: so a reader
     knows a run that goes on from one that was killed."""
 
-    def __init__(self, folder: Path, worker: str = "main", environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, worker: str = LEADER, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.worker = worker
         self.lost = 0
@@ -146,4 +148,4 @@ def _unfinished(file: int) -> bytes:
 
 def _plain(worker: str) -> str:
     """A worker's name as the name of a file."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in worker).lstrip(".") or "main"
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in worker).lstrip(".") or LEADER

@@ -23,7 +23,7 @@ def tell_story(evidence: Evidence) -> Story:
     times = [time for record in records if (time := moment(record["time"])) is not None]
     last = max(times, default=0.0)
     diaries = _diaries(evidence, last)
-    started = next(evidence.of("run.started"), {})
+    started = evidence.start
     over = [record for record in evidence.of("run.ended") if record["worker"] == started.get("worker")]
     going = not over and str(started.get("worker")) in evidence.alive
     tests = read_tests(evidence, last, diaries)

@@ -37,8 +37,7 @@ def _went_wrong(story: Story) -> tuple[str, str] | None:
     if bad:
         told = _failed(story, bad, start)
     elif cut:
-        what = "The run was killed" if story.killed else "A worker ended"
-        told = f"{what} while {'a test was' if cut == 1 else f'{cut} tests were'} running."
+        told = f"{'The run was killed' if story.killed else 'A worker ended'} {_while_running(cut)}."
     elif story.killed:
         told = "The run was killed before it ended."
     elif start is not None and (start.tests or not story.tests):
@@ -63,6 +62,8 @@ def _failed(story: Story, bad: list[Failure], start: Trouble | None) -> str:
         count = f"So far, {_lower(count)}"
     if story.killed:
         count = f"{count} before the run was killed"
+    elif cut := story.count(Outcome.CUT):
+        count = f"{count}, and a worker ended {_while_running(cut)}"
     told = next((failure for failure in bad if failure.culprit is not None), None)
     if told is None or told.culprit is None:
         return f"{count}; {_no_cluster(start)}" if start is not None and start.tests else f"{count}."
@@ -78,6 +79,10 @@ def _failed(story: Story, bad: list[Failure], start: Trouble | None) -> str:
         else " the first"
     )
     return f"{count}; {cause}{which}."
+
+
+def _while_running(tests: int) -> str:
+    return f"while {'a test was' if tests == 1 else f'{tests} tests were'} running"
 
 
 def _no_cluster(trouble: Trouble) -> str:

@@ -31,7 +31,7 @@ class Controller:
         self._config = config
         self._said = read_options(config, project_of(config))
         self._folder = ReportFolder(Path(folder), config)
-        self._record = Recorder(self._folder.path, "main")
+        self._record = Recorder(self._folder.path)
         self._report = Report(self._folder, self._said.tests.artifacts, self._record)
         self._tally = Tally()
         self._heard: set[str] = set()

@@ -44,6 +44,10 @@ class Told:
         if self.cluster is None:
             self.cluster = cluster
 
+    def begins(self) -> dict[str, Any]:
+        """The record `test.started`: all that is known, should the test end this process."""
+        return {"test": self._test, "file": self._file, "line": self._line, **self.where()}
+
     def where(self) -> dict[str, str | None]:
         cluster = self.cluster
         return {

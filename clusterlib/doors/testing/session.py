@@ -164,7 +164,7 @@ class Run:
             if need is not None:
                 told.uses(self._take(item, need).cluster)
         finally:
-            self._record("test.started", test=item.nodeid, **told.where())
+            self._record("test.started", **told.begins())
 
     def _take(self, item: pytest.Item, need: Need) -> Held:
         try:

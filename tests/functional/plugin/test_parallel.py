@@ -122,13 +122,21 @@ def test_a_worker_that_crashes_costs_its_own_test_and_nothing_is_left(suite: Sui
     suite.file("crash/test_crash.py", CRASH)
 
     ended = suite.run(
-        "--distributed", "-n2", "--max-worker-restart=4", "-o", f"cluster_workers={workers}", "crash"
+        "--distributed",
+        "-n2",
+        "--max-worker-restart=4",
+        "-o",
+        f"cluster_workers={workers}",
+        "crash",
+        GITHUB_ACTIONS="true",
     )
 
     assert ended.last == "2 failed, 16 passed", ended.text
     assert "crashed; the clusters of a crashed worker end with it" in ended.text
     assert len(ended.matching("= clusters =")) == 1
     assert sum(int(row[5]) for row in rows(ended.lines)) == 18
+    annotated = re.findall(r"::error file=crash/test_crash.py,line=(\d+),", ended.text)
+    assert sorted(annotated, key=int) == ["9", "12"]
 
 
 def test_what_makes_no_sense_is_said_once(suite: Suite) -> None:

@@ -244,6 +244,25 @@ def test_a_worker_that_crashed_is_told_from_one_that_lives() -> None:
     assert told.tests[0].message == "It was running when its worker gw0 ended."
 
 
+def test_who_leads_a_run_tells_how_it_ended_whichever_worker_began_first() -> None:
+    records = [
+        record(0, "run.started", worker="gw0", argv=["-c"]),
+        record(0.1, "run.started", argv=["pytest", "-n2"]),
+        record(0.2, "run.started", worker="gw1", argv=["-c"]),
+        *ran(1, 2, "t::a", "failed", worker="gw1"),
+        record(1, "test.started", worker="gw0", test="t::b", file="t.py", line=7),
+        record(3, "run.ended", worker="gw1", exit_code=0),
+        OVER,
+    ]
+
+    told = story(records)
+
+    assert (told.killed, told.exit_code, told.command) == (False, 1, ("pytest", "-n2"))
+    assert judge(told).sentence == "1 of 2 tests failed, and a worker ended while a test was running."
+    (cut,) = [test for test in told.tests if test.outcome is Outcome.CUT]
+    assert (cut.file, cut.line) == ("t.py", 7)
+
+
 def test_the_end_of_a_test_whose_worker_crashed_may_be_told_by_another() -> None:
     begun, ended = ran(1, 2, "t::a", "failed", worker="gw0", message="worker 'gw0' crashed")
     told = story([STARTED, begun, {**ended, "worker": "main", "began": None}, OVER])
