@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ from clusterlib.rendering import render_page
 __all__ = ["make_report", "write_report"]
 
 TEMPLATE = Path(__file__).parent / "page" / "report.html.j2"
+CLUSTER_OPTIONS = {
+    "--profile": "--cluster-profile",
+    "--cluster-profile": "--cluster-profile",
+    "--cluster-size": "--cluster-size",
+}
 MOST_TESTS = 1000
 MOST_FAILURES = 60
 MOST_CURVES = 60
@@ -78,7 +84,7 @@ def make_report(story: Story, evidence: Evidence, environment: dict[str, Any]) -
         cut=_cut,
         date=_date,
         duration=duration,
-        quoted=shlex.quote,
+        alone=_alone,
         short=_short,
         sign=_sign,
         textual=_textual,
@@ -134,6 +140,19 @@ def _points(times: Sequence[float], values: Sequence[float]) -> str:
 
 
 # -- what the template says things with
+
+
+def _alone(test: str, command: Sequence[str]) -> str:
+    """The command that runs it alone."""
+    return shlex.join(["pytest", "--distributed", *_what_clusters(command), test])
+
+
+def _what_clusters(command: Sequence[str]) -> Iterator[str]:
+    """What was said of the clusters: without it a test that is run again gets another one."""
+    for word, following in pairwise([*command, ""]):
+        name, _, value = word.partition("=")
+        if name in CLUSTER_OPTIONS and (value or following):
+            yield f"{CLUSTER_OPTIONS[name]}={value or following}"
 
 
 def _said(failures: Sequence[Failure]) -> dict[int, list[Entry]]:

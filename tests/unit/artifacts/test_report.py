@@ -227,10 +227,22 @@ def test_however_little_is_known_there_is_a_page(records: list[dict[str, Any]]) 
         assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
 
 
-def test_the_command_that_runs_a_test_alone_is_one_for_a_shell() -> None:
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        ([], []),
+        (["--profile", "shop", "-n2", "--profile"], ["--cluster-profile=shop"]),
+        (
+            ["--cluster-size", "4", "--cluster-profile=it's"],
+            ["--cluster-size=4", "--cluster-profile=it's"],
+        ),
+    ],
+)
+def test_the_command_that_runs_a_test_alone_is_one_for_a_shell(said: list[str], again: list[str]) -> None:
     test = "tests/test_it.py::test_name[it's $HOME]"
+    started = record(0, "run.started", argv=["pytest", "--distributed", *said], project="/home/me/shop")
 
-    told = page([STARTED, *ran(1, 2, test, "failed"), OVER]).partition("Run it alone")[2]
+    told = page([started, *ran(1, 2, test, "failed"), OVER]).partition("Run it alone")[2]
 
     (command,) = re.findall("<code>(pytest .*)</code>", told)
-    assert shlex.split(html.unescape(command)) == ["pytest", "--distributed", test]
+    assert shlex.split(html.unescape(command)) == ["pytest", "--distributed", *again, test]
