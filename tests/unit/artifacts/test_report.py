@@ -217,6 +217,7 @@ def test_what_is_left_out_is_said_with_the_place_where_it_is() -> None:
         [STARTED, ran(1, 2)[0]],
         [*ran(1, 1, outcome="skipped", cluster=None, run=None)],
         [STARTED, record(1, "schedule", groups=7), record(1, "health", nodes=3), OVER],
+        [STARTED, record(1, "schedule", groups=[{"tests": 3}], private=4, impossible={}), OVER],
         [STARTED, record(1, "schedule", groups=[{"profile": None}, 3, {}]), OVER],
         [record(1, "cluster.started", cluster="pytest", nodes=None, seconds="soon", how=4)],
     ],
@@ -225,6 +226,21 @@ def test_however_little_is_known_there_is_a_page(records: list[dict[str, Any]]) 
     for runs in ([], [ToldRun()], [life()]):
         parsed = Parsed(page(records, *runs))
         assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
+
+
+def test_the_plan_is_told_in_words_that_fit_the_numbers() -> None:
+    groups = [
+        {"profile": "dev", "nodes": 3, "exact": False, "tests": ["a", "b"]},
+        {"profile": "dev", "nodes": 1, "exact": True, "tests": ["c"]},
+    ]
+    schedule = record(1, "schedule", groups=groups, private=["d"], impossible=[{"test": "e"}, {"test": "f"}])
+
+    told = Parsed(page([STARTED, schedule, OVER])).text
+
+    assert "dev, 3 nodes: 2 tests" in told
+    assert "dev, exactly 1 node: 1 test" in told
+    assert "clusters that tests start for themselves: 1 test" in told
+    assert "can never be served: 2 tests" in told
 
 
 @pytest.mark.parametrize(
