@@ -73,5 +73,5 @@ def chaos(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measures the bars, each beside its bare minimum in the same run; writes a table and JSON to artifacts/bench."""
-    session.install("-e", ".[test]")
+    session.install("-e", ".[test,bench]")
     session.run("python", "-m", "bench", *session.posargs)

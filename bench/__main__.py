@@ -18,10 +18,11 @@ from bench.report import as_markdown, write
 from bench.rows import ROWS, Bench
 from bench.servers import SERVERS
 from bench.suites import SUITES
+from bench.tools import TOOLS
 
 __all__ = ["main"]
 
-ALL = {**ROWS, **SERVERS, **SUITES}
+ALL = {**ROWS, **SERVERS, **TOOLS, **SUITES}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bench.figures import Figures, Row
 from bench.programs import program
+from clusterlib.hosts.programs import find_program
 
 if TYPE_CHECKING:
     from bench.rows import Bench
 
-__all__ = ["SERVERS"]
+__all__ = ["SERVERS", "need"]
 
 BEYOND = 150
 AT_MOST = 1.15
 """Where bare takes more than a second."""
 BARE = "the same processes with the same files, started, formed and asked by one script"
+FOLDERS = ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+
+
+def need(name: str, package: str) -> None:
+    """What is not here is not measured."""
+    if find_program(name, FOLDERS) is None:
+        raise RuntimeError(f"{name} is not installed ({package})")
 
 
 def _up(profile: str, nodes: int, what: str, needed: str, bench: Bench) -> list[Row]:
-    if shutil.which(needed) is None:
-        raise RuntimeError(f"not on PATH: {needed}")
+    need(needed, f"invoke cluster.doctor --profile {profile}")
     ours, bare, down = [], [], []
     for _ in range(bench.few):
         with bench.ours(nodes, f"profile={profile}") as running:
@@ -59,6 +65,8 @@ SERVERS: dict[str, Callable[[Bench], list[Row]]] = {
         ("etcd", 3, "etcd, 3 members", "etcd"),
         ("redis", 6, "Redis Cluster, 3 masters and 3 replicas", "redis-server"),
         ("redis-sentinel", 6, "Redis with 2 replicas and 3 sentinels", "redis-server"),
+        ("postgres", 3, "PostgreSQL, a primary and 2 streaming replicas", "postgres"),
+        ("rabbitmq", 3, "RabbitMQ, 3 brokers in one cluster", "rabbitmq-server"),
     )
 }
 """By the name that `--rows` takes."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +14,11 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 
-def bench(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def bench(out: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bench", "--out", str(out), *arguments],
         cwd=REPOSITORY,
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -32,6 +35,16 @@ def test_a_row_is_measured_beside_its_bare_minimum_and_written_as_table_and_json
     assert all(row["ours"]["median"] > 0 and row["bare"]["median"] > 0 for row in rows.values())
     assert written["machine"]["cpus"] >= 1
     assert (tmp_path / "bench.md").read_text() == done.stdout.rstrip("\n") + "\n"
+
+
+def test_what_is_not_installed_is_not_measured(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    done = bench(tmp_path, "--rows", "redis-pifpaf", "--repeat", "1", PATH=str(tmp_path / "empty"))
+
+    assert done.returncode == 1
+    assert re.search("redis-pifpaf: not measured: (pifpaf|redis-server) is not installed", done.stderr)
+    assert not (tmp_path / "bench.md").exists()
 
 
 @pytest.mark.parametrize("rows", ["nonsense", "lease,nonsense"])
