@@ -1,4 +1,4 @@
-"""A Python prompt in a node: what is typed here is evaluated there."""
+"""A prompt in a node: what is typed here is evaluated there, as Python, or in an Erlang node as Erlang or Elixir."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SESSION = "clusterlib.operations.shell_session"
 class Evaluated(Result):
     node: str
     value: str | None
-    """`repr` of the value; None where there is nothing to show: after a statement, or for the value None."""
+    """The value as the node writes it (`repr`); None where there is nothing to show: after a statement, or for the value None."""
     output: str
     """What the code printed."""
     traceback: str | None
@@ -43,10 +43,11 @@ def run_own_shell(
 ) -> int | None:
     """Runs the shell of a server program, such as `redis-cli -p PORT`, with our streams; gives back its exit code.
 
-    None where nodes have a Python prompt instead. It talks to the node by itself: the cluster need not be held for it."""
+    None where the node itself evaluates what is asked: a Python node always, an Erlang node an expression. Such a shell
+    talks to the node by itself: the cluster need not be held for it."""
     with reached(name, project=project) as cluster:
         status = cluster.status()
-        if status["driver"] == "python":
+        if status["driver"] == "python" or (status["driver"] == "beam" and code is not None):
             return None
         nodes = {one["name"]: one for one in status["nodes"]}
         ready = (one["name"] for one in status["nodes"] if one["state"] == "ready")
@@ -57,15 +58,6 @@ def run_own_shell(
                 f"{chosen} has no shell",
                 cause=f"profile {cluster.profile} names none: shell under [command]",
                 remedies=["invoke profile.show --resolved", f"invoke cluster.logs {chosen}"],
-            )
-        if code is not None and status["driver"] == "beam":
-            raise NotSupported(
-                f"the shell of {chosen} takes what is typed, but no expression from the command line",
-                cause="it is Erlang's own remote shell",
-                remedies=[
-                    f"invoke cluster.shell {chosen}",
-                    f'clusterlib.attach()["{chosen}"].call("lists", "sum", [[40, 2]])',
-                ],
             )
         if code is not None:
             before = list(nodes[chosen].get("execute", ()))
@@ -103,15 +95,28 @@ class NodeShell:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._node.state == "ready":
+            if not self._is_erlang and self._node.state == "ready":
                 self._node.call(f"{SESSION}:forget", self._session, timeout=QUICKLY)
         finally:
             self._reached.__exit__(kind, error, trace)
 
     def evaluate(self, source: str) -> Evaluated:
         """Runs statements in the node; the value of a last expression is given back. What it raises is a result, too."""
+        if self._is_erlang:
+            return self._evaluate_there(source)
         told = self._node.call(f"{SESSION}:evaluate", self._session, source, timeout=WITHOUT_LIMIT)
         return Evaluated(self.node, told["value"], told["output"], told["traceback"])
+
+    def _evaluate_there(self, source: str) -> Evaluated:
+        from clusterlib.drivers.beam.terms import text
+
+        told = self._node.call("clusterlib_node", "evaluate", [source], timeout=WITHOUT_LIMIT)
+        shown = {str(key): text(value) for key, value in told.items()}
+        return Evaluated(self.node, shown.get("value"), shown["output"], shown.get("problem"))
+
+    @property
+    def _is_erlang(self) -> bool:
+        return self.cluster.driver == "beam"
 
     def complete(self, text: str) -> list[str]:
         """Names in the session that continue `text`."""
@@ -120,7 +125,7 @@ class NodeShell:
 
     def _choose(self, node: str | None) -> Node:
         status = self.cluster.status()
-        if status["driver"] != "python":
+        if status["driver"] not in {"python", "beam"}:
             raise NotSupported(
                 f"nodes of the driver {status['driver']!r} have no Python prompt",
                 cause="they have the shell of their own that the profile names",

@@ -18,7 +18,6 @@ from clusterlib.drivers.beam.connection import Connection
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import CallTimeout, ErlangError, NodeUnavailable, NotSupported, StartError
 from clusterlib.hosts.proc import marked
-from clusterlib.operations.shell import run_own_shell
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import PATIENCE
 from tests.systems.installed import need
@@ -186,14 +185,6 @@ def test_the_shell_of_a_node_is_a_real_remote_shell_and_unseen_by_the_others(
         shell.wait(PATIENCE)
         os.close(ours)
         os.close(theirs)
-
-
-def test_a_shell_that_takes_no_expression_says_what_does(cluster: clusterlib.Cluster) -> None:
-    with pytest.raises(NotSupported, match="no expression") as refused:
-        run_own_shell("node1", code="lists:sum([40, 2])")
-
-    assert cluster["node1"].call("lists", "sum", [[40, 2]]) == 42
-    assert '.call("lists", "sum", [[40, 2]])' in refused.value.remedies[-1]
 
 
 def test_elixir_runs_on_such_nodes_too(cluster: clusterlib.Cluster) -> None:

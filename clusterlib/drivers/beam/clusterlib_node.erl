@@ -4,7 +4,7 @@
 -module(clusterlib_node).
 
 -export([call/3, watch/1, watching/2, join/1, configure/1, start/1, leave/0, seen/0, look/0, echo/1, reach/2, silent/2]).
--export([compare/1, load/1, unload/1]).
+-export([compare/1, load/1, unload/1, evaluate/1, collecting/1]).
 
 %% -- calls
 
@@ -304,3 +304,92 @@ digest(Name) ->
     catch
         error:badarg -> none
     end.
+
+%% -- a line typed by a person
+
+%% What an expression comes to, as text, and what it printed: Elixir's where Elixir runs, else Erlang's.
+evaluate(Source) ->
+    Output = spawn(clusterlib_node, collecting, [[]]),
+    Usual = group_leader(),
+    group_leader(Output, self()),
+    Outcome =
+        case lists:keymember(elixir, 1, application:which_applications()) of
+            true -> elixir(Source);
+            false -> erlang(unicode:characters_to_list(Source))
+        end,
+    group_leader(Usual, self()),
+    Output ! {heard, self()},
+    receive {Output, Heard} -> maps:put(output, Heard, Outcome) end.
+
+erlang(Source) ->
+    try
+        {value, Value, _} = erl_eval:exprs(parsed(Source), [], {value, fun shell_command/2}),
+        #{value => shown("~tp", [Value])}
+    catch
+        throw:{clusterlib_node, Problem} -> #{problem => Problem};
+        Class:Reason:Stack ->
+            Ours = fun(Module, _, _) -> lists:member(Module, [clusterlib_node, erl_eval, erpc, rpc]) end,
+            Told = erl_error:format_exception(Class, Reason, Stack, #{stack_trim_fun => Ours}),
+            #{problem => shown("~ts", [Told])}
+    end.
+
+shell_command(Name, Values) ->
+    apply(shell_default, Name, Values).
+
+parsed(Source) ->
+    case erl_scan:string(Source) of
+        {ok, Tokens, End} ->
+            Whole = case lists:keymember(dot, 1, Tokens) of true -> Tokens; false -> Tokens ++ [{dot, End}] end,
+            case erl_parse:parse_exprs(Whole) of
+                {ok, Expressions} -> Expressions;
+                {error, {_, Module, What}} -> throw({clusterlib_node, shown("~ts", [Module:format_error(What)])})
+            end;
+        {error, {_, Module, What}, _} -> throw({clusterlib_node, shown("~ts", [Module:format_error(What)])})
+    end.
+
+elixir(Source) ->
+    try
+        {Value, _} = 'Elixir.Code':eval_string(Source),
+        #{value => 'Elixir.Kernel':inspect(Value, [{pretty, true}])}
+    catch
+        Class:Reason:Stack -> #{problem => 'Elixir.Exception':format(Class, Reason, ours_cut_off(Stack))}
+    end.
+
+shown(Format, Values) ->
+    unicode:characters_to_binary(io_lib:format(Format, Values)).
+
+%% Stands in for the terminal of whoever evaluates. At the end it hands those who go on to the log of the node.
+collecting(Heard) ->
+    receive
+        {io_request, From, As, Request} ->
+            {Answer, More} = written(Request),
+            From ! {io_reply, As, Answer},
+            clusterlib_node:collecting([Heard, More]);
+        {heard, Asker} ->
+            [group_leader(whereis(user), Pid) || Pid <- processes(),
+                process_info(Pid, group_leader) =:= {group_leader, self()}],
+            Asker ! {self(), iolist_to_binary(Heard)}
+    end.
+
+written({put_chars, Encoding, Module, Function, Args}) ->
+    try apply(Module, Function, Args) of
+        Chars -> written({put_chars, Encoding, Chars})
+    catch
+        _:_ -> {{error, Function}, []}
+    end;
+written({put_chars, Encoding, Chars}) ->
+    case unicode:characters_to_binary(Chars, Encoding) of
+        Binary when is_binary(Binary) -> {ok, Binary};
+        _ -> {{error, put_chars}, []}
+    end;
+written({requests, Requests}) ->
+    lists:foldl(fun(Request, {_, Before}) ->
+        {Answer, More} = written(Request),
+        {Answer, [Before, More]}
+    end, {ok, []}, Requests);
+written({setopts, _}) -> {ok, []};
+written(getopts) -> {[{encoding, unicode}], []};
+written(Request) when element(1, Request) =:= get_geometry -> {{error, enotsup}, []};
+%% Nobody types: a question is answered by the Return key, and whoever reads on without asking finds the end.
+written({get_line, _, Prompt}) when Prompt =/= '', Prompt =/= "", Prompt =/= <<>> -> {"\n", []};
+written(_) -> {eof, []}.
