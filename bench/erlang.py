@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from clusterlib.lifecycle.mix import elixir_libraries
 if TYPE_CHECKING:
     from bench.rows import Bench
 
-__all__ = ["calls", "up_elixir", "up_five", "up_three"]
+__all__ = ["calls", "killed_in_a_call", "up_elixir", "up_five", "up_three"]
 
 BARE = "the same `erl` processes with an epmd of their own, started by one script"
 CALLS = 2000
@@ -129,6 +131,52 @@ def calls(bench: Bench) -> list[Row]:
             Figures.of(theirs),
             "`erl_call`, a process for each call",
             (f"{CALLS} calls, {PROCESSES} of `erl_call`",),
+        )
+    ]
+
+
+def killed_in_a_call(bench: Bench) -> list[Row]:
+    """A node is killed while it is busy with a call that would never end, and whoever waits is told."""
+    _needs("erl")
+    import clusterlib
+    from clusterlib.drivers.beam.terms import Atom
+    from clusterlib.errors import NodeUnavailable
+    from clusterlib.waiting import Deadline, poll
+
+    def wait_for_ever() -> float:
+        try:
+            node.call("timer", "sleep", [Atom("infinity")], timeout=60.0)
+        except NodeUnavailable:
+            return time.perf_counter()
+        raise RuntimeError("the call has ended by itself")
+
+    def processes() -> int:
+        found: int = node.call("erlang", "system_info", [Atom("process_count")])
+        return found
+
+    seconds = []
+    with clusterlib.up("beam", name=f"bench-{os.getpid()}", nodes=1, project=bench.project) as cluster:
+        node = cluster["node1"]
+        for _ in range(bench.few):
+            processes()  # the first call brings the helper
+            pid, before = node.pid, processes()
+            assert pid is not None
+            with ThreadPoolExecutor(1) as pool:
+                waiting = pool.submit(wait_for_ever)
+                poll(lambda before=before: processes() > before, Deadline(10.0))  # type: ignore[misc]
+                killed = time.perf_counter()
+                os.kill(pid, signal.SIGKILL)
+                seconds.append((waiting.result() - killed) * 1000)
+            node.restart()
+        cluster.down()
+    return [
+        Row(
+            "beam-kill",
+            "an Erlang node is killed in the middle of a call: until its caller has the error",
+            "ms",
+            Figures.of(seconds),
+            100.0,
+            notes=("from SIGKILL on; the call would never have ended",),
         )
     ]
 

@@ -332,5 +332,6 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "beam-up-5": erlang.up_five,
     "elixir-up-3": erlang.up_elixir,
     "beam-call": erlang.calls,
+    "beam-kill": erlang.killed_in_a_call,
 }
 """By the name that `--rows` takes; one measurement may give several rows."""

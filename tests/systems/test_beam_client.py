@@ -246,15 +246,17 @@ def test_terms_that_only_a_node_can_make_go_back_as_they_came(node: Connection) 
 
 
 def test_a_day_of_use_makes_hardly_an_atom(nodes: Nodes, node: Connection) -> None:
+    """A thousand connections one after the other, a thousand more ten at a time; thousands of calls, many of them misspelt."""
     before = node.call("erlang", "system_info", [Atom("atom_count")])
 
-    for number in range(200):
+    for number in range(1000):
         with nodes.connect("n1") as another:
             assert another.call("lists", "sum", [[number, 1]]) == number + 1
             with pytest.raises(ErlangError):
                 another.call(f"module_{number}", f"function_{number}", [{f"key {number}": f"value {number}"}])
     with ThreadPoolExecutor(10) as pool:
-        list(pool.map(lambda _: nodes.connect("n1").close(), range(100)))
+        list(pool.map(lambda _: nodes.connect("n1").close(), range(1000)))
+        list(pool.map(lambda number: node.call("erlang", "abs", [-number]), range(5000)))
 
     assert node.call("erlang", "system_info", [Atom("atom_count")]) - before <= 100
 

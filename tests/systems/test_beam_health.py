@@ -163,3 +163,21 @@ def test_a_server_that_hangs_and_an_application_that_stopped_are_found(project: 
     assert bad(found["node2"]) == {"applications"}
     assert found["node2"]["applications"].evidence == "not running: shop"
     assert found["node2"]["applications"].remedies
+
+
+def test_looking_at_a_cluster_all_day_makes_hardly_an_atom_and_leaves_no_process(system: System) -> None:
+    cluster = up(system, 2)
+    node = cluster["node1"]
+
+    def counted(what: str) -> int:
+        found: int = node.call("erlang", "system_info", [Atom(what)])
+        return found
+
+    rows(cluster)
+    atoms, processes = counted("atom_count"), counted("process_count")
+    for _ in range(50):
+        assert rows(cluster)[0].healthy
+        cluster["node2"].ping()
+
+    assert counted("atom_count") - atoms <= 100
+    assert poll(lambda: counted("process_count") <= processes, Deadline(PATIENCE))
