@@ -13,7 +13,10 @@ from clusterlib.health.probes import Rung
 from clusterlib.hosts.api import Process, Spawn
 from clusterlib.hosts.ports import Claim
 
-__all__ = ["Driver", "Link", "NodeSpec"]
+__all__ = ["SESSION", "Driver", "Link", "NodeSpec"]
+
+SESSION = "{session}"
+"""In the words of a shell: a name that no other session has at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,17 +195,19 @@ def _server(
 
 def _erlang(beam: Beam, project: Path, programs: Mapping[str, Path], sources: CodeSources) -> dict[str, Any]:
     """What driver `beam` is told of its nodes."""
-    path, applications = sources.modules, beam.applications
+    path, applications, iex = sources.modules, beam.applications, None
     if beam.mix:
         from clusterlib.lifecycle.mix import elixir_libraries, mix_applications
 
         path = (*path, elixir_libraries(programs["elixir"]))
         applications = applications or mix_applications(project)
+        iex = find_program("iex", [str(programs["elixir"].parent)])
     return {
         "program": str(programs[beam.program]),
         "applications": list(applications),
         "path": list(path),
         "config": list(_within(project, beam.config)),
+        "iex": str(iex) if iex else None,
     }
 
 

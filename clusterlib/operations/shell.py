@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from clusterlib.drivers.api import SESSION
 from clusterlib.errors import NotSupported
 from clusterlib.hosts.launch import run_command
 from clusterlib.lifecycle.cluster import Node
@@ -21,7 +22,8 @@ __all__ = ["Evaluated", "NodeShell", "run_own_shell"]
 WITHOUT_LIMIT = 30 * 86400.0
 """Whoever types an endless loop ends it with Ctrl-C, not with a timeout."""
 QUICKLY = 5.0
-SESSION = "clusterlib.operations.shell_session"
+PYTHON_SESSION = "clusterlib.operations.shell_session"
+MOST_SESSIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ def run_own_shell(
         nodes = {one["name"]: one for one in status["nodes"]}
         ready = (one["name"] for one in status["nodes"] if one["state"] == "ready")
         chosen = cluster[node].name if node else next(ready, next(iter(nodes)))
-        words = list(nodes[chosen].get("shell", ()))
+        session = f"shell{os.getpid() % MOST_SESSIONS}"  # few names: each becomes an atom in an Erlang node
+        words = [word.replace(SESSION, session) for word in nodes[chosen].get("shell", ())]
         if not words:
             raise NotSupported(
                 f"{chosen} has no shell",
@@ -96,7 +99,7 @@ class NodeShell:
     ) -> None:
         try:
             if not self._is_erlang and self._node.state == "ready":
-                self._node.call(f"{SESSION}:forget", self._session, timeout=QUICKLY)
+                self._node.call(f"{PYTHON_SESSION}:forget", self._session, timeout=QUICKLY)
         finally:
             self._reached.__exit__(kind, error, trace)
 
@@ -104,7 +107,7 @@ class NodeShell:
         """Runs statements in the node; the value of a last expression is given back. What it raises is a result, too."""
         if self._is_erlang:
             return self._evaluate_there(source)
-        told = self._node.call(f"{SESSION}:evaluate", self._session, source, timeout=WITHOUT_LIMIT)
+        told = self._node.call(f"{PYTHON_SESSION}:evaluate", self._session, source, timeout=WITHOUT_LIMIT)
         return Evaluated(self.node, told["value"], told["output"], told["traceback"])
 
     def _evaluate_there(self, source: str) -> Evaluated:
@@ -120,7 +123,7 @@ class NodeShell:
 
     def complete(self, text: str) -> list[str]:
         """Names in the session that continue `text`."""
-        found = self._node.call(f"{SESSION}:complete", self._session, text, timeout=QUICKLY)
+        found = self._node.call(f"{PYTHON_SESSION}:complete", self._session, text, timeout=QUICKLY)
         return [str(one) for one in found]
 
     def _choose(self, node: str | None) -> Node:

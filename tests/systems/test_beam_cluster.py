@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import select
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +18,7 @@ from clusterlib.hosts.proc import marked
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import PATIENCE
 from tests.systems.installed import need
+from tests.systems.terminal import Shell
 
 THREE = ["node1", "node2", "node3"]
 
@@ -154,37 +152,15 @@ def test_an_application_that_does_not_start_is_told_with_its_reason_and_nothing_
 def test_the_shell_of_a_node_is_a_real_remote_shell_and_unseen_by_the_others(
     cluster: clusterlib.Cluster,
 ) -> None:
-    ours, theirs = os.openpty()
-    environment = {name: value for name, value in os.environ.items() if name != "TERM"}
-    shell = subprocess.Popen(
-        [sys.executable, "-m", "clusterlib.doors", "cluster.shell", "node2"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment,
-    )
-    heard = b""
-
-    def hears(words: bytes) -> bool:
-        nonlocal heard
-        while words not in heard and select.select([ours], [], [], 0)[0]:
-            heard += os.read(ours, 65536)
-        return words in heard
-
-    try:
-        assert poll(lambda: hears(b"(node2@127.0.0.1)1>"), Deadline(PATIENCE)), heard
-        os.write(ours, b"lists:sum([40, 2]).\n")
-        assert poll(lambda: hears(b"\n42\r\n"), Deadline(PATIENCE)), heard
+    with Shell("node2") as shell:
+        shell.shows("(node2@127.0.0.1)1>")
+        shell.type("lists:sum([40, 2]).\n")
+        shell.shows("\n42\r\n")
         assert cluster["node1"].members() == THREE
-        os.write(ours, b"\x07")
-        assert poll(lambda: hears(b" --> "), Deadline(PATIENCE)), heard
-        os.write(ours, b"q\n")
-        assert shell.wait(PATIENCE) == 0
-    finally:
-        shell.kill()
-        shell.wait(PATIENCE)
-        os.close(ours)
-        os.close(theirs)
+        shell.type("\x07")
+        shell.shows(" --> ")
+        shell.type("q\n")
+        assert shell.ends() == 0
 
 
 def test_elixir_runs_on_such_nodes_too(cluster: clusterlib.Cluster) -> None:

@@ -19,6 +19,7 @@ from clusterlib.hosts.proc import marked
 from clusterlib.operations.sync import synchronise
 from clusterlib.waiting import Deadline, poll
 from tests.systems.installed import need
+from tests.systems.terminal import Shell
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "elixir"
 PATIENCE = 60.0
@@ -138,6 +139,18 @@ def test_a_rolling_restart_leaves_always_somebody_who_answers(cluster: clusterli
 
     assert lost == [0]
     assert [node["starts"] for node in cluster.status()["nodes"]] == [2, 2, 2]
+
+
+def test_the_shell_of_a_node_is_iex_in_that_node(cluster: clusterlib.Cluster) -> None:
+    with Shell("node2") as shell:
+        shell.shows("iex(node2@127.0.0.1)1>")
+        shell.type('Shop.total("tea") + 40 + 2\n')
+        shell.shows("\n42\r\n")
+        assert cluster["node1"].members() == THREE
+        shell.type("\x07")
+        shell.shows(" --> ")
+        shell.type("q\n")
+        assert shell.ends() == 0
 
 
 # -- new code

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.drivers.api import SESSION, Driver, NodeSpec
 from clusterlib.drivers.beam.diagnosis import Asked, unseen
 from clusterlib.drivers.beam.epmd import Directory, NameServer
 from clusterlib.drivers.beam.health import COLUMNS
@@ -40,10 +40,18 @@ class BeamSettings:
     """Folders of compiled modules, as patterns; the first ones are searched first."""
     config: tuple[str, ...] = ()
     """Elixir's files of configuration."""
+    iex: str | None = None
+    """Elixir's shell, where nodes run Elixir."""
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> BeamSettings:
-        return cls(told["program"], tuple(told["applications"]), tuple(told["path"]), tuple(told["config"]))
+        return cls(
+            told["program"],
+            tuple(told["applications"]),
+            tuple(told["path"]),
+            tuple(told["config"]),
+            told["iex"],
+        )
 
 
 class BeamDriver(Driver):
@@ -82,11 +90,12 @@ class BeamDriver(Driver):
 
     def facts(self, node: NodeSpec) -> dict[str, Any]:
         name, epmd_port = f"{node.name}@{node.address}", self._known_at(node.address)
-        shell = [
-            *("env", f"HOME={node.directory}", f"ERL_EPMD_PORT={epmd_port}", "erl", "-boot", "no_dot_erlang"),
-            *("-start_epmd", "false", "-hidden", "-name", f"undefined@{LOOPBACK}", "-remsh", name),
-        ]
-        return {"node": name, "epmd_port": epmd_port, "shell": shell}
+        return {
+            "node": name,
+            "epmd_port": epmd_port,
+            "shell": self._shell(name),
+            "shell_environment": {"HOME": node.directory, "ERL_EPMD_PORT": f"{epmd_port}"},
+        }
 
     def ports_stolen(self, log_tail: list[str]) -> bool:
         return any(sign in line.lower() for line in log_tail for sign in STOLEN)
@@ -133,6 +142,15 @@ class BeamDriver(Driver):
             self._servers, self._listeners = {}, {}
 
     # -- inside
+
+    def _shell(self, node: str) -> list[str]:
+        """A node of its own, hidden, that hands the terminal on."""
+        if self.settings.iex:
+            own = f"{SESSION}@{LOOPBACK}"  # Elixir cannot ask the other node for a name, as Erlang does
+            flags = "-start_epmd false -boot no_dot_erlang"
+            return [self.settings.iex, "--hidden", "--name", own, "--erl", flags, "--remsh", node]
+        flags = "-start_epmd false -boot no_dot_erlang -hidden"
+        return [self.settings.program, *flags.split(), "-name", f"undefined@{LOOPBACK}", "-remsh", node]
 
     def _told(self) -> None:
         for link in list(self._links.values()):
