@@ -77,11 +77,11 @@ class Link(Protocol):
     async def ask_to_stop(self) -> bool:
         """Asks politely. False where the node has no ear for it; the keeper then goes on to SIGTERM."""
 
-    async def examine(self, ready: frozenset[str]) -> Mapping[str, Finding]:
+    async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
         """What the driver itself finds out about the health of a node that is ready, by the names of `columns`.
 
         `ready` are all that are, this one among them."""
-        del ready
+        del ready, within
         return {}
 
     def close(self) -> None:

@@ -223,9 +223,9 @@ class ManagedNode:
         """The last lines of this life: what it said in a former one is no evidence."""
         return self.log.tail(TAIL, self._since) + self._driver.last_words(self.spec)
 
-    async def examine(self, ready: frozenset[str]) -> Mapping[str, Finding]:
-        """What its driver finds out about its health, when these are ready."""
-        return await self._link.examine(ready) if self._link is not None and self.living else {}
+    async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
+        """What its driver finds out about its health within so many seconds, when these are ready."""
+        return await self._link.examine(ready, within) if self._link is not None and self.living else {}
 
     def look_again(self) -> None:
         """Somebody else's state changed, which may be what this one waits for."""

@@ -151,7 +151,7 @@ class Roster:
         Who has not answered within so many seconds is missing, and costs the others nothing."""
         ready = {node.name: node for node in self.nodes.values() if node.state is NodeState.READY}
         loop, names = asyncio.get_running_loop(), frozenset(ready)
-        asked = {loop.create_task(node.examine(names)): name for name, node in ready.items()}
+        asked = {loop.create_task(node.examine(names, within)): name for name, node in ready.items()}
         if not asked:
             return {}
         try:

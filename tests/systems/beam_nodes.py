@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -17,10 +18,21 @@ from clusterlib.drivers.beam.epmd import Directory, NameServer
 from clusterlib.drivers.beam.starting import Boot
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["COOKIE", "PATIENCE", "Nodes"]
+__all__ = ["COOKIE", "PATIENCE", "Nodes", "stop_for_good"]
 
 COOKIE = "a cookie of tests"
 PATIENCE = 30.0  # seconds; far more than anything takes, for machines under load
+
+
+def stop_for_good(pid: int) -> None:
+    """SIGSTOP; returns once the process has really stopped: until then each of its threads may still answer."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def stopped() -> bool:
+        stats = Path(f"/proc/{pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+    assert poll(stopped, Deadline(PATIENCE))
 
 
 class Nodes:
@@ -93,15 +105,7 @@ class Nodes:
         process.wait(PATIENCE)
 
     def pause(self, name: str) -> None:
-        """Returns once it has really stopped: until then each of its threads may still answer."""
-        process = self.processes[name]
-        process.send_signal(signal.SIGSTOP)
-
-        def stopped() -> bool:
-            stats = Path(f"/proc/{process.pid}/task").glob("*/stat")
-            return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
-
-        assert poll(stopped, Deadline(PATIENCE))
+        stop_for_good(self.processes[name].pid)
 
     @staticmethod
     async def _rest() -> None:

@@ -13,7 +13,7 @@ from clusterlib.health.findings import Finding, Outcome
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.operations.health import Health, examine_health
 from clusterlib.waiting import Deadline, poll
-from tests.systems.beam_nodes import PATIENCE
+from tests.systems.beam_nodes import PATIENCE, stop_for_good
 from tests.systems.conftest import System
 from tests.systems.installed import need
 
@@ -83,7 +83,7 @@ def test_a_node_that_was_stopped_from_outside_costs_five_nodes_no_more_than_thei
     limit = cluster.status()["timeouts"]["health"]
     pid = cluster["node3"].pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    stop_for_good(pid)
     try:
         health, found = rows(cluster)
     finally:

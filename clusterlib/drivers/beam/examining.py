@@ -15,12 +15,10 @@ from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import ClusterError
 from clusterlib.health.findings import Finding, failed, ok, skipped
 
-__all__ = ["Patient", "examine"]
+__all__ = ["ANSWERS", "Patient", "examine"]
 
-ANSWER_SECONDS: Final = 1.5
-SERVER_MILLISECONDS: Final = 500
-"""For a supervisor's or server's sign of life; it is asked twice."""
-REACH_MILLISECONDS: Final = 1000
+ANSWERS: Final = 3
+"""Questions that wait for one another: the round trip, twice, and all others side by side."""
 ECHO: Final = (Atom("tea"), [1, 2.5, b"tea", {Atom("count"): 2**70}])
 ITSELF: Final = ("kernel",)
 """Whose servers are asked where the profile starts no applications."""
@@ -40,12 +38,14 @@ class Patient:
     complaint: str | None
     ready: frozenset[str]
     """All that are ready, itself among them."""
+    seconds: float
+    """For each answer."""
     neighbour: tuple[str, str] | None
     """Name and node of the one it is to reach; all of them in a ring, so that each is reached by one."""
 
 
 async def examine(patient: Patient) -> Mapping[str, Finding]:
-    """Takes at most two answers' time, whatever the node does."""
+    """Takes at most the time of `ANSWERS` answers, whatever the node does."""
     try:
         seconds = await _round_trip(patient)
     except ClusterError as error:
@@ -77,7 +77,7 @@ async def _asked(
 
 
 async def _call(patient: Patient, module: str, function: str, *args: Any) -> Any:
-    return await patient.connection.call(Atom(module), Atom(function), list(args), timeout=ANSWER_SECONDS)
+    return await patient.connection.call(Atom(module), Atom(function), list(args), timeout=patient.seconds)
 
 
 async def _round_trip(patient: Patient) -> float:
@@ -96,7 +96,7 @@ async def _cookie(patient: Patient) -> Mapping[str, Finding]:
     refused = None
     try:
         another = await AsyncConnection.open(
-            patient.node, patient.cookie, patient.port or 0, timeout=ANSWER_SECONDS
+            patient.node, patient.cookie, patient.port or 0, timeout=patient.seconds
         )
         another.close()
     except ClusterError as error:
@@ -114,8 +114,10 @@ async def _look(patient: Patient) -> Mapping[str, Finding]:
 
 
 async def _serving(patient: Patient) -> Mapping[str, Finding]:
-    names = [name.encode() for name in patient.applications or ITSELF]
-    silent = await _call(patient, HELPER.name, "silent", names, SERVER_MILLISECONDS)
+    names = [
+        name.encode() for name in patient.applications or ITSELF
+    ]  # a supervisor is asked twice, a server once
+    silent = await _call(patient, HELPER.name, "silent", names, int(patient.seconds * 1000 / 3))
     return {"serving": health.serving([one.decode() for one in silent], patient.name)}
 
 
@@ -129,7 +131,7 @@ async def _reach(patient: Patient) -> Mapping[str, Finding]:
         return {"reach": skipped("reach", "no other node is ready")}
     name, node = patient.neighbour
     try:
-        taken = await _call(patient, HELPER.name, "reach", Atom(node), REACH_MILLISECONDS)
+        taken = await _call(patient, HELPER.name, "reach", Atom(node), int(patient.seconds * 1000 / 2))
     except ClusterError as error:
         return {"reach": health.reach(name, None, error.problem, patient.name)}
     return {"reach": health.reach(name, taken / 1e6, "", patient.name)}

@@ -20,7 +20,7 @@ from clusterlib.drivers.beam.diagnosis import (
     misnamed,
     registered_elsewhere,
 )
-from clusterlib.drivers.beam.examining import Patient, examine
+from clusterlib.drivers.beam.examining import ANSWERS, Patient, examine
 from clusterlib.drivers.beam.health import unreachable
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show
@@ -136,7 +136,7 @@ class BeamLink(Link):
     def expect(self, roster: list[dict[str, Any]]) -> None:
         """Nodes meet by themselves: whoever comes is told of those who are there."""
 
-    async def examine(self, ready: frozenset[str]) -> Mapping[str, Finding]:
+    async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
         if self._connection is None:
             return unreachable("nobody has reached it yet", self.name)
         patient = Patient(
@@ -148,6 +148,7 @@ class BeamLink(Link):
             applications=self._driver.settings.applications,
             complaint=self.complaint,
             ready=ready,
+            seconds=within / ANSWERS,
             neighbour=self._neighbour(ready),
         )
         return await examine(patient)

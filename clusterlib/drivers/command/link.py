@@ -150,8 +150,8 @@ class ServerLink(Link):
 
     # -- its health
 
-    async def examine(self, ready: frozenset[str]) -> Mapping[str, Finding]:
-        del ready  # whom it must have found, the profile asks
+    async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
+        del ready, within  # whom it must have found, the profile asks; in time, the keeper sees to it
         look = f"invoke cluster.logs {self.node.name}"
         own = (look, f"invoke cluster.restart {self.node.name}")
         # Where it misses nodes that are gone, it is those that need something.
