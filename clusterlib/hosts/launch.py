@@ -102,6 +102,7 @@ def run_aside(
     directory: str | Path | None,
     output: Path,
     timeout: float | None = None,
+    grace: float = GRACE_SECONDS,
 ) -> int:
     """Runs a command that nobody talks to; what it prints goes to a file. Exit codes as with `run_command`.
 
@@ -112,7 +113,7 @@ def run_aside(
         with _warden() as group:
             command = _spawn(argv, group, environment=environment, directory=directory, output=log)
             try:
-                return _result(command, group, timeout, GRACE_SECONDS)
+                return _result(command, group, timeout, grace)
             except BaseException:
                 _signal_group(group, signal.SIGKILL)
                 command.wait()

@@ -115,6 +115,21 @@ def _programs(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
 
         program = found.get(resolved.values.beam.program)
         yield from examine_erlang(program if program is not None and program.name == "erl" else None)
+        if resolved.values.beam.mix:
+            yield _mix_project(resolved, project)
+
+
+def _mix_project(resolved: ResolvedProfile, project: Path) -> Finding:
+    from clusterlib.lifecycle.mix import mix_applications
+
+    if resolved.values.beam.applications:
+        return ok(
+            "mix project", f"starts {', '.join(resolved.values.beam.applications)}, as the profile says"
+        )
+    try:
+        return ok("mix project", f"starts {', '.join(mix_applications(project))}")
+    except ClusterError as error:
+        return failed("mix project", error.problem, *error.remedies)
 
 
 def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from clusterlib.errors import ClusterError, EpmdUnavailable, NodeUnavailable
 from clusterlib.health import erlang
 from clusterlib.health.erlang import Epmd, Tried
 from clusterlib.health.findings import Finding
-from clusterlib.hosts.launch import TIMED_OUT, run_command
+from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.hosts.ports import holder_of
 from clusterlib.waiting import Deadline, poll_async
 
@@ -95,15 +95,19 @@ def try_node(program: Path, seconds: float = TRY_SECONDS) -> Tried:
         boot = Boot(f"{NAME}@{LOOPBACK}", epmd_port=listener.getsockname()[1], home=home)
         cookie = secrets.token_hex(16)
         boot.write_cookie(cookie)
-        quietly = ("/bin/sh", "-c", 'exec "$@" </dev/null >"$HOME/log" 2>&1', "sh")
-        words = [*quietly, *boot.arguments(str(program))]
+        log = home / "log"
         began = time.monotonic()
         over = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(lambda: asyncio.run(_ask(listener, boot.name, cookie, seconds, over)))
             try:
-                code = run_command(
-                    words, environment=boot.environment(), directory=home, timeout=seconds, grace=0.0
+                code = run_aside(
+                    boot.arguments(str(program)),
+                    environment=boot.environment(),
+                    directory=home,
+                    output=log,
+                    timeout=seconds,
+                    grace=0.0,
                 )
             except ClusterError as error:
                 return Tried(str(program), problem=error.problem)
@@ -113,7 +117,6 @@ def try_node(program: Path, seconds: float = TRY_SECONDS) -> Tried:
         refused = asked.exception()
         if refused is None and (release := asked.result()) is not None:
             return Tried(str(program), release, took)
-        log = home / "log"
         said = log.read_text(errors="replace").splitlines()[-SAID_LINES:] if log.exists() else []
         ended = (
             f"it ended with exit code {code}" if code != TIMED_OUT else f"it was not ready in {seconds:g} s"

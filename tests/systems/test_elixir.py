@@ -15,7 +15,9 @@ import pytest
 import clusterlib
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import BuildFailed, ErlangError, NodeUnavailable, StartError, UsageError
+from clusterlib.health.findings import Outcome
 from clusterlib.hosts.proc import marked
+from clusterlib.operations.doctor import examine_machine
 from clusterlib.operations.sync import synchronise
 from clusterlib.waiting import Deadline, poll
 from tests.systems.installed import need
@@ -270,6 +272,16 @@ def test_a_folder_without_a_mix_project_is_told_so(project: Path) -> None:
 
     with pytest.raises(UsageError, match="is no Mix project"):
         clusterlib.up()
+
+
+def test_the_doctor_knows_the_project(project: Path) -> None:
+    told = {one.name: one for one in examine_machine(project=project).findings}
+    assert told["mix project"].evidence == "starts shop"
+
+    (project / "mix.exs").unlink()
+    told = {one.name: one for one in examine_machine(project=project).findings}
+
+    assert told["mix project"].outcome is Outcome.FAILED
 
 
 def test_a_configuration_that_cannot_be_read_is_told_with_its_reason(project: Path) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Generator, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,7 +92,7 @@ def _forms(tokens: list[Any]) -> Iterator[list[Any]]:
 
 
 def _source() -> str:
-    return (resources.files(__package__) / f"{HELPER}.erl").read_text(encoding="utf-8")
+    return Path(__file__).with_name(f"{HELPER}.erl").read_text(encoding="utf-8")
 
 
 # -- kept on disk, in a folder only this user can write, since what lies there runs in every node

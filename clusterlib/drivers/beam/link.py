@@ -20,7 +20,6 @@ from clusterlib.drivers.beam.diagnosis import (
     misnamed,
     registered_elsewhere,
 )
-from clusterlib.drivers.beam.examining import ANSWERS, Patient, examine
 from clusterlib.drivers.beam.health import unreachable
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show
@@ -139,6 +138,12 @@ class BeamLink(Link):
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
         if self._connection is None:
             return unreachable("nobody has reached it yet", self.name)
+        from clusterlib.drivers.beam.examining import (
+            ANSWERS,
+            Patient,
+            examine,
+        )  # not at a start, which would wait for it
+
         patient = Patient(
             name=self.name,
             node=self.node,
