@@ -353,6 +353,6 @@ def cluster_factory(request: pytest.FixtureRequest) -> Generator[Callable[..., C
 @pytest.fixture
 def with_cluster_size(request: pytest.FixtureRequest) -> Callable[[int], AbstractContextManager[Cluster]]:
     """The cluster with exactly n nodes, for a block: `with with_cluster_size(5) as cluster:`."""
-    from clusterlib.doors.testing.private import resized
+    from clusterlib.doors.testing.session import run_of
 
-    return lambda size: resized(request.node, size)
+    return run_of(request.node).resized

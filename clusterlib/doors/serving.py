@@ -24,7 +24,9 @@ class Server(Protocol):
         """The turn of the test that runs now."""
         ...
 
-    def private(self, profile: str | None, size: int | None) -> AbstractContextManager[Cluster]: ...
+    def resized(self, size: int) -> AbstractContextManager[Cluster]:
+        """The cluster of the test that runs now with exactly that many nodes, for a block."""
+        ...
 
 
 def put_into_environment(values: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -63,8 +63,7 @@ class NeedsCluster(unittest.TestCase):
 
     def with_cluster_size(self, size: int) -> AbstractContextManager[Cluster]:
         """The cluster with exactly that many nodes, for a block."""
-        server = _server()
-        return resized(server.held(), size, server.private)
+        return _server().resized(size)
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
         """Waits until the condition gives something true, and gives that back; NotInTime if it does not."""
@@ -187,8 +186,11 @@ class _Process:
             )
         return self._held
 
+    def resized(self, size: int) -> AbstractContextManager[Cluster]:
+        return resized(self.held(), size, self._private)
+
     @contextlib.contextmanager
-    def private(self, profile: str | None, size: int | None) -> Iterator[Cluster]:
+    def _private(self, profile: str | None, size: int | None) -> Iterator[Cluster]:
         try:
             cluster = self._pool.private(profile, size, who=self._who)
         except Unserved as unserved:

@@ -1,4 +1,4 @@
-"""Clusters for one test alone, and a cluster that has another size for a while."""
+"""Clusters for one test alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import contextlib
 
 import pytest
 
-from clusterlib.doors import serving
 from clusterlib.doors.testing.session import run_of
 from clusterlib.lifecycle.cluster import Cluster
 
-__all__ = ["Factory", "resized"]
+__all__ = ["Factory"]
 
 
 class Factory:
@@ -28,9 +27,3 @@ class Factory:
     def close(self) -> None:
         """The last one first; what cannot be ended is told after all the others were."""
         self._opened.close()
-
-
-def resized(item: pytest.Item, size: int) -> contextlib.AbstractContextManager[Cluster]:
-    """The cluster of this test with exactly that many nodes, for a block."""
-    run = run_of(item)
-    return serving.resized(run.take_late(item), size, run.private)

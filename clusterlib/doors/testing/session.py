@@ -17,7 +17,7 @@ import pytest
 
 from clusterlib.artifacts.recorder import Recorder
 from clusterlib.doors.pytest_plugin import FORBIDDEN, RUN, SKIPPED, wants_all
-from clusterlib.doors.serving import put_into_environment
+from clusterlib.doors.serving import put_into_environment, resized
 from clusterlib.doors.testing import junit
 from clusterlib.doors.testing.evidence import sections
 from clusterlib.doors.testing.folder import ReportFolder
@@ -241,6 +241,17 @@ class Run:
         """The turn of the test that runs now."""
         assert self._item is not None, "no test runs"
         return self.take_late(self._item)
+
+    @contextlib.contextmanager
+    def resized(self, size: int) -> Iterator[Cluster]:
+        with contextlib.ExitStack() as block:
+            cluster = block.enter_context(resized(self.held(), size, self.private))
+            try:
+                yield cluster
+            except BaseException:
+                if self._item is not None and self._config.option.usepdb:
+                    self._item.addfinalizer(block.pop_all().close)  # who looks meets it as it was
+                raise
 
     @contextlib.contextmanager
     def private(

@@ -60,6 +60,34 @@ def test_workers_that_share_a_cluster_which_keeps_its_size_are_served_one_after_
     assert (ended.code, ended.last) == (0, "3 passed"), ended.text
 
 
+INSIDE = """
+from clusterlib import DistributedTestCase
+
+def test_function(cluster, with_cluster_size):
+    with with_cluster_size(4):
+        assert 0
+
+class TestCase(DistributedTestCase):
+    def test_method(self):
+        with self.with_cluster_size(4):
+            assert 0
+
+def test_afterwards(cluster):
+    assert len(cluster) == 3
+"""
+
+
+def test_who_looks_with_pdb_meets_the_cluster_in_the_size_in_which_the_test_has_failed(suite: Suite) -> None:
+    suite.file("test_it.py", INSIDE)
+
+    process = suite.start("--distributed", "--pdb")
+    look = "p 'asked', len(__import__('clusterlib').attach())\nc\n"
+    ended = suite.end(process, 2 * look)
+
+    assert ended.last == "2 failed, 1 passed", ended.text
+    assert ended.text.count("('asked', 4)") == 2, ended.text
+
+
 IMPOSSIBLE = """
 from clusterlib import DistributedTestCase
 
