@@ -1,4 +1,5 @@
-"""Which tests were asked for by `-m`: those it selects only thanks to a marker of ours."""
+"""Which tests were asked for by `-m`: all of them, where it names one of our markers as enough; else those that it selects only thanks
+to such a marker."""
 
 from __future__ import annotations
 
@@ -27,11 +28,19 @@ class _Marks:
 
 
 def asked_for(items: Sequence[pytest.Item], text: str) -> list[pytest.Item]:
-    """`-m "not slow"` selects distributed tests, too, but does not ask for them; `-m "distributed and not slow"` does."""
+    """`-m "not slow"` selects distributed tests, too, but does not ask for them; `-m "distributed and not slow"` does, and so does
+    `-m "slow or distributed"`."""
     if not text.strip():
         return []
     expression = Expression.compile(text)  # pytest has evaluated it before, so it makes sense
+    if not expression.evaluate(_only(None)) and any(expression.evaluate(_only(name)) for name in MARKERS):
+        return list(items)
     return [item for item in items if _is_asked_for(item, expression)]
+
+
+def _only(name: str | None) -> _Marks:
+    """A test that has no marker but this one."""
+    return _Marks([] if name is None else [getattr(pytest.mark, name).mark])
 
 
 def _is_asked_for(item: pytest.Item, expression: Expression) -> bool:
