@@ -1,5 +1,5 @@
-"""Which tests were asked for by `-m`: all of them, where it names one of our markers as enough; else those that it selects only thanks
-to such a marker."""
+"""Which tests were asked for by `-m`: all that it selects, where a marker of ours is enough for it; else those that it selects
+only thanks to such a marker."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class _Marks:
 
 
 def asked_for(items: Sequence[pytest.Item], text: str) -> list[pytest.Item]:
-    """`-m "not slow"` selects distributed tests, too, but does not ask for them; `-m "distributed and not slow"` does, and so does
-    `-m "slow or distributed"`."""
+    """`-m "not slow"` selects distributed tests, too, but does not ask for them; `-m "distributed and not slow"` does, and so
+    does `-m "slow or distributed"`."""
     if not text.strip():
         return []
     expression = Expression.compile(text)  # pytest has evaluated it before, so it makes sense
