@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,10 @@ class Never:
 
 
 LAST_CHANCE = 0.1
+SOON = 0.01
+LATE = 0.05
+SELDOM = 0.1
+"""Pauses between two questions: growing to 10 ms, then this share of the time that was waited already, at most 100 ms."""
 LONGEST_REST = 1.0
 
 Answer = Ready | NotYet | Never
@@ -60,7 +64,7 @@ async def climb(
     name, answer = "", Answer.__args__[0]()
     for rung in ladder:
         name = rung.name
-        for pause in backoff(0.001, 1.6, 0.1):
+        for pause in _pauses():
             news.clear()
             began = time.monotonic()
             answer = await _asked(rung, deadline, ended)
@@ -79,6 +83,13 @@ async def climb(
             return name, answer
         reached(name)
     return name, answer
+
+
+def _pauses() -> Iterator[float]:
+    """What comes is noticed a little late at most, measured by how long it took; what takes long is asked for less often."""
+    begun = time.monotonic()
+    for pause in backoff(0.001, 1.6, SOON):
+        yield min(max(pause, LATE * (time.monotonic() - begun)), SELDOM)
 
 
 async def _asked(rung: Rung, deadline: Deadline, ended: asyncio.Future[Any] | None) -> Answer:

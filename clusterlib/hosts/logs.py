@@ -16,6 +16,7 @@ LONGEST_LINE = 64 * 1024
 MAX_BYTES = 64 * 1024 * 1024
 STAMP_LENGTH = len("2026-01-01T00:00:00.000000Z")
 TAIL_BLOCK = 64 * 1024
+MOST_UNWRITTEN = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class LogWriter:
         """Why lines were lost, if any were."""
         self.lost = 0
         """Bytes that could not be written."""
+        self._unwritten = b""
+        """The last of them: on a full disk they may be all that there is to know."""
         self._max_bytes = max_bytes
         self._partial = b""
         self._torn = False
@@ -61,12 +64,15 @@ class LogWriter:
 
     def tail(self, count: int, since: datetime | None = None) -> list[str]:
         """The text of the last lines, for evidence; an unfinished line included."""
-        lines = [line.text for line in tail(self.path, count) if since is None or line.time >= since]
+        unwritten = (_parse(line, self.path.stem) for line in self._unwritten.split(b"\n"))
+        known = [*tail(self.path, count), *(line for line in unwritten if line is not None)]
+        lines = [line.text for line in known if since is None or line.time >= since]
         if self._partial and self._torn and lines:
             lines[-1] += _text(self._partial)
         elif self._partial:
             lines.append(_text(self._partial))
-        return lines[-count:] if count > 0 else []
+        lines = lines[-count:] if count > 0 else []
+        return [*lines, f"its log is not complete: {self.problem}"] if self.problem else lines
 
     def close(self) -> None:
         """Writes the unfinished line. Idempotent."""
@@ -104,7 +110,9 @@ class LogWriter:
                 written += os.write(self._descriptor, data[written:])
         except OSError as error:
             self._note(error, 0)
-        self.lost += len(data) - written
+        if written < len(data):
+            self.lost += len(data) - written
+            self._unwritten = (self._unwritten + data)[-MOST_UNWRITTEN:]
         self._size += written
 
     def _rotate(self) -> None:

@@ -23,9 +23,16 @@ with clusterlib.up(sys.argv[1]) as cluster:
     cluster.wait_ready(30)
     print(cluster.state, len(cluster), flush=True)
 """
+FOLDERS = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/lib/rabbitmq/bin",
+    "/usr/lib/erlang/lib/erl_interface-*/bin",
+)
 SYSTEMS = {
     "etcd": ("etcd", "etcdctl"),
     "nats": ("nats-server",),
+    "rabbitmq": ("rabbitmq-server", "rabbitmqctl", "erl_call"),
+    "redis-sentinel": ("redis-server", "redis-cli"),
     "postgres": ("postgres", "initdb", "pg_basebackup", "psql"),
     "redis": ("redis-server", "redis-cli"),
 }
@@ -44,7 +51,7 @@ def theirs() -> Iterator[Path]:
 @pytest.mark.skipif(os.getuid() != 0, reason="whoever is no root has tested it already")
 @pytest.mark.parametrize("profile", SYSTEMS)
 def test_an_ordinary_user_has_it_too(profile: str, needs: Callable[..., ModuleType], theirs: Path) -> None:
-    needs("json", *SYSTEMS[profile], search=("/usr/lib/postgresql/*/bin",))
+    needs("json", *SYSTEMS[profile], search=FOLDERS)
     python = python_for_everybody()
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *(path for path in sys.path if path)])
 

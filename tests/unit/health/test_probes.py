@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from clusterlib.health import probes
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung, climb
 from clusterlib.waiting import Deadline, pause_async
 
@@ -109,3 +112,17 @@ def test_a_probe_that_takes_long_is_asked_less_often() -> None:
     climbed([Rung("protocol", probe)], seconds=0.32)
 
     assert len(asked) <= 5
+
+
+def test_what_comes_is_noticed_soon_measured_by_how_long_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("clusterlib.health.probes.time.monotonic", lambda: now)
+    asked = 0
+
+    for pause in probes._pauses():
+        assert pause <= max(0.01, min(0.05 * now, 0.1))
+        now, asked = now + pause, asked + 1
+        if now > 30:
+            break
+
+    assert asked < 400, "what takes long is not asked for all the time"

@@ -109,6 +109,7 @@ def test_a_full_disk_loses_lines_but_raises_nothing() -> None:
     assert log.problem is not None
     assert "No space left" in log.problem
     assert log.lost > 0
+    assert log.tail(5) == ["one", "two", f"its log is not complete: {log.problem}"]
     log.close()
 
 
