@@ -168,6 +168,10 @@ def _question(profile: Profile, merged: Merged, name: str) -> Iterator[Mistake]:
     if asked.answer and not ways:
         right = "write http, send or command beside it"
         yield _at(merged, name, "answer", problem="is expected, but nothing is asked", right=right)
+    if asked.log and name == "health":
+        right = "write a line that tells of trouble under [command] crash"
+        problem = "a line that was printed once tells nothing about now"
+        yield _at(merged, name, "log", problem=problem, right=right)
     for field, ports in (("ports", asked.ports), ("to", (asked.to,) if asked.to else ())):
         for port in ports:
             if port not in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Link, NodeSpec
@@ -31,6 +31,30 @@ LONGEST_LINE = 64 * 1024
 NO_QUESTION = Question()
 
 
+class AwaitedLine:
+    """A line that a server is going to print in this life; none where the text is empty."""
+
+    def __init__(self, text: str, values: Callable[[], Mapping[str, Any]]) -> None:
+        self._text = text
+        self._values = values
+        self._pattern: re.Pattern[str] | None = None
+        self._seen = not text
+
+    @property
+    def missing(self) -> NotYet | None:
+        return None if self._seen else NotYet(f"it has not printed {self._filled()!r} yet")
+
+    def read(self, line: str) -> None:
+        if self._seen:
+            return
+        if self._pattern is None:
+            self._pattern = re.compile(self._filled())
+        self._seen = self._pattern.search(line) is not None
+
+    def _filled(self) -> str:
+        return render_text(self._text, self._values())
+
+
 class ServerLink(Link):
     """One life of one node. `driver` knows the others."""
 
@@ -47,8 +71,10 @@ class ServerLink(Link):
         self._news = asyncio.Event()
         self._met: dict[str, ServerLink] = {}
         """Those whom this node had found when it was asked last, by their names, in the life that they had then."""
-        self._logged = not self._server.ready.log
-        self._pattern: re.Pattern[str] | None = None
+        self._awaited = [
+            AwaitedLine(question.log, lambda: driver.values(node.name))
+            for question in (self._server.ready, self._server.formed)
+        ]
         self._line = b""
         self._work: set[asyncio.Task[None]] = set()
 
@@ -76,14 +102,14 @@ class ServerLink(Link):
         return [
             Rung("answering", self._answers, polls=self._server.ready.asks),
             Rung("all answering", lambda: self._all_answer(expected), polls=False),
-            Rung("formed", lambda: self._found(expected)),
+            Rung("formed", lambda: self._found(expected), polls=self._server.formed.asks),
         ]
 
     async def _answers(self) -> Answer:
         if (broken := self._broken()) is not None:
             return broken
-        if not self._logged:
-            return NotYet(f"it has not printed {self._server.ready.log!r} yet")
+        if (missing := self._awaited[0].missing) is not None:
+            return missing
         answer = await self._ask(self._server.ready)
         if isinstance(answer, Ready) and not self.answering:
             self.answering = True
@@ -105,6 +131,8 @@ class ServerLink(Link):
             return broken
         if silent := self._driver.silent(expected):
             return NotYet(f"{_some(silent)} has gone")
+        if (missing := self._awaited[1].missing) is not None:
+            return missing
         others = self._driver.answering()
         answer = await self._ask(self._server.formed, alive=sorted(expected))
         if isinstance(answer, Ready):
@@ -134,12 +162,8 @@ class ServerLink(Link):
             self._read(line.decode("utf-8", errors="replace").rstrip("\r"))
 
     def _read(self, line: str) -> None:
-        if not self._logged:
-            if self._pattern is None:
-                self._pattern = re.compile(
-                    render_text(self._server.ready.log, self._driver.values(self.node.name))
-                )
-            self._logged = self._pattern.search(line) is not None
+        for awaited in self._awaited:
+            awaited.read(line)
         if self.complaint is None and any(pattern.search(line) for pattern in self._server.crash):
             self.complaint = line
 

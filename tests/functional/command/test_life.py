@@ -136,6 +136,27 @@ def test_the_others_start_when_the_first_one_answers(up: Up, write: Callable[...
     assert "b'PONG '" in cluster["box2"].log()
 
 
+def test_a_line_may_tell_that_a_node_has_found_the_others(up: Up, write: Callable[..., None]) -> None:
+    write('\n[formed]\nlog = "listening, I am {{ node.name }}, uid [0-9]+$"\n')
+
+    cluster = up("box")
+
+    assert cluster.state == "ready"
+    assert all(node["view"] == ["box1", "box2", "box3"] for node in cluster.status()["nodes"])
+
+
+def test_a_line_that_never_comes_is_named(
+    up: Up, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write('\n[formed]\nlog = "{{ cluster.nodes | length }} of us"\n')
+    monkeypatch.setenv("CLUSTERLIB_TIMEOUTS_START", "1")
+
+    with pytest.raises(errors.NodeNotReady) as caught:
+        up("box")
+
+    assert "it has not printed '3 of us' yet (waiting for: formed)" in (caught.value.cause or "")
+
+
 # -- ports
 
 
