@@ -94,6 +94,7 @@ def test_a_node_that_does_not_answer_says_what_it_was_asked(
         up("box")
 
     assert "says 'PONG', which does not hold '^READY'" in (caught.value.cause or "")
+    assert "export CLUSTERLIB_TIMEOUTS_START=60" in caught.value.remedies
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
