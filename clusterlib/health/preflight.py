@@ -4,6 +4,7 @@ the machine that has the trouble."""
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "check_python",
     "check_runtime_folder",
     "check_templates",
+    "check_user",
     "mebibytes",
 ]
 
@@ -238,6 +240,16 @@ def check_processes(limit: int, nodes: int) -> Finding:
     if 0 <= limit < need:
         return failed("processes", told, f"ulimit -u {max(4096, need)}")
     return ok("processes", told)
+
+
+def check_user(name: str) -> Finding:
+    """Whom a server runs as that refuses root."""
+    try:
+        number = pwd.getpwnam(name).pw_uid
+    except KeyError:
+        why = "there is no such user, and the server does not run as root"
+        return failed(f"user {name}", why, f"adduser --system --group {name}")
+    return ok(f"user {name}", f"the server runs as it (uid {number}), as we are root")
 
 
 def check_templates(outputs: Sequence[str], faults: Sequence[str]) -> Finding:

@@ -110,6 +110,9 @@ def _programs(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
         yield ok(f"program {name}", str(path))
     for name in missing:
         yield failed(f"program {name}", "not on this machine", *missing_remedies(resolved, [name]))
+    user = resolved.values.command.user
+    if user is not None and os.geteuid() == 0:
+        yield preflight.check_user(user)
     if resolved.values.driver == "beam":
         from clusterlib.operations.doctor_erlang import examine_erlang
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from clusterlib import errors
+from clusterlib.health.findings import Outcome
+from clusterlib.operations.doctor import examine_machine
 from tests.functional.command.boxes import arguments, nothing_is_left
 from tests.functional.conftest import Up
 
@@ -108,13 +110,17 @@ def test_a_server_that_refuses_root_runs_as_somebody_else(up: Up, write: Callabl
     assert made.stat().st_uid == 65534
 
 
-def test_a_user_that_does_not_exist_is_named(up: Up, write: Callable[..., None]) -> None:
+def test_a_user_that_does_not_exist_is_named(up: Up, write: Callable[..., None], project: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become somebody else")
     write(stop='"SIGINT"\nuser = "nobody_we_know"')
 
     with pytest.raises(errors.StartError, match="cannot run as nobody_we_know"):
         up("box")
+
+    told = {one.name: one for one in examine_machine("box", project=project).findings}
+    assert told["user nobody_we_know"].outcome is Outcome.FAILED
+    assert told["user nobody_we_know"].remedies == ("adduser --system --group nobody_we_know",)
 
 
 def test_a_server_program_cannot_be_simulated(up: Up, write: Callable[..., None]) -> None:
