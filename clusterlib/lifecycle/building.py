@@ -50,7 +50,9 @@ def build_project(
         inputs, last = _inputs(build), _read(done)
         if build.inputs and last["inputs"] == _told(inputs) and last["outputs"] == digest(outputs()):
             return
-        done.unlink(missing_ok=True)
+        write_private(
+            done, json.dumps({**last, "outputs": None})
+        )  # if it fails, this is still what the last one knew
         command = build.rebuild if build.rebuild and _hidden(inputs, last) else build.command
         tell({"kind": "cluster.building", "command": " ".join(command)})
         _run(command, build, project, log)

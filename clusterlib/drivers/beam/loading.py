@@ -40,7 +40,9 @@ async def load_everywhere(
                 remedies=["invoke cluster.restart --rolling", f"invoke cluster.logs {link.name}"],
             )
 
-    await asyncio.gather(*(one(link) for link in links))
+    for outcome in await asyncio.gather(*(one(link) for link in links), return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome  # when no node is still busy with it
     await _verify(links, modules)
     return stale
 

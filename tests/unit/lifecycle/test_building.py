@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -90,6 +91,23 @@ def test_a_change_that_the_build_tool_cannot_see_by_its_time_is_compiled_all_the
     os.utime(project / "src" / "shop", (1, 1))
 
     code_of(sources, project)
+
+    assert (project / "ebin" / "shop.beam").read_text() == "the ship"
+
+
+def test_such_a_change_is_compiled_also_when_a_build_has_failed_in_between(project: Path) -> None:
+    build = Build(
+        ("sh", "-c", "[ -e ebin/shop.beam ] || (mkdir ebin; cp src/shop ebin/shop.beam)"),
+        (str(project / "src"),),
+        rebuild=("sh", "-c", "grep -q bad src/shop && exit 1; cp src/shop ebin/shop.beam"),
+    )
+    sources = CodeSources(modules=(str(project / "ebin"),), build=build)
+    code_of(sources, project)
+    for text in ("bad shop", "the ship"):
+        (project / "src" / "shop").write_text(text)
+        os.utime(project / "src" / "shop", (1, 1))
+        with pytest.raises(BuildFailed) if "bad" in text else contextlib.nullcontext():
+            code_of(sources, project)
 
     assert (project / "ebin" / "shop.beam").read_text() == "the ship"
 
