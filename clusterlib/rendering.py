@@ -5,13 +5,13 @@ Every failure becomes a TemplateError with the template's file and line, also in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import TemplateError
+from clusterlib.frozen import frozen
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -31,7 +31,7 @@ __all__ = [
 MOST_SAMPLES = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Fault:
     """What keeps a template from becoming a text."""
 
@@ -221,6 +221,7 @@ def _text_template(text: str) -> Template:
 def _environment(folders: tuple[str, ...]) -> Environment:
     """One for each list of folders: a template is compiled once and rendered for every node."""
     import json
+    import shlex
 
     import jinja2
 
@@ -253,6 +254,7 @@ def _environment(folders: tuple[str, ...]) -> Environment:
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_function"] = to_json
+    environment.filters["quote"] = lambda value: shlex.quote(str(value))
     return environment
 
 

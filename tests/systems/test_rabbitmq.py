@@ -115,11 +115,17 @@ def test_two_of_a_kind_know_nothing_of_each_other(pika: ModuleType, system: Syst
     assert other.wait_until(lambda: take(pika, other["rabbit2"]), 20) == "theirs"
 
 
-def test_a_broker_can_be_added(pika: ModuleType, system: System) -> None:
-    cluster = system("rabbitmq", nodes=1)
+@pytest.mark.timeout(400)
+def test_features_change_the_tables_when_all_brokers_share_them_and_one_can_be_added(
+    pika: ModuleType, system: System
+) -> None:
+    """A broker that joined another one in the middle of that would fail."""
+    cluster = system("rabbitmq", nodes=2)
+    log = cluster["rabbit2"].log()
+    assert 0 < log.index("Server startup complete") < log.index("`quorum_queue`: mark as enabled")
     put(pika, cluster["rabbit1"], "kept")
 
-    cluster.scale(2)
+    cluster.scale(3)
 
     assert cluster.state == "ready"
-    assert cluster.wait_until(lambda: take(pika, cluster["rabbit2"]), 20) == "kept"
+    assert cluster.wait_until(lambda: take(pika, cluster["rabbit3"]), 20) == "kept"
