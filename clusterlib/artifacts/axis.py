@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from clusterlib.artifacts.story import duration
+from clusterlib.frozen import frozen
 
 __all__ = ["Axis", "Fold", "make_axis"]
 
@@ -43,7 +43,7 @@ MOST_TICKS = 12
 NEAREST_TICKS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fold:
     """Idle time, drawn narrower than it was."""
 
@@ -52,7 +52,7 @@ class Fold:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Axis:
     """Places in percent of the picture's width."""
 

@@ -8,11 +8,12 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 from typing import BinaryIO
 
 from clusterlib.artifacts.redaction import Redactor
+from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import STAMP_LENGTH, rotated
 from clusterlib.hosts.places import write_private
 from clusterlib.lifecycle.folders import RunFolder
@@ -29,7 +30,7 @@ MEMORY = ".collected"
 Clean = Callable[[bytes], bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Seen:
     """How far a growing file has been copied."""
 

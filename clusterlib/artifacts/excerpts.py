@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.artifacts.story import Line, moment, stamp
+from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import STAMP_LENGTH
 
 __all__ = ["Excerpt", "excerpt"]
@@ -14,7 +14,7 @@ __all__ = ["Excerpt", "excerpt"]
 LONGEST_LINE = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Excerpt:
     lines: tuple[Line, ...]
     left_out: int

@@ -6,10 +6,10 @@ from __future__ import annotations
 import bisect
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from clusterlib.artifacts.evidence import Run
 from clusterlib.artifacts.story import Story, Tested, duration, moment
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.events import Event
 
 __all__ = ["Entry", "Journal", "write_journals"]
@@ -28,7 +28,7 @@ AROUND_A_MARK = 0.5
 AT_THE_END = 0.3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     time: float
     kind: str
@@ -39,7 +39,7 @@ class Entry:
     href: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Journal:
     """One run of one cluster."""
 

@@ -8,7 +8,7 @@ import re
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from clusterlib.artifacts.evidence import Evidence, Run
 from clusterlib.artifacts.facts import base_name, mappings, real, texts
 from clusterlib.artifacts.recorder import Record
 from clusterlib.artifacts.story import moment
+from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
 
 __all__ = ["Case", "Suite", "suites_of", "to_xml", "write_junit"]
@@ -23,7 +24,7 @@ __all__ = ["Case", "Suite", "suites_of", "to_xml", "write_junit"]
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     name: str
     group: str
@@ -35,7 +36,7 @@ class Case:
     told: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Suite:
     name: str
     cases: tuple[Case, ...]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from clusterlib.artifacts.story import Lane, Mark, Span, moment
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.events import Event
 
 __all__ = ["Diary", "read_diary"]
@@ -15,7 +15,7 @@ GONE = frozenset({"stopped", "planned"})
 KNOWN = frozenset({"starting", "ready", "paused", "dead", "stopping"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diary:
     """One run of one cluster."""
 

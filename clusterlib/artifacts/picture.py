@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from clusterlib.artifacts.axis import Axis, Fold, make_axis
 from clusterlib.artifacts.story import Lane, Mark, Outcome, Story, Tested, Trouble, duration
+from clusterlib.frozen import frozen
 
 __all__ = ["Block", "Picture", "Row", "Sign", "draw"]
 
@@ -24,7 +24,7 @@ AROUND = 0.05
 """Seconds around a moment that count as busy."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """A stretch of time: a test, or a state of a node."""
 
@@ -36,7 +36,7 @@ class Block:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sign:
     """A moment: something was broken, healed, changed."""
 
@@ -48,7 +48,7 @@ class Sign:
     """How far up a bad one reaches: to the tests that it may have failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     kind: str
     """heading, tests or node."""
@@ -62,7 +62,7 @@ class Row:
     """What it shows, in words."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Picture:
     rows: tuple[Row, ...]
     height: int

@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +16,7 @@ from clusterlib.artifacts.journal import Entry, write_journals
 from clusterlib.artifacts.picture import draw
 from clusterlib.artifacts.story import Failure, Outcome, Story, Tested, Usage, duration
 from clusterlib.artifacts.verdict import judge
+from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
 from clusterlib.rendering import render_page
 
@@ -39,7 +39,7 @@ POINTS = 100
 CURVE_WIDTH, CURVE_HEIGHT = 200.0, 36.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Curve:
     """What a node took over time, as a polyline in a box of fixed size, and in words."""
 

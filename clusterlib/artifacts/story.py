@@ -5,9 +5,11 @@ and the annotations. Times are seconds since the epoch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from clusterlib.frozen import frozen
 
 __all__ = [
     "Failure",
@@ -45,7 +47,7 @@ class Outcome(StrEnum):
         return self in {Outcome.FAILED, Outcome.ERROR, Outcome.CUT}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A node in one state: starting, ready, unhealthy, paused, dead, restarting, stopping."""
 
@@ -55,7 +57,7 @@ class Span:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lane:
     cluster: str
     node: str
@@ -66,7 +68,7 @@ class Lane:
         return any(span.state not in {"starting", "ready", "stopping"} for span in self.spans)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tested:
     number: int
     test: str
@@ -85,7 +87,7 @@ class Tested:
         return self.end - self.begin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mark:
     """Something that happened at a moment: kill, pause, fault, heal, crash, error, restart, scale, dirty."""
 
@@ -104,14 +106,14 @@ class Mark:
         return self.kind in {"kill", "pause", "fault", "crash", "error"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     time: float
     node: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Said:
     """What a node printed in some time: the last lines, and how many were before them."""
 
@@ -122,7 +124,7 @@ class Said:
     """The whole log, from the report's place."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     tested: Tested
     said: tuple[Said, ...]
@@ -141,7 +143,7 @@ class Failure:
         return f"{self.culprit.label} " + (f"{duration(ago)} before" if ago > 0.001 else "at that moment")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trouble:
     """What went wrong outside of tests: a start, a crash, an end that was none."""
 
@@ -159,7 +161,7 @@ class Trouble:
     """What was done about it: retry, smaller, simulate, skip, fail."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """What a node took, over time."""
 
@@ -176,7 +178,7 @@ class Usage:
         return max(self.memory, default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Served:
     """A cluster and what it was good for."""
 
@@ -199,7 +201,7 @@ class Served:
     borrowed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Story:
     project: str
     command: tuple[str, ...]

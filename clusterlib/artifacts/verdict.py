@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from clusterlib.artifacts.story import Failure, Outcome, Story, Trouble, duration
+from clusterlib.frozen import frozen
 
 __all__ = ["Verdict", "judge"]
 
@@ -12,7 +11,7 @@ TESTS_FAILED = 1
 """How pytest says it. Tests without a cluster are in junit.xml, and in no record."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     tone: str
     """good, bad or open."""

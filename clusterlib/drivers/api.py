@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from clusterlib.errors import NotSupported
+from clusterlib.frozen import frozen
 from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Rung
 from clusterlib.hosts.api import Process, Spawn
@@ -19,7 +20,7 @@ SESSION = "{session}"
 """In the words of a shell: a name that no other session has at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeSpec:
     """One node with everything filled in: where it is, what it reads, what it is told."""
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from clusterlib.drivers.api import Driver, Link, NodeSpec
+from clusterlib.frozen import frozen
 from clusterlib.health.probes import Answer, NotYet, Ready, Rung
 from clusterlib.hosts.api import Process, Program, Spawn
 from clusterlib.hosts.fake import Behaviour, FakeProcess
@@ -27,7 +27,7 @@ PROGRAM = "fake-node"
 STOLEN = "bind: Address already in use"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Life:
     """What one start of a node leads to."""
 

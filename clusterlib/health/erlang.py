@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.health.findings import Finding, failed, ok, skipped, warning
 from clusterlib.health.preflight import Resolve
 
@@ -30,7 +30,7 @@ LOOPBACK = "127.0.0.1"
 OURS = "a cluster needs none, its keeper answers in its place"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Epmd:
     """What was found where epmd usually listens."""
 
@@ -95,7 +95,7 @@ def check_host_name(host: str, resolve: Resolve) -> Finding:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tried:
     """What came of starting a node and shaking hands with it."""
 

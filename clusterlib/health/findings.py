@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from clusterlib.frozen import frozen
 
 __all__ = ["Finding", "Outcome", "failed", "ok", "skipped", "warning"]
 
@@ -15,7 +16,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     name: str
     outcome: Outcome

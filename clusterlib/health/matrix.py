@@ -12,10 +12,10 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from clusterlib.errors import ClusterError
+from clusterlib.frozen import frozen
 from clusterlib.health.findings import Finding, Outcome, failed, ok, skipped, warning
 from clusterlib.waiting import Deadline
 
@@ -59,7 +59,7 @@ class Talk(Protocol):
     def members(self, timeout: float | None = None) -> list[str]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """What a node's process takes."""
 
@@ -69,7 +69,7 @@ class Usage:
     """By a signal, from outside: alive, and deaf."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """A node as the keeper knows it, and how to talk to it."""
 
@@ -84,7 +84,7 @@ class Subject:
     usage: Callable[[], Usage | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeHealth:
     name: str
     state: str

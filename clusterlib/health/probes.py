@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.waiting import Deadline, backoff
 
 __all__ = ["Answer", "Never", "NotYet", "Probe", "Ready", "Rung", "climb"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ready:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotYet:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Never:
     why: str
 
@@ -39,7 +39,7 @@ Answer = Ready | NotYet | Never
 Probe = Callable[[], Awaitable[Answer]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rung:
     """One question of the ladder, and its name in progress and reports."""
 

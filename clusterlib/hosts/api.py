@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from clusterlib.frozen import frozen
 
 if TYPE_CHECKING:
     from clusterlib.hosts.resources import Sample
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Exit", "Host", "Process", "Program", "Spawn", "Survivor"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Program:
     """A program to execute: a list of arguments, never a shell line."""
 
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A Python function to call in a fork of the warm process: `package.module:function(argument)`.
 
@@ -31,7 +33,7 @@ class Entry:
     argument: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spawn:
     """One process to start."""
 
@@ -49,7 +51,7 @@ class Spawn:
     """Who the process is to be, where we are root; it can still enter the folders that only root may. None: as we are."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exit:
     """How a process ended: with a code, or by a signal."""
 
@@ -70,7 +72,7 @@ class Exit:
         return f"exited with code {self.code}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Survivor:
     """A process of this cluster found alive when none should be."""
 

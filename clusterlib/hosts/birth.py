@@ -16,13 +16,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
 from clusterlib.errors import ClusterError, ProgramMissing, StartError
+from clusterlib.frozen import frozen
 from clusterlib.hosts import kernel
 from clusterlib.hosts.proc import MARKER
 
@@ -32,7 +32,7 @@ FIRST_INHERITED = 3
 """Inherited descriptors count from here in the order of `Spawn.inherit`, so a program can be told `fd://3`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Newborn:
     """One order, as it reaches the new process."""
 

@@ -23,12 +23,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Literal, NoReturn
 
 from clusterlib.errors import StartError, UsageError
+from clusterlib.frozen import frozen
 from clusterlib.hosts import identity, kernel, proc
 from clusterlib.hosts.kernel import close_all_but
 from clusterlib.waiting import Deadline
@@ -43,7 +44,7 @@ SWEEP_SECONDS = 5.0
 CAP_SYS_ADMIN = 21
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Containment:
     """What holds the processes of this keeper together."""
 

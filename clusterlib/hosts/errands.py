@@ -6,8 +6,8 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Exit, Host, Process, Spawn
 
 __all__ = ["Errand", "run_errand"]
@@ -17,7 +17,7 @@ PIECE = 65536
 MOST_PIECES = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Errand:
     exit: Exit
     output: str

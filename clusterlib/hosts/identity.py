@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
 
 __all__ = ["Identity", "pid_namespace"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """One process, for ever: no other process at any time has the same."""
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from clusterlib.frozen import frozen
 
 __all__ = ["LogFollower", "LogLine", "LogWriter", "read", "tail", "unread"]
 
@@ -19,7 +20,7 @@ TAIL_BLOCK = 64 * 1024
 MOST_UNWRITTEN = 16384
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogLine:
     time: datetime
     node: str

@@ -19,11 +19,12 @@ import struct
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from typing import NoReturn
 
 from clusterlib.errors import StartError
+from clusterlib.frozen import frozen
 from clusterlib.hosts import kernel
 from clusterlib.hosts.birth import Newborn, become
 from clusterlib.hosts.containment import Containment
@@ -39,7 +40,7 @@ BATCH = 8
 _Received = tuple[Newborn, list[int]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nursery:
     """What the keeper holds of its nursery."""
 

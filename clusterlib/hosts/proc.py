@@ -10,9 +10,9 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.waiting import Deadline, poll
 
 __all__ = [
@@ -35,7 +35,7 @@ MARKER = "CLUSTERLIB_MARKER"
 LINUX = sys.platform == "linux"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     pid: int
     command: str

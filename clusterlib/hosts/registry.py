@@ -8,12 +8,13 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import StartError
+from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import runtime_dir, write_private
@@ -29,7 +30,7 @@ GUARD_SECONDS = 6.0
 """A guard whose keeper died is given this long to do the sweeping itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One running cluster of this user."""
 
@@ -139,7 +140,7 @@ def _answers(control: Path) -> bool:
 # What a power cut, or the death of keeper and guard together, left behind.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Swept:
     """A cluster whose keeper is dead, and what was found of it."""
 

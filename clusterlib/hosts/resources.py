@@ -6,15 +6,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.hosts.proc import LINUX
 
 __all__ = ["Sample", "sample", "sample_all"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sample:
     rss: int
     """Bytes in memory."""
@@ -24,6 +25,9 @@ class Sample:
     """Processor time since it started."""
     threads: int
     descriptors: int
+
+
+MEASURED = tuple(one.name for one in fields(Sample))
 
 
 def sample(pid: int, *, proc: str = "/proc") -> Sample | None:
@@ -60,7 +64,7 @@ def _children(folder: Path) -> list[int]:
 def _together(found: Sequence[Sample]) -> Sample | None:
     if not found:
         return None
-    return Sample(*(sum(getattr(one, name) for one in found) for name in Sample.__slots__))
+    return Sample(*(sum(getattr(one, name) for one in found) for name in MEASURED))
 
 
 def _from_proc(folder: Path, *, with_ended: bool = False) -> Sample:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from clusterlib.errors import (
@@ -16,6 +15,7 @@ from clusterlib.errors import (
     TemplateError,
     UsageError,
 )
+from clusterlib.frozen import frozen
 from clusterlib.leases.terms import Terms
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.waiting import Deadline, backoff, pause
@@ -30,7 +30,7 @@ MAY_PASS = (StartError, KeeperLost, NotInTime)
 Diagnose = Callable[[str], Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One way to start a cluster."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from clusterlib.errors import NeedImpossible
+from clusterlib.frozen import frozen
 
 __all__ = ["IN_A_CLASS", "MOST_NODES", "Need", "need_of"]
 
@@ -17,7 +17,7 @@ IN_A_CLASS = ("cluster_size = 3", 'cluster_profile = "dev"')
 """How a test case says what it needs."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Need:
     """A cluster as one test wants it. Made by `need_of`, which tells what makes no sense."""
 

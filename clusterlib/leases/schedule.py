@@ -6,16 +6,16 @@ happens to be free when it does."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from clusterlib.errors import NeedImpossible, ProfileError
+from clusterlib.frozen import frozen
 from clusterlib.leases.need import MOST_NODES, Need
 
 __all__ = ["Asked", "Group", "Largest", "Schedule", "Shape", "make_schedule", "too_large"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """One test of the run, in its place among the others. A test without a need keeps that place."""
 
@@ -25,7 +25,7 @@ class Asked:
     """What is wrong with what the test asks for, where that is known already."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shape:
     """What a profile gives on this machine, as far as a schedule must know it."""
 
@@ -46,7 +46,7 @@ Shapes = Callable[[str], Shape]
 """The shape of a profile. Raises ProfileError."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Largest:
     """The test that asks for most in its group; nobody asks for a size: None."""
 
@@ -54,7 +54,7 @@ class Largest:
     size: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """Tests served by the same cluster at the same size."""
 
@@ -79,7 +79,7 @@ class Group:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Schedule:
     """The answer to all needs of a run. Printed, it is the plan that the user sees."""
 
@@ -158,7 +158,7 @@ def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Sc
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Want:
     """A need in its place, with its profile known."""
 

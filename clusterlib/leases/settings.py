@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from clusterlib.frozen import frozen
 
 __all__ = ["Settings"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What holds for the whole run."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning
+from clusterlib.frozen import frozen
 from clusterlib.leases.fitting import misfit
 from clusterlib.leases.ladder import Climb, Diagnose, Step
 from clusterlib.leases.naming import names_in_use, start_in_free_slot
@@ -25,7 +25,7 @@ SETTLING = 60.0
 """Seconds in which one of several workers starts the cluster that all share, besides the start itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Started:
     cluster: Cluster
     how: str

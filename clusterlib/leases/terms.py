@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
 from clusterlib.leases.schedule import Shape
 from clusterlib.profiles import ResolvedProfile, capacity, load_profile
@@ -16,7 +17,7 @@ __all__ = ["Terms", "read_terms"]
 PLENTY = 2**62
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     profile: str
     """As the tests call it."""

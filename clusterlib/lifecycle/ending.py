@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.errors import KeeperLost, LeftBehind
+from clusterlib.frozen import frozen
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
 from clusterlib.hosts.registry import Entry, Registry, sweep_leftovers
@@ -25,7 +25,7 @@ GUARD_SECONDS = 7.0
 DEATH_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ending:
     """How it went: whether there was a cluster at all, and whether its keeper had to be forced."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import UsageError
+from clusterlib.frozen import frozen
 
 __all__ = [
     "RunFolder",
@@ -36,7 +36,7 @@ def cluster_identifier(project: Path, name: str) -> str:
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFolder:
     """One run of one cluster: its plan, its events, its state, and a folder for each node."""
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, field, fields, is_dataclass
 from typing import Any, TypeVar
+
+from clusterlib.frozen import frozen
 
 __all__ = [
     "Backoff",
@@ -28,7 +30,7 @@ __all__ = [
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timeouts:
     start: float = 30.0
     stop: float = 5.0
@@ -37,7 +39,7 @@ class Timeouts:
     detect: float = 0.8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backoff:
     attempts: int = 3
     first: float = 0.1
@@ -45,7 +47,7 @@ class Backoff:
     ceiling: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestartPolicy:
     policy: str = "never"
     attempts: int = 5
@@ -55,13 +57,13 @@ class RestartPolicy:
     ceiling: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PortRange:
     first: int
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DerivedPort:
     """A port that follows from another of its node."""
 
@@ -69,13 +71,13 @@ class DerivedPort:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodePlan:
     name: str
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Build:
     """What makes the project's compiled code."""
 
@@ -88,7 +90,7 @@ class Build:
     seconds: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CodeSources:
     """Where the code of the nodes is: what is looked at to tell whether they still run the project as it is."""
 
@@ -101,7 +103,7 @@ class CodeSources:
     build: Build = field(default_factory=Build)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     identifier: str
     """Short and unique per (user, project, name): what locks, sockets and claims are named by."""

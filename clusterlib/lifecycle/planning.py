@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -213,4 +214,4 @@ def _erlang(beam: Beam, project: Path, programs: Mapping[str, Path], sources: Co
 
 def _same(kind: type[V], section: object) -> V:
     """The plan's own value with the same names: the keeper must not need to know what profiles are made of."""
-    return kind(**{name: getattr(section, name) for name in kind.__slots__})
+    return kind(**{one.name: getattr(section, one.name) for one in fields(kind)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Provisioner:
             "simulated": plan.simulated,
             "nodes": [spec.to_dict() for spec in specs],
         }
-        timeouts = {name: getattr(plan.timeouts, name) for name in plan.timeouts.__slots__}
+        timeouts = asdict(plan.timeouts)
         common: dict[str, Any] = {
             "cluster": cluster,
             "timeouts": timeouts,

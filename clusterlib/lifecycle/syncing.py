@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.code import code_of, modules_of
 from clusterlib.lifecycle.plan import CodeSources, revive
 from clusterlib.runtime.code import changed
@@ -20,7 +20,7 @@ __all__ = ["Synced", "sync_code"]
 LOADABLE = ".beam"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Synced:
     """What it took for all nodes to run the code that is on disk."""
 

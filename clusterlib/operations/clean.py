@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.hosts.registry import sweep_leftovers
 from clusterlib.lifecycle.folders import all_names, prune
 from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
@@ -13,7 +13,7 @@ from clusterlib.operations.result import Result
 __all__ = ["Cleaned", "Leftover", "clean"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leftover(Result):
     """What was found of a cluster whose keeper is dead."""
 
@@ -22,7 +22,7 @@ class Leftover(Result):
     processes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cleaned(Result):
     folders: tuple[str, ...]
     leftovers: tuple[Leftover, ...]

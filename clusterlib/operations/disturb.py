@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from clusterlib.frozen import frozen
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import NodeView
@@ -15,7 +15,7 @@ __all__ = ["Disturbance", "Disturbed", "disturb"]
 Disturbance = Literal["kill", "pause", "resume"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Disturbed(Result):
     cluster: str
     what: Disturbance

@@ -9,10 +9,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.errors import ClusterError, ProfileError
+from clusterlib.frozen import frozen
 from clusterlib.health import preflight
 from clusterlib.health.findings import Finding, Outcome, failed, ok
 from clusterlib.hosts.places import runtime_dir
@@ -30,7 +30,7 @@ __all__ = ["Diagnosis", "examine_machine"]
 LOOPBACK = "127.0.0.1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnosis(Result):
     profile: str
     project: str

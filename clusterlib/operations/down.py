@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.ending import take_down
 from clusterlib.lifecycle.start import cluster_name, project_folder
 from clusterlib.operations.reach import running_names
@@ -15,7 +15,7 @@ from clusterlib.operations.result import Result
 __all__ = ["Stopped", "bring_down"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stopped(Result):
     stopped: tuple[str, ...]
     """The clusters that were running and are gone now."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import ClusterNotRunning
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.events import Event, read_events
 from clusterlib.lifecycle.folders import latest_run
 from clusterlib.lifecycle.start import cluster_name, project_folder
@@ -17,7 +17,7 @@ from clusterlib.operations.result import Result
 __all__ = ["Diary", "diary", "follow_diary"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diary(Result):
     cluster: str
     run: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.health.findings import Finding
 from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, examine
 from clusterlib.health.servers import judge
@@ -21,7 +21,7 @@ from clusterlib.operations.result import Result
 __all__ = ["Health", "Row", "examine_health"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row(Result):
     node: str
     state: str
@@ -30,7 +30,7 @@ class Row(Result):
     """In the order of `columns`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Health(Result):
     cluster: str
     profile: str

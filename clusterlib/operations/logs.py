@@ -6,12 +6,12 @@ import heapq
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import NodeUnknown, UsageError
+from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import LogFollower, LogLine, read
 from clusterlib.lifecycle.folders import RunFolder, latest_run
 from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
@@ -26,14 +26,14 @@ QUIET = 0.25
 """How long one look waits for news before it asks whether the cluster still lives."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogEntry(Result):
     time: str
     node: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logs(Result):
     cluster: str
     run: str

@@ -6,10 +6,10 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
@@ -17,7 +17,7 @@ from clusterlib.operations.result import Result
 __all__ = ["PlannedTests", "plan_tests"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlannedTests(Result):
     command: tuple[str, ...]
     exit_code: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
 from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed(Result):
     name: str
     description: str
@@ -38,12 +38,12 @@ class Listed(Result):
     default: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profiles(Result):
     profiles: tuple[Listed, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value(Result):
     field: str
     value: object
@@ -53,7 +53,7 @@ class Value(Result):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown(Result):
     name: str
     file: str
@@ -65,7 +65,7 @@ class Shown(Result):
     toml: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked(Result):
     name: str
     mistakes: tuple[Mapping[str, Any], ...]
@@ -73,7 +73,7 @@ class Checked(Result):
     """The mistakes as lines for people."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checks(Result):
     ok: bool
     profiles: tuple[Checked, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.artifacts.home import REPORTS
@@ -11,13 +10,14 @@ from clusterlib.artifacts.recorder import RECORDS
 from clusterlib.artifacts.reporting import finish
 from clusterlib.artifacts.tests_junit import write_missing_junit
 from clusterlib.errors import UsageError
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
 
 __all__ = ["Reported", "make_report"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reported(Result):
     folder: str
     report: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.errors import UsageError
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.code import code_of_status
 from clusterlib.operations.reach import reached
@@ -16,7 +16,7 @@ from clusterlib.operations.views import ClusterView
 __all__ = ["Restarted", "restart"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Restarted(Result):
     cluster: ClusterView
     restarted: tuple[str, ...]

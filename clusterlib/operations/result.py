@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 __all__ = ["Result", "as_plain"]
 
 
-@dataclass(frozen=True, slots=True)
 class Result:
+    __slots__ = ()
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
-        return {field.name: as_plain(getattr(self, field.name)) for field in fields(self)}
+        every = fields(self)  # type: ignore[arg-type]  # each kind of result is a dataclass
+        return {field.name: as_plain(getattr(self, field.name)) for field in every}
 
 
 def as_plain(value: Any) -> Any:

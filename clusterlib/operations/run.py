@@ -6,10 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.errors import ClusterError, UsageError
+from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import TIMED_OUT, run_command
 from clusterlib.hosts.logs import tail
 from clusterlib.lifecycle.client import Listener
@@ -27,7 +27,7 @@ TAIL = 15
 FAILED = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran(Result):
     command: tuple[str, ...]
     exit_code: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.client import Listener
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
@@ -14,7 +14,7 @@ from clusterlib.operations.views import ClusterView
 __all__ = ["Scaled", "scale"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scaled(Result):
     cluster: ClusterView
     added: tuple[str, ...]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from clusterlib.drivers.api import SESSION
 from clusterlib.errors import NotSupported
+from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
 from clusterlib.lifecycle.cluster import Node
 from clusterlib.operations.reach import reached
@@ -26,7 +26,7 @@ PYTHON_SESSION = "clusterlib.operations.shell_session"
 MOST_SESSIONS = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evaluated(Result):
     node: str
     value: str | None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from clusterlib.errors import ClusterNotRunning
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.folders import all_names
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.reach import reached, wanted_names
@@ -15,7 +15,7 @@ from clusterlib.operations.views import ClusterView
 __all__ = ["Status", "look"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status(Result):
     project: str
     clusters: tuple[ClusterView, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.syncing import sync_code
 from clusterlib.operations.reach import reached
@@ -16,7 +16,7 @@ from clusterlib.operations.views import ClusterView
 __all__ = ["Synchronised", "synchronise"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Synchronised(Result):
     cluster: ClusterView
     changed: tuple[str, ...]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.start import up
 from clusterlib.operations.result import Result
@@ -14,7 +14,7 @@ from clusterlib.operations.views import ClusterView
 __all__ = ["Started", "bring_up"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Started(Result):
     cluster: ClusterView
     already_running: bool

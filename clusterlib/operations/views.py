@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.operations.result import Result
 
 __all__ = ["ClusterView", "NodeView", "TurnView"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeView(Result):
     name: str
     state: str
@@ -53,7 +53,7 @@ class NodeView(Result):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TurnView(Result):
     """Who uses the cluster now: alone, or beside others."""
 
@@ -62,7 +62,7 @@ class TurnView(Result):
     since: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClusterView(Result):
     name: str
     state: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import floor
 from typing import TYPE_CHECKING
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.checks import ports_each, room_outside
 from clusterlib.profiles.kinds import PortRange, memory_text
 from clusterlib.profiles.layers import Merged
@@ -25,7 +25,7 @@ Resolver = Callable[[str], str | None]
 PATIENCE = ("start", "stop", "call", "health")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Capacity:
     """How many nodes of a profile can run here, and why no more."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.documents import Unreadable, read_document
 from clusterlib.profiles.origins import nearest
 from clusterlib.profiles.project import find_project
@@ -26,7 +26,7 @@ __all__ = [
 Kind = Literal["profiles", "templates"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """A profile's file."""
 
@@ -35,7 +35,7 @@ class Found:
     shipped: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProfileSummary:
     """A profile as a list shows it."""
 

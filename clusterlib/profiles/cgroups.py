@@ -5,15 +5,16 @@ A limit holds for everything below it, so each group is asked, from ours up to t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from clusterlib.frozen import frozen
 
 __all__ = ["Limit", "cpu_limit", "memory_limit"]
 
 NO_MEMORY_LIMIT = 2**60  # version 1 writes "unlimited" as the largest multiple of a page
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     """How much may be used, and the file that says so."""
 
@@ -21,7 +22,7 @@ class Limit:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Mount:
     inside: str
     """The group that is mounted; not the top one when the mount was made for a container."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from clusterlib.frozen import frozen
 from clusterlib.profiles.settings import flag, setting, text, texts
 
 __all__ = ["Beam"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Beam:
     """What a node of driver `beam` runs."""
 

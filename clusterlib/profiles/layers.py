@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.documents import Document
 from clusterlib.profiles.origins import Mistake, Origin, Source, nearest
 
@@ -51,7 +52,7 @@ NOT_SETTINGS_FROM = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layer:
     """One voice in the order: what it says, and where it says it."""
 

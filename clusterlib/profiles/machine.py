@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.cgroups import cpu_limit, memory_limit
 from clusterlib.profiles.kinds import LAST_PORT, PortRange
 
@@ -29,7 +29,7 @@ SYSTEMS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Machine:
     """What there is, as far as we may use it."""
 

@@ -6,10 +6,11 @@ come from here."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Literal
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.erlang import Beam
 from clusterlib.profiles.kinds import (
     PortRange,
@@ -66,7 +67,7 @@ _FACTOR = number(least=1, most=100)
 _ATTEMPTS = whole(0, 10_000)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Driver:
     """What a driver needs from a profile; used where the profile does not say it itself."""
 
@@ -89,7 +90,7 @@ DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nodes:
     """How many nodes there are, and what they are called."""
 
@@ -106,7 +107,7 @@ class Nodes:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Network:
     """How nodes share the addresses of this machine."""
 
@@ -118,7 +119,7 @@ class Network:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timeouts:
     """How long to wait, in seconds."""
 
@@ -136,7 +137,7 @@ class Timeouts:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retry:
     """How a start that failed for a passing reason (a stolen port) is tried again."""
 
@@ -146,7 +147,7 @@ class Retry:
     ceiling: float = setting(2.0, _SECONDS, "No pause is longer than this, in seconds.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Restart:
     """What happens when a node ends without having been asked to."""
 
@@ -160,7 +161,7 @@ class Restart:
     ceiling: float = setting(5.0, _SECONDS, "No pause is longer than this, in seconds.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tests:
     """Which tests this profile serves."""
 
@@ -203,7 +204,7 @@ class Tests:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Python:
     """What an embedded node (driver python) runs."""
 
@@ -217,7 +218,7 @@ class Python:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Monitor:
     """What is measured while a cluster runs."""
 
@@ -228,7 +229,7 @@ class Monitor:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Adapt:
     """How the profile gives way to a small machine or to CI."""
 
@@ -246,7 +247,7 @@ class Adapt:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profile:
     """What a cluster is."""
 

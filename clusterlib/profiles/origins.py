@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from clusterlib.frozen import frozen
 
 __all__ = ["Adaptation", "Mistake", "Origin", "Source", "in_toml", "nearest"]
 
@@ -13,7 +14,7 @@ Source = Literal["default", "profile", "pyproject", "environment", "command line
 LONGEST_SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """Who said this value, and where; for an adapted one also why, and what it was before."""
 
@@ -53,7 +54,7 @@ class Origin:
         return {key: value for key, value in record.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Adaptation:
     """One value that this machine or CI made different from what was written."""
 
@@ -69,7 +70,7 @@ class Adaptation:
         return {"field": self.field, "before": self.before, "after": self.after, "reason": self.reason}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mistake:
     """One thing that is wrong, where it stands, and what would be right."""
 

@@ -8,7 +8,8 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+
+from clusterlib.frozen import frozen
 
 __all__ = ["Path", "key_lines"]
 
@@ -25,7 +26,7 @@ _SHAPES = r"""
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Token:
     kind: str
     text: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from clusterlib.errors import ProfileError
+from clusterlib.frozen import frozen
 from clusterlib.profiles.adaptation import Resolver, adapt, settle
 from clusterlib.profiles.catalogue import display, shipped
 from clusterlib.profiles.checks import check_together
@@ -22,7 +23,7 @@ from clusterlib.profiles.validation import validate
 __all__ = ["Resolution", "check_profile", "default_profile", "load_profile", "resolve", "template_folders"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolution:
     """Either a profile or the mistakes that keep it from being one."""
 

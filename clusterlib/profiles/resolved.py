@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.kinds import PortRange
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.machine import Machine
@@ -20,7 +21,7 @@ NOT_THE_CLUSTER = ("description", "tests", "adapt", "monitor", "linger")
 FILLED_IN = frozenset({"command", "environment", "ready", "form", "formed", "health"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResolvedProfile:
     """What `load_profile` gives."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.catalogue import list_profiles
 from clusterlib.profiles.layers import Layer, Merged, merge
 from clusterlib.profiles.origins import Mistake, in_toml
@@ -20,7 +20,7 @@ __all__ = ["ServedTests", "profiles_with_tests", "served_by"]
 LISTS = ("paths", "args", "command")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServedTests:
     """The tests that a profile serves; or the mistakes that keep anyone from telling."""
 

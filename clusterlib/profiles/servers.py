@@ -4,9 +4,9 @@ Texts may hold Jinja, with the names that templates have: `{{ node.ports.client 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.kinds import (
     check_identifier,
     check_pattern,
@@ -20,7 +20,7 @@ __all__ = ["Command", "Form", "Formed", "Health", "Ready"]
 LONGEST_QUESTION = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """What a node of driver `command` runs, in its own folder. Texts may hold Jinja, as templates do."""
 
@@ -82,7 +82,7 @@ class Command:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """One question to a node. All that is said here must hold."""
 
@@ -109,12 +109,12 @@ class Question:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ready(Question):
     """When a node of driver `command` answers, whatever the others do. Nothing said: all its ports take connections."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Form:
     """How nodes that all answer become one cluster."""
 
@@ -123,11 +123,11 @@ class Form:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Formed(Question):
     """When a node has found the others. Every node must satisfy it; `alive` is the list of nodes that it should see."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Health(Question):
     """What cluster.health asks each node besides `[ready]` and `[formed]`."""

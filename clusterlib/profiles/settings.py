@@ -8,13 +8,14 @@ ten of them takes as long as three nodes take to start."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticCustomError
 from pydantic_core import core_schema as core
 
+from clusterlib.frozen import frozen
 from clusterlib.profiles.kinds import Wrong
 from clusterlib.profiles.origins import nearest
 
@@ -46,7 +47,7 @@ YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kind:
     """What a value may be."""
 

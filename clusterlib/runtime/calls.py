@@ -11,11 +11,11 @@ import struct
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from clusterlib.errors import ClusterError, RemoteError
+from clusterlib.frozen import frozen
 from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.pickling import TooLarge, Unpicklable, dump, dump_error, dump_refusal, load
@@ -30,7 +30,7 @@ MOST_THREADS = 128
 TARGET_SIZE = struct.Struct(">H")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """A question that a client may ask of the node itself. Quick ones are answered on the loop, even if all threads are busy."""
 

@@ -11,10 +11,10 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 from clusterlib.errors import CallTimeout, NodeUnavailable, RemoteError, UsageError
+from clusterlib.frozen import frozen
 from clusterlib.runtime import wire
 from clusterlib.runtime.pickling import TooLarge, Unpicklable, dump, load, raise_from_remote
 from clusterlib.runtime.wire import Buffer, Kind, Refused, Role
@@ -34,7 +34,7 @@ _HEADER = struct.Struct(">IB")
 _TIMEVAL = struct.Struct("@ll")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CodeDigest:
     """The project's own code as a node has loaded it."""
 

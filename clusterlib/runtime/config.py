@@ -6,11 +6,12 @@ import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import UsageError
+from clusterlib.frozen import frozen
 from clusterlib.runtime.link import Peer
 
 __all__ = ["Config", "Sockets", "read_peers"]
@@ -19,7 +20,7 @@ DEFAULT_DETECT = 0.8
 DEFAULT_LIMIT = 256 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """Everything a node knows before it looks around."""
 
@@ -123,7 +124,7 @@ def read_peers(data: Any) -> tuple[Peer, ...]:
     return peers
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sockets:
     """What a node inherits."""
 

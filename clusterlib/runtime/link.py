@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from clusterlib.frozen import frozen
 from clusterlib.runtime.membership import News, Status
 from clusterlib.runtime.sessions import Session
 from clusterlib.runtime.wire import Buffer, Refused
@@ -13,7 +13,7 @@ from clusterlib.runtime.wire import Buffer, Refused
 __all__ = ["Link", "Peer", "decode", "encode", "read_hello", "read_news"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """Where a node of the plan is."""
 

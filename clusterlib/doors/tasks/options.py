@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from invoke.parser.argument import Argument
 
 from clusterlib.errors import UsageError
+from clusterlib.frozen import frozen
 
 __all__ = [
     "ALL",
@@ -47,7 +47,7 @@ class Kind(Enum):
     FLAG = "flag"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     name: str
     help: str

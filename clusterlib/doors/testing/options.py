@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from clusterlib.doors.pytest_plugin import INI
 from clusterlib.errors import ClusterError, ProfileError
+from clusterlib.frozen import frozen
 from clusterlib.leases.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ LINGER = 300.0
 """Seconds that clusters live on with --cluster-linger, where the profile says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Said:
     """What holds for this run, whoever said it."""
 

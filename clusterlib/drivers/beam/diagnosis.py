@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from clusterlib.errors import (
@@ -18,6 +17,7 @@ from clusterlib.errors import (
     NodeExited,
     NoDistribution,
 )
+from clusterlib.frozen import frozen
 
 __all__ = [
     "INVALID_COOKIE",
@@ -44,7 +44,7 @@ UNSEEN: Final = {
 # -- what it was told
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """What a vm.args asks of the virtual machine."""
 
@@ -144,7 +144,7 @@ def registered_elsewhere(node: str, epmd_port: int) -> EpmdUnavailable:
 # -- what it prints
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trouble:
     """A line in which a node tells of what troubles it."""
 

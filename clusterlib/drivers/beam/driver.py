@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from clusterlib.drivers.beam.epmd import Directory, NameServer
 from clusterlib.drivers.beam.health import COLUMNS
 from clusterlib.drivers.beam.link import BeamLink
 from clusterlib.drivers.beam.starting import Boot
+from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Program, Spawn
 from clusterlib.hosts.ports import Claim
 from clusterlib.hosts.programs import folders_of
@@ -29,7 +29,7 @@ STOLEN: Final = ("eaddrinuse", "address already in use", "address in use")
 LOOPBACK: Final = "127.0.0.1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BeamSettings:
     """What a profile says about its Erlang nodes."""
 

@@ -13,10 +13,10 @@ import secrets
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from clusterlib.errors import EpmdUnavailable, NoDistribution
+from clusterlib.frozen import frozen
 from clusterlib.waiting import Deadline
 
 __all__ = ["STANDARD_PORT", "Directory", "NameServer", "names", "port_of", "usual_port"]
@@ -106,7 +106,7 @@ def _foreign(address: str, port: int, answer: bytes) -> EpmdUnavailable:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entry:
     port: int
     description: bytes

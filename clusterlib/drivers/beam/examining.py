@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from clusterlib.drivers.beam import health
@@ -13,6 +12,7 @@ from clusterlib.drivers.beam.aio import AsyncConnection
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import ClusterError
+from clusterlib.frozen import frozen
 from clusterlib.health.findings import Finding, failed, ok, skipped
 
 __all__ = ["ANSWERS", "Patient", "examine"]
@@ -24,7 +24,7 @@ ITSELF: Final = ("kernel",)
 """Whose servers are asked where the profile starts no applications."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patient:
     """A node that is ready, and whom it should know."""
 

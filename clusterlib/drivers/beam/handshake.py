@@ -10,10 +10,10 @@ import hmac
 import secrets
 import struct
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Final
 
 from clusterlib.errors import ClusterError, CookieMismatch, NameTaken, NodeUnavailable, NoDistribution
+from clusterlib.frozen import frozen
 
 __all__ = ["LARGEST_MESSAGE", "Handshake", "Peer"]
 
@@ -55,7 +55,7 @@ FLAGS: Final = (
 message comes whole and plain."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """What the handshake settled."""
 

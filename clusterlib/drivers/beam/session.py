@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from clusterlib.drivers.beam.etf import Part, decode, decode_at, decode_from, encode, encode_parts
 from clusterlib.drivers.beam.handshake import Peer
 from clusterlib.drivers.beam.terms import Atom, Pid, Ref, show, text
 from clusterlib.errors import ErlangError, NodeUnavailable, TermError
+from clusterlib.frozen import frozen
 
 __all__ = [
     "HELPER",
@@ -84,7 +84,7 @@ class Frames:
         return frames
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """An answer as it arrived; whoever waits for it reads it, so that a large one keeps nobody else waiting."""
 
@@ -96,7 +96,7 @@ class Reply:
         return decode_from(self.frame, self.start)[0][1]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """A message nobody asked for, such as the news of a node that went."""
 

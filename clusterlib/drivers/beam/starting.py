@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from clusterlib.errors import StartError
+from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
 
 __all__ = ["SMALL", "Boot"]
@@ -22,7 +22,7 @@ FOREIGN: Final = frozenset(
 """Of the caller's environment: what would make our nodes other nodes than the profile says."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Boot:
     """One node to start. It needs no epmd of the machine: who listens at `epmd_port` learns its port and tells it the others'."""
 

@@ -20,10 +20,10 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from clusterlib.errors import TermError
+from clusterlib.frozen import frozen
 
 __all__ = [
     "LONGEST_ATOM",
@@ -99,7 +99,7 @@ class Atom:
         return f"'{_escaped(self.name, quote=chr(39))}'"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Pid:
     """A process of a node."""
 
@@ -112,7 +112,7 @@ class Pid:
         return f"<{self.node}.{self.id}.{self.serial}>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Ref:
     """A reference made by a node."""
 
@@ -124,7 +124,7 @@ class Ref:
         return f"#Ref<{self.node}.{'.'.join(map(str, reversed(self.ids)))}>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Port:
     """A port of a node: its conversation with a program, a socket or a driver."""
 
@@ -136,7 +136,7 @@ class Port:
         return f"#Port<{self.node}.{self.id}>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Export:
     """`fun module:function/arity`."""
 
@@ -148,7 +148,7 @@ class Export:
         return f"fun {self.module!r}:{self.function!r}/{self.arity}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Fun:
     """A fun with what it closes over, as the node sent it."""
 
@@ -161,7 +161,7 @@ class Fun:
         return f"#Fun<{self.module}.{self.index}/{self.arity}>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Bits:
     """A bitstring that is no whole number of bytes: `bits` (1 to 7) of the last byte count, from its high end."""
 
@@ -179,7 +179,7 @@ class Bits:
         return f"<<{','.join([*map(str, whole), f'{last >> 8 - self.bits}:{self.bits}'])}>>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Improper:
     """A list whose tail is no list: `[a, b | c]`."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
+
+from clusterlib.frozen import frozen
 
 __all__ = ["Question", "Server"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """One question to a node; see `[ready]` in docs/profiles.md."""
 
@@ -41,7 +43,7 @@ class Question:
         return Question(**{one.name: _frozen(told[one.name]) for one in fields(Question)})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Server:
     """The program, and everything about it."""
 
