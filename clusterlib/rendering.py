@@ -1,9 +1,14 @@
 """Values and a template make a text. The only user of jinja2, which is imported with the first text and not before.
 
-Every failure becomes a TemplateError with the template's file and line, also inside what it includes."""
+Every failure becomes a TemplateError with the template's file and line, also inside what it includes.
+
+A text whose marks are nothing but names, as what an embedded or an Erlang node reads, is filled in without jinja2, whose
+import takes as long as starting a node; where anything is unusual, jinja2 does it, and says what is wrong."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,7 +30,6 @@ __all__ = [
     "render_page",
     "render_text",
     "sample_values",
-    "warm_up",
 ]
 
 MOST_SAMPLES = 3
@@ -68,8 +72,6 @@ def render(template: Path | str, search: Sequence[Path], values: Mapping[str, An
 
 def render_text(text: str, values: Mapping[str, Any]) -> str:
     """A text of a profile, filled in; one without marks is given back as it is. Raises TemplateError."""
-    if "{{" not in text and "{%" not in text:
-        return text
     try:
         return _rendered_text(text, values)
     except _Faulty as error:
@@ -85,6 +87,11 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
     nodes, node = values["cluster"]["nodes"], values["node"]
     return {
         **values,
+        "roster": [
+            {"name": one["name"], "address": one["address"], "port": one["ports"].get("cluster")}
+            for one in nodes
+        ],
+        "erlang_address": "{" + node["address"].replace(".", ",") + "}",
         "seed": nodes[0],
         "peers": [one for one in nodes if one["name"] != node["name"]],
         "alive": [one["name"] for one in nodes],
@@ -97,11 +104,6 @@ def render_page(template: Path, values: Mapping[str, Any], **filters: Callable[.
     return (
         _page_environment(template.parent, tuple(filters.items())).get_template(template.name).render(values)
     )
-
-
-def warm_up() -> None:
-    """Pays for the first text while there is nothing else to do: half of a rendering's cost is importing jinja2."""
-    _environment(()).from_string("{{ ready | tojson }}").render(ready=True)
 
 
 def check_templates(profile: ResolvedProfile, search: Sequence[Path] | None = None) -> list[Mistake]:
@@ -198,6 +200,8 @@ def _rendered(template: Path | str, search: Sequence[Path], values: Mapping[str,
     if isinstance(template, Path):
         search, template = (template.parent, *search), template.name
     folders = tuple(str(folder) for folder in search)
+    with contextlib.suppress(_Unusual):
+        return _filled_in(_parts_of_file(template, folders), values)
     try:
         return _environment(folders).get_template(template).render(values)
     except Exception as error:
@@ -206,10 +210,86 @@ def _rendered(template: Path | str, search: Sequence[Path], values: Mapping[str,
 
 
 def _rendered_text(text: str, values: Mapping[str, Any]) -> str:
+    with contextlib.suppress(_Unusual):
+        return _filled_in(_parts(text), values)
     try:
         return _text_template(text).render(values)
     except Exception as error:
         raise _Faulty(_fault_of(error, "", (), values)) from error
+
+
+# -- without jinja2
+
+
+class _Unusual(Exception):
+    """More than names, or a name that needs explaining."""
+
+
+_Mark = tuple[tuple[str, ...], bool]
+"""A name, and whether its value is written as JSON."""
+_Parts = tuple[str | _Mark, ...]
+
+MARK = re.compile(r"(?<!\{)\{\{ *([a-z]\w*(?:\.[a-z]\w*)*) *(\| *tojson *)?\}\}")
+COMMENT = re.compile(r"\s*\{#-.*?-#\}\s*", re.DOTALL)
+UNUSUAL = re.compile(r"\{[{%#]|\r")
+
+
+def _parts_of_file(template: str, folders: tuple[str, ...]) -> _Parts:
+    path = _first(template, folders)
+    if path is None or template.startswith("/") or ".." in template.split("/"):
+        raise _Unusual
+    try:
+        return _parts(Path(path).read_bytes().decode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise _Unusual from error
+
+
+@cache
+def _parts(text: str) -> _Parts:
+    """Plain text and marks, in turns. Nothing, where there is more to it."""
+    parts: list[str | _Mark] = []
+    text = COMMENT.sub("", text)
+    end = 0
+    for mark in MARK.finditer(text):
+        parts += [text[end : mark.start()], (tuple(mark[1].split(".")), mark[2] is not None)]
+        end = mark.end()
+    parts.append(text[end:])
+    plain = not any(UNUSUAL.search(part) for part in parts if isinstance(part, str))
+    return tuple(parts) if plain else ()
+
+
+def _filled_in(parts: _Parts, values: Mapping[str, Any]) -> str:
+    if not parts:
+        raise _Unusual
+    return "".join([part if isinstance(part, str) else _shown(part, values) for part in parts])
+
+
+def _shown(mark: _Mark, values: Mapping[str, Any]) -> str:
+    names, as_json = mark
+    value: Any = values
+    for name in names:
+        if not isinstance(value, Mapping) or name not in value or hasattr(value, name):
+            raise _Unusual
+        value = value[name]
+    if as_json:
+        return _json(value)
+    if type(value) in {str, int, float}:
+        return str(value)
+    raise _Unusual
+
+
+def _json(value: object) -> str:
+    """As the filter of jinja2 has it: without the characters that mean something in HTML."""
+    import json
+
+    try:
+        text = json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise _Unusual from error
+    return re.sub("[<>&']", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+# -- with jinja2
 
 
 @cache

@@ -56,9 +56,6 @@ def main(arguments: list[str]) -> int:
     nursery = Nursery.start(marker=marker, containment=containment, preload=PRELOAD)
     _allow_many_files()
 
-    from clusterlib import rendering
-
-    rendering.warm_up()
     channel = socket.socket(fileno=channel_number)
     received = _receive_plan(channel)
     if received is None:

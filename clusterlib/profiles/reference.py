@@ -83,6 +83,8 @@ Templates are [Jinja](https://jinja.palletsprojects.com) texts; a name that does
 | `data` | a folder for what the node writes: empty at its first start, kept when it is restarted (driver `command`) |
 | `alive` | the names of the nodes that live; in `[formed]`, of those that the node should see |
 | `timeouts` | the table of that name: `timeouts.detect` |
+| `roster` | all nodes, each with `name`, `address` and the `port` for cluster traffic, for `tojson` |
+| `erlang_address` | the node's address as Erlang writes it: `{127,0,0,1}` |
 | `python.app`, `python.path` | the function to call, or none; the code roots as absolute paths |
 | `cookie_file` | the file with the cluster's secret |
 

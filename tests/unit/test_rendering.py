@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clusterlib.errors import TemplateError
 from clusterlib.profiles import Machine, ResolvedProfile, load_profile, template_folders
-from clusterlib.rendering import check_templates, render, render_page, sample_values, warm_up
+from clusterlib.rendering import check_templates, complete, render, render_page, render_text, sample_values
 
 ROOT = Path(__file__).parents[2]
 
@@ -166,7 +169,8 @@ def test_a_single_node_is_its_only_peer(profile: ResolvedProfile) -> None:
     values = sample_values(profile)
     values["cluster"]["nodes"] = values["cluster"]["nodes"][:1]
 
-    peers = json.loads(render("python/node.json.j2", template_folders(ROOT), values))["peers"]
+    text = render("python/node.json.j2", template_folders(ROOT), complete(values))
+    peers = json.loads(text)["peers"]
 
     assert [peer["name"] for peer in peers] == ["node1"]
 
@@ -229,5 +233,50 @@ def test_profiles_do_not_pay_for_what_they_do_not_use() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_warming_up_needs_no_template() -> None:
-    warm_up()
+@pytest.mark.parametrize(
+    ("profile", "template"), [("dev", "python/node.json.j2"), ("beam", "beam/vm.args.j2")]
+)
+def test_what_our_own_nodes_read_is_written_without_the_template_language(
+    profile: str, template: str
+) -> None:
+    code = (
+        "import sys; from pathlib import Path; from clusterlib.profiles import load_profile, template_folders\n"
+        "from clusterlib.rendering import render, sample_values\n"
+        f"values = sample_values(load_profile({profile!r}))\n"
+        f"text = render({template!r}, template_folders(Path.cwd()), values)\n"
+        "print('node1' in text and '127' in text, 'jinja2' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.strip() == "True False"
+
+
+VALUES: dict[str, Any] = {
+    "name": 'it\'s <b> & "c"',
+    "count": 3,
+    "share": 0.5,
+    "yes": True,
+    "nothing": None,
+    "node": {"name": "söhne", "ports": {"http": 1, "b": [2, {"z": 1, "a": "<"}]}, "items": "hidden"},
+}
+PIECES = [
+    "{{ name }}", "{{name}}", "{{ node.name }}", "{{ node.ports.http }}", "{{ node.ports | tojson }}",
+    "{{ name|tojson }}", "{{ yes }}", "{{ yes | tojson }}", "{{ nothing }}", "{{ nothing | tojson }}",
+    "{{ count }}", "{{ share }}", "{{ node.items }}", "{{ node['name'] }}", "{{ name | upper }}",
+    "{{- count }}", "{{ count -}}", "{{ unknown }}", "{{ node.unknown }}", "{{ name.upper() }}",
+    "{#- said -#}", "{# said #}", "{% if yes %}", "{% endif %}", "{{", "}}", "{", "}", "#}", "{{ node.name.x }}",
+    " ", "\n", "\r\n", "a", '"', "\\", "ü", "{{ range }}", "{{\nname }}", "{{ count }}}", "{{{ count }}",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_a_text_of_names_is_what_the_template_language_makes_of_it(text: str) -> None:
+    whole = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    try:
+        expected = whole.from_string(text).render(VALUES)
+    except Exception:  # noqa: BLE001 - it fails in many ways
+        with pytest.raises(TemplateError):
+            render_text(text, VALUES)
+    else:
+        assert render_text(text, VALUES) == expected
