@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shlex
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from clusterlib.drivers.api import SESSION
-from clusterlib.errors import NotSupported
+from clusterlib.errors import ClusterError, NotSupported
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
 from clusterlib.lifecycle.cluster import Node
@@ -113,7 +114,14 @@ class NodeShell:
     def _evaluate_there(self, source: str) -> Evaluated:
         from clusterlib.drivers.beam.terms import text
 
-        told = self._node.call("clusterlib_node", "evaluate", [source], timeout=WITHOUT_LIMIT)
+        try:
+            told = self._node.call(
+                "clusterlib_node", "evaluate", [source, self._session], timeout=WITHOUT_LIMIT
+            )
+        except KeyboardInterrupt:
+            with contextlib.suppress(ClusterError):
+                self._node.call("clusterlib_node", "interrupt", [self._session], timeout=QUICKLY)
+            raise
         shown = {str(key): text(value) for key, value in told.items()}
         return Evaluated(self.node, shown.get("value"), shown["output"], shown.get("problem"))
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from clusterlib.drivers.beam.terms import Atom
+from clusterlib.drivers.beam.terms import Atom, Pid
 from clusterlib.errors import NodeUnavailable
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.operations.shell import Evaluated, NodeShell, run_own_shell
@@ -118,6 +121,30 @@ def test_evaluations_leave_no_process_and_hardly_an_atom_behind(shell: NodeShell
 def test_a_node_that_ends_meanwhile_says_so(shell: NodeShell) -> None:
     with pytest.raises(NodeUnavailable):
         shell.evaluate("erlang:halt()")
+
+
+def test_what_is_interrupted_ends_in_the_node_too(shell: NodeShell, cluster: Cluster) -> None:
+    def there() -> bool:
+        return isinstance(cluster["node1"].call("erlang", "whereis", [Atom("eternal")]), Pid)
+
+    def interrupt() -> None:
+        poll(there, Deadline(PATIENCE))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    shell.evaluate("ok")
+    processes = cluster["node1"].call("erlang", "system_info", [Atom("process_count")])
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    with pytest.raises(KeyboardInterrupt):
+        shell.evaluate("register(eternal, self()), timer:sleep(infinity)")
+    interrupting.join()
+
+    assert not there()
+    assert shell.evaluate("1 + 1").value == "2"
+    assert poll(
+        lambda: cluster["node1"].call("erlang", "system_info", [Atom("process_count")]) <= processes,
+        Deadline(PATIENCE),
+    )
 
 
 def test_from_the_command_line_with_exit_codes_and_json(cluster: Cluster) -> None:

@@ -4,7 +4,7 @@
 -module(clusterlib_node).
 
 -export([call/3, watch/1, watching/2, join/1, configure/1, start/1, leave/0, seen/0, look/0, echo/1, reach/2, silent/2]).
--export([compare/1, load/1, unload/1, evaluate/1, collecting/1]).
+-export([compare/1, load/1, unload/1, evaluate/2, interrupt/1, collecting/1, collecting/2]).
 
 %% -- calls
 
@@ -307,9 +307,11 @@ digest(Name) ->
 
 %% -- a line typed by a person
 
-%% What an expression comes to, as text, and what it printed: Elixir's where Elixir runs, else Erlang's.
-evaluate(Source) ->
-    Output = spawn(clusterlib_node, collecting, [[]]),
+%% What an expression comes to, as text, and what it printed: Elixir's where Elixir runs, else Erlang's. Whoever knows its mark
+%% can end it before.
+evaluate(Source, Mark) ->
+    put(clusterlib_node, Mark),
+    Output = spawn(clusterlib_node, collecting, [self()]),
     Usual = group_leader(),
     group_leader(Output, self()),
     Outcome =
@@ -320,6 +322,16 @@ evaluate(Source) ->
     group_leader(Usual, self()),
     Output ! {heard, self()},
     receive {Output, Heard} -> maps:put(output, Heard, Outcome) end.
+
+interrupt(Mark) ->
+    Marked = fun(Pid) ->
+        case process_info(Pid, dictionary) of
+            {dictionary, Known} -> lists:member({clusterlib_node, Mark}, Known);
+            undefined -> false
+        end
+    end,
+    [exit(Pid, kill) || Pid <- processes(), Marked(Pid)],
+    ok.
 
 erlang(Source) ->
     try
@@ -359,17 +371,25 @@ shown(Format, Values) ->
     unicode:characters_to_binary(io_lib:format(Format, Values)).
 
 %% Stands in for the terminal of whoever evaluates. At the end it hands those who go on to the log of the node.
-collecting(Heard) ->
+collecting(Evaluator) ->
+    collecting(monitor(process, Evaluator), []).
+
+collecting(Evaluator, Heard) ->
     receive
         {io_request, From, As, Request} ->
             {Answer, More} = written(Request),
             From ! {io_reply, As, Answer},
-            clusterlib_node:collecting([Heard, More]);
+            clusterlib_node:collecting(Evaluator, [Heard, More]);
         {heard, Asker} ->
-            [group_leader(whereis(user), Pid) || Pid <- processes(),
-                process_info(Pid, group_leader) =:= {group_leader, self()}],
-            Asker ! {self(), iolist_to_binary(Heard)}
+            hand_over(),
+            Asker ! {self(), iolist_to_binary(Heard)};
+        {'DOWN', Evaluator, process, _, _} ->
+            hand_over()
     end.
+
+hand_over() ->
+    [group_leader(whereis(user), Pid) || Pid <- processes(),
+        process_info(Pid, group_leader) =:= {group_leader, self()}].
 
 written({put_chars, Encoding, Module, Function, Args}) ->
     try apply(Module, Function, Args) of
