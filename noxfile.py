@@ -19,6 +19,9 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 
+# Else each of the thousands of processes that the tests start compiles this checkout anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 ARTIFACTS = "artifacts"
 WORKERS = os.environ.get("TEST_WORKERS", "4")
 
