@@ -88,7 +88,7 @@ def _run(command: Sequence[str], build: Build, project: Path, log: Path) -> None
             "the project does not compile",
             cause=f"{words} {ended}, in {project}",
             evidence=_last_lines(log),
-            remedies=[f"cd {project} && {setting}{words}", f"less {log}"],
+            remedies=[f"cd {shlex.quote(str(project))} && {setting}{words}", f"less {shlex.quote(str(log))}"],
         )
 
 

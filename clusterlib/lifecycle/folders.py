@@ -129,10 +129,12 @@ def _make_private(project: Path, folder: Path) -> None:
         if not ignore.exists():
             ignore.write_text("*\n")
     except OSError as error:
+        import shlex
+
         raise UsageError(
             f"no folder can be made under {home}",
             cause=str(error),
-            remedies=[f"ls -ld {project}", f"df -h {project}"],
+            remedies=[f"ls -ld {shlex.quote(str(project))}", f"df -h {shlex.quote(str(project))}"],
         ) from error
 
 

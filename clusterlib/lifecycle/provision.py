@@ -90,10 +90,15 @@ class Provisioner:
             for path, text in rendered:
                 write_private(path, text)
         except OSError as error:
+            import shlex
+
             raise StartError(
                 "the files that the nodes read cannot be written",
                 cause=f"{error.strerror}: {error.filename or self._run.path}",
-                remedies=[f"df -h {self._run.path}", "invoke profile.show --resolved  # see [templates]"],
+                remedies=[
+                    f"df -h {shlex.quote(str(self._run.path))}",
+                    "invoke profile.show --resolved  # see [templates]",
+                ],
             ) from error
 
     @staticmethod

@@ -88,7 +88,9 @@ Templates are [Jinja](https://jinja.palletsprojects.com) texts; a name that does
 | `python.app`, `python.path` | the function to call, or none; the code roots as absolute paths |
 | `cookie_file` | the file with the cluster's secret |
 
-Write values into JSON with the filter `tojson`: `{{ node.name | tojson }}`. With driver `command` the texts of `[command]`,
+A folder of a project may have any name, with spaces and quotes in it. So write values into JSON with the filter `tojson`,
+`{{ node.name | tojson }}`, and into a shell script with the filter `quote`, `cp {{ data | quote }}/*.log .`; other files have
+rules of their own. Arguments need no quotes, as no shell reads them. With driver `command` the texts of `[command]`,
 `[environment]`, `[ready]`, `[form]`, `[formed]` and `[health]` are filled in, too:
 `arguments = ["--port", "{{ node.ports.client }}"]`.
 """

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from clusterlib.errors import TemplateError
 from clusterlib.profiles import Machine, ResolvedProfile, load_profile, template_folders
 from clusterlib.rendering import check_templates, complete, render, render_page, render_text, sample_values
+from tests.odd_names import ODD
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +47,17 @@ def test_values_and_a_template_make_a_text(write: Callable[[str, str], Path]) ->
 
     assert render("greeting", [path.parent], {"who": "you"}) == "Hello you & <co>\n"
     assert render(path, [], {"who": "you"}) == "Hello you & <co>\n"
+
+
+def test_a_path_is_one_word_of_a_shell_script_whatever_its_name(write: Callable[[str, str], Path]) -> None:
+    path = write("say.sh", "printf '%s' {{ folder | quote }}/x")
+    script = render(path, [], {"folder": f"/tmp/{ODD}"})
+
+    assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == (
+        f"/tmp/{ODD}/x"
+    )
+    with pytest.raises(TemplateError, match="is undefined"):
+        render(path, [], {})
 
 
 def test_a_page_escapes_every_value_and_includes_what_lies_beside_it(tmp_path: Path) -> None:
