@@ -23,6 +23,7 @@ from clusterlib.rendering import render_page
 __all__ = ["make_report", "write_report"]
 
 TEMPLATE = Path(__file__).parent / "page" / "report.html.j2"
+BESIDE = ("junit.xml", "cluster.xml", "summary.json", "environment.json", "records/", "clusters/")
 CLUSTER_OPTIONS = {
     "--profile": "--cluster-profile",
     "--cluster-profile": "--cluster-profile",
@@ -48,10 +49,14 @@ class Curve:
 
 
 def write_report(path: Path, story: Story, evidence: Evidence, environment: dict[str, Any]) -> None:
-    write_private(path, make_report(story, evidence, environment))
+    beside = tuple(name for name in BESIDE if (path.parent / name).exists())
+    write_private(path, make_report(story, evidence, environment, beside))
 
 
-def make_report(story: Story, evidence: Evidence, environment: dict[str, Any]) -> str:
+def make_report(
+    story: Story, evidence: Evidence, environment: dict[str, Any], beside: Sequence[str] = ()
+) -> str:
+    """`beside`: what lies in the same folder, to be linked."""
     tests = _shown(story.tests)
     failures = story.failures[:MOST_FAILURES]
     journals = write_journals(story, evidence.runs)
@@ -75,6 +80,7 @@ def make_report(story: Story, evidence: Evidence, environment: dict[str, Any]) -
         "schedule": schedule,
         "plans": dict(list(plans.items())[:12]),
         "environment": environment,
+        "beside": beside,
         "after": lambda time: _offset(time - story.began),
     }
     return render_page(

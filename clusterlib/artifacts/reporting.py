@@ -22,6 +22,7 @@ from clusterlib.artifacts.report import write_report
 from clusterlib.artifacts.story import Story
 from clusterlib.artifacts.summary import summarise
 from clusterlib.artifacts.telling import tell_story
+from clusterlib.artifacts.tests_junit import write_missing_junit
 from clusterlib.hosts.places import write_private
 
 __all__ = ["Artifacts", "finish"]
@@ -48,14 +49,15 @@ class Artifacts:
             return None
         return self.finish()
 
-    def finish(self) -> Story:
+    def finish(self, *, junit: bool = False) -> Story:
+        """`junit`: also of the tests, where pytest has not written that itself."""
         began = time.monotonic()
-        story = self._make()
+        story = self._make(junit)
         self._done = time.monotonic()
         self._spent = self._done - began
         return story
 
-    def _make(self) -> Story:
+    def _make(self, junit: bool) -> Story:
         folder = self.folder
         records = read_records(folder)
         runs = named_runs(records)
@@ -72,13 +74,15 @@ class Artifacts:
         if plan is not None:
             _write_json(folder / "plan.json", plan)
         write_junit(folder / "cluster.xml", evidence)
+        if junit:
+            write_missing_junit(folder, story)
         write_report(folder / "report.html", story, evidence, environment)
         return story
 
 
-def finish(folder: Path | str, environ: Mapping[str, str] | None = None) -> Story:
-    """Brings an artifacts folder up to date, once."""
-    return Artifacts(Path(folder), environ).finish()
+def finish(folder: Path | str, environ: Mapping[str, str] | None = None, *, junit: bool = False) -> Story:
+    """Brings an artifacts folder up to date, once. `junit`: also of the tests, where pytest has not written that itself."""
+    return Artifacts(Path(folder), environ).finish(junit=junit)
 
 
 def _plan(evidence: Evidence) -> dict[str, Any] | None:

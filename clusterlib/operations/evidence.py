@@ -102,7 +102,6 @@ class Evidence:
         if self._record is None or self.folder is None or self._claim is None:
             return
         from clusterlib.artifacts.reporting import finish
-        from clusterlib.artifacts.tests_junit import write_missing_junit
 
         self._outcome("error", "interrupted", 0.0)
         if self._run:
@@ -112,7 +111,7 @@ class Evidence:
         self._record("run.ended", exit_code=code)
         self._record.close()
         try:
-            write_missing_junit(self.folder, finish(self.folder))
+            finish(self.folder, junit=True)
         finally:
             self._claim.close()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from clusterlib.artifacts.home import REPORTS
 from clusterlib.artifacts.recorder import RECORDS
 from clusterlib.artifacts.reporting import finish
-from clusterlib.artifacts.tests_junit import write_missing_junit
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 from clusterlib.lifecycle.start import project_folder
@@ -36,7 +35,7 @@ def make_report(folder: Path | str | None = None, *, project: Path | str | None 
             cause=f"a folder of artifacts has a folder {RECORDS}/, which is written while the tests run",
             remedies=["pytest --distributed --cluster-artifacts=artifacts"],
         )
-    write_missing_junit(chosen, finish(chosen))
+    finish(chosen, junit=True)
     files = tuple(sorted(path.name for path in chosen.glob("[!.]*") if path.is_file()))
     return Reported(str(chosen), str(chosen / "report.html"), files, round(time.monotonic() - began, 4))
 
