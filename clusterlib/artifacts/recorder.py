@@ -16,6 +16,7 @@ from typing import Any
 
 from clusterlib import __version__
 from clusterlib.artifacts.redaction import Redactor, redactor_for
+from clusterlib.hosts.places import make_private
 from clusterlib.lifecycle.events import now
 
 __all__ = ["LEADER", "RECORDS", "Record", "Recorder", "read_records", "writers"]
@@ -132,7 +133,7 @@ def _is_locked(path: Path) -> bool:
 
 
 def _open_private(folder: Path, name: str) -> int:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     file = os.open(folder / name, flags, 0o600)
     with contextlib.suppress(OSError):

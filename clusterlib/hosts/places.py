@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clusterlib.errors import StartError
 
-__all__ = ["runtime_dir", "socket_path", "write_private"]
+__all__ = ["make_private", "runtime_dir", "socket_path", "write_private"]
 
 LONGEST_SOCKET_PATH = 100
 """sun_path has 108 bytes on Linux and 104 on macOS."""
@@ -48,9 +48,16 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _private(folder: Path) -> Path:
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    seen = folder.lstat()
+    try:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        seen = folder.lstat()
+    except OSError as error:
+        raise StartError(
+            f"{folder} cannot be made",
+            cause=f"{error.strerror}; clusters of this user keep their control sockets there",
+            remedies=[f"ls -ld {folder.parent}", f"df -h {folder.parent}"],
+        ) from error
     wrong = None
     if not stat.S_ISDIR(seen.st_mode):
         wrong = "it is a link, or not a folder"
@@ -67,9 +74,23 @@ def _private(folder: Path) -> Path:
     return folder
 
 
+def make_private(folder: Path) -> None:
+    """This folder, and those above it that are not there yet: for their owner only, whatever the umask leaves to others."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileNotFoundError:
+        if folder.parent == folder:
+            raise
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+
+
 def write_private(path: Path, text: str, mode: int = 0o600) -> None:
     """Writes a file that only its owner reads, whole or not at all. Its folder is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:

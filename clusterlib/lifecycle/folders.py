@@ -10,6 +10,7 @@ from typing import Any
 
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
+from clusterlib.hosts.places import make_private, write_private
 
 __all__ = [
     "RunFolder",
@@ -121,13 +122,13 @@ def _make_private(project: Path, folder: Path) -> None:
     """Makes this folder below our own in the project; all of them are the user's alone, and ignored by git."""
     home = project / HOME
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         while folder != project:
             folder.chmod(0o700)
             folder = folder.parent
         ignore = home / ".gitignore"
         if not ignore.exists():
-            ignore.write_text("*\n")
+            write_private(ignore, "*\n")
     except OSError as error:
         import shlex
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import PortsExhausted, StartError
-from clusterlib.hosts.places import write_private
+from clusterlib.hosts.places import make_private, write_private
 from clusterlib.hosts.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.plan import NodePlan, Plan, PortRange
@@ -86,7 +86,7 @@ class Provisioner:
         try:
             self._ensure_cookie()
             for spec in chosen:
-                Path(spec.directory).mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private(Path(spec.directory))
             for path, text in rendered:
                 write_private(path, text)
         except OSError as error:

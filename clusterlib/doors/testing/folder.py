@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -14,6 +15,7 @@ import pytest
 from clusterlib.artifacts.recorder import writers
 from clusterlib.doors.testing.options import usage_error
 from clusterlib.errors import UsageError
+from clusterlib.hosts.places import make_private, write_private
 
 if TYPE_CHECKING:
     from clusterlib.artifacts.claiming import Claim
@@ -62,13 +64,13 @@ class ReportFolder:
             return
         home = self.path.parent.parent
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self.path)
         except OSError as error:
             raise usage_error(_unwritable(home, error)) from error
         with contextlib.suppress(OSError):
             home.chmod(0o700)
             if not (home / ".gitignore").exists():
-                (home / ".gitignore").write_text("*\n")
+                write_private(home / ".gitignore", "*\n")
 
     def keep(self) -> None:
         """It stays: `latest` leads to it, and the oldest ones go."""
@@ -90,8 +92,9 @@ class ReportFolder:
 
 
 def _unwritable(home: Path, error: OSError) -> UsageError:
+    place = shlex.quote(str(home.parent))
     return UsageError(
         f"nothing can be written to {home}, where clusters and their evidence have their folders",
         cause=str(error),
-        remedies=[f"ls -ld {home.parent}", f"df -h {home.parent}", "pytest --no-cluster"],
+        remedies=[f"ls -ld {place}", f"df -h {place}", "pytest --no-cluster"],
     )

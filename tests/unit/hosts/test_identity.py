@@ -16,7 +16,7 @@ import pytest
 
 from clusterlib.errors import StartError
 from clusterlib.hosts.identity import Identity
-from clusterlib.hosts.places import runtime_dir, socket_path
+from clusterlib.hosts.places import runtime_dir, socket_path, write_private
 from clusterlib.hosts.proc import MARKER
 from clusterlib.hosts.registry import Entry, Registry, sweep_leftovers
 
@@ -163,6 +163,23 @@ def test_the_runtime_folder_is_private_and_does_not_follow_tmpdir(
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
     assert runtime_dir(tmp_path).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_runtime_folder_that_cannot_be_made_is_an_error_that_teaches(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="cannot be made") as told:
+        runtime_dir(tmp_path / "missing")
+
+    assert told.value.remedies[0] == f"ls -ld {tmp_path / 'missing'}"
+
+
+def test_a_private_file_has_private_folders_above_it_whatever_the_umask(tmp_path: Path) -> None:
+    usual = os.umask(0)
+    try:
+        write_private(tmp_path / "a" / "b" / "file", "secret")
+    finally:
+        os.umask(usual)
+
+    assert [path.stat().st_mode & 0o777 for path in sorted(tmp_path.rglob("*"))] == [0o700, 0o700, 0o600]
 
 
 def test_a_runtime_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
