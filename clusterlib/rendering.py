@@ -374,7 +374,8 @@ def _fault_of(error: Exception, template: str, folders: tuple[str, ...], values:
             return _Fault("it is not UTF-8", "save it as UTF-8", _first(template, folders))
         case _:
             told = f"{type(error).__name__}: {error}"
-            return _Fault(told, "correct the expression", file or _first(template, folders), line)
+            right = "see that it can be read" if isinstance(error, OSError) else "correct the expression"
+            return _Fault(told, right, file or _first(template, folders), line)
 
 
 def _known(values: Mapping[str, Any]) -> str:

@@ -101,7 +101,7 @@ def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> li
     answers: queue.SimpleQueue[NodeHealth] = queue.SimpleQueue()
     for subject in subjects:
         examination = _Examination(subject, subjects, deadline, option)
-        threading.Thread(target=lambda one=examination: answers.put(one.carry_out()), daemon=True).start()
+        _aside(lambda one=examination: answers.put(one.carry_out()))  # type: ignore[misc]
     found: dict[str, NodeHealth] = {}
     while len(found) < len(subjects):
         try:
@@ -110,6 +110,14 @@ def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> li
             break
         found[health.name] = health
     return [found.get(subject.name) or _silent(subject, seconds, option) for subject in subjects]
+
+
+def _aside(work: Callable[[], None]) -> None:
+    """In a thread; where the user may have no more of them, here and now: one after the other is better than none."""
+    try:
+        threading.Thread(target=work, daemon=True).start()
+    except RuntimeError:
+        work()
 
 
 class _Examination:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -32,6 +33,14 @@ WARDEN = "trap '' INT TERM HUP QUIT TSTP TTIN TTOU; read -r _ || kill -KILL 0"
 the end of the pipe, that we died, and then it kills its own group. The group cannot be anybody else's while
 its leader lives."""
 
+SCARCE = {
+    errno.EAGAIN: ["ulimit -u  # processes and threads allowed", "invoke cluster.doctor"],
+    errno.EMFILE: ["ulimit -n  # open files allowed", "invoke cluster.doctor"],
+    errno.ENFILE: ["sysctl fs.file-nr  # open files of the whole machine, and how many there may be"],
+    errno.ENOMEM: ["free -m  # memory left"],
+}
+"""What to look at where the machine has no more of something."""
+
 
 def start_detached(
     argv: Sequence[str],
@@ -45,7 +54,10 @@ def start_detached(
 
     Of our descriptors it has `fds`, under their numbers, and its end of the socket, whose number replaces
     `{channel}` among the arguments. What it prints goes to `log`, a path or a descriptor."""
-    ours, theirs = socket.socketpair()
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise _start_error(argv[0], error) from error
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         output = os.dup(log) if isinstance(log, int) else os.open(log, flags, 0o600)
@@ -318,5 +330,7 @@ def _start_error(program: str, error: OSError, environment: Mapping[str, str] | 
             remedies=[f"install {program}, or add its folder to PATH"],
         )
     return StartError(
-        f"{program} could not be started", cause=f"{error.strerror}: {error.filename or program}"
+        f"{program} could not be started",
+        cause=f"{error.strerror}: {error.filename or program}",
+        remedies=SCARCE.get(error.errno or 0, ()),
     )

@@ -17,7 +17,10 @@ def loopback_obstacle(host: str, patience: float = PATIENCE) -> str | None:
     found: list[str | None] = []
     # A look-up cannot be interrupted, so it is done aside; one that hangs ends with the process.
     look_up = threading.Thread(target=lambda: found.append(_look_up(host)), daemon=True)
-    look_up.start()
+    try:
+        look_up.start()
+    except RuntimeError:  # the user may have no more threads
+        return _look_up(host)
     look_up.join(patience)
     return found[0] if found else f"was not resolved within {patience:g} s"
 

@@ -60,6 +60,23 @@ def test_a_path_is_one_word_of_a_shell_script_whatever_its_name(write: Callable[
         render(path, [], {})
 
 
+def test_a_template_that_cannot_be_read_is_no_mistake_in_an_expression(
+    write: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("server.conf", "{% if true %}port{% endif %}")
+
+    def refuse(*_: object) -> None:
+        raise OSError(24, "Too many open files", str(path))
+
+    monkeypatch.setattr("jinja2.FileSystemLoader.get_source", refuse)
+
+    with pytest.raises(TemplateError) as told:
+        render(path, [], {})
+
+    assert "Too many open files" in told.value.problem
+    assert told.value.remedies == ("see that it can be read",)
+
+
 def test_a_page_escapes_every_value_and_includes_what_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<p>{{ text | loud }}</p>{% include 'page.css' %}")
     (tmp_path / "page.css").write_text("a > b { }")

@@ -179,3 +179,15 @@ def test_a_node_that_never_answers_does_not_hold_up_the_answer(never: threading.
     assert monotonic() - began < 5
     assert found["node1"].checks["ping"].evidence == "no answer within 0.6 s"
     assert found["node2"].healthy
+
+
+def test_whoever_may_have_no_more_threads_is_answered_one_node_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    everyone = ["node1", "node2"]
+
+    assert all(health.healthy for health in examine([node(name, everyone) for name in everyone], 5.0))

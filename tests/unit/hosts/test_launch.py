@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import resource
 import select
 import signal
 import subprocess
@@ -188,3 +189,16 @@ def test_a_detached_process_has_its_channel_its_session_and_its_log(tmp_path: Pa
 def test_a_detached_process_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ProgramMissing):
         start_detached(["no-such-program"], environment={}, directory=tmp_path, log=tmp_path / "log")
+
+
+def test_what_the_machine_has_no_more_of_is_said_with_what_shows_it(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        with pytest.raises(StartError) as told:
+            start_detached(["true"], environment={}, directory=tmp_path, log=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert told.value.cause == "Too many open files: true"
+    assert told.value.remedies[0] == "ulimit -n  # open files allowed"

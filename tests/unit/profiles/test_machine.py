@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,3 +184,14 @@ def test_names_of_this_machine_lead_to_it_and_others_do_not() -> None:
     assert loopback_obstacle("192.0.2.1") == "resolves to 192.0.2.1, which is not this machine's loopback"
     assert loopback_obstacle("no.such.name.invalid", patience=0.2) is not None
     assert loopback_obstacle("x" * 300) == "does not resolve here"
+
+
+def test_a_host_name_is_looked_up_by_whoever_may_have_no_more_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    assert loopback_obstacle("localhost") is None
