@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 from invoke.program import Program
 
 from clusterlib import __version__
+from clusterlib.doors.console import Console
+from clusterlib.doors.exits import FAILED
 from clusterlib.doors.tasks import namespace
 
 if __name__ == "__main__":
-    Program(
+    program = Program(
         name="clusterlib", binary="python -m clusterlib.doors", namespace=namespace, version=__version__
-    ).run()
+    )
+    try:
+        program.run()
+    except BrokenPipeError:  # of --list and --help; tasks see to it themselves
+        Console().abandon()
+        sys.exit(FAILED)

@@ -148,7 +148,10 @@ class LiveProgress:
         for name, line in picture.shown():
             detail = line.reason or (f"{line.seconds:.2f} s" if line.seconds is not None else line.step)
             table.add_row(
-                "", name, Text(line.state, style=STATES.get(line.state, "")), Text(detail, style="dim")
+                "",
+                name,
+                Text(line.state, style=STATES.get(line.state, "")),
+                Text(detail, style="dim" if self._colours else ""),
             )
         parts: list[Any] = [self._spinner(Spinner, Text(counted)), table]
         if picture.note:

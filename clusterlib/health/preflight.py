@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -199,7 +200,7 @@ def check_project(project: Path) -> Finding:
     home = project / ".clusterlib"
     place = home if home.exists() else project
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        return failed("project folder", f"{place} cannot be written", f"ls -ld {place}")
+        return failed("project folder", f"{place} cannot be written", f"ls -ld {shlex.quote(str(place))}")
     return ok("project folder", f"{home} can be written")
 
 
@@ -208,7 +209,10 @@ def check_disk(free: int, nodes: int, place: Path) -> Finding:
     told = f"{mebibytes(free)} free at {place}"
     if free < need:
         return failed(
-            "disk", f"{told}, {mebibytes(need)} wanted", "invoke cluster.clean --all", f"df -h {place}"
+            "disk",
+            f"{told}, {mebibytes(need)} wanted",
+            "invoke cluster.clean --all",
+            f"df -h {shlex.quote(str(place))}",
         )
     return ok("disk", told)
 

@@ -22,6 +22,7 @@ from clusterlib.errors import (
     NotInTime,
 )
 from clusterlib.hosts.places import runtime_dir, socket_path
+from clusterlib.hosts.streams import open_standard_streams
 from clusterlib.lifecycle.boot import Boot, who_we_are
 from clusterlib.lifecycle.folders import check_name, cluster_identifier, latest_run
 from clusterlib.lifecycle.lock import ClusterLock
@@ -59,6 +60,7 @@ def up(
 
     With `hold` the cluster lives until the last handle on it is closed or its process ends, however it ends;
     without, until somebody calls `down`."""
+    open_standard_streams()
     folder = project_folder(project)
     called = cluster_name(name)
     wanted = dict(overrides or {})
@@ -84,6 +86,7 @@ def attach(name: str | None = None, *, project: Path | str | None = None, sole: 
     """The cluster of that name, which must run. Holding the handle keeps it running.
 
     With `sole` nobody else may hold it at that moment: else ClusterBusy."""
+    open_standard_streams()
     folder = project_folder(project)
     called = cluster_name(name)
     lock = lock_of(folder, called)

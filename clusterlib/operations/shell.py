@@ -106,6 +106,8 @@ class NodeShell:
 
     def evaluate(self, source: str) -> Evaluated:
         """Runs statements in the node; the value of a last expression is given back. What it raises is a result, too."""
+        # As it came from a command line that Python did not take for UTF-8.
+        source = source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         if self._is_erlang:
             return self._evaluate_there(source)
         told = self._node.call(f"{PYTHON_SESSION}:evaluate", self._session, source, timeout=WITHOUT_LIMIT)

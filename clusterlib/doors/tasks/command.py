@@ -16,6 +16,7 @@ from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED, INTERRUPTED
 from clusterlib.doors.tasks.options import JSON, Option, follows
 from clusterlib.errors import ClusterError, UsageError
+from clusterlib.hosts.streams import open_standard_streams
 
 __all__ = ["ClusterTask", "command", "remainder"]
 
@@ -59,6 +60,7 @@ def remainder(context: Context) -> list[str]:
 
 def _guarded(body: Body, options: tuple[Option, ...]) -> Callable[..., None]:
     def guarded(context: Context, **given: object) -> None:
+        _open_streams()
         console = Console(json=bool(given.pop("json", False)), remainder=remainder(context))
         code = _carry_out(console, body, options, given)
         if code:
@@ -82,8 +84,32 @@ def _carry_out(console: Console, body: Body, options: tuple[Option, ...], given:
     except BrokenPipeError:
         console.abandon()
         return FAILED
+    except UnicodeEncodeError as error:
+        console.error(_unspeakable(error))
+        return UsageError.exit_code
     finally:
         console.close()
+
+
+def _open_streams() -> None:
+    """Whoever closes a stream (`>&-`) does without it, and has everything else."""
+    open_standard_streams()
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
+def _unspeakable(error: UnicodeEncodeError) -> UsageError:
+    """Python was told to take the names of files for something else than UTF-8, and a name is not made of that."""
+    usual = sys.getfilesystemencoding()
+    if error.encoding != usual or usual == "utf-8":
+        raise error
+    return UsageError(
+        f"a name has {error.object[error.start : error.end]!a} in it, which is no name here",
+        cause=f"by its locale and PYTHONUTF8, Python takes the names of files for {usual}",
+        remedies=["export LC_ALL=C.UTF-8", "unset PYTHONUTF8"],
+    )
 
 
 def _read(options: tuple[Option, ...], given: dict[str, object]) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def test_live_progress_leaves_the_screen_as_it_was(seen: Callable[..., Any]) -> 
 
     drawn = stream.getvalue()
     assert "node1" in drawn
+    assert "\x1b[2m" not in drawn, "neither is anything dim without colours"
     assert drawn.rstrip().endswith("\x1b[2K")  # the last thing done is to clear the last line
 
 
