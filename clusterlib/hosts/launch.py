@@ -19,7 +19,7 @@ from typing import Any, Self
 from clusterlib.errors import ProgramMissing, StartError
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["CHANNEL", "TIMED_OUT", "reap", "run_aside", "run_command", "start_detached"]
+__all__ = ["CHANNEL", "SCARCE", "TIMED_OUT", "reap", "run_aside", "run_command", "start_detached"]
 
 CHANNEL = "{channel}"
 """In the arguments of `start_detached`, this word becomes the number of the channel's descriptor."""

@@ -44,16 +44,20 @@ def main(arguments: list[str]) -> int:
     marker = os.environ["CLUSTERLIB_MARKER"]
     os.umask(0o077)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
-    containment = enter(
-        rung, marker=marker, on_keeper_death=lambda: _bury(control, marker), keep_in_guard=(lock_number,)
-    )
+    try:
+        containment = enter(
+            rung, marker=marker, on_keeper_death=lambda: _bury(control, marker), keep_in_guard=(lock_number,)
+        )
 
-    import asyncio  # before the fork, so that it is paid for once
+        import asyncio  # before the fork, so that it is paid for once
 
-    from clusterlib.drivers.registry import PRELOAD
-    from clusterlib.hosts.nursery import Nursery
+        from clusterlib.drivers.registry import PRELOAD
+        from clusterlib.hosts.nursery import Nursery
 
-    nursery = Nursery.start(marker=marker, containment=containment, preload=PRELOAD)
+        nursery = Nursery.start(marker=marker, containment=containment, preload=PRELOAD)
+    except (ClusterError, OSError) as error:
+        _refuse(socket.socket(fileno=channel_number), error)
+        return 1
     _allow_many_files()
 
     channel = socket.socket(fileno=channel_number)
@@ -152,11 +156,13 @@ def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
     import contextlib
     import json
 
+    from clusterlib.hosts.launch import SCARCE
+
     if not isinstance(error, ClusterError):
         error = StartError(
             "the keeper cannot begin",
             cause=f"{error.strerror}: {error.filename}" if error.filename else str(error),
-            remedies=["df -h . /tmp", "invoke cluster.doctor"],
+            remedies=SCARCE.get(error.errno or 0, ["df -h . /tmp", "invoke cluster.doctor"]),
         )
     with contextlib.suppress(OSError):
         channel.sendall(json.dumps({"id": None, "error": error.to_dict()}).encode() + b"\n")

@@ -14,7 +14,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any
 
-from clusterlib.errors import ClusterError, RemoteError
+from clusterlib.errors import ClusterError, NodeUnavailable, RemoteError
 from clusterlib.frozen import frozen
 from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
@@ -100,7 +100,10 @@ class _Caller:
             target, request = _split(payload)
             calls.served += 1
             calls.running += 1
-            calls.workers.run(calls.context, partial(self._call, target, request))
+            try:
+                calls.workers.run(calls.context, partial(self._call, target, request))
+            except NodeUnavailable as error:
+                self._finish(Kind.RAISED, dump_refusal(error))
         elif kind == Kind.ASK:
             self._ask(payload)
         else:
@@ -133,7 +136,10 @@ class _Caller:
         elif ask.quick:
             self._reply_to(ask, argument)
         else:
-            self._calls.workers.run(self._calls.context, partial(self._reply_to, ask, argument))
+            try:
+                self._calls.workers.run(self._calls.context, partial(self._reply_to, ask, argument))
+            except NodeUnavailable as error:
+                self._answer(Kind.RAISED, dump_refusal(error))
 
     def _reply_to(self, ask: Ask, argument: object) -> None:
         try:
@@ -198,12 +204,18 @@ class _Caller:
             return
         except BaseException as error:  # noqa: BLE001  SystemExit of a coroutine must not end the node
             raised = dump_error(error, self._calls.limit, skip=1)
-            self._calls.workers.run(self._calls.context, partial(self._finish_printed, Kind.RAISED, raised))
+            self._hand_over(partial(self._finish_printed, Kind.RAISED, raised))
             return
         finally:
             self._task = None
-        # A large result is pickled in a thread: the loop has heartbeats to send.
-        self._calls.workers.run(self._calls.context, partial(self._finish_printed, Kind.RESULT, result))
+        self._hand_over(partial(self._finish_printed, Kind.RESULT, result))
+
+    def _hand_over(self, finish: Callable[[], None]) -> None:
+        """A large result is pickled in a thread, as the loop has heartbeats to send; here only where there is no thread."""
+        try:
+            self._calls.workers.run(self._calls.context, finish)
+        except NodeUnavailable:
+            finish()
 
     def _finish_printed(self, kind: Kind, answer: Any) -> None:
         """Whoever has the answer may count on finding in the log what the function printed, the beginning of a line, too."""

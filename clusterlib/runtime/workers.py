@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextvars import Context
 from queue import SimpleQueue
 
+from clusterlib.errors import NodeUnavailable
+
 __all__ = ["Workers"]
 
 Job = Callable[[], None]
@@ -29,7 +31,7 @@ class Workers:
         return self._threads
 
     def run(self, context: Context, job: Job) -> None:
-        """Runs `job`, which must not raise, in a copy of `context`."""
+        """Runs `job`, which must not raise, in a copy of `context`. Raises NodeUnavailable where no thread can be had for it."""
         with self._guard:
             self._waiting -= 1
             start = self._waiting < 0 and self._threads < self._most
@@ -37,9 +39,25 @@ class Workers:
                 self._threads += 1
         self._jobs.put((context.copy(), job))
         if start:
+            self._start()
+
+    def _start(self) -> None:
+        try:
             threading.Thread(
                 target=self._work, name=f"{self._name} call {self._threads}", daemon=True
             ).start()
+        except RuntimeError as error:  # the user may have no more of them
+            with self._guard:
+                self._threads -= 1
+                if self._threads:
+                    return  # another one sees to the job when it is done with its own
+                self._jobs.get()
+                self._waiting += 1
+            raise NodeUnavailable(
+                f"{self._name} has no thread to run it in",
+                cause=str(error),
+                remedies=["ulimit -u  # processes and threads allowed", "invoke cluster.doctor"],
+            ) from error
 
     def close(self) -> None:
         """Lets idle threads end."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import clusterlib
+from clusterlib.operations.down import bring_down
 from tests.functional.plugin.suite import NOT_OURS
 from tests.odd_names import ODD
 
@@ -142,3 +145,23 @@ def test_a_few_open_files_are_enough_and_too_few_are_named(shell: Callable[..., 
     assert told.returncode == 1
     assert "Too many open files" in told.stderr
     assert "ulimit -" in told.stderr
+
+
+def test_a_keeper_that_cannot_begin_says_why_in_one_error(shell: Callable[..., Told]) -> None:
+    told = shell(f"{TASK} cluster.up", CLUSTERLIB_CONTAINMENT="box")
+
+    assert told.returncode == 2
+    assert told.stderr.startswith("error: there is no containment 'box' [usage]\n  try: use one of: auto, ")
+
+
+def test_all_clusters_are_ended_by_whoever_may_have_no_more_threads(
+    up: Callable[..., clusterlib.Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    for name in ("one", "two"):
+        up(name=name, nodes=1, simulate=True)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    assert bring_down(every=True).stopped == ("one", "two")

@@ -56,12 +56,14 @@ class Live:
         over = threading.Event()
         # The main thread waits for the keeper meanwhile, or tells what that says, and joins this one before it goes on.
         teller = threading.Thread(target=self._tell, args=(over, who, what), daemon=True)
-        teller.start()
+        with contextlib.suppress(RuntimeError):  # the user may have no more threads: then nobody is told
+            teller.start()
         try:
             yield
         finally:
             over.set()
-            teller.join()
+            if teller.is_alive():
+                teller.join()
 
     def _tell(self, over: threading.Event, who: str, what: str) -> None:
         waited = 0.0

@@ -7,7 +7,7 @@ from contextvars import Context, ContextVar
 
 import pytest
 
-from clusterlib.errors import NodeUnknown, RemoteError
+from clusterlib.errors import NodeUnavailable, NodeUnknown, RemoteError
 from clusterlib.runtime.pickling import (
     RemoteTraceback,
     TooLarge,
@@ -118,4 +118,36 @@ def test_a_job_that_fails_costs_no_thread(capsys: pytest.CaptureFixture[str]) ->
     workers.run(Context(), done.set)
     assert done.wait(20)
     assert "ZeroDivisionError" in capsys.readouterr().err
+    workers.close()
+
+
+def test_where_no_thread_can_be_started_a_job_is_refused_or_waits_for_one_that_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def wait() -> None:
+        begun.set()
+        go_on.wait(20)
+        first.set()
+
+    workers = Workers("test", 8)
+    first, second, begun, go_on = (threading.Event() for _ in range(4))
+    with monkeypatch.context() as scarce:
+        scarce.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(NodeUnavailable, match="test has no thread to run it in") as told:
+            workers.run(Context(), first.set)
+    assert told.value.remedies[0].startswith("ulimit -u")
+
+    workers.run(Context(), wait)
+    assert begun.wait(20)
+    with monkeypatch.context() as scarce:
+        scarce.setattr(threading.Thread, "start", refuse)
+        workers.run(Context(), second.set)
+    assert not second.is_set()
+    go_on.set()
+    assert first.wait(20)
+    assert second.wait(20)
+    assert workers.threads == 1
     workers.close()
