@@ -98,6 +98,8 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         draft.replace(path)
-    except BaseException:
+    except BaseException as error:
         draft.unlink(missing_ok=True)  # a full disk must not be filled further
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # of a write that failed Python does not say where
         raise

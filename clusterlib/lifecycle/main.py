@@ -155,14 +155,16 @@ def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
     """There will be no keeper. Whoever started it is told why, in the words of the control socket."""
     import contextlib
     import json
+    import shlex
 
     from clusterlib.hosts.launch import SCARCE
 
     if not isinstance(error, ClusterError):
+        where = shlex.quote(str(Path(error.filename).parent)) if error.filename else "."
         error = StartError(
             "the keeper cannot begin",
             cause=f"{error.strerror}: {error.filename}" if error.filename else str(error),
-            remedies=SCARCE.get(error.errno or 0, ["df -h . /tmp", "invoke cluster.doctor"]),
+            remedies=SCARCE.get(error.errno or 0, [f"df -h {where} /tmp", "invoke cluster.doctor"]),
         )
     with contextlib.suppress(OSError):
         channel.sendall(json.dumps({"id": None, "error": error.to_dict()}).encode() + b"\n")

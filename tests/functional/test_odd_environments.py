@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -152,6 +153,50 @@ def test_a_keeper_that_cannot_begin_says_why_in_one_error(shell: Callable[..., T
 
     assert told.returncode == 2
     assert told.stderr.startswith("error: there is no containment 'box' [usage]\n  try: use one of: auto, ")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mounted, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a disk")
+    (folder / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
+    (folder / "test_shop.py").write_text(TESTS)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_a_cluster_on_it_is_ended_in_order(
+    shell: Callable[..., Told], disk: Path
+) -> None:
+    full = disk / "full"
+    assert shell(f"{TASK} cluster.up --nodes 2", folder=disk).returncode == 0
+    fill(full)
+
+    assert shell(f"{TASK} cluster.status", folder=disk).returncode == 0
+    assert shell(f"{TASK} cluster.shell node1 -c '6 * 7'", folder=disk).stdout == "42\n"
+    restarted = shell(f"{TASK} cluster.restart node1", folder=disk)
+    assert restarted.returncode == 1
+    assert f"cause: No space left on device: {disk}/.clusterlib/default/" in restarted.stderr
+    assert "node.json" in restarted.stderr
+    assert "nothing is left" in shell(f"{TASK} cluster.down", folder=disk).stdout
+
+    started = shell(f"{TASK} cluster.up", folder=disk)
+    assert started.returncode != 0
+    assert "No space left on device" in started.stderr
+    assert f"df -h {disk}" in started.stderr
+    tests = shell(f'"{sys.executable}" -m pytest -q -p no:cacheprovider --distributed', folder=disk)
+    assert "No space left on device" in tests.stdout + tests.stderr
+
+
+def fill(path: Path) -> None:
+    """With as much as there is room for."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
 
 
 def test_all_clusters_are_ended_by_whoever_may_have_no_more_threads(
