@@ -31,7 +31,10 @@ def test_fails(cluster):
 def shell(project: Path) -> Iterator[Callable[..., Told]]:
     """Runs a line of a shell in the project; at the end no cluster of it is left."""
 
+    used: set[Path] = set()
+
     def run(line: str, *, folder: Path = project, **more: str) -> Told:
+        used.add(folder)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         done = subprocess.run(
             ["sh", "-c", line],
@@ -47,7 +50,9 @@ def shell(project: Path) -> Iterator[Callable[..., Told]]:
         return done
 
     yield run
-    run(f"{TASK} cluster.down --all")
+    for folder in list(used):
+        if folder.is_dir():
+            run(f"{TASK} cluster.down --all", folder=folder)
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
