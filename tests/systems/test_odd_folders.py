@@ -18,7 +18,7 @@ from tests.systems.test_every_system import FOLDERS, PROGRAMS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "elixir"
 PLACES = {**PROGRAMS, "beam": ("erl",)}
-PLACES.pop("rabbitmq")
+PLACES.pop("rabbitmq")  # has a test of its own
 
 
 @pytest.fixture
@@ -43,6 +43,20 @@ def test_every_system_lives_in_an_odd_folder(
     last.kill()
     last.restart()
     cluster.wait_ready(60)
+    assert examine_health(project=cluster.project).healthy
+
+
+@pytest.mark.timeout(300)
+def test_rabbitmq_lives_in_an_odd_folder_without_quotes_and_says_so_in_one_with_them(
+    needs: Callable[..., ModuleType], project: Path, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("json", *PROGRAMS["rabbitmq"], search=FOLDERS)
+    with pytest.raises(CommandFailed, match="no folder above it may have a quote in its name"):
+        system("rabbitmq", nodes=1)
+    monkeypatch.chdir(project.rename(project.with_name(ODD.replace("'", "").replace('"', ""))))
+
+    cluster = system("rabbitmq", nodes=1)
+
     assert examine_health(project=cluster.project).healthy
 
 
