@@ -59,7 +59,7 @@ def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
     forced = environment.get("FORCE_COLOR")
     if forced:
         return forced != "0"
-    return stream.isatty() and environment.get("TERM") != "dumb"
+    return stream.isatty() and environment.get("TERM") not in {"dumb", ""}
 
 
 class Paint:
@@ -102,7 +102,7 @@ class Console:
     def lively(self) -> bool:
         """Whether lines may be redrawn: on a terminal that can, and not in CI, whose logs would show every frame."""
         environment = self.environment
-        return self.err.isatty() and environment.get("TERM") != "dumb" and not environment.get("CI")
+        return self.err.isatty() and environment.get("TERM") not in {"dumb", ""} and not environment.get("CI")
 
     @property
     def width(self) -> int:

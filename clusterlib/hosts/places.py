@@ -88,15 +88,16 @@ def make_private(folder: Path) -> None:
             raise
 
 
-def write_private(path: Path, text: str, mode: int = 0o600) -> None:
+def write_private(path: Path, content: str | bytes, mode: int = 0o600) -> None:
     """Writes a file that only its owner reads, whole or not at all. Its folder is made if need be."""
     make_private(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         # A path is whatever bytes it is: those that are not UTF-8 come out as they went in.
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
+        data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
         draft.replace(path)
     except BaseException as error:
         draft.unlink(missing_ok=True)  # a full disk must not be filled further

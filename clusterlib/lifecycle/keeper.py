@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterState", "Keeper"]
 
-SWEEP_SECONDS = 3.0
+SWEEP_SECONDS = 8.0
+"""Also who is killed needs a processor to die."""
 
 
 class ClusterState(StrEnum):

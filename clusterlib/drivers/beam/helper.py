@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,7 @@ from typing import Any, Final
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show, text
 from clusterlib.errors import ErlangError, NotSupported
-from clusterlib.hosts.places import runtime_dir
+from clusterlib.hosts.places import runtime_dir, write_private
 
 __all__ = ["Bringing", "bringing"]
 
@@ -113,7 +112,4 @@ def _cached(release: str) -> tuple[bytes, bytes] | None:
 
 def _keep(release: str, digest: bytes, code: bytes) -> None:
     folder, stem = _cache(release)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    draft = folder / f".{stem}.{os.getpid()}"
-    draft.write_bytes(code)
-    draft.replace(folder / f"{stem}-{digest.hex()}.beam")
+    write_private(folder / f"{stem}-{digest.hex()}.beam", code)

@@ -31,6 +31,7 @@ ERROR = ClusterNotRunning(
         (True, {"FORCE_COLOR": "0"}, False),
         (True, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
         (True, {"TERM": "dumb"}, False),
+        (True, {"TERM": ""}, False),
     ],
 )
 def test_colours_are_for_eyes_that_want_them(
@@ -49,6 +50,7 @@ def test_progress_is_redrawn_only_on_a_terminal_outside_of_ci(seen: Make) -> Non
     assert isinstance(seen(terminal=True).console.progress(), LiveProgress)
     assert isinstance(seen(terminal=True, CI="true").console.progress(), LinesProgress)
     assert isinstance(seen(terminal=True, TERM="dumb").console.progress(), LinesProgress)
+    assert isinstance(seen(terminal=True, TERM="").console.progress(), LinesProgress)
     assert isinstance(seen().console.progress(), LinesProgress)
     assert isinstance(seen(terminal=True, json=True).console.progress(), SilentProgress)
 

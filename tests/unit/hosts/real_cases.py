@@ -173,6 +173,8 @@ async def an_abandoned_spawn_leaves_nothing(host: Host) -> None:
         await asyncio.wait([spawn], timeout=0)
         spawn.cancel()
         await asyncio.wait([spawn])
+        if not spawn.cancelled():  # it was quicker than we
+            os.close(spawn.result().output)
     process = await host.spawn(order("exit_with", code=0))  # behind the others in the queue
     await process.exit
     os.close(process.output)
