@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalHost", "LocalProcess"]
 
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 10.0
 FOR_ALL = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
 """Signals that nobody can hear: they mean everything that belongs to a process."""
 

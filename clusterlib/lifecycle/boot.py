@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Boot", "who_we_are"]
 
 BOOT_SECONDS = 20.0
-GIVE_UP_SECONDS = 15.0
+GIVE_UP_SECONDS = 30.0
 
 
 class Boot:

@@ -16,10 +16,12 @@ from clusterlib.errors import ClusterError, KeeperLost, UsageError
 from clusterlib.lifecycle.events import Event
 from clusterlib.waiting import Deadline
 
-__all__ = ["KeeperClient"]
+__all__ = ["KILLING_SECONDS", "KeeperClient"]
 
 Listener = Callable[[Event], None]
 CONNECT_SECONDS = 5.0
+KILLING_SECONDS = 25.0
+"""More than a keeper takes at most for nodes that do not stop when they are asked to."""
 
 
 class KeeperClient:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from clusterlib.errors import ClusterConflict, ClusterError, KeeperLost, LeftBehind, NodeUnknown, NotInTime
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
-from clusterlib.lifecycle.client import KeeperClient, Listener
+from clusterlib.lifecycle.client import KILLING_SECONDS, KeeperClient, Listener
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.lock import ClusterLock
 from clusterlib.lifecycle.node_handle import Node
@@ -281,7 +281,7 @@ class Cluster:
             known[name].close()
 
     def _down_seconds(self) -> float:
-        return float(self._timeouts["stop"]) + 15.0
+        return float(self._timeouts["stop"]) + KILLING_SECONDS
 
     def _is_gone(self) -> bool:
         return self._lock.wait_free(Deadline(SETTLING), self._holders)

@@ -11,7 +11,7 @@ from clusterlib.frozen import frozen
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
 from clusterlib.hosts.registry import Entry, Registry, sweep_leftovers
-from clusterlib.lifecycle.client import KeeperClient
+from clusterlib.lifecycle.client import KILLING_SECONDS, KeeperClient
 from clusterlib.lifecycle.folders import cluster_identifier
 from clusterlib.lifecycle.lock import ClusterLock
 from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
@@ -80,7 +80,7 @@ def _ask(name: str, control: Path, doomed: list[Entry]) -> None:
     client = KeeperClient.connect(control, name)
     try:
         status = client.request("status", seconds=ANSWER_SECONDS)
-        client.request("down", seconds=float(status["timeouts"]["stop"]) + 15.0)
+        client.request("down", seconds=float(status["timeouts"]["stop"]) + KILLING_SECONDS)
     finally:
         client.close()
 
