@@ -100,9 +100,10 @@ class Bare:
         return time.perf_counter() - begin
 
     async def _start(self, node: NodeSpec) -> None:
-        if self.driver.server.prepare:
-            values = self.driver.values(node.name)
-            done = await self._run(node, [render_text(word, values) for word in self.driver.server.prepare])
+        values = self.driver.values(node.name)
+        preparing = [render_text(word, values) for word in self.driver.server.prepare]
+        if preparing and preparing[0]:
+            done = await self._run(node, preparing)
             if not done.exit.clean:
                 raise RuntimeError(f"{node.name} could not be prepared: {done.output}")
         order = self.orders[node.name]
