@@ -1,7 +1,7 @@
 """Frozen values with named fields: `@frozen` is `@dataclass(frozen=True, slots=True)`, made in a tenth of the time.
 
 The standard decorator writes, compiles and runs the source of seven methods for each class. With the fifty classes that a
-keeper knows before its first node, that was a fourth of what a cold `up` waited for. Here all classes share the methods,
+keeper knows before its first node, that was more than a fourth of the time of its imports. Here all classes share the methods,
 which look up the fields when they are called. `fields`, `replace`, `asdict` and `copy` work as with any dataclass."""
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalHost", "LocalProcess"]
 
 CLOSE_SECONDS = 10.0
+NURSERY_SECONDS = 2.0
 FOR_ALL = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
 """Signals that nobody can hear: they mean everything that belongs to a process."""
 
@@ -326,8 +327,8 @@ class LocalHost:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._nursery.pid, signal.SIGKILL)  # our own child, not reaped yet
 
-        impatience: Any = self._loop.call_later(CLOSE_SECONDS, give_up)
+        impatience: Any = self._loop.call_later(NURSERY_SECONDS, give_up)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2 * CLOSE_SECONDS):
+            async with asyncio.timeout(2 * NURSERY_SECONDS):
                 await asyncio.shield(self._nursery_ended)
         impatience.cancel()
