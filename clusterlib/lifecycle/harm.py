@@ -6,8 +6,9 @@ from typing import Any
 
 from clusterlib.errors import NodeNotReady, NodeUnavailable, NodeUnknown
 from clusterlib.lifecycle.dirt import Dirt
-from clusterlib.lifecycle.node import ManagedNode, NodeState, Tell
+from clusterlib.lifecycle.node import ManagedNode, Tell
 from clusterlib.lifecycle.roster import Roster
+from clusterlib.lifecycle.states import NodeState
 from clusterlib.waiting import Deadline, poll_async
 
 __all__ = ["Harm"]

@@ -12,7 +12,6 @@ import itertools
 import time
 import traceback
 from collections.abc import AsyncIterator, Coroutine
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Driver
@@ -31,30 +30,23 @@ from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.harm import Harm
 from clusterlib.lifecycle.holding import Holding
-from clusterlib.lifecycle.node import LIVING, ManagedNode, NodeState
+from clusterlib.lifecycle.node import ManagedNode
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
 from clusterlib.lifecycle.revival import Revival
 from clusterlib.lifecycle.roster import Roster
 from clusterlib.lifecycle.state_file import StateFile
+from clusterlib.lifecycle.states import LIVING, ClusterState, NodeState
 from clusterlib.lifecycle.turns import Turn
 from clusterlib.waiting import Deadline, backoff, pause_async
 
 if TYPE_CHECKING:
     from clusterlib.lifecycle.monitor import Monitor
 
-__all__ = ["ClusterState", "Keeper"]
+__all__ = ["Keeper"]
 
 SWEEP_SECONDS = 8.0
 """Also who is killed needs a processor to die."""
-
-
-class ClusterState(StrEnum):
-    STARTING = "starting"
-    READY = "ready"
-    DEGRADED = "degraded"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
 
 
 class Keeper:

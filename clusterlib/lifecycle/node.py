@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,12 +30,13 @@ from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.output import Output
+from clusterlib.lifecycle.states import LIVING, NodeState
 from clusterlib.waiting import Deadline
 
 if TYPE_CHECKING:
     from clusterlib.hosts.resources import Sample
 
-__all__ = ["LIVING", "ManagedNode", "NodeState", "Tell"]
+__all__ = ["ManagedNode", "Tell"]
 
 AFTER_KILL = 5.0
 AFTER_TERMINATE = 2.0
@@ -49,21 +49,6 @@ TOLD_AS_THEY_ARE = frozenset(
 
 class Tell(Protocol):
     def __call__(self, kind: str, **facts: Any) -> object: ...
-
-
-class NodeState(StrEnum):
-    PLANNED = "planned"
-    STARTING = "starting"
-    READY = "ready"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    DEAD = "dead"
-    WAITING = "waiting"
-    """Dead, and to be started again by the restart policy."""
-
-
-LIVING = frozenset({NodeState.STARTING, NodeState.READY, NodeState.PAUSED, NodeState.STOPPING})
 
 
 class ManagedNode:

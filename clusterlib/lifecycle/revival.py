@@ -7,10 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from clusterlib.errors import ClusterError
-from clusterlib.lifecycle.node import ManagedNode, NodeState, Tell
+from clusterlib.lifecycle.node import ManagedNode, Tell
 from clusterlib.lifecycle.plan import RestartPolicy
 from clusterlib.lifecycle.restarts import Restarts
 from clusterlib.lifecycle.roster import Roster
+from clusterlib.lifecycle.states import NodeState
 from clusterlib.waiting import pause_async
 
 __all__ = ["Changes", "Revival"]

@@ -12,9 +12,10 @@ from clusterlib.health.findings import Finding
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.folders import RunFolder
-from clusterlib.lifecycle.node import ManagedNode, NodeState, Tell
+from clusterlib.lifecycle.node import ManagedNode, Tell
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
+from clusterlib.lifecycle.states import NodeState
 from clusterlib.waiting import Deadline, poll_async
 
 __all__ = ["Roster", "side_by_side"]
