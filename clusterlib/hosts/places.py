@@ -91,8 +91,9 @@ def make_private(folder: Path) -> None:
 def write_private(path: Path, content: str | bytes, mode: int = 0o600) -> None:
     """Writes a file that only its owner reads, whole or not at all. Its folder is made if need be."""
     make_private(path.parent)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    # Not the process number: threads share it, and so do processes of different PID namespaces.
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         # A path is whatever bytes it is: those that are not UTF-8 come out as they went in.
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,17 @@ def test_a_private_file_is_written_whole_and_for_us_only(tmp_path: Path) -> None
     assert (tmp_path / "deep" / "cookie").read_text() == "secret"
     assert stat.S_IMODE((tmp_path / "deep" / "cookie").stat().st_mode) == 0o400
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["cookie"]
+
+
+def test_threads_that_write_one_private_file_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    contents = [str(number) * 50_000 for number in range(8)]
+
+    with ThreadPoolExecutor(len(contents)) as writers:
+        for _ in range(20):
+            list(writers.map(lambda content: write_private(tmp_path / "file", content), contents))
+
+    assert (tmp_path / "file").read_text() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_names_and_the_latest_run_are_found(tmp_path: Path) -> None:
