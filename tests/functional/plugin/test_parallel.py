@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.chaos.suites import faults_of
 from tests.functional.plugin.suite import Suite
 
 MANY = """
@@ -137,6 +138,61 @@ def test_a_worker_that_crashes_costs_its_own_test_and_nothing_is_left(suite: Sui
     assert sum(int(row[5]) for row in rows(ended.lines)) == 18
     annotated = re.findall(r"::error file=crash/test_crash.py,line=(\d+),", ended.text)
     assert sorted(annotated, key=int) == ["9", "12"]
+
+
+DIES_AS_IT_IS_GIVEN_TESTS = """
+import os
+
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    from xdist.workermanage import WorkerController
+
+    original = WorkerController.sendcommand
+    given = []
+
+    def sendcommand(self, name, **values):
+        if name == "runtests" and self.gateway.id == "gw0":
+            given.append(values)
+            if len(given) == 2:  # the worker has run some of its first tests by now
+                self.gateway._io.popen.kill()
+                self.gateway._io.popen.wait()
+        original(self, name, **values)
+
+    WorkerController.sendcommand = sendcommand
+"""
+MANY_SMALL = """
+import pytest
+
+@pytest.mark.parametrize("n", range(40))
+def test_small(cluster, n):
+    assert len(cluster) == 2
+"""
+
+PLAIN = """
+@pytest.mark.parametrize("n", range(40))
+def test_small(n):
+    pass
+"""
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["with the plugin", "pytest-xdist alone"])
+def test_a_worker_that_dies_as_it_is_given_tests_ends_xdist_but_leaves_nothing_and_a_report(
+    suite: Suite, ours: bool
+) -> None:
+    """The error is pytest-xdist's: it does not expect that a worker dies between two looks at it."""
+    suite.file("given/conftest.py", DIES_AS_IT_IS_GIVEN_TESTS)
+    suite.file("given/test_small.py", MANY_SMALL if ours else "import pytest\n" + PLAIN)
+
+    ended = suite.run(
+        *(["--distributed"] if ours else ["-p", "no:clusterlib"]), "-n2", "--junitxml=junit.xml", "given"
+    )
+
+    assert ended.code == pytest.ExitCode.INTERNAL_ERROR, ended.text
+    assert ended.matching("INTERNALERROR> OSError: cannot send (already closed?)"), ended.text
+    if ours:
+        (report,) = suite.reports
+        assert (report / "report.html").is_file()
+        for written in [suite.path / "junit.xml", *report.rglob("*.xml")]:
+            assert faults_of(written) == [], written
 
 
 def test_what_makes_no_sense_is_said_once(suite: Suite) -> None:
