@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Self, TypeVar
 
-__all__ = ["Deadline", "backoff", "pause", "pause_async", "poll", "poll_async"]
+__all__ = ["Deadline", "backoff", "pause", "pause_async", "poll", "poll_async", "wait_readable"]
 
 T = TypeVar("T")
 
@@ -66,6 +71,64 @@ async def poll_async(check: Callable[[], T], deadline: Deadline, *, longest: flo
             return answer
         await asyncio.sleep(min(seconds, deadline.left))
     raise AssertionError("backoff never ends")
+
+
+def wait_readable(descriptor: int, seconds: float | None = None) -> bool:
+    """Waits until the descriptor can be read, and says whether it can; signal handlers run meanwhile.
+
+    A plain blocking call can lose a signal: the interpreter notes it in C and runs its handler when
+    the call returns, but a signal that comes just before the call, or to another thread, does not
+    make it return. So this also waits for the descriptor that the interpreter writes to when it
+    notes a signal."""
+    deadline = None if seconds is None else Deadline(seconds)
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    with _SignalNotes() as notes:
+        if notes.descriptor is not None:
+            waiting.register(notes.descriptor, select.POLLIN)
+        while True:
+            found = waiting.poll(None if deadline is None else deadline.left * 1000)
+            if any(ready != notes.descriptor for ready, _ in found):
+                return True
+            if found:
+                notes.read()  # their handlers have run by now
+            elif deadline is not None and deadline.passed:
+                return False
+
+
+class _SignalNotes:
+    """What the interpreter writes when it notes a signal, while we wait.
+
+    Only the main thread can ask for it; in another thread there is no descriptor. An event loop that
+    has asked before us gets what was written meanwhile."""
+
+    descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        self.descriptor, self._theirs = os.pipe()
+        for end in (self.descriptor, self._theirs):
+            os.set_blocking(end, False)
+        self._before = signal.set_wakeup_fd(self._theirs, warn_on_full_buffer=False)
+        self._notes = b""
+        return self
+
+    def read(self) -> None:
+        if self.descriptor is not None:
+            with contextlib.suppress(BlockingIOError):
+                self._notes += os.read(self.descriptor, 4096)
+
+    def __exit__(self, *_: object) -> None:
+        if self.descriptor is None:
+            return
+        signal.set_wakeup_fd(self._before)
+        self.read()
+        if self._before != -1 and self._notes:
+            with contextlib.suppress(OSError):
+                os.write(self._before, self._notes)
+        os.close(self._theirs)
+        os.close(self.descriptor)
 
 
 def pause(seconds: float) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, Self
 
 from clusterlib.errors import ProgramMissing, StartError
-from clusterlib.waiting import Deadline, poll
+from clusterlib.waiting import Deadline, poll, wait_readable
 
 __all__ = ["CHANNEL", "SCARCE", "TIMED_OUT", "reap", "run_aside", "run_command", "start_detached"]
 
@@ -195,17 +195,15 @@ def _signal_group(group: int, number: int) -> None:
 
 def _wait(command: subprocess.Popen[bytes], seconds: float | None) -> bool:
     """Whether the command ended within that time."""
-    if seconds is None:
-        command.wait()
-        return True
     if sys.platform != "linux":
-        return bool(poll(lambda: command.poll() is not None, Deadline(seconds)))
+        patience = Deadline(math.inf if seconds is None else seconds)
+        return bool(poll(lambda: command.poll() is not None, patience))
     try:
         descriptor = os.pidfd_open(command.pid)
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([descriptor], [], [], seconds)[0])
+        return wait_readable(descriptor, seconds)
     finally:
         os.close(descriptor)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from clusterlib.errors import ClusterError, KeeperLost, UsageError
 from clusterlib.lifecycle.events import Event
-from clusterlib.waiting import Deadline
+from clusterlib.waiting import Deadline, wait_readable
 
 __all__ = ["KILLING_SECONDS", "KeeperClient"]
 
@@ -145,12 +145,15 @@ class KeeperClient:
             if deadline is not None and deadline.passed:
                 raise self._lost(f"no answer within {deadline.seconds:g} s; it may be paused")
             try:
-                self._connection.settimeout(None if deadline is None else max(deadline.left, 0.001))
+                if not wait_readable(self._connection.fileno(), None if deadline is None else deadline.left):
+                    continue
+                self._connection.settimeout(0)
                 data = self._connection.recv(1 << 20)
-            except TimeoutError:
+            except BlockingIOError:
                 continue
-            except OSError as error:
-                raise self._lost(f"the connection to it broke: {error.strerror or error}") from error
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or "it was closed here"
+                raise self._lost(f"the connection to it broke: {reason}") from error
             if not data:
                 raise self._lost("it hung up")
             self._buffer += data

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import ClusterError, StartError
+from clusterlib.waiting import wait_readable
 
 if TYPE_CHECKING:
     import asyncio
@@ -214,6 +215,7 @@ def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
     data = b""
     while len(data) < count:
         try:
+            wait_readable(channel.fileno())  # SIGTERM ends this wait
             chunk = channel.recv(count - len(data))
         except OSError:
             return None

@@ -122,6 +122,23 @@ def test_a_signal_to_us_is_handed_on(number: int, runner: Callable[..., subproce
     assert process.returncode == 42
 
 
+def test_a_signal_that_interrupts_nothing_is_handed_on_too(tmp_path: Path) -> None:
+    """As one does that comes just before we begin to wait: the interpreter has noted it, no call returns."""
+    os.mkfifo(ready := tmp_path / "ready")
+
+    def strike() -> None:
+        ready.read_text()
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    script = f"trap 'exit 42' TERM; echo > {ready}; while :; do sleep 0.01; done"
+    code = run_command(_shell(script), timeout=SECONDS)
+    thread.join(SECONDS)
+
+    assert code == 42
+
+
 def test_on_a_terminal_control_c_reaches_the_command_and_we_pass_on_its_code() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
