@@ -23,7 +23,7 @@ from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.probe_containment import reachable_containment
 from clusterlib.operations.result import Result
 from clusterlib.profiles import ResolvedProfile, default_profile, load_profile
-from clusterlib.rendering import check_templates
+from clusterlib.rendering.checking import check_templates
 
 __all__ = ["Diagnosis", "examine_machine"]
 

@@ -12,7 +12,7 @@ from clusterlib.operations.result import Result
 from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
 from clusterlib.profiles.kinds import memory_text
 from clusterlib.profiles.origins import in_toml
-from clusterlib.rendering import check_templates
+from clusterlib.rendering.checking import check_templates
 
 __all__ = [
     "Checked",

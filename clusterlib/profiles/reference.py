@@ -69,6 +69,10 @@ TEMPLATES = """\
 ## What a template is given
 
 Templates are [Jinja](https://jinja.palletsprojects.com) texts; a name that does not exist is a mistake, with file and line.
+They are rendered in Jinja's sandbox: a template computes with what it is given, and cannot run code, change a list or make
+something huge. So `profile.check` is safe with a profile that somebody else wrote, as long as you call it in a folder of
+your own: `invoke` runs the `tasks.py` of the folder where it is called. Starting a cluster of a profile does run the
+programs that it names.
 
 | name | what |
 | --- | --- |

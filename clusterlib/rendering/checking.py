@@ -1,0 +1,123 @@
+"""Tries every template and text of a profile with made-up values, and says what is wrong with them.
+
+The profile may come from anybody. Jinja's sandbox keeps a template from running code. A process of its own, with limits,
+makes sure that it also ends and fits into memory. None is started where all texts are plain, as those of embedded nodes are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from clusterlib.frozen import frozen
+from clusterlib.profiles import Mistake, Origin, ResolvedProfile, template_folders
+from clusterlib.rendering import rendered, rendered_text
+from clusterlib.rendering.faults import Fault, Faulty
+from clusterlib.rendering.plain import Unusual, filled_in, parts_of, parts_of_file
+from clusterlib.rendering.samples import sample_values
+
+__all__ = ["Trial", "answer_of", "check_templates", "faults_of"]
+
+MOST_SAMPLES = 3
+CPU_SECONDS = 10
+MEMORY = 512 * 2**20
+PATIENCE = 120.0
+"""For the whole process, also where the machine is so busy that its ten seconds of CPU take their time."""
+
+
+@frozen
+class Trial:
+    """One template, by its name, or one text."""
+
+    field: str
+    template: str | None
+    text: str
+
+    def tried(self, folders: Sequence[Path], samples: Sequence[dict[str, Any]]) -> Fault | None:
+        """What is wrong with it, if anything is."""
+        try:
+            for values in samples:
+                if self.template is not None:
+                    rendered(self.template, folders, values)
+                else:
+                    rendered_text(self.text, values)
+        except Faulty as error:
+            return error.fault
+        return None
+
+    def is_plain(self, folders: Sequence[Path], samples: Sequence[dict[str, Any]]) -> bool:
+        """Whether it is filled in without the template language, so that nothing can go wrong."""
+        names = tuple(map(str, folders))
+        try:
+            parts = parts_of(self.text) if self.template is None else parts_of_file(self.template, names)
+            for values in samples:
+                filled_in(parts, values)
+        except Unusual:
+            return False
+        return True
+
+
+def check_templates(profile: ResolvedProfile, search: Sequence[Path] | None = None) -> list[Mistake]:
+    """What is wrong with the templates and texts of a profile, by file and line."""
+    folders = template_folders(profile.project) if search is None else tuple(search)
+    count = min(profile.values.nodes.count, MOST_SAMPLES)
+    samples = [sample_values(profile, index) for index in range(1, count + 1)]
+    trials = [trial for trial in _trials(profile) if not trial.is_plain(folders, samples)]
+    mistakes = []
+    for trial, fault in zip(trials, faults_of(trials, folders, samples), strict=False):
+        if fault is not None:
+            place = Origin("profile", profile.name, fault.file, fault.line)
+            origin = place if fault.file else profile.origin(trial.field)
+            mistakes.append(Mistake(fault.problem, fault.right, trial.field, origin))
+    return mistakes
+
+
+def _trials(profile: ResolvedProfile) -> Iterator[Trial]:
+    for output, template in profile.values.templates.items():
+        yield Trial(f"templates.{output}", template, "")
+    for field, text in profile.texts():
+        yield Trial(field, None, text)
+
+
+def faults_of(
+    trials: Sequence[Trial], folders: Sequence[Path], samples: Sequence[dict[str, Any]]
+) -> list[Fault | None]:
+    """One for each trial, in their order. One that breaks the limits is the last that is looked at."""
+    if not trials:
+        return []
+    from clusterlib.hosts.confined import run_confined
+
+    asked = {
+        "folders": [str(folder) for folder in folders],
+        "samples": samples,
+        "trials": [[one.field, one.template, one.text] for one in trials],
+    }
+    lines = run_confined(
+        "clusterlib.rendering.trying",
+        json.dumps(asked).encode(),
+        cpu_seconds=CPU_SECONDS,
+        memory=MEMORY,
+        patience=PATIENCE,
+    ).splitlines()
+    answers: list[Fault | None] = []
+    for line in lines:
+        with suppress(ValueError, TypeError):
+            told = json.loads(line)
+            answers.append(None if told is None else Fault(**told))
+    if len(answers) < len(trials):
+        limits = f"{CPU_SECONDS} s of computing, {MEMORY // 2**20} MiB of memory"
+        problem = f"goes beyond what a template may take ({limits})"
+        answers.append(Fault(problem, "write less of it; what comes after it was not looked at"))
+    return answers
+
+
+def answer_of(asked: dict[str, Any]) -> Iterator[str]:
+    """In that process: a line for each trial, as soon as it is known."""
+    from dataclasses import asdict
+
+    folders = [Path(folder) for folder in asked["folders"]]
+    for field, template, text in asked["trials"]:
+        fault = Trial(field, template, text).tried(folders, asked["samples"])
+        yield json.dumps(None if fault is None else asdict(fault))

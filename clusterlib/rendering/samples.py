@@ -1,0 +1,65 @@
+"""Made-up values for every name that a template is given, to try a profile without starting anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.rendering import complete
+
+if TYPE_CHECKING:
+    from clusterlib.profiles import ResolvedProfile
+
+__all__ = ["sample_values"]
+
+
+def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
+    """What a template is given for the node `index`: the same names as from the keeper, with made-up values."""
+    values = profile.values
+    nodes = [_sample_node(profile, number) for number in range(1, values.nodes.count + 1)]
+    timeouts = values.timeouts
+    told = {
+        "cluster": {
+            "name": "sample",
+            "project": str(profile.project),
+            "profile": profile.name,
+            "simulated": values.simulate,
+            "nodes": nodes,
+        },
+        "node": nodes[index - 1],
+        "timeouts": {
+            "start": timeouts.start,
+            "stop": timeouts.stop,
+            "call": timeouts.call,
+            "health": timeouts.health,
+            "detect": timeouts.detect,
+        },
+        "python": {
+            "app": values.python.app,
+            "path": [str(profile.project / root) for root in values.python.path],
+        },
+        "cookie_file": "/sample/cookie",
+    }
+    return complete(told)
+
+
+def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
+    from clusterlib.profiles import derived_port
+
+    values = profile.values
+    apart = values.network.mode == "per-node"
+    ports = {purpose: ports.first + (0 if apart else index - 1) for purpose, ports in values.ports.items()}
+    derived = {purpose: derived_port(text) for purpose, text in values.derived.items()}
+    address = f"127.1.{index // 250}.{index % 250 + 1}" if apart else "127.0.0.1"
+    name = values.nodes.name.replace("{index}", str(index))
+    host = (
+        values.nodes.host.replace("{name}", name).replace("{index}", str(index)).replace("{address}", address)
+    )
+    return {
+        "name": name,
+        "index": index,
+        "address": address,
+        "host": host,
+        "ports": {**ports, **{name: ports[base] + offset for name, (base, offset) in derived.items()}},
+        "directory": f"/sample/{name}",
+        "memory": values.nodes.memory,
+    }
