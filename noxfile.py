@@ -74,6 +74,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def again(session: nox.Session) -> None:
+    """Runs everything N times and stops at the first failure: `nox -s again -- 10`, or `-- 5 --load 8`."""
+    session.install("-e", ".[test,systems]")
+    session.run("python", "-m", "tests.again", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measures the bars, each beside its bare minimum in the same run; writes a table and JSON to artifacts/bench."""
     session.install("-e", ".[test,bench]")
