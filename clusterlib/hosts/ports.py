@@ -2,8 +2,11 @@
 
 A claim is an abstract Unix socket (Linux): no file, no TMPDIR, the same for all users, and its scope is the
 network namespace, which is exactly the scope of a port. Elsewhere it is a file lock at a fixed place. Either
-is gone with its holder, however that ends. A port that was released is used again only when its whole range
-has had its turn, so that what lingers of an old cluster cannot meet a new one."""
+is gone with its holder, however that ends.
+
+A port is free when a server could listen on it. Closed connections that the kernel still remembers (TIME_WAIT) do
+not count: a server with SO_REUSEADDR listens beside them. What keeps late packets of an old cluster away from a new
+one is the order of the walk: the port that was released last is the last one to be used again."""
 
 from __future__ import annotations
 
@@ -14,17 +17,18 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from clusterlib.errors import PortsExhausted, UsageError
+from clusterlib.errors import PortsExhausted, StartError, UsageError
 
-__all__ = ["AddressBlock", "Claim", "FileLock", "Lock", "PortAllocator", "holder_of", "take_claim"]
+__all__ = ["AddressBlock", "Claim", "FileLock", "Lock", "PortAllocator", "is_free", "take_claim"]
 
 BLOCKS = ipaddress.ip_network("127.64.0.0/10")
 BLOCK_COUNT = 1 << (24 - BLOCKS.prefixlen)
 LOCK_FOLDER = Path("/tmp/clusterlib-locks")  # noqa: S108 - shared by all users on purpose, and sticky
+CLAIM_PREFIX = "clusterlib/"
 MOST_HOLDERS_SHOWN = 3
 
 
@@ -61,7 +65,7 @@ def take_claim(name: str) -> Lock | None:
             return FileLock(name)
         lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            lock.bind(f"\0clusterlib/{name}")
+            lock.bind(f"\0{CLAIM_PREFIX}{name}")
         except OSError:
             lock.close()
             raise
@@ -131,37 +135,42 @@ class PortAllocator:
         self._state = state_dir
         self._proc = proc
 
-    def claim(self, address: str, first: int, last: int, avoid: Collection[int] = ()) -> Claim:
-        """The next free port of the range. Raises PortsExhausted, which tells who has them."""
+    def claim(
+        self, address: str, first: int, last: int, avoid: Collection[int] = (), *, in_order: bool = False
+    ) -> Claim:
+        """The next free port of the range, or with `in_order` the lowest. Raises PortsExhausted, with who has them."""
         if not 0 < first <= last <= 65535:
             raise UsageError(
                 f"{first}-{last} is not a range of ports.", remedies=["use ports from 1024 to 65535"]
             )
         taken: list[int] = []
-        claimed = 0
+        claimed: list[int] = []
         with self._turns(f"ports-{first}-{last}", last - first + 1) as turns:
-            for offset in turns:
+            for offset in sorted(turns) if in_order else turns:
                 port = first + offset
                 if port in avoid:
                     continue
-                lock = take_claim(f"port/{address}/{port}")
+                lock = take_claim(_claim_name(address, port))
                 if lock is None:
-                    claimed += 1
-                elif _bindable(address, port):
+                    claimed.append(port)
+                    continue
+                obstacle = _obstacle(address, port)
+                if obstacle is None:
                     return Claim(address, port, lock)
-                else:
-                    lock.close()
-                    taken.append(port)
+                lock.close()
+                if obstacle.errno != errno.EADDRINUSE:
+                    raise _no_such_address(address, obstacle)
+                taken.append(port)
         raise self._exhausted(address, first, last, taken, claimed)
 
     def claim_exactly(self, address: str, port: int) -> Claim | None:
         """This very port, for one that follows from another; None where somebody has it."""
         if not 0 < port <= 65535:
             return None
-        lock = take_claim(f"port/{address}/{port}")
+        lock = take_claim(_claim_name(address, port))
         if lock is None:
             return None
-        if _bindable(address, port):
+        if is_free(address, port):
             return Claim(address, port, lock)
         lock.close()
         return None
@@ -174,7 +183,7 @@ class PortAllocator:
                 if lock is None:
                     continue
                 block = AddressBlock(number, lock)
-                if _bindable(block.address(1), 0):
+                if is_free(block.address(1), 0):
                     return block
                 block.close()
                 raise PortsExhausted(
@@ -212,60 +221,66 @@ class PortAllocator:
             os.close(descriptor)
 
     def _exhausted(
-        self, address: str, first: int, last: int, taken: list[int], claimed: int
+        self, address: str, first: int, last: int, taken: Sequence[int], claimed: Sequence[int]
     ) -> PortsExhausted:
-        evidence = []
-        for port in taken[:MOST_HOLDERS_SHOWN]:
-            holder = holder_of(address, port, proc=self._proc)
-            evidence.append(f"port {port}: {holder or 'in use, or cooling down after use'}")
-        if len(taken) > MOST_HOLDERS_SHOWN:
-            evidence.append(f"and {len(taken) - MOST_HOLDERS_SHOWN} more in use")
-        if claimed:
-            evidence.append(f"{claimed} claimed by running clusters")
+        from clusterlib.hosts import holders
+
+        shown, named = taken[:MOST_HOLDERS_SHOWN], claimed[:MOST_HOLDERS_SHOWN]
+        held = holders.of_ports(address, shown, proc=self._proc)
+        claimers = holders.of_claims({port: _claim_name(address, port) for port in named}, proc=self._proc)
+        evidence = [f"port {port}: {held.get(port, holders.UNKNOWN)}" for port in shown]
+        if len(taken) > len(shown):
+            evidence.append(f"and {len(taken) - len(shown)} more in use")
+        evidence += [f"port {port}: claimed by {claimers.get(port, holders.UNKNOWN)}" for port in named]
+        if len(claimed) > len(named):
+            evidence.append(f"and {len(claimed) - len(named)} more claimed by running clusters")
+        pids = {str(one.pid) for one in [*held.values(), *claimers.values()] if one.pid}
         return PortsExhausted(
             f"no free port on {address} from {first} to {last}",
-            cause=f"{len(taken)} are in use, {claimed} are claimed by running clusters",
+            cause=f"{len(taken)} are in use, {len(claimed)} are claimed by running clusters",
             evidence=evidence,
             remedies=[
+                *([f"ps -fp {','.join(sorted(pids))}  # what they are"] if pids else []),
+                f"ss -antup 'sport >= :{first} and sport <= :{last}'  # every socket there",
                 "widen the range in the profile, under [ports]",
-                f"ss -ltnp 'sport >= :{first} and sport <= :{last}'",
             ],
         )
 
 
-def _bindable(address: str, port: int) -> bool:
-    """Whether the port is really free, for TCP and for UDP, and not cooling down: so without SO_REUSEADDR."""
+def is_free(address: str, port: int) -> bool:
+    """Whether a server could listen on the port, for TCP and for UDP."""
+    return _obstacle(address, port) is None
+
+
+def _obstacle(address: str, port: int) -> OSError | None:
+    """What keeps a server from listening there.
+
+    The probe for TCP sets SO_REUSEADDR, as servers do: so it fails where somebody listens, and not where connections
+    of an ended server only wait (TIME_WAIT). For UDP that option would let two servers have one port."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with socket.socket(family, kind) as probe:
             try:
+                if kind == socket.SOCK_STREAM:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((address, port))
-            except OSError:
-                return False
-    return True
+            except OSError as error:
+                return error
+    return None
+
+
+def _no_such_address(address: str, error: OSError) -> StartError:
+    return StartError(
+        f"no port on {address} can be bound on this machine",
+        cause=error.strerror or str(error),
+        evidence=["the ports are not in use: the address itself is missing, or forbidden"],
+        remedies=["ip address show lo", "sudo ip link set lo up", "invoke cluster.doctor"],
+    )
+
+
+def _claim_name(address: str, port: int) -> str:
+    return f"port/{address}/{port}"
 
 
 def _tcp(address: str) -> socket.socket:
     return socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-
-
-def holder_of(address: str, port: int, *, proc: str = "/proc") -> str | None:
-    """Who holds the port: `pid 123 (redis-server), user x`. None if nobody does, or we may not know."""
-    import psutil
-
-    everyone = {address, "0.0.0.0", "::", f"::ffff:{address}"}  # noqa: S104 - compared, not bound
-    usual, psutil.PROCFS_PATH = psutil.PROCFS_PATH, proc
-    try:
-        held = False
-        for seen in psutil.net_connections("inet"):
-            if not seen.laddr or seen.laddr.port != port or seen.laddr.ip not in everyone:
-                continue
-            if seen.pid:
-                process = psutil.Process(seen.pid)
-                return f"pid {seen.pid} ({process.name()}), user {process.username()}"
-            held = held or seen.status in {psutil.CONN_LISTEN, psutil.CONN_NONE}
-    except (psutil.Error, OSError):
-        return None
-    finally:
-        psutil.PROCFS_PATH = usual
-    return "a process that may not be looked at from here" if held else None

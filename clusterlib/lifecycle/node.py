@@ -143,7 +143,10 @@ class ManagedNode:
                 StartError(
                     f"{self.name} cannot be given its ports",
                     cause=error.strerror or str(error),
-                    remedies=[f"ss -ltnp  # who listens at {self.spec.address}", "ulimit -Hn  # open files"],
+                    remedies=[
+                        f"ss -antup 'src {self.spec.address}'  # every socket there",
+                        "ulimit -Hn  # open files",
+                    ],
                 )
             ) from error
         except ClusterError as error:

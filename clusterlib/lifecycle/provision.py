@@ -130,7 +130,7 @@ class Provisioner:
         """A port of that range, and with it those that follow from it; another one where somebody has one of those."""
         following = {name: one.offset for name, one in plan.derived.items() if one.base == purpose}
         for _ in range(ports.last - ports.first + 1):
-            claim = self._allocator.claim(address, ports.first, ports.last)
+            claim = self._allocator.claim(address, ports.first, ports.last, in_order=_is_pinned(plan, ports))
             others = {
                 name: self._allocator.claim_exactly(address, claim.port + offset)
                 for name, offset in following.items()
@@ -150,7 +150,7 @@ class Provisioner:
         return PortsExhausted(
             f"no port for {purpose} on {address} has its {' and '.join(following)} free, too",
             cause="somebody has the ports that follow from each of the range",
-            remedies=["widen the range in the profile, under [ports]", "ss -ltnp"],
+            remedies=["widen the range in the profile, under [ports]", "ss -antup"],
         )
 
     def _specify(self, plan: Plan, node: NodePlan, claims: dict[str, Claim]) -> NodeSpec:
@@ -173,3 +173,8 @@ class Provisioner:
     def _ensure_cookie(self) -> None:
         if not self._run.cookie.exists():
             write_private(self._run.cookie, secrets.token_hex(32), mode=0o400)
+
+
+def _is_pinned(plan: Plan, ports: PortRange) -> bool:
+    """Whether the range is no larger than the cluster. Then node1 has the first of its ports, each time."""
+    return ports.last - ports.first < len(plan.nodes)

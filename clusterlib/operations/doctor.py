@@ -15,8 +15,9 @@ from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.health import preflight
 from clusterlib.health.findings import Finding, Outcome, failed, ok
+from clusterlib.hosts import holders
 from clusterlib.hosts.places import runtime_dir
-from clusterlib.hosts.ports import holder_of
+from clusterlib.hosts.ports import is_free
 from clusterlib.hosts.registry import Registry
 from clusterlib.lifecycle.planning import find_programs, missing_remedies
 from clusterlib.lifecycle.start import project_folder
@@ -158,13 +159,10 @@ def _port_holder(most_named: int = 3) -> Callable[[int], str | None]:
 
     def holder(port: int) -> str | None:
         nonlocal named
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                named += 1
-                known = holder_of(LOOPBACK, port) if named <= most_named else None
-                return known or "somebody, or cooling down after use"
-        return None
+        if is_free(LOOPBACK, port):
+            return None
+        named += 1
+        known = holders.of_port(LOOPBACK, port) if named <= most_named else None
+        return known or holders.UNKNOWN.what
 
     return holder

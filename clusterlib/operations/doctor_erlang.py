@@ -25,8 +25,8 @@ from clusterlib.errors import ClusterError, EpmdUnavailable, NodeUnavailable
 from clusterlib.health import erlang
 from clusterlib.health.erlang import Epmd, Tried
 from clusterlib.health.findings import Finding
+from clusterlib.hosts import holders
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
-from clusterlib.hosts.ports import holder_of
 from clusterlib.waiting import Deadline, poll_async
 
 __all__ = ["examine_erlang", "try_node"]
@@ -56,7 +56,7 @@ def _epmd() -> Epmd:
         if isinstance(error.__cause__, ConnectionRefusedError):
             return Epmd(port)
         told = error.problem if error.cause is None else error.cause
-        return Epmd(port, problem=told, holder=holder_of(LOOPBACK, port))
+        return Epmd(port, problem=told, holder=holders.of_port(LOOPBACK, port))
 
 
 def _cookie_files() -> list[Path]:

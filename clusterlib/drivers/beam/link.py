@@ -35,8 +35,8 @@ from clusterlib.errors import (
 )
 from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung
+from clusterlib.hosts import holders
 from clusterlib.hosts.api import Process
-from clusterlib.hosts.ports import holder_of
 from clusterlib.waiting import Deadline, pause_async, poll_async
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class BeamLink(Link):
         error = self._words.last_words(self.name)
         if isinstance(error, NodeExited):
             port = int(self._asked.after("inet_dist_listen_min") or self._port)
-            holder = holder_of(self.node.partition("@")[2], port)
+            holder = holders.of_port(self.node.partition("@")[2], port)
             error.cause = (
                 f"port {port} is held by {holder or 'somebody else, who has left by now'} (eaddrinuse)"
             )

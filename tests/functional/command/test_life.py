@@ -176,6 +176,19 @@ def test_a_port_that_follows_from_another_is_claimed_with_it(up: Up, write: Call
             up("box", name="second")
 
 
+def test_pinned_ports_are_used_again_at_once_and_each_node_keeps_its_own(
+    up: Up, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write()
+    monkeypatch.setenv("CLUSTERLIB_PORTS_CLIENT", "29350-29352")
+    for _ in range(3):
+        cluster = up("box")
+        for node in cluster:
+            assert say(cluster, node.name, b"hello").startswith(b"PONG"), "and it hangs up first"
+        assert [node.ports["client"] for node in cluster] == [29350, 29351, 29352]
+        cluster.down()
+
+
 # -- never stale
 
 

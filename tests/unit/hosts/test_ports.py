@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from clusterlib.errors import PortsExhausted, UsageError
-from clusterlib.hosts.ports import Claim, FileLock, PortAllocator, _bindable, holder_of, take_claim
+from clusterlib.hosts import holders
+from clusterlib.hosts.ports import Claim, FileLock, PortAllocator, is_free, take_claim
 
 LOOPBACK = "127.0.0.1"
 PROGRAM = """
@@ -38,13 +39,13 @@ def claims() -> Iterator[list[Claim]]:
 
 @pytest.fixture
 def ports() -> Iterator[tuple[int, int]]:
-    """A range of 40 free ports, cooled down, that no other test uses now: neither of this run nor of another."""
+    """A range of 40 free ports that no other test uses now: neither of this run nor of another."""
     for first in random.sample(range(10000, 20000, 40), 250):
         window = take_claim(f"test-window/{first}")
         if window is None:
             continue
         if all(
-            _bindable(address, port) for address in (LOOPBACK, "0.0.0.0") for port in range(first, first + 40)
+            is_free(address, port) for address in (LOOPBACK, "0.0.0.0") for port in range(first, first + 40)
         ):
             yield first, first + 39
             window.close()
@@ -102,18 +103,85 @@ def test_a_port_in_use_is_passed_over(
         assert claims[0].port == ports[0] + 1
 
 
-def test_a_port_that_cools_down_is_passed_over(
-    tmp_path: Path, ports: tuple[int, int], claims: list[Claim]
+def use_once(listener: socket.socket) -> None:
+    """Serves one client and hangs up first: its port is the one that then waits (TIME_WAIT)."""
+    with listener, socket.create_connection(listener.getsockname()[:2]) as client:
+        accepted, _ = listener.accept()
+        accepted.close()
+        assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("address", [LOOPBACK, "::1"])
+def test_a_used_port_can_be_used_again_at_once(
+    tmp_path: Path, ports: tuple[int, int], claims: list[Claim], address: str
 ) -> None:
     allocator = PortAllocator(tmp_path)
-    used = allocator.claim(LOOPBACK, ports[0], ports[0])
-    with used.listen() as server, socket.create_connection((LOOPBACK, used.port)) as client:
-        accepted, _ = server.accept()
-        accepted.close()  # the side that closes first is the one that waits
-        assert client.recv(1) == b""
+    used = allocator.claim(address, ports[0], ports[0])
+    use_once(used.listen())
+    with (
+        pytest.raises(OSError, match="in use"),
+        socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as careful,
+    ):
+        careful.bind((address, used.port))  # it does wait: a server without SO_REUSEADDR notices
     used.close()
+    claims.append(allocator.claim(address, ports[0], ports[0]))
+    claims[0].listen().close()
+
+
+def test_a_thousand_servers_in_a_row_fit_into_thirty_ports(tmp_path: Path, ports: tuple[int, int]) -> None:
+    allocator = PortAllocator(tmp_path)
+    for _ in range(1000):
+        claim = allocator.claim(LOOPBACK, ports[0], ports[0] + 29)
+        use_once(claim.listen())
+        claim.close()
+
+
+def test_the_waiting_port_of_a_server_without_reuse_is_passed_over_and_explained(
+    tmp_path: Path, ports: tuple[int, int], claims: list[Claim]
+) -> None:
+    server = socket.socket()
+    server.bind((LOOPBACK, ports[0]))
+    server.listen()
+    use_once(server)
+    allocator = PortAllocator(tmp_path)
+    with pytest.raises(PortsExhausted) as caught:
+        allocator.claim(LOOPBACK, ports[0], ports[0])
+    assert f"port {ports[0]}: a closed connection of a program that did not set SO_REUSEADDR" in str(
+        caught.value
+    )
     claims.append(allocator.claim(LOOPBACK, ports[0], ports[0] + 1))
     assert claims[0].port == ports[0] + 1
+
+
+def test_a_range_in_order_begins_with_its_first_port_each_time(
+    tmp_path: Path, ports: tuple[int, int]
+) -> None:
+    allocator = PortAllocator(tmp_path)
+    for _ in range(3):
+        pair = [allocator.claim(LOOPBACK, ports[0], ports[0] + 2, in_order=True) for _ in range(2)]
+        assert [claim.port for claim in pair] == [ports[0], ports[0] + 1]
+        for claim in pair:
+            claim.close()
+
+
+def test_a_loopback_without_addresses_is_not_taken_for_ports_in_use(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from clusterlib.hosts.ports import PortAllocator\n"
+        "PortAllocator(pathlib.Path(sys.argv[1])).claim('127.0.0.1', 20000, 20010)"
+    )
+    emptied = 'ip link set lo up && ip address del 127.0.0.1/8 dev lo && exec "$@"'
+    alone = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", emptied, "sh"]
+    ended = subprocess.run(
+        [*alone, sys.executable, "-c", program, str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if "unshare failed" in ended.stderr:
+        pytest.skip("this machine lets no user have a network namespace")
+    assert "StartError: no port on 127.0.0.1 can be bound on this machine" in ended.stderr
+    assert "sudo ip link set lo up" in ended.stderr
 
 
 def test_a_claim_listens_on_its_port(tmp_path: Path, ports: tuple[int, int], claims: list[Claim]) -> None:
@@ -133,12 +201,22 @@ def test_when_no_port_is_free_the_error_names_who_has_them(
         allocator.claim(LOOPBACK, ports[0], ports[0] + 1)
     told = str(caught.value)
     assert f"port {ports[0] + 1}: pid {os.getpid()} (" in told
-    assert "1 claimed by running clusters" in told
-    assert any(remedy.startswith("ss -ltnp") for remedy in caught.value.remedies)
+    assert f"port {ports[0]}: claimed by pid {os.getpid()} (" in told
+    assert "1 are claimed by running clusters" in told
+    assert f"ps -fp {os.getpid()}" in caught.value.remedies[0]
+    assert caught.value.remedies[1].startswith("ss -antup")
+
+
+def test_a_port_that_only_udp_has_is_held_too(ports: tuple[int, int]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind((LOOPBACK, ports[0]))
+        assert not is_free(LOOPBACK, ports[0])
+        assert f"pid {os.getpid()} (" in (holders.of_port(LOOPBACK, ports[0]) or "")
 
 
 def test_a_port_that_nobody_holds_has_no_holder(ports: tuple[int, int]) -> None:
-    assert holder_of(LOOPBACK, ports[1]) is None
+    assert holders.of_port(LOOPBACK, ports[1]) is None
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 10), (20, 10), (65000, 70000)])
