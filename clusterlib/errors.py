@@ -6,6 +6,7 @@
     ├── TemplateError               a template is missing, malformed or asks for an unknown name (exit 2)
     ├── StartError                  a cluster did not come up
     │   ├── NodeExited              a node ended before it was ready
+    │   │   └── ApplicationFailed   it did so by itself: its application raised, or exited
     │   ├── NodeNotReady            a node lived but did not get ready in time
     │   ├── CommandFailed           a command that prepares a node or forms a cluster failed or did not end
     │   ├── BuildFailed             the command that compiles the project failed or did not end
@@ -41,6 +42,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 __all__ = [
+    "ApplicationFailed",
     "BuildFailed",
     "CallTimeout",
     "ClusterBusy",
@@ -157,6 +159,12 @@ class StartError(ClusterError):
 
 class NodeExited(StartError):
     code = "node-exited"
+
+
+class ApplicationFailed(NodeExited):
+    """What the tests are about has failed, and not the machine: it would fail again, here and everywhere."""
+
+    code = "application-failed"
 
 
 class NodeNotReady(StartError):

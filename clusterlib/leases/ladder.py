@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from clusterlib.errors import (
+    ApplicationFailed,
+    BuildFailed,
     ClusterError,
+    CommandFailed,
     KeeperLost,
     NotInTime,
     ProfileError,
@@ -20,11 +23,13 @@ from clusterlib.leases.terms import Terms
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.waiting import Deadline, backoff, pause
 
-__all__ = ["Climb", "Step", "Stranded", "explained"]
+__all__ = ["Climb", "Step", "Stranded", "explained", "may_skip"]
 
-MISTAKES = (UsageError, ProfileError, TemplateError)
-"""What somebody wrote wrongly stays wrong: nothing is tried again, and its tests are not skipped."""
-WHATEVER_THE_SIZE = (*MISTAKES, ProgramMissing)
+FINAL = (UsageError, ProfileError, TemplateError, ApplicationFailed, BuildFailed)
+"""Mistakes in files, and what the tests are about: it stays wrong, so nothing is tried again, and its tests fail."""
+NEVER_SKIPPED = (*FINAL, CommandFailed)
+"""A command of the profile that fails may come too early, so it is tried again. In the end it is no fault of the machine."""
+WHATEVER_THE_SIZE = (*FINAL, ProgramMissing)
 MAY_PASS = (StartError, KeeperLost, NotInTime)
 
 Diagnose = Callable[[str], Sequence[str]]
@@ -73,8 +78,8 @@ class Climb:
                 return begin(step), step
             except ClusterError as error:
                 following = steps.after(step, error)
-                may_skip = self._terms.may_skip and not isinstance(error, MISTAKES)
-                if following is None:
+                skips = may_skip(self._terms, error)
+                if following is None and not isinstance(error, FINAL):
                     error = explained(error, self._terms.profile, self._diagnose)
                 self._record(
                     "cluster.failed",
@@ -82,11 +87,11 @@ class Climb:
                     nodes=step.nodes,
                     attempt=attempt,
                     error=error.to_dict(),
-                    next=following.kind if following else "skip" if may_skip else "fail",
+                    next=following.kind if following else "skip" if skips else "fail",
                 )
                 if following is None:
                     fewest = 1 if isinstance(error, WHATEVER_THE_SIZE) else step.nodes
-                    raise Stranded(error, nodes=fewest, attempts=attempt, may_skip=may_skip) from error
+                    raise Stranded(error, nodes=fewest, attempts=attempt, may_skip=skips) from error
             step, attempt = following, attempt + 1
             if step.wait:
                 pause(step.wait)
@@ -107,7 +112,7 @@ class _Steps:
         """What took as long as a whole start may take is not tried yet again."""
 
     def after(self, step: Step, error: ClusterError) -> Step | None:
-        if isinstance(error, MISTAKES):
+        if isinstance(error, FINAL):
             return None
         while self._left:
             following = self._next(self._left[0], step, error)
@@ -127,6 +132,11 @@ class _Steps:
         if fallback == "simulate" and isinstance(error, MAY_PASS) and not simulated:
             return Step(step.nodes, simulate=True, kind="simulate")
         return None
+
+
+def may_skip(terms: Terms, error: ClusterError | None) -> bool:
+    """Whether tests may be skipped for the sake of this error: the profile allows it, and they are not what has failed."""
+    return terms.may_skip and not isinstance(error, NEVER_SKIPPED)
 
 
 def explained(error: ClusterError, profile: str, diagnose: Diagnose | None) -> ClusterError:

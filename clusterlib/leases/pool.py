@@ -21,7 +21,7 @@ from clusterlib.leases.borrowing import Lender, nodes_asked_for
 from clusterlib.leases.failures import Failures
 from clusterlib.leases.held import Held, Unserved
 from clusterlib.leases.kept import GONE, BeyondRepair, KeepsItsSize, Kept, TooSmall
-from clusterlib.leases.ladder import Stranded
+from clusterlib.leases.ladder import Stranded, may_skip
 from clusterlib.leases.ledger import Ledger
 from clusterlib.leases.need import Need
 from clusterlib.leases.schedule import Asked, Group, Schedule, Shape, make_schedule, too_large
@@ -133,7 +133,7 @@ class Pool:
             kept.usage.reuses += how == "reused"
             return Held(kept, need, who, status, how)
         last = lost or ClusterError(f"no cluster stayed as {who} needs it")
-        raise Unserved(last, may_skip=terms.may_skip, profile=terms.profile) from lost
+        raise Unserved(last, may_skip=may_skip(terms, last), profile=terms.profile) from lost
 
     def private(
         self,
@@ -320,7 +320,8 @@ class Pool:
         name, profile = kept.cluster.name, kept.terms.profile
         match error:
             case BeyondRepair() if kept.borrowed:
-                raise Unserved(error.error, may_skip=kept.terms.may_skip, profile=profile) from error
+                skips = may_skip(kept.terms, error.error)
+                raise Unserved(error.error, may_skip=skips, profile=profile) from error
             case TooSmall():
                 self._ledger.note(f"cluster {name} has another size now: another one serves beside it")
                 self._drop(kept, None)

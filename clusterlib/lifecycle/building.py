@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clusterlib.errors import BuildFailed
+from clusterlib.errors import BuildFailed, ClusterError, NotInTime, StartError
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.hosts.places import write_private
 from clusterlib.lifecycle.folders import builds_folder
@@ -24,6 +24,8 @@ __all__ = ["Outputs", "build_project"]
 Outputs = Callable[[], Mapping[str, str]]
 """What the build makes, as it is on disk now: digests by file."""
 SHOWN_LINES = 40
+KILLED = 128
+"""Beyond it, an exit code is this much more than the number of a signal."""
 KINDS = ("_ENV", "_PROFILE")
 """How variables end that choose a kind of build, such as MIX_ENV; any other may hold a secret, and is not shown."""
 MADE_BY_TOOLS = frozenset({"_build", "node_modules"})
@@ -40,7 +42,7 @@ def build_project(
     done, log = folder / f"{known_as}.json", folder / f"{known_as}.log"
     lock = ClusterLock(folder / f"{known_as}.lock")
     if not poll(lock.take, Deadline(build.seconds)):
-        raise BuildFailed(
+        raise NotInTime(
             f"somebody else builds this project for more than {build.seconds:g} s",
             cause=f"another process holds {lock.path}",
             evidence=_last_lines(log),
@@ -80,16 +82,25 @@ def _run(command: Sequence[str], build: Build, project: Path, log: Path) -> None
         timeout=build.seconds,
     )
     if code != 0:
-        ended = f"did not end within {build.seconds:g} s" if code == TIMED_OUT else f"ended with {code}"
         words = shlex.join(command)
         told = ((name, value) for name, value in sorted(build.environment.items()) if name.endswith(KINDS))
         setting = "".join(f"{name}={shlex.quote(value)} " for name, value in told)
-        raise BuildFailed(
-            "the project does not compile",
+        kind, problem, ended = _meaning(code, build)
+        raise kind(
+            problem,
             cause=f"{words} {ended}, in {project}",
             evidence=_last_lines(log),
             remedies=[f"cd {shlex.quote(str(project))} && {setting}{words}", f"less {shlex.quote(str(log))}"],
         )
+
+
+def _meaning(code: int, build: Build) -> tuple[type[ClusterError], str, str]:
+    """A build that was cut off says nothing about the project: a machine with more time or memory may do it."""
+    if code == TIMED_OUT:
+        return NotInTime, "the project was not built in time", f"did not end within {build.seconds:g} s"
+    if code > KILLED:
+        return StartError, "the build was killed", f"was killed by signal {code - KILLED}"
+    return BuildFailed, "the project does not compile", f"ended with {code}"
 
 
 def _hidden(inputs: Mapping[str, os.stat_result], last: Mapping[str, Any]) -> bool:

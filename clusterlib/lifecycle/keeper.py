@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Driver
 from clusterlib.errors import (
+    ApplicationFailed,
     ClusterError,
     ClusterNotRunning,
     LeftBehind,
@@ -308,7 +309,9 @@ class Keeper:
     def _worth_another_try(self, error: ClusterError) -> bool:
         """A stolen port or a machine out of processes may pass; a program that fails will fail again."""
         if isinstance(error, NodeExited):
-            return any(node.exit is not None and node.ports_were_stolen() for node in self.nodes.values())
+            return not isinstance(error, ApplicationFailed) and any(
+                node.exit is not None and node.ports_were_stolen() for node in self.nodes.values()
+            )
         return type(error) is StartError
 
     async def _watch_costs(self) -> None:

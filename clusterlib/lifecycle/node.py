@@ -12,23 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clusterlib.drivers.api import Driver, Link, NodeSpec
-from clusterlib.errors import (
-    ClusterError,
-    CommandFailed,
-    CookieMismatch,
-    EpmdUnavailable,
-    LeftBehind,
-    NameTaken,
-    NodeExited,
-    NodeNotReady,
-    NoDistribution,
-    StartError,
-)
+from clusterlib.errors import ClusterError, LeftBehind, NodeExited, NodeNotReady, StartError
 from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
+from clusterlib.lifecycle.early_ends import EarlyEnd
 from clusterlib.lifecycle.output import Output
 from clusterlib.lifecycle.states import LIVING, NodeState
 from clusterlib.waiting import Deadline
@@ -41,10 +31,6 @@ __all__ = ["ManagedNode", "Tell"]
 AFTER_KILL = 5.0
 AFTER_TERMINATE = 2.0
 TAIL = 20
-TOLD_AS_THEY_ARE = frozenset(
-    kind.code for kind in (NodeExited, NoDistribution, EpmdUnavailable, CookieMismatch, NameTaken)
-)
-"""What a driver has found out about a node by name."""
 
 
 class Tell(Protocol):
@@ -187,7 +173,7 @@ class ManagedNode:
         ended = self._process.exit if self._process is not None else None
         rung, answer = await climb(self._ladder(expected), deadline, self._news, self._reached, ended)
         if isinstance(answer, Never):
-            raise self._failed(self._diagnose(answer))
+            raise self._failed(self._diagnose())
         if isinstance(answer, NotYet):
             raise self._failed(
                 NodeNotReady(
@@ -245,29 +231,18 @@ class ManagedNode:
 
         return guarded
 
-    def _diagnose(self, answer: Never) -> ClusterError:
+    def _diagnose(self) -> ClusterError:
         failure = self._link.failure if self._link is not None else None
-        if failure is not None and failure.get("code") == CommandFailed.code:
-            return ClusterError.from_dict(failure)  # not the node's own failure: it is told as it is
-        if failure is not None and failure.get("code") in TOLD_AS_THEY_ARE:
-            error = ClusterError.from_dict(failure)
-            error.evidence = tuple(dict.fromkeys((*error.evidence, *self.last_words())))
-            return error
         if failure is not None:
-            return NodeExited(
-                f"{self.name} gave up: {failure.get('problem')}",
-                cause=failure.get("cause"),
-                evidence=failure.get("evidence") or self.last_words(),
-                remedies=failure.get("remedies") or [f"invoke cluster.logs {self.name}"],
-            )
-        return NodeExited(
-            f"{self.name} ended before it was ready",
-            cause=f"the process was {answer.why}"
-            if answer.why.startswith("killed")
-            else f"the process {answer.why}",
-            evidence=self.last_words(),
-            remedies=[f"invoke cluster.logs {self.name}"],
-        )
+            return self._early_end().explained(failure)
+        return self.ended_early("ended before it was ready")
+
+    def ended_early(self, how: str) -> NodeExited:
+        return self._early_end().error(how)
+
+    def _early_end(self) -> EarlyEnd:
+        words = self.last_words()
+        return EarlyEnd(self.name, self.exit, words, self._driver.ports_stolen(words))
 
     def _failed(self, error: ClusterError) -> ClusterError:
         self.reason = error.problem

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from clusterlib.drivers.api import Driver, NodeSpec
-from clusterlib.errors import ClusterError, NodeExited, NodeNotReady
+from clusterlib.errors import ClusterError, NodeNotReady
 from clusterlib.health.findings import Finding
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
@@ -221,12 +221,7 @@ def _check_alive(nodes: Iterable[ManagedNode]) -> None:
     """One may have been ready, and ended while the others were not yet."""
     for node in nodes:
         if node.exit is not None:
-            raise NodeExited(
-                f"{node.name} was ready, but ended before the others were",
-                cause=str(node.exit),
-                evidence=node.last_words(),
-                remedies=[f"invoke cluster.logs {node.name}"],
-            )
+            raise node.ended_early("was ready, but ended before the others were")
 
 
 async def side_by_side(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
 from functools import partial
@@ -17,8 +16,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from clusterlib.errors import ClusterError, StartError, UsageError
+from clusterlib.errors import ClusterError, UsageError
 from clusterlib.runtime import current, wire
+from clusterlib.runtime.application import start_failure
 from clusterlib.runtime.attempts import PEER_FRAME_LIMIT
 from clusterlib.runtime.calls import Ask, Calls
 from clusterlib.runtime.code import LoadedCode, import_from_source
@@ -225,7 +225,7 @@ class Node:
         try:
             started = resolve(target)()
         except BaseException as error:  # noqa: BLE001  also SystemExit: whatever ended the app is told to the keeper
-            loop.call_soon_threadsafe(self._failed, _app_failure(self.config.name, target, error))
+            loop.call_soon_threadsafe(self._failed, start_failure(self.config.name, target, error))
             return
         if inspect.isawaitable(started):
             loop.call_soon_threadsafe(lambda: self._task(self._await_app(target, started)))
@@ -238,7 +238,7 @@ class Node:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  the same
-            self._failed(_app_failure(self.config.name, target, error))
+            self._failed(start_failure(self.config.name, target, error))
             return
         self._serving()
 
@@ -290,15 +290,6 @@ class Node:
             "links": len(self.links.links),
             "uptime": round(time.time() - self.started, 3),
         }
-
-
-def _app_failure(name: str, target: str, error: BaseException) -> ClusterError:
-    if isinstance(error, ClusterError):
-        return StartError(f"the app of {name} did not start", cause=str(error), remedies=error.remedies)
-    return StartError(
-        f"the app of {name} did not start: {target} raised {type(error).__name__}: {error}",
-        evidence="".join(traceback.format_exception(error)).splitlines()[-20:],
-    )
 
 
 def main(argument: Mapping[str, object]) -> int:

@@ -119,7 +119,7 @@ def test_a_start_that_fails_leaves_the_error_and_the_log_of_the_node(invoke: Inv
     assert "cluster.failed" in kinds(shop / "out")
     assert any("node" in message for message in failures(shop / "out" / "cluster.xml"))
     report = (shop / "out" / "report.html").read_text()
-    assert "node-exited" in report
+    assert "application-failed" in report
     logs = [log.read_text() for log in (shop / "out").glob("clusters/default/*/logs/*.log")]
     assert any("no database" in text for text in logs)
 

@@ -465,7 +465,7 @@ def test_an_application_that_does_not_start_fails_with_its_own_words(invoke: Inv
 
     assert done.returncode == 1
     assert "no database at db:5432" in done.stderr
-    assert "[node-exited]" in done.stderr
+    assert "[application-failed]" in done.stderr
     assert invoke("cluster.status").returncode == 3
 
 

@@ -31,7 +31,7 @@ from clusterlib.doors.testing.report import Report
 from clusterlib.doors.testing.sharing import read_name
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.doors.testing.tracebacks import Tracebacks
-from clusterlib.errors import ClusterError
+from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
 from clusterlib.leases.held import Held, Unserved
 from clusterlib.leases.need import Need, need_of
 from clusterlib.leases.pool import Pool
@@ -227,10 +227,14 @@ class Run:
         return report
 
     def _give_up(self, unserved: Unserved) -> NoReturn:
-        """One line where the whole error is told once for all, at the end; else all of it."""
+        """One line where the whole error is told once for all, at the end; else all of it.
+
+        Where the application has failed, the first test has its traceback, too: that is why this test fails."""
         error = unserved.error
-        told = any(failure.error == error.to_dict() for failure in self._pool.usage.failures)
-        text = f"no cluster: {error.problem} [{error.code}]" if told else str(error)
+        at_the_end = any(failure.error == error.to_dict() for failure in self._pool.usage.failures)
+        is_first_victim = unserved.first and isinstance(error, ApplicationFailed | BuildFailed)
+        brief = at_the_end and not is_first_victim
+        text = f"no cluster: {error.problem} [{error.code}]" if brief else str(error)
         if unserved.may_skip:
             raise pytest.skip.Exception(text, _use_item_location=True) from None
         raise pytest.fail.Exception(text, pytrace=False) from None

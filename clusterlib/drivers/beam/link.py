@@ -24,6 +24,7 @@ from clusterlib.drivers.beam.health import unreachable
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show
 from clusterlib.errors import (
+    ApplicationFailed,
     CallTimeout,
     ClusterError,
     CookieMismatch,
@@ -37,6 +38,7 @@ from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung
 from clusterlib.hosts import holders
 from clusterlib.hosts.api import Process
+from clusterlib.hosts.scarcity import tells_of_scarcity
 from clusterlib.waiting import Deadline, pause_async, poll_async
 
 if TYPE_CHECKING:
@@ -354,15 +356,16 @@ class BeamLink(Link):
             names = [*self._driver.settings.applications]
             answer = await self._connection.call(HELPER, Atom("start"), [names], timeout=START_SECONDS)
             if answer[0] == Atom("error"):
-                raise StartError(
-                    f"the application {answer[1].decode()} did not start",
-                    cause=show(answer[2])[:500],
-                    remedies=["invoke cluster.logs " + self.name],
-                )
+                raise self._not_started(answer[1].decode(), show(answer[2])[:500])
             self._applications = "started"
         except ClusterError as error:
             self._fail(error)
         self._news.set()
+
+    def _not_started(self, application: str, reason: str) -> StartError:
+        kind = StartError if tells_of_scarcity([reason]) else ApplicationFailed
+        look = f"invoke cluster.logs {self.name}"
+        return kind(f"the application {application} did not start", cause=reason, remedies=[look])
 
     async def _configure(self) -> None:
         assert self._connection is not None
@@ -372,7 +375,7 @@ class BeamLink(Link):
         try:
             await self._connection.call(HELPER, Atom("configure"), [files], timeout=START_SECONDS)
         except ErlangError as error:
-            raise StartError(
+            raise ApplicationFailed(
                 "the project's configuration cannot be read",
                 cause=error.problem,
                 evidence=[*files, *error.evidence],

@@ -29,6 +29,13 @@ def exits():
     print("I cannot go on", flush=True)
     os._exit(3)
 
+def raises():
+    raise LookupError("no stock to begin with")
+
+def is_killed():
+    print("I am killed", flush=True)
+    os.kill(os.getpid(), 9)
+
 def hangs():
     while True:
         time.sleep(1)
@@ -79,12 +86,55 @@ def check(ended: Ended, code: str, *said: str, tests: int = 2) -> None:
     assert "\nTraceback" not in ended.text, "but that of the node is evidence"
 
 
-def test_a_node_that_exits(suite: Suite) -> None:
+def check_failed(ended: Ended, code: str, *said: str) -> None:
+    """The tests fail after one start, the first with the whole error, which stands at the end, too."""
+    assert ended.code == 1, ended.text
+    assert ended.last == "1 passed, 2 errors"
+    assert len(ended.matching("2 tests failed)")) == 1
+    assert f"[{code}] (profile dev: 2 tests failed)" in ended.one("2 tests failed)"), "after one attempt"
+    assert len(ended.matching("no cluster: ")) >= 1
+    for text in said:
+        assert ended.text.count(text) >= 2, ended.text
+
+
+def test_an_application_that_exits_at_its_start_fails_its_tests_at_once(suite: Suite) -> None:
     configure(suite, 'python.app = "apps:exits"')
+
+    check_failed(suite.run("--distributed"), "application-failed", "| I cannot go on", "exited with code 3")
+
+
+def test_an_application_that_raises_at_its_start_fails_its_tests_at_once_with_its_traceback(
+    suite: Suite,
+) -> None:
+    configure(suite, 'python.app = "apps:raises"')
+
+    ended = suite.run("--distributed")
+
+    check_failed(ended, "application-failed", 'raise LookupError("no stock to begin with")')
+    assert "clusterlib/runtime" not in ended.text, "how the node came to call it explains nothing"
+
+
+def test_an_application_that_takes_a_port_in_use_has_chosen_it_itself(suite: Suite) -> None:
+    suite.file(
+        "apps.py",
+        """
+import socket
+def main():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        socket.create_server(taken.getsockname())
+""",
+    )
+    configure(suite, 'python.app = "apps:main"')
+
+    check_failed(suite.run("--distributed"), "application-failed", "| OSError: [Errno 98]")
+
+
+def test_a_node_that_is_killed_at_its_start(suite: Suite) -> None:
+    configure(suite, 'python.app = "apps:is_killed"')
 
     ended = suite.run("--distributed", "-rs")
 
-    check(ended, "node-exited", "I cannot go on")
+    check(ended, "node-exited", "I am killed", "killed by SIGKILL", "after 3 attempts")
     assert len(ended.matching("no cluster: ")) == 2
 
 
@@ -106,11 +156,11 @@ def test_ports_that_somebody_holds(suite: Suite, held_ports: int) -> None:
 def test_an_application_that_is_not_there(suite: Suite) -> None:
     configure(suite, 'python.app = "nowhere:main"\ntests.fallbacks = ["skip"]')
 
-    check(suite.run("--distributed"), "node-exited", "there is no module 'nowhere'")
+    check_failed(suite.run("--distributed"), "application-failed", "there is no module 'nowhere'")
 
 
 def test_strict_makes_failures_of_them_and_ci_is_strict(suite: Suite) -> None:
-    configure(suite, 'python.app = "apps:exits"\ntests.fallbacks = ["skip"]')
+    configure(suite, 'python.app = "apps:is_killed"\ntests.fallbacks = ["skip"]')
 
     for variables in ({"CLUSTERLIB_TESTS_STRICT": "always"}, {"CI": "true"}):
         ended = suite.run("--distributed", **variables)
@@ -129,10 +179,10 @@ def test_what_the_profile_allows_is_tried_in_its_order(suite: Suite) -> None:
     suite.file(
         "apps.py",
         """
-import sys
+import os, sys
 def main():
     if "clusterlib.runtime.simulation" not in sys.modules:
-        raise RuntimeError("not here")
+        os.kill(os.getpid(), 9)
 """,
     )
     configure(
@@ -150,7 +200,7 @@ def main():
 
 
 def test_force_cluster_that_cannot_be_obeyed_fails_a_strict_run(suite: Suite) -> None:
-    configure(suite, 'python.app = "apps:exits"\ntests.fallbacks = ["skip"]')
+    configure(suite, 'python.app = "apps:is_killed"\ntests.fallbacks = ["skip"]')
 
     relaxed = suite.run("--force-cluster", "-k", "plain")
     strict = suite.run("--force-cluster", "-k", "plain", CLUSTERLIB_TESTS_STRICT="always")
@@ -184,7 +234,7 @@ def greedy():
     )
     configure(suite, 'python.app = "apps:greedy"\ntests.fallbacks = ["skip"]')
 
-    check(suite.run("--distributed"), "node-exited", "MemoryError")
+    check(suite.run("--distributed"), "node-exited", "MemoryError")  # no fault of the application
 
 
 def test_more_nodes_than_the_memory_carries_are_refused_before_anything_starts(suite: Suite) -> None:

@@ -118,7 +118,7 @@ def test_start(cluster_factory):
     assert ended.last == "2 failed", ended.text
     assert ended.lines.count('there is no profile "nope" [profile]') == 1, ended.text
     assert len(ended.matching("try: invoke profile.list")) == 1
-    assert len(ended.matching("[node-exited] (profile broken, 3 nodes: 1 test failed)")) == 1
+    assert len(ended.matching("[application-failed] (profile broken: 1 test failed)")) == 1
     assert "another exception" not in ended.text
 
 

@@ -17,7 +17,7 @@ from tests.functional.pool.using import QUICK, MakePool, Records, size, use, wri
 def test_a_start_is_tried_again_and_what_fails_once_is_remembered(
     make_pool: MakePool, project: Path, records: Records
 ) -> None:
-    pool = make_pool(write_app(project, "os._exit(7)"))
+    pool = make_pool(write_app(project, "os.kill(os.getpid(), 9)"))
 
     with pytest.raises(Unserved) as caught:
         use(pool)
@@ -38,11 +38,32 @@ def test_a_start_that_fails_once_is_a_start_that_succeeds(
     make_pool: MakePool, project: Path, records: Records
 ) -> None:
     once = str(project / "once")
-    body = f"p = pathlib.Path({once!r}); first = not p.exists(); p.touch(); first and os._exit(7)"
+    body = f"p = pathlib.Path({once!r}); first = not p.exists(); p.touch(); first and os.kill(os.getpid(), 9)"
     pool = make_pool({**write_app(project, body), "nodes.count": 1})
 
     assert use(pool)["state"] == "ready"
     assert records.of("cluster.failed", "next") == ["retry"]
+
+
+def test_an_application_that_fails_is_started_once_and_no_test_is_skipped_for_it(
+    make_pool: MakePool, project: Path, records: Records
+) -> None:
+    asked: list[str] = []
+
+    def diagnose(profile: str) -> list[str]:
+        asked.append(profile)
+        return ["memory: 3 MiB free"]
+
+    fallbacks = ["retry", "smaller", "simulate", "skip"]
+    pool = make_pool({**write_app(project, "os._exit(7)"), "tests.fallbacks": fallbacks}, diagnose=diagnose)
+
+    for nodes in (None, 1):
+        with pytest.raises(Unserved) as caught:
+            use(pool, size=nodes)
+        assert caught.value.error.code == "application-failed"
+        assert not caught.value.may_skip
+    assert records.of("cluster.failed", "next") == ["fail"]
+    assert not asked, "the machine is not to blame"
 
 
 def test_a_node_that_never_gets_ready_is_not_waited_for_again_and_again(
@@ -120,7 +141,7 @@ def test_a_simulated_cluster_stands_in_where_that_is_allowed(
         "    try:\n"
         "        both.wait(0.5)\n"
         "    except threading.BrokenBarrierError:\n"
-        "        os._exit(7)\n"
+        "        os.kill(os.getpid(), 9)\n"
     )
     allowed = {"tests.fallbacks": ["simulate", "skip"], "tests.workers": "shared"}
     pool, other = (
@@ -146,7 +167,7 @@ def test_a_simulated_cluster_stands_in_where_that_is_allowed(
 def test_where_all_fails_strict_tests_fail_and_others_are_skipped(
     make_pool: MakePool, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = {**write_app(project, "os._exit(7)"), "retry.attempts": 0}
+    broken = {**write_app(project, "os.kill(os.getpid(), 9)"), "retry.attempts": 0}
 
     def may_skip(**more: object) -> bool:
         with pytest.raises(Unserved) as caught:
@@ -168,7 +189,7 @@ def test_what_is_wrong_with_the_machine_is_told_with_the_error(make_pool: MakePo
         asked.append(profile)
         return ["memory: 3 MiB free"]
 
-    pool = make_pool({**write_app(project, "os._exit(7)")}, diagnose=diagnose)
+    pool = make_pool({**write_app(project, "os.kill(os.getpid(), 9)")}, diagnose=diagnose)
     with pytest.raises(Unserved) as caught:
         use(pool)
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from clusterlib.errors import (
+    ApplicationFailed,
+    BuildFailed,
     ClusterError,
+    CommandFailed,
     KeeperLost,
     NodeExited,
     PortsExhausted,
@@ -107,13 +110,23 @@ def test_a_missing_program_does_not_appear_by_waiting_but_a_simulation_needs_non
     assert end.nodes == 1, "a smaller cluster needs it, too"
 
 
-def test_a_mistake_is_never_tried_again_and_never_skipped(terms: MakeTerms) -> None:
-    steps, records, end = climb(terms(*ALL), TemplateError("a template asks for an unknown name"))
+@pytest.mark.parametrize("kind", [TemplateError, ApplicationFailed, BuildFailed])
+def test_a_mistake_and_an_application_that_fails_are_never_tried_again_and_never_skipped(
+    terms: MakeTerms, kind: type[ClusterError]
+) -> None:
+    steps, records, end = climb(terms(*ALL), kind("it is wrong"))
 
     assert told(steps) == [("first", 5, None)]
     assert records[0]["next"] == "fail"
     assert not end.may_skip
     assert end.nodes == 1
+
+
+def test_a_command_that_keeps_failing_is_tried_again_but_nothing_is_skipped_for_it(terms: MakeTerms) -> None:
+    steps, _, end = climb(terms("retry", "skip"), CommandFailed("the cluster could not be formed"))
+
+    assert [step.kind for step in steps] == ["first", "retry", "retry"]
+    assert not end.may_skip
 
 
 def test_what_takes_as_long_as_a_start_may_is_not_tried_again(terms: MakeTerms) -> None:

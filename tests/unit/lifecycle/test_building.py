@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.errors import BuildFailed, ProgramMissing
+from clusterlib.errors import BuildFailed, NotInTime, ProgramMissing, StartError
 from clusterlib.lifecycle.building import build_project
 from clusterlib.lifecycle.code import code_of
 from clusterlib.lifecycle.plan import Build, CodeSources
@@ -176,13 +176,21 @@ def test_one_that_makes_nothing_is_a_failure(project: Path) -> None:
 def test_one_that_hangs_is_ended_with_all_that_it_started(project: Path) -> None:
     sources = shell("sleep 1000 & echo $! > child; wait", project, seconds=0.3)
 
-    with pytest.raises(BuildFailed) as failed:
+    with pytest.raises(NotInTime) as failed:
         code_of(sources, project)
 
     assert failed.value.cause is not None
     assert "did not end within 0.3 s" in failed.value.cause
     child = int((project / "child").read_text())
     assert poll(lambda: not Path(f"/proc/{child}/exe").exists(), Deadline(PATIENCE))
+
+
+def test_one_that_is_killed_says_nothing_about_the_project(project: Path) -> None:
+    with pytest.raises(StartError, match="was killed") as failed:
+        code_of(shell("kill -9 $$", project), project)
+
+    assert not isinstance(failed.value, BuildFailed)
+    assert "by signal 9" in str(failed.value.cause)
 
 
 def test_a_program_that_is_not_there_is_named(project: Path) -> None:
