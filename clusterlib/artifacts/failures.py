@@ -12,11 +12,12 @@ from clusterlib.artifacts.story import Failure, Lane, Mark, Said, Tested
 
 __all__ = ["find_failures"]
 
-BEFORE = 5.0
-"""Seconds before a test in which what happened may still be why it failed."""
 NOTICED = 0.1
 """The keeper may learn a moment after the test of what a node said or did during it."""
 MOST_TOLD = 40
+MOST_MARKS = 12
+AWAY = frozenset({"paused", "dead", "unhealthy", "restarting"})
+"""States in which a node is of no use to a test that begins."""
 LINES = 30
 FEW_LINES = 6
 MANY_NODES = 8
@@ -42,20 +43,30 @@ class _Finder:
         self._begins: dict[str, list[float]] = {}
         for test in tests:
             self._begins.setdefault(test.cluster, []).append(test.begin)
-        self._ready = {
-            (lane.cluster, lane.node): [span.begin for span in lane.spans if span.state == "ready"]
-            for lane in lanes
-        }
+        self._lanes: dict[str, list[Lane]] = {}
+        for lane in lanes:
+            self._lanes.setdefault(lane.cluster, []).append(lane)
 
     def find(self) -> tuple[Failure, ...]:
         found: list[Failure] = []
         for test in self._tests:
             if test.outcome.bad:
-                near = self._near(test)
-                bad = [mark for mark in near if mark.bad and not self._healed(mark, test)]
+                during = self._during(test)
+                deeds = [mark for mark in during if _did(test, mark)]
+                others = [mark for mark in during if _hurts(mark) and not _did(test, mark)]
+                culprits = others or self._left_broken(test)
                 said = self._said(test) if len(found) < MOST_TOLD else ()
                 remedies = tuple(dict.fromkeys(_REMEDY.findall(test.message)))
-                found.append(Failure(test, said, tuple(near), bad[-1] if bad else None, remedies))
+                found.append(
+                    Failure(
+                        test,
+                        said,
+                        tuple(during[-MOST_MARKS:]),
+                        culprit=culprits[-1] if culprits else None,
+                        deed=deeds[-1] if deeds else None,
+                        remedies=remedies,
+                    )
+                )
         return tuple(found)
 
     def _until(self, test: Tested) -> float:
@@ -65,16 +76,25 @@ class _Finder:
         following = begins[place] if place < len(begins) else test.end + NOTICED
         return max(test.end, min(test.end + NOTICED, following))
 
-    def _near(self, test: Tested) -> list[Mark]:
+    def _during(self, test: Tested) -> list[Mark]:
         marks = self._marks.get(test.cluster, [])
-        first = bisect.bisect_left(marks, test.begin - BEFORE, key=lambda mark: mark.time)
+        first = bisect.bisect_left(marks, test.begin, key=lambda mark: mark.time)
         last = bisect.bisect_right(marks, self._until(test), key=lambda mark: mark.time)
-        return marks[first:last][-12:]
+        return marks[first:last]
 
-    def _healed(self, mark: Mark, test: Tested) -> bool:
-        """Whether the node was well again when the test began."""
-        begins = self._ready.get((mark.cluster, mark.node), ())
-        return any(mark.time < begin <= test.begin for begin in begins)
+    def _left_broken(self, test: Tested) -> list[Mark]:
+        """What was done to nodes that were not back when the test began."""
+        if not test.cluster:
+            return []
+        away = {
+            lane.node
+            for lane in self._lanes.get(test.cluster, ())
+            for span in lane.spans
+            if span.begin < test.begin < span.end and span.state in AWAY
+        }
+        marks = self._marks.get(test.cluster, [])
+        before = marks[: bisect.bisect_left(marks, test.begin, key=lambda mark: mark.time)]
+        return [mark for mark in before if mark.node in away and _hurts(mark)]
 
     def _said(self, test: Tested) -> tuple[Said, ...]:
         run = self._runs.get((test.cluster, test.run))
@@ -90,3 +110,13 @@ class _Finder:
             if part.lines:
                 found.append(Said(node, part.lines, part.left_out, f"{run.folder}/logs/{node}.log"))
         return tuple(found)
+
+
+def _hurts(mark: Mark) -> bool:
+    """Whether it took a node away. What went wrong with the cluster as a whole says nothing of a test."""
+    return mark.bad and bool(mark.node)
+
+
+def _did(test: Tested, mark: Mark) -> bool:
+    """Whether the test did this itself. Where the keeper knows of nobody, it was the test: it has the cluster for itself."""
+    return bool(mark.deed) and mark.by in {"", test.test}

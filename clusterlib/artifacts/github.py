@@ -24,7 +24,7 @@ def workflow_commands(story: Story, root: Path | None = None) -> Iterator[str]:
     chosen = story.failures[:MOST_ANNOTATIONS]
     for failure in chosen:
         test = failure.tested
-        lines = [_brief(test.message) or str(test.outcome), failure.cause, *failure.remedies[:3]]
+        lines = [_brief(test.message) or str(test.outcome), failure.cause, failure.did, *failure.remedies[:3]]
         place = {}
         if test.file:
             place = {"file": _from_root(test.file, story.project, root), "line": str(test.line or 1)}
@@ -68,8 +68,7 @@ def _failure(failure: Failure) -> str:
     cluster = f", cluster {_plain(test.cluster)}" if test.cluster else ""
     told = "was cut short" if test.outcome is Outcome.CUT else str(test.outcome)
     lines = [f"### {_code(test.test)}\n", f"{told} after {duration(test.seconds)}{cluster}{where}\n"]
-    if failure.cause:
-        lines.append(f"**{_plain(failure.cause)}**\n")
+    lines += [f"**{_plain(clause)}**\n" for clause in (failure.cause, failure.did) if clause]
     if test.message:
         lines.append(_block(_brief(test.message)))
     return "\n".join(lines) + _remedies(failure.remedies) + "\n"

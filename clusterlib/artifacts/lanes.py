@@ -49,6 +49,8 @@ class _Reader:
         self._open: dict[str, tuple[float, str, str]] = {}
         self._spans: dict[str, list[Span]] = {}
         self._killed: set[str] = set()
+        self._turns: dict[str, bool] = {}
+        """Who uses the cluster, and whether alone."""
         self._marks: list[Mark] = []
 
     def take(self, time: float, event: Event) -> None:
@@ -64,11 +66,15 @@ class _Reader:
             self._enter(time, node, "dead", str(event.get("reason", "")))
         if kind == "fault.kill":
             self._killed.add(node)
+        if kind == "turn.taken":
+            self._turns[str(event.get("holder", ""))] = bool(event.get("exclusive"))
+        if kind == "turn.ended":
+            self._turns.pop(str(event.get("holder", "")), None)
         if kind == "cluster.stopped":
             self._closed = True
         told = _told(kind, event)
         if told is not None:
-            self._mark(time, node, *told)
+            self._mark(time, node, *told, deed=_deed(kind, node))
 
     def finish(self, until: float | None) -> Diary:
         assert self.begin is not None
@@ -96,9 +102,12 @@ class _Reader:
         if state and state not in GONE:
             self._open[node] = (time, state, reason)
 
-    def _mark(self, time: float, node: str, kind: str, label: str, detail: str = "") -> None:
+    def _mark(
+        self, time: float, node: str, kind: str, label: str, detail: str = "", *, deed: str = ""
+    ) -> None:
         number = len(self._marks)
-        self._marks.append(Mark(number, time, self._cluster, self._run, node, kind, label, detail))
+        by = next((holder for holder, alone in self._turns.items() if alone), "") if deed else ""
+        self._marks.append(Mark(number, time, self._cluster, self._run, node, kind, label, detail, deed, by))
 
 
 Told = tuple[str, Callable[[Event], str], Callable[[Event], str]]
@@ -144,6 +153,15 @@ def _told(kind: str, event: Event) -> tuple[str, str, str] | None:
         sort, _, what = kind.partition(".")
         return sort, f"{what} {event.get('node', '')}".strip(), _reason(event)
     return None
+
+
+def _deed(kind: str, node: str) -> str:
+    """What somebody did who made this happen on purpose."""
+    sort, _, what = kind.partition(".")
+    if sort != "fault":
+        return ""
+    known = {"kill": f"killed {node}", "pause": f"paused {node}"}
+    return known.get(what, f"caused a {what}" + (f" of {node}" if node else ""))
 
 
 def _names(nodes: Any) -> str:

@@ -91,6 +91,7 @@ def make_report(
         date=_date,
         duration=duration,
         alone=_alone,
+        sentence=_sentence,
         short=_short,
         sign=_sign,
         textual=_textual,
@@ -223,6 +224,10 @@ def _sign(kind: str) -> str:
         "passed": "✓", "failed": "✕", "error": "!", "skipped": "↷", "running": "…", "cut": "✂", "rerun": "↻",
         "good": "✓", "bad": "✕", "open": "…",
     }.get(kind, "•")  # fmt: skip
+
+
+def _sentence(clause: str) -> str:
+    return clause[:1].upper() + clause[1:]
 
 
 def _tied(text: str) -> str:

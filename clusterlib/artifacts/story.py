@@ -81,6 +81,8 @@ class Tested:
     message: str = ""
     file: str = ""
     line: int | None = None
+    waited: float = 0.0
+    """Seconds before it began, until its cluster was there, whole and free."""
 
     @property
     def seconds(self) -> float:
@@ -100,6 +102,10 @@ class Mark:
     label: str
     """A clause: "node2 was killed"."""
     detail: str = ""
+    deed: str = ""
+    """The same, of whoever did it on purpose: "killed node2"."""
+    by: str = ""
+    """The test that did it, as far as the keeper knows."""
 
     @property
     def bad(self) -> bool:
@@ -129,18 +135,33 @@ class Failure:
     tested: Tested
     said: tuple[Said, ...]
     marks: tuple[Mark, ...]
-    """What happened to its cluster during the test, and shortly before."""
+    """What happened to its cluster during the test."""
     culprit: Mark | None
-    """The last bad thing before it failed."""
+    """The last bad thing that the test did not do itself. None where nothing of that kind is known."""
+    deed: Mark | None
+    """The last harm that the test itself did to its cluster."""
     remedies: tuple[str, ...]
 
     @property
     def cause(self) -> str:
-        """One clause, or nothing: "node2 of cluster pytest was killed 0.3 s before"."""
+        """One clause, or nothing: "node2 ended by itself 0.3 s before it failed"."""
+        return self.cause_of("it")
+
+    def cause_of(self, test: str) -> str:
+        """`cause`, with a name for the test."""
         if self.culprit is None:
             return ""
-        ago = self.tested.end - self.culprit.time
-        return f"{self.culprit.label} " + (f"{duration(ago)} before" if ago > 0.001 else "at that moment")
+        label, time = self.culprit.label, self.culprit.time
+        if time < self.tested.begin:
+            return f"{label} {duration(self.tested.begin - time)} before {test} began, and was not back"
+        return f"{label} {_before(time, self.tested.end, test)}"
+
+    @property
+    def did(self) -> str:
+        """One clause, or nothing: "the test killed node2 0.3 s before it failed"."""
+        if self.deed is None:
+            return ""
+        return f"the test {self.deed.deed} {_before(self.deed.time, self.tested.end, 'it')}"
 
 
 @frozen
@@ -248,6 +269,11 @@ def moment(text: object) -> float | None:
 def stamp(time: float) -> str:
     """The reverse."""
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _before(time: float, end: float, test: str) -> str:
+    ago = end - time
+    return f"{duration(ago)} before {test} failed" if ago > 0.001 else f"as {test} failed"
 
 
 def duration(value: float) -> str:

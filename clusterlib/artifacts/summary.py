@@ -27,6 +27,7 @@ def summarise(story: Story) -> dict[str, Any]:
             {
                 **_test(failure.tested),
                 "cause": failure.cause or None,
+                "did": failure.did or None,
                 "remedies": list(failure.remedies),
             }
             for failure in story.failures

@@ -54,7 +54,8 @@ def _last_attempts(tests: Sequence[Tested]) -> list[Tested]:
 
 def _ended(record: Record, begun: Record) -> Tested:
     end = moment(record["time"]) or 0.0
-    begin = moment(record.get("began")) or moment(begun.get("time"))
+    asked = moment(record.get("began"))
+    begin = moment(record.get("served")) or moment(begun.get("time")) or asked
     if begin is None:
         begin = end - (real(record.get("seconds")) or 0.0)
     return Tested(
@@ -69,6 +70,7 @@ def _ended(record: Record, begun: Record) -> Tested:
         message=str(record.get("message") or ""),
         file=str(record.get("file") or ""),
         line=whole(record.get("line")),
+        waited=max(0.0, begin - asked) if asked is not None else 0.0,
     )
 
 

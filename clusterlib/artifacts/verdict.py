@@ -1,4 +1,4 @@
-"""The whole story in one sentence, and a second one that says how it went otherwise."""
+"""The whole story in one sentence: a headline, and what explains it. A second sentence says how it went otherwise."""
 
 from __future__ import annotations
 
@@ -9,85 +9,96 @@ __all__ = ["Verdict", "judge"]
 
 TESTS_FAILED = 1
 """How pytest says it. Tests without a cluster are in junit.xml, and in no record."""
+LONGEST_NAME = 60
 
 
 @frozen
 class Verdict:
     tone: str
     """good, bad or open."""
-    sentence: str
+    headline: str
+    """A few words, which take two lines of a phone at most."""
+    because: str
+    """A clause that explains the headline, or nothing."""
     besides: str
+    joint: str = "; "
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.headline}{self.joint}{self.because}." if self.because else f"{self.headline}."
 
 
 def judge(story: Story) -> Verdict:
     known = story.exit_code is not None or story.going
     if not (known or story.tests or story.troubles or story.clusters):
-        return Verdict("open", "Nothing is known of this run.", "Its records are missing or empty.")
-    tone, sentence = _went_wrong(story) or _went_well(story)
-    return Verdict(tone, sentence, _besides(story))
+        return Verdict("open", "Nothing is known of this run", "", "Its records are missing or empty.")
+    besides = _besides(story)
+    wrong = _went_wrong(story, besides)
+    if wrong is not None:
+        return wrong
+    if story.going:
+        return Verdict("open", f"So far, {_lower(_passed(story))}", "", besides)
+    return Verdict("good", _passed(story), "", besides)
 
 
-def _went_wrong(story: Story) -> tuple[str, str] | None:
+def _went_wrong(story: Story, besides: str) -> Verdict | None:
     bad = [failure for failure in story.failures if failure.tested.outcome is not Outcome.CUT]
     cut = story.count(Outcome.CUT)
     starts = [trouble for trouble in story.troubles if trouble.then]
     start = max(starts, key=lambda trouble: trouble.tests, default=None)  # the first of those that cost most
-    told = None
     if bad:
-        told = _failed(story, bad, start)
-    elif cut:
-        told = f"{'The run was killed' if story.killed else 'A worker ended'} {_while_running(cut)}."
-    elif story.killed:
-        told = "The run was killed before it ended."
-    elif start is not None and (start.tests or not story.tests):
-        told = _no_cluster(start)
-    elif story.exit_code == TESTS_FAILED and story.total and not story.troubles:
-        told = f"{_passed(story)}; what made the run fail used no cluster."
-    elif story.exit_code:
-        told = f"{_passed(story)}, but the run ended with exit code {story.exit_code}."
-    return ("bad", told) if told is not None else None
+        return Verdict("bad", _failed(story, bad), _because(story, bad, start), besides)
+    if cut:
+        who = "The run was killed" if story.killed else "A worker ended"
+        return Verdict("bad", f"{who} {_while_running(cut)}", "", besides)
+    if story.killed:
+        return Verdict("bad", "The run was killed before it ended", "", besides)
+    if start is not None and (start.tests or not story.tests):
+        headline = f"{_tests(start.tests)} got no cluster" if start.tests else "No cluster started"
+        return Verdict("bad", headline, _problem(start), besides, ": ")
+    if story.exit_code:
+        alone = story.exit_code == TESTS_FAILED and story.total and not story.troubles
+        told = f"the run ended with exit code {story.exit_code}"
+        told = "what made the run fail used no cluster" if alone else told
+        return Verdict("bad", _passed(story), told, besides)
+    return None
 
 
-def _went_well(story: Story) -> tuple[str, str]:
-    if story.going:
-        return "open", f"So far, {_lower(_passed(story))}."
-    return "good", f"{_passed(story)}."
-
-
-def _failed(story: Story, bad: list[Failure], start: Trouble | None) -> str:
+def _failed(story: Story, bad: list[Failure]) -> str:
     total, failed = story.total, len(bad)
     count = "The only test failed" if total == failed == 1 else f"{failed} of {total} tests failed"
     if story.going:
         count = f"So far, {_lower(count)}"
-    if story.killed:
-        count = f"{count} before the run was killed"
-    elif cut := story.count(Outcome.CUT):
-        count = f"{count}, and a worker ended {_while_running(cut)}"
-    told = next((failure for failure in bad if failure.culprit is not None), None)
-    if told is None or told.culprit is None:
-        return f"{count}; {_no_cluster(start)}" if start is not None and start.tests else f"{count}."
-    culprit = told.culprit
-    cause = told.cause.replace(culprit.node, f"{culprit.node} of cluster {culprit.cluster}", 1)
-    if not culprit.node:
-        cause = f"{told.cause} (cluster {culprit.cluster})"
-    which = (
-        ""
-        if failed == 1
-        else f" {told.tested.test.rpartition('::')[2]}"
-        if told is not bad[0]
-        else " the first"
-    )
-    return f"{count}; {cause}{which}."
+    return f"{count} before the run was killed" if story.killed else count
+
+
+def _because(story: Story, bad: list[Failure], start: Trouble | None) -> str:
+    """What is known to have brought the failures about; nothing where nothing is known."""
+    told = []
+    cut = story.count(Outcome.CUT)
+    if cut and not story.killed:
+        told.append(f"a worker ended {_while_running(cut)}")
+    failure = next((failure for failure in bad if failure.culprit is not None), None)
+    if failure is not None and failure.culprit is not None:
+        culprit, name = failure.culprit, _name(failure.tested.test)
+        cause = failure.cause_of("it" if len(bad) == 1 else name)
+        told.append(cause.replace(culprit.node, f"{culprit.node} of cluster {culprit.cluster}", 1))
+    elif start is not None and start.tests:
+        told.append(f"{_tests(start.tests)} got no cluster: {_problem(start)}")
+    return "; ".join(told)
+
+
+def _name(test: str) -> str:
+    name = test.rpartition("::")[2]
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def _while_running(tests: int) -> str:
     return f"while {'a test was' if tests == 1 else f'{tests} tests were'} running"
 
 
-def _no_cluster(trouble: Trouble) -> str:
-    problem = trouble.problem.rstrip(".")
-    cost = f"{_tests(trouble.tests)} got no cluster" if trouble.tests else "No cluster started"
-    return f"{cost}: {problem}."
+def _problem(trouble: Trouble) -> str:
+    return trouble.problem.rstrip(".")
 
 
 def _passed(story: Story) -> str:

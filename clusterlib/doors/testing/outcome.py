@@ -27,6 +27,7 @@ class Told:
         _, line, _ = item.location
         self._line = None if line is None else line + 1
         self._started = self.began
+        self._served: datetime | None = None
         self._message = ""
         self._seconds = 0.0
 
@@ -37,7 +38,7 @@ class Told:
     def uses(self, cluster: Cluster) -> None:
         """It has its turn from now on; what was done to make the cluster ready for it is not its doing."""
         self.cluster = cluster
-        self.began = datetime.now(UTC)
+        self.began = self._served = datetime.now(UTC)
 
     def has_its_own(self, cluster: Cluster) -> None:
         """It has started this one for itself; where it uses no other, this is the one it is told with."""
@@ -74,7 +75,8 @@ class Told:
             "file": self._file,
             "line": self._line,
             **self.where(),
-            "began": self._started.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "began": _stamp(self._started),
+            "served": _stamp(self._served) if self._served else None,
         }
 
     def _explain(self, report: pytest.TestReport) -> None:
@@ -85,3 +87,7 @@ class Told:
             place = getattr(entry, "reprfileloc", None)
             if place is not None and Path(place.path).name == Path(self._file).name:
                 self._line = place.lineno
+
+
+def _stamp(time: datetime) -> str:
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -195,11 +195,52 @@ def test_github_gets_annotations_and_a_summary(suite: Suite) -> None:
         GITHUB_WORKSPACE=str(suite.path),
     )
 
-    annotation = next(line for line in ended.matching("::error ") if "test_fails_silently" not in line)
+    annotation, silent = ended.matching("::error ")
     assert "file=tests/test_talks.py,line=10" in annotation
+    assert "the test killed node3" in annotation
+    assert "killed" not in silent, "what an earlier test did, and was healed, is no cause"
     summary = (suite.path / "summary.md").read_text()
     assert "test_fails" in summary
     assert "| pytest | dev | 3 |" in summary
+
+
+def test_what_an_earlier_test_broke_is_not_told_as_the_cause_of_a_failure(suite: Suite) -> None:
+    suite.file(
+        "tests/test_talks.py",
+        """
+def test_kills(cluster):
+    cluster["node2"].kill()
+
+def test_is_wrong(cluster):
+    assert 1 == 2
+""",
+    )
+
+    suite.run("--distributed", "--cluster-artifacts=out")
+
+    told = json.loads((suite.path / "out" / "summary.json").read_text())
+    (failure,) = told["failures"]
+    assert (failure["cause"], failure["did"]) == (None, None)
+    assert told["verdict"] == "1 of 2 tests failed."
+    healed = next(iter(suite.records("cluster.healed", suite.path / "out")))
+    (ended,) = [one for one in suite.records("test.ended", suite.path / "out") if one["outcome"] == "failed"]
+    assert ended["began"] < healed["time"] < ended["served"]
+
+
+def test_a_good_run_whose_last_test_kills_a_node_leaves_no_failure_in_junit(suite: Suite) -> None:
+    suite.file("tests/test_talks.py", "def test_kills(cluster):\n    cluster['node2'].kill()\n")
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out")
+
+    assert ended.code == 0, ended.text
+    clusters = ET.parse(suite.path / "out" / "cluster.xml").getroot()
+    assert [case.get("name") for case in clusters.iter("testcase") if case.find("failure") is not None] == []
+    skipped = {
+        case.get("name"): str(element.get("message"))
+        for case in clusters.iter("testcase")
+        if (element := case.find("skipped")) is not None
+    }
+    assert "node2 was killed" in skipped["node1: formed"]
 
 
 def test_verbose_tells_what_happens_as_it_happens(suite: Suite) -> None:

@@ -91,6 +91,94 @@ def test_each_check_of_each_node_is_a_case_of_health() -> None:
     assert rpc.failure == ("node1: rpc", "late", "late")
 
 
+COLUMNS = [["connectivity", "ping"], ["application", "started"], ["cluster", "formed"]]
+KILLED = [
+    event(1, "fault.kill", node="node2"),
+    event(1, "node.state", node="node2", state="dead", reason="killed by SIGKILL"),
+]
+BACK = [event(2, "node.state", node="node2", state="starting"), event(3, "cluster.healed")]
+
+
+def health(*failing: tuple[str, str]) -> dict[str, Any]:
+    """What was found of two nodes: these checks failed."""
+    names = [name for _, name in COLUMNS]
+    nodes = [
+        {
+            "node": node,
+            "checks": [
+                {"name": name, "outcome": "failed" if (node, name) in failing else "ok", "evidence": "no"}
+                for name in names
+            ],
+        }
+        for node in ("node1", "node2")
+    ]
+    return record(4, "health", cluster="pytest", run="/r/run1", columns=COLUMNS, nodes=nodes)
+
+
+def failing(record: dict[str, Any], events: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """The names of the cases that failed, and of those that were skipped."""
+    cases = suites(record, runs=[ToldRun(events=events)])["health pytest"].cases
+    return [case.name for case in cases if case.failure], [case.name for case in cases if case.skipped]
+
+
+def test_damage_that_a_test_did_on_purpose_is_no_failure_of_the_cluster() -> None:
+    found = health(("node1", "formed"), ("node2", "started"), ("node2", "ping"))
+
+    assert failing(found, KILLED) == ([], ["node1: formed", "node2: ping", "node2: started"])
+    (skipped, *_) = [
+        case for case in suites(found, runs=[ToldRun(events=KILLED)])["health pytest"].cases if case.skipped
+    ]
+    assert skipped.skipped == "on purpose: node2 was killed; found: no"
+
+
+def test_a_pause_and_a_cluster_that_a_test_has_spoilt_count_as_on_purpose_too() -> None:
+    found = health(("node1", "formed"))
+    paused = [event(1, "fault.pause", node="node2")]
+    spoilt = [event(1, "turn.ended", holder="t", dirty="spoilt by t")]
+
+    assert failing(found, paused) == ([], ["node1: formed"])
+    assert failing(found, spoilt) == ([], ["node1: formed"])
+    assert failing(found, [*paused, event(2, "heal.resume", node="node2")]) == (["node1: formed"], [])
+
+
+def test_what_was_healed_or_happened_by_itself_is_a_failure() -> None:
+    found = health(("node1", "formed"), ("node2", "started"))
+    crash = [event(1, "node.state", node="node2", state="dead", reason="exited with code 3")]
+    failures = ["node1: formed", "node2: started"]
+
+    assert failing(found, [*KILLED, *BACK]) == (failures, [])
+    assert failing(found, crash) == (failures, [])
+    later = [{**entry, "time": event(5, "")["time"]} for entry in KILLED]
+    assert failing(found, later) == (failures, [])
+
+
+def test_a_node_that_crashed_beside_one_that_was_killed_is_a_failure() -> None:
+    crash = event(1.5, "node.state", node="node1", state="dead", reason="exited with code 3")
+
+    assert failing(health(("node1", "started"), ("node1", "formed")), [*KILLED, crash]) == (
+        ["node1: started"],
+        ["node1: formed"],
+    )
+
+
+def test_a_node_that_was_killed_on_purpose_before_it_was_ready_is_no_failed_start() -> None:
+    killed = [EVENTS[1], event(0.2, "fault.kill", node="node2"), EVENTS[3]]
+
+    (case,) = suites(runs=[ToldRun(events=killed)])["start pytest"].cases
+
+    assert (case.failure, case.skipped) == (None, "node2 was killed on purpose before it was ready")
+
+
+@pytest.mark.parametrize(("then", "bad"), [("retry", False), ("smaller", False), ("skip", True)])
+def test_a_start_that_was_tried_again_and_succeeded_is_no_failure(then: str, bad: bool) -> None:
+    started = record(2, "cluster.started", cluster="pytest", run="/x/run2", profile="dev")
+
+    (case,) = suites(failed(1, cluster="pytest", run="/x/run1", next=then), started)["start pytest"].cases
+
+    assert bool(case.failure) is bad
+    assert ("no port is free" in case.skipped) is not bad
+
+
 def test_what_was_left_behind_fails_the_clean_up() -> None:
     error = {"code": "left-behind", "problem": "2 processes survived"}
     good = record(1, "cluster.ended", cluster="a", run="/r", seconds=1.5, error=None)

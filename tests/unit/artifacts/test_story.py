@@ -111,7 +111,7 @@ def test_a_failure_knows_what_happened_before_it_and_what_the_nodes_said() -> No
     told = story(records, ToldRun(events=[*UP, *KILLED, *DOWN], lines=lines))
 
     (failure,) = told.failures
-    assert failure.cause == "node2 was killed 300 ms before"
+    assert failure.did == "the test killed node2 300 ms before it failed"
     assert [line.text for said in failure.said for line in said.lines] == ["node2 is dead", "so it is"]
     assert failure.said[0].file == "clusters/pytest/run1/logs/node1.log"
     assert (failure.tested.file, failure.tested.line) == ("tests/test_a.py", 7)
@@ -129,11 +129,66 @@ def test_what_was_healed_before_the_test_is_not_its_cause() -> None:
     assert told.failures[0].cause == ""
 
 
+def test_what_was_healed_while_the_test_waited_for_its_cluster_is_not_its_cause() -> None:
+    healed = [
+        event(2, "node.state", node="node2", state="starting"),
+        event(2.1, "node.state", node="node2", state="ready"),
+        event(2.1, "cluster.healed", seconds=0.1),
+    ]
+    begun, ended = ran(2.2, 3, outcome="failed")
+    asked = {**ended, "began": record(1.4, "")["time"], "served": begun["time"]}
+    told = story([STARTED, begun, asked, OVER], ToldRun(events=[*UP, *KILLED, *healed, *DOWN]))
+
+    (failure,) = told.failures
+    assert (failure.culprit, failure.deed, failure.cause, failure.did) == (None, None, "", "")
+    assert judge(told).sentence == "The only test failed."
+    assert round(failure.tested.begin - START, 3) == 2.2, "it is told from when it had its cluster"
+    assert round(failure.tested.waited, 3) == 0.8
+
+
+def test_a_test_that_got_no_cluster_begins_when_that_was_known() -> None:
+    begun, ended = ran(5, 5.1, outcome="error", cluster=None, run=None)
+    told = story([STARTED, begun, {**ended, "began": STARTED["time"], "served": None}, OVER])
+
+    assert (round(told.tests[0].begin - START, 3), told.tests[0].waited) == (5.0, 5.0)
+
+
+def test_a_node_that_was_not_back_when_the_test_began_is_told_as_the_cause() -> None:
+    told = story([STARTED, *ran(2.5, 3, outcome="failed"), OVER], ToldRun(events=[*UP, *KILLED, *DOWN]))
+
+    assert told.failures[0].cause == "node2 was killed 1.0 s before it began, and was not back"
+
+
+def test_what_a_test_did_itself_is_told_as_its_act_and_not_as_a_cause() -> None:
+    turn = event(1, "turn.taken", holder="tests/test_a.py::test_it", exclusive=True)
+    told = story([STARTED, *ran(1, 1.8, outcome="failed"), OVER], ToldRun(events=[*UP, turn, *KILLED, *DOWN]))
+
+    (failure,) = told.failures
+    assert (failure.cause, failure.did) == ("", "the test killed node2 300 ms before it failed")
+    assert judge(told).sentence == "The only test failed."
+
+
+def test_what_another_did_meanwhile_is_told_as_the_cause() -> None:
+    turn = event(1, "turn.taken", holder="tests/test_b.py::test_other", exclusive=True)
+    told = story([STARTED, *ran(1, 1.8, outcome="failed"), OVER], ToldRun(events=[*UP, turn, *KILLED, *DOWN]))
+
+    (failure,) = told.failures
+    assert (failure.cause, failure.did) == ("node2 was killed 300 ms before it failed", "")
+
+
+def test_what_went_wrong_with_the_cluster_as_a_whole_is_no_cause() -> None:
+    events = [*UP, event(1.5, "state.not-saved", reason="the disk is full"), *DOWN]
+
+    assert (
+        story([STARTED, *ran(1, 2, outcome="failed"), OVER], ToldRun(events=events)).failures[0].cause == ""
+    )
+
+
 def test_a_crash_that_is_noticed_just_after_the_test_is_its_cause() -> None:
     crash = event(2.01, "node.state", node="node1", state="dead", reason="exited with code 3")
     told = story([STARTED, *ran(1, 2, outcome="failed"), OVER], ToldRun(events=[*UP, crash, *DOWN[2:]]))
 
-    assert told.failures[0].cause == "node1 ended by itself at that moment"
+    assert told.failures[0].cause == "node1 ended by itself as it failed"
 
 
 def test_what_the_keeper_hears_a_moment_after_the_test_belongs_to_it_unless_another_test_has_begun() -> None:
@@ -258,7 +313,7 @@ def test_who_leads_a_run_tells_how_it_ended_whichever_worker_began_first() -> No
     told = story(records)
 
     assert (told.killed, told.exit_code, told.command) == (False, 1, ("pytest", "-n2"))
-    assert judge(told).sentence == "1 of 2 tests failed, and a worker ended while a test was running."
+    assert judge(told).sentence == "1 of 2 tests failed; a worker ended while a test was running."
     (cut,) = [test for test in told.tests if test.outcome is Outcome.CUT]
     assert (cut.file, cut.line) == ("t.py", 7)
 
@@ -432,13 +487,20 @@ def test_what_else_there_was_begins_like_a_sentence() -> None:
     assert besides.startswith("One problem outside of tests; ")
 
 
-def test_the_verdict_names_the_fault_before_the_first_failure() -> None:
-    records = [STARTED, *ran(1, 1.8, outcome="failed"), *ran(2, 3, "t::b"), OVER]
+def test_the_verdict_names_the_first_crash_that_met_a_failing_test() -> None:
+    crash = event(1.5, "node.state", node="node2", state="dead", reason="exited with code 3")
+    run = ToldRun(events=[*UP, crash, *DOWN])
+    one = judge(story([STARTED, *ran(1, 1.8, outcome="failed"), *ran(2, 3, "t::b"), OVER], run))
+    several = [*ran(0.8, 0.9, "t::a", "failed"), *ran(1, 1.8, f"t::{'b' * 99}", "failed")]
+    first = judge(story([STARTED, *several, OVER], run))
 
-    verdict = judge(story(records, ToldRun(events=[*UP, *KILLED, *DOWN])))
-
-    assert verdict.sentence == "1 of 2 tests failed; node2 of cluster pytest was killed 300 ms before."
-    assert verdict.tone == "bad"
+    assert one.sentence == (
+        "1 of 2 tests failed; node2 of cluster pytest ended by itself 300 ms before it failed."
+    )
+    assert one.tone == "bad"
+    assert first.headline == "2 of 2 tests failed"
+    cause = f"node2 of cluster pytest ended by itself 300 ms before {'b' * 57}... failed"
+    assert first.because == cause
 
 
 @pytest.mark.parametrize(
