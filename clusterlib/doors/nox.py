@@ -4,9 +4,10 @@
 
     distributed_sessions()
 
-`nox -s distributed` then runs a session for each profile that has `[tests]`, and leaves the evidence of each in
-`artifacts/distributed-<profile>/`. Nothing is imported that Nox itself does not have: the noxfile is read for every session,
-and clusterlib's own dependencies need only be where the tests run."""
+`nox -s distributed` then runs a session for each profile that has `[tests]`. Where no profile has them, it runs the tests that
+pytest finds by itself, on clusters of the default profile. Each session leaves its evidence in
+`artifacts/distributed-<profile>/`. Nothing is imported that Nox itself does not have: the noxfile is read for every session, and
+clusterlib's own dependencies need only be where the tests run."""
 
 from __future__ import annotations
 
@@ -52,9 +53,6 @@ NOT_TESTS_AFTER = frozenset(
 )
 """Options of pytest whose value may look like a path, and chooses no tests by being one."""
 
-HOW_TO_SERVE = 'try: in profiles/{}.toml, [tests] paths = ["tests"]'
-IN_PYPROJECT = ('try: in pyproject.toml, for every profile, [tool.clusterlib.tests] paths = ["tests"]',)
-
 
 def distributed_sessions(
     *,
@@ -68,15 +66,11 @@ def distributed_sessions(
     """Registers the session `distributed`, parametrized by profile: `nox -s "distributed(profile='ci-small')"` runs one.
 
     `install` is what `session.install` gets, or a function that prepares the session; empty installs nothing.
-    `profiles` names the profiles; without it all that serve tests in this project. CLUSTERLIB_PROFILE, as a CI job sets it,
-    leaves only that one. Further options are those of `nox.session`. What follows `--` goes to pytest."""
+    `profiles` names the profiles; without it those that name tests in this project, or else the default one. CLUSTERLIB_PROFILE,
+    as a CI job sets it, leaves only that one. Further options are those of `nox.session`. What follows `--` goes to pytest."""
     project = find_project(Path.cwd())
     served = {one.profile: one for one in _chosen(project, profiles)}
     several = isinstance(python, Sequence) and not isinstance(python, str) and len(python) > 1
-
-    if not served:
-        nox.session(name=name, python=python, **options)(_nothing_to_run)
-        return
 
     @nox.session(name=name, python=python, **options)
     @nox.parametrize("profile", list(served))
@@ -106,11 +100,6 @@ def _chosen(project: Path, profiles: Sequence[str] | None) -> list[ServedTests]:
     if profiles is not None:
         return [served_by(profile, project) for profile in profiles]
     return profiles_with_tests(project)
-
-
-def _nothing_to_run(session: nox.Session) -> None:
-    """Distributed tests: no profile of this project has any yet."""
-    _refuse(session, "no profile of this project serves tests", [HOW_TO_SERVE.format("NAME"), *IN_PYPROJECT])
 
 
 def _install(session: nox.Session, install: Install) -> None:
@@ -177,12 +166,6 @@ def _check(session: nox.Session, tests: ServedTests, project: Path) -> None:
             f"the profile {name} cannot be used",
             [*(str(mistake) for mistake in tests.mistakes), f"try: {remedy}"],
         )
-    if tests.in_project(project) or _chooses(session.posargs):
-        return
-    if tests.paths:
-        paths = ", ".join(tests.paths)
-        _refuse(session, f"the profile {name} serves tests in {paths}, which are not here", IN_PYPROJECT)
-    _refuse(session, f"the profile {name} names no tests", [HOW_TO_SERVE.format(name), *IN_PYPROJECT])
 
 
 def _refuse(session: nox.Session, problem: str, lines: Sequence[str]) -> NoReturn:

@@ -110,25 +110,21 @@ def run(
 
 
 def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
-    """The command of the profile's own tests."""
+    """The command of the profile's own tests. Where it names none, they are those that pytest finds by itself."""
     from clusterlib.profiles import load_profile  # only here: a given command should not wait for it
 
-    tests = load_profile(profile, project=project).values.tests
+    loaded = load_profile(profile, project=project)
+    tests = loaded.values.tests
     if tests.command:
         return [*tests.command, *tests.args]
-    if not tests.paths:
-        raise UsageError(
-            f"the profile {profile} names no tests",
-            cause="without a command, cluster.run runs the tests in [tests] paths of the profile",
-            remedies=[f"invoke cluster.run --profile {profile} -- python -m pytest tests"],
-        )
     missing = [path for path in tests.paths if not (project / path.partition("::")[0]).exists()]
     if missing:
         raise UsageError(
             f"the profile {profile} serves tests in {', '.join(missing)}, which {project} does not have",
+            evidence=[f"tests.paths is from {loaded.origin('tests.paths')}"],
             remedies=[
-                f"invoke cluster.run --profile {profile} -- python -m pytest tests",
-                "CLUSTERLIB_TESTS_PATHS=tests invoke cluster.run",
+                "correct it, or take it away: then pytest finds the tests by itself",
+                f"invoke cluster.run --profile {profile} -- python -m pytest",
             ],
         )
     return [sys.executable, "-m", "pytest", *(["-v"] if verbose else []), *tests.paths, *tests.args]

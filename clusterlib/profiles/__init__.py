@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from clusterlib.profiles.project import find_project as find_project
     from clusterlib.profiles.reference import schema as schema
     from clusterlib.profiles.resolution import check_profile as check_profile
-    from clusterlib.profiles.resolution import default_profile as default_profile
     from clusterlib.profiles.resolution import load_profile as load_profile
     from clusterlib.profiles.resolution import template_folders as template_folders
     from clusterlib.profiles.resolved import ResolvedProfile as ResolvedProfile
+    from clusterlib.profiles.sources import default_profile as default_profile
 
 _HOMES = {
     "Adaptation": "origins",
@@ -39,7 +39,7 @@ _HOMES = {
     "ResolvedProfile": "resolved",
     "capacity": "adaptation",
     "check_profile": "resolution",
-    "default_profile": "resolution",
+    "default_profile": "sources",
     "derived_port": "kinds",
     "detect_machine": "machine",
     "find_project": "project",

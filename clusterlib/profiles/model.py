@@ -165,7 +165,9 @@ class Restart:
 class Tests:
     """Which tests this profile serves."""
 
-    paths: tuple[str, ...] = setting((), texts(), "Paths given to pytest, relative to the project.")
+    paths: tuple[str, ...] = setting(
+        (), texts(), "Paths given to pytest, relative to the project. None: pytest finds its tests by itself."
+    )
     args: tuple[str, ...] = setting((), texts(), "More arguments for pytest.")
     command: tuple[str, ...] = setting(
         (), texts(), "A command of your own in place of pytest: a list, never a shell line."

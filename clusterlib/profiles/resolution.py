@@ -17,10 +17,10 @@ from clusterlib.profiles.machine import Machine, detect_machine
 from clusterlib.profiles.origins import Adaptation, Mistake, Origin
 from clusterlib.profiles.project import find_project
 from clusterlib.profiles.resolved import ResolvedProfile
-from clusterlib.profiles.sources import default_layer, profile_layers, project_layers, project_table
+from clusterlib.profiles.sources import default_layer, profile_layers, project_layers
 from clusterlib.profiles.validation import validate
 
-__all__ = ["Resolution", "check_profile", "default_profile", "load_profile", "resolve", "template_folders"]
+__all__ = ["Resolution", "check_profile", "load_profile", "resolve", "template_folders"]
 
 
 @frozen
@@ -71,16 +71,6 @@ def check_profile(
     return resolve(
         name, project=project, environ=environ, overrides=overrides, machine=machine, adapted=False
     ).mistakes
-
-
-def default_profile(project: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
-    """The profile to use where none is named: CLUSTERLIB_PROFILE, `profile` in [tool.clusterlib], or dev."""
-    environ = os.environ if environ is None else environ
-    if named := environ.get("CLUSTERLIB_PROFILE"):
-        return named
-    _, table, _ = project_table(project or find_project(Path.cwd()))
-    named = table.get("profile", "dev")
-    return named if isinstance(named, str) and named else "dev"
 
 
 def template_folders(project: Path) -> tuple[Path, ...]:

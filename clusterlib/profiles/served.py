@@ -13,7 +13,7 @@ from clusterlib.frozen import frozen
 from clusterlib.profiles.catalogue import list_profiles
 from clusterlib.profiles.layers import Layer, Merged, merge
 from clusterlib.profiles.origins import Mistake, in_toml
-from clusterlib.profiles.sources import profile_layers, project_layers
+from clusterlib.profiles.sources import default_profile, profile_layers, project_layers, project_table
 
 __all__ = ["ServedTests", "profiles_with_tests", "served_by"]
 
@@ -22,30 +22,42 @@ LISTS = ("paths", "args", "command")
 
 @frozen
 class ServedTests:
-    """The tests that a profile serves; or the mistakes that keep anyone from telling."""
+    """The tests that a profile serves; or the mistakes that keep anyone from telling.
+
+    No paths and no command: those that pytest finds by itself, by its `testpaths`."""
 
     profile: str
     paths: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
-    inherited: bool = False
-    """The paths are those of a shipped profile, so they mean nothing in a project that does not have them."""
     mistakes: tuple[Mistake, ...] = ()
 
-    def in_project(self, project: Path) -> bool:
-        """Whether there is anything to run, or a mistake to be told."""
-        if self.mistakes or self.command:
-            return True
-        if not self.inherited:
-            return bool(self.paths)
-        return any((project / path.partition("::")[0]).exists() for path in self.paths)
+    @property
+    def named(self) -> bool:
+        """Whether anything says which tests these are. A mistake may hide that it does."""
+        return bool(self.paths or self.command or self.mistakes)
 
 
 def profiles_with_tests(project: Path, environ: Mapping[str, str] | None = None) -> list[ServedTests]:
-    """Those of the project first. Shipped ones only where the project has the tests they name."""
-    names = [one.name for one in list_profiles(project) if not one.shadowed]
-    served = [served_by(name, project, environ) for name in names]
-    return [one for one in served if one.in_project(project)]
+    """Those whose tests are named; where there is none, the default profile serves what pytest finds.
+
+    A shipped profile is meant where the project speaks of it. Otherwise one table for all profiles would start every server
+    that we know."""
+    environ = os.environ if environ is None else environ
+    served = [served_by(name, project, environ) for name in _meant(project, environ)]
+    return [one for one in served if one.named] or [
+        served_by(default_profile(project, environ), project, environ)
+    ]
+
+
+def _meant(project: Path, environ: Mapping[str, str]) -> list[str]:
+    """The profiles of the project, those that its pyproject.toml has a table for, and the default."""
+    _, table, _ = project_table(project)
+    tables = table.get("profiles", {})
+    spoken_of = list(tables) if isinstance(tables, dict) else []
+    named = {*spoken_of, default_profile(project, environ)}
+    known = [one for one in list_profiles(project) if not one.shadowed]
+    return [one.name for one in known if one.source == "project" or one.name in named]
 
 
 def served_by(name: str, project: Path, environ: Mapping[str, str] | None = None) -> ServedTests:
@@ -56,13 +68,7 @@ def served_by(name: str, project: Path, environ: Mapping[str, str] | None = None
     ours, more = project_layers(found.name, project)
     merged = merge([*files, *ours, _environment(environ)])
     lists, wrong = _lists(merged)
-    owner = merged.owner(("tests", "paths"))
-    return ServedTests(
-        name,
-        **lists,
-        inherited=owner is not None and owner.shipped,
-        mistakes=(*mistakes, *more, *wrong),
-    )
+    return ServedTests(name, **lists, mistakes=(*mistakes, *more, *wrong))
 
 
 def _lists(merged: Merged) -> tuple[dict[str, tuple[str, ...]], list[Mistake]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from clusterlib.profiles.catalogue import Found, candidates, display, is_path, l
 from clusterlib.profiles.documents import Document, Unreadable, read_document
 from clusterlib.profiles.layers import Layer
 from clusterlib.profiles.origins import Mistake, Origin, in_toml
+from clusterlib.profiles.project import find_project
 
-__all__ = ["default_layer", "profile_layers", "project_layers", "project_table"]
+__all__ = ["default_layer", "default_profile", "profile_layers", "project_layers", "project_table"]
 
 NOT_OVERRIDES = ("profile", "profiles")
 """Keys of [tool.clusterlib] that are no values of a profile: the profile to use by default, and the tables by profile."""
@@ -132,3 +134,13 @@ def project_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
     else:
         layers.append(Layer("pyproject", own, None, document, shown, (*prefix, "profiles", name)))
     return layers, mistakes
+
+
+def default_profile(project: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """The profile to use where none is named: CLUSTERLIB_PROFILE, `profile` in [tool.clusterlib], or dev."""
+    environ = os.environ if environ is None else environ
+    if named := environ.get("CLUSTERLIB_PROFILE"):
+        return named
+    _, table, _ = project_table(project or find_project(Path.cwd()))
+    named = table.get("profile", "dev")
+    return named if isinstance(named, str) and named else "dev"

@@ -98,7 +98,6 @@ def test_there_is_a_session_for_each_profile_with_tests(nox: Nox, shop: Path) ->
     write(shop, "other", 'extends = "dev"\n[tests]\npaths = ["tests"]\n')
     write(shop, "silent", 'extends = "dev"\n')
 
-    # The shipped ones serve tests/cluster, which this project does not have.
     assert listed(nox) == ["other", "distributed(profile='other')", "distributed(profile='shop')"]
     assert "Distributed tests" in nox("--list").stdout
 
@@ -132,14 +131,29 @@ def test_a_profile_with_mistakes_fails_in_its_own_session(nox: Nox, shop: Path) 
     assert done.returncode == 1
 
 
-def test_where_no_profile_has_tests_the_session_says_how_to_give_it_some(nox: Nox, shop: Path) -> None:
+def test_a_project_without_profiles_runs_the_tests_that_pytest_finds(nox: Nox, shop: Path) -> None:
     (shop / "profiles" / "shop.toml").unlink()
+    (shop / "tests").rename(shop / "checks")
+    (shop / "checks" / "test_shop.py").write_text(TESTS.replace("[2, 2]", "[3, 3, 3]"))
+    (shop / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntestpaths = ["checks"]\n')
+    (shop / "test_elsewhere.py").write_text("def test_elsewhere(): pass\n")
 
     done = nox("-s", "distributed")
 
-    assert done.returncode == 1
-    assert "no profile of this project serves tests" in done.stdout
-    assert '[tests] paths = ["tests"]' in done.stdout
+    assert done.returncode == 0, done.stdout
+    assert outcomes(shop / "artifacts" / "distributed-dev" / "junit.xml") == {
+        "test_every_node_sees_every_node": "passed",
+        "test_without_a_cluster": "passed",
+    }
+
+
+def test_a_shipped_profile_that_ci_names_runs_the_tests_that_pytest_finds(nox: Nox, shop: Path) -> None:
+    done = nox("-s", "distributed", CLUSTERLIB_PROFILE="ci-small")
+
+    assert done.returncode == 0, done.stdout
+    assert "test_every_node_sees_every_node" in outcomes(
+        shop / "artifacts" / "distributed-ci-small" / "junit.xml"
+    )
 
 
 def test_a_session_leaves_its_evidence_at_a_place_that_never_changes(nox: Nox, shop: Path) -> None:

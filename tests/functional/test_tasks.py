@@ -226,6 +226,10 @@ def test_without_a_command_the_tests_of_the_profile_are_run(invoke: Invoke, shop
         "import clusterlib\n\n\ndef test_it():\n    assert len(clusterlib.attach()) == 2\n"
     )
 
+    found = invoke("cluster.run", "--nodes", "2")
+    assert found.returncode == 0, found.stdout
+    assert "1 passed" in found.stdout, "without a word in any profile: what pytest finds"
+
     passed = invoke("cluster.run", "--nodes", "2", CLUSTERLIB_TESTS_PATHS="tests")
     assert passed.returncode == 0, passed.stdout + passed.stderr
     assert "1 passed" in passed.stdout

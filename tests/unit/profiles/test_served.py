@@ -33,19 +33,28 @@ def test_a_profile_that_names_tests_serves_them(project: Path) -> None:
     assert (shop.profile, shop.paths, shop.args, shop.mistakes) == ("shop", ("tests", "more"), ("-x",), ())
 
 
-def test_a_shipped_profile_serves_only_tests_that_the_project_has(project: Path) -> None:
+def test_where_no_profile_names_tests_the_default_serves_those_that_pytest_finds(project: Path) -> None:
     write(project, "silent", 'extends = "dev"\n')
-    assert names(project) == []
 
-    (project / "tests" / "cluster").mkdir(parents=True)
+    [dev] = profiles_with_tests(project, NOTHING)
+    assert (dev.profile, dev.paths, dev.command, dev.mistakes) == ("dev", (), (), ())
 
-    assert names(project) == ["silent", "ci-large", "ci-small", "dev"]
+    (project / "pyproject.toml").write_text('[tool.clusterlib]\nprofile = "silent"\n')
+    assert names(project) == ["silent"]
 
 
-def test_paths_that_the_project_names_itself_count_even_where_they_are_missing(project: Path) -> None:
-    (project / "pyproject.toml").write_text('[tool.clusterlib.profiles.dev.tests]\npaths = ["nowhere"]\n')
+def test_paths_for_all_profiles_are_served_by_those_of_the_project_and_the_default(project: Path) -> None:
+    write(project, "shop", 'extends = "redis"\n')
+    (project / "pyproject.toml").write_text('[tool.clusterlib.tests]\npaths = ["tests"]\n')
 
-    assert names(project) == ["dev"]
+    assert names(project) == ["shop", "dev"]
+    assert names(project, CLUSTERLIB_PROFILE="etcd") == ["shop", "etcd"]
+
+
+def test_a_shipped_profile_serves_tests_where_the_project_speaks_of_it(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.clusterlib.profiles.redis.tests]\npaths = ["nowhere"]\n')
+
+    assert names(project) == ["redis"]
 
 
 def test_the_project_and_the_environment_speak_after_the_profile(project: Path) -> None:
