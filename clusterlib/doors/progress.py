@@ -177,7 +177,9 @@ TITLES: dict[str, Callable[[Event], str]] = {
     "cluster.starting": lambda e: (
         f"starting cluster {e['name']}: {_count(e['nodes'])}, profile {e['profile']}{_simulated(e)}"
     ),
-    "cluster.restarting": lambda e: f"restarting {', '.join(e['nodes'])}",
+    "cluster.restarting": lambda e: (
+        f"restarting {', '.join(e['nodes'])}" + (" with no data" if e.get("fresh") else "")
+    ),
     "cluster.scaling": lambda e: f"scaling from {e['before']} to {_count(e['after'])}",
     "cluster.stopping": lambda e: f"stopping: {e['reason']}",
 }

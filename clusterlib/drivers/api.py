@@ -122,8 +122,12 @@ class Driver(Protocol):
         del names
 
     def forget(self, node: NodeSpec) -> None:
-        """It has gone from the cluster for good, and with it its data; the next of its name begins with nothing."""
+        """Its data goes: it has left the cluster, or begins anew. The next node of its name begins with nothing."""
         del node
+
+    def why_not_fresh(self, names: Collection[str]) -> str | None:  # noqa: ARG002 - most can begin alone
+        """Why these nodes, and no others, cannot begin with no data; None where they can."""
+        return None
 
     def last_words(self, node: NodeSpec) -> list[str]:  # noqa: ARG002 - most print all they have to say
         """The ends of log files that the node writes by itself: evidence."""

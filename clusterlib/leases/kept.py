@@ -79,8 +79,8 @@ class Kept:
 
     # -- its turns
 
-    def enter(self, need: Need, who: str, deadline: Deadline) -> Status:
-        """A turn for this need, on a cluster that satisfies it. Gives the status.
+    def enter(self, need: Need, who: str, deadline: Deadline, *, afresh: bool = False) -> Status:
+        """A turn for this need, on a cluster that satisfies it. Gives the status. `afresh`: all nodes begin anew before it.
 
         What has to be done to the cluster first is done in a turn of its own, where the test itself shares it with others."""
         if self._lost is not None:
@@ -90,7 +90,7 @@ class Kept:
         for _ in range(ROUNDS):
             status = self._take(who, deadline, alone=alone)
             try:
-                ready = self._make_fit(status, need, alone=alone)
+                ready = self._make_fit(status, need, alone=alone, afresh=afresh)
             except BaseException:
                 self._leave()
                 raise
@@ -101,6 +101,7 @@ class Kept:
                     self.base = max(self.base, need.size or 0)
                 return self.cluster.status() if ready == "changed" else status
             self._leave()
+            afresh = afresh and not ready
             alone = exclusive if ready else True
         raise ClusterBusy(
             f"others undo what {who} needs of cluster '{self.cluster.name}'",
@@ -205,10 +206,10 @@ class Kept:
 
     # -- making it as a test wants it
 
-    def _make_fit(self, status: Status, need: Need, *, alone: bool) -> str:
+    def _make_fit(self, status: Status, need: Need, *, alone: bool, afresh: bool) -> str:
         """ "as it was" or "changed", once it is as the need wants it; nothing where that cannot be done in this turn."""
         code = stale_code(status) if self._check_code else None
-        unwell = bool(status["dirty"]) or status["state"] != "ready"
+        unwell = afresh or bool(status["dirty"]) or status["state"] != "ready"
         size = self._size_for(need, len(status["nodes"]))
         if code is None and not unwell and size is None:
             self._check_code = False
@@ -216,9 +217,9 @@ class Kept:
         if not alone:
             return ""
         if code is not None:
-            self._renew(code)
+            self._renew(code, fresh=afresh or bool(status["spoilt"]))
         elif unwell:
-            self._heal(status)
+            self._heal(status, afresh=afresh)
         self._check_code = False
         if size is not None:
             self._scale(size)
@@ -243,16 +244,19 @@ class Kept:
             raise TooSmall
         return None
 
-    def _renew(self, code: dict[str, str]) -> None:
+    def _renew(self, code: dict[str, str], *, fresh: bool) -> None:
         """Nodes that have started with other code than is on disk now are restarted."""
         self._do(
-            "fresh", "its code had changed", lambda: self.cluster.restart(on_event=self._on_event, code=code)
+            "fresh",
+            "its code had changed",
+            lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event, code=code),
         )
         self.usage.notes.append("its code had changed; the nodes were restarted")
 
-    def _heal(self, status: Status) -> None:
-        fresh = bool(status["spoilt"])
-        reason = "; ".join(status["dirty"]) or f"it was {status['state']}"
+    def _heal(self, status: Status, *, afresh: bool = False) -> None:
+        fresh = afresh or bool(status["spoilt"])
+        why = "a test that failed is run again" if afresh else f"it was {status['state']}"
+        reason = "; ".join(status["dirty"]) or why
         how = "fresh" if fresh else "healed"
         self._do(how, reason, lambda: self.cluster.heal(fresh=fresh, on_event=self._on_event))
         self.usage.heals += 1

@@ -109,22 +109,25 @@ class Pool:
 
     # -- serving
 
-    def acquire(self, need: Need, who: str) -> Held:
-        """A cluster that satisfies the need, whole and clean, and a turn on it. Raises Unserved."""
+    def acquire(self, need: Need, who: str, *, afresh: bool = False) -> Held:
+        """A cluster that satisfies the need, whole and clean, and a turn on it. Raises Unserved.
+
+        `afresh`: for a test that has failed and is run again. All nodes begin anew, with no data."""
         profile = need.profile or self._default
         try:
-            return self._serve(need, self._check(need, profile, who), who)
+            return self._serve(need, self._check(need, profile, who), who, afresh=afresh)
         except (
             ClusterError
         ) as error:  # a turn that did not come, an end that was no end: no reason to skip a test
             raise Unserved(error, may_skip=False, profile=profile) from error
 
-    def _serve(self, need: Need, terms: Terms, who: str) -> Held:
+    def _serve(self, need: Need, terms: Terms, who: str, *, afresh: bool) -> Held:
         lost: ClusterError | None = None
         for _ in range(LIVES):
             kept, how = self._find(need, terms, lost)
             try:
-                status = kept.enter(need, self._signed(who), Deadline(terms.tests.turn))
+                again = afresh and how != "started"  # a new cluster has nothing of the last attempt
+                status = kept.enter(need, self._signed(who), Deadline(terms.tests.turn), afresh=again)
             except (*GONE, TooSmall, KeepsItsSize, BeyondRepair) as error:
                 lost = self._part_with(kept, error)
                 continue

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from clusterlib.errors import ClusterConflict, ClusterError, KeeperLost, LeftBehind, NodeUnknown, NotInTime
+from clusterlib.errors import (
+    ClusterConflict,
+    ClusterError,
+    KeeperLost,
+    LeftBehind,
+    NodeUnknown,
+    NotInTime,
+    UsageError,
+)
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
 from clusterlib.lifecycle.client import KILLING_SECONDS, KeeperClient, Listener
@@ -174,18 +182,27 @@ class Cluster:
         self,
         *names: str,
         rolling: bool = False,
+        fresh: bool = False,
         on_event: Listener | None = None,
         code: dict[str, str] | None = None,
     ) -> None:
-        """Restarts these nodes, or all; they run the project's code as it is now.
+        """Restarts these nodes, or all; they run the project's code as it is now, and keep their data.
+
+        `fresh`: the data in their folders is deleted, and each starts as if for the first time.
 
         `rolling`: one after the other, each only when the cluster is whole again, so that it serves all the while. A simulated
         node that begins anew among others has the modules that they have loaded: there, all must begin at once for new code."""
+        if rolling and fresh:
+            raise UsageError(
+                "a restart cannot be both rolling and fresh",
+                cause="a rolling one keeps the cluster serving what it has; a fresh one deletes what it has",
+                remedies=["invoke cluster.restart --rolling", "invoke cluster.restart --fresh"],
+            )
         steps = [[name] for name in names or self._nodes] if rolling else [list(names)]
         shares = self.simulated and len(steps) > 1
         for position, chosen in enumerate(steps, 1):
             told = code if position == len(steps) and not shares else None  # of all, when the last one has it
-            self._change("restart", on_event, names=chosen, code=told)
+            self._change("restart", on_event, names=chosen, code=told, fresh=fresh)
             if rolling:
                 self.wait_ready(self._timeouts["start"])
 
@@ -218,7 +235,9 @@ class Cluster:
         return dict(told["loaded"])
 
     def heal(self, *, fresh: bool = False, on_event: Listener | None = None) -> None:
-        """Makes it whole and clean again: resumes the paused, restarts who is gone. `fresh`: restarts all its nodes."""
+        """Makes it whole and clean again: resumes the paused, restarts who is gone, and keeps all data.
+
+        `fresh`: restarts all its nodes, and deletes the data in their folders."""
         seconds = 2 * self._timeouts["start"] + self._down_seconds()
         self._meet(self.keeper.request("heal", seconds=seconds, on_event=on_event, fresh=fresh))
 

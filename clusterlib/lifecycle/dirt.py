@@ -1,7 +1,8 @@
 """Why the cluster is not as it was when it got ready: what was done to it, what happened to it, what a test left in it.
 
-Every reason is told once, and stays until the cluster is healed. Two things take single ones away: resuming a node takes what
-pausing it gave; restarting nodes, on request, takes all that was said of these nodes."""
+Every reason is told once, and stays until the cluster is healed. Resuming a node takes away what pausing it gave; restarting
+nodes, on request, takes all that was said of these nodes. What a test has left in the cluster as a whole may be in its data,
+so it goes only when all nodes begin with none."""
 
 from __future__ import annotations
 
@@ -47,12 +48,11 @@ class Dirt:
         if self._reasons.pop((node, PAUSED), None):
             self._changed()
 
-    def ended_on_request(self, nodes: Collection[str], everybody: Collection[str]) -> None:
-        """These are about to begin anew, and know nothing of what was done to them. Where that is everybody, nothing of the
-        old cluster is left. What happens from now on is held against the new ones."""
-        all_of_them = bool(everybody) and set(everybody) <= set(nodes)
+    def ended_on_request(self, nodes: Collection[str], *, everything: bool = False) -> None:
+        """These are about to begin anew, and know nothing of what was done to them. `everything`: they are all nodes, and
+        have no data any more. What happens from now on is held against the new ones."""
         kept = {
-            key: reason for key, reason in self._reasons.items() if not all_of_them and key[0] not in nodes
+            key: reason for key, reason in self._reasons.items() if not everything and key[0] not in nodes
         }
         if kept != self._reasons:
             self._reasons = kept
@@ -60,7 +60,7 @@ class Dirt:
 
     def gone(self, nodes: Collection[str]) -> None:
         """These belong to the cluster no more, and what was said of them with them."""
-        self.ended_on_request(nodes, everybody=())
+        self.ended_on_request(nodes)
 
     def clear(self) -> None:
         if self._reasons:

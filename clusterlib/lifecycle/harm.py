@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from clusterlib.errors import NodeNotReady, NodeUnavailable, NodeUnknown
@@ -49,11 +50,24 @@ class Harm:
         self._resume(node)
         return node.describe()
 
+    async def restart(
+        self, nodes: list[ManagedNode], ended: Callable[[], None], *, fresh: bool = False
+    ) -> None:
+        """Restarts them on request. `ended` is called when the old ones have ended: from then on the new ones count."""
+        names = [node.name for node in nodes]
+        everything = fresh and self._roster.nodes.keys() <= set(names)
+
+        def gone() -> None:
+            self._dirt.ended_on_request(names, everything=everything)
+            ended()
+
+        await self._restart(nodes, gone, fresh=fresh)
+
     async def heal(self, deadline: Deadline, *, fresh: bool) -> None:
-        """Resumes the paused and restarts who is gone, or restarts all, until the cluster is whole."""
+        """Resumes the paused and restarts who is gone, or restarts all with no data, until the cluster is whole."""
         nodes = self._roster.nodes
         if fresh:
-            await self._restart(list(nodes.values()))
+            await self._restart(list(nodes.values()), fresh=True)
         for node in nodes.values():
             self._resume(node)
         while not self._roster.whole:
@@ -100,8 +114,13 @@ class Harm:
             self._dirt.resumed(node.name)
             self._roster.look_again()
 
-    async def _restart(self, nodes: list[ManagedNode]) -> None:
-        self._tell("cluster.restarting", nodes=[node.name for node in nodes])
+    async def _restart(
+        self, nodes: list[ManagedNode], ended: Callable[[], None] = lambda: None, *, fresh: bool = False
+    ) -> None:
         self._roster.prepare(nodes)
+        self._tell("cluster.restarting", nodes=[node.name for node in nodes], fresh=fresh)
         await self._roster.stop(nodes)
+        if fresh:
+            self._roster.clear(nodes)
+        ended()
         await self._roster.bring_up(nodes, together=False)

@@ -27,6 +27,7 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.hosts.api import Exit, Host
+from clusterlib.lifecycle.clearing import check_fresh
 from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.harm import Harm
@@ -172,18 +173,16 @@ class Keeper:
                 self.spawn(self._watch_costs())
             return self.status()
 
-    async def restart(self, names: list[str], code: dict[str, str] | None = None) -> dict[str, Any]:
-        """Stops and starts these nodes (none named: all), which then run the code as it is now."""
+    async def restart(
+        self, names: list[str], code: dict[str, str] | None = None, *, fresh: bool = False
+    ) -> dict[str, Any]:
+        """Stops and starts these nodes (none named: all), which then run the code as it is now; `fresh`: with no data."""
         async with self.alone():
             nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
-            self._roster.prepare(nodes)
-            if code is not None:
-                self._runs(code)
-            self.events.tell("cluster.restarting", nodes=[node.name for node in nodes])
+            if fresh:
+                check_fresh(self._driver, [node.name for node in nodes])
             try:
-                await self._roster.stop(nodes)
-                self.holding.dirt.ended_on_request([node.name for node in nodes], everybody=self.nodes)
-                await self._roster.bring_up(nodes, together=False)
+                await self.harm.restart(nodes, lambda: self._runs(code), fresh=fresh)
             except ClusterError:
                 self._note_the_gone()
                 raise
@@ -213,13 +212,15 @@ class Keeper:
         """The code that the nodes run, by file."""
         return self.plan.code
 
-    def _runs(self, code: dict[str, str]) -> None:
+    def _runs(self, code: dict[str, str] | None) -> None:
+        if code is None:
+            return
         self.plan = dataclasses.replace(self.plan, code=code)
         self._code_digest = self.plan.code_digest
         self._state.save_soon()
 
     async def heal(self, *, fresh: bool = False) -> dict[str, Any]:
-        """Makes the cluster whole again, with as few new nodes as that takes, or, `fresh`, with nothing but new ones."""
+        """Makes the cluster whole again, with as few new nodes as that takes; `fresh`: with new ones only, and no data."""
         async with self.alone():
             begun = time.monotonic()
             try:

@@ -171,9 +171,9 @@ class Node:
     def resume(self) -> None:
         self._ask("resume")
 
-    def restart(self) -> None:
-        """Stops and starts it, and waits until it is back among the others."""
-        self._cluster.restart(self.name)
+    def restart(self, *, fresh: bool = False) -> None:
+        """Stops and starts it, and waits until it is back among the others. `fresh`: the data in its folder is deleted."""
+        self._cluster.restart(self.name, fresh=fresh)
 
     def _ask(self, op: str) -> None:
         self._cluster.keeper.request(op, name=self.name)

@@ -11,6 +11,7 @@ from clusterlib.errors import ClusterError, NodeNotReady
 from clusterlib.health.findings import Finding
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
+from clusterlib.lifecycle.clearing import clear
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.node import ManagedNode, Tell
 from clusterlib.lifecycle.plan import NodePlan, Plan
@@ -67,6 +68,13 @@ class Roster:
     def prepare(self, nodes: Iterable[ManagedNode]) -> None:
         """Writes what these nodes read when they start: it names those who belong to the cluster now."""
         self._provisioner.write_configs(self._plan, self._specs(), [node.spec for node in nodes])
+
+    def clear(self, nodes: Iterable[ManagedNode]) -> None:
+        """Deletes the data of these nodes, none of which lives now."""
+        cleared = list(nodes)
+        for node in cleared:
+            clear(self._driver, node, self._tell)
+        self.prepare(cleared)
 
     async def bring_up(self, nodes: list[ManagedNode], *, together: bool) -> None:
         """Starts these nodes side by side and waits until they see all that live.

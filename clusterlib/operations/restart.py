@@ -20,6 +20,8 @@ __all__ = ["Restarted", "restart"]
 class Restarted(Result):
     cluster: ClusterView
     restarted: tuple[str, ...]
+    fresh: bool
+    """Whether their data was deleted."""
     seconds: float
 
 
@@ -28,12 +30,13 @@ def restart(
     *,
     name: str | None = None,
     rolling: bool = False,
+    fresh: bool = False,
     project: Path | str | None = None,
     on_event: Listener | None = None,
 ) -> Restarted:
     """Stops and starts the node, or all; gives back when they are among the others again.
 
-    `rolling`: one after the other, each only when the cluster is whole again."""
+    `rolling`: one after the other, each only when the cluster is whole again. `fresh`: the data in their folders is deleted."""
     if rolling and node:
         raise UsageError(
             f"{node} alone cannot be restarted in turn with others",
@@ -45,6 +48,6 @@ def restart(
         code = None
         if node is None:  # only when all nodes take it is it the code of the cluster
             code = code_of_status(cluster.status(), on_event)
-        cluster.restart(*names, on_event=on_event, code=code, rolling=rolling)
+        cluster.restart(*names, on_event=on_event, code=code, rolling=rolling, fresh=fresh)
         view = ClusterView.of(cluster.status())
-    return Restarted(view, tuple(names), round(time.monotonic() - began, 4))
+    return Restarted(view, tuple(names), fresh, round(time.monotonic() - began, 4))

@@ -8,6 +8,7 @@ from clusterlib.doors.tasks.command import command
 from clusterlib.doors.tasks.options import (
     ALL,
     COUNT,
+    FRESH,
     NAME,
     NODE,
     NODES,
@@ -48,13 +49,13 @@ def down(console: Console, *, name: str | None, all: bool) -> None:  # noqa: A00
     console.answer(stopped.to_dict(), lambda: telling.stopped(console, stopped))
 
 
-@command(NODE, NAME, ROLLING)
-def restart(console: Console, *, node: str | None, name: str | None, rolling: bool) -> None:
-    """Restart a node, or all of them; they run the project's code as it is now."""
+@command(NODE, NAME, ROLLING, FRESH)
+def restart(console: Console, *, node: str | None, name: str | None, rolling: bool, fresh: bool) -> None:
+    """Restart a node, or all of them; they run the project's code as it is now, and keep their data, but with --fresh."""
     from clusterlib.doors import telling
     from clusterlib.operations.restart import restart as carry_out
 
-    restarted = carry_out(node, name=name, rolling=rolling, on_event=console.progress())
+    restarted = carry_out(node, name=name, rolling=rolling, fresh=fresh, on_event=console.progress())
     console.answer(restarted.to_dict(), lambda: telling.restarted(console, restarted))
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "EXPRESSION",
     "FOLDER",
     "FOLLOW",
+    "FRESH",
     "GREP",
     "JSON",
     "LINES",
@@ -121,6 +122,9 @@ TIMEOUT = Option(
 )
 VERBOSE = Option("verbose", "Say more: every step, and what went on in the nodes.", Kind.FLAG, short="v")
 ROLLING = Option("rolling", "One node after the other, each only when the cluster is whole again.", Kind.FLAG)
+FRESH = Option(
+    "fresh", "Delete the data in the nodes' folders: each starts as if for the first time.", Kind.FLAG
+)
 FOLLOW = Option("follow", "Go on as more comes, until the cluster ends or Ctrl-C.", Kind.FLAG, short="f")
 SINCE = Option("since", "Only from then on: 30s, 5m, 2h, 1d ago, or a time such as 2026-01-31T12:00:00Z.")
 GREP = Option("grep", "Only lines in which this regular expression is found.")

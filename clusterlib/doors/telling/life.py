@@ -48,7 +48,8 @@ def stopped(console: Console, result: Stopped) -> None:
 
 def restarted(console: Console, result: Restarted) -> None:
     what = result.restarted[0] if len(result.restarted) == 1 else f"{len(result.restarted)} nodes"
-    console.line(f"{title(console, result.cluster)}: {what} restarted in {result.seconds:.2f} s")
+    how = " with no data" if result.fresh else ""
+    console.line(f"{title(console, result.cluster)}: {what} restarted{how} in {result.seconds:.2f} s")
     addresses(console, [node for node in result.cluster.nodes if node.name in result.restarted])
 
 

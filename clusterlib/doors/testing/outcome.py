@@ -22,6 +22,8 @@ class Told:
         """From when on what its cluster says belongs to it."""
         self.outcome = "passed"
         self.cluster: Cluster | None = None
+        self.again = False
+        """Whether it has failed in this run before, and is run once more."""
         self._test = item.nodeid
         self._file = os.path.relpath(item.path, project)
         _, line, _ = item.location

@@ -42,6 +42,7 @@ from clusterlib.waiting import Deadline, poll
 __all__ = ["Run", "begin", "held_for", "run_of"]
 
 TOLD = pytest.StashKey[Told]()
+COUNTED = pytest.StashKey[bool]()
 NAME_SECONDS = 30.0
 """More than the controller takes to reserve a name; it does so before any worker gets a test."""
 
@@ -156,7 +157,9 @@ class Run:
         if (NEED not in item.stash and FAULT not in item.stash) or _is_skipped_by_unittest(item):
             return
         self._item = item
+        former = item.stash.get(TOLD, None)  # a plugin may run a test again that has failed
         told = item.stash[TOLD] = Told(item, self._said.project)
+        told.again = former is not None and former.bad
         try:
             if FAULT in item.stash:
                 pytest.fail(str(item.stash[FAULT]), pytrace=False)
@@ -169,7 +172,8 @@ class Run:
     def _take(self, item: pytest.Item, need: Need) -> Held:
         try:
             with self._live.waiting(item.nodeid, f"a cluster: {need}"):
-                held = self._held = self._pool.acquire(need, item.nodeid)
+                again = TOLD in item.stash and item.stash[TOLD].again
+                held = self._held = self._pool.acquire(need, item.nodeid, afresh=again)
         except Unserved as unserved:
             self._give_up(unserved)
         self._live.say(f"{item.nodeid} has cluster {held.cluster.name} ({held.how})")
@@ -203,8 +207,9 @@ class Run:
     def _count_down(self, item: pytest.Item) -> None:
         """A cluster that no later test needs goes at once. Only one process knows what is later."""
         need = item.stash.get(NEED, None)
-        if need is None or FAULT in item.stash or self._worker != "main":
+        if need is None or FAULT in item.stash or self._worker != "main" or COUNTED in item.stash:
             return
+        item.stash[COUNTED] = True  # it may be run again
         profile = self._profile(need)
         self._left[profile] -= 1
         if self._left[profile] == 0 and any(self._left.values()):

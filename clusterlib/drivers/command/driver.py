@@ -57,6 +57,16 @@ class CommandDriver(Driver):
     def fixed(self) -> str | None:
         return self.server.fixed
 
+    def why_not_fresh(self, names: Collection[str]) -> str | None:
+        if self._values.keys() <= set(names):
+            return None
+        if self.server.fixed:
+            return self.server.fixed
+        seed = self._seed_name()
+        if seed in names and (self.server.seed_first or self.server.form):
+            return f"{seed} is the first node: the others have their data, or their place in the cluster, from it"
+        return None
+
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
         return COLUMNS
