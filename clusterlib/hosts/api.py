@@ -35,7 +35,8 @@ class Entry:
 
 @frozen
 class Spawn:
-    """One process to start."""
+    """One process to start. It stands for all that it starts, daemonised or not, and all that errands of its name left: that
+    is paused and killed with it, counted with it, and ends when it ends."""
 
     name: str
     run: Program | Entry
@@ -44,9 +45,9 @@ class Spawn:
     """The whole environment of the process, but for the marker that the host adds."""
     inherit: Mapping[str, int] = field(default_factory=dict)
     """Descriptors the process inherits, by name. It finds the number in its environment: CLUSTERLIB_FD_<NAME>."""
-    group: bool = False
-    """Whether it stands for its process group: what is left of that when it ends, ends with it; it is paused and killed as one.
-    So a program that is started by a script dies when the script is killed."""
+    errand: bool = False
+    """A command that is run for the node of this name. What is left of its process group ends with it; what else it leaves
+    running belongs to the node."""
     user: str | None = None
     """Who the process is to be, where we are root; it can still enter the folders that only root may. None: as we are."""
 
@@ -96,13 +97,15 @@ class Process(Protocol):
 
     @property
     def exit(self) -> asyncio.Future[Exit]:
-        """Done as soon as the process ended and is reaped. Never cancelled by the host."""
+        """Done as soon as the process ended, and with it all that belonged to it. Never cancelled by the host."""
 
     def usage(self) -> Sample | None:
-        """What it uses now; None once it ended, or where that cannot be told."""
+        """What it uses now, with all that belongs to it; None once it ended, or where that cannot be told."""
 
     def signal(self, number: int) -> None:
-        """Delivers a signal to this very process (never to another that got its number); no-op once it ended."""
+        """Delivers a signal to this very process (never to another that got its number); no-op once it ended.
+
+        The signals that no process can hear (SIGKILL, SIGSTOP, SIGCONT) go to all that belongs to it."""
 
 
 class Host(Protocol):

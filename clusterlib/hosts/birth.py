@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from clusterlib.errors import ClusterError, ProgramMissing, StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import kernel
+from clusterlib.hosts.belonging import wear
 from clusterlib.hosts.proc import MARKER
 
 __all__ = ["FIRST_INHERITED", "Newborn", "become", "descriptor_variable"]
@@ -45,6 +46,7 @@ class Newborn:
     inherit: list[str]
     """The names of the inherited descriptors, in the order of their numbers."""
     marker: str
+    tag: int
     keeper: int
     user: str | None = None
 
@@ -106,6 +108,7 @@ def _start_afresh(order: Newborn) -> None:
         with contextlib.suppress(OSError, ValueError):
             signal.signal(resettable, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    wear(order.tag)
     os.environ.clear()
     os.environ.update(order.environment)
     if order.user is not None and os.geteuid() == 0:

@@ -8,75 +8,34 @@ import json
 import os
 import signal
 import socket
-import sys
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clusterlib.errors import ClusterError, StartError, UsageError
 from clusterlib.hosts import proc
 from clusterlib.hosts.api import Exit, Program, Spawn, Survivor
+from clusterlib.hosts.belonging import belonging, new_tag
 from clusterlib.hosts.birth import Newborn
+from clusterlib.hosts.child import LocalProcess
 from clusterlib.hosts.containment import Containment
 from clusterlib.hosts.nursery import MOST_DESCRIPTORS, Nursery, pack
 from clusterlib.waiting import Deadline
 
-if TYPE_CHECKING:
-    from clusterlib.hosts.resources import Sample
-
-__all__ = ["LocalHost", "LocalProcess"]
+__all__ = ["LocalHost"]
 
 CLOSE_SECONDS = 10.0
 NURSERY_SECONDS = 2.0
-FOR_ALL = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
-"""Signals that nobody can hear: they mean everything that belongs to a process."""
+REST_SECONDS = 10.0
+"""How long an end is not told because something that belonged to the process cannot be ended."""
+AGAIN = 0.02
 
 
-class LocalProcess:
-    """A child of the keeper. Implements `Process`."""
-
-    def __init__(self, name: str, local_pid: int, pid: int, output: int, *, group: bool = False) -> None:
-        self.name = name
-        self._group = group
-        self.pid = pid
-        self.local_pid = local_pid
-        """As the keeper sees it, which differs from `pid` in a PID namespace."""
-        self.output = output
-        self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
-        self._descriptor = os.pidfd_open(local_pid) if sys.platform == "linux" else -1
-
-    def usage(self) -> Sample | None:
-        from clusterlib.hosts.resources import (  # later than a cluster's start, which it would delay
-            sample,
-            sample_all,
-        )
-
-        look = sample_all if self._group else sample
-        return None if self.exit.done() else look(self.local_pid)
-
-    def signal(self, number: int) -> None:
-        if self.exit.done():
-            return
-        with contextlib.suppress(ProcessLookupError):
-            if self._group and number in FOR_ALL:
-                os.killpg(self.local_pid, number)  # it is not reaped yet, so the group is its own
-            elif sys.platform == "linux":
-                signal.pidfd_send_signal(self._descriptor, number)
-            else:
-                os.kill(self.local_pid, number)  # not reaped yet, so the PID is still its own
-
-    def end_group(self) -> None:
-        """Ends what is left of its process group. It has ended, but is not reaped: the number is still its own."""
-        if self._group:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.local_pid, signal.SIGKILL)
-
-    def end(self, how: Exit) -> None:
-        """Only the reaper calls this."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        if not self.exit.done():
-            self.exit.set_result(how)
+def _next_ended() -> os.waitid_result | None:
+    """A child that has ended, and is left as it is."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
 
 
 class _Birth:
@@ -101,6 +60,11 @@ class LocalHost:
         self._containment = containment
         self._loop = asyncio.get_running_loop()
         self._children: dict[int, LocalProcess] = {}
+        self._ending: dict[LocalProcess, tuple[Exit, Deadline]] = {}
+        """Those that have ended, and what belonged to them has not yet."""
+        self._later: asyncio.TimerHandle | None = None
+        self._tags: dict[str, int] = {}
+        """What all that belongs to a node wears, by its name."""
         self._births: set[_Birth] = set()
         self._outbox: deque[tuple[bytes, list[int]]] = deque()
         self._nursery_ended: asyncio.Future[Exit] = self._loop.create_future()
@@ -168,6 +132,7 @@ class LocalHost:
             environment=dict(order.environment),
             inherit=list(order.inherit),
             marker=self._nursery.marker,
+            tag=self._tags.setdefault(order.name, new_tag()),
             keeper=os.getpid(),
             user=order.user,
         )
@@ -214,7 +179,7 @@ class LocalHost:
             birth.text = rest
             pid = int(first)
             outer = self._containment.outer_pid(pid)
-            birth.process = LocalProcess(birth.order.name, pid, outer, birth.output, group=birth.order.group)
+            birth.process = LocalProcess(birth.order, pid, outer, birth.output, self._belonging)
             self._children[pid] = birth.process
             if birth.told.cancelled():
                 birth.process.signal(signal.SIGKILL)
@@ -247,27 +212,58 @@ class LocalHost:
     def _reap(self) -> None:
         """Takes the exit of every child that ended: nodes, the nursery, and orphans that came to us."""
         while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
+            ended = _next_ended()
             if ended is None:
+                self._look_after_the_ending()
                 return
             if ended.si_pid not in self._children:
                 # It told its PID before it died, but we may not have read that yet.
                 for birth in list(self._births):
                     self._read_report(birth)
-            if ended.si_pid in self._children:
-                self._children[ended.si_pid].end_group()
+            child = self._children.get(ended.si_pid)
+            rest = child.end_rest() if child is not None else []
             _, wait_status = os.waitpid(ended.si_pid, 0)
             code = os.waitstatus_to_exitcode(wait_status)
             how = Exit(code=code) if code >= 0 else Exit(signal=-code)
             self._something_ended.set()
-            child = self._children.pop(ended.si_pid, None)
             if child is not None:
-                child.end(how)
+                del self._children[ended.si_pid]
+                self._bury(child, how, alone=not rest)
             elif ended.si_pid == self._nursery.pid and not self._nursery_ended.done():
                 self._nursery_ended.set_result(how)
+
+    def _bury(self, child: LocalProcess, how: Exit, *, alone: bool) -> None:
+        """Its end is told when all that belonged to it is gone, too: nothing of it answers any more."""
+        child.reaped = True
+        if alone:
+            child.end(how)
+            return
+        self._ending[child] = how, Deadline(REST_SECONDS)
+        self._look_later()
+
+    def _look_later(self) -> None:
+        if self._ending and self._later is None:
+            self._later = self._loop.call_later(AGAIN, self._look_again)
+
+    def _look_again(self) -> None:
+        self._later = None
+        self._look_after_the_ending()
+
+    def _look_after_the_ending(self) -> None:
+        """The end of an orphan comes to us as a signal; we look by ourselves, too, for what it has lived below may live on."""
+        for child, (how, deadline) in list(self._ending.items()):
+            if not child.end_rest() or deadline.passed:
+                del self._ending[child]
+                child.end(how)
+        self._look_later()
+
+    def _belonging(self, process: LocalProcess) -> list[proc.Status]:
+        tag = self._tags[process.name]
+        leader = None if process.reaped else process.local_pid
+        found = belonging(leader, tag, os.getpid(), {self._nursery.pid, *self._children})
+        for birth in list(self._births):
+            self._read_report(birth)  # a newborn that wears the tag has told its PID before, and is no orphan
+        return [seen for seen in found if seen.pid not in self._children]
 
     # Ending.
 
@@ -320,6 +316,9 @@ class LocalHost:
         await self._end_nursery()
         for birth in list(self._births):
             self._read_report(birth)
+        for child, (how, _) in self._ending.items():
+            child.end(how)  # what of it has survived, the sweep has told
+        self._ending.clear()
         self._loop.remove_signal_handler(signal.SIGCHLD)
 
     async def _end_nursery(self) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "kill",
     "marked",
     "processes",
+    "read",
     "status",
 ]
 
@@ -63,7 +64,7 @@ def status(pid: int, proc: str = "/proc") -> Status | None:
     """What the process is now; None when there is none."""
     if not LINUX:
         return _status_by_psutil(pid)
-    text = _read(f"{proc}/{pid}/stat")
+    text = read(f"{proc}/{pid}/stat")
     if not text:
         return None
     head, _, tail = text.rpartition(b")")
@@ -75,7 +76,7 @@ def status(pid: int, proc: str = "/proc") -> Status | None:
 def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
     """Whether the process was started with this marker. What we may not read is not ours."""
     if LINUX:
-        return f"{MARKER}={marker}".encode() in _read(f"{proc}/{pid}/environ").split(b"\0")
+        return f"{MARKER}={marker}".encode() in read(f"{proc}/{pid}/environ").split(b"\0")
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
@@ -115,7 +116,7 @@ def descendants(root: int, proc: str = "/proc") -> list[Status]:
 def command_line(pid: int, proc: str = "/proc") -> str:
     """How the process was called, for people."""
     if LINUX:
-        words = _read(f"{proc}/{pid}/cmdline").rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+        words = read(f"{proc}/{pid}/cmdline").rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
         seen = status(pid, proc)
         return words or (f"[{seen.command}]" if seen else "")
     import psutil
@@ -195,7 +196,8 @@ def _owner(path: str) -> int:
         return -1
 
 
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
+    """All of a file of /proc; nothing where there is none, or where we may not."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - read for every process of the machine
             return file.read()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -39,26 +39,18 @@ def sample(pid: int, *, proc: str = "/proc") -> Sample | None:
     return _from_psutil(pid)
 
 
-def sample_all(pid: int, *, proc: str = "/proc") -> Sample | None:
-    """What the process and all that lives below it use now: a server is often several processes, or started by a script.
+def sample_all(pids: Iterable[int], *, proc: str = "/proc") -> Sample | None:
+    """What these processes use now, together: a server is often several processes, or started by a script.
 
     Of those that have ended, the processor time counts where they were waited for, so that it never falls."""
-    if not LINUX:
-        return _all_from_psutil(pid)
     found: list[Sample] = []
-    unseen = [pid]
-    while unseen:
-        folder = Path(proc) / str(unseen.pop())
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            found.append(_from_proc(folder, with_ended=True))
-            unseen += _children(folder)
+    for pid in pids:
+        if LINUX:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                found.append(_from_proc(Path(proc) / str(pid), with_ended=True))
+        elif (used := _from_psutil(pid)) is not None:
+            found.append(used)
     return _together(found)
-
-
-def _children(folder: Path) -> list[int]:
-    """Each thread has children of its own."""
-    told = b" ".join((thread / "children").read_bytes() for thread in (folder / "task").iterdir())
-    return [int(one) for one in told.split()]
 
 
 def _together(found: Sequence[Sample]) -> Sample | None:
@@ -92,14 +84,3 @@ def _from_psutil(pid: int) -> Sample | None:
             return Sample(memory.rss, memory.rss, used, process.num_threads(), process.num_fds())
     except (psutil.Error, OSError):
         return None
-
-
-def _all_from_psutil(pid: int) -> Sample | None:
-    import psutil
-
-    try:
-        below = psutil.Process(pid).children(recursive=True)
-    except (psutil.Error, OSError):
-        return None
-    samples = (_from_psutil(one) for one in (pid, *(child.pid for child in below)))
-    return _together([one for one in samples if one is not None])

@@ -32,6 +32,7 @@ from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.harm import Harm
 from clusterlib.lifecycle.holding import Holding
+from clusterlib.lifecycle.looking import Looking
 from clusterlib.lifecycle.node import ManagedNode
 from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
@@ -70,6 +71,7 @@ class Keeper:
         self.holding = Holding(self, self.events.tell, plan.linger, self._state.save_soon)
         self._roster = Roster(plan, run, driver, host, provisioner, self.events.tell, self._node_ended)
         self.harm = Harm(plan.name, self._roster, self.holding.dirt, self.events.tell)
+        self.looking = Looking(self._roster, driver)
         self._monitor: Monitor | None = None  # until there is something to look at
         self._revival = Revival(plan.restart, self._roster, self, self.events.tell, self._state.save_soon)
         self._driver = driver
@@ -232,17 +234,6 @@ class Keeper:
                 self._state.save()
             self.events.tell("cluster.healed", seconds=round(time.monotonic() - begun, 4), fresh=fresh)
             return self.status()
-
-    async def examine(self, within: float) -> dict[str, Any]:
-        """What the driver finds out about the health of its nodes; for drivers whose nodes clients cannot ask."""
-        found = await self._roster.examine(within)
-        return {
-            "columns": [list(column) for column in self._driver.columns],
-            "nodes": {
-                name: {key: dataclasses.asdict(finding) for key, finding in findings.items()}
-                for name, findings in found.items()
-            },
-        }
 
     async def scale(self, count: int) -> dict[str, Any]:
         """Adds or removes nodes, the last ones first, while the others go on."""

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import ClusterError, NodeNotReady
-from clusterlib.health.findings import Finding
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.clearing import clear
@@ -153,22 +152,6 @@ class Roster:
         self._awaited = None
         for node in self._rising:
             node.look_again()
-
-    async def examine(self, within: float) -> dict[str, dict[str, Finding]]:
-        """What the driver finds out about each node that is ready, by its name; all are asked side by side.
-
-        Who has not answered within so many seconds is missing, and costs the others nothing."""
-        ready = {node.name: node for node in self.nodes.values() if node.state is NodeState.READY}
-        loop, names = asyncio.get_running_loop(), frozenset(ready)
-        asked = {loop.create_task(node.examine(names, within)): name for name, node in ready.items()}
-        if not asked:
-            return {}
-        try:
-            done, _ = await asyncio.wait(asked, timeout=within)
-        finally:
-            for task in asked:
-                task.cancel()
-        return {asked[task]: dict(task.result()) for task in done}
 
     def flush_logs(self) -> None:
         """All that the nodes have printed by now is in their log files when this returns."""

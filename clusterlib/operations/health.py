@@ -13,7 +13,7 @@ from clusterlib.health.findings import Finding
 from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, examine
 from clusterlib.health.servers import judge
 from clusterlib.hosts import proc
-from clusterlib.hosts.resources import sample_all
+from clusterlib.hosts.resources import Sample
 from clusterlib.lifecycle.cluster import Node
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
@@ -49,7 +49,8 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
     with reached(name, project=project) as cluster:
         status = cluster.status()
         option = "" if cluster.name == "default" else f" --name {cluster.name}"
-        subjects = [_subject(cluster[node["name"]], node) for node in status["nodes"]]
+        used = {name: Sample(**told) for name, told in cluster.keeper.request("measure").items()}
+        subjects = [_subject(cluster[node["name"]], node, used.get(node["name"])) for node in status["nodes"]]
         left = float(status["timeouts"]["health"]) - (time.monotonic() - began)
         if cluster.driver == "python":
             columns, found = COLUMNS, examine(subjects, left, option)
@@ -72,7 +73,7 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
     )
 
 
-def _subject(talk: Node, node: dict[str, Any]) -> Subject:
+def _subject(talk: Node, node: dict[str, Any], used: Sample | None) -> Subject:
     return Subject(
         name=node["name"],
         state=node["state"],
@@ -81,7 +82,7 @@ def _subject(talk: Node, node: dict[str, Any]) -> Subject:
         memory_limit=node["memory"],
         talk=talk,
         serving=_serving(node["address"], node["ports"].get("http")),
-        usage=_usage(node["pid"], node["uptime"]),
+        usage=_usage(node["pid"], node["uptime"], used),
     )
 
 
@@ -112,9 +113,8 @@ def _runs(text: str) -> bool:
     return isinstance(told, dict) and told.get("state") == "running"
 
 
-def _usage(pid: int | None, uptime: float | None) -> Callable[[], Usage | None]:
+def _usage(pid: int | None, uptime: float | None, used: Sample | None) -> Callable[[], Usage | None]:
     def measure() -> Usage | None:
-        used = sample_all(pid) if pid is not None else None
         if used is None or pid is None:
             return None
         seen = proc.status(pid)

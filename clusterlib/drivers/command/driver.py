@@ -124,7 +124,7 @@ class CommandDriver(Driver):
         if former is not None:
             former.close()
         self._links[node.name] = link
-        return self._spawn(node, words), link
+        return self._spawn(node, words, errand=False), link
 
     def stopping(self, names: Collection[str]) -> None:
         self._all_leave = self._links.keys() <= set(names)
@@ -278,13 +278,13 @@ class CommandDriver(Driver):
         values = self._values[node.name]
         return [render_text(text, values) for text in texts]
 
-    def _spawn(self, node: NodeSpec, words: Sequence[str]) -> Spawn:
+    def _spawn(self, node: NodeSpec, words: Sequence[str], *, errand: bool = True) -> Spawn:
         return Spawn(
             name=node.name,
             run=Program(tuple(words)),
             directory=node.directory,
             environment={**node.environment, **self._own_environment(node)},
-            group=True,
+            errand=errand,
             user=self._user,
         )
 

@@ -18,9 +18,11 @@ from typing import Any
 from clusterlib.errors import StartError
 from clusterlib.hosts import proc
 from clusterlib.hosts.api import Entry, Exit, Host, Process, Program, Spawn
+from clusterlib.waiting import Deadline, poll_async
 from tests.contract.host_cases import BEHAVIOURS, Case, keep, order, output_until, refusal
 
 HERE = "tests.unit.hosts.real_cases"
+MOST_LIVES = 100_000
 
 
 # What the processes do.
@@ -63,6 +65,19 @@ def daemonise(argument: Mapping[str, Any]) -> None:
         os._exit(0)
     os.wait()
     while argument.get("stay"):
+        signal.pause()
+
+
+def run_away(_argument: Mapping[str, Any]) -> None:
+    """Stays, and has a child that is another process at every moment: it starts the next one and ends."""
+    if os.fork() == 0:
+        print("away")  # noqa: T201
+        for _ in range(MOST_LIVES):
+            if os.fork() != 0:
+                os._exit(0)
+            os.setsid()
+        os._exit(0)
+    while True:
         signal.pause()
 
 
@@ -153,6 +168,89 @@ async def a_sweep_finds_daemons(host: Host) -> None:
         os.close(process.output)
 
 
+async def a_kill_takes_what_left_the_session_and_only_that_of_this_node(host: Host) -> None:
+    kinds = [(name, hide) for name in ("killed", "other") for hide in (0, 1)]
+    processes = [
+        await host.spawn(_daemoniser(hide=hide, stay=1, name=f"{name}{hide}")) for name, hide in kinds
+    ]
+    daemons = {one.name: int((await output_until(one, b"\n")).split()[1]) for one in processes}
+    for process in processes[:2]:
+        process.signal(signal.SIGKILL)
+        assert await process.exit == Exit(signal=signal.SIGKILL)
+    lives = {name: _lives(pid) for name, pid in daemons.items()}
+    assert lives == {"killed0": False, "killed1": False, "other0": True, "other1": True}
+    await _end(host, processes)
+
+
+async def what_left_the_session_ends_with_its_node_however_that_ends(host: Host) -> None:
+    processes = [await host.spawn(_daemoniser(hide=hide, stay=1)) for hide in (0, 1)]
+    for process in processes:
+        daemon = int((await output_until(process, b"\n")).split()[1])
+        process.signal(signal.SIGTERM)
+        assert await process.exit == Exit(signal=signal.SIGTERM)
+        assert not _lives(daemon)
+    await _end(host, processes)
+
+
+async def a_pause_and_its_end_reach_what_left_the_session(host: Host) -> None:
+    process = await host.spawn(_daemoniser(hide=1, stay=1))
+    daemon = int((await output_until(process, b"\n")).split()[1])
+    for number, state in ((signal.SIGSTOP, "T"), (signal.SIGCONT, "S")):
+        process.signal(number)
+        assert await poll_async(lambda: _state(daemon) == state, Deadline(5)), _state(daemon)  # noqa: B023
+    await _end(host, [process])
+
+
+async def what_left_the_session_counts_in_what_is_used(host: Host) -> None:
+    alone, together = await host.spawn(order("wait")), await host.spawn(_daemoniser(hide=1, stay=1))
+    for process in (alone, together):
+        await output_until(process, b"\n")
+    one, two = alone.usage(), together.usage()
+    assert one is not None
+    assert two is not None
+    assert two.threads == one.threads + 1
+    await _end(host, [alone, together])
+
+
+async def what_an_errand_leaves_belongs_to_the_node_of_its_name(host: Host) -> None:
+    node = await host.spawn(order("wait"))
+    await output_until(node, b"waiting")
+    errand = await host.spawn(_daemoniser(hide=1, stay=0, name=node.name))
+    daemon = int((await output_until(errand, b"\n")).split()[1])
+    assert await errand.exit == Exit(code=0)
+    assert _lives(daemon)
+    node.signal(signal.SIGKILL)
+    await node.exit
+    assert not _lives(daemon)
+    await _end(host, [node, errand])
+
+
+async def one_that_forks_all_the_time_does_not_escape(host: Host) -> None:
+    """Each child starts the next and ends, in a session of its own: no look can follow it, unless it is stopped first."""
+    process = await host.spawn(Spawn("node1", Entry(f"{HERE}:run_away"), "/", {"PATH": os.defpath}))
+    await output_until(process, b"\n")
+    process.signal(signal.SIGKILL)
+    await process.exit
+    assert await output_until(process) == ""  # nobody has the other end of its output
+    os.close(process.output)
+
+
+def _lives(pid: int) -> bool:
+    seen = proc.status(pid)
+    return seen is not None and seen.alive
+
+
+def _state(pid: int) -> str | None:
+    seen = proc.status(pid)
+    return seen.state if seen else None
+
+
+async def _end(host: Host, processes: list[Process]) -> None:
+    assert await host.sweep(10) == []
+    for process in processes:
+        os.close(process.output)
+
+
 async def without_its_nursery_the_host_says_so(host: Host) -> None:
     process = await host.spawn(order("wait"))
     os.kill(host._nursery.pid, signal.SIGKILL)  # type: ignore[attr-defined]
@@ -190,6 +288,12 @@ CASES: dict[str, Case] = {
         a_program_that_cannot_run_says_why,
         a_huge_environment_arrives_whole,
         a_sweep_finds_daemons,
+        a_kill_takes_what_left_the_session_and_only_that_of_this_node,
+        what_left_the_session_ends_with_its_node_however_that_ends,
+        a_pause_and_its_end_reach_what_left_the_session,
+        what_left_the_session_counts_in_what_is_used,
+        what_an_errand_leaves_belongs_to_the_node_of_its_name,
+        one_that_forks_all_the_time_does_not_escape,
         without_its_nursery_the_host_says_so,
         an_abandoned_spawn_leaves_nothing,
     )
@@ -199,8 +303,10 @@ CASES: dict[str, Case] = {
 # Keepers that are there to be killed.
 
 
-def _daemoniser(*, hide: int, stay: int) -> Spawn:
-    return Spawn("node", Entry(f"{HERE}:daemonise", {"hide": hide, "stay": stay}), "/", {"PATH": os.defpath})
+def _daemoniser(*, hide: int, stay: int, name: str = "node") -> Spawn:
+    """One that does not stay is an errand: what it leaves lives on."""
+    what = Entry(f"{HERE}:daemonise", {"hide": hide, "stay": stay})
+    return Spawn(name, what, "/", {"PATH": os.defpath}, errand=not stay)
 
 
 async def have_a_family(host: Host) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from clusterlib.hosts.belonging import children
 from clusterlib.hosts.resources import Sample, sample, sample_all
 from clusterlib.waiting import Deadline, poll
 
@@ -49,13 +50,17 @@ print(flush=True); sys.stdin.read()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as script:
         assert script.stdout is not None
         script.stdout.readline()
-        alone, together = sample(script.pid), sample_all(script.pid)
+        alone, together = sample(script.pid), with_children(script.pid)
         assert alone is not None
         assert together is not None
         assert together.pss > alone.pss + 60_000_000
         assert together.threads > alone.threads
-        assert poll(lambda: cpu_of(script.pid, sample_all) > cpu_of(script.pid, sample) + 0.1, Deadline(5))
+        assert poll(lambda: cpu_of(script.pid, with_children) > cpu_of(script.pid, sample) + 0.1, Deadline(5))
         script.communicate()
+
+
+def with_children(pid: int) -> Sample | None:
+    return sample_all([pid, *children(pid)])
 
 
 def cpu_of(pid: int, look: Callable[[int], Sample | None]) -> float:

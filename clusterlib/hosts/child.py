@@ -1,0 +1,97 @@
+"""A process that the keeper has started on this machine: signalled, measured and ended with all that belongs to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from clusterlib.hosts import proc
+from clusterlib.hosts.api import Exit, Spawn
+from clusterlib.hosts.belonging import signal_all
+
+if TYPE_CHECKING:
+    from clusterlib.hosts.resources import Sample
+
+__all__ = ["LocalProcess"]
+
+FOR_ALL = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
+"""Signals that nobody can hear: they mean everything that belongs to a process."""
+
+
+class LocalProcess:
+    """A child of the keeper. Implements `Process`."""
+
+    def __init__(
+        self,
+        order: Spawn,
+        local_pid: int,
+        pid: int,
+        output: int,
+        belonging: Callable[[LocalProcess], list[proc.Status]],
+    ) -> None:
+        self.name = order.name
+        self.errand = order.errand
+        self.pid = pid
+        self.local_pid = local_pid
+        """As the keeper sees it, which differs from `pid` in a PID namespace."""
+        self.reaped = False
+        """Whether its PID may be somebody else's by now. Only the reaper sets it."""
+        self.output = output
+        self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._belonging = belonging
+        self._descriptor = os.pidfd_open(local_pid) if sys.platform == "linux" else -1
+
+    def usage(self) -> Sample | None:
+        from clusterlib.hosts.resources import (
+            sample_all,
+        )  # later than a cluster's start, which it would delay
+
+        return None if self.exit.done() else sample_all([self.local_pid, *(seen.pid for seen in self.rest())])
+
+    def rest(self) -> list[proc.Status]:
+        """All that lives and belongs to it, but for itself."""
+        return [] if self.errand else self._belonging(self)
+
+    def signal(self, number: int) -> None:
+        if self.exit.done():
+            return
+        if number in FOR_ALL and not self.errand:
+            signal_all(self._all, number)
+        with contextlib.suppress(ProcessLookupError):
+            if number in FOR_ALL:
+                self._signal_group(number)
+            elif sys.platform == "linux":
+                signal.pidfd_send_signal(self._descriptor, number)
+            else:
+                os.kill(self.local_pid, number)  # not reaped yet, so the PID is still its own
+
+    def end_rest(self) -> list[proc.Status]:
+        """Ends what is left of it when it has ended itself, and gives back what that was."""
+        if not self.reaped:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                self._signal_group(signal.SIGKILL)
+        return signal_all(self.rest, signal.SIGKILL)
+
+    def end(self, how: Exit) -> None:
+        """Only the reaper calls this."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        if not self.exit.done():
+            self.exit.set_result(how)
+
+    def _all(self) -> list[proc.Status]:
+        itself = proc.status(self.local_pid)
+        return [itself, *self.rest()] if itself is not None and itself.alive else self.rest()
+
+    def _signal_group(self, number: int) -> None:
+        """It is not reaped yet, so the number of its group is its own, once it has made one."""
+        if os.getpgid(self.local_pid) == self.local_pid:
+            os.killpg(self.local_pid, number)
+        else:
+            os.kill(self.local_pid, number)
