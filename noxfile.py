@@ -24,6 +24,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ARTIFACTS = "artifacts"
 WORKERS = os.environ.get("TEST_WORKERS", "4")
+DOORS = (
+    "tests/unit/doors",
+    "tests/unit/test_rendering.py",
+    "tests/unit/profiles",
+    "tests/functional/test_tasks.py",
+)
 
 
 @nox.session
@@ -39,7 +45,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Unit, contract and functional tests, in parallel. Arguments go to pytest."""
-    session.install("-e", ".[test,systems]")
+    session.install("-e", ".[test,plugins,systems]")
     chosen = session.posargs or [
         "tests/unit",
         "tests/contract",
@@ -55,6 +61,15 @@ def tests(session: nox.Session) -> None:
     )
 
 
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """The tests of the doors, with the lowest versions of everything that pyproject.toml allows."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    session.install("-e", ".", *(requirement.replace(">=", "==") for requirement in declared))
+    session.run("pytest", "-n", WORKERS, "--hypothesis-profile=ci", *(session.posargs or DOORS))
+
+
 # The tests that a profile serves, on clusters of that profile; as in any project, see docs/ci.md.
 distributed_sessions()
 
@@ -62,7 +77,7 @@ distributed_sessions()
 @nox.session
 def packaging(session: nox.Session) -> None:
     """Builds the wheel, installs it into an empty environment in an empty folder, and runs a cluster from it."""
-    session.install("build", "hatchling", "pytest", "pytest-asyncio")
+    session.install("build", "hatchling", "pytest")
     session.run("pytest", "tests/packaging", *session.posargs)
 
 
@@ -76,7 +91,7 @@ def chaos(session: nox.Session) -> None:
 @nox.session(default=False)
 def again(session: nox.Session) -> None:
     """Runs everything N times and stops at the first failure: `nox -s again -- 10`, or `-- 5 --load 8`."""
-    session.install("-e", ".[test,systems]")
+    session.install("-e", ".[test,plugins,systems]")
     session.run("python", "-m", "tests.again", *session.posargs)
 
 

@@ -5,6 +5,8 @@
     <- {"event": {...}}                      until the answer, where a request has "events": true; for good after `watch`
     <- {"id": null, "error": {...}}          where the conversation itself makes no sense
 
+A request of more than a mebibyte must begin with "id" and "op", and its operation must be one that carries code.
+
 A connection is also a lease where it asked for one: when its holder dies, however it dies, the kernel closes it.
 """
 
@@ -25,11 +27,11 @@ from typing import Any
 from clusterlib.errors import ClusterBusy, ClusterError, UsageError
 from clusterlib.lifecycle.events import Event
 from clusterlib.lifecycle.keeper import Keeper
+from clusterlib.lifecycle.lines import Lines, LineTooLong, LongLines
 from clusterlib.lifecycle.turns import Turn
 
 __all__ = ["ControlServer", "Conversation", "peer_is_us"]
 
-LONGEST_LINE = 64 * 1024 * 1024
 LONGEST_BACKLOG = 4 * 1024 * 1024
 Operation = Callable[..., Awaitable[Any]]
 MOST_WAITING = 1024
@@ -52,19 +54,18 @@ class ControlServer:
         self._path = path
         self._server: asyncio.AbstractServer | None = None
         self._conversations: dict[Conversation, asyncio.Task[None]] = {}
+        self._long_lines = LongLines()
 
     async def open(self) -> None:
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(
-            self._accept, path=self._path, limit=LONGEST_LINE, backlog=MOST_WAITING
-        )
+        self._server = await asyncio.start_unix_server(self._accept, path=self._path, backlog=MOST_WAITING)
         self._path.chmod(0o600)
 
     async def adopt(self, channel: socket.socket, holder: str) -> None:
         """Talks over a socket that was there before the server: the channel of whoever started the keeper.
 
         It holds the cluster from the first moment: if it dies before it says a word, nobody else would end the keeper."""
-        reader, writer = await asyncio.open_unix_connection(sock=channel, limit=LONGEST_LINE)
+        reader, writer = await asyncio.open_unix_connection(sock=channel)
         self._accept(reader, writer, holder)
 
     async def close(self) -> None:
@@ -81,7 +82,7 @@ class ControlServer:
             self._keeper.events.tell("control.refused", reason="a process of another user")
             writer.close()
             return
-        conversation = Conversation(self._keeper, reader, writer)
+        conversation = Conversation(self._keeper, Lines(reader, self._long_lines), writer)
         if holder is not None:
             conversation.hold(holder)
         self._conversations[conversation] = asyncio.get_running_loop().create_task(conversation.run())
@@ -91,9 +92,9 @@ class ControlServer:
 class Conversation:
     """One client. Its requests are carried out side by side; its leases and watches end with it."""
 
-    def __init__(self, keeper: Keeper, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, keeper: Keeper, lines: Lines, writer: asyncio.StreamWriter) -> None:
         self._keeper = keeper
-        self._reader = reader
+        self._lines = lines
         self._writer = writer
         self._leases: list[int] = []
         self._turn: Turn | None = None
@@ -130,10 +131,12 @@ class Conversation:
 
     async def run(self) -> None:
         try:
-            while line := await self._reader.readline():
+            while line := await self._lines.next():
                 self._take(line)
-        except (OSError, ValueError, asyncio.IncompleteReadError):
-            pass  # a line beyond the limit, or a connection reset: as good as a hang-up
+        except LineTooLong as reason:
+            self._refuse(None, UsageError("a request was not read to its end", cause=str(reason)))
+        except OSError:
+            pass  # a connection reset: as good as a hang-up
         finally:
             self._hang_up()
         # What a client set in motion goes on without it: half a restart is worse than an unwatched one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ import pytest
 
 import clusterlib
 from clusterlib.errors import KeeperLost, UsageError
+from clusterlib.hosts.registry import Registry
 from clusterlib.lifecycle.client import KeeperClient
 from clusterlib.lifecycle.control import peer_is_us
 
@@ -69,6 +71,54 @@ def test_a_client_that_never_finishes_its_line_disturbs_nobody(cluster: clusterl
         half_open.sendall(b'{"id": 1, "op": "sta')
 
         assert cluster.state == "ready"
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that the process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize(
+    "beginning", [b'{"id": 1, "op": "status", "args": "', b'{"id": 1, "op": "restart", "x": "']
+)
+def test_lines_that_nobody_finishes_take_little_memory(cluster: clusterlib.Cluster, beginning: bytes) -> None:
+    keeper = next(
+        one.keeper.pid for one in Registry().entries() if one.control == cluster.status()["control"]
+    )
+    before = resident(keeper)
+    open_lines = [connect(cluster) for _ in range(6)]
+
+    def send(connection: socket.socket) -> None:
+        connection.settimeout(2)
+        with contextlib.suppress(OSError):  # it is refused, or has to wait
+            connection.sendall(beginning + b"x" * 60_000_000)
+
+    threads = [threading.Thread(target=send, args=(connection,)) for connection in open_lines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert cluster.state == "ready"
+    assert resident(keeper) - before < 80 << 20
+    for connection in open_lines:
+        connection.close()
+
+
+def test_a_request_that_lists_much_code_arrives_and_another_of_that_length_is_refused_with_the_reason(
+    cluster: clusterlib.Cluster,
+) -> None:
+    much = {f"module{number}.py": "0" * 64 for number in range(40_000)}
+    cluster.keeper.request("restart", seconds=60, names=[], code=much)
+    assert cluster.keeper.request("code") == much
+
+    with connect(cluster) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(b'{"id": 1, "op": "status", "args": "' + b"x" * 2_000_000)
+        answer = json.loads(connection.makefile().readline())
+    assert answer["error"]["problem"] == "a request was not read to its end"
+    assert "longer than 1 MiB" in answer["error"]["cause"]
 
 
 def test_a_watcher_that_does_not_read_is_dropped_not_collected(cluster: clusterlib.Cluster) -> None:

@@ -51,11 +51,12 @@ def command(*options: Option, name: str = "", json: bool = True) -> Callable[[Bo
 
 
 def remainder(context: Context) -> list[str]:
-    """What came after `--`, word by word. Invoke joins the words, which loses their borders; the original has them."""
-    if not context.remainder:
-        return []
+    """What came after `--`, word by word. Invoke joins the words, which loses their borders; the original has them.
+
+    Invoke before 3.0 does not give a task what came after `--`: there the original is all there is."""
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    return words if " ".join(words) == context.remainder else shlex.split(context.remainder)
+    joined = getattr(context, "remainder", None)
+    return words if joined in {None, " ".join(words)} else shlex.split(joined)
 
 
 def _guarded(body: Body, options: tuple[Option, ...]) -> Callable[..., None]:

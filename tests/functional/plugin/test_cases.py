@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.functional.plugin.suite import Suite
 
 CASES = """
@@ -102,6 +104,7 @@ def test_without_pytest_a_cluster_that_does_not_start_is_a_skip_or_a_failure(sui
 
 
 def test_coroutines_use_the_fixtures(suite: Suite) -> None:
+    pytest.importorskip("pytest_asyncio", reason='not installed: pip install -e ".[plugins]"')
     suite.file(
         "test_async.py",
         """

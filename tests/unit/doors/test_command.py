@@ -110,12 +110,20 @@ def test_an_unknown_option_is_bad_input() -> None:
     assert caught.value.code == 2
 
 
+def after_dashes(joined: str | None) -> Context:
+    """The context of a task, as Invoke 3 gives it; with None as Invoke 2 does."""
+    context = Context()
+    object.__setattr__(context, "remainder", joined)
+    return context
+
+
 def test_words_after_two_dashes_keep_their_borders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["invoke", "cluster.run", "--", "echo", "a b", "$c"])
 
-    assert remainder(Context(remainder="echo a b $c")) == ["echo", "a b", "$c"]
-    assert remainder(Context(remainder="another line")) == ["another", "line"]
-    assert remainder(Context()) == []
+    assert remainder(after_dashes("echo a b $c")) == ["echo", "a b", "$c"]
+    assert remainder(after_dashes("another line")) == ["another", "line"]
+    assert remainder(after_dashes("")) == []
+    assert remainder(after_dashes(None)) == ["echo", "a b", "$c"]
 
 
 def test_every_task_has_help_for_all_it_takes_and_answers_in_json() -> None:

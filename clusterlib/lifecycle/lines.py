@@ -1,0 +1,83 @@
+"""Requests, line by line, in little memory: what nobody has finished writing is kept within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+__all__ = ["LONGEST_LINE", "LONGEST_UNKNOWN", "LineTooLong", "Lines", "LongLines"]
+
+LONGEST_UNKNOWN = 1 << 20
+"""Of a request whose operation needs no more."""
+LONGEST_LINE = 32 << 20
+"""Of one that lists the code of a whole project."""
+LONG_LINE_SECONDS = 10.0
+"""For a long request to arrive, once it is its turn: others wait for their turn meanwhile."""
+CARRY_CODE = frozenset({b"restart", b"load"})
+PIECE = 1 << 16
+BEGINNING = re.compile(rb'\s*\{\s*"id"\s*:\s*[0-9]+\s*,\s*"op"\s*:\s*"([a-z_]+)"')
+
+
+class LineTooLong(Exception):
+    """Why a line is not read to its end."""
+
+
+class LongLines:
+    """Room for one long line at a time, among all conversations of a keeper."""
+
+    def __init__(self) -> None:
+        self.room = asyncio.Lock()
+
+
+class Lines:
+    """The lines of one connection. Up to a mebibyte of each is taken at once; a longer one must say first that it
+    carries code, and waits until no other long one is being read."""
+
+    def __init__(self, reader: asyncio.StreamReader, long_lines: LongLines) -> None:
+        self._reader = reader
+        self._long_lines = long_lines
+        self._buffer = bytearray()
+        self._searched = 0
+
+    async def next(self) -> bytes:
+        """The next line; nothing at the end of the stream. Raises LineTooLong."""
+        while len(self._buffer) <= LONGEST_UNKNOWN:
+            if line := self._take_line():
+                return line
+            if not await self._read_piece():
+                return b""
+        if line := self._take_line():
+            return line
+        return await self._next_long()
+
+    async def _next_long(self) -> bytes:
+        begun = BEGINNING.match(self._buffer)
+        if begun is None or begun[1] not in CARRY_CODE:
+            raise LineTooLong(
+                f"longer than {LONGEST_UNKNOWN >> 20} MiB, and it does not begin as one that may be"
+            )
+        async with self._long_lines.room:
+            try:
+                async with asyncio.timeout(LONG_LINE_SECONDS):
+                    while len(self._buffer) <= LONGEST_LINE:
+                        if not await self._read_piece():
+                            return b""
+                        if line := self._take_line():
+                            return line
+            except TimeoutError:
+                self._buffer.clear()
+                raise LineTooLong(f"it did not arrive whole within {LONG_LINE_SECONDS:g} s") from None
+        self._buffer.clear()
+        raise LineTooLong(f"longer than {LONGEST_LINE >> 20} MiB")
+
+    async def _read_piece(self) -> bool:
+        piece = await self._reader.read(PIECE)
+        self._buffer += piece
+        return bool(piece)
+
+    def _take_line(self) -> bytes:
+        end = self._buffer.find(b"\n", self._searched) + 1
+        self._searched = 0 if end else len(self._buffer)
+        line = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        return line
