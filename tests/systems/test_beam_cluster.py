@@ -137,6 +137,40 @@ def test_applications_of_the_project_start_once_all_have_met(
         shops.down()
 
 
+@pytest.mark.timeout(300)
+def test_a_name_that_all_nodes_register_globally_has_one_owner_and_no_process_dies_for_it(
+    tmp_path: Path, cluster: clusterlib.Cluster
+) -> None:
+    write_shop(
+        tmp_path,
+        start="{ok, spawn_link(fun() -> register(shop, self()), put(owner, global:register_name(shop, self())), "
+        "receive stop -> ok end end)}",
+    )
+    overrides = {"beam.applications": ["shop"], "beam.path": ["ebin"]}
+
+    with clusterlib.up("beam", name="shops", nodes=3, overrides=overrides) as shops:
+
+        def owners() -> list[str]:
+            """The nodes whose process was given the name; each node still has its process, and all know the same owner."""
+            mine = {name: shops[name].call("erlang", "whereis", [Atom("shop")]) for name in THREE}
+            assert Atom("undefined") not in mine.values(), mine
+            (known,) = {shops[name].call("global", "whereis_name", [Atom("shop")]) for name in THREE}
+            assert known in mine.values()
+            answers = {
+                name: dict(shops[name].call("erlang", "process_info", [pid, Atom("dictionary")])[1])
+                for name, pid in mine.items()
+            }
+            return [name for name, answer in answers.items() if answer[Atom("owner")] == Atom("yes")]
+
+        assert len(owners()) == 1
+        for name in THREE:
+            (owner,) = owners()
+            if name != owner:
+                shops[name].restart()
+                assert owners() == [owner]
+        shops.down()
+
+
 def test_an_application_that_does_not_start_is_told_with_its_reason_and_nothing_is_left(
     tmp_path: Path, cluster: clusterlib.Cluster
 ) -> None:

@@ -3,7 +3,7 @@
 %% There is no preprocessor where this is compiled: no macros. Loops name their module, so that they outlive a newer version.
 -module(clusterlib_node).
 
--export([call/3, watch/1, watching/2, join/1, configure/1, start/1, leave/0, seen/0, look/0, echo/1, reach/2, silent/2]).
+-export([call/3, watch/1, watching/2, heed/1, heeding/1, join/1, configure/1, start/1, leave/0, seen/0, look/0, echo/1, reach/2, silent/2]).
 -export([compare/1, load/1, unload/1, evaluate/2, interrupt/1, collecting/1, collecting/2]).
 
 %% -- calls
@@ -104,6 +104,93 @@ tell(Client, News, Home) ->
     erlang:send(Client, {clusterlib_node, node(), News}, [noconnect]),
     clusterlib_node:watching(Client, Home).
 
+%% -- silence
+
+%% Has this node and all others that do the same listen for each other, from now on. One that gives no sign of life for Limit
+%% milliseconds is disconnected, as if it had ended, and connected again as soon as it answers.
+heed(Limit) ->
+    Caller = self(),
+    {Pid, Monitor} = spawn_opt(fun() ->
+        try register(clusterlib_node, self()) catch error:badarg -> exit(listens_already) end,
+        ok = net_kernel:monitor_nodes(true),
+        Known = lists:foldl(fun met/2, #{}, nodes()),
+        Caller ! {self(), heeds},
+        clusterlib_node:heeding(#{limit => Limit, heard => Known, lost => #{}, grace => 0, due => now_in_ms()})
+    end, [monitor, {priority, high}]),
+    receive
+        {Pid, heeds} -> erlang:demonitor(Monitor, [flush]), ok;
+        {'DOWN', Monitor, process, Pid, listens_already} -> ok
+    end.
+
+%% heard: when each peer gave its last sign of life. lost: peers that were disconnected, and the process that tries to reach each.
+heeding(#{due := Due, heard := Heard, lost := Lost} = State) ->
+    receive
+        {clusterlib_node, lives, Node} ->
+            clusterlib_node:heeding(State#{heard := Heard#{Node => now_in_ms()}});
+        {nodeup, Node} ->
+            clusterlib_node:heeding(State#{heard := met(Node, Heard), lost := maps:remove(Node, Lost)});
+        {nodedown, Node} ->
+            clusterlib_node:heeding(State#{heard := maps:remove(Node, Heard)});
+        {'DOWN', _, process, {clusterlib_node, Node}, noproc} ->
+            clusterlib_node:heeding(State#{heard := maps:remove(Node, Heard)});  %% none of ours: it may be silent
+        {'DOWN', _, process, Pid, gone} ->
+            clusterlib_node:heeding(State#{lost := maps:filter(fun(_, Seeker) -> Seeker =/= Pid end, Lost)});
+        {'DOWN', _, process, Pid, _} ->
+            Again = fun(_, Seeker) -> case Seeker of Pid -> none; _ -> Seeker end end,
+            clusterlib_node:heeding(State#{lost := maps:map(Again, Lost)});
+        _ ->
+            clusterlib_node:heeding(State)
+    after max(0, Due - now_in_ms()) -> clusterlib_node:heeding(sought(judged(State)))
+    end.
+
+%% Counts as heard until it says that nobody listens there.
+met(Node, Heard) ->
+    erlang:monitor(process, {clusterlib_node, Node}),
+    show_life(Node),
+    Heard#{Node => now_in_ms()}.
+
+%% Six signs of life in the limit; after nearly five that did not come a peer counts as silent. A node that was late itself must not
+%% accuse others: its own delay is granted to all, and makes it lenient as long as it goes on.
+judged(#{limit := Limit, due := Due, heard := Heard, lost := Lost, grace := Former} = State) ->
+    Interval = max(1, Limit div 6),
+    Now = now_in_ms(),
+    Delay = Now - Due,
+    Late = case Delay > 20 of true -> Delay; false -> 0 end,
+    Grace = max(min(Late, Limit), Former * 9 div 10),
+    [show_life(Node) || Node <- nodes()],
+    Granted = maps:map(fun(_, Last) -> min(Now, Last + Late) end, Heard),
+    Silent = [Node || {Node, Last} <- maps:to_list(Granted), Now - Last > Limit - Interval - Interval div 2 + Grace],
+    [erlang:disconnect_node(Node) || Node <- Silent],
+    State#{due := Now + Interval, grace := Grace, heard := maps:without(Silent, Granted),
+           lost := maps:merge(Lost, maps:from_list([{Node, none} || Node <- Silent]))}.
+
+show_life(Node) ->
+    Send = fun(Options) -> erlang:send({clusterlib_node, Node}, {clusterlib_node, lives, node()}, Options) end,
+    case Send([noconnect, nosuspend]) of
+        nosuspend -> spawn(fun() -> Send([noconnect]) end);  %% much is under way to it: waits for a gap
+        _ -> ok
+    end.
+
+%% One attempt at a time for each that was lost: a node that is paused takes the connection, and does not answer.
+sought(#{lost := Lost} = State) ->
+    Seek = fun
+        (Node, none) -> element(1, spawn_monitor(fun() -> seek(Node) end));
+        (_, Seeker) -> Seeker
+    end,
+    State#{lost := maps:map(Seek, Lost)}.
+
+%% A node that has ended is not waited for: whoever starts it again has it join.
+seek(Node) ->
+    [Name, Host] = string:split(atom_to_list(Node), "@"),
+    Directory = net_kernel:epmd_module(),
+    case Directory:port_please(Name, Host) of
+        noport -> exit(gone);
+        _ -> net_kernel:connect_node(Node)
+    end.
+
+now_in_ms() ->
+    erlang:monotonic_time(millisecond).
+
 %% -- coming and leaving
 
 %% Connects to these nodes, each by itself, since one that is gone takes its time. Who came is told by the news.
@@ -184,7 +271,7 @@ reach(Node, Timeout) ->
 
 %% The supervisors and servers of these applications that give no sign of life within Timeout. All are asked at once.
 silent(Names, Timeout) ->
-    Until = erlang:monotonic_time(millisecond) + Timeout,
+    Until = now_in_ms() + Timeout,
     Servers = lists:append([supervised(top(existing(Name)), Until) || Name <- Names]),
     Asked = [{Pid, spawn_monitor(sys, statistics, [Pid, get, Timeout])} || Pid <- lists:sublist(Servers, 200)],
     [called(Pid) || {Pid, {_, Monitor}} <- Asked,
@@ -212,7 +299,7 @@ supervised(Pids, Until) ->
     end, Pids).
 
 children(Pid, Until) ->
-    Left = max(0, Until - erlang:monotonic_time(millisecond)),
+    Left = max(0, Until - now_in_ms()),
     try gen_server:call(Pid, which_children, Left) of
         Children -> [Child || {_, Child, _, _} <- Children, is_pid(Child)]
     catch
@@ -345,8 +432,15 @@ erlang(Source) ->
             #{problem => shown("~ts", [Told])}
     end.
 
+%% As the shell looks for it. A newer one would otherwise ask its own process, which does not run here, for a function that nobody has.
 shell_command(Name, Values) ->
-    apply(shell_default, Name, Values).
+    Has = fun(Module) ->
+        code:ensure_loaded(Module) =:= {module, Module} andalso erlang:function_exported(Module, Name, length(Values))
+    end,
+    case lists:filter(Has, [user_default, shell_default]) of
+        [Module | _] -> apply(Module, Name, Values);
+        [] -> erlang:raise(error, undef, [{shell_default, Name, Values, []}])
+    end.
 
 parsed(Source) ->
     case erl_scan:string(Source) of

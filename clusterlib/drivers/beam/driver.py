@@ -27,6 +27,8 @@ __all__ = ["BeamDriver", "BeamSettings"]
 
 STOLEN: Final = ("eaddrinuse", "address already in use", "address in use")
 LOOPBACK: Final = "127.0.0.1"
+LEAST_SILENCE: Final = 1.3
+"""Seconds. A node of one scheduler may be busy for nearly one; to take it for gone would do more harm than to wait."""
 
 
 @frozen
@@ -125,6 +127,11 @@ class BeamDriver(Driver):
 
     def knows(self, name: str) -> bool:
         return name in self._links
+
+    def silence(self, name: str) -> float:
+        """Seconds without a sign of life after which this node takes another one for gone."""
+        timeouts = self._values.get(name, {}).get("timeouts", {})
+        return max(float(timeouts.get("detect", 0.0)), LEAST_SILENCE)
 
     def others(self, name: str) -> list[BeamLink]:
         """The links to other nodes that answer now."""

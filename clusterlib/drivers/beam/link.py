@@ -7,7 +7,6 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from clusterlib.drivers.api import Link
@@ -21,24 +20,21 @@ from clusterlib.drivers.beam.diagnosis import (
     registered_elsewhere,
 )
 from clusterlib.drivers.beam.health import unreachable
+from clusterlib.drivers.beam.serving import start_serving
 from clusterlib.drivers.beam.session import HELPER
-from clusterlib.drivers.beam.terms import Atom, show
+from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import (
-    ApplicationFailed,
     CallTimeout,
     ClusterError,
     CookieMismatch,
-    ErlangError,
     NameTaken,
     NodeExited,
     NodeUnavailable,
-    StartError,
 )
 from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung
 from clusterlib.hosts import holders
 from clusterlib.hosts.api import Process
-from clusterlib.hosts.scarcity import tells_of_scarcity
 from clusterlib.waiting import Deadline, pause_async, poll_async
 
 if TYPE_CHECKING:
@@ -47,8 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["BeamLink"]
 
 ANSWER_SECONDS: Final = 5.0
-START_SECONDS: Final = 600.0
-"""For applications; the profile's own limit for a start is shorter."""
 AGAIN_SECONDS: Final = 0.25
 """Between attempts to reach a node, or to have it reach another."""
 UNREGISTERED_SECONDS: Final = 2.0
@@ -79,7 +73,9 @@ class BeamLink(Link):
         self._begun = False
         self._closed = False
         self._asked_again = 0.0
-        self._applications = "waiting"
+        self._waits_for: str | None = "it has just met the others"
+        """What keeps it from serving; nothing once it serves."""
+        self._starting = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -278,6 +274,8 @@ class BeamLink(Link):
                 HELPER, Atom("watch"), [connection.pid], timeout=ANSWER_SECONDS
             )
             self.view |= {_short(node) for node in nodes}
+            limit = round(self._driver.silence(self.name) * 1000)
+            await connection.call(HELPER, Atom("heed"), [limit], timeout=ANSWER_SECONDS)
             others = [Atom(link.node) for link in self._driver.others(self.name)]
             await connection.call(HELPER, Atom("join"), [others], timeout=ANSWER_SECONDS)
         except BaseException:
@@ -341,46 +339,25 @@ class BeamLink(Link):
 
     def _serving(self) -> Probe:
         async def probe() -> Answer:
-            if self._applications == "waiting" and self._driver.settings.applications:
-                self._applications = "starting"
-                self._do(self._start_applications())
-            started = not self._driver.settings.applications or self._applications == "started"
-            return await self._probe(lambda: started, "its applications have not started yet")()
+            if not self._starting:
+                self._starting = True
+                self._do(self._start())
+            return await self._probe(lambda: self._waits_for is None, self._waits_for or "")()
 
         return probe
 
-    async def _start_applications(self) -> None:
+    async def _start(self) -> None:
         assert self._connection is not None
+
+        def wait_for(reason: str) -> None:
+            self._waits_for = reason
+
         try:
-            await self._configure()
-            names = [*self._driver.settings.applications]
-            answer = await self._connection.call(HELPER, Atom("start"), [names], timeout=START_SECONDS)
-            if answer[0] == Atom("error"):
-                raise self._not_started(answer[1].decode(), show(answer[2])[:500])
-            self._applications = "started"
+            await start_serving(self._connection, self._driver.settings, self.name, wait_for)
+            self._waits_for = None
         except ClusterError as error:
             self._fail(error)
         self._news.set()
-
-    def _not_started(self, application: str, reason: str) -> StartError:
-        kind = StartError if tells_of_scarcity([reason]) else ApplicationFailed
-        look = f"invoke cluster.logs {self.name}"
-        return kind(f"the application {application} did not start", cause=reason, remedies=[look])
-
-    async def _configure(self) -> None:
-        assert self._connection is not None
-        files = [file for file in self._driver.settings.config if Path(file).is_file()]
-        if not files:
-            return
-        try:
-            await self._connection.call(HELPER, Atom("configure"), [files], timeout=START_SECONDS)
-        except ErlangError as error:
-            raise ApplicationFailed(
-                "the project's configuration cannot be read",
-                cause=error.problem,
-                evidence=[*files, *error.evidence],
-                remedies=[f"invoke cluster.logs {self.name}"],
-            ) from error
 
 
 async def _resolves(host: str) -> bool:
