@@ -130,4 +130,4 @@ class Formed(Question):
 
 @frozen
 class Health(Question):
-    """What cluster.health asks each node besides `[ready]` and `[formed]`."""
+    """What must hold besides `[ready]` and `[formed]`, for a node to be ready and for cluster.health."""

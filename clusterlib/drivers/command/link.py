@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Link, NodeSpec
@@ -102,7 +102,11 @@ class ServerLink(Link):
         return [
             Rung("answering", self._answers, polls=self._server.ready.asks),
             Rung("all answering", lambda: self._all_answer(expected), polls=False),
-            Rung("formed", lambda: self._found(expected), polls=self._server.formed.asks),
+            Rung(
+                "formed",
+                lambda: self._found(expected),
+                polls=self._server.formed.asks or self._server.health.asks,
+            ),
         ]
 
     async def _answers(self) -> Answer:
@@ -134,10 +138,17 @@ class ServerLink(Link):
         if (missing := self._awaited[1].missing) is not None:
             return missing
         others = self._driver.answering()
-        answer = await self._ask(self._server.formed, alive=sorted(expected))
+        answer = await self._formed_and_healthy(expected)
         if isinstance(answer, Ready):
             self._met = others
             self._driver.joined(self)
+        return answer
+
+    async def _formed_and_healthy(self, alive: Iterable[str]) -> Answer:
+        """A cluster that is ready is one whose health holds: the same is asked for both."""
+        answer = await self._ask(self._server.formed, alive=sorted(alive))
+        if isinstance(answer, Ready) and self._server.health.asks:
+            return await self._ask(self._server.health, alive=sorted(alive))
         return answer
 
     def meet(self) -> None:
@@ -147,7 +158,7 @@ class ServerLink(Link):
     async def _meet(self) -> None:
         for pause in backoff(0.002, 1.6, 0.1):
             others = self._driver.answering()
-            if isinstance(await self._ask(self._server.formed, alive=sorted(others)), Ready):
+            if isinstance(await self._formed_and_healthy(others), Ready):
                 self._met = others
                 self._driver.announce()
                 return

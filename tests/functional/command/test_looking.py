@@ -38,6 +38,23 @@ def test_health_asks_what_the_profile_asks(up: Up, write: Callable[..., None], p
     assert rows["box3"]["started"].outcome == "failed"
 
 
+def test_a_cluster_that_is_ready_is_healthy_at_once_also_the_nodes_that_were_not_restarted(
+    up: Up, write: Callable[..., None], project: Path
+) -> None:
+    third_time = "echo asked >>asked; test $(wc -l <asked) -ge 3 || { echo not yet; exit 1; }"
+    write(FORMING + f'\n[health]\ncommand = ["sh", "-c", "{third_time}"]\n')
+
+    cluster = up("box")
+    assert examine_health(project=project).healthy
+
+    cluster["box3"].kill()
+    for node in cluster:
+        (cluster.run_folder.node(node.name) / "asked").unlink()
+    cluster["box3"].restart()
+    cluster.wait_ready()
+    assert examine_health(project=project).healthy
+
+
 def test_a_node_that_misses_another_says_what_that_means_and_who_is_to_be_restarted(
     up: Up, write: Callable[..., None], project: Path
 ) -> None:
