@@ -17,6 +17,7 @@
     ├── ClusterBusy                 somebody else uses the cluster now
     ├── NeedImpossible              no cluster can be what a test asks for
     ├── KeeperLost                  the keeper died or does not answer
+    │   └── HandleClosed            nothing can be asked over a handle that was closed
     ├── LeftBehind                  something survived a shutdown
     ├── StaleCode                   nodes do not all run the code that is on disk, after they were told to
     ├── NodeUnknown                 the cluster has no node of that name                         (exit 2)
@@ -53,6 +54,7 @@ __all__ = [
     "CookieMismatch",
     "EpmdUnavailable",
     "ErlangError",
+    "HandleClosed",
     "KeeperLost",
     "LeftBehind",
     "NameTaken",
@@ -206,6 +208,10 @@ class NeedImpossible(ClusterError):
 
 class KeeperLost(ClusterError):
     code = "keeper-lost"
+
+
+class HandleClosed(KeeperLost):
+    code = "handle-closed"
 
 
 class LeftBehind(ClusterError):

@@ -129,6 +129,7 @@ class _Examination:
         self._node = subject
         self._names = [one.name for one in everyone]
         self._ring = [one.name for one in everyone if one is subject or one.state == "ready"]
+        self._paused = {one.name for one in everyone if one.state == "paused"}
         self._deadline = deadline
         self._option = option
         self._checks: dict[str, Finding] = {}
@@ -195,10 +196,11 @@ class _Examination:
         missing = [name for name in self._names if name not in seen]
         if missing:
             shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+            verb = "resume" if missing[0] in self._paused else "restart"  # as its own row has it
             return failed(
                 "formed",
                 f"{told}: it does not see {shown}",
-                f"invoke cluster.restart {missing[0]}{self._option}",
+                f"invoke cluster.{verb} {missing[0]}{self._option}",
             )
         return ok("formed", told)
 

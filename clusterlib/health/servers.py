@@ -29,20 +29,30 @@ def judge(
 ) -> tuple[tuple[tuple[str, str], ...], list[NodeHealth]]:
     """The columns, and each node's row. `told` is the keeper's answer; a node that is missing in it did not answer in time."""
     asked = tuple((str(group), str(name)) for group, name in told["columns"])
-    found = [_row(subject, asked, told["nodes"].get(subject.name), option) for subject in subjects]
+    resumes = {
+        f"invoke cluster.restart {one.name}": f"invoke cluster.resume {one.name}"
+        for one in subjects
+        if one.state == "paused"
+    }
+    found = [_row(subject, asked, told["nodes"].get(subject.name), option, resumes) for subject in subjects]
     before = sum(group == "connectivity" for group, _ in asked)
     return (*asked[:before], STARTED, *asked[before:], *MEASURED), found
 
 
 def _row(
-    node: Subject, asked: Sequence[tuple[str, str]], told: Mapping[str, Any] | None, option: str
+    node: Subject,
+    asked: Sequence[tuple[str, str]],
+    told: Mapping[str, Any] | None,
+    option: str,
+    resumes: Mapping[str, str],
 ) -> NodeHealth:
+    """`resumes`: what to do instead of a restart that the driver asks for, where a node is only paused."""
     look = f"invoke cluster.logs {node.name}{option}"
     why = unfit(node, option)
     checks = {"started": why or ok("started", node.state)}
     for position, (_, name) in enumerate(asked):
         if told is not None:
-            checks[name] = _finding(told[name], option)
+            checks[name] = _finding(told[name], option, resumes)
         elif why is None and position == 0:
             checks[name] = failed(name, "no answer in time", look)
         else:
@@ -58,6 +68,6 @@ def _row(
     return NodeHealth(node.name, node.state, checks)
 
 
-def _finding(told: Mapping[str, Any], option: str) -> Finding:
-    remedies = tuple(f"{remedy}{option}" for remedy in told["remedies"])
+def _finding(told: Mapping[str, Any], option: str, resumes: Mapping[str, str]) -> Finding:
+    remedies = tuple(f"{resumes.get(remedy, remedy)}{option}" for remedy in told["remedies"])
     return Finding(told["name"], Outcome(told["outcome"]), told["evidence"], remedies)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from clusterlib.errors import ClusterError, KeeperLost, UsageError
+from clusterlib.errors import ClusterError, HandleClosed, KeeperLost, UsageError
 from clusterlib.lifecycle.events import Event
 from clusterlib.waiting import Deadline, wait_readable
 
@@ -41,6 +41,8 @@ class KeeperClient:
         self._lock = threading.RLock()
         self._listening = False
         self._process = os.getpid()
+        self._lost_by: KeeperLost | None = None
+        self._closed = False
 
     @staticmethod
     def connect(path: Path, name: str) -> KeeperClient:
@@ -88,12 +90,13 @@ class KeeperClient:
                 self._connection.sendall(data)
             except OSError as error:
                 refusal = self._last_words()
-                self.close()
+                lost = self._lost(f"the connection to it broke: {error.strerror or error}")
+                self._hang_up(lost)
                 if refusal is not None:
                     raise refusal from None
-                raise self._lost(f"the connection to it broke: {error.strerror or error}") from error
+                raise lost from error
             except BaseException:
-                self.close()
+                self._hang_up(self._lost("a request over this connection was interrupted"))
                 raise
 
     def _last_words(self) -> ClusterError | None:
@@ -111,6 +114,11 @@ class KeeperClient:
 
     def close(self) -> None:
         """Hangs up; leases taken over this connection end with it."""
+        self._hang_up(None)
+
+    def _hang_up(self, lost: KeeperLost | None) -> None:
+        """`lost`: why nobody can talk over it any more, where that is not its user's wish."""
+        self._lost_by, self._closed = self._lost_by or lost, True
         if self._process == os.getpid():
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that still listens
@@ -125,6 +133,8 @@ class KeeperClient:
             if self._path is not None:
                 self._connection = _connected(self._path, self._name)
         with self._lock:
+            if self._closed:
+                raise self._lost_by or _handle_closed(self._name)
             if self._listening:
                 raise UsageError(
                     "who listens to the events of a request cannot make another one meanwhile",
@@ -170,6 +180,14 @@ class KeeperClient:
             cause=cause,
             remedies=["invoke cluster.status", "invoke cluster.down"],
         ).of_cluster(self._name)
+
+
+def _handle_closed(name: str) -> HandleClosed:
+    return HandleClosed(
+        f"this handle on cluster '{name}' is closed",
+        cause="close(), down() or the end of its `with` block has closed it; whether the cluster still runs, others know",
+        remedies=[f"clusterlib.attach({name!r})  # another handle, where the cluster runs"],
+    )
 
 
 @contextlib.contextmanager

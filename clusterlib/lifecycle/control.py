@@ -120,9 +120,9 @@ class Conversation:
             "load": self._unless_shared(keeper.load),
             "scale": self._unless_shared(keeper.scale),
             "heal": self._unless_shared(keeper.heal),
-            "kill": self._unless_shared(keeper.harm.kill),
-            "pause": self._unless_shared(keeper.harm.pause),
-            "resume": self._unless_shared(keeper.harm.resume),
+            "kill": self._unless_shared(self._signed(keeper.harm.kill)),
+            "pause": self._unless_shared(self._signed(keeper.harm.pause)),
+            "resume": self._unless_shared(self._signed(keeper.harm.resume)),
         }
 
     def hold(self, holder: str) -> None:
@@ -297,6 +297,16 @@ class Conversation:
             return await operation(*arguments, **named)
 
         return allowed
+
+    def _signed(self, operation: Operation) -> Operation:
+        """Says who does it: the test whose turn it is, else what the client calls itself."""
+
+        @functools.wraps(operation)
+        async def signed(name: str, by: str = "") -> Any:
+            has_turn = self._turn is not None and self._turn.since is not None
+            return await operation(name, self._turn.holder if self._turn and has_turn else by)
+
+        return signed
 
     async def _release(self) -> dict[str, Any]:
         """Hands back what this conversation holds. Where that ends the cluster, answers when it is gone."""

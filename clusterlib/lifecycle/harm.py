@@ -24,14 +24,15 @@ class Harm:
         self._dirt = dirt
         self._tell = tell
 
-    async def kill(self, name: str) -> dict[str, Any]:
+    async def kill(self, name: str, by: str = "") -> dict[str, Any]:
+        """`by` says who does it, for those who find the node gone."""
         node = self._alive(name)
-        self._tell("fault.kill", node=name)
+        self._tell("fault.kill", node=name, by=by)
         self._dirt.ended(name, "was killed")
-        await node.kill()
+        await node.kill(by)
         return node.describe()
 
-    async def pause(self, name: str) -> dict[str, Any]:
+    async def pause(self, name: str, by: str = "") -> dict[str, Any]:
         node = self._alive(name)
         if node.state not in {NodeState.READY, NodeState.PAUSED}:
             raise NodeUnavailable(
@@ -39,15 +40,15 @@ class Harm:
                 remedies=["invoke cluster.status"],
             )
         if node.state is NodeState.READY:
-            self._tell("fault.pause", node=name)
+            self._tell("fault.pause", node=name, by=by)
             self._dirt.paused(name)
-            node.pause()
+            node.pause(by)
             self._roster.look_again()
         return node.describe()
 
-    async def resume(self, name: str) -> dict[str, Any]:
+    async def resume(self, name: str, by: str = "") -> dict[str, Any]:
         node = self._alive(name)
-        self._resume(node)
+        self._resume(node, by)
         return node.describe()
 
     async def restart(
@@ -107,9 +108,9 @@ class Harm:
     def _gone(self) -> list[ManagedNode]:
         return [node for node in self._roster.nodes.values() if node.state in GONE]
 
-    def _resume(self, node: ManagedNode) -> None:
+    def _resume(self, node: ManagedNode, by: str = "") -> None:
         if node.state is NodeState.PAUSED:
-            self._tell("heal.resume", node=node.name)
+            self._tell("heal.resume", node=node.name, by=by)
             node.resume()
             self._dirt.resumed(node.name)
             self._roster.look_again()

@@ -198,10 +198,11 @@ class Keeper:
             living = [node.name for node in self.nodes.values() if node.state in LIVING]
             deaf = [name for name in living if self.nodes[name].state is not NodeState.READY]
             if deaf:
+                verb = "resume" if self.nodes[deaf[0]].state is NodeState.PAUSED else "restart"
                 raise NodeUnavailable(
                     f"{', '.join(deaf)} cannot be given new code now",
                     cause=f"{deaf[0]} is {self.nodes[deaf[0]].state}",
-                    remedies=[f"invoke cluster.resume {deaf[0]}", f"invoke cluster.restart {deaf[0]}"],
+                    remedies=[f"invoke cluster.{verb} {deaf[0]}"],
                 )
             loaded = await self._driver.load(living, modules, gone)
             self._runs(code)

@@ -19,6 +19,7 @@ from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.early_ends import EarlyEnd
+from clusterlib.lifecycle.events import now
 from clusterlib.lifecycle.output import Output
 from clusterlib.lifecycle.states import LIVING, NodeState
 from clusterlib.waiting import Deadline
@@ -54,6 +55,8 @@ class ManagedNode:
         self.claims = claims
         self.state = NodeState.PLANNED
         self.reason = ""
+        self.by: str | None = None
+        """Who has killed or paused it; None where nobody has."""
         self.exit: Exit | None = None
         self.starts = 0
         self.rungs = 0
@@ -70,6 +73,7 @@ class ManagedNode:
         self._news = asyncio.Event()
         self._begun = 0.0
         self._since = datetime.now(UTC)
+        self._changed = now()
 
     # -- what it is now
 
@@ -98,6 +102,8 @@ class ManagedNode:
             **self.spec.to_dict(),
             "state": str(self.state),
             "reason": self.reason,
+            "since": self._changed,
+            "by": self.by,
             "pid": self.pid,
             "starts": self.starts,
             "view": sorted(self.view),
@@ -113,6 +119,7 @@ class ManagedNode:
         """Starts the process. It is alive afterwards, no more than that."""
         self.exit = None
         self.reason = ""
+        self.by = None
         self.ready_seconds = None
         self.starts += 1
         self.rungs = 0
@@ -256,16 +263,19 @@ class ManagedNode:
         if self._process is not None and self.exit is None:
             self._process.signal(number)
 
-    def pause(self) -> None:
+    def pause(self, by: str = "") -> None:
+        self.by = by or None
         self.signal(signal.SIGSTOP)
         self._move(NodeState.PAUSED)
 
     def resume(self) -> None:
+        self.by = None
         self.signal(signal.SIGCONT)
         self._move(NodeState.READY)
 
-    async def kill(self) -> None:
+    async def kill(self, by: str = "") -> None:
         """SIGKILL, as a crash would be; returns once the process is gone."""
+        self.by = by or None
         self.signal(signal.SIGKILL)
         if not await self._exits_within(AFTER_KILL):
             raise self._survived()
@@ -334,6 +344,7 @@ class ManagedNode:
     def _move(self, state: NodeState, **facts: Any) -> None:
         if state is not self.state:
             self.state = state
+            self._changed = now()
             if self.reason:
                 facts["reason"] = self.reason
             self._tell("node.state", node=self.name, state=str(state), **facts)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from clusterlib.errors import NodeUnavailable, NodeUnknown, NotSupported
+from clusterlib.errors import (
+    CallTimeout,
+    ClusterError,
+    KeeperLost,
+    NodeUnavailable,
+    NodeUnknown,
+    NotSupported,
+)
+from clusterlib.hosts.identity import Identity
+from clusterlib.lifecycle.boot import who_we_are
+from clusterlib.lifecycle.condition import explain, is_ready
 from clusterlib.runtime.client import CodeDigest, NodeClient
+from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
     from clusterlib.drivers.beam.connection import Connection
@@ -18,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Node"]
 
 T = TypeVar("T")
+SEEN_SECONDS = 0.5
+"""In which the keeper sees that a node has ended."""
 
 
 class Node:
@@ -92,7 +106,10 @@ class Node:
         return self._ask_node(lambda node: node.call(target, args, kwargs, timeout=self._limit(timeout)))
 
     def _call_erlang(self, module: str, function: str, args: Sequence[Any] = (), *, timeout: float) -> Any:
-        return self._erlang(timeout).call(module, function, args, timeout=timeout)
+        try:
+            return self._erlang(timeout).call(module, function, args, timeout=timeout)
+        except (NodeUnavailable, CallTimeout) as error:
+            raise self._explained(error) from error
 
     def _erlang(self, timeout: float) -> Connection:
         """The connection to an Erlang node; one that ended with a former life of the node is replaced."""
@@ -107,11 +124,7 @@ class Node:
 
         node = self.describe()
         if node["pid"] is None:
-            raise NodeUnavailable(
-                f"{self.name} is {node['state']}",
-                cause=node["reason"] or None,
-                remedies=[f"invoke cluster.restart {self.name}"],
-            )
+            raise NodeUnavailable(f"{self.name} cannot be called", cause="it has no process")
         cookie = self._cluster.cookie_file.read_text(encoding="ascii").strip()
         return Connection.open(node["node"], cookie, port=node["ports"]["cluster"], timeout=timeout)
 
@@ -176,7 +189,7 @@ class Node:
         self._cluster.restart(self.name, fresh=fresh)
 
     def _ask(self, op: str) -> None:
-        self._cluster.keeper.request(op, name=self.name)
+        self._cluster.keeper.request(op, name=self.name, by=who_we_are())
 
     def _limit(self, timeout: float | None) -> float:
         return self._cluster.call_seconds if timeout is None else timeout
@@ -186,10 +199,23 @@ class Node:
         client = self._talk()
         try:
             return ask(client)
-        except NodeUnavailable as error:
+        except (NodeUnavailable, CallTimeout) as error:
             if not isinstance(error.__cause__, ConnectionRefusedError) or not self._moved(client):
-                raise
+                raise self._explained(error) from error
         return ask(self._talk())
+
+    def _explained(self, error: NodeUnavailable | CallTimeout) -> ClusterError:
+        """The same error with what the keeper knows. It sees an end a moment later than the connection that breaks."""
+        with contextlib.suppress(KeeperLost):
+            broken = isinstance(error.__cause__, OSError)
+            node = poll(self._unless_ready, Deadline(SEEN_SECONDS)) if broken else None
+            node = node or self.describe()
+            return explain(error, node, stopped=_is_stopped(node["pid"]))
+        return error
+
+    def _unless_ready(self) -> dict[str, Any] | None:
+        node = self.describe()
+        return None if is_ready(node) else node
 
     def _talk(self) -> NodeClient:
         """The connection pool to the node."""
@@ -234,6 +260,11 @@ class Node:
             connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _is_stopped(pid: int | None) -> bool:
+    found = Identity.of(pid) if pid is not None else None
+    return found is not None and found.stopped
 
 
 def _told(ports: Mapping[str, int]) -> str:

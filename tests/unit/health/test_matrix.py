@@ -87,6 +87,16 @@ def test_nodes_call_each_other_in_a_ring_of_those_that_are_ready() -> None:
     assert talks["node3"].called == ["node1"]
 
 
+@pytest.mark.parametrize(("state", "verb"), [("paused", "resume"), ("dead", "restart")])
+def test_those_who_miss_a_node_advise_what_its_own_row_advises(state: str, verb: str) -> None:
+    subjects = [node("node1", ["node1"]), node("node2", [], state=state)]
+
+    found = by_name(examine(subjects, 5))
+
+    assert found["node1"].checks["formed"].remedies == (f"invoke cluster.{verb} node2",)
+    assert f"invoke cluster.{verb} node2" in found["node2"].checks["started"].remedies
+
+
 def test_a_lonely_node_has_nobody_to_call() -> None:
     [found] = examine([node("node1", ["node1"])], 5)
 

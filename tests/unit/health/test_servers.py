@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from clusterlib.health.servers import judge
+from tests.unit.health.test_matrix import node
+
+
+def test_no_row_advises_to_restart_a_server_that_is_only_paused() -> None:
+    missing = {
+        "name": "formed",
+        "outcome": "failed",
+        "evidence": "1/2",
+        "remedies": ["invoke cluster.restart node2"],
+    }
+    told = {"columns": [["cluster", "formed"]], "nodes": {"node1": {"formed": missing}}}
+
+    _, found = judge([node("node1", []), node("node2", [], state="paused")], told, " --name x")
+
+    assert found[0].checks["formed"].remedies == ("invoke cluster.resume node2 --name x",)
