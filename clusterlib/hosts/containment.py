@@ -92,7 +92,9 @@ def enter(
     (128+n for signal n)."""
     if rung not in RUNGS:
         raise UsageError(f"there is no containment {rung!r}", remedies=[f"use one of: {', '.join(RUNGS)}"])
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores its children passes that on
+    # What the caller ignores or blocks is inherited, and would keep us from hearing of an end.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
     sys.stdout.flush()
     sys.stderr.flush()
     guard_pid, outside = os.getpid(), identity.pid_namespace()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
 import socket
 from collections import deque
-from typing import Any
 
 from clusterlib.errors import ClusterError, StartError, UsageError
 from clusterlib.hosts import proc
@@ -24,10 +24,10 @@ from clusterlib.waiting import Deadline
 __all__ = ["LocalHost"]
 
 CLOSE_SECONDS = 10.0
-NURSERY_SECONDS = 2.0
 REST_SECONDS = 10.0
 """How long an end is not told because something that belonged to the process cannot be ended."""
 AGAIN = 0.02
+NURSERY_GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN})
 
 
 def _next_ended() -> os.waitid_result | None:
@@ -39,15 +39,25 @@ def _next_ended() -> os.waitid_result | None:
 
 
 class _Birth:
-    """An order on its way: what its report pipe has told so far."""
+    """An order on its way: what of it is not sent yet, and what its report pipe has told so far."""
 
-    def __init__(self, order: Spawn, report: int, output: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, order: Spawn, report: int, output: int, unsent: bytes, descriptors: list[int]) -> None:
         self.order = order
         self.report = report
         self.output = output
+        self.unsent = unsent
+        self.descriptors = descriptors
+        """They travel with the first byte, and are open here until then."""
+        self.refusal: OSError | None = None
         self.text = b""
         self.process: LocalProcess | None = None
-        self.told: asyncio.Future[None] = loop.create_future()
+        self.told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def let_go(self) -> None:
+        """Closes what the new process gets: from now on it alone has these ends."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors = []
 
 
 class LocalHost:
@@ -66,7 +76,7 @@ class LocalHost:
         self._tags: dict[str, int] = {}
         """What all that belongs to a node wears, by its name."""
         self._births: set[_Birth] = set()
-        self._outbox: deque[tuple[bytes, list[int]]] = deque()
+        self._outbox: deque[_Birth] = deque()
         self._nursery_ended: asyncio.Future[Exit] = self._loop.create_future()
         self._something_ended = asyncio.Event()
         self._closed = False
@@ -112,12 +122,10 @@ class LocalHost:
             ) from error
         os.set_blocking(report, False)
         os.set_blocking(output, False)
-        birth = _Birth(order, report, output, self._loop)
+        birth = _Birth(order, report, output, packed, [reporting, writing, *inherited])
         self._births.add(birth)
         self._loop.add_reader(report, self._read_report, birth)
-        header, body = packed
-        self._outbox.append((header, [reporting, writing, *inherited]))
-        self._outbox.append((body, []))
+        self._outbox.append(birth)
         self._flush()
         return birth
 
@@ -138,22 +146,29 @@ class LocalHost:
         )
 
     def _flush(self) -> None:
-        """Sends what the channel takes now; the rest when it takes more. The loop never waits here."""
+        """Sends what the channel takes now; the rest when it takes more. The loop never waits here.
+
+        An order that cannot be sent fails when its report pipe ends, which it does once our ends are closed."""
         channel = self._nursery.channel
         while self._outbox:
-            data, descriptors = self._outbox.popleft()
+            birth = self._outbox[0]
             try:
-                sent = socket.send_fds(channel, [data], descriptors) if descriptors else channel.send(data)
+                sent = (
+                    socket.send_fds(channel, [birth.unsent], birth.descriptors)
+                    if birth.descriptors
+                    else channel.send(birth.unsent)
+                )
             except BlockingIOError:
-                self._outbox.appendleft((data, descriptors))
                 self._loop.add_writer(channel, self._flush)
                 return
-            except OSError:
-                sent = len(data)  # the nursery is gone: its report pipes say so, once our ends are closed
-            for descriptor in descriptors:
-                os.close(descriptor)
-            if sent < len(data):
-                self._outbox.appendleft((data[sent:], []))
+            except OSError as error:
+                if birth.descriptors and error.errno not in NURSERY_GONE:
+                    birth.refusal = error  # nothing of it was sent, so the next order may follow
+                sent = len(birth.unsent)
+            birth.let_go()
+            birth.unsent = birth.unsent[sent:]
+            if not birth.unsent:
+                self._outbox.popleft()
         self._loop.remove_writer(channel)
 
     def _read_report(self, birth: _Birth) -> None:
@@ -188,6 +203,9 @@ class LocalHost:
         if birth.text:
             os.close(birth.output)
             raise ClusterError.from_dict(json.loads(birth.text))
+        if birth.refusal is not None:
+            os.close(birth.output)
+            raise _not_sent(birth.order.name, birth.refusal)
         if birth.process is None:
             os.close(birth.output)
             raise self._nursery_is_gone(birth.order.name)
@@ -287,7 +305,7 @@ class LocalHost:
                     await self._something_ended.wait()
 
     def _remaining(self) -> list[proc.Status]:
-        ours = {os.getpid(), self._nursery.pid}
+        ours = {os.getpid()} if self._nursery_ended.done() else {os.getpid(), self._nursery.pid}
         if self._containment.isolated:
             everyone = map(proc.status, proc.processes())
             return [seen for seen in everyone if seen and seen.alive and seen.pid not in ours]
@@ -306,14 +324,10 @@ class LocalHost:
         if self._closed:
             return
         self._closed = True
-        await self.sweep(CLOSE_SECONDS)
-        self._loop.remove_writer(self._nursery.channel)
-        self._nursery.channel.close()
-        for _, descriptors in self._outbox:
-            for descriptor in descriptors:
-                os.close(descriptor)
-        self._outbox.clear()
-        await self._end_nursery()
+        deadline = Deadline(CLOSE_SECONDS)
+        await self._end_nursery(deadline)
+        await self.sweep(deadline.left)
+        self._reap()
         for birth in list(self._births):
             self._read_report(birth)
         for child, (how, _) in self._ending.items():
@@ -321,13 +335,30 @@ class LocalHost:
         self._ending.clear()
         self._loop.remove_signal_handler(signal.SIGCHLD)
 
-    async def _end_nursery(self) -> None:
-        def give_up() -> None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._nursery.pid, signal.SIGKILL)  # our own child, not reaped yet
-
-        impatience: Any = self._loop.call_later(NURSERY_SECONDS, give_up)
+    async def _end_nursery(self, deadline: Deadline) -> None:
+        """Before the last sweep: as long as it lives, it makes processes of the orders that lie in its channel."""
+        self._loop.remove_writer(self._nursery.channel)
+        self._nursery.channel.close()
+        for birth in self._outbox:
+            birth.let_go()
+        self._outbox.clear()
+        if self._nursery_ended.done():
+            return
+        os.kill(self._nursery.pid, signal.SIGKILL)  # our own child, not reaped yet
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2 * NURSERY_SECONDS):
+            async with asyncio.timeout(deadline.left):
                 await asyncio.shield(self._nursery_ended)
-        impatience.cancel()
+
+
+def _not_sent(name: str, error: OSError) -> StartError:
+    if error.errno == errno.ETOOMANYREFS:
+        return StartError(
+            f"{name} could not be started: its descriptors could not be sent to the process that starts nodes",
+            cause="this user has more descriptors on their way between processes than open files are allowed",
+            remedies=["ulimit -n  # open files allowed, which limits these, too", "ulimit -n 65536"],
+        )
+    return StartError(
+        f"{name} could not be started: the order for it could not be sent",
+        cause=error.strerror or str(error),
+        remedies=["free -m  # memory left", "ulimit -n  # open files allowed"],
+    )

@@ -65,10 +65,10 @@ class Nursery:
         return cls(pid, ours, marker)
 
 
-def pack(order: Newborn) -> tuple[bytes, bytes]:
-    """The header, which carries the descriptors, and the order."""
+def pack(order: Newborn) -> bytes:
+    """The order as it travels. The descriptors go with its first byte."""
     body = json.dumps(asdict(order)).encode()
-    return HEADER.pack(len(body)), body
+    return HEADER.pack(len(body)) + body
 
 
 # The rest runs in the nursery.

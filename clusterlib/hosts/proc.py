@@ -44,10 +44,12 @@ class Status:
     parent: int
     started: float
     """In clock ticks since boot on Linux: compare it, do not compute with it."""
+    threads: int = 1
 
     @property
     def alive(self) -> bool:
-        return self.state not in "ZX"
+        """A process whose main thread has ended is shown as a zombie, but lives as long as another thread runs."""
+        return self.state != "X" and (self.state != "Z" or self.threads > 1)
 
 
 def processes(proc: str = "/proc") -> Iterator[int]:
@@ -70,13 +72,13 @@ def status(pid: int, proc: str = "/proc") -> Status | None:
     head, _, tail = text.rpartition(b")")
     fields = tail.split()
     command = head.partition(b"(")[2].decode(errors="replace")
-    return Status(pid, command, fields[0].decode(), int(fields[1]), float(fields[19]))
+    return Status(pid, command, fields[0].decode(), int(fields[1]), float(fields[19]), int(fields[17]))
 
 
 def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
     """Whether the process was started with this marker. What we may not read is not ours."""
     if LINUX:
-        return f"{MARKER}={marker}".encode() in read(f"{proc}/{pid}/environ").split(b"\0")
+        return f"{MARKER}={marker}".encode() in _read_of_any_thread(pid, "environ", proc).split(b"\0")
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
@@ -116,7 +118,8 @@ def descendants(root: int, proc: str = "/proc") -> list[Status]:
 def command_line(pid: int, proc: str = "/proc") -> str:
     """How the process was called, for people."""
     if LINUX:
-        words = read(f"{proc}/{pid}/cmdline").rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+        text = _read_of_any_thread(pid, "cmdline", proc)
+        words = text.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
         seen = status(pid, proc)
         return words or (f"[{seen.command}]" if seen else "")
     import psutil
@@ -187,6 +190,20 @@ def _status_by_psutil(pid: int) -> Status | None:
         state = "Z" if process.status() == psutil.STATUS_ZOMBIE else "R"
         return Status(pid, process.name(), state, process.ppid(), process.create_time())
     return None
+
+
+def _read_of_any_thread(pid: int, file: str, proc: str) -> bytes:
+    """What the memory of a process tells. A main thread that has ended has none, but the other threads have."""
+    text = read(f"{proc}/{pid}/{file}")
+    if text:
+        return text
+    seen = status(pid, proc)
+    if seen is None or seen.state != "Z" or not seen.alive:
+        return b""
+    tasks: list[str] = []
+    with contextlib.suppress(OSError):
+        tasks = os.listdir(f"{proc}/{pid}/task")  # noqa: PTH208 - a path of /proc
+    return next(filter(None, (read(f"{proc}/{pid}/task/{task}/{file}") for task in tasks)), b"")
 
 
 def _owner(path: str) -> int:

@@ -20,6 +20,7 @@ from clusterlib.hosts import proc
 from clusterlib.hosts.api import Entry, Exit, Host, Process, Program, Spawn
 from clusterlib.waiting import Deadline, poll_async
 from tests.contract.host_cases import BEHAVIOURS, Case, keep, order, output_until, refusal
+from tests.unit.hosts.ending_cases import ENDING_CASES
 
 HERE = "tests.unit.hosts.real_cases"
 MOST_LIVES = 100_000
@@ -297,7 +298,7 @@ CASES: dict[str, Case] = {
         without_its_nursery_the_host_says_so,
         an_abandoned_spawn_leaves_nothing,
     )
-}
+} | ENDING_CASES
 
 
 # Keepers that are there to be killed.

@@ -150,6 +150,22 @@ def test_of_the_real_host_that(case: str, rung: str) -> None:
     assert marked(marker) == []
 
 
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_keeper_hears_of_ends_although_its_caller_blocks_signals(rung: str) -> None:
+    keeper = subprocess.run(
+        [sys.executable, "-m", "tests.contract.host_cases", rung, "a_killing_signal_is_reported"],
+        env={**os.environ, MARKER: secrets.token_hex(8)},
+        capture_output=True,
+        text=True,
+        timeout=2 * SECONDS,
+        check=False,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()),
+    )
+    if "refuses the containment" in keeper.stderr:
+        pytest.skip(f"this system has no {rung}")
+    assert keeper.returncode == 0, keeper.stderr
+
+
 ENTERS = """
 import ctypes, os, sys
 from clusterlib.hosts.containment import enter
