@@ -24,6 +24,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ARTIFACTS = "artifacts"
 WORKERS = os.environ.get("TEST_WORKERS", "4")
+EVERYTHING = ("tests/unit", "tests/contract", "tests/functional", "tests/systems", "tests/docs")
 DOORS = (
     "tests/unit/doors",
     "tests/unit/test_rendering.py",
@@ -46,18 +47,27 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Unit, contract and functional tests, in parallel. Arguments go to pytest."""
     session.install("-e", ".[test,plugins,systems]")
-    chosen = session.posargs or [
-        "tests/unit",
-        "tests/contract",
-        "tests/functional",
-        "tests/systems",
-        "tests/docs",
-    ]
     # The same examples for the same commit; `pytest` by hand looks for new ones.
     session.run(
         "pytest",
         *("-n", WORKERS, "--hypothesis-profile=ci", f"--junitxml={ARTIFACTS}/tests/junit.xml"),
-        *chosen,
+        *(session.posargs or EVERYTHING),
+    )
+
+
+@nox.session(default=False, venv_backend="none")
+def debian13(session: nox.Session) -> None:
+    """The tests on Debian 13, with its Python and its servers, in a system that is made once; as root. Arguments go to pytest."""
+    inside = (".ci/debian13", str(Path(session.cache_dir, "debian13").resolve()))
+    session.run(
+        *inside, "python", "-m", "pip", "install", "--quiet", "-e", ".[test,plugins,systems]", external=True
+    )
+    session.run(
+        *(*inside, "pytest", "-n", WORKERS, "--hypothesis-profile=ci"),
+        f"--junitxml={ARTIFACTS}/debian13/junit.xml",
+        *(session.posargs or EVERYTHING),
+        env={"REQUIRE_SYSTEMS": "1"},
+        external=True,
     )
 
 

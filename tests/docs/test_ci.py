@@ -21,6 +21,7 @@ from clusterlib.doors.nox import session_folder
 
 REPOSITORY = Path(__file__).parents[2]
 WORKFLOW = REPOSITORY / ".github" / "workflows" / "distributed.yml"
+NIGHTLY = REPOSITORY / ".github" / "workflows" / "nightly.yml"
 GUIDE = REPOSITORY / "docs" / "ci.md"
 WRITTEN = ("junit.xml", "cluster.xml", "report.html")
 ACTION = re.compile(r"[\w-]+/[\w-]+@v\d+")
@@ -94,10 +95,10 @@ THEIRS = [
 ]
 
 
-def sessions(folder: Path) -> set[str]:
-    """Names that `nox -s` takes there."""
+def sessions(folder: Path, *chosen: str) -> set[str]:
+    """Names that `nox -s` takes there: of what runs without a choice, or of these."""
     done = subprocess.run(
-        [sys.executable, "-m", "nox", "--list", "--json"],
+        [sys.executable, "-m", "nox", "--list", "--json", *(("-s", *chosen) if chosen else ())],
         cwd=folder,
         env={key: value for key, value in os.environ.items() if not key.startswith("CLUSTERLIB_")},
         text=True,
@@ -148,6 +149,19 @@ def test_our_workflow_runs_sessions_that_there_are() -> None:
         check(job, known)
 
 
+def test_what_we_run_each_night_is_a_session_that_there_is() -> None:
+    commands = [
+        step["run"]
+        for job in document(NIGHTLY.read_text())["jobs"].values()
+        for step in job["steps"]
+        if "run" in step
+    ]
+    chosen = re.findall(r"nox -s (\S+)", "\n".join(commands))
+
+    assert chosen
+    assert sessions(REPOSITORY, *chosen) == set(chosen)
+
+
 def test_the_guide_runs_sessions_that_its_project_has(described: Path) -> None:
     known = sessions(described)
 
@@ -173,8 +187,8 @@ def test_what_is_kept_is_what_the_session_writes(job: Job) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [WORKFLOW.read_text(), snippet("yaml", "# .github/workflows/distributed.yml")],
-    ids=["ours", "guide"],
+    [WORKFLOW.read_text(), NIGHTLY.read_text(), snippet("yaml", "# .github/workflows/distributed.yml")],
+    ids=["ours", "each night", "guide"],
 )
 def test_a_workflow_may_read_and_no_more_and_always_ends(text: str) -> None:
     workflow = document(text)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 from pathlib import Path
 
 import clusterlib
+from clusterlib.drivers.beam.connection import Connection
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import COOKIE, PATIENCE, Nodes, stop_for_good
@@ -102,3 +105,24 @@ def test_a_node_of_somebody_else_may_be_silent(system: System, tmp_path: Path) -
 
         assert poll(lambda: "node2" not in one.members(), Deadline(PATIENCE))
         assert one.members() == ["guest", "node1"]
+
+
+def test_many_connections_wait_at_a_node_that_has_no_time_for_them(system: System) -> None:
+    """And none of them is lost: it would try again only after a second, then after three, then after seven."""
+    cluster = up(system, 1)
+    node = cluster["node1"].describe()
+    stop_for_good(int(node["pid"]))
+
+    with contextlib.ExitStack() as held:
+        held.callback(os.kill, int(node["pid"]), signal.SIGCONT)
+        for _ in range(500):
+            place = (node["address"], node["ports"]["cluster"])
+            held.enter_context(socket.create_connection(place, timeout=PATIENCE)).sendall(b"garbage")
+        os.kill(int(node["pid"]), signal.SIGCONT)
+        with Connection.open(
+            str(node["node"]),
+            cluster.cookie_file.read_text(),
+            port=node["ports"]["cluster"],
+            timeout=PATIENCE,
+        ) as connection:
+            assert connection.call("lists", "sum", [[40, 2]]) == 42
