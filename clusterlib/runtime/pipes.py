@@ -15,6 +15,7 @@ from collections import deque
 from contextvars import Context
 from typing import Protocol
 
+from clusterlib.runtime.neighbours import user_at_other_end
 from clusterlib.runtime.wire import Buffer
 
 __all__ = ["MemoryPipe", "Owner", "Pipe", "SocketPipe", "memory_pair"]
@@ -56,6 +57,9 @@ class Pipe(Protocol):
     owner: Owner
     other: str
     """Who is at the other end, for log lines."""
+
+    def neighbour(self) -> str:
+        """Who is at the other end, as far as it can be known: all connections of one user give the same."""
 
     @property
     def full(self) -> bool:
@@ -121,6 +125,10 @@ class SocketPipe:
         self._writing = False
         self._held = False
         self._muted = False
+
+    def neighbour(self) -> str:
+        user = user_at_other_end(self._socket) if self._open else None
+        return self.other.rpartition(":")[0] if user is None else f"user {user}"
 
     @property
     def full(self) -> bool:
@@ -327,6 +335,9 @@ class MemoryPipe:
 
     full = False
     flushed = True
+
+    def neighbour(self) -> str:
+        return self.other
 
     def join(self, twin: MemoryPipe) -> None:
         self._twin = twin

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 
 from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
@@ -112,16 +113,24 @@ class Reception:
         self.limits = limits
         self.welcome = welcome
         self._log = log
-        self._strangers: OrderedDict[_Stranger, Cancellable] = OrderedDict()
+        self._strangers: dict[_Stranger, Cancellable] = {}
 
     def accept(self, pipe: Pipe) -> None:
         stranger = _Stranger(self, pipe)
-        if len(self._strangers) >= MOST_STRANGERS:
-            oldest = next(iter(self._strangers))
-            oldest.refuse("too many connections wait for their handshake, this was the oldest")
         self._strangers[stranger] = self.network.later(HANDSHAKE_SECONDS, stranger.too_slow)
         pipe.owner = stranger
         pipe.start()
+        if len(self._strangers) > MOST_STRANGERS:
+            self._least_worthy().refuse("too many connections wait for their handshake")
+
+    def _least_worthy(self) -> _Stranger:
+        """Of the user who has most of the places, the one that is least far; of those, the oldest.
+
+        So a user who opens connections without end takes places from nobody else."""
+        crowd, _ = Counter(stranger.neighbour for stranger in self._strangers).most_common(1)[0]
+        return min(
+            (one for one in self._strangers if one.neighbour == crowd), key=lambda stranger: stranger.progress
+        )
 
     def gone(self, stranger: _Stranger) -> None:
         timer = self._strangers.pop(stranger, None)
@@ -141,6 +150,15 @@ class _Stranger(_Exchange):
         self._pipe = pipe
         self._role: Role | None = None
         self._greeting = self._reply = b""
+
+    @cached_property
+    def neighbour(self) -> str:
+        return self._pipe.neighbour()
+
+    @property
+    def progress(self) -> tuple[bool, bool]:
+        """More where more of the handshake is done."""
+        return self._role is not None, self.begun
 
     def received(self, message: bytes) -> None:
         reception = self._reception
