@@ -124,13 +124,14 @@ class Reception:
             self._least_worthy().refuse("too many connections wait for their handshake")
 
     def _least_worthy(self) -> _Stranger:
-        """Of the user who has most of the places, the one that is least far; of those, the oldest.
+        """Of the user who has most of the places, the one that has got least far; of those, the oldest.
 
-        So a user who opens connections without end takes places from nobody else."""
+        So a user who opens connections without end takes places from nobody else. Those who have just come are
+        spared: they had no time to say anything."""
         crowd, _ = Counter(stranger.neighbour for stranger in self._strangers).most_common(1)[0]
-        return min(
-            (one for one in self._strangers if one.neighbour == crowd), key=lambda stranger: stranger.progress
-        )
+        candidates = [stranger for stranger in self._strangers if stranger.neighbour == crowd]
+        older_half = candidates[: (len(candidates) + 1) // 2]
+        return min(older_half, key=lambda stranger: stranger.progress)
 
     def gone(self, stranger: _Stranger) -> None:
         timer = self._strangers.pop(stranger, None)

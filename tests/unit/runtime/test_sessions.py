@@ -120,6 +120,14 @@ def test_of_one_user_those_leave_first_who_have_said_least(
     assert len(welcomed) == 1
 
 
+def test_who_has_just_come_is_spared_where_all_others_have_greeted(reception: Reception) -> None:
+    for _ in range(MOST_STRANGERS):
+        Caller(reception, "user 1").greet()
+    newcomer = Caller(reception, "user 1")
+    Caller(reception, "user 1").greet()
+    assert not newcomer.dropped
+
+
 @pytest.fixture(params=[socket.AF_INET, socket.AF_INET6], ids=["IPv4", "IPv6"])
 def listener(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
     address = "127.0.0.1" if request.param == socket.AF_INET else "::1"
