@@ -10,6 +10,7 @@
     │   ├── NodeNotReady            a node lived but did not get ready in time
     │   ├── CommandFailed           a command that prepares a node or forms a cluster failed or did not end
     │   ├── BuildFailed             the command that compiles the project failed or did not end
+    │   ├── PortTaken               somebody else listens on a port of a node
     │   ├── PortsExhausted          no free port in a range
     │   └── ProgramMissing          a program is not on PATH
     ├── ClusterNotRunning           there is no such cluster now                                 (exit 3)
@@ -66,6 +67,7 @@ __all__ = [
     "NodeUnknown",
     "NotInTime",
     "NotSupported",
+    "PortTaken",
     "PortsExhausted",
     "ProfileError",
     "ProgramMissing",
@@ -179,6 +181,10 @@ class CommandFailed(StartError):
 
 class BuildFailed(StartError):
     code = "build-failed"
+
+
+class PortTaken(StartError):
+    code = "port-taken"
 
 
 class PortsExhausted(StartError):

@@ -57,6 +57,11 @@ class Link(Protocol):
         """The error the node reported about itself, as data; None while all is well."""
 
     @property
+    def remark(self) -> str:
+        """What is to be known of a node that is ready all the same; shown in its status."""
+        return ""
+
+    @property
     def complaint(self) -> str | None:
         """The line in which the node said that it is broken, though it may live; None while it has said none."""
         return None

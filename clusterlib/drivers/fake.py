@@ -38,6 +38,8 @@ class Life:
     """Gets ready only after so many seconds."""
     silent: bool = False
     """Lives, but never gets ready."""
+    remark: str = ""
+    """What its link remarks while it is ready."""
     deaf: bool = False
     """Neither being asked nor SIGTERM ends it."""
 
@@ -61,7 +63,8 @@ class FakeDriver(Driver):
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, FakeLink]:
         del claims
-        link = FakeLink(self, node.name)
+        coming = self._lives.get(node.name)
+        link = FakeLink(self, node.name, coming[0].remark if coming else "")
         self._links.append(link)
         return Spawn(node.name, Program((PROGRAM,)), node.directory, node.environment), link
 
@@ -106,10 +109,15 @@ class FakeDriver(Driver):
 class FakeLink(Link):
     failure: dict[str, Any] | None = None
 
-    def __init__(self, driver: FakeDriver, name: str) -> None:
+    def __init__(self, driver: FakeDriver, name: str, remark: str = "") -> None:
+        self._remark = remark
         self.news = asyncio.Event()
         self._driver = driver
         self._name = name
+
+    @property
+    def remark(self) -> str:
+        return self._remark
 
     @property
     def view(self) -> frozenset[str]:

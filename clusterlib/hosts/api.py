@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from clusterlib.frozen import frozen
 
 if TYPE_CHECKING:
+    from clusterlib.hosts.listeners import Listener
     from clusterlib.hosts.resources import Sample
 
 __all__ = ["Entry", "Exit", "Host", "Process", "Program", "Spawn", "Survivor"]
@@ -48,6 +49,8 @@ class Spawn:
     errand: bool = False
     """A command that is run for the node of this name. What is left of its process group ends with it; what else it leaves
     running belongs to the node."""
+    shared: tuple[str, ...] = ()
+    """Names of programs that it starts for others, too: they do not end, and are not paused, with it, but with the host."""
     user: str | None = None
     """Who the process is to be, where we are root; it can still enter the folders that only root may. None: as we are."""
 
@@ -101,6 +104,9 @@ class Process(Protocol):
 
     def usage(self) -> Sample | None:
         """What it uses now, with all that belongs to it; None once it ended, or where that cannot be told."""
+
+    def listener(self, address: str, port: int) -> Listener:
+        """Who takes connections to this port: a process of this node, or somebody else."""
 
     def signal(self, number: int) -> None:
         """Delivers a signal to this very process (never to another that got its number); no-op once it ended.

@@ -15,12 +15,15 @@ from clusterlib.hosts.api import Exit, Spawn
 from clusterlib.hosts.belonging import signal_all
 
 if TYPE_CHECKING:
+    from clusterlib.hosts.listeners import Listener
     from clusterlib.hosts.resources import Sample
 
 __all__ = ["LocalProcess"]
 
 FOR_ALL = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
 """Signals that nobody can hear: they mean everything that belongs to a process."""
+LONGEST_COMMAND = 15
+"""Of a program's name, as the kernel keeps it."""
 
 
 class LocalProcess:
@@ -33,6 +36,7 @@ class LocalProcess:
         pid: int,
         output: int,
         belonging: Callable[[LocalProcess], list[proc.Status]],
+        outside: str = "/proc",
     ) -> None:
         self.name = order.name
         self.errand = order.errand
@@ -44,6 +48,8 @@ class LocalProcess:
         self.output = output
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._belonging = belonging
+        self._outside = outside
+        self._shared = {name[:LONGEST_COMMAND] for name in order.shared}
         self._descriptor = os.pidfd_open(local_pid) if sys.platform == "linux" else -1
 
     def usage(self) -> Sample | None:
@@ -53,9 +59,17 @@ class LocalProcess:
 
         return None if self.exit.done() else sample_all([self.local_pid, *(seen.pid for seen in self.rest())])
 
+    def listener(self, address: str, port: int) -> Listener:
+        from clusterlib.hosts.listeners import listener_of
+
+        pids = [] if self.exit.done() else [self.local_pid, *(seen.pid for seen in self._belonging(self))]
+        return listener_of(address, port, pids, self._outside)
+
     def rest(self) -> list[proc.Status]:
         """All that lives and belongs to it, but for itself."""
-        return [] if self.errand else self._belonging(self)
+        if self.errand:
+            return []
+        return [seen for seen in self._belonging(self) if seen.command not in self._shared]
 
     def signal(self, number: int) -> None:
         if self.exit.done():

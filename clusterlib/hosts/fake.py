@@ -24,6 +24,7 @@ from typing import Any
 from clusterlib.errors import ProgramMissing, StartError
 from clusterlib.hosts.api import Exit, Program, Spawn, Survivor
 from clusterlib.hosts.birth import FIRST_INHERITED, descriptor_variable
+from clusterlib.hosts.listeners import Listener, Owner
 from clusterlib.hosts.proc import MARKER
 from clusterlib.hosts.resources import Sample
 
@@ -56,6 +57,8 @@ class FakeProcess:
         """Set to play a process that survives a sweep."""
         self.uses = Sample(rss=1 << 20, pss=1 << 20, cpu_seconds=0.0, threads=1, descriptors=3)
         """What it claims to use while it lives."""
+        self.listens = Listener(Owner.NODE)
+        """Who is said to listen on its ports."""
         self._handlers: dict[int, Callable[[], object]] = {}
         self._running = asyncio.Event()
         self._running.set()
@@ -69,6 +72,10 @@ class FakeProcess:
 
     def usage(self) -> Sample | None:
         return None if self.exit.done() else self.uses
+
+    def listener(self, address: str, port: int) -> Listener:
+        del address, port
+        return self.listens
 
     def signal(self, number: int) -> None:
         if self.exit.done():

@@ -194,7 +194,9 @@ class LocalHost:
             birth.text = rest
             pid = int(first)
             outer = self._containment.outer_pid(pid)
-            birth.process = LocalProcess(birth.order, pid, outer, birth.output, self._belonging)
+            birth.process = LocalProcess(
+                birth.order, pid, outer, birth.output, self._belonging, self._containment.proc
+            )
             self._children[pid] = birth.process
             if birth.told.cancelled():
                 birth.process.signal(signal.SIGKILL)

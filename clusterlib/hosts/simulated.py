@@ -20,6 +20,7 @@ from clusterlib.hosts.api import Entry, Exit, Host, Process, Spawn, Survivor
 from clusterlib.hosts.logs import unread
 
 if TYPE_CHECKING:
+    from clusterlib.hosts.listeners import Listener
     from clusterlib.hosts.resources import Sample
 
 __all__ = ["SimulatedHost", "SimulatedProcess"]
@@ -47,6 +48,9 @@ class SimulatedProcess:
     def usage(self) -> Sample | None:
         """What the whole simulation uses: it cannot be told what of it is this node's."""
         return None if self.exit.done() else self._simulation.process.usage()
+
+    def listener(self, address: str, port: int) -> Listener:
+        return self._simulation.process.listener(address, port)
 
     def signal(self, number: int) -> None:
         if not self.exit.done():

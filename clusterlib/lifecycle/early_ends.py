@@ -18,6 +18,7 @@ from clusterlib.errors import (
     NameTaken,
     NodeExited,
     NoDistribution,
+    PortTaken,
 )
 from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Exit
@@ -26,7 +27,7 @@ from clusterlib.hosts.scarcity import tells_of_scarcity
 __all__ = ["EarlyEnd"]
 
 AS_THEY_ARE = frozenset(
-    kind.code for kind in (NodeExited, NoDistribution, EpmdUnavailable, CookieMismatch, NameTaken)
+    kind.code for kind in (NodeExited, NoDistribution, EpmdUnavailable, CookieMismatch, NameTaken, PortTaken)
 )
 """What a driver has found out about a node by name."""
 CRASHES = frozenset(

@@ -23,6 +23,7 @@ from clusterlib.errors import (
     NodeExited,
     NodeUnavailable,
     NotSupported,
+    PortTaken,
     StartError,
     UsageError,
 )
@@ -305,7 +306,7 @@ class Keeper:
             return not isinstance(error, ApplicationFailed) and any(
                 node.exit is not None and node.ports_were_stolen() for node in self.nodes.values()
             )
-        return type(error) is StartError
+        return type(error) in {StartError, PortTaken}
 
     async def _watch_costs(self) -> None:
         """Begins after the start is answered: its import, too, would delay that."""

@@ -93,6 +93,10 @@ class ManagedNode:
     def view(self) -> frozenset[str]:
         return self._link.view if self._link is not None and self.living else frozenset()
 
+    @property
+    def _remark(self) -> str:
+        return self._link.remark if self._link is not None and self.state is NodeState.READY else ""
+
     def usage(self) -> Sample | None:
         """What its process uses now; None where there is none."""
         return self._process.usage() if self._process is not None and self.exit is None else None
@@ -101,7 +105,7 @@ class ManagedNode:
         return {
             **self.spec.to_dict(),
             "state": str(self.state),
-            "reason": self.reason,
+            "reason": self.reason or self._remark,
             "since": self._changed,
             "by": self.by,
             "pid": self.pid,

@@ -13,7 +13,7 @@ from clusterlib.profiles.kinds import (
     check_signal,
     check_url,
 )
-from clusterlib.profiles.settings import choice, number, optional, setting, text, texts, texts_of, whole
+from clusterlib.profiles.settings import choice, flag, number, optional, setting, text, texts, texts_of, whole
 
 __all__ = ["Command", "Form", "Formed", "Health", "Ready"]
 
@@ -74,6 +74,11 @@ class Command:
         texts(),
         "Log files it writes by itself, in its folder; may hold *. Their tails are evidence, too.",
     )
+    shared: tuple[str, ...] = setting(
+        (),
+        texts(),
+        "Names of programs that a node starts for all nodes, such as epmd. They do not end with it, but with the cluster.",
+    )
     shell: tuple[str, ...] = setting((), texts(), "The command that cluster.shell runs.")
     execute: tuple[str, ...] = setting(
         (),
@@ -112,6 +117,12 @@ class Question:
 @frozen
 class Ready(Question):
     """When a node of driver `command` answers, whatever the others do. Nothing said: all its ports take connections."""
+
+    owned: bool = setting(
+        True,
+        flag(),
+        "Who listens on its ports must be a process of the node. false: for a container engine that listens for it.",
+    )
 
 
 @frozen

@@ -285,6 +285,7 @@ class CommandDriver(Driver):
             directory=node.directory,
             environment={**node.environment, **self._own_environment(node)},
             errand=errand,
+            shared=self.server.shared,
             user=self._user,
         )
 

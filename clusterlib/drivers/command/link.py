@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Link, NodeSpec
 from clusterlib.drivers.command.asking import ask
+from clusterlib.drivers.command.own_ports import OwnPorts
 from clusterlib.drivers.command.settings import Question
 from clusterlib.health.findings import Finding, failed, ok, skipped
 from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
@@ -75,6 +76,7 @@ class ServerLink(Link):
             AwaitedLine(question.log, lambda: driver.values(node.name))
             for question in (self._server.ready, self._server.formed)
         ]
+        self._ports = OwnPorts(node, owned=self._server.ready.owned)
         self._line = b""
         self._work: set[asyncio.Task[None]] = set()
 
@@ -83,6 +85,10 @@ class ServerLink(Link):
     @property
     def view(self) -> frozenset[str]:
         return frozenset(name for name, link in self._met.items() if not link.closed)
+
+    @property
+    def remark(self) -> str:
+        return self._ports.remark
 
     @property
     def formed(self) -> bool:
@@ -96,11 +102,12 @@ class ServerLink(Link):
 
     def begin(self, process: Process, news: asyncio.Event) -> None:
         self._process = process
+        self._ports.begin(process)
         self._news = news
 
     def ladder(self, expected: frozenset[str]) -> list[Rung]:
         return [
-            Rung("answering", self._answers, polls=self._server.ready.asks),
+            Rung("answering", self._answers, polls=self._server.ready.asks or self._ports.asked),
             Rung("all answering", lambda: self._all_answer(expected), polls=False),
             Rung(
                 "formed",
@@ -114,7 +121,9 @@ class ServerLink(Link):
             return broken
         if (missing := self._awaited[0].missing) is not None:
             return missing
-        answer = await self._ask(self._server.ready)
+        answer = self._ports.judge(await self._ask(self._server.ready))
+        if (taken := self._ports.taken) is not None:
+            self.failure = taken.to_dict()
         if isinstance(answer, Ready) and not self.answering:
             self.answering = True
             self._driver.announce()
@@ -203,6 +212,8 @@ class ServerLink(Link):
         if not question.asks:
             return skipped(name, "the profile asks nothing")
         answer = await self._ask(question, alive=sorted(self._driver.answering()))
+        if question is self._server.ready:
+            answer = self._ports.judge(answer)
         if isinstance(answer, Ready):
             return ok(name, "ok")
         return failed(name, answer.why, *remedies)

@@ -28,6 +28,7 @@ class Question:
     answer: str = ""
     means: str = ""
     limit: float = 5.0
+    owned: bool = True
 
     @property
     def empty(self) -> bool:
@@ -40,7 +41,8 @@ class Question:
 
     @staticmethod
     def of(told: Mapping[str, Any]) -> Question:
-        return Question(**{one.name: _frozen(told[one.name]) for one in fields(Question)})
+        known = {one.name for one in fields(Question)} & told.keys()
+        return Question(**{name: _frozen(told[name]) for name in known})
 
 
 @frozen
@@ -60,6 +62,7 @@ class Server:
     fixed: str | None
     crash: tuple[re.Pattern[str], ...]
     logs: tuple[str, ...]
+    shared: tuple[str, ...]
     shell: tuple[str, ...]
     execute: tuple[str, ...]
     environment: Mapping[str, str]
@@ -88,6 +91,7 @@ class Server:
             fixed=command["fixed"] or None,
             crash=tuple(re.compile(pattern) for pattern in command["crash"]),
             logs=tuple(command["logs"]),
+            shared=tuple(command["shared"]),
             shell=tuple(command["shell"]),
             execute=tuple(command["execute"]),
             environment=dict(told["environment"]),

@@ -25,7 +25,13 @@ def stop(*_):
     print("asked to stop", flush=True)
     sys.exit(0)
 signal.signal(signal.SIGINT, stop)
-listener = socket.create_server(("127.0.0.1", port))
+try:
+    listener = socket.create_server(("127.0.0.1", port))
+except OSError as error:
+    print(error, flush=True)
+    if mode != "stubborn":
+        raise
+    time.sleep(600)
 print(f"listening, {os.environ.get('GREETING')}, uid {os.getuid()}", flush=True)
 while True:
     client, _ = listener.accept()
@@ -33,6 +39,10 @@ while True:
         asked = client.recv(100)
         if asked.startswith(b"DIE"):
             os._exit(9)
+        if asked.startswith(b"LEAVE"):
+            listener.close()
+            client.close()
+            time.sleep(600)
         if asked:
             known = sorted(os.listdir("../../members")) if os.path.isdir("../../members") else []
             client.sendall(b"PONG " + " ".join(known).encode())

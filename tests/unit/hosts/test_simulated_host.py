@@ -16,6 +16,7 @@ import pytest
 
 from clusterlib.errors import StartError
 from clusterlib.hosts.api import Entry, Exit, Process, Program, Spawn, Survivor
+from clusterlib.hosts.listeners import Listener, listener_of
 from clusterlib.hosts.resources import Sample, sample
 from clusterlib.hosts.simulated import SimulatedHost
 
@@ -39,6 +40,9 @@ class PlainProcess:
 
     def usage(self) -> Sample | None:
         return None if self.exit.done() else sample(self.pid)
+
+    def listener(self, address: str, port: int) -> Listener:
+        return listener_of(address, port, [self.pid])
 
     def signal(self, number: int) -> None:
         if not self.exit.done():

@@ -230,6 +230,16 @@ def test_a_failed_growth_leaves_the_cluster_as_it_was(play: Callable[..., World]
     play(story, {"node5": [Life(exits=1)]})
 
 
+def test_what_is_to_be_known_of_a_ready_node_is_in_its_status(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        status = await world.keeper.start()
+        assert [node["reason"] for node in status["nodes"]] == ["", "owner not verified", ""]
+        await world.keeper.harm.kill("node2")
+        assert world.keeper.status()["nodes"][1]["reason"] == "killed by SIGKILL"
+
+    play(story, {"node2": [Life(remark="owner not verified")]})
+
+
 def test_a_paused_node_is_paused_until_resumed(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()

@@ -1,0 +1,81 @@
+"""Whether the ports of a node are listened on by the node itself. An answer of somebody else means nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from clusterlib.drivers.api import NodeSpec
+from clusterlib.errors import PortTaken
+from clusterlib.health.probes import Answer, Never, NotYet, Ready
+from clusterlib.hosts.api import Process
+from clusterlib.hosts.listeners import Listener, Owner
+
+__all__ = ["OwnPorts"]
+
+PATIENCE = 1.0
+"""Seconds that a stranger may have a port. Most servers end at once when they find one, and their own words say more."""
+NOT_VERIFIED = "owner not verified"
+
+
+class OwnPorts:
+    """Those of one life of a node."""
+
+    def __init__(self, node: NodeSpec, *, owned: bool) -> None:
+        self.remark = ""
+        self.taken: PortTaken | None = None
+        """Once a stranger has had a port for too long."""
+        self._node = node
+        self._asked = owned
+        self._process: Process | None = None
+        self._own: set[int] = set()
+        self._since: float | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether it matters who listens."""
+        return self._asked and bool(self._node.ports)
+
+    def begin(self, process: Process) -> None:
+        self._process = process
+
+    def judge(self, answer: Answer) -> Answer:
+        """What the answer to a question is worth. All ports are looked at for a good one, else those that are not known."""
+        if not self.asked or isinstance(answer, Never):
+            return answer
+        again = isinstance(answer, Ready)
+        if again:
+            self.remark = ""
+        for port, listener in self._listeners(again=again):
+            if listener.owner is Owner.STRANGER:
+                return self._held(port, listener.who)
+            if listener.owner is Owner.NODE:
+                self._own.add(port)
+            elif listener.owner is Owner.UNKNOWN and again:
+                self.remark = NOT_VERIFIED
+        self._since = None
+        return answer
+
+    def _error(self, cause: str) -> PortTaken:
+        return PortTaken(
+            f"{self._node.name} cannot have its port",
+            cause=cause,
+            remedies=[
+                f"ss -ltnp  # who listens at {self._node.address}",
+                "end that process, or invoke cluster.down and invoke cluster.up, which takes other ports",
+            ],
+        )
+
+    def _listeners(self, *, again: bool) -> Iterator[tuple[int, Listener]]:
+        for port in self._node.ports.values():
+            if self._process is not None and (again or port not in self._own):
+                yield port, self._process.listener(self._node.address, port)
+
+    def _held(self, port: int, who: str) -> NotYet | Never:
+        self._since = self._since or time.monotonic()
+        told = f" ({who})" if who else ""
+        why = f"a process that is not of {self._node.name} listens on {self._node.address}:{port}{told}"
+        if time.monotonic() - self._since < PATIENCE:
+            return NotYet(why)
+        self.taken = self._error(why)
+        return Never(why)

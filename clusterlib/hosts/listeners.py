@@ -1,0 +1,120 @@
+"""Whose a listening TCP port is: read from the kernel's table of sockets, and from the files that processes have open.
+
+Linux only. Elsewhere, and where the files of a process may not be read, the owner is not known."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+from clusterlib.frozen import frozen
+from clusterlib.hosts import proc
+
+__all__ = ["Listener", "Owner", "listener_of"]
+
+LISTENING = b"0A"
+WORD = 4
+MAPPED = b"\0" * 10 + b"\xff" * 2
+"""What makes an IPv4 address one of IPv6: servers that speak both write theirs like this."""
+
+
+class Owner(Enum):
+    NOBODY = "nobody listens"
+    NODE = "a process of the node"
+    STRANGER = "somebody else"
+    UNKNOWN = "not verified"
+
+
+@frozen
+class Listener:
+    owner: Owner
+    who: str = ""
+    """A stranger, as far as it can be seen."""
+
+
+def listener_of(address: str, port: int, pids: Sequence[int], everybody: str = "/proc") -> Listener:
+    """Whether who takes connections to this port is one of these processes. A stranger is looked for in the /proc `everybody`."""
+    if not proc.LINUX:
+        return Listener(Owner.UNKNOWN)
+    sockets = _listening(address, port)
+    if not sockets:
+        return Listener(Owner.NOBODY)
+    readable = True
+    for pid in pids:
+        opened = _sockets_of(pid, sockets)
+        if opened is None:
+            readable = False
+        else:
+            sockets -= opened
+        if not sockets:
+            return Listener(Owner.NODE)
+    if not readable:
+        return Listener(Owner.UNKNOWN)
+    return Listener(Owner.STRANGER, _describe(sockets, everybody))
+
+
+def _listening(address: str, port: int) -> set[int]:
+    """The sockets (inodes) that take connections to this address: the kernel prefers one that listens on it to one on all."""
+    ipv6 = ":" in address
+    packed = socket.inet_pton(socket.AF_INET6 if ipv6 else socket.AF_INET, address)
+    tables = [("tcp6", packed), ("tcp6", bytes(16))]
+    if not ipv6:
+        tables = [("tcp", packed), ("tcp6", MAPPED + packed), ("tcp", bytes(4)), ("tcp6", bytes(16))]
+    found: dict[tuple[str, bytes], set[int]] = {}
+    for table in dict.fromkeys(name for name, _ in tables):
+        for at, number, inode in _entries(table):
+            if number == port:
+                found.setdefault((table, at), set()).add(inode)
+    exact = [found.get(key, set()) for key in tables if any(key[1])]
+    everywhere = [found.get(key, set()) for key in tables if not any(key[1])]
+    return set().union(*exact) or next(filter(None, everywhere), set())
+
+
+def _entries(table: str) -> Iterable[tuple[bytes, int, int]]:
+    """Address, port and inode of each listening socket. They come before all others, so the rest is not read."""
+    try:
+        with open(f"/proc/net/{table}", "rb") as lines:  # noqa: PTH123 - read while a node starts
+            next(lines, None)
+            for line in lines:
+                fields = line.split(maxsplit=10)
+                if fields[3] != LISTENING:
+                    return
+                address, _, port = fields[1].partition(b":")
+                yield _in_order(address), int(port, 16), int(fields[9])
+    except OSError:
+        return
+
+
+def _in_order(address: bytes) -> bytes:
+    """The kernel writes each word of it as a number of this machine."""
+    words = [int(address[start : start + 2 * WORD], 16) for start in range(0, len(address), 2 * WORD)]
+    return b"".join(word.to_bytes(WORD, sys.byteorder) for word in words)
+
+
+def _sockets_of(pid: int, wanted: set[int], path: str = "/proc") -> set[int] | None:
+    """Those of these sockets that the process has open; None where we may not look."""
+    names = {f"socket:[{inode}]": inode for inode in wanted}
+    folder = f"{path}/{pid}/fd"
+    found = set()
+    try:
+        for descriptor in os.listdir(folder):  # noqa: PTH208 - while a node starts
+            try:
+                target = os.readlink(f"{folder}/{descriptor}")  # noqa: PTH115
+            except FileNotFoundError:
+                continue
+            if target in names:
+                found.add(names[target])
+    except FileNotFoundError:
+        return found
+    except OSError:
+        return None
+    return found
+
+
+def _describe(sockets: set[int], path: str) -> str:
+    """Of all processes that we can see, those that have these sockets open."""
+    owners = [pid for pid in proc.processes(path) if _sockets_of(pid, sockets, path)]
+    return ", ".join(f"pid {pid}: {proc.command_line(pid, path)[:120]}" for pid in owners[:3])

@@ -1,0 +1,165 @@
+"""Driver `command`: only a node that listens on its ports itself is ready."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clusterlib import errors
+from clusterlib.operations.health import examine_health
+from tests.functional.command.boxes import arguments, say
+from tests.functional.conftest import Up
+
+MENTIONS = (
+    "import socket; s = socket.create_connection(('127.0.0.1', {at}));"
+    " s.sendall(b'{{{{ node.ports.client }}}}'); s.recv(9)"
+)
+
+
+class Thief:
+    """Told of a port before its node binds it, takes it, and answers there as the node would."""
+
+    def __init__(self, takes: int) -> None:
+        self.taken: list[int] = []
+        self._left = takes
+        self._doors: list[socket.socket] = []
+        self._told = socket.create_server(("127.0.0.1", 0))
+        self._run(self._listen)
+
+    @property
+    def prepare(self) -> str:
+        """For the profile: tells us, and waits until the port is ours."""
+        return f'["{sys.executable}", "-c", "{MENTIONS.format(at=self._told.getsockname()[1])}"]'
+
+    def take(self, port: int) -> None:
+        self.taken.append(port)
+        door = socket.create_server(("127.0.0.1", port))
+        self._doors.append(door)
+        self._run(lambda: self._answer(door))
+
+    def close(self) -> None:
+        for one in (self._told, *self._doors):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._told.accept()
+                with client:
+                    port = int(client.recv(100))
+                    if self._left > 0:
+                        self._left -= 1
+                        self.take(port)
+                    client.sendall(b"go")
+
+    def _answer(self, door: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = door.accept()
+                with client:
+                    if client.recv(100):
+                        client.sendall(b"PONG stolen")
+
+    @staticmethod
+    def _run(work: Callable[[], None]) -> None:
+        threading.Thread(target=work, daemon=True).start()
+
+
+@pytest.fixture
+def thief() -> Iterator[Callable[..., Thief]]:
+    made: list[Thief] = []
+
+    def make(takes: int = 0) -> Thief:
+        made.append(Thief(takes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("rung", ["auto", "sweep"])
+@pytest.mark.parametrize("mode", ["well", "stubborn"])
+def test_a_port_that_is_stolen_before_the_node_binds_it_never_makes_it_ready(
+    up: Up,
+    write: Callable[..., None],
+    thief: Callable[..., Thief],
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    rung: str,
+) -> None:
+    """Whether the server ends when it finds its port taken, or lives on without."""
+    monkeypatch.setenv("CLUSTERLIB_CONTAINMENT", rung)
+    robber = thief(takes=1)
+    write(stop=f'"SIGINT"\nprepare = {robber.prepare}', arguments=arguments(mode))
+
+    cluster = up("box")
+
+    assert len(robber.taken) == 1
+    assert not {node.ports["client"] for node in cluster} & set(robber.taken)
+    assert [say(cluster, node.name, b"who") for node in cluster] == [b"PONG "] * 3
+    assert "cluster.retrying" in cluster.run_folder.events.read_text()
+
+
+def test_a_restart_on_a_stolen_port_says_who_has_it(
+    up: Up, write: Callable[..., None], thief: Callable[..., Thief], project: Path
+) -> None:
+    write(arguments=arguments("stubborn"))
+    cluster = up("box")
+    port = cluster["box2"].ports["client"]
+    cluster["box2"].kill()
+    thief().take(port)
+
+    with pytest.raises(errors.PortTaken, match="box2 cannot have its port") as caught:
+        cluster["box2"].restart()
+
+    assert f"not of box2 listens on 127.0.0.1:{port} (pid " in (caught.value.cause or "")
+    assert cluster["box2"].state == "dead"
+    assert not examine_health(project=project).healthy
+
+
+def test_health_notices_a_stranger_at_the_port_of_a_node_that_lives(
+    up: Up, write: Callable[..., None], thief: Callable[..., Thief], project: Path
+) -> None:
+    write(arguments=arguments("leaves"))
+    cluster = up("box")
+    port = cluster["box2"].ports["client"]
+    assert examine_health(project=project).healthy
+    assert say(cluster, "box2", b"LEAVE") == b""
+    cluster.wait_until(lambda: not listens(port), 5, "it has closed its port")
+    thief().take(port)
+
+    found = examine_health(project=project)
+
+    (row,) = (row for row in found.nodes if row.node == "box2")
+    (answering,) = (check for check in row.checks if check.name == "answering")
+    assert answering.outcome == "failed"
+    assert f"not of box2 listens on 127.0.0.1:{port}" in answering.evidence
+
+
+def test_a_listener_outside_the_node_counts_where_the_profile_says_so(
+    up: Up, write: Callable[..., None], thief: Callable[..., Thief]
+) -> None:
+    robber = thief(takes=1)
+    write(
+        "owned = false\n",
+        stop=f'"SIGINT"\nprepare = {robber.prepare}',
+        arguments=arguments("stubborn"),
+    )
+
+    cluster = up("box", nodes=1)
+
+    assert say(cluster, "box1", b"who") == b"PONG stolen"
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,111 @@
+"""Whose a listening port is."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from clusterlib.hosts.listeners import Listener, Owner, listener_of
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the owner is not known")
+
+ME = os.getpid()
+LISTENS = """
+import socket, sys
+server = socket.create_server((sys.argv[1], int(sys.argv[2])), reuse_port=sys.argv[3] == "shared")
+print(server.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+class Other:
+    """Another process that listens."""
+
+    def __init__(self, address: str, port: int = 0, *, shared: bool = False) -> None:
+        words = [sys.executable, "-c", LISTENS, address, str(port), "shared" if shared else "alone"]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+@pytest.fixture
+def other() -> Iterator[Other]:
+    one = Other("127.0.0.1")
+    yield one
+    one.end()
+
+
+def test_a_port_on_which_nobody_listens() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        assert listener_of("127.0.0.1", bound.getsockname()[1], [ME]) == Listener(Owner.NOBODY)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_of_the_node_itself(address: str) -> None:
+    with socket.create_server((address, 0)) as server:
+        assert listener_of("127.0.0.1", server.getsockname()[1], [ME]) == Listener(Owner.NODE)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+@pytest.mark.parametrize("address", ["::", "::ffff:127.0.0.1"])
+def test_a_server_that_speaks_both_protocols_listens_on_the_address_of_ipv4(address: str) -> None:
+    with socket.socket(socket.AF_INET6) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        server.bind((address, 0))
+        server.listen()
+        assert listener_of("127.0.0.1", server.getsockname()[1], [ME]) == Listener(Owner.NODE)
+
+
+def test_a_stranger_is_named(other: Other) -> None:
+    found = listener_of("127.0.0.1", other.port, [ME])
+
+    assert found.owner is Owner.STRANGER
+    assert f"pid {other.process.pid}: {sys.executable}" in found.who
+
+
+def test_one_of_several_processes_of_the_node_is_enough(other: Other) -> None:
+    assert listener_of("127.0.0.1", other.port, [ME, other.process.pid]) == Listener(Owner.NODE)
+
+
+def test_a_stranger_that_shares_the_port_with_the_node_takes_some_of_its_connections() -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as server:
+        port = server.getsockname()[1]
+        guest = Other("127.0.0.1", port, shared=True)
+        assert listener_of("127.0.0.1", port, [ME]).owner is Owner.STRANGER
+        guest.end()
+        assert listener_of("127.0.0.1", port, [ME]).owner is Owner.NODE
+
+
+def test_a_stranger_on_another_address_takes_none(other: Other) -> None:
+    with socket.create_server(("127.0.0.2", other.port)):
+        assert listener_of("127.0.0.2", other.port, [ME]).owner is Owner.NODE
+
+
+def test_the_owner_is_not_known_where_the_files_of_a_process_may_not_be_read(other: Other) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("takes root, who becomes somebody else")
+    program = f"""
+import os
+os.setgroups([]); os.setgid({pwd.getpwnam("nobody").pw_gid}); os.setuid({pwd.getpwnam("nobody").pw_uid})
+from clusterlib.hosts.listeners import listener_of
+print(listener_of("127.0.0.1", {other.port}, [{other.process.pid}]).owner.name)
+"""
+    path = os.pathsep.join(sys.path)
+    told = subprocess.run(
+        [sys.executable, "-c", "from clusterlib.hosts import listeners, proc\n" + program],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "UNKNOWN"
