@@ -3,51 +3,24 @@
     keeper -+- node (the process that was started) -- whatever it starts
             +- orphans: their parent has ended, and the keeper, who adopts them, is their parent now
 
-What lives below a node belongs to it. An orphan is known by a tag that it wears: the soft limit of its processor time as a
-realtime process (RLIMIT_RTTIME), which is without effect at this height. It is inherited by every child, also by one that
-leaves the session, clears its environment, closes all files or becomes another user, and anybody may read it. Only a process
-that sets this limit itself loses it."""
+What lives below a node belongs to it. An orphan is known by the tag of its node."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import signal
 from collections.abc import Callable, Collection, Iterator
 
-from clusterlib.hosts import proc
+from clusterlib.hosts import proc, tags
 
-__all__ = ["belonging", "children", "freeze", "new_tag", "signal_all", "wear"]
+__all__ = ["belonging", "children", "freeze", "signal_all"]
 
-LOWEST_TAG = 1 << 62
-"""In microseconds: 146,000 years."""
-LIMIT = b"Max realtime timeout"
 MOST_LOOKS = 100
 
 
-def new_tag() -> int:
-    return LOWEST_TAG + secrets.randbits(61)
-
-
-def wear(tag: int) -> None:
-    """From now on this process wears the tag, and all that it starts. Where the limit is used for real, it stays as it is."""
-    if not proc.LINUX:
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_RTTIME)
-    free = soft == resource.RLIM_INFINITY or soft >= LOWEST_TAG
-    if free and hard == resource.RLIM_INFINITY:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_RTTIME, (tag, hard))
-
-
 def wears(pid: int, tag: int) -> bool:
-    for line in proc.read(f"/proc/{pid}/limits").splitlines():
-        if line.startswith(LIMIT):
-            return line[len(LIMIT) :].split()[0] == b"%d" % tag
-    return False
+    found = tags.worn(proc.read(f"/proc/{pid}/limits"))
+    return found is not None and found[1] == tag
 
 
 def children(pid: int) -> list[int]:

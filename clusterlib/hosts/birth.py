@@ -24,8 +24,8 @@ from typing import Any, NoReturn
 from clusterlib.errors import ClusterError, ProgramMissing, StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import kernel
-from clusterlib.hosts.belonging import wear
 from clusterlib.hosts.proc import MARKER
+from clusterlib.hosts.tags import wear
 
 __all__ = ["FIRST_INHERITED", "Newborn", "become", "descriptor_variable"]
 

@@ -31,6 +31,7 @@ from typing import Literal, NoReturn
 from clusterlib.errors import StartError, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import identity, kernel, proc
+from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.kernel import close_all_but
 from clusterlib.waiting import Deadline
 
@@ -67,6 +68,16 @@ class Containment:
     def isolated(self) -> bool:
         """Whether this keeper is the init of a PID namespace of its own."""
         return self.rung != "sweep"
+
+    def keeper(self) -> Identity | None:
+        """This process, as it is known outside."""
+        return self._of(self.keeper_pid)
+
+    def guard(self) -> Identity | None:
+        return self._of(self.guard_pid)
+
+    def _of(self, pid: int) -> Identity | None:
+        return Identity.of(pid, proc_path=self.proc, namespace=self.outside)
 
     def outer_pid(self, pid: int) -> int:
         """Translates a PID of here to the one the user sees in `ps`."""

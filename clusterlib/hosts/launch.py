@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -49,8 +49,9 @@ def start_detached(
     directory: str | Path,
     log: str | Path | int,
     fds: Sequence[int] = (),
+    begun: Callable[[int], object] = lambda _: None,
 ) -> socket.socket:
-    """Starts a process in a session of its own, and gives back our end of a socket to it.
+    """Starts a process in a session of its own, and gives back our end of a socket to it. `begun` is told its PID at once.
 
     Of our descriptors it has `fds`, under their numbers, and its end of the socket, whose number replaces
     `{channel}` among the arguments. What it prints goes to `log`, a path or a descriptor."""
@@ -80,6 +81,7 @@ def start_detached(
     finally:
         theirs.close()
     _leave(process)
+    begun(process.pid)
     return ours
 
 

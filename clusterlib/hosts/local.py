@@ -14,11 +14,12 @@ from collections import deque
 from clusterlib.errors import ClusterError, StartError, UsageError
 from clusterlib.hosts import proc
 from clusterlib.hosts.api import Exit, Program, Spawn, Survivor
-from clusterlib.hosts.belonging import belonging, new_tag
+from clusterlib.hosts.belonging import belonging
 from clusterlib.hosts.birth import Newborn
 from clusterlib.hosts.child import LocalProcess
 from clusterlib.hosts.containment import Containment
 from clusterlib.hosts.nursery import MOST_DESCRIPTORS, Nursery, pack
+from clusterlib.hosts.tags import new_tag
 from clusterlib.waiting import Deadline
 
 __all__ = ["LocalHost"]
@@ -140,7 +141,7 @@ class LocalHost:
             environment=dict(order.environment),
             inherit=list(order.inherit),
             marker=self._nursery.marker,
-            tag=self._tags.setdefault(order.name, new_tag()),
+            tag=self._tags.setdefault(order.name, new_tag(self._nursery.marker, len(self._tags))),
             keeper=os.getpid(),
             user=order.user,
         )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from clusterlib.frozen import frozen
+from clusterlib.hosts import tags
 from clusterlib.waiting import Deadline, poll
 
 __all__ = [
@@ -87,16 +88,26 @@ def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
 
 
 def marked(marker: str, proc: str = "/proc") -> list[Status]:
-    """Every living process of this user that carries the marker; for root, of those its nodes became, too."""
+    """Every living process of this user that belongs to the cluster with this marker; for root, of those its nodes became, too.
+
+    It carries the marker in the environment it was started with, or it wears a tag of that cluster."""
     me = os.geteuid()
+    cluster = tags.cluster_of(marker)
     found = []
     for pid in processes(proc):
         if LINUX and me != 0 and _owner(f"{proc}/{pid}") != me:
             continue
         seen = status(pid, proc)
-        if seen is not None and seen.alive and carries(pid, marker, proc):
+        if seen is None or not seen.alive:
+            continue
+        if carries(pid, marker, proc) or _wears_tag_of(pid, cluster, proc):
             found.append(seen)
     return found
+
+
+def _wears_tag_of(pid: int, cluster: int, proc: str) -> bool:
+    found = tags.worn(read(f"{proc}/{pid}/limits")) if LINUX else None
+    return found is not None and found[0] == cluster
 
 
 def descendants(root: int, proc: str = "/proc") -> list[Status]:

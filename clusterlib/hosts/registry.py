@@ -6,8 +6,9 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from clusterlib.waiting import Deadline, poll
 if TYPE_CHECKING:
     from clusterlib.hosts.containment import Containment
 
-__all__ = ["Entry", "Registry", "Swept", "register", "sweep_leftovers", "unregister"]
+__all__ = ["Entry", "Registry", "Swept", "end_family", "register", "sweep_leftovers", "unregister"]
 
 SWEEP_SECONDS = 5.0
 GUARD_SECONDS = 6.0
@@ -112,10 +113,7 @@ def register(
     containment: Containment,
 ) -> None:
     """Called by the keeper, before it starts anything."""
-    keeper, guard = (
-        Identity.of(pid, proc_path=containment.proc, namespace=containment.outside)
-        for pid in (containment.keeper_pid, containment.guard_pid)
-    )
+    keeper, guard = containment.keeper(), containment.guard()
     if keeper is None or guard is None:
         raise StartError("the guard of this keeper is gone", cause="it was killed while the keeper started")
     Registry().add(Entry(marker, identifier, name, project, str(control), str(run), keeper, guard))
@@ -162,7 +160,7 @@ def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
         with registry.locked():
             if not registry.knows(entry):
                 continue  # its guard, or another sweeper, was faster
-            killed = () if entry.keeper.foreign else _end_marked(entry.marker)
+            killed = () if entry.keeper.foreign else end_family([entry.guard], entry.marker)
             Path(entry.control).unlink(missing_ok=True)
             registry.remove(entry.marker)
         swept.append(Swept(entry.name, entry.project, tuple(killed)))
@@ -173,8 +171,27 @@ def _will_not_sweep(guard: Identity) -> bool:
     return guard.stopped or not guard.alive()
 
 
-def _end_marked(marker: str) -> list[proc.Status]:
+def end_family(parents: Iterable[Identity], marker: str | None = None) -> list[proc.Status]:
+    """Ends keeper and guard, or what is left of them, and all that belongs to their cluster; gives back what it ended.
+
+    First what is below them: they have adopted what has lost its parent. Where they ended first, a process that
+    carries no marker would be nobody's. They are stopped meanwhile, so that they start nothing more."""
+    deadline = Deadline(SWEEP_SECONDS)
+    killed: list[proc.Status] = []
+    for parent in parents:
+        if parent.kill(signal.SIGSTOP):
+            killed += proc.end_all(partial(proc.descendants, parent.pid), deadline)
+            killed += proc.end_all(partial(_itself, parent), deadline)
+    if marker is not None:
+        killed += proc.end_all(partial(_marked_others, marker), deadline)
+    return killed
+
+
+def _itself(process: Identity) -> list[proc.Status]:
+    seen = proc.status(process.pid)
+    return [seen] if seen is not None and process.alive() else []
+
+
+def _marked_others(marker: str) -> list[proc.Status]:
     me = os.getpid()
-    return proc.end_all(
-        lambda: [seen for seen in proc.marked(marker) if seen.pid != me], Deadline(SWEEP_SECONDS)
-    )
+    return [seen for seen in proc.marked(marker) if seen.pid != me]

@@ -15,7 +15,7 @@ from clusterlib.errors import ClusterError, KeeperLost
 from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.lifecycle.folders import RunFolder, new_run
-from clusterlib.lifecycle.lock import ClusterLock
+from clusterlib.lifecycle.lock import ClusterLock, note_holder
 from clusterlib.waiting import Deadline
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ GIVE_UP_SECONDS = 30.0
 class Boot:
     """A keeper on its way: started at once, told what to keep when that is known."""
 
-    def __init__(self, lock: ClusterLock, control: Path, project: Path) -> None:
+    def __init__(self, lock: ClusterLock, control: Path, project: Path, name: str) -> None:
+        self._lock = lock
+        self._project, self._name = project, name
         marker = os.urandom(8).hex()
         self._log = _nameless(runtime_dir() / f"{marker}.boot")
         rung = os.environ.get("CLUSTERLIB_CONTAINMENT", "auto")
@@ -52,13 +54,20 @@ class Boot:
                 directory=project,
                 log=self._log.fileno(),
                 fds=(lock.descriptor,),
+                begun=self._note,
             )
         except BaseException:
             self._log.close()
             raise
         self._client: KeeperClient | None = None
         self._control = control
-        self._lock = lock
+
+    def _note(self, pid: int) -> None:
+        """Writes into the lock who has it. The process boots meanwhile."""
+        from clusterlib.hosts.identity import Identity
+
+        self._lock.note(self._project, self._name)
+        note_holder(self._lock.descriptor, Identity.of(pid))
 
     def start(self, plan: Plan, on_event: Listener | None) -> Cluster:
         import json

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterable
 from pathlib import Path
 
 from clusterlib.errors import KeeperLost, LeftBehind
 from clusterlib.frozen import frozen
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
-from clusterlib.hosts.registry import Entry, Registry, sweep_leftovers
+from clusterlib.hosts.registry import Entry, Registry, end_family, sweep_leftovers
 from clusterlib.lifecycle.client import KILLING_SECONDS, KeeperClient
 from clusterlib.lifecycle.folders import cluster_identifier
 from clusterlib.lifecycle.lock import ClusterLock
@@ -45,20 +43,19 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
     identifier = cluster_identifier(folder, called)
     control = socket_path(identifier)
     _await_boot(identifier, control, lock)
-    doomed = _entries(
-        identifier
-    )  # these and no others: the name may have its next cluster before we are done
+    # These and no others: the name may have its next cluster before we are done.
+    doomed = _Doomed(tuple(_entries(identifier)), tuple(lock.holders()))
     forced = None
     try:
         if not lock.is_free():
             _ask(called, control, doomed)
     except KeeperLost as error:
         forced = error.cause or error.problem
-        _kill(entry.keeper for entry in doomed)  # its containment takes all along, and its guard tidies up
+        doomed.force()
     if not _guard_lets_go(doomed, lock):
         forced = forced or "the keeper ended, but its guard did not; it may be paused"
-        _kill(one for entry in doomed for one in (entry.keeper, entry.guard))
-    if not lock.wait_free(Deadline(DEATH_SECONDS), _holders(doomed)):
+        doomed.end()
+    if not lock.wait_free(Deadline(DEATH_SECONDS), doomed.processes):
         raise LeftBehind(
             f"cluster '{called}' was told to end, but its keeper is still there",
             cause=forced,
@@ -68,15 +65,57 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
     return Ending(called, was_running=True, forced=forced)
 
 
+@frozen
+class _Doomed:
+    """A cluster that is to end: how it is registered, and who has its lock. It has the lock before and after it is registered."""
+
+    entries: tuple[Entry, ...]
+    holders: tuple[Identity, ...]
+
+    @property
+    def processes(self) -> list[Identity]:
+        """Keeper and guard, as far as we can see them."""
+        registered = [one for entry in self.entries for one in (entry.keeper, entry.guard)]
+        return [one for one in dict.fromkeys((*registered, *self.holders)) if not one.foreign]
+
+    @property
+    def guard_paused(self) -> bool:
+        """Then nobody tidies up. Of processes that are not registered we do not know which one is the guard."""
+        guards = [entry.guard for entry in self.entries] or self.processes
+        return any(guard.stopped for guard in guards)
+
+    def force(self) -> None:
+        """Ends the keeper. Its containment takes all along, and its guard tidies up, where there is one that can."""
+        if self.entries and all(entry.guard.alive() and not entry.guard.stopped for entry in self.entries):
+            for entry in self.entries:
+                entry.keeper.kill()
+        else:
+            self.end()
+
+    def end(self) -> None:
+        end_family(self.processes)
+        for entry in self.entries:
+            if not entry.keeper.foreign:
+                end_family((), entry.marker)
+
+
 def _await_boot(identifier: str, control: Path, lock: ClusterLock) -> None:
     """A keeper that boots has the lock already, and registers and listens a moment later. There it is told at once."""
-    poll(lambda: control.exists() or lock.is_free() or bool(_entries(identifier)), Deadline(BOOT_SECONDS))
+
+    def met() -> bool:
+        known = control.exists() or lock.is_free() or bool(_entries(identifier))
+        return known or any(holder.stopped for holder in lock.holders())
+
+    poll(met, Deadline(BOOT_SECONDS))
 
 
-def _ask(name: str, control: Path, doomed: list[Entry]) -> None:
-    if any(entry.keeper.stopped for entry in doomed):
-        raise KeeperLost(f"the keeper of cluster '{name}' does not answer", cause="it is paused")
-    poll(lambda: control.exists() or any(entry.dead() for entry in doomed), Deadline(ANSWER_SECONDS))
+def _ask(name: str, control: Path, doomed: _Doomed) -> None:
+    problem = f"the keeper of cluster '{name}' does not answer"
+    if any(entry.keeper.stopped for entry in doomed.entries) or (not doomed.entries and doomed.guard_paused):
+        raise KeeperLost(problem, cause="it is paused")
+    if not doomed.entries and not control.exists():
+        raise KeeperLost(problem, cause=f"it began, but was not ready to listen within {BOOT_SECONDS:g} s")
+    poll(lambda: control.exists() or any(entry.dead() for entry in doomed.entries), Deadline(ANSWER_SECONDS))
     client = KeeperClient.connect(control, name)
     try:
         status = client.request("status", seconds=ANSWER_SECONDS)
@@ -85,25 +124,14 @@ def _ask(name: str, control: Path, doomed: list[Entry]) -> None:
         client.close()
 
 
-def _guard_lets_go(doomed: list[Entry], lock: ClusterLock) -> bool:
+def _guard_lets_go(doomed: _Doomed, lock: ClusterLock) -> bool:
     """Whether the guard has buried the keeper. It takes a moment to do so; one that is paused never will."""
-    holders = _holders(doomed)
 
     def settled() -> bool:
-        return lock.wait_free(Deadline(0), holders) or any(entry.guard.stopped for entry in doomed)
+        return lock.wait_free(Deadline(0), doomed.processes) or doomed.guard_paused
 
     poll(settled, Deadline(GUARD_SECONDS))
-    return lock.wait_free(Deadline(0), holders)
-
-
-def _kill(processes: Iterable[Identity]) -> None:
-    for process in processes:
-        process.kill(signal.SIGKILL)
-
-
-def _holders(doomed: list[Entry]) -> list[Identity]:
-    """Who holds the lock, as far as we can see them."""
-    return [one for entry in doomed for one in (entry.keeper, entry.guard) if not one.foreign]
+    return lock.wait_free(Deadline(0), doomed.processes)
 
 
 def _entries(identifier: str) -> list[Entry]:

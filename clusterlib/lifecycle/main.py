@@ -35,6 +35,8 @@ MOST_FILES = 65536
 def main(arguments: list[str]) -> int:
     """`arguments`: the descriptor of the starter's channel, that of the cluster's lock, the control socket's path, the rung."""
     from clusterlib.hosts.containment import enter
+    from clusterlib.hosts.identity import Identity
+    from clusterlib.lifecycle.lock import note_holder
 
     channel_number, lock_number, control, rung = (
         int(arguments[0]),
@@ -43,12 +45,15 @@ def main(arguments: list[str]) -> int:
         arguments[3],
     )
     marker = os.environ["CLUSTERLIB_MARKER"]
+    note_holder(lock_number, Identity.current())  # its starter may be gone before it does so
     os.umask(0o077)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     try:
         containment = enter(
             rung, marker=marker, on_keeper_death=lambda: _bury(control, marker), keep_in_guard=(lock_number,)
         )
+
+        note_holder(lock_number, containment.keeper())
 
         import asyncio  # before the fork, so that it is paid for once
 

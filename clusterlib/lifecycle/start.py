@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from clusterlib.lifecycle.client import KeeperClient, Listener
     from clusterlib.lifecycle.cluster import Cluster
 
-__all__ = ["attach", "cluster_name", "is_running", "lock_of", "project_folder", "up"]
+__all__ = ["attach", "cluster_name", "is_running", "lock_of", "project_folder", "taken_locks", "up"]
 
 Greeting = Callable[["KeeperClient", Deadline], dict[str, Any]]
 JOIN_SECONDS = 60.0
@@ -124,6 +124,12 @@ def lock_of(project: Path, name: str) -> ClusterLock:
     return ClusterLock(runtime_dir() / f"{cluster_identifier(project, name)}.lock")
 
 
+def taken_locks() -> list[ClusterLock]:
+    """The locks of all clusters of this user, in whatever project, that begin, run or end."""
+    locks = (ClusterLock(path) for path in sorted(runtime_dir().glob("*.lock")))
+    return [lock for lock in locks if not lock.is_free()]
+
+
 # -- starting a new one
 
 
@@ -138,7 +144,7 @@ def _start(
 ) -> Cluster:
     boot: Boot | None = None
     try:
-        boot = Boot(lock, socket_path(cluster_identifier(project, name)), project)
+        boot = Boot(lock, socket_path(cluster_identifier(project, name)), project, name)
         lock.let_go()  # the keeper has inherited it
         from clusterlib.hosts.registry import sweep_leftovers
         from clusterlib.lifecycle.planning import plan_for

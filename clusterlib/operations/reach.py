@@ -12,7 +12,7 @@ from clusterlib.hosts.places import socket_path
 from clusterlib.lifecycle.client import KeeperClient
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.lifecycle.folders import all_names, cluster_identifier, latest_run
-from clusterlib.lifecycle.start import cluster_name, is_running, lock_of, project_folder
+from clusterlib.lifecycle.start import cluster_name, is_running, lock_of, project_folder, taken_locks
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["not_running", "reached", "running_names", "wanted_names"]
@@ -57,9 +57,12 @@ def not_running(name: str, project: Path) -> ClusterNotRunning:
 
 
 def running_names(project: Path | str | None = None) -> list[str]:
-    """The clusters of this project that run now."""
+    """The clusters of this project that run now, also one that has not yet made its first folder."""
     folder = project_folder(project)
-    return [name for name in all_names(folder) if is_running(name, project=folder)]
+    beginning = (lock.name_in(folder) for lock in taken_locks())
+    return sorted(
+        {name for name in all_names(folder) if is_running(name, project=folder)} | {*filter(None, beginning)}
+    )
 
 
 def wanted_names(name: str | None, *, project: Path | str | None = None) -> list[str]:

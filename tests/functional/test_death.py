@@ -16,10 +16,14 @@ import pytest
 import clusterlib
 from clusterlib.errors import KeeperLost
 from clusterlib.hosts import proc
-from clusterlib.hosts.places import runtime_dir
+from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.registry import Registry
+from clusterlib.lifecycle.boot import Boot
 from clusterlib.lifecycle.ending import take_down
-from clusterlib.lifecycle.start import is_running
+from clusterlib.lifecycle.folders import cluster_identifier
+from clusterlib.lifecycle.start import is_running, lock_of
+from clusterlib.operations.down import bring_down
+from clusterlib.operations.reach import running_names
 from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]
@@ -46,6 +50,24 @@ def main():
 """
 
 
+HIDING = """
+import os, resource, sys
+from pathlib import Path
+def hide(*, untagged):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        if untagged:
+            resource.setrlimit(resource.RLIMIT_RTTIME, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        os.execve("/bin/sleep", [f"hidden below {Path(__file__).parent}", "1000"], {})
+def main():
+    hide(untagged=False)
+    if Path(__file__).with_name("untagged").exists():
+        hide(untagged=True)
+"""
+
+
 @pytest.fixture(params=["namespace", "user-namespace", "sweep"])
 def rung(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "namespace" and os.geteuid() != 0:
@@ -67,6 +89,37 @@ def holder(project: Path, rung: str) -> Iterator[tuple[subprocess.Popen[str], di
     yield process, json.loads(line)
     process.kill()
     process.communicate()
+
+
+@pytest.fixture
+def hider(project: Path, rung: str) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Holds a cluster whose nodes leave daemons that have cleared their environment; with `untagged` more of them, that have
+    also lost the tag of their cluster."""
+    (project / "family.py").write_text(HIDING)
+    command = [sys.executable, "-c", HOLDER]
+    processes = []
+
+    def start(*, untagged: bool = False) -> dict[str, Any]:
+        if untagged:
+            (project / "untagged").touch()
+        process = subprocess.Popen(
+            command, cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        status: dict[str, Any] = json.loads(process.stdout.readline())
+        assert poll(lambda: len(hidden(project)) == 3 * (1 + untagged), Deadline(10))
+        return status
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def hidden(project: Path) -> list[int]:
+    label = f"hidden below {project}"
+    return [pid for pid in proc.processes() if proc.command_line(pid).startswith(label)]
 
 
 def none_left(marker: str) -> bool:
@@ -152,6 +205,80 @@ def test_the_next_up_buries_a_dead_keeper_whose_guard_is_paused(
 
     with clusterlib.up("ci-small", project=project):
         assert none_left(status["marker"])
+
+
+def test_daemons_that_cleared_their_environment_are_ended_after_keeper_and_guard_were_killed_together(
+    hider: Callable[..., dict[str, Any]], project: Path, gone: Gone
+) -> None:
+    status = hider()
+
+    os.kill(status["keeper"]["guard"], signal.SIGKILL)
+    os.kill(status["keeper"]["pid"], signal.SIGKILL)
+    assert gone(status["keeper"]["pid"])
+    assert gone(status["keeper"]["guard"])
+    with clusterlib.up("ci-small", project=project, name="next"):
+        assert poll(lambda: not hidden(project), Deadline(10))
+
+
+def test_what_a_paused_guard_has_adopted_is_ended_by_the_next_up(
+    hider: Callable[..., dict[str, Any]], project: Path
+) -> None:
+    status = hider(untagged=True)
+    os.kill(status["keeper"]["guard"], signal.SIGSTOP)
+    os.kill(status["keeper"]["pid"], signal.SIGKILL)
+
+    with clusterlib.up("ci-small", project=project):
+        assert poll(lambda: not hidden(project), Deadline(10))
+
+
+@pytest.mark.parametrize("guard", [signal.SIGSTOP, signal.SIGKILL])
+def test_what_a_paused_keeper_has_adopted_ends_with_it_whatever_became_of_its_guard(
+    hider: Callable[..., dict[str, Any]], project: Path, guard: int
+) -> None:
+    status = hider(untagged=True)
+    os.kill(status["keeper"]["pid"], signal.SIGSTOP)
+    os.kill(status["keeper"]["guard"], guard)
+
+    assert take_down(project=project).forced
+
+    assert poll(lambda: not hidden(project), Deadline(10))
+    assert none_left(status["marker"])
+    assert not is_running(project=project)
+
+
+def test_a_keeper_that_is_paused_while_it_boots_can_be_taken_down(project: Path, rung: str) -> None:
+    lock = lock_of(project, "default")
+    assert lock.take()
+    boot = Boot(lock, socket_path(cluster_identifier(project, "default")), project, "default")
+    lock.let_go()
+    for holder in lock.holders():
+        holder.kill(signal.SIGSTOP)
+    assert running_names(project) == ["default"]
+
+    stopped = bring_down(every=True, project=project)
+
+    assert stopped.stopped == ("default",)
+    assert stopped.forced == ("default: it is paused",)
+    assert not is_running(project=project)
+    boot.give_up()
+    with clusterlib.up("ci-small", project=project) as cluster:
+        assert cluster.status()["keeper"]["containment"] == rung
+
+
+def test_a_guard_that_is_paused_when_its_cluster_is_no_longer_registered_can_be_taken_down(
+    holder: tuple[Any, dict[str, Any]], project: Path, gone: Gone
+) -> None:
+    _, status = holder
+    os.kill(status["keeper"]["guard"], signal.SIGSTOP)
+    os.kill(status["keeper"]["pid"], signal.SIGKILL)
+    assert gone(status["keeper"]["pid"])
+    Registry().remove(status["marker"])
+    Path(status["control"]).unlink()
+
+    assert take_down(project=project).forced == "it is paused"
+
+    assert not is_running(project=project)
+    assert none_left(status["marker"])
 
 
 def test_a_paused_node_can_be_taken_down(holder: tuple[Any, dict[str, Any]], project: Path) -> None:

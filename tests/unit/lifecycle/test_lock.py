@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import os
 from pathlib import Path
 
-from clusterlib.lifecycle.lock import ClusterLock
+from clusterlib.hosts.identity import Identity
+from clusterlib.lifecycle.lock import ClusterLock, note_holder
 from clusterlib.waiting import Deadline
 
 
@@ -60,6 +62,44 @@ def test_whoever_asks_keeps_what_it_holds(tmp_path: Path) -> None:
     assert not lock.is_free()
     assert not ClusterLock(tmp_path / "lock").take()
     lock.let_go()
+
+
+def test_a_lock_tells_which_cluster_it_is_and_who_holds_it(tmp_path: Path) -> None:
+    lock, asking = ClusterLock(tmp_path / "lock"), ClusterLock(tmp_path / "lock")
+    lock.take()
+    lock.note(tmp_path, "shop")
+    note_holder(lock.descriptor, Identity.current())
+    note_holder(lock.descriptor, dataclasses.replace(Identity.current(), started=1.0))
+
+    assert asking.name_in(tmp_path) == "shop"
+    assert asking.name_in(tmp_path / "other") is None
+    assert asking.holders() == [Identity.current()], "one that has ended holds nothing"
+    lock.let_go()
+
+
+def test_who_held_a_lock_before_is_forgotten_when_it_is_taken(tmp_path: Path) -> None:
+    lock = ClusterLock(tmp_path / "lock")
+    lock.take()
+    lock.note(tmp_path, "shop")
+    note_holder(lock.descriptor, Identity.current())
+    lock.let_go()
+
+    lock.take()
+
+    assert lock.holders() == []
+    assert lock.name_in(tmp_path) is None
+    lock.let_go()
+
+
+def test_a_lock_that_is_just_being_written_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(
+        '{"project": "/shop", "name": "default"}\n[1]\n{"pid": 1}\n{"pid": 12, "sta'
+    )
+
+    lock = ClusterLock(tmp_path / "lock")
+
+    assert lock.name_in(Path("/shop")) == "default"
+    assert lock.holders() == []
 
 
 def test_a_lock_whose_file_was_removed_protects_nothing_and_is_not_taken(tmp_path: Path) -> None:
