@@ -51,6 +51,7 @@ __all__ = [
     "ClusterConflict",
     "ClusterError",
     "ClusterNotRunning",
+    "ClusterlibWarning",
     "CommandFailed",
     "CookieMismatch",
     "EpmdUnavailable",
@@ -73,12 +74,22 @@ __all__ = [
     "ProgramMissing",
     "RemoteError",
     "StaleCode",
+    "StaleCodeWarning",
     "StartError",
     "TemplateError",
     "TermError",
     "UsageError",
     "every_error",
 ]
+
+
+class ClusterlibWarning(UserWarning):
+    """Something that works, but may not be what was meant."""
+
+
+class StaleCodeWarning(ClusterlibWarning):
+    """The nodes of a cluster run other code than is on disk."""
+
 
 DEFAULT_CLUSTER = "default"
 """What a cluster is called that is given no name."""

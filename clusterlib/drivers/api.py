@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol
 
@@ -89,6 +89,12 @@ class Link(Protocol):
         `ready` are all that are, this one among them."""
         del ready, within
         return {}
+
+    async def stale_files(self, within: float) -> Sequence[str] | None:
+        """The files that the node has loaded by itself, up to now, and that are others on disk; None where it does not say so
+        within so many seconds. Most nodes load only what their driver knows of."""
+        del within
+        return ()
 
     def close(self) -> None:
         """Lets go of everything the link holds. Idempotent."""

@@ -52,6 +52,8 @@ class FakeDriver(Driver):
         self.alive: set[str] = set()
         self.rosters: dict[str, list[dict[str, Any]]] = {}
         """What each node was last told about who belongs to the cluster."""
+        self.stale: dict[str, list[str] | None] = {}
+        """By node, the files that it says it has loaded and that are others now; None: it does not answer."""
         self._lives = {name: list(sequence) for name, sequence in (lives or {}).items()}
         self._links: list[FakeLink] = []
         self._stops: dict[str, asyncio.Event] = {}
@@ -141,6 +143,10 @@ class FakeLink(Link):
 
     def expect(self, roster: list[dict[str, Any]]) -> None:
         self._driver.rosters[self._name] = roster
+
+    async def stale_files(self, within: float) -> list[str] | None:
+        del within
+        return self._driver.stale.get(self._name, [])
 
     async def ask_to_stop(self) -> bool:
         self._driver.stop(self._name)

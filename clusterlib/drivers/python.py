@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ class PythonLink(Link):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._open = True
+        self._asked: dict[int, asyncio.Future[Sequence[str] | None]] = {}
+        self._numbers = itertools.count(1)
 
     def begin(self, process: Process, news: asyncio.Event) -> None:  # noqa: ARG002  (the channel tells all)
         self._news = news
@@ -92,9 +95,23 @@ class PythonLink(Link):
     async def ask_to_stop(self) -> bool:
         return self._send({"do": "stop"})
 
+    async def stale_files(self, within: float) -> Sequence[str] | None:
+        number = next(self._numbers)
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            if not self._send({"do": "code", "number": number}):
+                return None
+            return await asyncio.wait_for(answer, within)
+        except TimeoutError:
+            return None
+        finally:
+            del self._asked[number]
+
     def close(self) -> None:
         if self._open:
             self._open = False
+            for answer in self._asked.values():
+                _answer(answer, None)
             if self._loop is not None:
                 self._loop.remove_reader(self._channel.fileno())
                 self._loop.remove_writer(self._channel.fileno())
@@ -151,6 +168,8 @@ class PythonLink(Link):
                 self._serving = True
             case "failed":
                 self.failure = message["error"]
+            case "code" if (answer := self._asked.get(message["number"])) is not None:
+                _answer(answer, tuple(map(str, message["stale"])))
 
     def _probe(self, reached: Callable[[], bool], why_not: str) -> Callable[[], Any]:
         async def probe() -> Answer:
@@ -171,3 +190,8 @@ class PythonLink(Link):
             return NotYet(f"it does not see {shown} yet")
 
         return probe
+
+
+def _answer(asked: asyncio.Future[Sequence[str] | None], answer: Sequence[str] | None) -> None:
+    if not asked.done():
+        asked.set_result(answer)

@@ -39,7 +39,7 @@ class Lender:
         try:
             if not is_running(self.name, project=self._project):
                 return None, None
-            cluster = attach(self.name, project=self._project)
+            cluster = attach(self.name, project=self._project, check_code=False)
         except ClusterNotRunning:
             return None, None
         except ClusterError as error:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.leases.terms import Terms
-from clusterlib.lifecycle.code import code_of_status
+from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.lifecycle.code import CodeLook, look_at_code
 from clusterlib.lifecycle.folders import RunFolder
-from clusterlib.lifecycle.plan import Plan, digest
+from clusterlib.lifecycle.plan import Plan
 from clusterlib.profiles import load_profile
 
 __all__ = ["misfit", "stale_code"]
@@ -40,10 +41,10 @@ def misfit(
     return None
 
 
-def stale_code(status: Status) -> dict[str, str] | None:
-    """The project's code of now, where the nodes have started with another; None where it is the same."""
-    code = code_of_status(status)
-    return None if status["code_digest"] == digest(code) else code
+def stale_code(cluster: Cluster, status: Status) -> CodeLook | None:
+    """The project's code of now, where the nodes run another; None where it is the same."""
+    look = look_at_code(cluster.keeper, status)
+    return look if look.changed else None
 
 
 def _first_size(status: Status) -> int:

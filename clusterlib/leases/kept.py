@@ -14,6 +14,7 @@ from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
 from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.lifecycle.code import CodeLook, some_files
 from clusterlib.waiting import Deadline
 
 __all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "Kept", "TooSmall"]
@@ -208,7 +209,7 @@ class Kept:
 
     def _make_fit(self, status: Status, need: Need, *, alone: bool, afresh: bool) -> str:
         """ "as it was" or "changed", once it is as the need wants it; nothing where that cannot be done in this turn."""
-        code = stale_code(status) if self._check_code else None
+        code = stale_code(self.cluster, status) if self._check_code else None
         unwell = afresh or bool(status["dirty"]) or status["state"] != "ready"
         size = self._size_for(need, len(status["nodes"]))
         if code is None and not unwell and size is None:
@@ -244,14 +245,16 @@ class Kept:
             raise TooSmall
         return None
 
-    def _renew(self, code: dict[str, str], *, fresh: bool) -> None:
-        """Nodes that have started with other code than is on disk now are restarted."""
+    def _renew(self, look: CodeLook, *, fresh: bool) -> None:
+        """Nodes that run other code than is on disk now are restarted."""
+        why = f"its code had changed ({some_files(look.changed, self.cluster.project)})"
+        code = dict(look.code)
         self._do(
             "fresh",
-            "its code had changed",
+            why,
             lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event, code=code),
         )
-        self.usage.notes.append("its code had changed; the nodes were restarted")
+        self.usage.notes.append(f"{why}; the nodes were restarted")
 
     def _heal(self, status: Status, *, afresh: bool = False) -> None:
         fresh = afresh or bool(status["spoilt"])

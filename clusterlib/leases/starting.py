@@ -110,7 +110,7 @@ class Starter:
         deadline = Deadline(SETTLING + terms.resolved.values.timeouts.start)
         while True:
             with contextlib.suppress(ClusterNotRunning):
-                return self._joined(attach(name, project=self._project), terms), "joined"
+                return self._joined(attach(name, project=self._project, check_code=False), terms), "joined"
             try:
                 return self._up(terms, name, step), "started"
             except ClusterConflict:
@@ -132,7 +132,7 @@ class Starter:
         """One of an earlier run that nobody holds, of the same profile and settings."""
         for name in names_in_use(self._settings.prefix, self._project):
             with contextlib.suppress(ClusterError):
-                cluster = attach(name, project=self._project, sole=True)
+                cluster = attach(name, project=self._project, sole=True, check_code=False)
                 if self._misfit(cluster, terms) is None:
                     return cluster
         return None

@@ -14,12 +14,13 @@ from typing import Any
 from clusterlib.errors import BuildFailed, ClusterError, NotInTime, StartError
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.hosts.places import write_private
+from clusterlib.lifecycle.files import changed
 from clusterlib.lifecycle.folders import builds_folder
 from clusterlib.lifecycle.lock import ClusterLock
 from clusterlib.lifecycle.plan import Build, digest
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["Outputs", "build_project"]
+__all__ = ["Outputs", "build_project", "unbuilt_files"]
 
 Outputs = Callable[[], Mapping[str, str]]
 """What the build makes, as it is on disk now: digests by file."""
@@ -70,6 +71,13 @@ def build_project(
         write_private(done, json.dumps(note))
     finally:
         lock.let_go()
+
+
+def unbuilt_files(build: Build, project: Path) -> list[str]:
+    """The files that the build reads and that have changed since the last one that ended well. Builds nothing."""
+    known_as = digest([build.command, sorted(build.environment.items())])
+    before = _read(builds_folder(project) / f"{known_as}.json")["inputs"]
+    return changed(before, _told(_inputs(build)))
 
 
 def _run(command: Sequence[str], build: Build, project: Path, log: Path) -> None:

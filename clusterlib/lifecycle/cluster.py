@@ -108,6 +108,13 @@ class Cluster:
     def state(self) -> str:
         return str(self.status()["state"])
 
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """The files that differ from those that its nodes run. None: they run what is on disk. Builds and changes nothing."""
+        from clusterlib.lifecycle.code import look_at_code
+
+        return look_at_code(self.keeper, self.status(), build=False).changed
+
     def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
         """Waits until the condition gives something true, and gives that back. An exception in it is not a no."""
         __tracebackhide__ = True  # a test that fails here failed where it waits

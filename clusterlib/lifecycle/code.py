@@ -1,28 +1,72 @@
-"""The project's code as it is now, built if need be, file by file: what tells whether nodes still run it."""
+"""The project's code as it is now, built if need be, file by file; and whether the nodes of a cluster still run it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from clusterlib.frozen import frozen
 from clusterlib.hosts.programs import digest_of, folders_of
-from clusterlib.lifecycle.plan import CodeSources, revive
-from clusterlib.runtime.code import fingerprint
+from clusterlib.lifecycle.files import changed, sources_below, watched_files
+from clusterlib.lifecycle.plan import CodeSources, RunningCode, revive
 
-__all__ = ["Listener", "code_of", "code_of_status", "modules_of"]
+if TYPE_CHECKING:
+    from clusterlib.lifecycle.client import KeeperClient
+
+__all__ = ["CodeLook", "Listener", "code_of", "code_of_status", "look_at_code", "modules_of", "some_files"]
 
 Listener = Callable[[dict[str, Any]], None]
 
 
-def code_of(sources: CodeSources, project: Path, on_event: Listener | None = None) -> dict[str, str]:
+@frozen
+class CodeLook:
+    """What a cluster runs, beside what is on disk now."""
+
+    code: Mapping[str, str]
+    """What its nodes read when they start, as it is now: digests by file."""
+    before: Mapping[str, str]
+    """The same as it was when they started."""
+    changed: tuple[str, ...]
+    """The files that differ: of these, and of those that the nodes have loaded. None: the nodes run what is on disk."""
+    unasked: tuple[str, ...]
+    """Nodes that could not be asked what they have loaded."""
+
+
+def look_at_code(
+    keeper: KeeperClient, status: Mapping[str, Any], on_event: Listener | None = None, *, build: bool = True
+) -> CodeLook:
+    """Compares what the nodes run with the disk. Without `build` the project is not built: its sources are looked at instead."""
+    sources, project = revive(CodeSources, status["sources"]), Path(status["project"])
+    unbuilt: list[str] = []
+    if sources.build.command and not build:
+        from clusterlib.lifecycle.building import unbuilt_files
+
+        unbuilt = unbuilt_files(sources.build, project)
+    code = code_of(sources, project, on_event, build=build)
+    running = revive(RunningCode, keeper.request("code"))
+    loaded = {path for files in running.stale.values() for path in files}
+    differing = sorted({*changed(running.files, code), *loaded, *unbuilt})
+    return CodeLook(code, running.files, tuple(differing), running.unasked)
+
+
+def some_files(paths: Sequence[str], project: Path) -> str:
+    """The first of them, as they are called in the project, and how many more there are."""
+    inside = [path.removeprefix(f"{project}/") for path in paths]
+    return ", ".join(inside[:2]) + (f" and {len(inside) - 2} more" if len(inside) > 2 else "")
+
+
+def code_of(
+    sources: CodeSources, project: Path, on_event: Listener | None = None, *, build: bool = True
+) -> dict[str, str]:
     """Digests by file, after the project's build, if it has one. `on_event` hears that a build begins."""
-    if sources.build.command:
+    if build and sources.build.command:
         from clusterlib.lifecycle.building import build_project  # most projects have none
 
         build_project(sources.build, project, lambda: _compiled(sources), on_event or (lambda _: None))
     return {
-        **fingerprint(map(Path, sources.roots))[1],
+        **sources_below(sources.trees),
+        **watched_files(sources.watched),
         **_compiled(sources),
         **{name: digest_of(Path(name)) for name in sources.files},
     }

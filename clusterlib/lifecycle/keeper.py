@@ -212,9 +212,9 @@ class Keeper:
                 self.events.tell("cluster.loaded", modules=names, gone=gone)
             return {"status": self.status(), "loaded": loaded}
 
-    async def code(self) -> dict[str, str]:
-        """The code that the nodes run, by file."""
-        return self.plan.code
+    async def code(self) -> dict[str, Any]:
+        """The code that the nodes run, as `RunningCode`."""
+        return dataclasses.asdict(await self._roster.running_code(self.plan.code))
 
     def _runs(self, code: dict[str, str] | None) -> None:
         if code is None:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -211,6 +211,12 @@ class ManagedNode:
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
         """What its driver finds out about its health within so many seconds, when these are ready."""
         return await self._link.examine(ready, within) if self._link is not None and self.living else {}
+
+    async def stale_files(self, within: float) -> Sequence[str] | None:
+        """The files that it has loaded and that are others on disk now; None where it cannot say so in time."""
+        if self._link is None or self.state is not NodeState.READY:
+            return None
+        return await self._link.stale_files(within)
 
     def look_again(self) -> None:
         """Somebody else's state changed, which may be what this one waits for."""

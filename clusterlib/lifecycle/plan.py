@@ -22,6 +22,7 @@ __all__ = [
     "Plan",
     "PortRange",
     "RestartPolicy",
+    "RunningCode",
     "Timeouts",
     "digest",
     "revive",
@@ -95,12 +96,28 @@ class CodeSources:
     """Where the code of the nodes is: what is looked at to tell whether they still run the project as it is."""
 
     roots: tuple[str, ...] = ()
-    """Folders of Python code."""
+    """Folders of Python code, on sys.path of the nodes. Embedded nodes tell by themselves what they have loaded."""
+    trees: tuple[str, ...] = ()
+    """Folders whose Python code is looked at as a whole, as nobody can tell what a server program has loaded of it."""
+    watched: tuple[str, ...] = ()
+    """Patterns of files that the profile has nodes restarted for."""
     modules: tuple[str, ...] = ()
     """Folders of compiled Erlang modules, as patterns: those that come first are searched first."""
     files: tuple[str, ...] = ()
     """Programs, and whatever else nodes read when they start."""
     build: Build = field(default_factory=Build)
+
+
+@frozen
+class RunningCode:
+    """The code that the nodes of a cluster run, as its keeper knows it and its nodes tell it."""
+
+    files: dict[str, str]
+    """What was looked at when they started: digests by file."""
+    stale: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By node, the files that it has loaded since, and that are others on disk now."""
+    unasked: tuple[str, ...] = ()
+    """Nodes that live, but do not say what they have loaded: paused ones, or busy ones."""
 
 
 @frozen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -15,7 +14,6 @@ from clusterlib.lifecycle.code import Listener, code_of
 from clusterlib.lifecycle.folders import cluster_identifier
 from clusterlib.lifecycle.plan import (
     Backoff,
-    Build,
     CodeSources,
     DerivedPort,
     NodePlan,
@@ -24,6 +22,7 @@ from clusterlib.lifecycle.plan import (
     RestartPolicy,
     Timeouts,
 )
+from clusterlib.lifecycle.sources import code_sources, has_own_paths, within
 from clusterlib.profiles import ResolvedProfile, derived_port, load_profile, packages_of, template_folders
 from clusterlib.profiles.resolved import as_plain
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 V = TypeVar("V", Timeouts, Backoff, RestartPolicy)
 
 __all__ = [
-    "code_sources",
     "find_programs",
     "make_plan",
     "missing_remedies",
@@ -95,39 +93,13 @@ def make_plan(
         held=held,
         templates=dict(values.templates),
         template_search=tuple(str(folder) for folder in template_folders(project)),
-        environment={**_path(resolved), **values.environment},
+        environment={**_path(resolved), **_python_path(resolved, sources), **values.environment},
         derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
         server=server,
         sources=sources,
         app=values.python.app,
         adaptations=tuple(str(adaptation) for adaptation in resolved.adaptations),
     )
-
-
-def code_sources(resolved: ResolvedProfile, project: Path, programs: Iterable[Path] = ()) -> CodeSources:
-    """Where the code of the nodes is."""
-    values = resolved.values
-    files = tuple(map(str, programs))
-    if values.driver == "python":
-        return CodeSources(roots=_within(project, values.python.path), files=files)
-    if values.driver != "beam":
-        return CodeSources(files=files)
-    beam = values.beam
-    return CodeSources(
-        modules=_within(glob.escape(str(project)), beam.path),  # only what the profile says is a pattern
-        files=(*files, *_within(project, beam.config)),
-        build=Build(
-            command=beam.build,
-            inputs=_within(project, beam.sources),
-            rebuild=beam.rebuild,
-            environment=dict(values.environment),
-            seconds=values.timeouts.build,
-        ),
-    )
-
-
-def _within(project: Path | str, paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(os.path.normpath(Path(project) / path) for path in paths)
 
 
 def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, Path], list[str]]:
@@ -177,6 +149,14 @@ def _path(resolved: ResolvedProfile) -> dict[str, str]:
     return {"PATH": os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])}
 
 
+def _python_path(resolved: ResolvedProfile, sources: CodeSources) -> dict[str, str]:
+    """PYTHONPATH with the code roots that the profile names for a server program; embedded nodes need none."""
+    if resolved.values.driver != "command" or not has_own_paths(resolved):
+        return {}
+    inherited = [path for path in [os.environ.get("PYTHONPATH")] if path]
+    return {"PYTHONPATH": os.pathsep.join([*sources.trees, *inherited])}
+
+
 def _server(
     resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path], sources: CodeSources
 ) -> dict[str, Any]:
@@ -207,7 +187,7 @@ def _erlang(beam: Beam, project: Path, programs: Mapping[str, Path], sources: Co
         "program": str(programs[beam.program]),
         "applications": list(applications),
         "path": list(path),
-        "config": list(_within(project, beam.config)),
+        "config": list(within(project, beam.config)),
         "iex": str(iex) if iex else None,
     }
 

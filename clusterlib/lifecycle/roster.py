@@ -13,7 +13,7 @@ from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.clearing import clear
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.node import ManagedNode, Tell
-from clusterlib.lifecycle.plan import NodePlan, Plan
+from clusterlib.lifecycle.plan import NodePlan, Plan, RunningCode
 from clusterlib.lifecycle.provision import Provisioner
 from clusterlib.lifecycle.states import NodeState
 from clusterlib.waiting import Deadline, poll_async
@@ -21,6 +21,8 @@ from clusterlib.waiting import Deadline, poll_async
 __all__ = ["Roster", "side_by_side"]
 
 T = TypeVar("T")
+CODE_SECONDS = 2.0
+"""For a node to say which of the files that it has loaded have changed."""
 
 
 class Roster:
@@ -152,6 +154,17 @@ class Roster:
         self._awaited = None
         for node in self._rising:
             node.look_again()
+
+    async def running_code(self, files: dict[str, str]) -> RunningCode:
+        """What the nodes run, where they have started with these files: they are asked what they have loaded since."""
+        living = [node for node in self.nodes.values() if node.living]
+        answers = await side_by_side(node.stale_files(CODE_SECONDS) for node in living)
+        told = {node.name: answer for node, answer in zip(living, answers, strict=True)}
+        return RunningCode(
+            files=files,
+            stale={name: tuple(answer) for name, answer in told.items() if answer},
+            unasked=tuple(name for name, answer in told.items() if answer is None),
+        )
 
     def flush_logs(self) -> None:
         """All that the nodes have printed by now is in their log files when this returns."""

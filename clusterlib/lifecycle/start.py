@@ -82,10 +82,17 @@ def up(
         raise
 
 
-def attach(name: str | None = None, *, project: Path | str | None = None, sole: bool = False) -> Cluster:
-    """The cluster of that name, which must run. Holding the handle keeps it running.
+def attach(
+    name: str | None = None,
+    *,
+    project: Path | str | None = None,
+    sole: bool = False,
+    check_code: bool = True,
+) -> Cluster:
+    """The cluster of that name, which must run. Holding the handle keeps it running. Nothing of it is changed.
 
-    With `sole` nobody else may hold it at that moment: else ClusterBusy."""
+    With `sole` nobody else may hold it at that moment: else ClusterBusy. With `check_code` a StaleCodeWarning tells where its
+    nodes run other code than is on disk; `up` would restart them."""
     open_standard_streams()
     folder = project_folder(project)
     called = cluster_name(name)
@@ -102,7 +109,26 @@ def attach(name: str | None = None, *, project: Path | str | None = None, sole: 
             cause=_last_words(folder, called),
             remedies=["invoke cluster.up"],
         ).of_cluster(called)
+    if check_code:
+        _warn_if_stale(cluster)
     return cluster
+
+
+def _warn_if_stale(cluster: Cluster) -> None:
+    from clusterlib.lifecycle.code import some_files
+
+    try:
+        if stale := cluster.stale:
+            import warnings
+
+            from clusterlib.errors import StaleCodeWarning
+
+            files = some_files(stale, cluster.project)
+            told = f"cluster '{cluster.name}' runs other code than is on disk ({files}); clusterlib.up() restarts its nodes"
+            warnings.warn(told, StaleCodeWarning, stacklevel=3)
+    except BaseException:
+        cluster.close()
+        raise
 
 
 def is_running(name: str | None = None, *, project: Path | str | None = None) -> bool:
@@ -274,18 +300,20 @@ def _fit(
     on_event: Listener | None,
 ) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
-    from clusterlib.lifecycle.code import code_of_status
-    from clusterlib.lifecycle.plan import digest
+    from clusterlib.lifecycle.code import look_at_code, some_files
 
     try:
         status = cluster.status()
         if profile or overrides:
             _check_shape(status, profile, overrides, cluster.project)
         notes = [f"cluster '{cluster.name}' was running already"]
-        code = code_of_status(status, on_event)
-        if status["code_digest"] != digest(code):
-            cluster.restart(on_event=on_event, code=code)
-            notes.append("its code had changed; the nodes were restarted")
+        look = look_at_code(cluster.keeper, status, on_event)
+        if look.changed:
+            cluster.restart(on_event=on_event, code=dict(look.code))
+            files = some_files(look.changed, cluster.project)
+            notes.append(f"its code had changed ({files}); the nodes were restarted")
+        elif look.unasked:
+            notes.append(f"{', '.join(look.unasked)} could not be asked which code it runs")
         cluster.notes = tuple(notes)
         if not hold and cluster.held:
             cluster.keep()

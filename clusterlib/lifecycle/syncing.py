@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.code import code_of, modules_of
+from clusterlib.lifecycle.code import look_at_code, modules_of
 from clusterlib.lifecycle.plan import CodeSources, revive
-from clusterlib.runtime.code import changed
 
 if TYPE_CHECKING:
     from clusterlib.lifecycle.client import Listener
@@ -37,11 +36,9 @@ class Synced:
 def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     """Builds the project, and has every node run the outcome."""
     status = cluster.status()
-    sources = revive(CodeSources, status["sources"])
-    before: dict[str, str] = cluster.keeper.request("code")
-    code = code_of(sources, cluster.project, on_event)
-    differing = tuple(changed(before, code))
-    why = _why_not_loaded(cluster.driver, differing, before, code)
+    look = look_at_code(cluster.keeper, status, on_event)
+    code, differing = dict(look.code), look.changed
+    why = _why_not_loaded(cluster.driver, differing, look.before, code)
     if why:
         rolling = (
             not cluster.simulated
@@ -50,6 +47,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
         return Synced(differing, {}, tuple(node.name for node in cluster), why)
     if cluster.driver != "beam":
         return Synced((), {}, ())
+    sources = revive(CodeSources, status["sources"])
     modules = {name: str(path) for name, path in modules_of(sources).items()}
     gone = sorted({Path(path).stem for path in differing if path not in code} - modules.keys())
     loaded = cluster.load(code, modules, gone, on_event)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,8 @@ from clusterlib.drivers.api import SESSION
 from clusterlib.errors import ClusterError, NotSupported
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
-from clusterlib.lifecycle.cluster import Node
+from clusterlib.lifecycle.cluster import Cluster, Node
+from clusterlib.lifecycle.code import some_files
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 
@@ -35,6 +37,14 @@ class Evaluated(Result):
     output: str
     """What the code printed."""
     traceback: str | None
+    stale: tuple[str, ...] = ()
+    """The files that differ from those that the nodes run."""
+
+
+def stale_sentence(stale: Sequence[str], cluster: Cluster) -> str:
+    """What to tell a person who talks to such a cluster."""
+    files = some_files(stale, cluster.project)
+    return f"cluster {cluster.name} runs other code than is on disk ({files}); cluster.up or cluster.sync renews it"
 
 
 def run_own_shell(
@@ -43,11 +53,12 @@ def run_own_shell(
     name: str | None = None,
     code: str | None = None,
     project: Path | str | None = None,
+    on_stale: Callable[[str], None] = lambda _: None,
 ) -> int | None:
     """Runs the shell of a server program, such as `redis-cli -p PORT`, with our streams; gives back its exit code.
 
     None where the node itself evaluates what is asked: a Python node always, an Erlang node an expression. Such a shell
-    talks to the node by itself: the cluster need not be held for it."""
+    talks to the node by itself: the cluster need not be held for it. `on_stale` hears that it runs other code than is on disk."""
     with reached(name, project=project) as cluster:
         status = cluster.status()
         if status["driver"] == "python" or (status["driver"] == "beam" and code is not None):
@@ -66,6 +77,8 @@ def run_own_shell(
         if code is not None:
             before = list(nodes[chosen].get("execute", ()))
             words += [*before, code] if before else shlex.split(code)
+        if stale := cluster.stale:
+            on_stale(stale_sentence(stale, cluster))
         own = nodes[chosen].get("shell_environment", {})
         return run_command(words, environment={**os.environ, "TERM": _terminal(), **own})
 
@@ -87,6 +100,8 @@ class NodeShell:
         self.cluster = self._reached.__enter__()
         try:
             self._node = self._choose(node)
+            self.stale = self.cluster.stale
+            """The files that differ from those that the nodes run."""
         except BaseException:
             self._reached.__exit__(None, None, None)
             raise
@@ -111,7 +126,7 @@ class NodeShell:
         if self._is_erlang:
             return self._evaluate_there(source)
         told = self._node.call(f"{PYTHON_SESSION}:evaluate", self._session, source, timeout=WITHOUT_LIMIT)
-        return Evaluated(self.node, told["value"], told["output"], told["traceback"])
+        return Evaluated(self.node, told["value"], told["output"], told["traceback"], self.stale)
 
     def _evaluate_there(self, source: str) -> Evaluated:
         from clusterlib.drivers.beam.terms import text
@@ -125,11 +140,16 @@ class NodeShell:
                 self._node.call("clusterlib_node", "interrupt", [self._session], timeout=QUICKLY)
             raise
         shown = {str(key): text(value) for key, value in told.items()}
-        return Evaluated(self.node, shown.get("value"), shown["output"], shown.get("problem"))
+        return Evaluated(self.node, shown.get("value"), shown["output"], shown.get("problem"), self.stale)
 
     @property
     def _is_erlang(self) -> bool:
         return self.cluster.driver == "beam"
+
+    @property
+    def stale_sentence(self) -> str | None:
+        """That the nodes run other code than is on disk; None where they do not."""
+        return stale_sentence(self.stale, self.cluster) if self.stale else None
 
     def complete(self, text: str) -> list[str]:
         """Names in the session that continue `text`."""

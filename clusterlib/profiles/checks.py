@@ -23,6 +23,7 @@ def check_together(
     yield from _pauses(profile, merged)
     yield from _templates(profile, merged, template_folders)
     yield from _code_roots(profile, merged, project)
+    yield from _watched(profile, merged, project)
     yield from _derived(profile, merged)
     if profile.driver == "command":
         yield from _server(profile, merged)
@@ -119,6 +120,18 @@ def _code_roots(profile: Profile, merged: Merged, project: Path) -> Iterator[Mis
         comes_later = profile.beam.build or "*" in root or "?" in root
         if not comes_later and not _is_folder(project / root):
             yield _at(merged, "beam", "path", problem=f'there is no folder "{root[:60]}"', right=right)
+
+
+def _watched(profile: Profile, merged: Merged, project: Path) -> Iterator[Mistake]:
+    """A pattern that can never name a file watches nothing, and would not say so."""
+    for pattern in profile.watch:
+        base = Path(pattern)
+        while any(sign in str(base) for sign in "*?["):
+            base = base.parent
+        if not (_is_folder(project / base) or _is_file(project / base)):
+            problem = f'there is no file or folder "{str(base)[:60]}"'
+            right = f"write files or folders relative to {project}"
+            yield _at(merged, "watch", problem=problem, right=right)
 
 
 def _is_folder(path: Path) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "check_signal",
     "check_template",
     "check_url",
+    "check_watch",
     "derived_port",
     "memory_text",
     "packages_of",
@@ -179,6 +180,12 @@ def check_template(path: str) -> str:
             'write it relative to templates/, for example "python/node.json.j2"',
         )
     return path
+
+
+def check_watch(pattern: str) -> str:
+    if not pattern.strip() or not pattern.isprintable() or "\\" in pattern:
+        raise Wrong("names no files", 'write a path relative to the project, for example "config/**"')
+    return pattern
 
 
 def _is_plain(path: str) -> bool:

@@ -23,6 +23,7 @@ from clusterlib.profiles.kinds import (
     check_packages,
     check_purpose,
     check_template,
+    check_watch,
     parse_memory,
     parse_ports,
 )
@@ -38,6 +39,7 @@ from clusterlib.profiles.settings import (
     table,
     text,
     texts,
+    texts_of,
     whole,
     words,
 )
@@ -208,7 +210,7 @@ class Tests:
 
 @frozen
 class Python:
-    """What an embedded node (driver python) runs."""
+    """What an embedded node (driver python) runs, and where Python code is."""
 
     app: str | None = setting(
         None, optional(text(check_function)), 'Called in each node when it starts: "package.module:function".'
@@ -216,7 +218,8 @@ class Python:
     path: tuple[str, ...] = setting(
         (".",),
         texts(),
-        "Code roots, relative to the project: on sys.path, and in the code fingerprint.",
+        "Code roots, relative to the project: on sys.path of embedded nodes. Where a profile of driver command writes it, on "
+        "PYTHONPATH of its servers, which are restarted when Python code below has changed.",
     )
 
 
@@ -258,6 +261,12 @@ class Profile:
     simulate: bool = setting(False, flag(), "Run all nodes in one process, over in-memory transports.")
     linger: float = setting(
         0.0, number(least=0, most=A_DAY), "Seconds a cluster lives on after its last lease, to be reused."
+    )
+    watch: tuple[str, ...] = setting(
+        (),
+        texts_of(text(check_watch, examples=["config/**"])),
+        "Files that the nodes read, relative to the project: where one has changed, the next use of the cluster restarts its "
+        "nodes. May hold *, ? and **; a folder means all that is in it.",
     )
     nodes: Nodes = field(default_factory=Nodes, metadata=section(Nodes))
     network: Network = field(default_factory=Network, metadata=section(Network))

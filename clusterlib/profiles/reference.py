@@ -65,6 +65,38 @@ nothing is started.
 ## Settings
 """
 
+WATCHED = """\
+## Files that nodes read
+
+An embedded node knows which modules it has loaded: those of the project in any folder, of editable
+dependencies and installed packages, C extensions, also those that it has loaded long after its
+start. Where one of them is another one on disk, the next `cluster.up`, `cluster.run` or test run
+restarts the nodes. The same holds for programs and templates, for the compiled modules of Erlang
+nodes, and for the source of [servers](systems.md#code-and-configuration-that-change). What else
+nodes read nobody can see from outside. Name it:
+
+```toml
+watch = ["config/**", "prices.csv", "plugins/*/plugin.toml"]
+```
+
+A pattern begins in the project, or at `/`. `*` and `?` stand for a part of a name, `**` for any
+folders; a folder means all that is in it. A file that comes, goes or gets another content counts as
+changed; one that is only touched does not. What `.clusterlib`, `.git` and `__pycache__` hold is
+never watched. The files are read whenever it is asked for the cluster, so name no gigabytes: above
+64 MB their size and times stand for the content.
+
+Not covered, unless you name the files:
+
+- data, and code that is run without being imported: `exec`, `runpy`, plug-ins that are found by
+  listing a folder before one of them was loaded;
+- code of processes that a node has started;
+- the libraries of a server program, and code that its command does not name.
+
+Not covered at all: environment variables of the shell that started the cluster, the Python that
+runs it, its own library, clusterlib, and where `.pth` files and editable installs point to. After a
+change of these use `cluster.down` and `cluster.up`.
+"""
+
 TEMPLATES = """\
 ## What a template is given
 
@@ -84,7 +116,7 @@ programs that it names.
 | `node.ports` | its port for each purpose: `node.ports.http` |
 | `node.directory`, `node.memory` | its own folder; the bytes of memory it is expected to take |
 | `seed`, `peers` | the first node; all nodes but this one |
-| `data` | a folder for what the node writes: empty at its first start, kept when it is restarted (driver `command`) |
+| `data` | a folder for what the node writes, kept by a restart, emptied by a fresh one (driver `command`) |
 | `alive` | the names of the nodes that live; in `[formed]`, of those that the node should see |
 | `timeouts` | the table of that name: `timeouts.detect` |
 | `roster` | all nodes, each with `name`, `address` and the `port` for cluster traffic, for `tojson` |
@@ -113,7 +145,7 @@ def schema() -> dict[str, Any]:
 
 def reference() -> str:
     """docs/profiles.md."""
-    return "\n".join([INTRODUCTION, *_settings(), TEMPLATES])
+    return "\n".join([INTRODUCTION, *_settings(), WATCHED, TEMPLATES])
 
 
 def _settings() -> Iterator[str]:

@@ -18,6 +18,7 @@ __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 
 NOT_THE_CLUSTER = ("description", "tests", "adapt", "monitor", "linger")
 """What may change without making another cluster: one that is looked at more often, or lives longer, is the same."""
+COMMANDS = frozenset({"command", "form"})
 FILLED_IN = frozenset({"command", "environment", "ready", "form", "formed", "health"})
 
 
@@ -70,6 +71,12 @@ class ResolvedProfile:
             "adaptations": [change.to_json() for change in self.adaptations],
             "machine": self.machine.to_json(),
         }
+
+    def command_texts(self) -> Iterator[tuple[str, str]]:
+        """The words of the commands of a server program, as they are written, each with the name of its setting."""
+        for name, (section, *_), value in leaves(self.values):
+            if section in COMMANDS and isinstance(value, tuple):
+                yield from ((name, text) for text in value)
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """The texts of a server program that are filled in before they are used, each with the name of its setting."""

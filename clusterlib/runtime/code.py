@@ -1,6 +1,9 @@
-# ruff: noqa: PTH110, PTH116, PTH118, PTH123, PTH206
-# (a tree of thousands of files is walked at every start: plain strings are three times as fast)
-"""Which code is it? Digests of sources, on disk and as a node loaded them: what keeps reuse from running stale code."""
+# ruff: noqa: PTH116, PTH123
+# (every import of a node passes here, and every look at what has been imported: plain strings are three times as fast)
+"""Which code is it? The files that this process has loaded as modules, as they were then: what keeps it from running stale code.
+
+A finder stands before all others and notes what they find, with the state of the file before it is read. Python's own library
+and clusterlib are not looked at: a restart of a node would not renew them."""
 
 from __future__ import annotations
 
@@ -8,162 +11,222 @@ import hashlib
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+import time
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import ModuleType
+from typing import NoReturn
 
-if TYPE_CHECKING:
-    from importlib.abc import PathEntryFinder
+from clusterlib.frozen import frozen
 
-__all__ = ["LoadedCode", "changed", "fingerprint", "import_from_source"]
+__all__ = ["LoadedCode", "watch_imports"]
 
-SKIPPED = frozenset({"__pycache__", "build", "dist", "node_modules", "site-packages", "venv"})
-MOST_CONTENTS = (
-    64 << 20
-)  # bytes read of one tree; of what is beyond, size and time of change stand for the contents
+INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+"""Below these, files are changed by installers, and by nobody with an editor."""
+OWN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")  # noqa: PTH100, PTH118, PTH120
+LIBRARY = tuple(
+    os.path.join(os.path.dirname(path), "")  # noqa: PTH118, PTH120
+    for path in (os.__file__, os.path.realpath(os.__file__))
+)
+COARSE = 0.05
+"""Seconds by which the time of a file may lag behind the clock."""
 
-
-def fingerprint(roots: Iterable[Path]) -> tuple[str, dict[str, str]]:
-    """A digest of all Python sources under `roots`, and the digest of each file by its path.
-
-    Depends on names and contents only. Hidden folders, virtual environments, caches and build output are left out; links
-    are followed, but no folder is entered twice."""
-    files: dict[str, str] = {}
-    budget = MOST_CONTENTS
-    whole = hashlib.sha256()
-    for number, root in enumerate(sorted({root.resolve() for root in roots})):
-        for path in sorted(_sources(root)):
-            if path in files:
-                continue
-            files[path], used = _digest(path, budget)
-            budget -= used
-            within = os.path.relpath(path, root)
-            whole.update(f"{number}\0{within}\0{files[path]}\n".encode(errors="surrogateescape"))
-    return whole.hexdigest(), files
+Mark = tuple[int, int, int, int, int]
 
 
-def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """The names of what was added, removed or altered between two fingerprints, sorted."""
-    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+@frozen
+class Seen:
+    """A module's file as it was before it was read."""
+
+    path: str
+    """Empty: the module has no file of its own, as a package without `__init__.py`."""
+    mark: Mark | None
+    digest: str | None
+    """Of the content, where somebody may edit it: a file that is only touched is no other file."""
+
+
+class LoadedCode:
+    """What this process has imported from files. All its nodes share it, as they share the modules."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Seen] = {}
+        self._missed: dict[str, None] = {}
+        self._preloaded = frozenset(sys.modules)
+        """What was there before anybody looked: clusterlib's runtime and what it needs."""
+        self._begun = time.time() - COARSE
+        self._count = len(sys.modules)
+        self._lock = threading.Lock()
+        self._finder = _Finder(self)
+        sys.meta_path.insert(0, self._finder)
+
+    def record(self) -> None:
+        """Notes modules that came by another way than an import. Costs nothing when there are none."""
+        if len(sys.modules) == self._count:
+            return
+        with self._lock:  # calls end in many threads
+            for name, module in list(sys.modules.items()):
+                if name not in self._found and name not in self._preloaded:
+                    path = getattr(module, "__file__", None)
+                    self._found[name] = _seen(path if isinstance(path, str) else "")
+            self._count = len(sys.modules)
+
+    def report(self) -> tuple[dict[str, str], list[str]]:
+        """The digests of the modules that somebody may edit, and all modules that are other ones on disk now."""
+        stale = sorted(self.stale())
+        digests = {name: seen.digest for name, seen in sorted(self._found.items()) if seen.digest is not None}
+        return {name: digest for name, digest in digests.items() if name in sys.modules}, stale
+
+    def stale(self) -> dict[str, str]:
+        """What is to be imported anew: by module, the file that has changed, has gone, or has come and would be taken instead."""
+        self.record()
+        stale = {}
+        for name, seen in list(self._found.items()):
+            if seen.path and not self._is_as_it_was(name, seen):
+                stale[name] = seen.path
+            elif (not seen.path or seen.digest is not None) and (come := self._has_come(name, seen.path)):
+                stale[name] = come
+        for name in list(self._missed):
+            if name not in self._found and (come := self._has_come(name, "")):
+                stale[name] = come
+        return stale
+
+    # -- what the finder tells
+
+    def found(self, name: str, spec: ModuleSpec) -> None:
+        path = spec.origin if spec.has_location and isinstance(spec.origin, str) else ""
+        archive = getattr(spec.loader, "archive", None)
+        self._found[name] = _seen(archive if isinstance(archive, str) else path)
+        if type(spec.loader) is SourceFileLoader and _is_edited(path):
+            spec.loader = _FromSource(self, name, path)
+
+    def missed(self, name: str) -> None:
+        self._missed[name] = None
+
+    def read(self, name: str, path: str, content: bytes) -> None:
+        """This is what the module is made of, whatever becomes of its file from now on."""
+        seen = self._found.get(name)
+        if seen is not None and seen.path == path and seen.digest is not None:
+            self._found[name] = Seen(path, seen.mark, hashlib.sha256(content).hexdigest())
+
+    # -- looking
+
+    def _is_as_it_was(self, name: str, seen: Seen) -> bool:
+        mark = _mark(seen.path)
+        if mark is not None and mark == seen.mark:
+            return True
+        if seen.digest is None or mark is None or _digest(seen.path) != seen.digest:
+            return False
+        self._found[name] = Seen(seen.path, mark, seen.digest)
+        return True
+
+    def _has_come(self, name: str, path: str) -> str | None:
+        """The file that an import of this name would take now in place of `path`, if it has come since this process began."""
+        parent = name.rpartition(".")[0]
+        within = getattr(sys.modules.get(parent), "__path__", None) if parent else None
+        if parent and within is None:
+            return None
+        try:
+            spec = self._finder.ask_others(name, within)
+        except Exception:  # noqa: BLE001 - somebody else's finder, asked at another time than it expects
+            return None
+        origin = spec.origin if spec is not None and spec.has_location else None
+        if not isinstance(origin, str) or origin == path or not _is_of_interest(origin):
+            return None
+        return origin if max(_changed(origin), _changed(os.path.dirname(origin))) >= self._begun else None  # noqa: PTH120
+
+
+class _Finder:
+    """Asks all finders behind it, and notes what they say."""
+
+    def __init__(self, code: LoadedCode) -> None:
+        self._code = code
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = self.ask_others(name, path, target)
+        if spec is None:
+            self._code.missed(name)
+        else:
+            self._code.found(name, spec)
+        return spec
+
+    def ask_others(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        finders = list(sys.meta_path)
+        behind = finders[finders.index(self) + 1 :] if self in finders else []
+        for finder in behind:
+            ask = getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = ask(name, path, target) if ask is not None else None
+            if spec is not None:
+                return spec
+        return None
 
 
 class _FromSource(SourceFileLoader):
     """Compiles what it loads, always. Cached bytecode counts as fresh when size and *second* of the last change agree, so a file
     that is changed twice in a second would be run as it was before."""
 
+    def __init__(self, code: LoadedCode, name: str, path: str) -> None:
+        super().__init__(name, path)
+        self._code = code
+
     def path_stats(self, path: str) -> NoReturn:
         raise OSError(f"bytecode of {path} is not to be trusted")
 
-
-def import_from_source(roots: Iterable[str]) -> None:
-    """From now on modules below these roots are imported as their source says now; all others as ever."""
-    own = _Own(roots)
-    finder = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (_FromSource, [".py"]))
-
-    def hook(path: str) -> PathEntryFinder:
-        if not own.contains(os.path.join(os.path.realpath(path), "module.py")):
-            raise ImportError(f"{path} is not below the code roots")
-        return finder(path)
-
-    sys.path_hooks.insert(0, hook)
-    sys.path_importer_cache.clear()
+    def get_data(self, path: str) -> bytes:
+        content = super().get_data(path)
+        self._code.read(str(self.name), str(path), content)
+        return content
 
 
-class _Own:
-    """Which files are the project's own: below a root, but not in a virtual environment or a build below it."""
-
-    def __init__(self, roots: Iterable[str]) -> None:
-        self.roots = tuple(os.path.join(os.path.realpath(root), "") for root in roots)
-
-    def contains(self, path: str) -> bool:
-        return any(
-            path.startswith(root) and not any(map(_is_skipped, path[len(root) :].split(os.sep)[:-1]))
-            for root in self.roots
-        )
+_watching: list[LoadedCode] = []
 
 
-class LoadedCode:
-    """The project's own modules in this process, with the digest of their source as it was when they were first seen."""
-
-    def __init__(self, roots: Iterable[str]) -> None:
-        self._own = _Own(roots)
-        self._lock = threading.Lock()
-        self._seen: set[str] = set()
-        self._count = 0
-        self._modules: dict[str, tuple[str, str]] = {}
-
-    def record(self) -> None:
-        """Takes note of modules imported since the last time. Costs nothing when there are none."""
-        if len(sys.modules) == self._count or not self._own.roots:
-            return
-        with self._lock:  # calls end in many threads
-            for name in sys.modules.keys() - self._seen:
-                self._seen.add(name)
-                path = self._own_source(name)
-                if path is not None:
-                    self._modules[name] = (path, _digest(path, MOST_CONTENTS)[0])
-            self._count = len(sys.modules)
-
-    def report(self) -> tuple[dict[str, str], list[str]]:
-        """The digests by module, and the modules whose source on disk is another one now."""
-        self.record()
-        modules = {name: digest for name, (_, digest) in sorted(self._modules.items())}
-        stale = [
-            name
-            for name, (path, digest) in sorted(self._modules.items())
-            if _digest(path, MOST_CONTENTS)[0] != digest
-        ]
-        return modules, stale
-
-    def _own_source(self, name: str) -> str | None:
-        path = getattr(sys.modules.get(name), "__file__", None)
-        if not isinstance(path, str) or not path.endswith(".py"):
-            return None
-        path = os.path.realpath(path)
-        return path if self._own.contains(path) else None
+def watch_imports() -> LoadedCode:
+    """From now on this process knows what it imports, and imports what somebody may edit as its source says now."""
+    if not _watching:
+        _watching.append(LoadedCode())
+    return _watching[0]
 
 
-def _sources(root: Path) -> Iterator[str]:
-    """Every Python file under a root, or the root itself if it is one."""
-    if root.is_file():
-        yield str(root)
-        return
-    pending, entered = [str(root)], set()
-    while pending:
-        folder = pending.pop()
-        try:
-            facts = os.stat(folder)
-            if (facts.st_dev, facts.st_ino) in entered:
-                continue
-            entered.add((facts.st_dev, facts.st_ino))
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError:
-            continue  # a folder that nobody may read holds no code that a node could import
-        for entry in entries:
-            try:
-                if entry.is_dir():
-                    if not _is_skipped(entry.name) and not os.path.exists(
-                        os.path.join(entry.path, "pyvenv.cfg")
-                    ):
-                        pending.append(entry.path)
-                elif entry.name.endswith(".py") and entry.is_file():
-                    yield entry.path
-            except OSError:
-                continue
+def _seen(path: str) -> Seen:
+    if not path or not _is_of_interest(path):
+        return Seen("", None, None)
+    mark = _mark(path)
+    return Seen(path, mark, _digest(path) if _is_edited(path) and path.endswith(".py") else None)
 
 
-def _is_skipped(folder: str) -> bool:
-    return folder in SKIPPED or folder.startswith(".") or folder.endswith(".egg-info")
+def _is_of_interest(path: str) -> bool:
+    return any(folder in path for folder in INSTALLED) or not path.startswith((OWN, *LIBRARY))
 
 
-def _digest(path: str, budget: int) -> tuple[str, int]:
-    """The digest of a file, and how many bytes were read for it."""
+def _is_edited(path: str) -> bool:
+    """Whether somebody may edit it: neither installed nor Python's own."""
+    return _is_of_interest(path) and not any(folder in path for folder in INSTALLED)
+
+
+def _mark(path: str) -> Mark | None:
+    """Tells a file from every other state of it, without reading it."""
+    try:
+        seen = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+
+
+def _changed(path: str) -> float:
+    """When it was changed, or put where it is."""
+    try:
+        return os.stat(path).st_ctime
+    except OSError:
+        return 0.0
+
+
+def _digest(path: str) -> str | None:
     try:
         with open(path, "rb") as file:
-            facts = os.fstat(file.fileno())
-            if facts.st_size > budget:
-                return f"unread:{facts.st_size}:{facts.st_mtime_ns}", 0
-            return hashlib.sha256(file.read()).hexdigest(), facts.st_size
-    except OSError as error:
-        return f"unreadable:{error.strerror}", 0
+            return hashlib.sha256(file.read()).hexdigest()
+    except (OSError, ValueError):
+        return None

@@ -21,7 +21,7 @@ from clusterlib.runtime import current, wire
 from clusterlib.runtime.application import start_failure
 from clusterlib.runtime.attempts import PEER_FRAME_LIMIT
 from clusterlib.runtime.calls import Ask, Calls
-from clusterlib.runtime.code import LoadedCode, import_from_source
+from clusterlib.runtime.code import watch_imports
 from clusterlib.runtime.config import Config, Sockets, read_peers
 from clusterlib.runtime.control import Control
 from clusterlib.runtime.current import ThisNode
@@ -66,7 +66,7 @@ class Node:
         self.log = Log()
         self.peers: dict[str, Peer] = {peer.name: peer for peer in config.peers}
         self.membership = Membership(config.name, self.peers, incarnation=int(self.started * 1000))
-        self.code = LoadedCode(config.code_roots)
+        self.code = watch_imports()
         self.asks: dict[str, Ask] = {
             "ping": Ask(lambda _: "pong"),
             "members": Ask(lambda _: self.membership.alive()),
@@ -174,8 +174,16 @@ class Node:
                 self.peers.update((peer.name, peer) for peer in roster)
                 self.membership.expect(self.peers)
                 self.links.roster_changed()
+            case "code":
+                self.calls.workers.run(copy_context(), partial(self._look_at_code, order.get("number")))
             case other:
                 self.log.limited("control", f"the keeper sent the unknown order {other!r}")
+
+    def _look_at_code(self, number: object) -> None:
+        """In a worker thread, as it looks at every file that was imported."""
+        stale = sorted(self.code.stale().values())
+        event = {"event": "code", "number": number, "stale": stale}
+        self.network.loop.call_soon_threadsafe(self.control.tell, event)
 
     def _view_changed(self) -> None:
         """Tells the keeper: a complete view at once, others at most every 20 ms."""
@@ -304,7 +312,6 @@ def main(argument: Mapping[str, object]) -> int:
         config = Config.read(str(argument.get("config")))
         sockets = Sockets.inherited(os.environ)
         sys.path[:0] = config.code_roots
-        import_from_source(config.code_roots)
         return _live(config, sockets)
     except ClusterError as error:
         print(error, file=sys.stderr, flush=True)  # noqa: T201  the log of a node is its stderr

@@ -24,7 +24,6 @@ from functools import partial
 from typing import Any
 
 from clusterlib.errors import ClusterError, UsageError
-from clusterlib.runtime.code import import_from_source
 from clusterlib.runtime.config import Config, Sockets
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.network import Cancellable, Dialed, Network
@@ -165,10 +164,7 @@ class _SimulatedNode:
         self._sockets = (control, cluster, http)
         try:
             config = Config.read(str(order["config"]))
-            fresh = [root for root in config.code_roots if root not in sys.path]
-            if fresh:
-                sys.path[:0] = fresh
-                import_from_source(fresh)
+            sys.path[:0] = [root for root in config.code_roots if root not in sys.path]
             environment = {str(name): str(value) for name, value in order.get("environment", {}).items()}
             self.node = Node(config, environment, self.network, Sockets(control, cluster, http), self._ended)
             self.node.start()

@@ -162,6 +162,18 @@ async def a_link_may_be_closed_twice_and_asked_when_closed(stage: Stage) -> None
     assert link.failure is None
 
 
+async def a_node_says_that_it_has_loaded_nothing_that_has_changed(stage: Stage) -> None:
+    nodes = await stage.start_all()
+
+    assert [list(await link.stale_files(SECONDS) or ()) for _, link, _ in nodes.values()] == [[], [], []]
+
+    process, link, _ = nodes["node1"]
+    process.signal(9)
+    await process.exit
+    link.close()
+    assert not await link.stale_files(SECONDS)
+
+
 async def a_stolen_port_is_told_from_other_failures(stage: Stage) -> None:
     assert stage.driver.ports_stolen(["OSError: [Errno 98] bind: Address already in use"])
     assert not stage.driver.ports_stolen(["ImportError: no module named shop"])
@@ -177,6 +189,7 @@ CASES: dict[str, Case] = {
         the_others_notice_when_a_node_is_killed_and_when_it_is_back,
         a_new_roster_is_taken_without_disturbance,
         a_link_may_be_closed_twice_and_asked_when_closed,
+        a_node_says_that_it_has_loaded_nothing_that_has_changed,
         a_stolen_port_is_told_from_other_failures,
     )
 }

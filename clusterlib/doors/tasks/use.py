@@ -112,10 +112,12 @@ def shell(console: Console, *, node: str | None, name: str | None, command: str 
     from clusterlib.doors.prompt import Prompt
     from clusterlib.operations.shell import NodeShell, run_own_shell
 
-    code = run_own_shell(node, name=name, code=command)
+    code = run_own_shell(node, name=name, code=command, on_stale=console.note)
     if code is not None:
         return code
     with NodeShell(node, name=name) as session:
+        if session.stale_sentence:
+            console.note(session.stale_sentence)
         if command is not None:
             found = session.evaluate(command)
             console.answer(found.to_dict(), lambda: telling.evaluated(console, found))

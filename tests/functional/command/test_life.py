@@ -205,7 +205,7 @@ def test_a_replaced_program_is_not_used_again(up: Up, write: Callable[..., None]
 
     program.write_text(f'#!/bin/sh\n# a new version\nexec {sys.executable} "$@"\n')
     renewed = up("box")
-    assert "its code had changed; the nodes were restarted" in renewed.notes
+    assert "its code had changed (box-server); the nodes were restarted" in renewed.notes
     assert set(pids).isdisjoint(node.pid for node in renewed)
 
 

@@ -35,7 +35,7 @@ spare = "30000-30001"
 start = 0
 [templates]
 "node.json" = "absent.j2"
-[weather]
+[seasons]
 x = 1
 """,
     )
@@ -76,14 +76,14 @@ x = 1
                 'profiles/shop.toml:15: templates.node.json: there is no template "absent.j2"; '
                 f"searched in {project / 'templates'} and {shipped('templates')}"
             ),
-            f"profiles/shop.toml:16: weather: unknown key; known here: {KNOWN}",
+            f"profiles/shop.toml:16: seasons: unknown key; known here: {KNOWN}",
         ]
     )
 
 
 KNOWN = (
     "adapt, beam, command, derived, description, driver, environment, extends, form, formed, health, linger, monitor, network, "
-    "nodes, ports, python, ready, requires, restart, retry, simulate, templates, tests, timeouts"
+    "nodes, ports, python, ready, requires, restart, retry, simulate, templates, tests, timeouts, watch"
 )
 
 
@@ -266,3 +266,35 @@ def test_a_file_that_may_not_be_read_is_a_mistake(mistakes: Found, write: Write)
     write("mine", "simulate = true").chmod(0)
 
     assert "cannot be read: permission denied" in str(mistakes("mine")[0])
+
+
+def test_a_watched_pattern_that_can_name_no_file_is_a_mistake(
+    load: Load, write: Write, project: Path
+) -> None:
+    (project / "config").mkdir()
+    (project / "prices.csv").write_text("")
+    write("well", 'watch = ["config/**", "prices.csv", ".env*", "/etc/hosts", "config"]\n')
+    assert load("well").origin("watch").line == 1
+    write("shop", 'watch = ["confg/**", "prices.tsv", ""]\n')
+
+    with pytest.raises(ProfileError) as caught:
+        load("shop")
+
+    assert "watch" in caught.value.evidence[0]
+    write("shop", 'watch = ["confg/**", "prices.tsv"]\n')
+    with pytest.raises(ProfileError) as caught:
+        load("shop")
+    right = f"write files or folders relative to {project}"
+    assert list(caught.value.evidence) == [
+        f'profiles/shop.toml:1: watch: there is no file or folder "confg"; {right}',
+        f'profiles/shop.toml:1: watch: there is no file or folder "prices.tsv"; {right}',
+    ]
+
+
+def test_what_is_watched_shapes_the_cluster(load: Load, write: Write, project: Path) -> None:
+    (project / "config").mkdir()
+    write("shop", "watch = []\n")
+    before = load("shop").fingerprint()
+    write("shop", 'watch = ["config/**"]\n')
+
+    assert load("shop").fingerprint() != before

@@ -1,0 +1,128 @@
+# ruff: noqa: PTH110, PTH113, PTH116, PTH118, PTH119, PTH120, PTH123
+# (a tree of thousands of files is walked at every start: plain strings are three times as fast)
+"""Which files are they? Digests of sources and of watched files, as they are on disk now."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+__all__ = ["MAGIC", "changed", "sources_below", "watched_files"]
+
+MOST_CONTENTS = (
+    64 << 20
+)  # bytes read of one set of files; of what is beyond, size and time of change stand for the contents
+MAGIC = re.compile(r"[*?[]")
+OURS = frozenset({".clusterlib", ".git", "__pycache__"})
+"""What changes all the time, and is no file of the project's."""
+
+
+def sources_below(roots: Iterable[str]) -> dict[str, str]:
+    """The digest of each Python file under these folders, by its path; tests are left out.
+
+    Left out, too: hidden folders, virtual environments, installed packages, and the node_modules of npm. Links are followed, but
+    no folder is entered twice."""
+    return _digests(path for root in roots for path in _walk(root, _may_hold_code) if _is_code(path))
+
+
+def watched_files(patterns: Iterable[str]) -> dict[str, str]:
+    """The digest of each file that one of these absolute patterns names, by its path. A folder means all that is in it."""
+    return _digests(path for pattern in patterns for path in _matching(pattern))
+
+
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """The names of what was added, removed or altered, sorted."""
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _is_code(path: str) -> bool:
+    name = os.path.basename(path)
+    is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+    return name.endswith(".py") and not is_test
+
+
+def _may_hold_code(folder: str) -> bool:
+    above, name = os.path.split(folder)
+    if name.startswith(".") or name in {"__pycache__", "site-packages", "dist-packages", "tests"}:
+        return False
+    if name == "node_modules" and os.path.exists(os.path.join(above, "package.json")):
+        return False
+    return not os.path.exists(os.path.join(folder, "pyvenv.cfg"))
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    base = pattern
+    while MAGIC.search(base):
+        base = os.path.dirname(base)
+    if base == pattern:
+        yield from _walk(base, _is_not_ours)
+        return
+    wanted = re.compile(_expression(pattern))
+    yield from (path for path in _walk(base, _is_not_ours) if wanted.fullmatch(path))
+
+
+def _is_not_ours(folder: str) -> bool:
+    return os.path.basename(folder) not in OURS
+
+
+def _expression(pattern: str) -> str:
+    """The pattern as a regular expression: `**` for any folders, `*` and `?` within one name. A folder means all in it."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]/]+\])", pattern)
+    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    told = (known.get(part) or (_choice(part) if part.startswith("[") else re.escape(part)) for part in parts)
+    return "".join(told) + "(?:/.*)?"
+
+
+def _choice(part: str) -> str:
+    return "[^" + part[2:] if part.startswith("[!") else part
+
+
+def _walk(root: str, enters: Callable[[str], bool]) -> Iterator[str]:
+    """Every file under a root, or the root itself if it is one."""
+    if os.path.isfile(root):
+        yield root
+        return
+    pending, entered = [root], set[tuple[int, int]]()
+    while pending:
+        folder = pending.pop()
+        try:
+            facts = os.stat(folder)
+            if (facts.st_dev, facts.st_ino) in entered:
+                continue
+            entered.add((facts.st_dev, facts.st_ino))
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            continue  # a folder that we may not read holds nothing that a node could read
+        for entry in entries:
+            try:
+                if entry.is_dir():
+                    if enters(entry.path):
+                        pending.append(entry.path)
+                elif entry.is_file():
+                    yield entry.path
+            except OSError:
+                continue
+
+
+def _digests(paths: Iterable[str]) -> dict[str, str]:
+    files: dict[str, str] = {}
+    budget = MOST_CONTENTS
+    for path in paths:
+        if path not in files:
+            files[path], used = _digest(path, budget)
+            budget -= used
+    return files
+
+
+def _digest(path: str, budget: int) -> tuple[str, int]:
+    """The digest of a file, and how many bytes were read for it."""
+    try:
+        with open(path, "rb") as file:
+            facts = os.fstat(file.fileno())
+            if facts.st_size > budget:
+                return f"unread:{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ctime_ns}:{facts.st_ino}", 0
+            return hashlib.sha256(file.read()).hexdigest(), facts.st_size
+    except OSError as error:
+        return f"unreadable:{error.strerror}", 0

@@ -1,0 +1,354 @@
+"""Code that has changed under a running cluster: the next `up` sees it, restarts the nodes, and says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+
+import clusterlib
+from clusterlib.errors import StaleCodeWarning
+
+Up = Callable[..., clusterlib.Cluster]
+Change = Callable[[], object]
+Case = Callable[[Path], tuple[str, Change]]
+"""Prepares a project; gives what a node is asked to load, and how that is changed then."""
+
+
+def starts(cluster: clusterlib.Cluster) -> list[int]:
+    return [node["starts"] for node in cluster.status()["nodes"]]
+
+
+def edited(path: Path, after: str = "VALUE = 2\n", before: str = "VALUE = 1\n") -> Change:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(before)
+    return lambda: path.write_text(after)
+
+
+def a_module_below(folder: str) -> Case:
+    def case(project: Path) -> tuple[str, Change]:
+        change = edited(project / folder / "stock.py")
+        (project / folder / "__init__.py").write_text("")
+        return f"import {folder}.stock", change
+
+    return case
+
+
+def a_module_on_the_path(folder: str) -> Case:
+    """As an editable install puts it there, or an installed package."""
+
+    def case(project: Path) -> tuple[str, Change]:
+        place = project.parent / f"{project.name}-elsewhere" / folder
+        return f"import sys; sys.path.append({str(place)!r}); import stock", edited(place / "stock.py")
+
+    return case
+
+
+def an_extension_module(project: Path) -> tuple[str, Change]:
+    import markupsafe
+
+    own = project / "markupsafe"
+    shutil.copytree(Path(markupsafe.__file__).parent, own)
+    built = next(path for path in own.glob("_speedups*") if path.name.endswith(tuple(EXTENSION_SUFFIXES)))
+
+    def build_again() -> None:
+        content = built.read_bytes()
+        built.unlink()
+        built.write_bytes(content)
+
+    return "import markupsafe._speedups", build_again
+
+
+def a_package_in_place_of_a_module(project: Path) -> tuple[str, Change]:
+    (project / "stock.py").write_text("VALUE = 1\n")
+
+    def make_it_a_package() -> None:
+        (project / "stock").mkdir()
+        (project / "stock" / "__init__.py").write_text("VALUE = 2\n")
+
+    return "import stock", make_it_a_package
+
+
+def a_module_that_was_optional(project: Path) -> tuple[str, Change]:
+    (project / "stock.py").write_text("try:\n    import speedups\nexcept ImportError:\n    speedups = None\n")
+    return "import stock", lambda: (project / "speedups.py").write_text("")
+
+
+def a_module_that_has_gone(project: Path) -> tuple[str, Change]:
+    (project / "stock.py").write_text("VALUE = 1\n")
+    return "import stock", (project / "stock.py").unlink
+
+
+def a_module_loaded_by_its_path(project: Path) -> tuple[str, Change]:
+    change = edited(project / "plugins" / "a plugin.py")
+    loads = (
+        "import sys, importlib.util as u\n"
+        f"spec = u.spec_from_file_location('plugin', {str(project / 'plugins' / 'a plugin.py')!r})\n"
+        "sys.modules['plugin'] = module = u.module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)"
+    )
+    return loads, change
+
+
+CASES: dict[str, Case] = {
+    **{
+        f"a module in {folder}": a_module_below(folder)
+        for folder in ("build", "dist", "venv", "node_modules")
+    },
+    "a module of an editable dependency": a_module_on_the_path("src"),
+    "a module of an installed package": a_module_on_the_path("lib/site-packages"),
+    "an extension module": an_extension_module,
+    "a package in place of a module": a_package_in_place_of_a_module,
+    "a module that was optional": a_module_that_was_optional,
+    "a module that has gone": a_module_that_has_gone,
+    "a module loaded by its path": a_module_loaded_by_its_path,
+}
+
+
+@pytest.mark.parametrize("simulate", [False, True], ids=["real", "simulated"])
+@pytest.mark.parametrize("case", CASES)
+def test_nodes_that_have_loaded_it_are_restarted_once(
+    up: Up, project: Path, case: str, simulate: bool
+) -> None:
+    load, change = CASES[case](project)
+    cluster = up("ci-small", simulate=simulate, hold=False)
+    assert starts(cluster) == starts(up()) == [1, 1], "nothing has changed yet"
+    cluster["node1"].run(exec, load)  # long after the start: it is what is loaded by now that counts
+    assert starts(up()) == [1, 1]
+
+    change()
+    again = up()
+
+    assert starts(again) == [2, 2]
+    assert "its code had changed" in again.notes[-1]
+    if case != "a module that has gone":
+        again["node1"].run(exec, load)
+    assert starts(up()) == [2, 2], "they run what is on disk"
+
+
+WATCHED: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a file": ('watch = ["config/shop.toml"]', lambda config: (config / "shop.toml").write_text("b")),
+    "a file by a pattern": ('watch = ["config/**"]', lambda config: (config / "shop.toml").write_text("b")),
+    "a new file": ('watch = ["config/**"]', lambda config: (config / "new.toml").write_text("")),
+    "a file that goes": ('watch = ["config"]', lambda config: (config / "shop.toml").unlink()),
+    "a template": (
+        '[templates]\n"shop.conf" = "shop.conf.j2"',
+        lambda config: (config.parent / "templates/shop.conf.j2").write_text("{{ node.name }} b\n"),
+    ),
+    "a template that another one includes": (
+        '[templates]\n"shop.conf" = "shop.conf.j2"',
+        lambda config: (config.parent / "templates/part.j2").write_text("b\n"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WATCHED)
+def test_nodes_are_restarted_for_files_that_they_read(up: Up, project: Path, case: str) -> None:
+    for folder in ("config", "profiles", "templates"):
+        (project / folder).mkdir()
+    (project / "config/shop.toml").write_text("a")
+    (project / "templates/shop.conf.j2").write_text('{% include "part.j2" %}{{ node.name }}\n')
+    (project / "templates/part.j2").write_text("a\n")
+    said, change = WATCHED[case]
+    (project / "profiles/shop.toml").write_text(f'extends = "ci-small"\n{said}\n')
+    assert starts(up("shop", hold=False)) == starts(up("shop")) == [1, 1]
+
+    change(project / "config")
+    again = up("shop")
+
+    assert starts(again) == [2, 2]
+    assert "its code had changed" in again.notes[-1]
+    assert starts(up("shop")) == [2, 2]
+
+
+def test_tests_are_not_the_code_of_nodes_unless_a_node_imports_them(up: Up, project: Path) -> None:
+    (project / "stock.py").write_text("VALUE = 1\n")
+    (project / "test_stock.py").write_text("def helper():\n    return 1\n")
+    cluster = up("ci-small", hold=False)
+    cluster["node1"].run(exec, "import stock")
+
+    (project / "test_stock.py").write_text("def helper():\n    return 2\n")
+    assert starts(up()) == [1, 1]
+
+    assert cluster["node1"].call("test_stock:helper") == 2
+    (project / "test_stock.py").write_text("def helper():\n    return 3\n")
+    assert starts(up()) == [2, 2]
+    assert cluster["node1"].call("test_stock:helper") == 3
+
+
+def test_a_node_that_cannot_be_asked_is_named(up: Up, project: Path) -> None:
+    (project / "stock.py").write_text("VALUE = 1\n")
+    cluster = up("ci-small", hold=False)
+    cluster["node1"].run(exec, "import stock")
+    cluster["node1"].pause()
+
+    joined = up()
+
+    assert joined.notes[-1] == "node1 could not be asked which code it runs"
+    cluster["node1"].resume()
+    (project / "stock.py").write_text("VALUE = 2\n")
+    assert starts(up()) == [2, 2]
+
+
+SERVER = """\
+import http.server, sys
+{more}
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+PROFILE = """\
+driver = "command"
+[nodes]
+count = 1
+[ports]
+client = "29200-29399"
+[command]
+program = "{program}"
+arguments = [{arguments}, "{{{{ node.ports.client }}}}"]
+[environment]
+PYTHONPATH = "{project}"
+{more}
+"""
+
+
+def served(project: Path, arguments: str, more: str = "", source: str = "") -> None:
+    (project / "profiles").mkdir()
+    text = PROFILE.format(program=sys.executable, arguments=arguments, project=project, more=more)
+    (project / "profiles/web.toml").write_text(text)
+    (project / "web").mkdir()
+    (project / "web/__init__.py").write_text("")
+    (project / "web/pages.py").write_text("VALUE = 1\n")
+    (project / "web/server.py").write_text(SERVER.format(more=source))
+
+
+SERVED: dict[str, tuple[str, str, str]] = {
+    "the script": ('"{{ cluster.project }}/web/server.py"', "", "web/server.py"),
+    "what the script imports": ('"{{ cluster.project }}/web/server.py"', "", "web/pages.py"),
+    "a module of the project": ('"-m", "web.server"', "", "web/server.py"),
+    "the code roots that the profile names": (
+        '"-c", "import web.server"',
+        '[python]\npath = ["."]',
+        "web/pages.py",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SERVED)
+def test_servers_are_restarted_when_their_source_has_changed(up: Up, project: Path, case: str) -> None:
+    arguments, more, edits = SERVED[case]
+    served(project, arguments, more, "import web.pages")
+    cluster = up("web", hold=False)
+    assert starts(up()) == [1]
+    (project / "web/test_pages.py").write_text("")
+    assert starts(up()) == [1], "a test is no code of a server"
+
+    with (project / edits).open("a") as source:
+        source.write("# edited\n")
+
+    synced = cluster.sync()
+    assert (synced.changed, synced.restarted) == ((str(project / edits),), ("node1",))
+    assert cluster.sync().restarted == ()
+    with (project / edits).open("a") as source:
+        source.write("# edited again\n")
+    assert starts(up()) == [3]
+
+
+def test_the_code_roots_of_a_profile_are_on_the_path_of_its_servers(up: Up, project: Path) -> None:
+    served(project, '"-m", "web.server"', '[python]\npath = ["."]')
+    text = (project / "profiles/web.toml").read_text()
+    (project / "profiles/web.toml").write_text(text.replace(f'PYTHONPATH = "{project}"\n', ""))
+
+    assert up("web").state == "ready"
+
+
+def test_a_server_of_somebody_else_is_not_restarted_for_the_project_s_code(up: Up, project: Path) -> None:
+    served(project, '"-m", "http.server"')
+    (project / "shop.py").write_text("VALUE = 1\n")
+    assert starts(up("web", hold=False)) == [1]
+
+    (project / "shop.py").write_text("VALUE = 2\n")
+
+    assert starts(up()) == [1]
+
+
+# -- those who only attach are told, and nothing is restarted behind anybody's back
+
+
+@pytest.mark.parametrize("simulate", [False, True], ids=["real", "simulated"])
+def test_who_attaches_to_a_stale_cluster_is_warned(up: Up, project: Path, simulate: bool) -> None:
+    change = edited(project / "stock.py")
+    cluster = up("ci-small", simulate=simulate, hold=False)
+    cluster["node1"].run(exec, "import stock")
+    with clusterlib.attach() as fresh:
+        assert fresh.stale == ()
+
+    change()
+    with pytest.warns(StaleCodeWarning, match=r"runs other code than is on disk \(stock.py\)"):
+        attached = clusterlib.attach()
+
+    with attached:
+        assert attached.stale == (str(project / "stock.py"),)
+        assert starts(attached) == [1, 1]
+    with clusterlib.attach(check_code=False) as silent:
+        silent.restart()
+        assert silent.stale == ()
+
+
+def test_a_warning_that_is_an_error_leaves_no_lease(up: Up, project: Path) -> None:
+    change = edited(project / "stock.py")
+    cluster = up("ci-small")
+    cluster["node1"].run(exec, "import stock")
+    change()
+
+    with pytest.raises(StaleCodeWarning):  # as the settings of this test run have it
+        clusterlib.attach()
+
+    assert len(cluster.status()["leases"]) == 1
+
+
+def shell(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "clusterlib.doors", "cluster.shell", *arguments]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("CLUSTERLIB_")}
+    environment = {**kept, "NO_COLOR": "1"}
+    return subprocess.run(
+        words, cwd=project, env=environment, text=True, capture_output=True, timeout=60, check=False
+    )
+
+
+def test_a_shell_says_that_the_nodes_run_other_code(up: Up, project: Path) -> None:
+    change = edited(project / "stock.py")
+    cluster = up("ci-small", hold=False)
+    told = shell(project, "-c", "__import__('stock').VALUE")
+    assert (told.returncode, told.stdout, told.stderr) == (0, "1\n", "")
+
+    change()
+    told = shell(project, "-c", "__import__('stock').VALUE")
+    as_json = shell(project, "--json", "-c", "__import__('stock').VALUE")
+
+    assert (told.returncode, told.stdout) == (0, "1\n")
+    (line,) = told.stderr.splitlines()
+    assert "runs other code than is on disk (stock.py); cluster.up or cluster.sync renews it" in line
+    assert (json.loads(as_json.stdout)["stale"], as_json.stderr) == ([str(project / "stock.py")], "")
+    assert starts(cluster) == [1, 1]
+
+
+def test_the_shell_of_a_server_says_it_too(up: Up, project: Path) -> None:
+    served(project, '"{{ cluster.project }}/web/server.py"')
+    text = (project / "profiles/web.toml").read_text()
+    (project / "profiles/web.toml").write_text(
+        text.replace("[command]\n", '[command]\nshell = ["echo", "hello"]\n')
+    )
+    up("web", hold=False)
+    assert shell(project).stderr == ""
+
+    (project / "web/server.py").write_text("# edited\n")
+    told = shell(project)
+
+    assert told.stdout == "hello\n"
+    assert "runs other code than is on disk (web/server.py)" in told.stderr
