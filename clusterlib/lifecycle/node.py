@@ -149,7 +149,11 @@ class ManagedNode:
         except ClusterError as error:
             raise self._failed(error) from error
         try:
-            process = await self._host.spawn(order)
+            async with asyncio.timeout(deadline.left):
+                process = await self._host.spawn(order)
+        except TimeoutError:
+            link.close()
+            raise self._failed(self._not_spawned(deadline)) from None
         except ClusterError as error:
             link.close()
             raise self._failed(error) from error
@@ -176,6 +180,13 @@ class ManagedNode:
                     _more_time(deadline),
                 ],
             ) from None
+
+    def _not_spawned(self, deadline: Deadline) -> NodeNotReady:
+        return NodeNotReady(
+            f"{self.name} could not start within {deadline.seconds:g} s",
+            cause="the process that starts nodes (the nursery) has not started it by then; it may be paused",
+            remedies=["ps -eo pid,stat,args | grep 'clusterlib nursery'", _more_time(deadline)],
+        )
 
     async def climb(self, expected: Callable[[], frozenset[str]], deadline: Deadline) -> None:
         """Waits until the node is of use to the others, or says why it never will be.
@@ -310,9 +321,12 @@ class ManagedNode:
         asked = self._link is not None and await self._link.ask_to_stop()
         if not asked:
             self.signal(signal.SIGTERM)
-        if not await self._exits_within(seconds) and asked:
+        soon = min(seconds, AFTER_TERMINATE)
+        # One that was never ready may not have been able to hear yet: Python loses a SIGINT that comes while it begins.
+        first, second = (soon, seconds) if self.ready_seconds is None else (seconds, soon)
+        if not await self._exits_within(first) and asked:
             self.signal(signal.SIGTERM)
-            await self._exits_within(min(seconds, AFTER_TERMINATE))
+            await self._exits_within(second)
         if self.exit is None:
             self._tell("node.killed", node=self.name, reason=f"did not stop within {seconds:g} s")
             self.signal(signal.SIGKILL)

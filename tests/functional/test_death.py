@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import clusterlib
-from clusterlib.errors import KeeperLost
+from clusterlib.errors import KeeperLost, NodeNotReady
 from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.registry import Registry
@@ -298,6 +298,20 @@ def test_a_paused_simulation_can_be_taken_down(up: Up) -> None:
     cluster.down()
 
     assert none_left(marker)
+
+
+def test_a_start_ends_at_its_time_out_also_where_the_process_that_starts_nodes_hangs(up: Up) -> None:
+    cluster = up("ci-small", overrides={"timeouts.start": 1.0})
+    keeper = cluster.status()["keeper"]["pid"]
+    below = [seen.pid for seen in proc.descendants(keeper)]
+    [nursery] = [pid for pid in below if proc.command_line(pid).startswith("clusterlib nursery")]
+    os.kill(nursery, signal.SIGSTOP)
+
+    with pytest.raises(NodeNotReady, match="could not start within 1 s") as caught:
+        cluster.restart("node1")
+
+    assert "the nursery" in str(caught.value.cause)
+    cluster.down()  # `up` looks for what is left
 
 
 def test_the_holder_of_a_dead_keeper_is_told_so(up: Up, gone: Gone) -> None:

@@ -18,7 +18,9 @@ port, mode = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "well"
 os.write(1, b"caf\\xe9 says hello\\n")
 if mode == "bad":
     sys.exit("unknown argument: bad")
-if mode == "crashes":
+if mode == "deaf":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+if mode in ("crashes", "deaf"):
     print("PANIC: the index is broken", flush=True)
     time.sleep(600)
 def stop(*_):
