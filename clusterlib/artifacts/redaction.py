@@ -2,10 +2,11 @@
 
 A secret is known by its name (an environment variable that says so), by its place (a cluster's cookie) or by its form (a
 password in a URL). Known ones are searched in every shape that a log gives them: as they are, in JSON, in Python's
-own notation, in a URL."""
+own notation, in a URL, in base64, and cut in half where somebody has shortened a text. See `secret_forms` for those not known."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -15,39 +16,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from clusterlib.artifacts.halves import Halves
+from clusterlib.artifacts.secret_forms import MARK, hide_forms, is_secret
 from clusterlib.lifecycle.folders import RunFolder
 
 __all__ = ["MARK", "Redactor", "is_secret", "redactor_for"]
 
-MARK = "[redacted]"
 SHORTEST = 6
 """Shorter ones are not searched in free text: they would shred it and hide nothing."""
-
-_ANYWHERE = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "COOKIE", "CREDENTIAL")
-_WORDS = ("AUTH", "PASS", "PAT", "DSN")
-_PLACES = ("FILE", "PATH", "DIR", "SOCK", "HOME")
-"""A variable that ends so says where a secret lies: no secret itself, and worth seeing."""
-_IN_URL = re.compile(rb"(://[^\s/:@\"'<>]{0,200}:)[^\s/\"'<>]{1,400}@")
-_ASSIGNED = re.compile(
-    rb"((?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY)[A-Z0-9_]*[\"']?\s{0,2}[:=]\s{0,2}[\"']?)"
-    rb"(?!\[redacted\])[^\s\"',;}]{3,400}"
-)
-"""A variable that says what it holds, with a value: also one of another process, which is not known here."""
+SHORTEST_CODE = 8
+"""A piece of base64 shorter than this may be anything."""
 _KEPT = frozenset({"time", "kind", "state", "run"})
 """What events are told apart by, and where a run lies. A cookie that reads "ready" must not cost the whole story."""
 
 
-def is_secret(name: str) -> bool:
-    """Whether a variable of this name holds something that nobody else may read."""
-    upper = name.upper()
-    words = re.split(r"[^A-Z0-9]+", upper)
-    if words[-1] in _PLACES:
-        return False
-    return (
-        any(part in upper for part in _ANYWHERE)
-        or any(word in _WORDS for word in words)
-        or any(word.endswith(("KEY", "KEYS")) for word in words)
-    )
+_HEX = re.compile(rb"%[0-9A-F]{2}")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Redactor:
@@ -61,6 +45,8 @@ class Redactor:
         self.secrets = frozenset(line for secret in (*secrets, *named.values()) for line in _searched(secret))
         shapes = {shape for secret in self.secrets for shape in _shapes(secret)}
         self._shapes = sorted(shapes, key=len, reverse=True)
+        self._codes = [code for secret in self.secrets for code in _codes(_as_it_was(secret))]
+        self._halves = Halves(shapes)
         self._short = [
             _assignment(name, value.strip()) for name, value in sorted(named.items()) if not _searched(value)
         ]
@@ -72,12 +58,17 @@ class Redactor:
                 data = data.replace(shape, MARK.encode())
         for pattern in self._short:
             data = pattern.sub(rb"\1" + MARK.encode(), data)
-        data = _ASSIGNED.sub(rb"\1" + MARK.encode(), data)
-        return _IN_URL.sub(rb"\1" + MARK.encode() + b"@", data) if b"://" in data else data
+        for code in self._codes:
+            if code in data:
+                data = _around(code).sub(MARK.encode(), data)
+        return hide_forms(self._halves.hide(data))
 
     def text(self, text: str) -> str:
-        """Also of text that came from no valid file: what cannot be encoded goes through as it is."""
-        return self.data(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
+        """Also of text that came from no valid file: what cannot be encoded goes through as it is.
+
+        A text may have been cut off anywhere, in the middle of a secret, too."""
+        data = self._halves.hide_at_end(self.data(text.encode(errors="surrogatepass")))
+        return data.decode(errors="surrogatepass")
 
     def value(self, value: Any) -> Any:
         """JSON data: strings are redacted wherever they are; keys, and what events are told apart by, stay."""
@@ -142,6 +133,25 @@ def _shapes(secret: str) -> Iterator[bytes]:
     yield repr(raw)[2:-1].encode()
     for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         yield quoted.encode()
+        yield _HEX.sub(lambda found: found[0].lower(), quoted.encode())
+    yield raw.hex().encode()
+
+
+def _codes(raw: bytes) -> Iterator[bytes]:
+    """What base64 makes of it wherever it stands among other bytes: of each three bytes it makes four letters."""
+    for shift in range(3):
+        coded = base64.b64encode(b"\0" * shift + raw)
+        first = -(-8 * shift // 6)
+        whole = (8 * (shift + len(raw))) // 6
+        core = coded[first:whole]
+        if len(core) >= SHORTEST_CODE:
+            yield core
+            yield core.translate(_URL_SAFE)
+
+
+def _around(code: bytes) -> re.Pattern[bytes]:
+    """The whole of what was encoded: the rest of it is the name of a user, or padding."""
+    return re.compile(rb"[A-Za-z0-9+/_-]{0,200}" + re.escape(code) + rb"[A-Za-z0-9+/_-]{0,200}={0,2}")
 
 
 def _as_it_was(secret: str) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clusterlib.artifacts.redaction import MARK, Redactor, is_secret
 from clusterlib.frozen import frozen
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
@@ -99,11 +100,12 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
         name or default_profile(folder), project=folder, environ=None if resolved else {}, adapt=resolved
     )
     plain = profile.to_json()
+    redactor = Redactor(variables=plain["values"]["environment"])
     values = []
     for field, origin in profile.origins().items():
         if not resolved and origin.source not in {"profile", "pyproject"}:
             continue
-        value = _at(plain["values"], field)
+        value = _shown(field, _at(plain["values"], field), redactor)
         text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value)
         values.append(Value(field, value, text, str(origin), origin.source))
     return Shown(
@@ -114,8 +116,14 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
         values=tuple(values),
         adaptations=tuple(str(one) for one in profile.adaptations),
         machine=plain["machine"],
-        toml=profile.to_toml(),
+        toml=redactor.text(profile.to_toml()),
     )
+
+
+def _shown(field: str, value: Any, redactor: Redactor) -> Any:
+    """A terminal is read by many, and so is what is pasted from it: the profile itself has what is hidden here."""
+    section, _, name = field.partition(".")
+    return MARK if section == "environment" and is_secret(name) else redactor.value(value)
 
 
 def check(name: str | None = None, *, project: Path | str | None = None) -> Checks:

@@ -199,7 +199,9 @@ class Tests:
         "When a test run leaves a folder with report, logs and configurations.",
     )
     log_lines: int = setting(
-        50, whole(0, 10_000), "Lines of each node shown with a failed test: the last ones of that test."
+        50,
+        whole(0, 10_000),
+        "Lines of each node shown with a failed test: the last ones of that test. Of all nodes together this, or 60.",
     )
     turn: float = setting(
         600.0,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.doors.progress import sentence
 from clusterlib.errors import ClusterError
 from clusterlib.hosts.logs import tail
@@ -15,6 +17,11 @@ from clusterlib.lifecycle.events import read_events
 
 __all__ = ["sections"]
 
+MOST_LINES = 60
+"""Of all nodes together, with one failed test, unless more of each are asked for. The report has the rest."""
+FEWEST_LINES = 3
+"""Of each node, however many there are."""
+LONGEST_LINE = 300
 Section = tuple[str, str]
 TOLD = ("fault.", "heal.", "node.", "cluster.")
 
@@ -24,28 +31,46 @@ def sections(clusters: Sequence[Cluster], began: datetime, lines: int) -> Iterat
     for cluster in clusters:
         with contextlib.suppress(ClusterError):
             cluster.flush_logs()  # one that is gone has nothing more to say
-        yield from _of(cluster, began, lines, f"{cluster.name}: " if len(clusters) > 1 else "")
+        clean = redactor_for([cluster.run_folder.path], os.environ).text
+        for title, text in _of(cluster, began, lines, f"{cluster.name}: " if len(clusters) > 1 else ""):
+            yield title, clean(text)
 
 
 def _of(cluster: Cluster, began: datetime, lines: int, prefix: str) -> Iterator[Section]:
     run = cluster.run_folder
     events = [event for event in read_events(run.events) if _is_since(event, began)]
     there = {node.name for node in cluster} | {event.get("node") for event in events}
-    silent = []
-    for node in run.node_names() if lines else []:
-        said = [line for line in tail(run.log(node), lines) if line.time >= began]
-        if not said:
-            silent += [node] if node in there else []  # else an earlier test has scaled it away
+    said = {
+        node: [line for line in tail(run.log(node), lines) if line.time >= began]
+        for node in (run.node_names() if lines else [])
+    }
+    silent = [node for node in said if not said[node] and node in there]  # others were scaled away before it
+    most = _share([len(one) for one in said.values()], max(lines, MOST_LINES))
+    for node, all_of_it in said.items():
+        shown = all_of_it[-most:]
+        if not shown:
             continue
-        many = "the last " if len(said) == lines else ""
-        counted = "1 line" if len(said) == 1 else f"{len(said)} lines"
-        text = "\n".join(f"{_clock(line.time)} {line.text}" for line in said)
+        many = "the last " if len(shown) == lines or shown != all_of_it else ""
+        counted = "1 line" if len(shown) == 1 else f"{len(shown)} lines"
+        text = "\n".join(f"{_clock(line.time)} {_brief(line.text)}" for line in shown)
         yield f"{prefix}{node}: {many}{counted} during this test", text
     happened = [text for event in events if (text := _told(event))]
     if happened:
         yield f"{prefix}cluster: what happened", "\n".join(happened)
     if silent:
         yield f"{prefix}cluster", f"{', '.join(silent)} said nothing"
+
+
+def _share(counts: Sequence[int], together: int) -> int:
+    """The most lines of a node so that those of all nodes leave pytest's summary on the screen. The talkative ones give way."""
+    most = max(counts, default=0)
+    while most > FEWEST_LINES and sum(min(count, most) for count in counts) > together:
+        most -= 1
+    return most
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} ... ({len(text)} characters)"
 
 
 def _is_since(event: dict[str, Any], began: datetime) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import pytest
 
 from clusterlib.artifacts.recorder import Recorder
+from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.doors.pytest_plugin import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.doors.serving import put_into_environment, resized
 from clusterlib.doors.testing import junit
@@ -240,6 +241,7 @@ class Run:
         is_first_victim = unserved.first and isinstance(error, ApplicationFailed | BuildFailed)
         brief = at_the_end and not is_first_victim
         text = f"no cluster: {error.problem} [{error.code}]" if brief else str(error)
+        text = redactor_for((), os.environ).text(text)
         if unserved.may_skip:
             raise pytest.skip.Exception(text, _use_item_location=True) from None
         raise pytest.fail.Exception(text, pytrace=False) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.doors.testing.report import Report
 from clusterlib.errors import ClusterError
 from clusterlib.leases.held import Unserved
@@ -192,9 +194,10 @@ def _cost(failure: FailureUsage, tally: Tally) -> str:
 
 
 def _tell_error(reporter: Reporter, error: Mapping[str, Any], what: str) -> None:
-    first, *rest = str(
-        ClusterError.from_dict({**error, "evidence": error["evidence"][-MOST_EVIDENCE:]})
-    ).split("\n")
+    shown = ClusterError.from_dict({**error, "evidence": error["evidence"][-MOST_EVIDENCE:]})
+    first, *rest = (
+        redactor_for((), os.environ).text(str(shown)).split("\n")
+    )  # a terminal is read by many in CI
     reporter.write_line(f"{first} ({what})", red=True)
     for line in rest:
         reporter.write_line(line)

@@ -50,6 +50,52 @@ def test_a_failing_test_shows_what_each_node_said_and_what_happened_during_it(su
     assert "what happened" not in second.partition("=====")[0]
 
 
+def test_what_nodes_said_shows_no_secret_in_the_terminal(suite: Suite) -> None:
+    suite.file(
+        "tests/test_talks.py",
+        """
+import os
+
+def test_fails(cluster):
+    cluster["node1"].run(print, "connecting with", os.environ["SHOP_PW"], "to postgres://joe:letmein@db")
+    assert cluster == 2
+""",
+    )
+
+    ended = suite.run("--distributed", SHOP_PW="correct horse")
+
+    assert "connecting with [redacted] to postgres://joe:[redacted]@db" in ended.text
+
+
+def test_talkative_nodes_leave_the_summary_on_the_screen(suite: Suite) -> None:
+    suite.file(
+        "tests/test_talks.py",
+        """
+import pytest
+
+def talk(count):
+    for number in range(count):
+        print(f"line {number} of many")
+    print("x" * 5000)
+
+@pytest.mark.cluster_size(5)
+def test_fails(cluster):
+    for node in cluster:
+        node.run(talk, 4 if node.name == "node1" else 200)
+    assert 1 == 2
+""",
+    )
+
+    ended = suite.run("--distributed")
+    told = [line for line in ended.lines if " of many" in line or "xxx" in line]
+    more = suite.run("--distributed", "-o", "cluster_log_lines=100")
+
+    assert 50 < len(told) <= 60
+    assert max(map(len, told)) < 400
+    assert ended.one("- node1: 5 lines during this test -"), "who says little is shown whole"
+    assert len(ended.matching("of many")) < len(more.matching("of many")) <= 100
+
+
 def test_only_nodes_that_were_there_can_have_said_nothing(suite: Suite) -> None:
     suite.file(
         "tests/test_talks.py",

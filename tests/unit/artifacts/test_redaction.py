@@ -24,6 +24,8 @@ SECRETS = ANYTHING.filter(lambda text: len(text.strip()) >= 6)
     [
         "GITHUB_TOKEN", "token", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "PASSWD", "APIKEY", "SSH_KEY", "COOKIE",
         "ERLANG_COOKIE", "GOOGLE_CREDENTIALS", "BASIC_AUTH", "AUTH", "DATABASE_DSN", "SIGNING_KEYS", "MYSQL_PASS",
+        "SESSION_JWT", "JWT", "BEARER", "API_BEARER", "CREDS", "REGISTRY_CREDS", "DB_PW", "PW", "CARD_PIN", "PIN", "MYSQL_PWD",
+        "SLACK_WEBHOOK_URL", "AZURE_STORAGE_CONNECTION_STRING",
     ],
 )  # fmt: skip
 def test_names_that_say_secret_are_secret(name: str) -> None:
@@ -42,6 +44,14 @@ def test_names_that_say_secret_are_secret(name: str) -> None:
         "SSH_AUTH_SOCK",
         "LANG",
         "CLUSTERLIB_NODES",
+        "OLDPWD",
+        "SPINNER",
+        "PINNED_VERSION",
+        "SPAWN",
+        "CREDITS",
+        "PASSENGERS",
+        "TIMEOUT",
+        "CONNECTION_LIMIT",
     ],
 )
 def test_names_that_do_not_say_it_are_not(name: str) -> None:
