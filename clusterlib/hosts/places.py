@@ -6,17 +6,23 @@ processes."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
 from pathlib import Path
 
-from clusterlib.errors import StartError
+from clusterlib.errors import StartError, UsageError
 
-__all__ = ["make_private", "runtime_dir", "socket_path", "write_private"]
+__all__ = ["make_private", "open_lock", "runtime_dir", "socket_path", "write_private"]
 
+CHOSEN = "CLUSTERLIB_RUNTIME_DIR"
+"""The variable that names another runtime folder. All who are to see each other's clusters need the same."""
+LONGEST_CHOSEN = 64
 LONGEST_SOCKET_PATH = 100
 """sun_path has 108 bytes on Linux and 104 on macOS."""
+
+ELSEWHERE = f'export {CHOSEN}="$HOME/.clusterlib-run"  # another place, for every program that uses clusters'
 
 
 def runtime_dir(base: Path | None = None) -> Path:
@@ -25,9 +31,21 @@ def runtime_dir(base: Path | None = None) -> Path:
     session = Path(f"/run/user/{user}")
     if base is not None:
         return _private(base / f"clusterlib-{user}")
+    if chosen := os.environ.get(CHOSEN):
+        return _private(_chosen(chosen))
     if _is_ours(session) and os.access(session, os.W_OK | os.X_OK):
         return _private(session / "clusterlib")
     return _private(Path(f"/tmp/clusterlib-{user}"))  # noqa: S108 - private: checked below
+
+
+def _chosen(folder: str) -> Path:
+    if Path(folder).is_absolute() and len(os.fsencode(folder)) <= LONGEST_CHOSEN:
+        return Path(folder)
+    raise UsageError(
+        f"{CHOSEN}={folder} cannot be the runtime folder",
+        cause=f"it must be an absolute path of at most {LONGEST_CHOSEN} bytes: sockets in it need short paths",
+        remedies=[f'export {CHOSEN}="$HOME/.clusterlib-run"', f"unset {CHOSEN}"],
+    )
 
 
 def socket_path(identifier: str, folder: Path | None = None) -> Path:
@@ -56,7 +74,7 @@ def _private(folder: Path) -> Path:
         raise StartError(
             f"{folder} cannot be made",
             cause=f"{error.strerror}; clusters of this user keep their control sockets there",
-            remedies=[f"ls -ld {folder.parent}", f"df -h {folder.parent}"],
+            remedies=[f"ls -ld {folder.parent}", f"df -h {folder.parent}", ELSEWHERE],
         ) from error
     wrong = None
     if not stat.S_ISDIR(seen.st_mode):
@@ -67,11 +85,32 @@ def _private(folder: Path) -> Path:
         raise StartError(
             f"{folder} cannot be used: {wrong}",
             cause="clusters of this user keep their control sockets there, so nobody else may own it",
-            remedies=[f"ls -ld {folder}", f"rm {folder}  # by its owner or root"],
+            remedies=[ELSEWHERE, f"ls -ld {folder}", f"rm -r {folder}  # by its owner or root"],
         )
     if stat.S_IMODE(seen.st_mode) != 0o700:
         folder.chmod(0o700)
     return folder
+
+
+def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
+    """A lock file of ours, open. What is in its place and no plain file is refused, and FileNotFoundError is the caller's."""
+    problem: str | None = "it is no plain file"
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise
+        problem = "it is a link" if error.errno == errno.ELOOP else error.strerror
+    raise StartError(
+        f"{path} cannot be used as a lock: {problem}",
+        cause="a file of clusterlib was replaced by something else, or may not be opened",
+        remedies=[f"ls -ld {path}", f"rm -r {path}  # if nothing of yours is in it"],
+    )
 
 
 def make_private(folder: Path) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Protocol
 
 from clusterlib.errors import PortsExhausted, StartError, UsageError
+from clusterlib.hosts.places import open_lock
 
 __all__ = ["AddressBlock", "Claim", "FileLock", "Lock", "PortAllocator", "is_free", "take_claim"]
 
@@ -201,8 +202,7 @@ class PortAllocator:
     @contextlib.contextmanager
     def _turns(self, name: str, count: int) -> Iterator[Iterator[int]]:
         """0..count-1, starting behind the one that had its turn last. One process of this user at a time."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self._state / f"{name}.turn", flags, 0o600)
+        descriptor = open_lock(self._state / f"{name}.turn")
         reached = start = 0
 
         def turns() -> Iterator[int]:

@@ -18,7 +18,7 @@ from clusterlib.errors import StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
 from clusterlib.hosts.identity import Identity
-from clusterlib.hosts.places import runtime_dir, write_private
+from clusterlib.hosts.places import open_lock, runtime_dir, write_private
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Registry", "Swept", "end_family", "register", "sweep_leftovers", "unregister"]
 
 SWEEP_SECONDS = 5.0
+NONSENSE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What reading a file raises that is no entry of ours, whatever else it is."""
 GUARD_SECONDS = 6.0
 """A guard whose keeper died is given this long to do the sweeping itself."""
 
@@ -55,6 +57,8 @@ class Entry:
         data: dict[str, Any] = json.loads(text)
         data["keeper"] = Identity.from_dict(data["keeper"])
         data["guard"] = Identity.from_dict(data["guard"])
+        if not all(isinstance(value, str | Identity) for value in data.values()):
+            raise TypeError("not an entry")
         return cls(**data)
 
     def to_json(self) -> str:
@@ -79,7 +83,7 @@ class Registry:
         """Everything registered, dead or alive. A file that makes no sense is not ours to read."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with contextlib.suppress(*NONSENSE):
                 found.append(Entry.from_json(path.read_text(encoding="utf-8")))
         return found
 
@@ -89,9 +93,7 @@ class Registry:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One sweeper at a time; the kernel frees it."""
-        descriptor = os.open(
-            self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
+        descriptor = open_lock(self._folder / "lock")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

@@ -9,6 +9,16 @@ __all__ = ["open_standard_streams"]
 
 def open_standard_streams() -> None:
     """Gives /dev/null to each that is closed: else what is opened next has its number, and is taken for it."""
+    if all(_is_open(number) for number in (0, 1, 2)):
+        return
     while (descriptor := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True

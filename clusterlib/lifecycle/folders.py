@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -29,6 +30,7 @@ BUILDS = "builds"
 RESERVED = {REPORTS: "the reports of test runs are", BUILDS: "what is known of the project's builds is"}
 """Folders in there that are none of a cluster, and what is in them."""
 KEPT_RUNS = 5
+STAMP = "%Y%m%d-%H%M%S.%f"
 
 
 def cluster_identifier(project: Path, name: str) -> str:
@@ -78,10 +80,10 @@ class RunFolder:
 
     def read_state(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = json.loads(self.state.read_text())
-        except (OSError, ValueError):
+            state: Any = json.loads(self.state.read_text())
+        except (OSError, ValueError, RecursionError):
             return {}
-        return state
+        return state if isinstance(state, dict) else {}
 
 
 def check_name(name: str) -> str:
@@ -102,13 +104,23 @@ def check_name(name: str) -> str:
 
 def new_run(project: Path, name: str) -> RunFolder:
     """Makes the folder of a new run, private, and forgets the oldest ones."""
-    import datetime as dt
-
-    stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S.%f")
+    stamp = _next_stamp(runs_of(project, check_name(name)))
     run = RunFolder(project / HOME / check_name(name) / f"{stamp}-{os.urandom(2).hex()}")
     _make_private(project, run.path / "nodes")
     prune(project, name, KEPT_RUNS, spare=run)
     return run
+
+
+def _next_stamp(runs: list[RunFolder]) -> str:
+    """The time, or a microsecond after the last run where a clock was set back: names tell the order of runs."""
+    import datetime as dt
+
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    for run in runs:
+        with contextlib.suppress(ValueError, OverflowError):
+            begun = dt.datetime.strptime(run.path.name.rpartition("-")[0], STAMP)  # noqa: DTZ007 - it is UTC
+            now = max(now, begun + dt.timedelta(microseconds=1))
+    return now.strftime(STAMP)
 
 
 def builds_folder(project: Path) -> Path:

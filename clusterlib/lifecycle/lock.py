@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clusterlib.hosts.places import open_lock
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class ClusterLock:
         if self._descriptor is not None:
             return True
         while True:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(self.path, flags, 0o600)
+            descriptor = open_lock(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -108,7 +108,7 @@ class ClusterLock:
     def is_free(self) -> bool:
         """Asked with a shared lock, so that those who ask are not taken for one who holds it."""
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = open_lock(self.path, os.O_RDONLY)
         except FileNotFoundError:
             return True
         try:

@@ -21,6 +21,7 @@ from clusterlib.errors import (
     KeeperLost,
     NotInTime,
 )
+from clusterlib.hosts.essentials import check_essentials
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.streams import open_standard_streams
 from clusterlib.lifecycle.boot import Boot, who_we_are
@@ -60,6 +61,7 @@ def up(
 
     With `hold` the cluster lives until the last handle on it is closed or its process ends, however it ends;
     without, until somebody calls `down`."""
+    check_essentials()
     open_standard_streams()
     folder = project_folder(project)
     called = cluster_name(name)
@@ -93,6 +95,7 @@ def attach(
 
     With `sole` nobody else may hold it at that moment: else ClusterBusy. With `check_code` a StaleCodeWarning tells where its
     nodes run other code than is on disk; `up` would restart them."""
+    check_essentials()
     open_standard_streams()
     folder = project_folder(project)
     called = cluster_name(name)

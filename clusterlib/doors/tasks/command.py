@@ -16,6 +16,7 @@ from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED, INTERRUPTED
 from clusterlib.doors.tasks.options import JSON, Option, follows
 from clusterlib.errors import ClusterError, UsageError
+from clusterlib.hosts.essentials import check_essentials
 from clusterlib.hosts.streams import open_standard_streams
 
 __all__ = ["ClusterTask", "command", "remainder"]
@@ -75,6 +76,7 @@ def _guarded(body: Body, options: tuple[Option, ...]) -> Callable[..., None]:
 
 def _carry_out(console: Console, body: Body, options: tuple[Option, ...], given: dict[str, object]) -> int:
     try:
+        check_essentials()
         return body(console, **_read(options, given)) or 0
     except ClusterError as error:
         console.error(error)

@@ -219,11 +219,12 @@ def test_a_runtime_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+def test_a_runtime_folder_of_somebody_else_is_refused_and_another_place_named(tmp_path: Path) -> None:
     runtime_dir(tmp_path)
     os.chown(tmp_path / f"clusterlib-{os.getuid()}", 65534, 65534)
-    with pytest.raises(StartError, match="it belongs to user 65534"):
+    with pytest.raises(StartError, match="it belongs to user 65534") as told:
         runtime_dir(tmp_path)
+    assert told.value.remedies[0].startswith("export CLUSTERLIB_RUNTIME_DIR=")
 
 
 def test_a_socket_path_is_short_and_its_own_whatever_the_identifier() -> None:

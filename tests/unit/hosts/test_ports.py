@@ -37,15 +37,28 @@ def claims() -> Iterator[list[Claim]]:
         claim.close()
 
 
+def never_used(address: str, port: int) -> bool:
+    """Whether nothing has the port, nor waits there after it was used: stricter than a server is."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                return False
+    return True
+
+
 @pytest.fixture
 def ports() -> Iterator[tuple[int, int]]:
-    """A range of 40 free ports that no other test uses now: neither of this run nor of another."""
+    """A range of 40 ports, none of them used in the last minute, that no other test uses now: neither of this run nor of another."""
     for first in random.sample(range(10000, 20000, 40), 250):
         window = take_claim(f"test-window/{first}")
         if window is None:
             continue
         if all(
-            is_free(address, port) for address in (LOOPBACK, "0.0.0.0") for port in range(first, first + 40)
+            never_used(address, port)
+            for address in (LOOPBACK, "0.0.0.0")
+            for port in range(first, first + 40)
         ):
             yield first, first + 39
             window.close()

@@ -121,3 +121,19 @@ def test_a_file_that_cannot_be_written_leaves_no_draft(tmp_path: Path) -> None:
         write_private(tmp_path / "state.json", "{}")
 
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_the_latest_run_is_the_last_one_made_also_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    late = tmp_path / ".clusterlib" / "shop" / "99981231-235959.999998-abcd"
+    (late / "nodes").mkdir(parents=True)
+
+    first, second = new_run(tmp_path, "shop"), new_run(tmp_path, "shop")
+
+    assert latest_run(tmp_path, "shop") == second
+    assert runs_of(tmp_path, "shop").index(first) == runs_of(tmp_path, "shop").index(second) - 1
+
+
+def test_a_state_that_is_nested_without_end_is_no_state(tmp_path: Path) -> None:
+    run = new_run(tmp_path, "shop")
+    run.state.write_text("[" * 100_000)
+    assert run.read_state() == {}
