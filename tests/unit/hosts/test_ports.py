@@ -50,7 +50,7 @@ def never_used(address: str, port: int) -> bool:
 
 @pytest.fixture
 def ports() -> Iterator[tuple[int, int]]:
-    """A range of 40 ports, none of them used in the last minute, that no other test uses now: neither of this run nor of another."""
+    """A range of 40 ports that were not used for a minute, and that no other test uses now, of this run or of another."""
     for first in random.sample(range(10000, 20000, 40), 250):
         window = take_claim(f"test-window/{first}")
         if window is None:
