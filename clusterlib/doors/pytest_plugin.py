@@ -20,12 +20,22 @@ if TYPE_CHECKING:
     from clusterlib.doors.testing.controller import Controller
     from clusterlib.lifecycle.cluster import Cluster, Node
 
-FIXTURES = frozenset({"cluster", "cluster_nodes", "cluster_factory", "with_cluster_size"})
+FIXTURES = frozenset(
+    {
+        "cluster",
+        "cluster_nodes",
+        "cluster_factory",
+        "session_cluster",
+        "session_cluster_factory",
+        "with_cluster_size",
+    }
+)
 MARKERS = {
     "distributed": "distributed: the test needs a cluster; it gets one with --distributed or -m distributed.",
-    "cluster": "cluster(profile=None, dirty=None, exclusive=False): what kind of cluster the test needs. "
+    "cluster": "cluster(profile=None, dirty=None, exclusive=False, own=False): what kind of cluster the test needs. "
     "profile: another one than that of the run; dirty=True: the cluster is started afresh after the test, "
-    "dirty=False: the test heals what it breaks; exclusive=True: no other test uses it meanwhile.",
+    "dirty=False: the test heals what it breaks; exclusive=True: no other test uses it meanwhile; "
+    "own=True: the test starts its clusters itself, and none is started for it.",
     "multi_node": "multi_node: the test needs a cluster of at least two nodes.",
     "cluster_size": "cluster_size(n, exact=False): the test needs a cluster of at least n nodes, or of exactly n.",
 }
@@ -197,10 +207,12 @@ def _is_distributed(parent: Any, case: type | None) -> bool:
 
 
 def _uses_fixture(item: pytest.Item) -> bool:
-    names = getattr(item, "fixturenames", ())
-    return not FIXTURES.isdisjoint(names) and any(
-        _is_ours(item, name) for name in FIXTURES.intersection(names)
-    )
+    return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) and bool(our_fixtures(item))
+
+
+def our_fixtures(item: pytest.Item) -> set[str]:
+    """Which fixtures of ours a test uses, by itself or through others."""
+    return {name for name in FIXTURES.intersection(getattr(item, "fixturenames", ())) if _is_ours(item, name)}
 
 
 def _is_ours(item: pytest.Item, name: str) -> bool:
@@ -340,14 +352,34 @@ def cluster_nodes(cluster: Cluster) -> list[Node]:
 
 @pytest.fixture
 def cluster_factory(request: pytest.FixtureRequest) -> Generator[Callable[..., Cluster], None, None]:
-    """Starts clusters for this test alone: cluster_factory(size=3, profile="dev", simulate=False).
+    """Starts clusters for this test alone: cluster_factory(size=3, profile="dev", overrides={"timeouts.start": 60}).
 
     They are gone when the test is over, the last one first."""
-    from clusterlib.doors.testing.private import Factory
+    from clusterlib.doors.testing.session import run_of
 
-    factory = Factory(request.node)
+    factory = run_of(request.node).factory(request.node)
     yield factory
     factory.close()
+
+
+@pytest.fixture(scope="session")
+def session_cluster_factory(request: pytest.FixtureRequest) -> Generator[Callable[..., Cluster], None, None]:
+    """Starts clusters that live until the end of the session, for fixtures of session, package, module or class scope.
+
+    session_cluster_factory(size=3, profile="etcd"). With pytest-xdist each worker has its own."""
+    from clusterlib.doors.testing.session import run_of_session
+
+    factory = run_of_session(request.config).session_factory()
+    yield factory
+    factory.close()
+
+
+@pytest.fixture(scope="session")
+def session_cluster(session_cluster_factory: Callable[..., Cluster]) -> Cluster:
+    """One cluster of the run's profile from the first test that uses it to the end of the session.
+
+    For clients of session scope. What a test leaves in it, the next one finds; nodes that ended are started again."""
+    return session_cluster_factory()
 
 
 @pytest.fixture

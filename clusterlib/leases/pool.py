@@ -6,9 +6,10 @@ which the pool keeps, healed and scaled as need be; a running cluster that can b
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from clusterlib.errors import (
     ClusterError,
@@ -73,7 +74,7 @@ class Pool:
         self._groups: dict[str, Group] = {}
         self._borrowed: dict[str, Kept] = {}
         self._own: dict[str, Kept] = {}
-        self._private: dict[int, tuple[Cluster, ClusterUsage]] = {}
+        self._private: dict[int, tuple[Cluster, ClusterUsage, Terms]] = {}
 
     # -- what is to come
 
@@ -144,25 +145,34 @@ class Pool:
         size: int | None = None,
         *,
         simulate: bool | None = None,
+        overrides: Mapping[str, object] | None = None,
         who: str = "",
+        written: str = "cluster_factory",
     ) -> Cluster:
-        """A cluster for one test alone, which nobody reuses. Give it back with `end_private`. Raises Unserved."""
+        """A cluster for one test or one fixture alone, which nobody else is given. Give it back with `end_private`.
+
+        `written` is what has asked for it. Raises Unserved."""
         need = Need(profile, size)
-        terms = self._check(need, profile or self._default, who, written="cluster_factory(size={})")
+        terms = self._check(need, profile or self._default, who, f"{written}(size={{}})", overrides or {})
         try:
-            started = self._starter.start_private(terms, size or terms.shape.count, simulate)
+            started = self._starter.start_private(terms, size or terms.shape.count, simulate, overrides or {})
         except Stranded as failure:
             raise self._failures.told_once(terms.profile, failure) from failure
         usage = self._ledger.open(started, terms, private_to=who)
         usage.tests = 1
-        self._private[id(started.cluster)] = started.cluster, usage
+        self._private[id(started.cluster)] = started.cluster, usage, terms
         return started.cluster
+
+    def count_private(self, cluster: Cluster) -> None:
+        """One more test uses this private cluster."""
+        if id(cluster) in self._private:
+            self._private[id(cluster)][1].tests += 1
 
     def end_private(self, cluster: Cluster) -> None:
         """Ends a private cluster; one that has ended already is a success."""
-        _, usage = self._private.pop(id(cluster), (cluster, None))
-        if usage is not None:
-            terms = self._terms[usage.profile]
+        known = self._private.pop(id(cluster), None)
+        if known is not None:
+            _, usage, terms = known
             self._ledger.end(Kept(cluster, terms, usage, record=self._record))
 
     def close(self) -> None:
@@ -175,7 +185,7 @@ class Pool:
         ends: list[Callable[[], None]] = [
             partial(self._ledger.end, one) for one in [*self._borrowed.values(), *self._own.values()]
         ]
-        ends += [partial(self.end_private, one) for one, _ in self._private.values()]
+        ends += [partial(self.end_private, one) for one, *_ in self._private.values()]
         self._borrowed, self._own = {}, {}
         for end in reversed(ends):
             try:
@@ -193,16 +203,28 @@ class Pool:
 
     # -- finding one
 
-    def _check(self, need: Need, profile: str, who: str, **written: str) -> Terms:
-        """What can never be served is told before anything is tried."""
+    def _check(
+        self,
+        need: Need,
+        profile: str,
+        who: str,
+        written: str = "@pytest.mark.cluster_size({})",
+        overrides: Mapping[str, object] = MappingProxyType({}),
+    ) -> Terms:
+        """What can never be served is told before anything is tried. `written` is how a size has been asked for."""
         try:
-            terms = self.terms(profile)
+            terms = self._terms_with(profile, overrides)
         except ProfileError as error:
             raise Unserved(error, may_skip=False, profile=profile) from error
-        impossible = too_large(who, need.size, profile, terms.shape, **written)
+        impossible = too_large(who, need.size, profile, terms.shape, written=written)
         if impossible is not None:
             raise Unserved(impossible, may_skip=False, profile=profile)
         return terms
+
+    def _terms_with(self, profile: str, overrides: Mapping[str, object]) -> Terms:
+        if not overrides:
+            return self.terms(profile)
+        return read_terms(profile, self._project, {**self._settings.overrides, **overrides})
 
     def _find(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[Kept, str]:
         """A cluster that serves the need or can be made to, and how it was come by."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning
 from clusterlib.frozen import frozen
@@ -75,14 +76,16 @@ class Starter:
         base = step.nodes if how == "started" else nodes
         return Started(cluster, how, time.monotonic() - begun, base, _notes(step, nodes, cluster, terms))
 
-    def start_private(self, terms: Terms, nodes: int, simulate: bool | None) -> Started:
+    def start_private(
+        self, terms: Terms, nodes: int, simulate: bool | None, overrides: Mapping[str, object]
+    ) -> Started:
         """A cluster for one test alone. Raises Stranded."""
         begun = time.monotonic()
         prefix = f"{self._settings.prefix}-private"
 
         def begin(step: Step) -> Cluster:
             return start_in_free_slot(
-                prefix, self._project, lambda name: self._up(terms, name, step, linger=0.0)
+                prefix, self._project, lambda name: self._up(terms, name, step, {**overrides, "linger": 0.0})
             )
 
         cluster, step = self._climb(terms).start(begin, nodes, nodes, simulate=simulate)
@@ -93,7 +96,9 @@ class Starter:
     def _climb(self, terms: Terms) -> Climb:
         return Climb(terms, self._record, self._diagnose)
 
-    def _up(self, terms: Terms, name: str, step: Step, **more: object) -> Cluster:
+    def _up(
+        self, terms: Terms, name: str, step: Step, more: Mapping[str, object] = MappingProxyType({})
+    ) -> Cluster:
         return up(
             terms.profile,
             name=name,

@@ -6,24 +6,50 @@ from typing import Any
 
 import pytest
 
+from clusterlib.doors.pytest_plugin import our_fixtures
 from clusterlib.errors import NeedImpossible
 from clusterlib.leases.need import IN_A_CLASS, Need, need_of
 
-__all__ = ["SHARED", "need_of_item", "needs_shared"]
+__all__ = ["SHARED", "need_of_item", "needs_shared", "uses_session"]
 
 SHARED = frozenset({"cluster", "cluster_nodes", "with_cluster_size"})
-CLUSTER_WORDS = ("profile", "dirty", "exclusive")
+OWN = frozenset({"cluster_factory", "session_cluster", "session_cluster_factory"})
+"""With these a test starts its clusters itself."""
+SESSION = frozenset({"session_cluster", "session_cluster_factory"})
+CLUSTER_WORDS = ("profile", "dirty", "exclusive", "own")
 SEVERAL = 2
 
 
 def needs_shared(item: pytest.Item) -> bool:
-    """Whether the test needs a cluster before it begins. One that only makes its own, with cluster_factory, does not."""
-    names = set(getattr(item, "fixturenames", ()))
-    return "cluster_factory" not in names or not SHARED.isdisjoint(names) or _is_marked_for_more(item)
+    """Whether the test needs a cluster before it begins. One that only starts its own does not; its markers say of what kind
+    those are. Raises NeedImpossible."""
+    ours = our_fixtures(item)
+    if shared := SHARED & ours:
+        _check_scopes(item, shared)
+        return True
+    return OWN.isdisjoint(ours) and not _kind(item).get("own", False)
 
 
-def _is_marked_for_more(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in ("cluster", "cluster_size", "multi_node"))
+def uses_session(item: pytest.Item) -> bool:
+    return not SESSION.isdisjoint(getattr(item, "fixturenames", ())) and bool(SESSION & our_fixtures(item))
+
+
+def _check_scopes(item: pytest.Item, shared: frozenset[str]) -> None:
+    """What pytest would refuse, too, as a ScopeMismatch; but only once a cluster had been started, and without a way out."""
+    info = getattr(item, "_fixtureinfo", None)
+    for name, definitions in info.name2fixturedefs.items() if info else ():
+        wider = definitions[-1]
+        wanted = sorted(shared.intersection(wider.argnames))
+        if wanted and wider.scope != "function":
+            raise NeedImpossible(
+                f"the fixture {name} lives longer than one test, and asks for {wanted[0]}, which each test has anew",
+                cause=f"the scope of {name} is {wider.scope}, that of {wanted[0]} is function",
+                remedies=[
+                    f"def {name}(session_cluster):  # one cluster for the whole session",
+                    f"def {name}(session_cluster_factory):  # to choose its profile and size",
+                    f"@pytest.fixture  # without a scope: {name} is made for each test",
+                ],
+            )
 
 
 def need_of_item(item: pytest.Item) -> Need:
@@ -31,7 +57,9 @@ def need_of_item(item: pytest.Item) -> Need:
     case = getattr(item, "cls", None)
     declared = case.declared_need() if case is not None and hasattr(case, "declared_need") else {}
     _take_nothing(item)
-    marked = {**_size(item), **_kind(item)}
+    kind = _kind(item)
+    kind.pop("own", None)
+    marked = {**_size(item), **kind}
     asked = {**declared, **marked}
     if item.get_closest_marker("multi_node") is not None:
         asked = _several(asked)
@@ -80,6 +108,10 @@ def _kind(item: pytest.Item) -> dict[str, Any]:
                 remedies=['@pytest.mark.cluster(profile="dev")', "@pytest.mark.cluster(exclusive=True)"],
             )
         merged = {**mark.kwargs, **merged}
+    if not isinstance(merged.get("own", False), bool):
+        raise NeedImpossible(
+            f"own is True or False, not {merged['own']!r}", remedies=["@pytest.mark.cluster(own=True)"]
+        )
     return merged
 
 

@@ -78,7 +78,8 @@ class PlanOnly:
 
 def _asked(item: pytest.Item) -> Asked:
     try:
-        need = item.stash[NEED] = need_of_item(item) if needs_shared(item) else None
+        asked = need_of_item(item)
+        need = item.stash[NEED] = asked if needs_shared(item) else None
     except NeedImpossible as error:
         return Asked(item.nodeid, fault=error)
     return Asked(item.nodeid, need)

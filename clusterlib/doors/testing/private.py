@@ -1,28 +1,129 @@
-"""Clusters for one test alone."""
+"""Clusters that tests start for themselves: for one test alone, or for the session."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from clusterlib.doors.testing.session import run_of
+from clusterlib.doors.testing.needs import uses_session
+from clusterlib.doors.testing.outcome import Told
+from clusterlib.errors import ClusterError
+from clusterlib.leases.held import Unserved
+from clusterlib.leases.need import need_of
 from clusterlib.lifecycle.cluster import Cluster
 
-__all__ = ["Factory"]
+if TYPE_CHECKING:
+    from clusterlib.doors.testing.live import Live
+    from clusterlib.leases.pool import Pool
+
+__all__ = ["TOLD", "Factory", "OwnClusters"]
+
+TOLD = pytest.StashKey[Told]()
+"""What becomes of a test."""
+
+
+class OwnClusters:
+    """Those of this process, while they live. The pool starts and ends them."""
+
+    def __init__(self, pool: Callable[[], Pool], live: Live, give_up: Callable[[Unserved], NoReturn]) -> None:
+        self._pool = pool
+        self._live = live
+        self._give_up = give_up
+        self._of_test: list[Cluster] = []
+        self._of_session: list[Cluster] = []
+
+    def seen_by(self, item: pytest.Item) -> list[Cluster]:
+        """Those that may tell something about this test."""
+        return [*self._of_test, *(self._of_session if uses_session(item) else [])]
+
+    def heal(self, item: pytest.Item) -> None:
+        """Before a test that uses a cluster of the session: nodes that have ended since are started again.
+
+        The others keep running with what is in their memory, so that a client of the session stays connected to them."""
+        if not uses_session(item):
+            return
+        for cluster in self._of_session:
+            with contextlib.suppress(ClusterError):  # one that is gone says so to the test that uses it
+                self._pool().count_private(cluster)
+                if cluster.status()["dirty"]:
+                    cluster.heal()
+
+    @contextlib.contextmanager
+    def started(
+        self,
+        item: pytest.Item | None,
+        profile: str | None,
+        size: int | None,
+        *,
+        simulate: bool | None = None,
+        overrides: Mapping[str, object] | None = None,
+        session: bool = False,
+    ) -> Iterator[Cluster]:
+        """A cluster of the test's own. What it says is shown with the test if that fails."""
+        name = "session_cluster_factory" if session else "cluster_factory"
+        who = item.nodeid if item is not None else name
+        need_of(profile=profile, size=size, remedies=[f'{name}(size=3, profile="dev")'])
+        try:
+            with self._live.waiting(who, "a cluster of its own"):
+                cluster = self._pool().private(
+                    profile, size, simulate=simulate, overrides=overrides, who=who, written=name
+                )
+        except Unserved as unserved:
+            self._give_up(unserved)
+        clusters = self._of_session if session else self._of_test
+        clusters.append(cluster)
+        if item is not None and TOLD in item.stash:
+            item.stash[TOLD].has_its_own(cluster)
+        try:
+            yield cluster
+        finally:
+            clusters.remove(cluster)
+            self._pool().end_private(cluster)
 
 
 class Factory:
-    """What the fixture `cluster_factory` is: call it for a cluster."""
+    """What the fixtures `cluster_factory` and `session_cluster_factory` are: call it for a cluster."""
 
-    def __init__(self, item: pytest.Item) -> None:
+    def __init__(
+        self,
+        own: OwnClusters,
+        item: Callable[[], pytest.Item | None],
+        *,
+        profile: str | None = None,
+        size: int | None = None,
+        session: bool = False,
+    ) -> None:
+        self._own = own
         self._item = item
+        self._profile = profile
+        self._size = size
+        self._session = session
         self._opened = contextlib.ExitStack()
 
     def __call__(
-        self, size: int | None = None, *, profile: str | None = None, simulate: bool | None = None
+        self,
+        size: int | None = None,
+        *,
+        profile: str | None = None,
+        simulate: bool | None = None,
+        overrides: Mapping[str, object] | None = None,
     ) -> Cluster:
-        return self._opened.enter_context(run_of(self._item).private(profile, size, simulate=simulate))
+        """`overrides` are settings of the profile, as in `clusterlib.up`: `{"environment.DEBUG": "1"}`.
+
+        Where neither size nor profile is said, those hold that the markers of the test ask for."""
+        return self._opened.enter_context(
+            self._own.started(
+                self._item(),
+                self._profile if profile is None else profile,
+                self._size if size is None else size,
+                simulate=simulate,
+                overrides=overrides,
+                session=self._session,
+            )
+        )
 
     def close(self) -> None:
         """The last one first; what cannot be ended is told after all the others were."""

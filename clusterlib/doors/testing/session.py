@@ -28,21 +28,21 @@ from clusterlib.doors.testing.options import Said, read_options
 from clusterlib.doors.testing.outcome import Told
 from clusterlib.doors.testing.place import choose, project_of
 from clusterlib.doors.testing.planning import FAULT, NEED, PlanOnly, plan_run
+from clusterlib.doors.testing.private import TOLD, Factory, OwnClusters
 from clusterlib.doors.testing.report import Report
 from clusterlib.doors.testing.sharing import read_name
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.doors.testing.tracebacks import Tracebacks
 from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
 from clusterlib.leases.held import Held, Unserved
-from clusterlib.leases.need import Need, need_of
+from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Schedule
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["Run", "begin", "held_for", "run_of"]
+__all__ = ["Run", "begin", "held_for", "run_of", "run_of_session"]
 
-TOLD = pytest.StashKey[Told]()
 COUNTED = pytest.StashKey[bool]()
 NAME_SECONDS = 30.0
 """More than the controller takes to reserve a name; it does so before any worker gets a test."""
@@ -91,7 +91,7 @@ class Run:
         self._held: Held | None = None
         self._outside: dict[str, str | None] = {}
         """What the environment was before the test got a cluster."""
-        self._private: list[Cluster] = []
+        self.own = OwnClusters(lambda: self._pool, self._live, self._give_up)
         self._record.begin(said.project, said.machine)
 
     def _new_pool(self) -> Pool:
@@ -167,6 +167,7 @@ class Run:
             need = item.stash[NEED]
             if need is not None:
                 told.uses(self._take(item, need).cluster)
+            self.own.heal(item)
         finally:
             self._record("test.started", **told.begins())
 
@@ -224,7 +225,9 @@ class Run:
             return report
         told.take(report)
         if report.failed:
-            clusters = list(dict.fromkeys([*([told.cluster] if told.cluster else []), *self._private]))
+            clusters = list(
+                dict.fromkeys([*([told.cluster] if told.cluster else []), *self.own.seen_by(item)])
+            )
             report.sections += sections(clusters, told.began, self._said.tests.log_lines)
         if report.when == "teardown":
             self._record("test.ended", **told.facts())
@@ -264,26 +267,18 @@ class Run:
                     self._item.addfinalizer(block.pop_all().close)  # who looks meets it as it was
                 raise
 
-    @contextlib.contextmanager
-    def private(
-        self, profile: str | None, size: int | None, *, simulate: bool | None = None
-    ) -> Iterator[Cluster]:
-        """A cluster for this test alone; what it says is shown with the test if that fails."""
-        who = self._item.nodeid if self._item is not None else ""
-        need_of(profile=profile, size=size, remedies=['cluster_factory(size=3, profile="dev")'])
-        try:
-            with self._live.waiting(who, "a cluster of its own"):
-                cluster = self._pool.private(profile, size, simulate=simulate, who=who)
-        except Unserved as unserved:
-            self._give_up(unserved)
-        self._private.append(cluster)
-        if self._item is not None and TOLD in self._item.stash:
-            self._item.stash[TOLD].has_its_own(cluster)
-        try:
-            yield cluster
-        finally:
-            self._private.remove(cluster)
-            self._pool.end_private(cluster)
+    def private(self, profile: str | None, size: int | None) -> contextlib.AbstractContextManager[Cluster]:
+        """A cluster for this test alone."""
+        return self.own.started(self._item, profile, size)
+
+    def factory(self, item: pytest.Item) -> Factory:
+        """What starts clusters for this test; its markers say which, where the call does not."""
+        need = need_of_item(item)
+        return Factory(self.own, lambda: item, profile=need.profile, size=need.size)
+
+    def session_factory(self) -> Factory:
+        """What starts clusters that live until the end of the session."""
+        return Factory(self.own, lambda: self._item, session=True)
 
     # -- at the end
 
@@ -375,6 +370,14 @@ def run_of(item: pytest.Item) -> Run:
     run, option = item.config.stash.get(RUN, None), item.config.option
     if not isinstance(run, Run) or (NEED not in item.stash and not wants_all(option)):
         pytest.skip(FORBIDDEN if option.no_cluster else SKIPPED)
+    return run
+
+
+def run_of_session(config: pytest.Config) -> Run:
+    """The run that serves this session. It is skipped as above where a test asks for it that nobody could see beforehand."""
+    run = config.stash.get(RUN, None)
+    if not isinstance(run, Run):
+        pytest.skip(FORBIDDEN if config.option.no_cluster else SKIPPED)
     return run
 
 

@@ -130,7 +130,7 @@ def _whole(
         yield f"  {verb} {profile} with {'exactly ' if group['exact'] else ''}{size}{asked}: {_counted(len(tests), 'test')}"
         yield from _listed(tests)
     if private:
-        yield f"  clusters that tests start for themselves, with cluster_factory: {_counted(len(private), 'test')}"
+        yield f"  clusters that tests start for themselves: {_counted(len(private), 'test')}"
         yield from _listed(private)
     if impossible:
         yield "  can never be served:"

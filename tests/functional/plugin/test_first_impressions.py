@@ -141,7 +141,7 @@ def test_three(cluster): pass
         "clusterlib: 2 of 2 tests are distributed; 1 starts its own; 1 can never be served"
     )
     assert (
-        ended.lines[ended.lines.index(ended.one("with cluster_factory: 1 test")) + 1].strip()
+        ended.lines[ended.lines.index(ended.one("start for themselves: 1 test")) + 1].strip()
         == "test_it.py::test_own"
     )
     assert ended.one("whole number").strip() == (
