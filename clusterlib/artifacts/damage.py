@@ -32,4 +32,4 @@ def damage_at(time: float, events: Iterable[Event]) -> dict[str, str]:
     return found
 
 
-_PAST = {"kill": "was killed", "pause": "was paused"}
+_PAST = {"kill": "was killed", "pause": "was paused", "stop": "was stopped"}

@@ -119,6 +119,8 @@ def _reason(event: Event) -> str:
 
 _TOLD: dict[str, Told] = {
     "fault.kill": ("kill", lambda e: f"{e.get('node')} was killed", _reason),
+    "fault.stop": ("fault", lambda e: f"{e.get('node')} was stopped", _reason),
+    "heal.start": ("heal", lambda e: f"{e.get('node')} was started", _reason),
     "fault.pause": ("pause", lambda e: f"{e.get('node')} was paused", _reason),
     "heal.resume": ("heal", lambda e: f"{e.get('node')} was resumed", _reason),
     "cluster.healed": ("heal", lambda _: "the cluster was healed", _reason),
@@ -160,7 +162,7 @@ def _deed(kind: str, node: str) -> str:
     sort, _, what = kind.partition(".")
     if sort != "fault":
         return ""
-    known = {"kill": f"killed {node}", "pause": f"paused {node}"}
+    known = {"kill": f"killed {node}", "pause": f"paused {node}", "stop": f"stopped {node}"}
     return known.get(what, f"caused a {what}" + (f" of {node}" if node else ""))
 
 

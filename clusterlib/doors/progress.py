@@ -226,6 +226,8 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     ),
     "cluster.lingering": lambda e: f"cluster waits {e['seconds']:g} s to be used again",
     "fault.kill": lambda e: f"kill {e['node']}",
+    "fault.stop": lambda e: f"stop {e['node']}",
+    "heal.start": lambda e: f"start {e['node']}",
     "fault.pause": lambda e: f"pause {e['node']}",
     "heal.resume": lambda e: f"resume {e['node']}",
 }

@@ -129,7 +129,7 @@ class Driver(Protocol):
         del node, hear
 
     def stopping(self, names: Collection[str]) -> None:
-        """These nodes are about to be asked to stop, all at once."""
+        """These nodes are about to be asked to stop, all at once; none named: one, as if others went on."""
         del names
 
     def forget(self, node: NodeSpec) -> None:

@@ -265,6 +265,8 @@ def unfit(node: Subject, option: str) -> Finding | None:
 def _advice(node: Subject, option: str) -> tuple[str, ...]:
     if node.state == "paused":
         return (f"invoke cluster.resume {node.name}{option}",)
+    if node.state == "stopped":
+        return (f"invoke cluster.start {node.name}{option}",)
     return (f"invoke cluster.logs {node.name}{option}", f"invoke cluster.restart {node.name}{option}")
 
 

@@ -21,6 +21,7 @@ from clusterlib.health.matrix import NodeHealth, Subject, measure, unfit
 __all__ = ["judge"]
 
 STARTED = ("application", "started")
+UNDONE_BY = {"paused": "resume", "stopped": "start"}
 MEASURED = (("performance", "memory"), ("performance", "cpu"))
 
 
@@ -30,9 +31,9 @@ def judge(
     """The columns, and each node's row. `told` is the keeper's answer; a node that is missing in it did not answer in time."""
     asked = tuple((str(group), str(name)) for group, name in told["columns"])
     resumes = {
-        f"invoke cluster.restart {one.name}": f"invoke cluster.resume {one.name}"
+        f"invoke cluster.restart {one.name}": f"invoke cluster.{UNDONE_BY[one.state]} {one.name}"
         for one in subjects
-        if one.state == "paused"
+        if one.state in UNDONE_BY
     }
     found = [_row(subject, asked, told["nodes"].get(subject.name), option, resumes) for subject in subjects]
     before = sum(group == "connectivity" for group, _ in asked)

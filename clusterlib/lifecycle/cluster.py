@@ -294,8 +294,12 @@ class Cluster:
         self.keeper.close()
 
     def _change(self, op: str, on_event: Listener | None, **arguments: Any) -> None:
-        seconds = self._timeouts["start"] + self._down_seconds()
-        self._meet(self.keeper.request(op, seconds=seconds, on_event=on_event, **arguments))
+        self._meet(self.keeper.request(op, seconds=self.change_seconds, on_event=on_event, **arguments))
+
+    @property
+    def change_seconds(self) -> float:
+        """How long nodes may take to be stopped and started."""
+        return float(self._timeouts["start"]) + self._down_seconds()
 
     def _meet(self, status: Mapping[str, Any]) -> None:
         """Learns who its nodes are now."""

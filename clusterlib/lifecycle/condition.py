@@ -12,6 +12,9 @@ from clusterlib.lifecycle.states import NodeState
 __all__ = ["explain", "is_ready"]
 
 
+UNDONE_BY = {NodeState.PAUSED: "resume", NodeState.STOPPED: "start"}
+
+
 def is_ready(node: Mapping[str, Any]) -> bool:
     return bool(node["state"] == NodeState.READY)
 
@@ -37,8 +40,12 @@ def _condition(node: Mapping[str, Any], *, stopped: bool) -> tuple[str, str, lis
     """What it is, why, and what helps; nothing of a node that should answer."""
     name, state, by = node["name"], node["state"], node.get("by")
     when = _when(node.get("since"))
-    if state == NodeState.PAUSED:
-        return "is paused", f"{by or 'somebody'} paused it {when}", [f"invoke cluster.resume {name}"]
+    if state in UNDONE_BY:
+        return (
+            f"is {state}",
+            f"{by or 'somebody'} {state} it {when}",
+            [f"invoke cluster.{UNDONE_BY[state]} {name}"],
+        )
     if state == NodeState.DEAD:
         restart = [f"invoke cluster.restart {name}", f"invoke cluster.logs {name}"]
         if by:

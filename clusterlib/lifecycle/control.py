@@ -120,6 +120,8 @@ class Conversation:
             "load": self._unless_shared(keeper.load),
             "scale": self._unless_shared(keeper.scale),
             "heal": self._unless_shared(keeper.heal),
+            "stop_node": self._unless_shared(self._signed(keeper.harm.stop)),
+            "start_node": self._unless_shared(self._signed(keeper.harm.start)),
             "kill": self._unless_shared(self._signed(keeper.harm.kill)),
             "pause": self._unless_shared(self._signed(keeper.harm.pause)),
             "resume": self._unless_shared(self._signed(keeper.harm.resume)),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from clusterlib.errors import NodeNotReady, NodeUnavailable, NodeUnknown
+from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable, NodeUnknown
 from clusterlib.lifecycle.dirt import Dirt
 from clusterlib.lifecycle.node import ManagedNode, Tell
+from clusterlib.lifecycle.revival import Changes
 from clusterlib.lifecycle.roster import Roster
 from clusterlib.lifecycle.states import NodeState
 from clusterlib.waiting import Deadline, poll_async
@@ -18,11 +19,15 @@ GONE = frozenset({NodeState.PLANNED, NodeState.DEAD, NodeState.WAITING, NodeStat
 
 
 class Harm:
-    def __init__(self, cluster: str, roster: Roster, dirt: Dirt, tell: Tell) -> None:
+    def __init__(
+        self, cluster: str, roster: Roster, dirt: Dirt, changes: Changes, tell: Tell, save: Callable[[], None]
+    ) -> None:
         self._cluster = cluster
         self._roster = roster
         self._dirt = dirt
+        self._changes = changes
         self._tell = tell
+        self._save = save
 
     async def kill(self, name: str, by: str = "") -> dict[str, Any]:
         """`by` says who does it, for those who find the node gone."""
@@ -50,6 +55,46 @@ class Harm:
         node = self._alive(name)
         self._resume(node, by)
         return node.describe()
+
+    async def stop(self, name: str, by: str = "") -> dict[str, Any]:
+        """Ends it in order. It stays down until it is started: no restart policy revives it. Twice is as good as once."""
+        async with self._changes.alone():
+            node = self.find(name)
+            if node.state is not NodeState.STOPPED:
+                if node.state is not NodeState.WAITING:
+                    self._alive(name)
+                self._tell("fault.stop", node=name, by=by)
+                self._dirt.ended(name, "was stopped")
+                await self._roster.stop([node], with_the_cluster=False)
+                node.by = by or None
+                self._roster.look_again()
+                self._save()
+            return node.describe()
+
+    async def start(self, name: str, by: str = "") -> dict[str, Any]:
+        """Starts one that is down, and waits until it is back among the others. One that runs is left as it is."""
+        async with self._changes.alone():
+            node = self.find(name)
+            if node.state is NodeState.PAUSED:
+                raise NodeUnavailable(
+                    f"{name} is paused: it runs, and cannot be started",
+                    remedies=[f"invoke cluster.resume {name}"],
+                )
+            if node.state in GONE:
+                self._tell("heal.start", node=name, by=by)
+                await self._bring_back(node)
+            return node.describe()
+
+    async def _bring_back(self, node: ManagedNode) -> None:
+        self._dirt.ended_on_request([node.name], everything=False)
+        try:
+            self._roster.prepare([node])
+            await self._roster.bring_up([node], together=False)
+        except ClusterError:
+            self._dirt.ended(node.name, f"is gone: {node.reason}")
+            raise
+        finally:
+            self._save()
 
     async def restart(
         self, nodes: list[ManagedNode], ended: Callable[[], None], *, fresh: bool = False
@@ -101,7 +146,7 @@ class Harm:
         if node.pid is None:
             raise NodeUnavailable(
                 f"{name} is not running ({node.state}{': ' + node.reason if node.reason else ''})",
-                remedies=[f"invoke cluster.restart {name}"],
+                remedies=[f"invoke cluster.start {name}"],
             )
         return node
 

@@ -71,7 +71,9 @@ class Keeper:
         self._state = StateFile(run.state, self.status, self.events.tell)
         self.holding = Holding(self, self.events.tell, plan.linger, self._state.save_soon)
         self._roster = Roster(plan, run, driver, host, provisioner, self.events.tell, self._node_ended)
-        self.harm = Harm(plan.name, self._roster, self.holding.dirt, self.events.tell)
+        self.harm = Harm(
+            plan.name, self._roster, self.holding.dirt, self, self.events.tell, self._state.save_soon
+        )
         self.looking = Looking(self._roster, driver)
         self._monitor: Monitor | None = None  # until there is something to look at
         self._revival = Revival(plan.restart, self._roster, self, self.events.tell, self._state.save_soon)

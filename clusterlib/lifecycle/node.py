@@ -27,10 +27,12 @@ from clusterlib.waiting import Deadline
 if TYPE_CHECKING:
     from clusterlib.hosts.resources import Sample
 
-__all__ = ["ManagedNode", "Tell"]
+__all__ = ["AFTER_KILL", "ManagedNode", "Tell"]
 
 AFTER_KILL = 5.0
-AFTER_TERMINATE = 2.0
+SHARE_TO_TERMINATE = 1 / 3
+MOST_TO_TERMINATE = 2.0
+"""Of the time that a node has to stop: what is left for SIGTERM, where it was asked in another way and does not end."""
 TAIL = 20
 
 
@@ -316,22 +318,34 @@ class ManagedNode:
         if self.pid is None:
             self._move(NodeState.STOPPED)
             return
+        deadline = Deadline(seconds)
         self._move(NodeState.STOPPING)
         self.signal(signal.SIGCONT)  # whoever paused it: a paused node cannot hear
-        asked = self._link is not None and await self._link.ask_to_stop()
-        if not asked:
-            self.signal(signal.SIGTERM)
-        soon = min(seconds, AFTER_TERMINATE)
+        reserve = min(seconds * SHARE_TO_TERMINATE, MOST_TO_TERMINATE)
         # One that was never ready may not have been able to hear yet: Python loses a SIGINT that comes while it begins.
-        first, second = (soon, seconds) if self.ready_seconds is None else (seconds, soon)
-        if not await self._exits_within(first) and asked:
-            self.signal(signal.SIGTERM)
-            await self._exits_within(second)
+        patience = reserve if self.ready_seconds is None else seconds - reserve
+        if await self._is_asked_to_stop(seconds - reserve):
+            await self._exits_within(min(patience, deadline.left - reserve))
         if self.exit is None:
-            self._tell("node.killed", node=self.name, reason=f"did not stop within {seconds:g} s")
+            self.signal(signal.SIGTERM)
+            await self._exits_within(deadline.left)
+        if self.exit is None:
+            why = f"did not stop within {seconds:g} s"
+            self._tell("node.killed", node=self.name, reason=why)
             self.signal(signal.SIGKILL)
             if not await self._exits_within(AFTER_KILL):
                 raise self._survived()
+            self.reason = f"{why} and was killed"
+
+    async def _is_asked_to_stop(self, seconds: float) -> bool:
+        """Asking may take its time, where a command does it."""
+        if self._link is None:
+            return False
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._link.ask_to_stop()
+        except TimeoutError:
+            return False
 
     def close(self) -> None:
         """Lets go of everything but the log file's content."""
@@ -351,7 +365,7 @@ class ManagedNode:
 
     async def _exits_within(self, seconds: float) -> bool:
         if self._process is not None and self.exit is None:
-            await asyncio.wait([self._process.exit], timeout=seconds)
+            await asyncio.wait([self._process.exit], timeout=max(seconds, 0.0))
         return self.exit is not None
 
     def _note_exit(self, future: asyncio.Future[Exit]) -> None:

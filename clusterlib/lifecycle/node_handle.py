@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Node"]
 
 T = TypeVar("T")
+ANSWER_SECONDS = 10.0
 SEEN_SECONDS = 0.5
 """In which the keeper sees that a node has ended."""
 
@@ -174,6 +175,14 @@ class Node:
 
     # -- what can be done to it
 
+    def stop(self) -> None:
+        """Ends it in order, and returns once it is gone. It stays down until `start`; no restart policy revives it."""
+        self._ask("stop_node", self._cluster.change_seconds)
+
+    def start(self) -> None:
+        """Starts it where it is down, and waits until it is back among the others."""
+        self._ask("start_node", self._cluster.change_seconds)
+
     def kill(self) -> None:
         """SIGKILL, as a crash. Returns once it is gone."""
         self._ask("kill")
@@ -188,8 +197,8 @@ class Node:
         """Stops and starts it, and waits until it is back among the others. `fresh`: the data in its folder is deleted."""
         self._cluster.restart(self.name, fresh=fresh)
 
-    def _ask(self, op: str) -> None:
-        self._cluster.keeper.request(op, name=self.name, by=who_we_are())
+    def _ask(self, op: str, seconds: float = ANSWER_SECONDS) -> None:
+        self._cluster.keeper.request(op, seconds=seconds, name=self.name, by=who_we_are())
 
     def _limit(self, timeout: float | None) -> float:
         return self._cluster.call_seconds if timeout is None else timeout

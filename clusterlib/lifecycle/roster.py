@@ -174,11 +174,13 @@ class Roster:
 
     # -- leaving
 
-    async def stop(self, nodes: Iterable[ManagedNode]) -> None:
-        """Stops them side by side. One that cannot be stopped does not keep the others from it."""
+    async def stop(self, nodes: Iterable[ManagedNode], *, with_the_cluster: bool = True) -> None:
+        """Stops them side by side. One that cannot be stopped does not keep the others from it.
+
+        Not `with_the_cluster`: each as one that leaves others behind, also where it happens to be the last."""
         seconds = self._plan.timeouts.stop
         nodes = list(nodes)
-        self._driver.stopping([node.name for node in nodes])
+        self._driver.stopping([node.name for node in nodes] if with_the_cluster else [])
 
         async def one(node: ManagedNode) -> ClusterError | None:
             try:

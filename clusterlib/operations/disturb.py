@@ -1,4 +1,4 @@
-"""Kill, pause or resume a node."""
+"""Stop, start, kill, pause or resume a node."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clusterlib.operations.views import NodeView
 
 __all__ = ["Disturbance", "Disturbed", "disturb"]
 
-Disturbance = Literal["kill", "pause", "resume"]
+Disturbance = Literal["stop", "start", "kill", "pause", "resume"]
 
 
 @frozen
@@ -26,7 +26,9 @@ class Disturbed(Result):
 def disturb(
     what: Disturbance, node: str, *, name: str | None = None, project: Path | str | None = None
 ) -> Disturbed:
-    """`kill` is SIGKILL, as a crash would be; a paused node is there but does nothing, until it is resumed."""
+    """`stop` ends it in order, until `start`; `kill` is SIGKILL, as a crash would be.
+
+    A paused node is there but does nothing, until it is resumed."""
     with reached(name, project=project) as cluster:
         target = cluster[node]
         getattr(target, what)()

@@ -127,7 +127,9 @@ class Timeouts:
 
     start: float = setting(30.0, _SECONDS, "From the start of the nodes until every node sees every other.")
     stop: float = setting(
-        5.0, _SECONDS, "For a node to end by itself after it was asked to; then it is killed."
+        5.0,
+        _SECONDS,
+        "For a node to end by itself after it was asked to; then it is killed. SIGTERM comes before, in the last third.",
     )
     call: float = setting(30.0, _SECONDS, "For a remote call whose caller names no limit.")
     health: float = setting(5.0, _SECONDS, "For the whole health matrix.")

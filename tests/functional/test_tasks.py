@@ -160,7 +160,18 @@ def test_a_node_can_be_disturbed_and_health_tells_with_a_remedy(
     assert "try: invoke cluster.resume node2" in paused.stdout
     assert answer("cluster.resume", "node2")["node"]["state"] == "ready"
 
+    stopped = answer("cluster.stop", "node2")
+    assert (stopped["what"], stopped["node"]["state"], stopped["node"]["pid"]) == ("stop", "stopped", None)
+    assert answer("cluster.stop", "node2")["node"]["state"] == "stopped"
+    told = invoke("cluster.health")
+    assert told.returncode == 1
+    assert "try: invoke cluster.start node2" in told.stdout
+    assert "dirty: node2 was stopped" in invoke("cluster.status").stdout
+    assert invoke("cluster.start", "node2").stdout.strip() == "node2 is ready"
+    assert "dirty" not in invoke("cluster.status").stdout
+
     assert answer("cluster.kill", "node3")["node"]["state"] == "dead"
+    assert "try: invoke cluster.start node3" in invoke("cluster.stop", "node3").stderr
     killed = answer("cluster.health", code=1)
     [dead] = [node for node in killed["nodes"] if node["node"] == "node3"]
     assert dead["healthy"] is False

@@ -169,6 +169,8 @@ def test_whoever_shares_a_cluster_may_not_break_it(cluster: clusterlib.Cluster) 
         cluster.take_turn("first", exclusive=False)
         second.take_turn("second", exclusive=False)
         for harm in (
+            cluster["node1"].stop,
+            cluster["node1"].start,
             cluster["node1"].kill,
             cluster["node1"].pause,
             cluster["node1"].resume,

@@ -155,6 +155,33 @@ def test_a_cluster_cannot_shrink_to_nothing(up: Up) -> None:
         cluster.scale(0)
 
 
+def test_a_stopped_node_ends_in_order_and_stays_down_until_it_is_started(up: Up, simulate: bool) -> None:
+    with up("dev", simulate=simulate, overrides={"restart.policy": "always"}) as cluster:
+        first, second, _ = cluster
+
+        second.stop()
+
+        assert (second.state, second.pid, cluster.state) == ("stopped", None, "degraded")
+        cluster.wait_until(lambda: first.members() == ["node1", "node3"])
+        with pytest.raises(NodeUnavailable, match="node2 is stopped") as caught:
+            second.ping()
+        assert caught.value.remedies == ("invoke cluster.start node2",)
+        second.stop()
+        second.start()
+        assert (second.state, cluster.state) == ("ready", "ready")
+        assert first.members() == ["node1", "node2", "node3"]
+        assert cluster.status()["dirty"] == []
+        second.start()
+
+        second.stop()
+        cluster.heal()
+        assert (second.state, cluster.status()["dirty"]) == ("ready", [])
+        told = list(read_events(cluster.run_folder.events))
+        assert "node.restarting" not in {event["kind"] for event in told}
+        deeds = [event["kind"] for event in told if event["kind"] in {"fault.stop", "heal.start"}]
+        assert deeds == ["fault.stop", "heal.start", "fault.stop"]
+
+
 def test_a_killed_node_is_missed_by_the_others_and_comes_back_when_restarted(up: Up, simulate: bool) -> None:
     with up("dev", simulate=simulate) as cluster:
         cluster["node2"].kill()

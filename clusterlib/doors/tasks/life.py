@@ -21,7 +21,20 @@ from clusterlib.doors.tasks.options import (
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
 
-__all__ = ["clean", "down", "kill", "pause", "restart", "resume", "scale", "status", "sync", "up"]
+__all__ = [
+    "clean",
+    "down",
+    "kill",
+    "pause",
+    "restart",
+    "resume",
+    "scale",
+    "start",
+    "status",
+    "stop",
+    "sync",
+    "up",
+]
 
 
 @command(PROFILE, NAME, NODES, SIMULATE)
@@ -97,6 +110,18 @@ def clean(console: Console, *, name: str | None, all: bool) -> None:  # noqa: A0
 
     cleaned = carry_out(name, every=all)
     console.answer(cleaned.to_dict(), lambda: telling.cleaned(console, cleaned))
+
+
+@command(SOME_NODE, NAME)
+def stop(console: Console, *, node: str, name: str | None) -> None:
+    """Stop a node in order; it stays down until cluster.start, and the others go on."""
+    _disturb(console, "stop", node, name)
+
+
+@command(SOME_NODE, NAME)
+def start(console: Console, *, node: str, name: str | None) -> None:
+    """Start a node that is down, and wait until it is back among the others."""
+    _disturb(console, "start", node, name)
 
 
 @command(SOME_NODE, NAME)

@@ -127,7 +127,7 @@ class CommandDriver(Driver):
         return self._spawn(node, words, errand=False), link
 
     def stopping(self, names: Collection[str]) -> None:
-        self._all_leave = self._links.keys() <= set(names)
+        self._all_leave = bool(names) and self._links.keys() <= set(names)
 
     @property
     def stop_signal(self) -> signal.Signals:

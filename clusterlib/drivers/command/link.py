@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -223,6 +224,8 @@ class ServerLink(Link):
     async def ask_to_stop(self) -> bool:
         if self._server.stop_command:
             return await self._driver.stop(self.node)
+        if self._driver.stop_signal is signal.SIGTERM:
+            return False  # what the keeper sends anyhow
         if self._process is not None:
             self._process.signal(self._driver.stop_signal)
         return True

@@ -87,6 +87,22 @@ def test_a_rolling_restart_stops_one_only_when_the_last_one_is_back(
     assert order == [(f"box{n}", state) for n in (1, 2, 3) for state in ("stopping", "ready")]
 
 
+def test_a_node_that_is_stopped_alone_is_asked_in_order_also_where_it_is_the_last_one(
+    up: Up, write: Callable[..., None]
+) -> None:
+    write(stop='"SIGINT"\nstop_all = "SIGKILL"')
+    cluster = up("box", nodes=2)
+
+    for node in cluster:
+        node.stop()
+        assert node.state == "stopped"
+        assert "asked to stop" in node.log()
+
+    for node in cluster:
+        node.start()
+    assert cluster.state == "ready"
+
+
 def test_a_stop_command_takes_the_place_of_the_signal(up: Up, write: Callable[..., None]) -> None:
     die = "import socket; socket.create_connection(('127.0.0.1', {{ node.ports.client }})).sendall(b'DIE')"
     write(stop=f'"SIGUSR1"\nstop_command = ["{sys.executable}", "-c", "{die}"]')

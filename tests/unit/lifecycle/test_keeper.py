@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
@@ -18,6 +20,7 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.lifecycle.events import read_events
+from clusterlib.lifecycle.node import AFTER_KILL, ManagedNode
 from clusterlib.lifecycle.plan import RestartPolicy, Timeouts
 from tests.unit.lifecycle.stage import PLAN, World
 
@@ -126,6 +129,96 @@ def test_a_node_that_does_not_stop_is_killed(play: Callable[..., World]) -> None
 
     world = play(story, {"node3": [Life(deaf=True)]}, timeouts=Timeouts(start=10, stop=0.02))
     assert "node.killed" in world.kinds()
+
+
+@pytest.mark.parametrize("stop", [0.03, 30.0])
+def test_all_that_is_tried_before_a_kill_fits_into_the_time_to_stop(
+    play: Callable[..., World], monkeypatch: pytest.MonkeyPatch, stop: float
+) -> None:
+    """How long the keeper waits, not how long the machine takes."""
+    waited: list[float] = []
+
+    async def exits_within(node: ManagedNode, seconds: float) -> bool:
+        waited.append(seconds)
+        if node._process is not None and seconds == AFTER_KILL:
+            await asyncio.wait([node._process.exit], timeout=seconds)
+        return node.exit is not None
+
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        monkeypatch.setattr(ManagedNode, "_exits_within", exits_within)
+        stopped = await world.keeper.harm.stop("node3")
+        monkeypatch.undo()
+        assert (stopped["state"], stopped["reason"]) == (
+            "stopped",
+            f"did not stop within {stop:g} s and was killed",
+        )
+        assert [time for time in waited if time > stop and time != AFTER_KILL] == []
+        first, second, third = waited
+        assert 0 <= first < stop
+        assert second <= stop
+        assert third == AFTER_KILL
+        assert second - first <= stop / 3 + 0.001
+
+    play(story, {"node3": [Life(deaf=True)]}, timeouts=Timeouts(start=10, stop=stop))
+
+
+@pytest.mark.parametrize("policy", ["never", "always"])
+def test_a_node_that_is_stopped_stays_down_until_it_is_started(
+    play: Callable[..., World], policy: Literal["never", "always"]
+) -> None:
+    async def story(world: World) -> None:
+        harm = world.keeper.harm
+        await world.keeper.start()
+        assert (await harm.stop("node2", "ann"))["by"] == "ann"
+        await harm.stop("node2")
+        assert world.states()["node2"] == "stopped"
+        assert str(world.keeper.state) == "degraded"
+        assert world.keeper.status()["dirty"] == ["node2 was stopped"]
+        assert signal.SIGKILL not in world.host.started[1].received
+        with pytest.raises(NodeUnavailable):
+            await harm.kill("node2")
+
+        assert (await harm.start("node2"))["state"] == "ready"
+        await harm.start("node2")
+        assert str(world.keeper.state) == "ready"
+        assert world.keeper.status()["dirty"] == []
+
+        await harm.pause("node1")
+        with pytest.raises(NodeUnavailable, match="is paused"):
+            await harm.start("node1")
+        await harm.stop("node1")
+        await world.keeper.heal()
+        assert world.states()["node1"] == "ready"
+
+    world = play(story, restart=RestartPolicy(policy, first=0.001))
+    assert "node.restarting" not in world.kinds()
+
+
+def test_a_node_that_waits_to_be_revived_can_be_stopped(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.kill("node1")
+        assert world.states()["node1"] == "waiting"
+        await world.keeper.harm.stop("node1")
+        assert world.states()["node1"] == "stopped"
+        assert len(world.host.started) == 3
+        await world.keeper.harm.start("node1")
+        assert world.states()["node1"] == "ready"
+
+    play(story, restart=RestartPolicy("always", first=60))
+
+
+def test_a_start_that_fails_leaves_the_node_dead_and_the_cluster_dirty(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.stop("node2")
+        with pytest.raises(NodeExited):
+            await world.keeper.harm.start("node2")
+        assert world.states()["node2"] == "dead"
+        assert world.keeper.status()["dirty"] != []
+
+    play(story, {"node2": [Life(), Life(exits=3)]})
 
 
 def test_what_survives_everything_is_reported(play: Callable[..., World]) -> None:
