@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
 from typing import NoReturn
@@ -80,15 +80,16 @@ class LoadedCode:
         """What is to be imported anew: by module, the file that has changed, has gone, or has come and would be taken instead."""
         self.record()
         stale = {}
+        folders = _Folders(self._begun)
         for name, seen in list(self._found.items()):
             if seen.path and not self._is_as_it_was(name, seen):
                 stale[name] = seen.path
-            elif (not seen.path or seen.digest is not None) and (come := self._has_come(name, seen.path)):
-                stale[name] = come
+            elif seen.digest is not None or not seen.path:
+                stale[name] = self._has_come(name, seen.path, folders)
         for name in list(self._missed):
-            if name not in self._found and (come := self._has_come(name, "")):
-                stale[name] = come
-        return stale
+            if name not in self._found:
+                stale[name] = self._has_come(name, "", folders)
+        return {name: path for name, path in stale.items() if path}
 
     # -- what the finder tells
 
@@ -119,20 +120,40 @@ class LoadedCode:
         self._found[name] = Seen(seen.path, mark, seen.digest)
         return True
 
-    def _has_come(self, name: str, path: str) -> str | None:
+    def _has_come(self, name: str, path: str, folders: _Folders) -> str:
         """The file that an import of this name would take now in place of `path`, if it has come since this process began."""
-        parent = name.rpartition(".")[0]
+        parent, _, last = name.rpartition(".")
         within = getattr(sys.modules.get(parent), "__path__", None) if parent else None
-        if parent and within is None:
-            return None
+        if (parent and within is None) or not folders.have_changed(
+            sys.path if within is None else within, last
+        ):
+            return ""
         try:
             spec = self._finder.ask_others(name, within)
         except Exception:  # noqa: BLE001 - somebody else's finder, asked at another time than it expects
-            return None
+            return ""
         origin = spec.origin if spec is not None and spec.has_location else None
         if not isinstance(origin, str) or origin == path or not _is_of_interest(origin):
-            return None
-        return origin if max(_changed(origin), _changed(os.path.dirname(origin))) >= self._begun else None  # noqa: PTH120
+            return ""
+        return origin if folders.changed(origin) or folders.changed(os.path.dirname(origin)) else ""  # noqa: PTH120
+
+
+class _Folders:
+    """Which folders have got or lost something since that time. Each is looked at once, so that many modules cost little."""
+
+    def __init__(self, since: float) -> None:
+        self._since = since
+        self._changed: dict[str, bool] = {}
+
+    def changed(self, path: str) -> bool:
+        known = self._changed.get(path)
+        if known is None:
+            known = self._changed[path] = _changed(path) >= self._since
+        return known
+
+    def have_changed(self, within: Iterable[str], last: str) -> bool:
+        """Whether another module of that name may be found in these folders: in one of them, or as a package below it."""
+        return any(self.changed(folder) or _changed(f"{folder}/{last}") >= self._since for folder in within)
 
 
 class _Finder:

@@ -151,6 +151,15 @@ def test_a_package_that_takes_the_place_of_a_module_is_noticed(project: Path, co
     assert code.stale() == {"shop_a.cart": str(project / "shop_a" / "cart" / "__init__.py")}
 
 
+def test_a_folder_that_becomes_a_package_is_noticed(project: Path, code: LoadedCode) -> None:
+    (project / "shop_a" / "cart").mkdir()
+    importlib.import_module("shop_a.cart")
+
+    (project / "shop_a" / "cart" / "__init__.py").write_text("TOTAL = 2\n")
+
+    assert code.stale() == {"shop_a.cart": str(project / "shop_a" / "cart" / "__init__.py")}
+
+
 def test_a_module_that_was_loaded_again_is_fresh(project: Path, code: LoadedCode) -> None:
     module = importlib.import_module("shop_a.cart")
     (project / "shop_a" / "cart.py").write_text("TOTAL = 22\n")
