@@ -145,8 +145,7 @@ class FakeLink(Link):
         self._driver.rosters[self._name] = roster
 
     async def stale_files(self, within: float) -> list[str] | None:
-        del within
-        return self._driver.stale.get(self._name, [])
+        return self._driver.stale.get(self._name, []) if within > 0 else None
 
     async def ask_to_stop(self) -> bool:
         self._driver.stop(self._name)

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.leases.terms import Terms
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.code import CodeLook, look_at_code
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.plan import Plan
 from clusterlib.profiles import load_profile
 
-__all__ = ["misfit", "stale_code"]
+__all__ = ["misfit"]
 
 Status = Mapping[str, Any]
 
@@ -39,12 +37,6 @@ def misfit(
     if not same.startswith(status["fingerprint"]):
         return f"was started with other settings than profile {wanted.name} has now"
     return None
-
-
-def stale_code(cluster: Cluster, status: Status) -> CodeLook | None:
-    """The project's code of now, where the nodes run another; None where it is the same."""
-    look = look_at_code(cluster.keeper, status)
-    return look if look.changed else None
 
 
 def _first_size(status: Status) -> int:

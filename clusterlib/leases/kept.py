@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning, KeeperLost
-from clusterlib.leases.fitting import stale_code
 from clusterlib.leases.need import Need
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
 from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.code import CodeLook, some_files
+from clusterlib.lifecycle.code import CodeLook, look_at_code, some_files
 from clusterlib.waiting import Deadline
 
 __all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "Kept", "TooSmall"]
@@ -209,22 +208,30 @@ class Kept:
 
     def _make_fit(self, status: Status, need: Need, *, alone: bool, afresh: bool) -> str:
         """ "as it was" or "changed", once it is as the need wants it; nothing where that cannot be done in this turn."""
-        code = stale_code(self.cluster, status) if self._check_code else None
+        look = look_at_code(self.cluster.keeper, status) if self._check_code else None
         unwell = afresh or bool(status["dirty"]) or status["state"] != "ready"
         size = self._size_for(need, len(status["nodes"]))
-        if code is None and not unwell and size is None:
+        if not (look and look.changed) and not unwell and size is None:
             self._check_code = False
             return "as it was"
         if not alone:
             return ""
-        if code is not None:
-            self._renew(code, fresh=afresh or bool(status["spoilt"]))
+        if look and look.changed:
+            self._renew(look, fresh=afresh or bool(status["spoilt"]))
         elif unwell:
             self._heal(status, afresh=afresh)
+            self._look_again(look)
         self._check_code = False
         if size is not None:
             self._scale(size)
         return "changed"
+
+    def _look_again(self, look: CodeLook | None) -> None:
+        """A node that was paused, and so could not be asked which code it runs, can be asked now."""
+        if look and look.unasked:
+            again = look_at_code(self.cluster.keeper, self.cluster.status())
+            if again.changed:
+                self._renew(again, fresh=False)
 
     def _size_for(self, need: Need, count: int) -> int | None:
         """The size to scale to; None where it is right. Raises TooSmall where it is not ours to scale, KeepsItsSize

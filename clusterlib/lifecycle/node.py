@@ -227,9 +227,10 @@ class ManagedNode:
 
     async def stale_files(self, within: float) -> Sequence[str] | None:
         """The files that it has loaded and that are others on disk now; None where it cannot say so in time."""
-        if self._link is None or self.state is not NodeState.READY:
+        if self._link is None:
             return None
-        return await self._link.stale_files(within)
+        answers = self.state is NodeState.READY  # a paused one is not waited for
+        return await self._link.stale_files(within if answers else 0.0)
 
     def look_again(self) -> None:
         """Somebody else's state changed, which may be what this one waits for."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusterlib.errors import StaleCode
 from clusterlib.frozen import frozen
 from clusterlib.lifecycle.code import look_at_code, modules_of
 from clusterlib.lifecycle.plan import CodeSources, revive
@@ -45,6 +46,15 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
         )  # whoever begins anew among others in one process has the modules that they have loaded
         cluster.restart(rolling=rolling, on_event=on_event, code=code)
         return Synced(differing, {}, tuple(node.name for node in cluster), why)
+    if look.unasked:
+        raise StaleCode(
+            f"{', '.join(look.unasked)} could not be asked which code it runs",
+            cause="it is paused, or too busy to answer",
+            remedies=[
+                f"invoke cluster.resume {look.unasked[0]}",
+                f"invoke cluster.restart {look.unasked[0]}",
+            ],
+        )
     if cluster.driver != "beam":
         return Synced((), {}, ())
     sources = revive(CodeSources, status["sources"])

@@ -115,10 +115,17 @@ class LoadedCode:
         mark = _mark(seen.path)
         if mark is not None and mark == seen.mark:
             return True
-        if seen.digest is None or mark is None or _digest(seen.path) != seen.digest:
+        if mark is None:
+            return self._made_it_itself(seen)
+        if seen.digest is None or _digest(seen.path) != seen.digest:
             return False
         self._found[name] = Seen(seen.path, mark, seen.digest)
         return True
+
+    def _made_it_itself(self, seen: Seen) -> bool:
+        """Whether this process has made that file in a folder of the moment: a restart would make and remove it again."""
+        is_new = seen.mark is not None and seen.mark[-1] / 1e9 >= self._begun
+        return is_new and not os.path.isdir(os.path.dirname(seen.path))  # noqa: PTH112, PTH120
 
     def _has_come(self, name: str, path: str, folders: _Folders) -> str:
         """The file that an import of this name would take now in place of `path`, if it has come since this process began."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import clusterlib
-from clusterlib.errors import StaleCodeWarning
+from clusterlib.errors import StaleCode, StaleCodeWarning
 
 Up = Callable[..., clusterlib.Cluster]
 Change = Callable[[], object]
@@ -192,6 +192,8 @@ def test_a_node_that_cannot_be_asked_is_named(up: Up, project: Path) -> None:
     joined = up()
 
     assert joined.notes[-1] == "node1 could not be asked which code it runs"
+    with pytest.raises(StaleCode, match="node1 could not be asked"):
+        cluster.sync()
     cluster["node1"].resume()
     (project / "stock.py").write_text("VALUE = 2\n")
     assert starts(up()) == [2, 2]

@@ -136,6 +136,22 @@ def test_nodes_of_a_borrowed_cluster_with_stale_code_are_restarted(
     assert pids(use(pool)) == pids(held.status)
 
 
+def test_a_paused_node_with_stale_code_is_found_when_it_can_be_asked(
+    make_pool: MakePool, up: Up, project: Path
+) -> None:
+    (project / "cart.py").write_text("def total():\n    return 1\n")
+    running = up("dev", nodes=2, hold=False)
+    assert running["node1"].call("cart:total") == 1
+    running["node1"].pause()
+    (project / "cart.py").write_text("def total():\n    return 2\n")
+
+    held = make_pool().acquire(Need(), "a test")
+
+    assert held.borrowed
+    assert held.cluster["node1"].call("cart:total") == 2
+    held.release()
+
+
 def test_when_a_borrowed_cluster_ends_the_next_test_gets_one_of_its_own(make_pool: MakePool, up: Up) -> None:
     running = up("dev", nodes=2, hold=False)
     pool = make_pool()

@@ -151,6 +151,20 @@ def test_a_package_that_takes_the_place_of_a_module_is_noticed(project: Path, co
     assert code.stale() == {"shop_a.cart": str(project / "shop_a" / "cart" / "__init__.py")}
 
 
+def test_a_module_that_the_process_has_made_and_removed_is_no_change(
+    tmp_path_factory: pytest.TempPathFactory, code: LoadedCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("generated")
+    (folder / "generated_module.py").write_text("")
+    monkeypatch.syspath_prepend(folder)
+    importlib.import_module("generated_module")
+
+    (folder / "generated_module.py").unlink()
+    folder.rmdir()
+
+    assert code.stale() == {}
+
+
 def test_a_folder_that_becomes_a_package_is_noticed(project: Path, code: LoadedCode) -> None:
     (project / "shop_a" / "cart").mkdir()
     importlib.import_module("shop_a.cart")
