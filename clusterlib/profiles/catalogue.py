@@ -17,6 +17,7 @@ __all__ = [
     "candidates",
     "display",
     "is_path",
+    "is_same",
     "list_profiles",
     "locate",
     "shipped",
@@ -75,12 +76,12 @@ def candidates(name: str, project: Path, *, near: Path | None = None) -> Iterato
     ours = shipped("profiles")
     if is_path(name):
         path = (near or Path.cwd()) / Path(name).expanduser()
-        yield Found(path.stem, path, path.parent.resolve() == ours.resolve())
+        yield Found(path.stem, path, is_same(path.parent, ours))
         return
     if not name or name.startswith(".") or "\0" in name:
         return
     theirs = project / "profiles"
-    if theirs.resolve() != ours.resolve() and _there(theirs / f"{name}.toml"):
+    if not is_same(theirs, ours) and _there(theirs / f"{name}.toml"):
         yield Found(name, theirs / f"{name}.toml", shipped=False)
     if _there(ours / f"{name}.toml"):
         yield Found(name, ours / f"{name}.toml", shipped=True)
@@ -90,6 +91,14 @@ def _there(path: Path) -> bool:
     try:
         return path.exists() or path.is_symlink()
     except OSError:  # a name too long for any file, a folder that may not be entered
+        return False
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same folder. A link to itself leads nowhere, which is no error here."""
+    try:
+        return one.resolve() == other.resolve()
+    except (OSError, RuntimeError):
         return False
 
 
@@ -113,11 +122,11 @@ def suggestion(name: str, project: Path) -> str:
 def list_profiles(project: Path | None = None) -> list[ProfileSummary]:
     """Every profile that can be named in this project, broken ones too."""
     project = project or find_project(Path.cwd())
-    ours = shipped("profiles").resolve()
+    ours = shipped("profiles")
     seen: set[str] = set()
     summaries: list[ProfileSummary] = []
     for folder in _folders(project):
-        source: Literal["project", "shipped"] = "shipped" if folder.resolve() == ours else "project"
+        source: Literal["project", "shipped"] = "shipped" if is_same(folder, ours) else "project"
         for path in _files(folder):
             description, problem = _described(path)
             hidden = path.stem in seen
@@ -130,7 +139,7 @@ def list_profiles(project: Path | None = None) -> list[ProfileSummary]:
 
 def _folders(project: Path) -> list[Path]:
     ours, theirs = shipped("profiles"), project / "profiles"
-    return [ours] if theirs.resolve() == ours.resolve() else [theirs, ours]
+    return [ours] if is_same(theirs, ours) else [theirs, ours]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -150,7 +159,11 @@ def _described(path: Path) -> tuple[str, str | None]:
 
 
 def display(path: Path, project: Path) -> str:
-    """A path as the user knows it: relative to the project where it lies inside."""
+    """A path as the user knows it: relative to the project where it lies inside; "(shipped)" where it came with clusterlib."""
+    for kind in ("profiles", "templates"):
+        ours = shipped(kind)
+        if path.is_relative_to(ours) and not ours.is_relative_to(project):
+            return f"{kind}/{path.relative_to(ours)} (shipped)"
     try:
         return str(path.resolve().relative_to(project.resolve()))
     except (ValueError, OSError, RuntimeError):

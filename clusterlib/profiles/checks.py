@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clusterlib.profiles.kinds import FIRST_PORT, LAST_PORT, PortRange, derived_port
@@ -71,10 +70,21 @@ def _ports(profile: Profile, merged: Merged, ephemeral: PortRange) -> Iterator[M
             yield _at(
                 merged, "ports", purpose, problem=problem, right=f"stay within {' or '.join(map(str, room))}"
             )
-    for (one, ours), (other, theirs) in combinations(profile.ports.items(), 2):
-        if ours.overlaps(theirs):
-            problem = f'"{theirs}" overlaps with ports.{one}, which is "{ours}"'
-            yield _at(merged, "ports", other, problem=problem, right="give each purpose ports of its own")
+    for one, other in _overlapping(profile.ports):
+        problem = f'"{profile.ports[other]}" overlaps with ports.{one}, which is "{profile.ports[one]}"'
+        yield _at(merged, "ports", other, problem=problem, right="give each purpose ports of its own")
+
+
+def _overlapping(ports: Mapping[str, PortRange]) -> Iterator[tuple[str, str]]:
+    """Each purpose whose range reaches into another one, with one of those: a look at all pairs would grow too fast."""
+    places = {purpose: place for place, purpose in enumerate(ports)}
+    furthest: str | None = None
+    for purpose in sorted(ports, key=lambda one: (ports[one].first, places[one])):
+        if furthest is not None and ports[purpose].overlaps(ports[furthest]):
+            first, second = sorted((furthest, purpose), key=places.__getitem__)
+            yield first, second
+        if furthest is None or ports[purpose].last > ports[furthest].last:
+            furthest = purpose
 
 
 def _many(count: int, noun: str) -> str:

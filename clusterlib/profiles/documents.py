@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import tomllib
@@ -13,8 +14,10 @@ from typing import Any
 from clusterlib.profiles import positions
 from clusterlib.profiles.origins import Mistake, Origin
 
-__all__ = ["Document", "Unreadable", "read_document"]
+__all__ = ["Document", "Unreadable", "contents", "read_document"]
 
+DEEPEST = 32
+"""Tables within tables. A profile has three levels; the file of a whole project may have some more."""
 LARGEST = 1024 * 1024  # a profile is a page of text; whatever is larger is something else
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
@@ -54,7 +57,7 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Raises Unreadable."""
-    text = _decoded(_bytes_of(path))
+    text = _decoded(contents(path))
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -63,24 +66,49 @@ def read_document(path: Path) -> Document:
     except ValueError as error:  # a number with more digits than Python converts
         raise Unreadable(f"is not valid TOML: {error}", "write a shorter number") from None
     except RecursionError:
-        raise Unreadable(
-            "is nested too deeply to be read", "a profile needs no more than three levels"
-        ) from None
+        raise _too_deep() from None
+    if _is_deep(tree):
+        raise _too_deep()
     return Document(path, text, tree)
 
 
-def _bytes_of(path: Path) -> bytes:
+def _too_deep() -> Unreadable:
+    return Unreadable("is nested too deeply to be read", "a profile needs no more than three levels")
+
+
+def _is_deep(tree: Any) -> bool:
+    """Level by level: a recursion would end where the tree does not."""
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def contents(path: Path) -> bytes:
+    """What is in the file. Raises Unreadable, also for what is no file: reading a pipe or a device might never end."""
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise Unreadable("is a folder, not a file", "name a .toml file in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("is not a regular file", "name a .toml file")
-        if status.st_size > LARGEST:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(mode):
+                raise Unreadable("is a folder, not a file", "name a .toml file in it")
+            if not stat.S_ISREG(mode):
+                raise Unreadable("is not a regular file", "name a .toml file")
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
             raise Unreadable(
                 f"is larger than {LARGEST // 1024} KiB", "a profile is a page of text: is it the right file?"
             )
-        return path.read_bytes()
+        return data
+    except IsADirectoryError:
+        raise Unreadable("is a folder, not a file", "name a .toml file in it") from None
     except FileNotFoundError:
         raise Unreadable("does not exist", "check the path") from None
     except OSError as error:

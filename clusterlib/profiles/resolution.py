@@ -10,7 +10,7 @@ from pathlib import Path
 from clusterlib.errors import ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.profiles.adaptation import Resolver, adapt, settle
-from clusterlib.profiles.catalogue import display, shipped
+from clusterlib.profiles.catalogue import display, is_same, shipped
 from clusterlib.profiles.checks import check_together
 from clusterlib.profiles.layers import Layer, command_line_layer, environment_layer, merge
 from clusterlib.profiles.machine import Machine, detect_machine
@@ -76,7 +76,7 @@ def check_profile(
 def template_folders(project: Path) -> tuple[Path, ...]:
     """Where templates are looked for: the project first."""
     theirs, ours = project / "templates", shipped("templates")
-    return (ours,) if theirs.resolve() == ours.resolve() else (theirs, ours)
+    return (ours,) if is_same(theirs, ours) else (theirs, ours)
 
 
 def resolve(

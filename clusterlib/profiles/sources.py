@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.profiles.catalogue import Found, candidates, display, is_path, locate, suggestion
-from clusterlib.profiles.documents import Document, Unreadable, read_document
+from clusterlib.profiles.documents import Document, Unreadable, contents, read_document
 from clusterlib.profiles.layers import Layer
 from clusterlib.profiles.origins import Mistake, Origin, in_toml
 from clusterlib.profiles.project import find_project
@@ -27,9 +27,11 @@ def profile_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
     layers: list[Layer] = []
     mistakes: list[Mistake] = []
     chain: list[Found] = []
+    visited: set[Path] = set()
     here: Found | None = found
     while here is not None:
         chain.append(here)
+        visited.add(_identity(here))
         shown = display(here.path, project)
         try:
             document = read_document(here.path)
@@ -47,20 +49,19 @@ def profile_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
             )
         here = None
         if parent is not None:
-            here, mistake = _parent(parent, chain, layer, project)
+            here, mistake = _parent(parent, chain, visited, layer, project)
             mistakes += [mistake] if mistake else []
     return layers[::-1], mistakes, found
 
 
 def _parent(
-    name: object, chain: list[Found], layer: Layer, project: Path
+    name: object, chain: list[Found], visited: set[Path], layer: Layer, project: Path
 ) -> tuple[Found | None, Mistake | None]:
     def wrong(problem: str, right: str) -> tuple[None, Mistake]:
         return None, Mistake(problem, right, "extends", layer.origin(("extends",)))
 
     if not isinstance(name, str):
         return wrong(f"must be text, not {in_toml(name)}", "name one profile, in quotes")
-    visited = {_identity(found) for found in chain}
     found = list(candidates(name, project, near=chain[-1].path.parent))
     # A profile of the project may extend the shipped one of its own name: the first that is not itself is meant.
     fresh = [one for one in found if _identity(one) != _identity(chain[-1])]
@@ -100,7 +101,7 @@ def project_table(project: Path) -> tuple[Document | None, Mapping[str, Any], li
     """[tool.clusterlib] of the project's pyproject.toml."""
     path = project / "pyproject.toml"
     try:
-        if b"clusterlib" not in path.read_bytes():
+        if not path.exists() or b"clusterlib" not in contents(path):
             return None, {}, []  # whatever else is wrong with that file is not ours to say
         document = read_document(path)
     except OSError:
