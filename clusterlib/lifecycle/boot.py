@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from clusterlib.errors import ClusterError, KeeperLost
 from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import runtime_dir
-from clusterlib.lifecycle.folders import RunFolder, new_run
+from clusterlib.lifecycle.folders import RunFolder, new_run, prune_to_size
 from clusterlib.lifecycle.lock import ClusterLock, note_holder
 from clusterlib.waiting import Deadline
 
@@ -82,6 +82,7 @@ class Boot:
         seconds = BOOT_SECONDS + plan.timeouts.start * (plan.retry.attempts + 1)
         try:
             client.send_raw(struct.pack("!Q", len(message)) + message, BOOT_SECONDS)
+            _make_room(Path(plan.project), run)  # while the keeper reads its plan
             status = client.request("start", seconds=seconds, on_event=on_event)
             if not plan.held:
                 status = client.request("keep")["status"]
@@ -115,6 +116,12 @@ class Boot:
         return KeeperLost(
             error.problem, cause=error.cause, evidence=evidence, remedies=["invoke cluster.doctor"]
         )
+
+
+def _make_room(project: Path, run: RunFolder) -> None:
+    from clusterlib.hosts.registry import Registry
+
+    prune_to_size(project, {run.path, *(Path(entry.run) for entry in Registry().entries())})
 
 
 def _nameless(path: Path) -> TextIO:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ __all__ = [
     "latest_run",
     "new_run",
     "prune",
+    "prune_to_size",
     "runs_of",
+    "size_of",
 ]
 
 HOME = ".clusterlib"
@@ -31,6 +34,8 @@ RESERVED = {REPORTS: "the reports of test runs are", BUILDS: "what is known of t
 """Folders in there that are none of a cluster, and what is in them."""
 KEPT_RUNS = 5
 STAMP = "%Y%m%d-%H%M%S.%f"
+KEPT_BYTES = 1 << 30
+"""Of all runs of a project together, and of all reports."""
 
 
 def cluster_identifier(project: Path, name: str) -> str:
@@ -181,3 +186,33 @@ def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -
             shutil.rmtree(run.path, ignore_errors=True)
             gone.append(run.path)
     return gone
+
+
+def prune_to_size(project: Path, spare: Collection[Path], most: int = KEPT_BYTES) -> list[Path]:
+    """Removes the oldest runs of all clusters, so that the rest is no larger than that. The latest run of each stays."""
+    by_name = [runs_of(project, name) for name in all_names(project)]
+    kept = {*spare, *(runs[-1].path for runs in by_name if runs)}
+    total = 0
+    gone = []
+    for run in sorted((run for runs in by_name for run in runs), key=lambda run: run.path.name, reverse=True):
+        total += size_of(run.path)
+        if total > most and run.path not in kept and (run.path / "nodes").is_dir():
+            import shutil
+
+            shutil.rmtree(run.path, ignore_errors=True)
+            gone.append(run.path)
+    return gone
+
+
+def size_of(folder: Path) -> int:
+    """What the files in it take on the disk, as far as we may look."""
+    total = 0
+    unseen = [os.fspath(folder)]
+    while unseen:
+        with contextlib.suppress(OSError), os.scandir(unseen.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    unseen.append(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total

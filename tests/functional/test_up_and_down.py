@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from clusterlib.errors import ClusterConflict, ClusterNotRunning, NodeUnavailabl
 from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.lifecycle.events import read_events
+from clusterlib.lifecycle.folders import new_run, prune_to_size
 from clusterlib.lifecycle.start import attach, is_running
 
 Up = Callable[..., clusterlib.Cluster]
@@ -249,3 +251,19 @@ def test_a_started_cluster_may_be_taken_down_twice(up: Up) -> None:
     cluster.down()
     cluster.down()
     cluster.close()
+
+
+def test_a_start_makes_room_by_removing_the_oldest_runs_that_have_ended(
+    up: Up, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, last = new_run(project, "ended"), new_run(project, "ended")
+    running = up("ci-small", name="running")
+    newer = new_run(project, "running")
+    monkeypatch.setattr("clusterlib.lifecycle.boot.prune_to_size", functools.partial(prune_to_size, most=0))
+
+    up("ci-small")
+
+    assert not first.path.exists()
+    assert last.path.is_dir()
+    assert running.run_folder.path.is_dir(), "it runs, although another run looks newer"
+    assert newer.path.is_dir()

@@ -16,6 +16,7 @@ from clusterlib.artifacts.recorder import writers
 from clusterlib.doors.testing.options import usage_error
 from clusterlib.errors import UsageError
 from clusterlib.hosts.places import make_private, write_private
+from clusterlib.lifecycle.folders import KEPT_BYTES, size_of
 
 if TYPE_CHECKING:
     from clusterlib.artifacts.claiming import Claim
@@ -82,10 +83,13 @@ class ReportFolder:
             link.unlink(missing_ok=True)
             link.symlink_to(self.path.name)
             link.replace(home / "latest")
-        others = sorted(path for path in home.glob(OUR_NAMES) if path.is_dir() and not path.is_symlink())
-        for old in others[:-KEPT]:
-            if old != self.path and not writers(old):
-                shutil.rmtree(old, ignore_errors=True)
+        reports = [path for path in home.glob(OUR_NAMES) if path.is_dir() and not path.is_symlink()]
+        total = 0
+        for place, report in enumerate(sorted(reports, reverse=True)):
+            total += size_of(report)
+            surplus = place >= KEPT or total > KEPT_BYTES
+            if surplus and report != self.path and not writers(report):
+                shutil.rmtree(report, ignore_errors=True)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

@@ -228,3 +228,18 @@ def test_of_the_reports_of_a_project_only_ours_go(tmp_path: Path) -> None:
 
     left = {path.name for path in (tmp_path / "reports").iterdir()}
     assert left == {*names[2:], "0-my-own", "latest"}
+
+
+def test_reports_that_are_too_large_together_go_the_oldest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clusterlib.doors.testing.folder.KEPT_BYTES", 250_000)
+    config: Any = SimpleNamespace(option=SimpleNamespace(cluster_artifacts=None))
+    names = [f"20260101-00000{number}-7" for number in range(4)]
+    for name in names:
+        (tmp_path / "reports" / name).mkdir(parents=True)
+        (tmp_path / "reports" / name / "node1.log").write_bytes(b"x" * 100_000)
+
+    ReportFolder(tmp_path / "reports" / names[-1], config).keep()
+
+    assert {path.name for path in (tmp_path / "reports").iterdir()} == {*names[2:], "latest"}

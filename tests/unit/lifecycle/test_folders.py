@@ -16,6 +16,7 @@ from clusterlib.lifecycle.folders import (
     latest_run,
     new_run,
     prune,
+    prune_to_size,
     runs_of,
 )
 
@@ -42,6 +43,19 @@ def test_a_new_run_is_kept_even_where_the_clock_went_back(tmp_path: Path) -> Non
         (tmp_path / ".clusterlib" / "default" / f"99991231-{number}" / "nodes").mkdir(parents=True)
 
     assert new_run(tmp_path, "default").path.is_dir()
+
+
+def test_of_runs_that_are_too_large_together_the_oldest_go_whatever_their_cluster(tmp_path: Path) -> None:
+    runs = [new_run(tmp_path, name).path for name in ("one", "two", "one", "two", "one")]
+    for run in runs:
+        (run / "nodes" / "node1.log").write_bytes(b"x" * 100_000)
+
+    gone = prune_to_size(tmp_path, {runs[0]}, most=350_000)
+
+    assert gone == [runs[1]], "one that is spared stays, and the latest of each cluster"
+    assert prune_to_size(tmp_path, set(), most=0) == [runs[2], runs[0]]
+    assert [run.path for run in runs_of(tmp_path, "one")] == [runs[4]]
+    assert [run.path for run in runs_of(tmp_path, "two")] == [runs[3]]
 
 
 def test_a_folder_that_is_not_a_run_is_never_removed(tmp_path: Path) -> None:
