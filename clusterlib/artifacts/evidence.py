@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from clusterlib.artifacts.collecting import CLUSTERS, place_of
 from clusterlib.artifacts.excerpts import Excerpt, excerpt
+from clusterlib.artifacts.facts import natural
 from clusterlib.artifacts.recorder import LEADER, Record, read_records, writers
 from clusterlib.lifecycle.events import Event, read_events
 
@@ -120,7 +121,8 @@ def read_evidence(folder: Path, records: list[Record] | None = None) -> Evidence
             runs[place] = CollectedRun(cluster, place, str(place.relative_to(folder)))
     for place in sorted((folder / CLUSTERS).glob("*/*/")):
         runs.setdefault(place, CollectedRun(place.parent.name, place, str(place.relative_to(folder))))
-    return Evidence(records, list(runs.values()), writers(folder))
+    ordered = sorted(runs.values(), key=lambda run: (natural(run.cluster), run.name))
+    return Evidence(records, ordered, writers(folder))
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from clusterlib.artifacts.explained import shortened
 from clusterlib.artifacts.story import Failure, Outcome, Served, Story, Trouble, duration
 from clusterlib.artifacts.verdict import judge
 
@@ -71,6 +72,13 @@ def _failure(failure: Failure) -> str:
     lines += [f"**{_plain(clause)}**\n" for clause in (failure.cause, failure.did) if clause]
     if test.message:
         lines.append(_block(_brief(test.message)))
+    for source in test.explained.sources:
+        code = "\n".join(text for text, _ in source.numbered())
+        lines.append(f"`{source.file}:{source.line}`\n{_block(code)}")
+    for remote in test.explained.remotes:
+        lines.append(
+            f"Traceback on {_plain(remote.node)}\n{_block(shortened(remote.traceback, LONGEST_MESSAGE))}"
+        )
     return "\n".join(lines) + _remedies(failure.remedies) + "\n"
 
 

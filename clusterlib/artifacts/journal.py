@@ -19,6 +19,8 @@ SMALL = 48 * 1024
 MOST_LINES = 1600
 MOST_OF_A_RUN = 600
 LONGEST = 320
+MOST_TESTS = 500
+"""Beyond that, only those that failed or whose nodes said something."""
 MOST_STATES = 120
 """Where a hundred nodes start, their lanes tell it better."""
 ALWAYS = (0.0, 32503680000.0)
@@ -71,7 +73,8 @@ def _journal(story: Story, run: Run, most: int) -> Journal:
     tests = [test for test in story.tests if test.cluster == run.cluster and test.run in {run.name, ""}]
     windows = [ALWAYS] if total <= SMALL else _windows(story, run, tests)
     lines, left_out = _lines(run, windows, most)
-    entries = [*_happened(story, run), *_tests(tests, lines if total > SMALL else None), *lines]
+    all_tests = total <= SMALL and len(tests) <= MOST_TESTS
+    entries = [*_happened(story, run), *_tests(tests, None if all_tests else lines), *lines]
     entries.sort(key=lambda entry: entry.time)
     whole = total <= SMALL and not left_out
     return Journal(run.cluster, run.name, run.folder, tuple(entries), tuple(run.logs.items()), whole)

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterable, Sequence
 
 from clusterlib.artifacts.axis import Axis, Fold, make_axis
-from clusterlib.artifacts.story import Lane, Mark, Outcome, Story, Tested, Trouble, duration
+from clusterlib.artifacts.story import Lane, Mark, Outcome, Story, Tested, Trouble, clock, duration
 from clusterlib.frozen import frozen
 
 __all__ = ["Block", "Picture", "Row", "Sign", "draw"]
@@ -113,8 +113,9 @@ class _Drawer:
     def rows(self) -> list[Row]:
         story = self._story
         tests = _by_row(story.tests)
-        served = sorted(story.clusters, key=lambda served: served.begin)
-        names = dict.fromkeys([*(one.cluster for one in served), *(lane.cluster for lane in story.lanes)])
+        names = dict.fromkeys(
+            [*(served.cluster for served in story.clusters), *(lane.cluster for lane in story.lanes)]
+        )
         for name in names:
             self._cluster(
                 name, {worker: found for (cluster, worker), found in tests.items() if cluster == name}
@@ -205,7 +206,8 @@ class _Drawer:
         name = test.test.rpartition("::")[2]
         fits = len(name) * A_LETTER + 14 < width / 100 * self._pixels
         first = test.message.partition("\n")[0][:100]
-        title = f"{test.test}\n{test.outcome}, {duration(test.seconds)}" + (f"\n{first}" if first else "")
+        title = f"{test.test}\n{test.outcome}, {duration(test.seconds)}, began {clock(test.begin)}"
+        title += f"\n{first}" if first else ""
         href = f"#f{test.number}" if test.outcome.bad else f"#t{test.number}"
         return Block(x, width, str(test.outcome), title, href, name if fits else "")
 
@@ -221,7 +223,8 @@ class _Drawer:
 
     def _sign(self, mark: Mark) -> Sign:
         after = duration(mark.time - self._story.began)
-        title = f"{mark.label}, {after} after the start" + (f"\n{mark.detail}" if mark.detail else "")
+        title = f"{mark.label} at {clock(mark.time)}, {after} after the start"
+        title += f"\n{mark.detail}" if mark.detail else ""
         return Sign(
             self._axis.at(mark.time), mark.kind, title, f"#m{mark.number}", self._top if mark.bad else 0
         )

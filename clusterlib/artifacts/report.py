@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.artifacts.evidence import Evidence
+from clusterlib.artifacts.explained import Explained, shortened
 from clusterlib.artifacts.journal import Entry, write_journals
 from clusterlib.artifacts.picture import draw
-from clusterlib.artifacts.story import Failure, Outcome, Story, Tested, Usage, duration
+from clusterlib.artifacts.story import Failure, Outcome, Story, Tested, Usage, clock, duration
 from clusterlib.artifacts.verdict import judge
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
@@ -34,6 +35,8 @@ MOST_FAILURES = 60
 MOST_CURVES = 60
 MOST_SAID = 90
 MOST_SAID_IN_ALL = 900
+MOST_OF_TRACEBACKS = 250_000
+"""Characters in all."""
 LONGEST_MESSAGE = 6000
 LONGEST_LINE = 400
 POINTS = 100
@@ -72,6 +75,7 @@ def make_report(
         "journals": journals,
         "anchors": {entry.anchor for journal in journals for entry in journal.entries},
         "said": _said(failures),
+        "tracebacks": _tracebacks(failures),
         "tests": tests,
         "tests_left_out": len(story.tests) - len(tests),
         "curves": [(usage, _memory(usage), _processor(usage)) for usage in story.usage[:MOST_CURVES]],
@@ -91,6 +95,9 @@ def make_report(
         date=_date,
         duration=duration,
         alone=_alone,
+        clock=clock,
+        pieces=_pieces,
+        typed=_typed,
         sentence=_sentence,
         short=_short,
         sign=_sign,
@@ -173,6 +180,20 @@ def _said(failures: Sequence[Failure]) -> dict[int, list[Entry]]:
     return found
 
 
+def _tracebacks(failures: Sequence[Failure]) -> dict[int, Explained]:
+    """By the number of the test, of those that fit: its tracebacks. One that says no more than the message is left out."""
+    found: dict[int, Explained] = {}
+    left = MOST_OF_TRACEBACKS
+    for failure in failures:
+        explained = failure.tested.explained
+        traceback = "" if explained.traceback in failure.tested.message else explained.traceback
+        size = len(traceback) + sum(len(remote.traceback) for remote in explained.remotes)
+        if size <= left:
+            left -= size
+            found[failure.tested.number] = Explained((), explained.remotes, traceback)
+    return found
+
+
 def _said_during(failure: Failure, most: int) -> list[Entry]:
     test = failure.tested
     entries = [Entry(line.time, "log", line.node, line.text) for said in failure.said for line in said.lines]
@@ -198,11 +219,19 @@ def _cut(text: str, longest: int = LONGEST_LINE) -> str:
 
 
 def _short(text: str) -> str:
-    """A message of many pages: its beginning and its end, where the point is."""
-    if len(text) <= LONGEST_MESSAGE:
-        return text
-    half = LONGEST_MESSAGE // 2
-    return f"{text[:half]}\n\n... {len(text) - LONGEST_MESSAGE} characters are left out ...\n\n{text[-half:]}"
+    return shortened(text, LONGEST_MESSAGE)
+
+
+def _pieces(text: str) -> list[str]:
+    """A name, where it may go on in another line: a narrow screen breaks it after a sign, and not within a word."""
+    return re.split(r"(?<=[_/.:,=\[\]-])(?=[^_/.:,=\[\]-])", text)
+
+
+def _typed(command: Sequence[str]) -> str:
+    """The command as somebody types it, without the place of pytest on this machine."""
+    program, *arguments = command
+    name = program.rpartition("/")[2]
+    return shlex.join([*(["python", "-m", "pytest"] if name == "__main__.py" else [name]), *arguments])
 
 
 def _date(time: float) -> str:

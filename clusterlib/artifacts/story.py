@@ -9,6 +9,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from clusterlib.artifacts.explained import Explained
 from clusterlib.frozen import frozen
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Tested",
     "Trouble",
     "Usage",
+    "clock",
     "duration",
     "moment",
     "stamp",
@@ -81,6 +83,7 @@ class Tested:
     message: str = ""
     file: str = ""
     line: int | None = None
+    explained: Explained = Explained()
     waited: float = 0.0
     """Seconds before it began, until its cluster was there, whole and free."""
 
@@ -269,6 +272,11 @@ def moment(text: object) -> float | None:
 def stamp(time: float) -> str:
     """The reverse."""
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def clock(time: float) -> str:
+    """The time of day: 14:03:07.250, in UTC, as logs have it."""
+    return stamp(time)[11:23]
 
 
 def _before(time: float, end: float, test: str) -> str:

@@ -82,12 +82,11 @@ def _marks(diaries: Iterable[Diary]) -> tuple[Mark, ...]:
 
 
 def _joined(diaries: Iterable[Diary]) -> tuple[Lane, ...]:
-    """One lane a node of a cluster, over all its runs."""
+    """One lane a node of a cluster, over all its runs: clusters and nodes in the order of their names."""
     lanes: dict[tuple[str, str], Lane] = {}
     for diary in diaries:
         for lane in diary.lanes:
             key = (lane.cluster, lane.node)
             before = lanes[key].spans if key in lanes else ()
             lanes[key] = dataclasses.replace(lane, spans=before + lane.spans)
-    clusters = list(dict.fromkeys(cluster for cluster, _ in lanes))
-    return tuple(sorted(lanes.values(), key=lambda lane: (clusters.index(lane.cluster), natural(lane.node))))
+    return tuple(sorted(lanes.values(), key=lambda lane: (natural(lane.cluster), natural(lane.node))))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clusterlib.artifacts.evidence import Evidence
+from clusterlib.artifacts.explained import read_explained
 from clusterlib.artifacts.facts import base_name, real, whole
 from clusterlib.artifacts.lanes import Diary
 from clusterlib.artifacts.recorder import Record
@@ -70,6 +71,7 @@ def _ended(record: Record, begun: Record) -> Tested:
         message=str(record.get("message") or ""),
         file=str(record.get("file") or ""),
         line=whole(record.get("line")),
+        explained=read_explained(record.get("explained")),
         waited=max(0.0, begin - asked) if asked is not None else 0.0,
     )
 

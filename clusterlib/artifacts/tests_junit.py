@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clusterlib.artifacts.junit import Case, Suite, to_xml
-from clusterlib.artifacts.story import Outcome, Story, Tested, stamp
+from clusterlib.artifacts.story import Failure, Outcome, Said, Story, Tested, clock, stamp
 from clusterlib.hosts.places import write_private
 
 __all__ = ["JUNIT", "is_recorded", "write_missing_junit"]
@@ -20,7 +20,12 @@ def write_missing_junit(folder: Path, story: Story) -> None:
     path = folder / JUNIT
     if path.exists() and not is_recorded(path):
         return
-    cases = tuple(_case(tested) for tested in story.tests if tested.outcome is not Outcome.RERUN)
+    failures = {failure.tested.number: failure for failure in story.failures}
+    cases = tuple(
+        _case(tested, failures.get(tested.number))
+        for tested in story.tests
+        if tested.outcome is not Outcome.RERUN
+    )
     if cases:
         write_private(path, to_xml([Suite(NAME, cases, stamp(min(tested.begin for tested in story.tests)))]))
 
@@ -33,14 +38,25 @@ def is_recorded(path: Path) -> bool:
         return False
 
 
-def _case(tested: Tested) -> Case:
+def _case(tested: Tested, failure: Failure | None) -> Case:
     group, name = _names(tested.test)
     if tested.outcome is Outcome.SKIPPED:
         return Case(name, group, tested.seconds, skipped=tested.message or "skipped")
     if not tested.outcome.bad and tested.outcome is not Outcome.RUNNING:
         return Case(name, group, tested.seconds)
     told = tested.message or "it never ended: whoever ran it was killed, or runs it still"
-    return Case(name, group, tested.seconds, failure=(str(tested.outcome), told.splitlines()[0], told))
+    body = tested.explained.traceback or told
+    said = "\n\n".join(_said(part) for part in failure.said) if failure is not None else ""
+    return Case(
+        name, group, tested.seconds, failure=(str(tested.outcome), told.splitlines()[0], body), told=said
+    )
+
+
+def _said(part: Said) -> str:
+    """What a node printed during the test."""
+    before = [f"... {part.left_out} earlier lines are in {part.file}"] if part.left_out else []
+    lines = [f"{clock(line.time)} {line.text}" for line in part.lines]
+    return "\n".join([f"{part.node}, during this test", *before, *lines])
 
 
 def _names(test: str) -> tuple[str, str]:

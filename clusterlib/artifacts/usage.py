@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from clusterlib.artifacts.evidence import Evidence, Run
+from clusterlib.artifacts.facts import natural
 from clusterlib.artifacts.lanes import Diary
 from clusterlib.artifacts.recorder import Record
 from clusterlib.artifacts.story import Outcome, Served, Tested, Usage, moment
@@ -24,13 +25,14 @@ def usage_of(runs: Iterable[Run]) -> tuple[Usage, ...]:
                 continue
             for node, (memory, cpu) in _measured(sample).items():
                 found.setdefault((run.cluster, node), []).append((time, memory, cpu))
-    return tuple(_usage(cluster, node, sorted(points)) for (cluster, node), points in found.items())
+    ordered = sorted(found.items(), key=lambda item: (natural(item[0][0]), natural(item[0][1])))
+    return tuple(_usage(cluster, node, sorted(points)) for (cluster, node), points in ordered)
 
 
 def clusters_of(evidence: Evidence, tests: Sequence[Tested], diaries: Sequence[Diary]) -> tuple[Served, ...]:
     names = [str(record["cluster"]) for record in evidence.of("cluster.started") if record.get("cluster")]
-    known = dict.fromkeys([*names, *(run.cluster for run in evidence.runs)])
-    return tuple(_served(name, evidence, tests, diaries) for name in known)
+    known = {*names, *(run.cluster for run in evidence.runs)}
+    return tuple(_served(name, evidence, tests, diaries) for name in sorted(known, key=natural))
 
 
 def _served(cluster: str, evidence: Evidence, tests: Sequence[Tested], diaries: Sequence[Diary]) -> Served:

@@ -22,6 +22,22 @@ from tests.functional.conftest import Up
 FAILING = "tests/test_stock.py::test_the_total_survives_a_crash"
 REMEDY = "invoke cluster.logs node"
 """Of the node that gave up first, whichever that was."""
+EXPLAINED = {
+    "sources": [
+        {
+            "file": "tests/test_stock.py",
+            "line": 12,
+            "function": "test_the_total_survives_a_crash",
+            "first": 11,
+            "lines": [
+                "    cluster['node2'].kill()",
+                "    assert total(cluster['node1']) == 8, 'the totals differ'",
+            ],
+        }
+    ],
+    "remotes": [{"node": "node1", "traceback": "Traceback (most recent call last):\\nKeyError: 'color'"}],
+    "traceback": "E   AssertionError: the totals differ",
+}
 SAID = "put 1 tea into the store"
 SECRET = "sesame-open-yourself"
 SHOP = f"""
@@ -41,6 +57,42 @@ INSIDE = """
   const box = document.querySelector(selector).getBoundingClientRect();
   return box.left >= 0 && box.right <= innerWidth;
 }
+"""
+BROKEN_WORDS = """
+(selector) => {
+  const found = [];
+  for (const element of document.querySelectorAll(selector)) {
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    let before = "", top = null;
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      for (let place = 0; place < node.length; place++) {
+        const range = document.createRange();
+        range.setStart(node, place);
+        range.setEnd(node, place + 1);
+        const box = range.getBoundingClientRect();
+        if (!box.width) { before += node.data[place]; continue; }
+        if (top !== null && box.top > top + 4 && /[A-Za-z0-9]$/.test(before)) found.push(before + "|" + node.data.slice(place));
+        before += node.data[place];
+        top = box.top;
+      }
+    }
+  }
+  return found;
+}
+"""
+"""Where an element goes on in another line in the middle of a word."""
+COVERED = """
+() => [...document.querySelectorAll("pre.command")].filter((block) => {
+  const button = block.querySelector("button").getBoundingClientRect();
+  const range = document.createRange();
+  range.selectNodeContents(block.querySelector("code"));
+  return [...range.getClientRects()].some((box) =>
+    box.right > button.left && box.left < button.right && box.bottom > button.top && box.top < button.bottom);
+}).length
+"""
+"""How many commands are covered by their button."""
+OUTCOMES = """
+() => [...document.querySelectorAll(".tests tbody tr")].filter((row) => row.checkVisibility()).map((row) => row.className)
 """
 BRIGHTNESS = (
     "Math.max(...getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3).map(Number))"
@@ -135,6 +187,8 @@ def _test(record: Recorder, cluster: clusterlib.Cluster, name: str, body: Callab
     cluster.end_turn()  # after which all that the nodes printed is in their logs
     seconds = time.monotonic() - start
     place = {"file": "tests/test_stock.py", "line": 12, "began": began}
+    if outcome == "failed":
+        place["explained"] = EXPLAINED
     record("test.ended", test=name, outcome=outcome, seconds=seconds, message=message, **place, **run)
 
 
@@ -146,6 +200,8 @@ def what_matters_is_seen(page: Page) -> None:
     assert sees(page, "h1", "1 of 2 tests failed")
     assert sees(page, ".failure h3", FAILING)
     assert sees(page, ".failure .message", "assert 7 == 8: the totals differ")
+    assert sees(page, ".source strong", "> 12 |     assert total(cluster['node1']) == 8"), "the failing line"
+    assert sees(page, ".source", "Traceback on node1")
     assert sees(page, ".failure .deed", "The test killed node2")
     assert sees(page, ".failure .log .line", SAID), "what a node said during the test"
     assert sees(page, ".trouble .command", REMEDY), "what to do about the start that failed"
@@ -180,6 +236,11 @@ def test_it_is_all_there_without_scripts_on_a_phone_and_in_the_dark(
     width, inner = page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     assert width <= inner == 390
     assert page.evaluate(f"({INSIDE})('.failure h3')")
+    assert (
+        page.evaluate(f"({BROKEN_WORDS})('.failure h3, .tests tbody th, .command code, .facts code')") == []
+    )
+    lines = "(h => h.getBoundingClientRect().height / parseFloat(getComputedStyle(h).lineHeight))"
+    assert page.evaluate(f"{lines}(document.querySelector('h1'))") < 2.5, "two lines at most"
     assert page.evaluate(
         "document.querySelector('.scroll').scrollWidth > document.querySelector('.scroll').clientWidth"
     )
@@ -199,6 +260,39 @@ def test_a_click_on_the_killed_node_leads_to_its_line_in_the_log(artifacts: Path
         "[document.querySelector(':target').getBoundingClientRect().top, innerHeight]"
     )
     assert 0 <= top < height, "it was scrolled to"
+
+
+def test_tests_can_be_chosen_by_their_outcome_without_scripts(artifacts: Path, page: Page) -> None:
+    page.look(1280, 900, scripts=False)
+    page.open(artifacts / "report.html")
+
+    found = {}
+    for outcome in ("failed", "passed", "all"):
+        page.evaluate(f"document.querySelector('#show-{outcome}').closest('label').click()")
+        found[outcome] = page.evaluate(f"({OUTCOMES})()")
+
+    assert found == {"failed": ["failed"], "passed": ["passed"], "all": ["passed", "failed"]}
+
+
+def test_what_cannot_work_without_its_style_is_not_shown_without_it(artifacts: Path, page: Page) -> None:
+    page.look(1280, 900, scripts=False)
+    page.open(artifacts / "report.html")
+    assert sees(page, ".outcomes")
+
+    page.evaluate("document.querySelector('style').remove()")
+
+    assert not sees(page, ".outcomes")
+    assert page.evaluate(f"({OUTCOMES})()") == ["passed", "failed"]
+    assert sees(page, ".source strong", "> 12 |     assert total")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_button_that_copies_a_command_does_not_cover_it(artifacts: Path, page: Page, width: int) -> None:
+    page.look(width, 900)
+    page.open(artifacts / "report.html")
+
+    assert sees(page, ".command button", "Copy")
+    assert page.evaluate(f"({COVERED})()") == 0
 
 
 def test_scripts_add_comfort(artifacts: Path, page: Page) -> None:

@@ -41,6 +41,7 @@ class Controller:
         if self._said.tests.workers == "shared":
             self._shared = reserve_for_all(self._said.project, self._folder.path)
         config.pluginmanager.register(self, "clusterlib-controller")
+        config.pluginmanager.register(junit.Logs(config), "clusterlib-logs")
 
     def collected(self) -> None:
         """A worker knows its tests; all have the same, so the first one's plan is told."""
@@ -82,7 +83,7 @@ class Controller:
     def finishing(self, session: pytest.Session) -> Iterator[None]:
         """Around pytest's own end, which waits for the workers."""
         try:
-            with junit.whole(self._config):
+            with junit.whole(self._config, self._folder.path):
                 yield
         finally:
             if self._shared is not None:

@@ -1,20 +1,55 @@
-"""pytest's own JUnit file, written whole or not at all: who is killed while it writes leaves no half of one."""
+"""pytest's own JUnit file: with what the nodes of a failed test said, clean where it lies among artifacts, and written whole
+or not at all, so that a run that is killed meanwhile leaves no half of one."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.junitxml import xml_key
+from _pytest.junitxml import bin_xml_escape, xml_key
 
-__all__ = ["whole"]
+from clusterlib.artifacts.explained import shortened
+from clusterlib.artifacts.redaction import Redactor, redactor_for
+from clusterlib.lifecycle.cluster import Cluster
+
+__all__ = ["Logs", "carry", "whole"]
+
+CARRIED = "clusterlib_said"
+"""An attribute of a report: pytest-xdist brings it from the worker to the process that writes the file."""
+LONGEST = 200_000
+
+
+def carry(report: pytest.TestReport, said: Sequence[tuple[str, str]], clusters: Sequence[Cluster]) -> None:
+    """Gives what the nodes said to the report: for the terminal, and for the file without secrets."""
+    report.sections += said
+    text = shortened("\n\n".join(f"{title}\n{body}" for title, body in said), LONGEST)
+    runs = [cluster.run_folder.path for cluster in clusters]
+    setattr(report, CARRIED, redactor_for(runs, os.environ).text(text))
+
+
+class Logs:
+    """A plugin that brings it into the file. It runs before pytest's own hook, which closes the case after the last phase."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        writer: Any = self._config.stash.get(xml_key, None)
+        said = getattr(report, CARRIED, "")
+        if writer is not None and said:
+            element = ET.Element("system-out")
+            element.text = bin_xml_escape(said)
+            writer.node_reporter(report).append(element)
 
 
 @contextlib.contextmanager
-def whole(config: pytest.Config) -> Iterator[None]:
+def whole(config: pytest.Config, artifacts: Path) -> Iterator[None]:
     """Around the moment in which pytest writes it: it goes to a draft, which then takes the place of the file."""
     writer: Any = config.stash.get(xml_key, None)
     if writer is None or not _is_replaceable(Path(writer.logfile)):
@@ -25,6 +60,8 @@ def whole(config: pytest.Config) -> Iterator[None]:
     writer.logfile = str(draft)
     try:
         yield
+        if wanted.absolute().is_relative_to(artifacts):
+            _clean(draft, artifacts)
         draft.replace(wanted)
     finally:
         writer.logfile = str(wanted)
@@ -34,3 +71,21 @@ def whole(config: pytest.Config) -> Iterator[None]:
 def _is_replaceable(path: Path) -> bool:
     """Not what only leads elsewhere: /dev/stdout, a pipe that somebody reads, a link."""
     return not path.is_symlink() and (path.is_file() or not path.exists())
+
+
+def _clean(path: Path, artifacts: Path) -> None:
+    """Takes out the secrets, which XML may have written in a way of its own: so it is read as XML."""
+    from clusterlib.artifacts.evidence import named_runs
+    from clusterlib.artifacts.recorder import read_records
+
+    redactor = redactor_for(named_runs(read_records(artifacts)), os.environ)
+    tree = ET.parse(path)  # noqa: S314 - pytest has just written it
+    for element in tree.iter():
+        _clean_element(element, redactor)
+    tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _clean_element(element: ET.Element, redactor: Redactor) -> None:
+    element.text = redactor.text(element.text) if element.text else element.text
+    for name, value in element.attrib.items():
+        element.set(name, redactor.text(value))

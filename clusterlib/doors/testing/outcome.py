@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clusterlib.artifacts.explained import Explained
+from clusterlib.doors.testing.explaining import explain
 from clusterlib.lifecycle.cluster import Cluster
 
 __all__ = ["Told"]
@@ -31,6 +35,9 @@ class Told:
         self._started = self.began
         self._served: datetime | None = None
         self._message = ""
+        self._explained: Explained | None = None
+        self._project = project
+        self._path = item.path
         self._seconds = 0.0
 
     @property
@@ -47,6 +54,10 @@ class Told:
         if self.cluster is None:
             self.cluster = cluster
 
+    def clusters(self, own: Iterable[Cluster]) -> list[Cluster]:
+        """All that it used. `own`: those that were started for it alone."""
+        return list(dict.fromkeys([*([self.cluster] if self.cluster else []), *own]))
+
     def begins(self) -> dict[str, Any]:
         """The record `test.started`: all that is known, should the test end this process."""
         return {"test": self._test, "file": self._file, "line": self._line, **self.where()}
@@ -58,11 +69,13 @@ class Told:
             "run": str(cluster.run_folder.path) if cluster else None,
         }
 
-    def take(self, report: pytest.TestReport) -> None:
+    def take(self, report: pytest.TestReport, raised: pytest.ExceptionInfo[BaseException] | None) -> None:
         self._seconds += report.duration
         if report.failed and not self.bad:
             self.outcome = "failed" if report.when == "call" else "error"
             self._explain(report)
+            with contextlib.suppress(Exception):  # a failure that cannot be explained is one failure, not two
+                self._explained = explain(report, raised, self._project, self._path)
         elif report.skipped and self.outcome == "passed":
             self.outcome = "skipped"
             self._message = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
@@ -74,6 +87,7 @@ class Told:
             "outcome": self.outcome,
             "seconds": round(self._seconds, 6),
             "message": self._message[:LONGEST_MESSAGE],
+            "explained": self._explained.to_record() if self._explained else None,
             "file": self._file,
             "line": self._line,
             **self.where(),

@@ -69,7 +69,7 @@ class Report:
         self._record("run.ended", exit_code=exit_code)
         self._record.close()
         wanted, github = self.wanted(exit_code), os.environ.get("GITHUB_ACTIONS") == "true"
-        story = self._try(self._made.finish) if wanted or github else None
+        story = self._try(lambda: self._made.finish(junit=True)) if wanted or github else None
         if github and story is not None:
             self._try(lambda: self._tell_github(story))
         if not wanted:

@@ -66,6 +66,7 @@ def begin(session: pytest.Session, wanted: Sequence[pytest.Item]) -> None:
         cases.serve_with(run)
     config.pluginmanager.register(run, "clusterlib-run")
     config.pluginmanager.register(Tracebacks(), "clusterlib-tracebacks")
+    config.pluginmanager.register(junit.Logs(config), "clusterlib-logs")
     session.items[:] = [session.items[place] for place in order]
 
 
@@ -218,17 +219,15 @@ class Run:
             self._pool.no_more(profile)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, pytest.TestReport]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
         report: pytest.TestReport = yield
         told = item.stash.get(TOLD, None)
         if told is None:
             return report
-        told.take(report)
+        told.take(report, call.excinfo)
         if report.failed:
-            clusters = list(
-                dict.fromkeys([*([told.cluster] if told.cluster else []), *self.own.seen_by(item)])
-            )
-            report.sections += sections(clusters, told.began, self._said.tests.log_lines)
+            clusters = told.clusters(self.own.seen_by(item))
+            junit.carry(report, list(sections(clusters, told.began, self._said.tests.log_lines)), clusters)
         if report.when == "teardown":
             self._record("test.ended", **told.facts())
             if self._worker == "main":
@@ -286,7 +285,7 @@ class Run:
     def finishing(self, session: pytest.Session) -> Iterator[None]:
         """Around pytest's own end: fixtures are torn down inside, then the clusters go, then the report is written."""
         try:
-            with junit.whole(session.config):
+            with junit.whole(session.config, self._folder.path):
                 yield
         finally:
             self._release()

@@ -18,7 +18,7 @@ from tests.unit.artifacts.stage import ToldRun, event, failed, ran, record
 
 STARTED = record(0, "run.started", argv=["pytest", "--distributed"], project="/home/me/shop")
 OVER = record(900, "run.ended", exit_code=1)
-VOID = {"meta", "link", "input", "br", "img"}
+VOID = {"meta", "link", "input", "br", "img", "wbr"}
 
 
 class Parsed(HTMLParser):
@@ -126,6 +126,91 @@ def test_the_first_things_said_are_the_verdict_and_what_failed() -> None:
     ]
     places = [text.index(part, 400 if part == "Timeline" else 0) for part in order]
     assert places == sorted(places)
+
+
+EXPLAINED = {
+    "sources": [
+        {
+            "file": "tests/test_a.py",
+            "line": 8,
+            "function": "test_color",
+            "first": 7,
+            "lines": ["def test_color(cluster):", '    assert node.call("shop:color") == "green"'],
+        }
+    ],
+    "remotes": [{"node": "node3", "traceback": "Traceback: in color\nKeyError: 'color'"}],
+    "traceback": "the whole traceback of the test",
+}
+
+
+def test_a_failure_shows_the_failing_line_in_its_source_and_the_tracebacks() -> None:
+    failing = ran(1, 2, "tests/test_a.py::test_color", "failed", message="KeyError", explained=EXPLAINED)
+
+    parsed = Parsed(page([STARTED, *failing, OVER], life()))
+
+    for told in (
+        "tests/test_a.py:8 in test_color",
+        "  7 | def test_color(cluster):\n> 8 |     assert node.call",
+        "Traceback on node3\nTraceback: in color\nKeyError: 'color'",
+        "the whole traceback of the test",
+    ):
+        assert told in parsed.text
+    assert parsed.text.index("> 8 |") < parsed.text.index("Traceback on node3")
+
+
+def test_a_traceback_that_says_no_more_than_the_message_is_not_shown_again() -> None:
+    failing = ran(1, 2, "t::a", "error", message="Failed: no cluster", explained={"traceback": "no cluster"})
+
+    assert "Traceback of the test" not in page([STARTED, *failing, OVER])
+
+
+def test_tracebacks_of_many_failures_leave_the_page_of_bearable_size() -> None:
+    long = {**EXPLAINED, "traceback": '"<x>"' * 3200}
+    records = [
+        entry
+        for number in range(60)
+        for entry in ran(1 + number, 2 + number, f"t::{number}", "failed", message="m", explained=long)
+    ]
+
+    text = page([STARTED, *records, OVER], life())
+
+    assert len(text.encode()) < 2_000_000
+    assert "The traceback is in" in text
+
+
+def test_times_of_day_stand_beside_the_times_since_the_start() -> None:
+    text = page(WHOLE, life())
+
+    assert "<time>08:00:01.500</time> <small>+1.500 s</small>" in text
+    assert "node2 was killed at 08:00:01.500, 1.5 s after the start" in text
+
+
+def test_clusters_are_told_in_the_order_of_their_names() -> None:
+    started = [
+        record(0.1 * place, "cluster.started", cluster=name, run="/r/run1", profile="dev", nodes=3)
+        for place, name in enumerate(["pytest-10", "pytest-2", "pytest"])
+    ]
+    runs = [life(cluster=name) for name in ("pytest-10", "pytest-2", "pytest")]
+
+    parsed = Parsed(page([STARTED, *started, OVER], *runs))
+
+    for section, until in (
+        ("Timeline", "Clusters"),
+        ("Clusters", "What the nodes took"),
+        ("What the nodes took", "Log"),
+    ):
+        part = parsed.text.rpartition(f"\n{section}\n")[2].partition(f"\n{until}\n")[0]
+        places = [re.search(rf"\b{name}(?![-\d])", part) for name in ("pytest", "pytest-2", "pytest-10")]
+        begins = [place.start() for place in places if place]
+        assert len(begins) == 3, section
+        assert begins == sorted(begins), section
+
+
+def test_outcomes_can_be_chosen_where_there_are_several() -> None:
+    parsed = Parsed(page(WHOLE, life()))
+
+    assert {"show-all", "show-passed", "show-failed"} <= set(parsed.ids)
+    assert "show-all" not in Parsed(page([STARTED, *ran(1, 2), OVER])).ids
 
 
 def test_every_link_leads_somewhere_and_no_place_has_two_names() -> None:
@@ -260,6 +345,6 @@ def test_the_command_that_runs_a_test_alone_is_one_for_a_shell(said: list[str], 
     started = record(0, "run.started", argv=["pytest", "--distributed", *said], project="/home/me/shop")
 
     told = page([started, *ran(1, 2, test, "failed"), OVER]).partition("Run it alone")[2]
-
+    told = told.replace("<wbr>", "")
     (command,) = re.findall("<code>(pytest .*)</code>", told)
     assert shlex.split(html.unescape(command)) == ["pytest", "--distributed", *again, test]

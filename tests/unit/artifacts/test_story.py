@@ -439,7 +439,17 @@ def test_nothing_at_all_is_a_story_too() -> None:
 def test_whatever_is_missing_or_odd_in_the_records_the_story_is_told() -> None:
     """Each record loses or garbles each of its facts in turn."""
     chance = random.Random(7)
-    whole = [STARTED, failed(1), *ran(1, 2, outcome="failed", message="m", file="f", line=3), OVER]
+    explained = {
+        "sources": [{"file": "f", "lines": ["x"]}, 3, {}],
+        "remotes": [{"node": "n"}],
+        "traceback": "t",
+    }
+    whole = [
+        STARTED,
+        failed(1),
+        *ran(1, 2, outcome="failed", message="m", file="f", line=3, explained=explained),
+        OVER,
+    ]
     whole.append(record(3, "preflight", profile="dev", findings=[{"name": "x", "outcome": "failed"}]))
     whole.append(record(3, "health", cluster="pytest", run="/r", nodes=[{"node": "n", "checks": []}]))
     whole.append(
@@ -479,6 +489,22 @@ def test_whatever_is_missing_or_odd_in_the_records_the_story_is_told() -> None:
 )
 def test_the_verdict_is_one_sentence(records: list[dict[str, Any]], sentence: str) -> None:
     assert judge(story([STARTED, *records, record(9.2, "run.ended", exit_code=0)])).sentence == sentence
+
+
+@pytest.mark.parametrize("going", [True, False])
+def test_a_headline_takes_two_lines_of_a_phone_at_most(going: bool) -> None:
+    many = [
+        entry
+        for number in range(1200)
+        for entry in ran(1, 2, f"tests/test_a.py::test_{'long_' * 30}{number}", "failed")
+    ]
+    cut = [record(3, "test.started", test=f"t::{number}") for number in range(1200)]
+    ends = [OVER, {**OVER, "exit_code": 0}]
+    stories = [[*many, *cut], [*many, failed(3, "p" * 200)], cut, many, [failed(3, "p" * 200)], []]
+    for records in stories:
+        for end in [[], *([one] for one in ends)]:
+            told = story([STARTED, *records, *end], alive=frozenset({"main"} if going else ()))
+            assert len(judge(told).headline) <= 54, judge(told).headline
 
 
 def test_what_else_there_was_begins_like_a_sentence() -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from clusterlib.artifacts.evidence import Evidence
 from clusterlib.artifacts.recorder import Recorder
 from clusterlib.artifacts.reporting import finish
+from clusterlib.artifacts.telling import tell_story
 from clusterlib.artifacts.tests_junit import write_missing_junit
+from tests.unit.artifacts.stage import ToldRun, ran
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "junit.xsd"
 
@@ -58,6 +61,23 @@ def test_a_run_without_junit_gets_one_from_its_records(killed: Path) -> None:
         ("test_top", "test_left_out"): "skipped",
         ("test_top", "test_cut"): "failure",
     }
+
+
+def test_a_failed_test_has_its_traceback_and_what_its_nodes_said(tmp_path: Path) -> None:
+    lines = [(1.5, "node1", "the last words"), (1.6, "node2", "oh")]
+    failing = ran(
+        1, 2, "t.py::test_a", "failed", message="KeyError: 'a'", explained={"traceback": "the whole"}
+    )
+    told = tell_story(Evidence(failing, [ToldRun(lines=lines)]))
+
+    write_missing_junit(tmp_path, told)
+
+    (case,) = ET.parse(tmp_path / "junit.xml").getroot().iter("testcase")
+    (failure,) = case.iter("failure")
+    assert (failure.get("message"), failure.text) == ("KeyError: 'a'", "the whole")
+    assert case.findtext("system-out") == (
+        "node1, during this test\n08:00:01.500 the last words\n\nnode2, during this test\n08:00:01.600 oh"
+    )
 
 
 def test_it_is_what_jenkins_and_gitlab_accept(killed: Path) -> None:
