@@ -70,8 +70,13 @@ class Link(Protocol):
         """The process runs; from now on `news` is set whenever something about the node changed."""
 
     def hear(self, data: bytes) -> None:
-        """A piece of what the node prints; `news` is set after it."""
+        """A piece of what the node prints; `news` is set after it where that `matters`."""
         del data
+
+    @property
+    def matters(self) -> bool:
+        """Whether what was heard last may change the answer to a question."""
+        return True
 
     def ladder(self, expected: frozenset[str]) -> list[Rung]:
         """The questions from alive to serving, when these members are expected."""

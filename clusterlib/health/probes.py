@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -47,6 +48,8 @@ class Rung:
     probe: Probe
     polls: bool = True
     """False where the answer is there at once, and a change is always announced through `news`."""
+    interval: float = 0.0
+    """Seconds between two questions; 0: they back off."""
 
 
 async def climb(
@@ -64,7 +67,7 @@ async def climb(
     name, answer = "", Answer.__args__[0]()
     for rung in ladder:
         name = rung.name
-        for pause in _pauses():
+        for pause in itertools.repeat(rung.interval) if rung.interval else _pauses():
             news.clear()
             began = time.monotonic()
             answer = await _asked(rung, deadline, ended)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clusterlib.drivers.api import Driver, Link, NodeSpec
-from clusterlib.errors import ClusterError, LeftBehind, NodeExited, NodeNotReady, StartError
+from clusterlib.errors import ClusterError, LeftBehind, NodeExited, StartError
 from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
@@ -20,6 +20,7 @@ from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
 from clusterlib.lifecycle.early_ends import EarlyEnd
 from clusterlib.lifecycle.events import now
+from clusterlib.lifecycle.lateness import not_prepared, not_ready, not_spawned
 from clusterlib.lifecycle.output import Output
 from clusterlib.lifecycle.states import LIVING, NodeState
 from clusterlib.waiting import Deadline
@@ -155,7 +156,7 @@ class ManagedNode:
                 process = await self._host.spawn(order)
         except TimeoutError:
             link.close()
-            raise self._failed(self._not_spawned(deadline)) from None
+            raise self._failed(not_spawned(self.name, deadline)) from None
         except ClusterError as error:
             link.close()
             raise self._failed(error) from error
@@ -173,22 +174,7 @@ class ManagedNode:
             async with asyncio.timeout(deadline.left):
                 await self._driver.prepare(self.spec, self._hear)
         except TimeoutError:
-            raise NodeNotReady(
-                f"{self.name} could not start within {deadline.seconds:g} s",
-                cause="what has to be done before it can start was not done by then",
-                evidence=self.last_words(),
-                remedies=[
-                    f"invoke cluster.logs {self.name}",
-                    _more_time(deadline),
-                ],
-            ) from None
-
-    def _not_spawned(self, deadline: Deadline) -> NodeNotReady:
-        return NodeNotReady(
-            f"{self.name} could not start within {deadline.seconds:g} s",
-            cause="the process that starts nodes (the nursery) has not started it by then; it may be paused",
-            remedies=["ps -eo pid,stat,args | grep 'clusterlib nursery'", _more_time(deadline)],
-        )
+            raise not_prepared(self.name, deadline, self.last_words()) from None
 
     async def climb(self, expected: Callable[[], frozenset[str]], deadline: Deadline) -> None:
         """Waits until the node is of use to the others, or says why it never will be.
@@ -199,17 +185,8 @@ class ManagedNode:
         if isinstance(answer, Never):
             raise self._failed(self._diagnose())
         if isinstance(answer, NotYet):
-            raise self._failed(
-                NodeNotReady(
-                    f"{self.name} did not get ready within {deadline.seconds:g} s",
-                    cause=f"it lives, but {answer.why} (waiting for: {rung})",
-                    evidence=self.last_words(),
-                    remedies=[
-                        f"invoke cluster.logs {self.name}",
-                        _more_time(deadline),
-                    ],
-                )
-            )
+            why = f"it lives, but {answer.why} (waiting for: {rung})"
+            raise self._failed(not_ready(self.name, deadline, why, self.last_words()))
         if self.state is NodeState.STARTING:
             self.ready_seconds = round(time.monotonic() - self._begun, 4)
             self._move(NodeState.READY, seconds=self.ready_seconds)
@@ -248,7 +225,7 @@ class ManagedNode:
             return await link.ladder(expected())[number].probe()
 
         return [
-            Rung(rung.name, self._unless_ended(functools.partial(current, number)), rung.polls)
+            Rung(rung.name, self._unless_ended(functools.partial(current, number)), rung.polls, rung.interval)
             for number, rung in enumerate(link.ladder(expected()))
         ]
 
@@ -406,9 +383,5 @@ class ManagedNode:
 
     def _heard(self, data: bytes) -> None:
         self._hear(data)
-        self._news.set()
-
-
-def _more_time(deadline: Deadline) -> str:
-    """Whatever was tried, an `up` or a test run: the next one has it."""
-    return f"export CLUSTERLIB_TIMEOUTS_START={max(60.0, 2 * deadline.seconds):g}"
+        if self._link is None or self._link.matters:
+            self._news.set()

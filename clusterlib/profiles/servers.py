@@ -115,7 +115,18 @@ class Question:
 
 
 @frozen
-class Ready(Question):
+class Asked(Question):
+    """One that is asked again and again while a node starts."""
+
+    interval: float = setting(
+        0.0,
+        number(least=0, most=LONGEST_QUESTION),
+        "Seconds between two questions at its start. 0: milliseconds at first, then 5 % of the time so far, at most 0.1.",
+    )
+
+
+@frozen
+class Ready(Asked):
     """When a node of driver `command` answers, whatever the others do. Nothing said: all its ports take connections."""
 
     owned: bool = setting(
@@ -135,7 +146,7 @@ class Form:
 
 
 @frozen
-class Formed(Question):
+class Formed(Asked):
     """When a node has found the others. Every node must satisfy it; `alive` is the list of nodes that it should see."""
 
 

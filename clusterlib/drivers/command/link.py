@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import signal
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,8 @@ COLUMNS = (
     ("cluster", "formed"),
 )
 LONGEST_LINE = 64 * 1024
+ECHO = 0.1
+"""For so much of its life after a question, what a server prints is taken for what it has to say about that."""
 NO_QUESTION = Question()
 
 
@@ -46,12 +50,14 @@ class AwaitedLine:
     def missing(self) -> NotYet | None:
         return None if self._seen else NotYet(f"it has not printed {self._filled()!r} yet")
 
-    def read(self, line: str) -> None:
+    def read(self, line: str) -> bool:
+        """Whether this is the line."""
         if self._seen:
-            return
+            return False
         if self._pattern is None:
             self._pattern = re.compile(self._filled())
         self._seen = self._pattern.search(line) is not None
+        return self._seen
 
     def _filled(self) -> str:
         return render_text(self._text, self._values())
@@ -78,6 +84,9 @@ class ServerLink(Link):
             for question in (self._server.ready, self._server.formed)
         ]
         self._ports = OwnPorts(node, owned=self._server.ready.owned)
+        self._begun = self._asked = time.monotonic()
+        self._told = False
+        """Whether it has said something that was waited for, and nothing was asked since."""
         self._line = b""
         self._work: set[asyncio.Task[None]] = set()
 
@@ -108,12 +117,18 @@ class ServerLink(Link):
 
     def ladder(self, expected: frozenset[str]) -> list[Rung]:
         return [
-            Rung("answering", self._answers, polls=self._server.ready.asks or self._ports.asked),
+            Rung(
+                "answering",
+                self._answers,
+                polls=self._server.ready.asks or self._ports.asked,
+                interval=self._server.ready.interval,
+            ),
             Rung("all answering", lambda: self._all_answer(expected), polls=False),
             Rung(
                 "formed",
                 lambda: self._found(expected),
                 polls=self._server.formed.asks or self._server.health.asks,
+                interval=self._server.formed.interval,
             ),
         ]
 
@@ -182,11 +197,22 @@ class ServerLink(Link):
         for line in lines:
             self._read(line.decode("utf-8", errors="replace").rstrip("\r"))
 
+    @property
+    def matters(self) -> bool:
+        """A line may come at the moment at which the server gets ready. Soon after a question it is rather about that question:
+        servers log what they are asked, and each answer would lead to the next question."""
+        if self._told:
+            return True
+        now = time.monotonic()
+        least = max(self._server.ready.interval, self._server.formed.interval, ECHO * (now - self._begun))
+        return now - self._asked > least
+
     def _read(self, line: str) -> None:
         for awaited in self._awaited:
-            awaited.read(line)
+            self._told |= awaited.read(line)
         if self.complaint is None and any(pattern.search(line) for pattern in self._server.crash):
             self.complaint = line
+            self._told = True
 
     def _broken(self) -> Never | None:
         if self.failure is None and self.complaint is not None:
@@ -243,7 +269,12 @@ class ServerLink(Link):
 
     async def _ask(self, question: Question, **more: Any) -> Answer:
         values = {**self._driver.values(self.node.name), **more}
-        return await ask(question, values, lambda words: self._driver.run(self.node, words))
+        self._told = False
+        self._asked = math.inf  # what it prints meanwhile is about this question
+        try:
+            return await ask(question, values, lambda words: self._driver.run(self.node, words))
+        finally:
+            self._asked = time.monotonic()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -28,6 +28,7 @@ class Question:
     answer: str = ""
     means: str = ""
     limit: float = 5.0
+    interval: float = 0.0
     owned: bool = True
 
     @property

@@ -35,12 +35,19 @@ except OSError as error:
         raise
     time.sleep(600)
 print(f"listening, {os.environ.get('GREETING')}, uid {os.getuid()}", flush=True)
+first = 0.0
 while True:
     client, _ = listener.accept()
     with client:
         asked = client.recv(100)
         if asked.startswith(b"DIE"):
             os._exit(9)
+        if mode == "slow":
+            first = first or time.monotonic()
+            print("asked", flush=True)
+            if time.monotonic() < first + 1.5:
+                client.sendall(b"WAIT")
+                continue
         if asked.startswith(b"LEAVE"):
             listener.close()
             client.close()

@@ -103,6 +103,25 @@ def test_a_node_that_is_stopped_alone_is_asked_in_order_also_where_it_is_the_las
     assert cluster.state == "ready"
 
 
+def test_a_server_that_logs_each_question_is_not_asked_because_of_that(
+    up: Up, write: Callable[..., None]
+) -> None:
+    """It takes 1.5 s to get ready, and prints a line for each question: some 70 where questions back off."""
+    write(arguments=arguments("slow"))
+
+    cluster = up("box", nodes=1)
+
+    assert 10 < cluster["box1"].log().count("asked\n") < 120
+
+
+def test_a_profile_says_how_often_its_server_is_asked(up: Up, write: Callable[..., None]) -> None:
+    write("interval = 0.5\n", arguments=arguments("slow"))
+
+    cluster = up("box", nodes=1)
+
+    assert 2 <= cluster["box1"].log().count("asked\n") <= 5
+
+
 def test_a_stop_command_takes_the_place_of_the_signal(up: Up, write: Callable[..., None]) -> None:
     die = "import socket; socket.create_connection(('127.0.0.1', {{ node.ports.client }})).sendall(b'DIE')"
     write(stop=f'"SIGUSR1"\nstop_command = ["{sys.executable}", "-c", "{die}"]')

@@ -1,0 +1,39 @@
+"""A node that was too late at its start, told at the step where it was."""
+
+from __future__ import annotations
+
+from clusterlib.errors import NodeNotReady
+from clusterlib.waiting import Deadline
+
+__all__ = ["not_prepared", "not_ready", "not_spawned"]
+
+
+def not_prepared(name: str, deadline: Deadline, last_words: list[str]) -> NodeNotReady:
+    return NodeNotReady(
+        f"{name} could not start within {deadline.seconds:g} s",
+        cause="what has to be done before it can start was not done by then",
+        evidence=last_words,
+        remedies=[f"invoke cluster.logs {name}", _more_time(deadline)],
+    )
+
+
+def not_spawned(name: str, deadline: Deadline) -> NodeNotReady:
+    return NodeNotReady(
+        f"{name} could not start within {deadline.seconds:g} s",
+        cause="the process that starts nodes (the nursery) has not started it by then; it may be paused",
+        remedies=["ps -eo pid,stat,args | grep 'clusterlib nursery'", _more_time(deadline)],
+    )
+
+
+def not_ready(name: str, deadline: Deadline, why: str, last_words: list[str]) -> NodeNotReady:
+    return NodeNotReady(
+        f"{name} did not get ready within {deadline.seconds:g} s",
+        cause=why,
+        evidence=last_words,
+        remedies=[f"invoke cluster.logs {name}", _more_time(deadline)],
+    )
+
+
+def _more_time(deadline: Deadline) -> str:
+    """Whatever was tried, an `up` or a test run: the next one has it."""
+    return f"export CLUSTERLIB_TIMEOUTS_START={max(60.0, 2 * deadline.seconds):g}"
