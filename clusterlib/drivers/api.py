@@ -125,6 +125,15 @@ class Driver(Protocol):
         """Group and name of each finding of `Link.examine`; none where nodes are asked by clients."""
         return ()
 
+    @property
+    def stack_signal(self) -> int | None:
+        """Has a node write its stacks to its `stacks_file`; None where nodes do not know the signal, which ends them."""
+        return None
+
+    @property
+    def stacks_file(self) -> str:
+        return ""
+
     def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
         """What each node's templates are filled with, by its name. Told before nodes start, and when others come or go."""
         del values

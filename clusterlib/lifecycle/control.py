@@ -122,6 +122,7 @@ class Conversation:
             "heal": self._unless_shared(keeper.heal),
             "stop_node": self._unless_shared(self._signed(keeper.harm.stop)),
             "start_node": self._unless_shared(self._signed(keeper.harm.start)),
+            "stacks": keeper.stacks,
             "kill": self._unless_shared(self._signed(keeper.harm.kill)),
             "pause": self._unless_shared(self._signed(keeper.harm.pause)),
             "resume": self._unless_shared(self._signed(keeper.harm.resume)),

@@ -39,6 +39,7 @@ from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
 from clusterlib.lifecycle.revival import Revival
 from clusterlib.lifecycle.roster import Roster
+from clusterlib.lifecycle.stacks import dump_stacks
 from clusterlib.lifecycle.state_file import StateFile
 from clusterlib.lifecycle.states import LIVING, ClusterState, NodeState
 from clusterlib.lifecycle.turns import Turn
@@ -238,6 +239,9 @@ class Keeper:
                 self._state.save()
             self.events.tell("cluster.healed", seconds=round(time.monotonic() - begun, 4), fresh=fresh)
             return self.status()
+
+    async def stacks(self, name: str) -> list[str]:
+        return await dump_stacks(self._driver, self.harm.find(name), simulated=self.plan.simulated)
 
     async def scale(self, count: int) -> dict[str, Any]:
         """Adds or removes nodes, the last ones first, while the others go on."""

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,8 @@ __all__ = ["Node"]
 
 T = TypeVar("T")
 ANSWER_SECONDS = 10.0
+LOOK_SECONDS = 1.0
+MOST_STACK_LINES = 120
 SEEN_SECONDS = 0.5
 """In which the keeper sees that a node has ended."""
 
@@ -43,6 +46,10 @@ class Node:
         self.name = name
         self._client: NodeClient | None = None
         self._connection: Connection | None = None
+        self.called: datetime | None = None
+        """When code was last asked to run in it over this handle."""
+        self.last_look: tuple[datetime, list[str]] | None = None
+        """Its stacks at the moment when a call was given up, and that moment."""
         self._opening = threading.Lock()
         self._lock = threading.Lock()
 
@@ -104,6 +111,7 @@ class Node:
         In an Erlang node: `call("lists", "reverse", [[1, 2, 3]])`, with module, function and list of arguments."""
         if self._cluster.driver == "beam":
             return self._call_erlang(target, *args, timeout=self._limit(timeout), **kwargs)
+        self.called = datetime.now(UTC)
         return self._ask_node(lambda node: node.call(target, args, kwargs, timeout=self._limit(timeout)))
 
     def _call_erlang(self, module: str, function: str, args: Sequence[Any] = (), *, timeout: float) -> Any:
@@ -133,10 +141,31 @@ class Node:
         self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any
     ) -> T:
         """Runs any callable in the node, closures and lambdas too."""
+        self.called = datetime.now(UTC)
         result: T = self._ask_node(
             lambda node: node.run(function, args, kwargs, timeout=self._limit(timeout))
         )
         return result
+
+    def stacks(self) -> list[str]:
+        """What its code does at this moment: the stacks of its coroutines and threads, as lines. Also of one that hangs."""
+        with contextlib.suppress(CallTimeout, NodeUnavailable):
+            return list(self._talk().ask("stacks", timeout=LOOK_SECONDS))
+        lines: list[str] = self._cluster.keeper.request("stacks", name=self.name)
+        return lines
+
+    def _look_at_stacks(self, interruption: BaseException | None) -> list[str]:
+        """A look must not make anything worse: whoever is interrupted otherwise than by a time-out wants to be gone."""
+        is_timeout = (
+            interruption is None or "timeout" in f"{type(interruption).__name__} {interruption}".lower()
+        )
+        if not is_timeout:
+            return []
+        lines: list[str] = []
+        with contextlib.suppress(ClusterError):
+            lines = self.stacks()[:MOST_STACK_LINES]
+        self.last_look = datetime.now(UTC), lines
+        return [f"what {self.name} does now:", *lines] if lines else []
 
     def members(self, timeout: float | None = None) -> list[str]:
         """The nodes this node sees alive, itself included."""
@@ -235,6 +264,7 @@ class Node:
         with self._lock:
             if self._client is None:
                 self._client = NodeClient(self.name, address, port, str(self._cluster.cookie_file))
+                self._client.unanswered = self._look_at_stacks
             return self._client
 
     def _moved(self, client: NodeClient) -> bool:

@@ -51,6 +51,9 @@ class NodeClient:
         self, name: str, address: str, port: int, cookie_file: str, *, limit: int = DEFAULT_LIMIT
     ) -> None:
         self.name = name
+        self.unanswered: Callable[[BaseException | None], Sequence[str]] = lambda _: ()
+        """Told of a call that is given up, while the node still carries it out: None at its time-out, else what interrupts it.
+        What it gives is evidence."""
         self.address = address
         self.port = port
         self._cookie_file = cookie_file
@@ -189,8 +192,10 @@ class NodeClient:
                 connection.send([wire.frame_header(kind, size), *parts], size, end)
                 answer = connection.receive(end, self._limit)
             except BlockingIOError:
-                connection.close()
-                raise self._too_slow(what, timeout) from None
+                slow = self._too_slow(what, timeout)
+                slow.evidence = tuple(self.unanswered(None)) if kind == Kind.CALL else ()
+                connection.close()  # after the look: the node ends a coroutine that nobody waits for
+                raise slow from None
             except OSError as error:
                 connection.close()
                 if kept and not connection.sent:
@@ -199,7 +204,9 @@ class NodeClient:
                     f"{self.name} went away during {what}",
                     cause=f"its connection broke before the answer ({error.strerror or error})",
                 ) from error
-            except BaseException:
+            except BaseException as error:
+                if kind == Kind.CALL:
+                    self.unanswered(error)
                 connection.close()
                 raise
             if len(self._idle) < MOST_IDLE:

@@ -32,6 +32,7 @@ from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership
 from clusterlib.runtime.network import Network
 from clusterlib.runtime.sessions import Reception, Session
+from clusterlib.runtime.stacks import allow_dump, running_stacks
 from clusterlib.runtime.targets import resolve
 from clusterlib.runtime.wire import Buffer, Role
 
@@ -70,6 +71,7 @@ class Node:
         self.asks: dict[str, Ask] = {
             "ping": Ask(lambda _: "pong"),
             "members": Ask(lambda _: self.membership.alive()),
+            "stacks": Ask(lambda _: running_stacks(network.loop, config.name)),
             "info": Ask(lambda _: self.info()),
             "digest": Ask(lambda _: self.code.report(), quick=False),
         }
@@ -329,6 +331,7 @@ def _live(config: Config, sockets: Sockets) -> int:
         if not over.done():
             over.set_result(code)
 
+    allow_dump(config.directory)
     node = Node(config, os.environ, Network(loop), sockets, ended)
     current.settle(node.this)
     for number in (signal.SIGTERM, signal.SIGINT):

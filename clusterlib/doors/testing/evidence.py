@@ -15,7 +15,7 @@ from clusterlib.hosts.logs import tail
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.lifecycle.events import read_events
 
-__all__ = ["sections"]
+__all__ = ["sections", "stack_sections", "timed_out"]
 
 MOST_LINES = 60
 """Of all nodes together, with one failed test, unless more of each are asked for. The report has the rest."""
@@ -59,6 +59,27 @@ def _of(cluster: Cluster, began: datetime, lines: int, prefix: str) -> Iterator[
         yield f"{prefix}cluster: what happened", "\n".join(happened)
     if silent:
         yield f"{prefix}cluster", f"{', '.join(silent)} said nothing"
+
+
+def stack_sections(clusters: Sequence[Cluster], began: datetime) -> Iterator[Section]:
+    """For a test that did not end in time: what the nodes do that it has called."""
+    for cluster in clusters:
+        clean = redactor_for([cluster.run_folder.path], os.environ).text
+        for node in cluster.nodes:
+            if node.called is None or node.called < began:
+                continue
+            look, lines = node.last_look, []
+            with contextlib.suppress(ClusterError):
+                lines = look[1] if look is not None and look[0] >= began else node.stacks()
+            if lines:
+                yield f"{node.name}: its stacks at the time-out", clean("\n".join(lines))
+
+
+def timed_out(report: Any) -> bool:
+    """Whether pytest-timeout has ended the test, or somebody's own TimeoutError or alarm."""
+    crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
+    text = crash.message if crash is not None else str(getattr(report, "longrepr", ""))
+    return text.startswith(("Failed: Timeout", "Timeout", "TimeoutError"))
 
 
 def _share(counts: Sequence[int], together: int) -> int:

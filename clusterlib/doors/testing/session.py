@@ -20,7 +20,7 @@ from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.doors.pytest_plugin import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.doors.serving import put_into_environment, resized
 from clusterlib.doors.testing import junit
-from clusterlib.doors.testing.evidence import sections
+from clusterlib.doors.testing.evidence import sections, stack_sections, timed_out
 from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.doors.testing.live import Live
 from clusterlib.doors.testing.needs import need_of_item
@@ -227,7 +227,9 @@ class Run:
         told.take(report, call.excinfo)
         if report.failed:
             clusters = told.clusters(self.own.seen_by(item))
-            junit.carry(report, list(sections(clusters, told.began, self._said.tests.log_lines)), clusters)
+            stacks = stack_sections(clusters, told.began) if timed_out(report) else ()
+            said = sections(clusters, told.began, self._said.tests.log_lines)
+            junit.carry(report, [*stacks, *said], clusters)
         if report.when == "teardown":
             self._record("test.ended", **told.facts())
             if self._worker == "main":

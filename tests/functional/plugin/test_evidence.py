@@ -71,6 +71,35 @@ def test_fails(cluster):
     assert "connecting with [redacted] to postgres://joe:[redacted]@db" in ended.text
 
 
+def test_a_test_that_does_not_end_in_time_shows_the_stacks_of_the_nodes_that_it_called(suite: Suite) -> None:
+    suite.file(
+        "shop.py",
+        """
+import asyncio
+
+async def wait_for_stock():
+    await asyncio.Event().wait()
+""",
+    )
+    suite.file(
+        "tests/test_talks.py",
+        """
+import pytest
+
+@pytest.mark.timeout(4, func_only=True, method="signal")
+def test_hangs(cluster):
+    cluster["node2"].call("shop:wait_for_stock")
+""",
+    )
+
+    ended = suite.run("--distributed")
+
+    assert ended.last == "1 failed", ended.text
+    told = ended.text.partition("- node2: its stacks at the time-out -")[2]
+    assert "in wait_for_stock" in told
+    assert "node1: its stacks" not in ended.text, "it was not called"
+
+
 def test_talkative_nodes_leave_the_summary_on_the_screen(suite: Suite) -> None:
     suite.file(
         "tests/test_talks.py",
