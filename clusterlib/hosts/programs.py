@@ -13,6 +13,13 @@ from pathlib import Path
 
 __all__ = ["digest_of", "find_program", "folders_of", "how_to_install"]
 
+INSTALL = {
+    "homebrew": "brew install",
+    "debian": "sudo apt-get install",
+    "pip": "python3 -m pip install",
+    "npm": "npm install --global",
+}
+
 
 def folders_of(search: Iterable[str]) -> list[str]:
     """The folders that patterns such as /usr/lib/postgresql/*/bin stand for, the highest version first."""
@@ -46,11 +53,9 @@ def digest_of(path: Path) -> str:
 
 def how_to_install(packages: Mapping[str, str]) -> str | None:
     """The command that brings a program here, by the packages of each system; None where none is known."""
-    if sys.platform == "darwin" and "homebrew" in packages:
-        return f"brew install {packages['homebrew']}"
-    if "debian" in packages:
-        return f"sudo apt-get install {packages['debian']}"
-    return None
+    of_the_system = ("homebrew", "debian") if sys.platform == "darwin" else ("debian",)
+    known = next((one for one in (*of_the_system, "pip", "npm") if one in packages), None)
+    return f"{INSTALL[known]} {packages[known]}" if known else None
 
 
 def _naturally(name: str) -> list[tuple[int, str]]:

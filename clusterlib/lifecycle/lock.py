@@ -83,7 +83,7 @@ class ClusterLock:
 
         found = []
         for line in self._lines():
-            with contextlib.suppress(KeyError, ValueError, TypeError):
+            with contextlib.suppress(KeyError, ValueError, TypeError, OverflowError):
                 found.append(Identity.from_dict(line))
         return [one for one in found if one.alive()]
 
@@ -100,7 +100,7 @@ class ClusterLock:
         finally:
             os.close(descriptor)
         for line in text.splitlines():
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 told = json.loads(line)
                 if isinstance(told, dict):
                     yield told

@@ -9,6 +9,7 @@ import signal
 from dataclasses import dataclass
 
 __all__ = [
+    "INHERITED",
     "PortRange",
     "Wrong",
     "check_derived",
@@ -32,6 +33,8 @@ __all__ = [
     "parse_ports",
 ]
 
+INHERITED = "..."
+"""In a list: all that the list had so far."""
 FIRST_PORT = 1024  # below it, binding takes privileges
 LAST_PORT = 65535
 LONGEST_NAME = 48  # a node's name is part of socket paths, which are short
@@ -82,13 +85,13 @@ class PortRange:
 def parse_ports(value: object) -> PortRange:
     if isinstance(value, PortRange):
         return value
-    right = 'write the first and the last port, for example "20000-23999"'
-    if not isinstance(value, str):
-        raise Wrong("must be a range of ports in quotes", right)
-    found = re.fullmatch(r"\s*([0-9]{1,6})\s*-\s*([0-9]{1,6})\s*", value, re.ASCII)
+    right = 'write the first and the last port, for example "20000-23999"; or one port, for example 6379'
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Wrong("must be a range of ports in quotes, or one port", right)
+    found = re.fullmatch(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?", str(value), re.ASCII)
     if found is None:
         raise Wrong("is not a range of ports", right)
-    first, last = int(found[1]), int(found[2])
+    first, last = int(found[1]), int(found[2] or found[1])
     if first > last:
         raise Wrong("ends before it begins", f'write "{last}-{first}"')
     if first < FIRST_PORT:
@@ -225,14 +228,16 @@ def check_packages(text: str) -> str:
 
 
 def packages_of(text: str) -> dict[str, str]:
-    """`debian redis-server, homebrew redis`: the package that brings a program, by system."""
+    """`debian redis-server, homebrew redis`: the package that brings a program, by what installs it."""
     packages = {}
     for part in text.split(","):
-        found = re.fullmatch(r"\s*(debian|homebrew)\s+([A-Za-z0-9][A-Za-z0-9.+@/_-]*)\s*", part, re.ASCII)
+        found = re.fullmatch(
+            r"\s*(debian|homebrew|pip|npm)\s+(@?[A-Za-z0-9][A-Za-z0-9.+@/_-]*)\s*", part, re.ASCII
+        )
         if found is None:
             raise Wrong(
                 "does not name the packages that bring a program",
-                'write "debian redis-server, homebrew redis", for example',
+                'write "debian redis-server, homebrew redis", for example; pip and npm are known, too',
             )
         packages[found[1]] = found[2]
     return packages

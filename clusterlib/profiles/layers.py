@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
 from clusterlib.profiles.documents import Document
+from clusterlib.profiles.kinds import INHERITED
 from clusterlib.profiles.origins import Mistake, Origin, Source, nearest
 
 # Merging knows nothing of settings. Whoever only merges, as a noxfile does, need not wait for what validates them.
@@ -112,7 +113,8 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def merge(layers: Iterable[Layer]) -> Merged:
-    """Tables are merged key by key; everything else, lists too, is replaced by the later layer."""
+    """Tables are merged key by key; everything else, lists too, is replaced by the later layer. A "..." in a list is what
+    the layers before it say."""
     merged = Merged({}, {})
     for layer in layers:
         _lay(merged, merged.tree, layer.tree, layer, ())
@@ -131,8 +133,14 @@ def _lay(merged: Merged, onto: dict[str, Any], tree: Mapping[str, Any], layer: L
         else:
             if isinstance(onto.get(key), dict):
                 _forget(merged, here)
-            onto[key] = list(value) if isinstance(value, tuple) else value
+            onto[key] = _with_inherited(value, onto.get(key)) if isinstance(value, list | tuple) else value
             merged.owners[here] = layer
+
+
+def _with_inherited(value: Iterable[Any], inherited: object) -> list[Any]:
+    """The list, with what it had before in the place of "...". Where nobody said anything, its default comes later."""
+    before = inherited if isinstance(inherited, list) else [INHERITED]
+    return [item for one in value for item in (before if one == INHERITED else [one])]
 
 
 def _forget(merged: Merged, path: Path) -> None:

@@ -276,8 +276,9 @@ class Profile:
     network: Network = field(default_factory=Network, metadata=section(Network))
     ports: Mapping[str, PortRange] = table(
         text(check_purpose),
-        parsed(parse_ports, type="string", examples=["20000-23999"]),
-        "A range of ports for each purpose, first and last included. What the driver needs has a default.",
+        parsed(parse_ports, type=["string", "integer"], examples=["20000-23999"]),
+        "A range of ports for each purpose, first and last included; or one port, for a server that has it in "
+        "a file of its own. What the driver needs has a default.",
     )
     derived: Mapping[str, str] = table(
         text(check_purpose),
@@ -302,7 +303,8 @@ class Profile:
     requires: Mapping[str, str] = table(
         text(),
         text(check_packages, examples=["debian redis-server, homebrew redis"]),
-        "Programs that must be there, and the package that brings each. They are part of the code fingerprint.",
+        "Programs that must be there, and the package that brings each: of debian, homebrew, pip or npm. "
+        "They are part of the code fingerprint.",
     )
     ready: Ready = field(default_factory=Ready, metadata=section(Ready))
     form: Form = field(default_factory=Form, metadata=section(Form))

@@ -51,7 +51,8 @@ The later one wins; `profile.show` prints for each value who said it, and where.
    shell splits words, and an empty variable says nothing
 6. the command line
 
-Tables are merged key by key; a list replaces the whole list. `profile = "NAME"` in `[tool.clusterlib]` names the profile
+Tables are merged key by key. A list replaces the whole list; `"..."` in it stands for what the list had before, so
+`arguments = ["...", "--verbose"]` adds an argument. `profile = "NAME"` in `[tool.clusterlib]` names the profile
 to use where none is named, and so does the variable `CLUSTERLIB_PROFILE`, which is stronger.
 
 After that the profile is adapted to the machine (see [`[adapt]`](#adapt)): fewer nodes where CPUs or memory, as cgroups

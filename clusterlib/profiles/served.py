@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clusterlib.frozen import frozen
 from clusterlib.profiles.catalogue import list_profiles
+from clusterlib.profiles.kinds import INHERITED
 from clusterlib.profiles.layers import Layer, Merged, merge
 from clusterlib.profiles.origins import Mistake, in_toml
 from clusterlib.profiles.sources import default_profile, profile_layers, project_layers, project_table
@@ -80,7 +81,7 @@ def _lists(merged: Merged) -> tuple[dict[str, tuple[str, ...]], list[Mistake]]:
     for key in LISTS:
         value = tests.get(key, [])
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            lists[key] = tuple(value)
+            lists[key] = tuple(item for item in value if item != INHERITED)  # whose default is empty
         else:
             told = f"must be a list of texts, not {in_toml(value)}"
             mistakes.append(Mistake(told, 'write ["..."]', f"tests.{key}", merged.origin(("tests", key))))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields, is_dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core import core_schema as core
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles.kinds import Wrong
+from clusterlib.profiles.kinds import INHERITED, Wrong
 from clusterlib.profiles.origins import nearest
 
 if TYPE_CHECKING:
@@ -182,10 +183,21 @@ def _field_of(declared: Field[Any]) -> DataclassField:
 
 
 def _with_default(declared: Field[Any], schema: CoreSchema) -> CoreSchema:
+    if isinstance(declared.default, tuple):
+        schema = core.no_info_before_validator_function(
+            partial(_with_default_items, declared.default), schema
+        )
     if declared.default is not MISSING:
         return core.with_default_schema(schema, default=declared.default)
     assert declared.default_factory is not MISSING
     return core.with_default_schema(schema, default_factory=declared.default_factory)
+
+
+def _with_default_items(default: tuple[object, ...], value: object) -> object:
+    """A list in which "..." is still there: nobody before it said anything, so it is the default."""
+    if not isinstance(value, list) or INHERITED not in value:
+        return value
+    return [item for one in value for item in (default if one == INHERITED else (one,))]
 
 
 def json_schema_of(of: type) -> dict[str, Any]:

@@ -109,10 +109,10 @@ KNOWN = (
         ('driver = "pyhton"', 'driver: "pyhton" is not known here; did you mean "python"?'),
         ('driver = "docker"', 'driver: "docker" is not known here; known: "python", "command", "beam"'),
         ('ports.http = "30-40"', "holds ports below 1024"),
-        ('ports.http = "3000"', "is not a range of ports"),
+        ('ports.http = "3000 3009"', "is not a range of ports"),
         ('ports.http = "4000-3000"', 'ends before it begins; write "3000-4000"'),
         ('ports.http = "4000-70000"', "goes beyond 65535"),
-        ("ports.http = 4000", "must be a range of ports in quotes"),
+        ("ports.http = [4000]", "must be a range of ports in quotes"),
         ('ports.http = "40000-41000"', "reaches into 32768-60999, which the kernel gives to outgoing"),
         ('ports."Not A Name" = "30000-30100"', "is no name for what ports are for"),
         ('templates."../x" = "python/node.json.j2"', "is no file name in a node's folder"),
@@ -186,7 +186,7 @@ def test_mistakes_of_the_environment_and_the_command_line_name_them(mistakes: Fo
         environ={
             "CLUSTERLIB_NODES_COUNT": "many",
             "CLUSTERLIB_NODES_CUONT": "3",
-            "CLUSTERLIB_PORTS_HTTP": "1",
+            "CLUSTERLIB_PORTS_HTTP": "one",
         },
         overrides={"nodes.hots": "a", "": 1, "simulate": "perhaps"},
     )
@@ -194,7 +194,7 @@ def test_mistakes_of_the_environment_and_the_command_line_name_them(mistakes: Fo
     told = "\n".join(map(str, found))
     assert "environment CLUSTERLIB_NODES_COUNT: nodes.count: must be a whole number" in told
     assert "CLUSTERLIB_NODES_CUONT: is no setting; did you mean CLUSTERLIB_NODES_COUNT?" in told
-    assert 'environment CLUSTERLIB_PORTS_HTTP: ports.http: "1" is not a range' in told
+    assert 'environment CLUSTERLIB_PORTS_HTTP: ports.http: "one" is not a range' in told
     assert 'command line: nodes.hots: unknown key; did you mean "host"?' in told
     assert "command line: simulate: must be true or false" in told
     assert "is no setting; write" in told

@@ -182,3 +182,21 @@ def test_a_pyproject_with_settings_that_cannot_be_read_is_a_mistake(load: Load, 
 
     with pytest.raises(ProfileError, match=r"pyproject\.toml:2: is not valid TOML"):
         load("dev")
+
+
+def test_three_dots_in_a_list_stand_for_what_it_had_before(load: Load, write: Write, project: Path) -> None:
+    write(
+        "base",
+        'driver = "command"\n[ports]\nclient = 16379\n[command]\nprogram = "sh"\narguments = ["-u", "server.py"]\n',
+    )
+    write("mine", 'extends = "base"\n[command]\narguments = ["...", "--verbose"]\n')
+    (project / "src").mkdir()
+    (project / "pyproject.toml").write_text('[tool.clusterlib.python]\npath = ["src", "..."]\n')
+
+    one = load(
+        "mine", environ={"CLUSTERLIB_COMMAND_ARGUMENTS": "first ... --last"}, overrides={"nodes.count": 1}
+    )
+
+    assert one.values.command.arguments == ("first", "-u", "server.py", "--verbose", "--last")
+    assert one.values.python.path == ("src", "."), "nobody said anything before, so it is the default"
+    assert str(one.values.ports["client"]) == "16379-16379"
