@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
-__all__ = ["digest_of", "find_program", "folders_of", "how_to_install"]
+__all__ = ["blocked_program", "digest_of", "find_program", "folders_of", "how_to_install"]
 
 INSTALL = {
     "homebrew": "brew install",
@@ -36,6 +36,13 @@ def find_program(name: str, search: Sequence[str], path: str | None = None) -> P
     usual = os.environ.get("PATH", os.defpath) if path is None else path
     found = shutil.which(name, path=os.pathsep.join([*folders_of(search), usual]))
     return Path(found) if found else None
+
+
+def blocked_program(name: str, search: Sequence[str], project: Path) -> Path | None:
+    """The file that would be this program, if it could be executed."""
+    folders = [*folders_of(search), *os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    places = [project / name] if "/" in name else [Path(folder) / name for folder in folders if folder]
+    return next((place for place in places if place.is_file() and not os.access(place, os.X_OK)), None)
 
 
 def digest_of(path: Path) -> str:

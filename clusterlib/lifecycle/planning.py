@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.errors import ProgramMissing
-from clusterlib.hosts.programs import find_program, folders_of, how_to_install
+from clusterlib.hosts.programs import blocked_program, find_program, folders_of, how_to_install
 from clusterlib.lifecycle.code import Listener, code_of
 from clusterlib.lifecycle.folders import cluster_identifier
 from clusterlib.lifecycle.plan import (
@@ -125,10 +126,14 @@ def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
     if missing:
         named = " and ".join(", ".join(missing).rsplit(", ", 1))
         search = resolved.values.command.search
+        blocked = [place for name in missing if (place := _blocked(resolved, name))]
+        are = "is" if len(missing) == 1 else "are"
+        what = "may not be executed" if len(blocked) == len(missing) else f"{are} not on this machine"
         raise ProgramMissing(
-            f"profile {resolved.name} needs {named}, which {'is' if len(missing) == 1 else 'are'} not on this machine",
+            f"profile {resolved.name} needs {named}, which {what}",
             cause="nothing was started",
-            evidence=[f"PATH={os.environ.get('PATH', '')}", *(f"and {place}" for place in search)],
+            evidence=[f"{place} is there, without the right to be executed" for place in blocked]
+            or [f"PATH={os.environ.get('PATH', '')}", *(f"and {place}" for place in search)],
             remedies=missing_remedies(resolved, missing),
         )
     return found
@@ -137,9 +142,15 @@ def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
 def missing_remedies(resolved: ResolvedProfile, missing: Iterable[str]) -> list[str]:
     """What brings these programs."""
     packages = {name: packages_of(text) for name, text in resolved.values.requires.items()}
+    if blocked := [place for name in missing if (place := _blocked(resolved, name))]:
+        return [f"chmod +x {shlex.quote(str(place))}" for place in blocked]
     commands = [how_to_install(packages.get(name, {})) for name in missing]
     known = list(dict.fromkeys(command for command in commands if command))
     return known or [f"install {name}, or add its folder to PATH" for name in missing]
+
+
+def _blocked(resolved: ResolvedProfile, name: str) -> Path | None:
+    return blocked_program(name, resolved.values.command.search, resolved.project)
 
 
 def _path(resolved: ResolvedProfile) -> dict[str, str]:

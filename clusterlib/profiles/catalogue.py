@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from clusterlib.frozen import frozen
 from clusterlib.profiles.documents import Unreadable, read_document
-from clusterlib.profiles.origins import nearest
+from clusterlib.profiles.origins import SHIPPED, nearest
 from clusterlib.profiles.project import find_project
 
 __all__ = [
@@ -163,7 +163,7 @@ def display(path: Path, project: Path) -> str:
     for kind in ("profiles", "templates"):
         ours = shipped(kind)
         if path.is_relative_to(ours) and not ours.is_relative_to(project):
-            return f"{kind}/{path.relative_to(ours)} (shipped)"
+            return f"{kind}/{path.relative_to(ours)}{SHIPPED}"
     try:
         return str(path.resolve().relative_to(project.resolve()))
     except (ValueError, OSError, RuntimeError):

@@ -14,6 +14,10 @@ from clusterlib.profiles.servers import Question
 __all__ = ["check_together", "find_template", "ports_each", "room_outside"]
 
 
+NOT_FILLED_IN = ("program", "search", "execute", "fixed")
+"""Texts of [command] that are the same for all nodes."""
+
+
 def check_together(
     profile: Profile, merged: Merged, *, ephemeral: PortRange, project: Path, template_folders: Sequence[Path]
 ) -> Iterator[Mistake]:
@@ -111,6 +115,10 @@ def _is_file(path: Path) -> bool:
 
 def _templates(profile: Profile, merged: Merged, folders: Sequence[Path]) -> Iterator[Mistake]:
     for output, template in profile.templates.items():
+        if profile.driver == "command" and output.partition("/")[0] == "data":
+            problem = "lies in data, which is emptied before the first start of a node"
+            right = "choose another place; `prepare` under [command] may copy it into data"
+            yield _at(merged, "templates", output, problem=problem, right=right)
         if find_template(template, folders) is None:
             yield _at(
                 merged,
@@ -171,6 +179,11 @@ def _server(profile: Profile, merged: Merged) -> Iterator[Mistake]:
     if not profile.command.program:
         right = 'write program = "redis-server", for example'
         yield _at(merged, "command", "program", problem="the driver command needs a program", right=right)
+    for name in NOT_FILLED_IN:
+        value = getattr(profile.command, name)
+        if any("{{" in text or "{%" in text for text in ((value,) if isinstance(value, str) else value)):
+            right = "write it out; arguments and environment may hold Jinja"
+            yield _at(merged, "command", name, problem="is no template: nothing fills it in", right=right)
     if profile.simulate:
         problem = "a server program cannot be simulated: it runs as it is, or not at all"
         yield _at(

@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from clusterlib.frozen import frozen
 
-__all__ = ["Adaptation", "Mistake", "Origin", "Source", "in_toml", "nearest"]
+__all__ = ["SHIPPED", "Adaptation", "Mistake", "Origin", "Source", "in_toml", "nearest"]
 
 Source = Literal["default", "profile", "pyproject", "environment", "command line", "adapted"]
 LONGEST_SHOWN = 60
+SHIPPED = " (shipped)"
+"""Behind the name of a file that came with clusterlib."""
 
 
 @frozen
@@ -32,7 +34,10 @@ class Origin:
         """`file:line`, as editors and terminals open it."""
         if self.file is None:
             return None
-        return self.file if self.line is None else f"{self.file}:{self.line}"
+        if self.line is None:
+            return self.file
+        plain = self.file.removesuffix(SHIPPED)
+        return f"{plain}:{self.line}" + (SHIPPED if plain != self.file else "")
 
     def __str__(self) -> str:
         if self.source == "adapted":
@@ -40,7 +45,10 @@ class Origin:
         words: str = self.source
         if self.name is not None and self.source in ("profile", "environment"):
             words = f"{self.source} {self.name}"
-        return f"{words} ({self.place})" if self.place else words
+        if not self.place:
+            return words
+        plain = self.place.removesuffix(SHIPPED)
+        return f"{words} ({plain}{', shipped' if plain != self.place else ''})"
 
     def to_json(self) -> dict[str, Any]:
         record = {

@@ -127,9 +127,9 @@ programs that it names.
 
 A folder of a project may have any name, with spaces and quotes in it. So write values into JSON with the filter `tojson`,
 `{{ node.name | tojson }}`, and into a shell script with the filter `quote`, `cp {{ data | quote }}/*.log .`; other files have
-rules of their own. Arguments need no quotes, as no shell reads them. With driver `command` the texts of `[command]`,
-`[environment]`, `[ready]`, `[form]`, `[formed]` and `[health]` are filled in, too:
-`arguments = ["--port", "{{ node.ports.client }}"]`.
+rules of their own. Arguments need no quotes, as no shell reads them. With driver `command` the texts of
+`[environment]`, `[ready]`, `[form]`, `[formed]`, `[health]` and, in `[command]`, of `arguments`, `prepare`, `stop_command`,
+`logs` and `shell` are filled in, too: `arguments = ["--port", "{{ node.ports.client }}"]`.
 """
 
 

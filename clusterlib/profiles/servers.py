@@ -22,7 +22,7 @@ LONGEST_QUESTION = 600.0
 
 @frozen
 class Command:
-    """What a node of driver `command` runs, in its own folder. Texts may hold Jinja, as templates do."""
+    """What a node of driver `command` runs, in its own folder. Some texts may hold Jinja, see below."""
 
     program: str = setting(
         "", text(), "The program: a name on PATH, or a path relative to the project. Never a shell line."

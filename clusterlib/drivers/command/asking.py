@@ -29,7 +29,7 @@ async def ask(question: Question, values: Mapping[str, Any], run: Run) -> Answer
     try:
         pattern = _pattern(question.answer, values)
     except re.error as error:
-        return Never(f"{question.answer!r} becomes no regular expression: {error}")
+        return Never(f"{render_text(question.answer, values)!r} is no regular expression: {error}")
     try:
         async with asyncio.timeout(question.limit):
             return await _asked(question, values, pattern, run)
@@ -55,7 +55,9 @@ async def _asked(
     if question.command:
         done = await run(words := [render_text(word, values) for word in question.command])
         if not done.exit.clean:
-            return NotYet(f"{words[0]} {done.exit}: {_short(done.output)}")
+            means = render_text(question.means, values)
+            told = f"does not say that {means}: it " if means else ""
+            return NotYet(f"{words[0]} {told}{done.exit}: {_short(done.output)}")
         return _judged(question, values, pattern, done.output, words[0])
     return Ready()
 

@@ -216,7 +216,8 @@ class CommandDriver(Driver):
         if self._forming is None:
             self._forming = asyncio.get_running_loop().create_task(self._form())
         told = f", which last said {self._last!r}" if self._last else ""
-        return NotYet(f"the cluster is being formed by {self.server.form[0]}{told}")
+        words = [render_text(text, self._values[self._seed_name()]) for text in self.server.form]
+        return NotYet(f"the cluster is being formed by {words[0]}{told}")
 
     async def _form(self) -> None:
         seed = self._seed()

@@ -109,3 +109,9 @@ def test_a_shipped_file_is_called_so(project: Path) -> None:
 
     assert shown["dev"] == "profiles/dev.toml (shipped)"
     assert load_profile("dev", project=project, environ={}).file == "profiles/dev.toml (shipped)"
+    assert str(load_profile("ci-small", project=project, environ={}).origin("nodes.count")).startswith(
+        "profile ci-small (profiles/ci-small.toml:"
+    )
+    assert str(load_profile("ci-small", project=project, environ={}).origin("nodes.count")).endswith(
+        ", shipped)"
+    )

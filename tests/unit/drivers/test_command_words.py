@@ -1,0 +1,68 @@
+"""What is said of a question that has no good answer: in the words of the profile, filled in."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clusterlib.drivers.command.asking import ask
+from clusterlib.drivers.command.settings import Question
+from clusterlib.errors import ProgramMissing
+from clusterlib.health.probes import Never, NotYet
+from clusterlib.lifecycle.start import up
+
+VALUES: dict[str, Any] = {"node": {"name": "n1", "address": "127.0.0.1", "ports": {}}, "count": 3}
+
+
+class Failed:
+    clean = False
+
+    def __str__(self) -> str:
+        return "exited with code 4"
+
+
+async def fails(words: object) -> Any:
+    return SimpleNamespace(exit=Failed(), output="no quorum")
+
+
+@pytest.mark.parametrize(
+    ("means", "told"),
+    [
+        (
+            "it knows all {{ count }} nodes",
+            "check does not say that it knows all 3 nodes: it exited with code 4: 'no quorum'",
+        ),
+        ("", "check exited with code 4: 'no quorum'"),
+    ],
+)
+def test_what_a_good_answer_means_is_told_where_a_command_fails(means: str, told: str) -> None:
+    answer = asyncio.run(ask(Question(command=("check",), means=means), VALUES, fails))
+
+    assert isinstance(answer, NotYet)
+    assert answer.why == told
+
+
+def test_a_wrong_expression_is_shown_as_it_was_filled_in() -> None:
+    answer = asyncio.run(ask(Question(command=("check",), answer="({{ node.name }}"), VALUES, fails))
+
+    assert isinstance(answer, Never)
+    assert answer.why.startswith("'(n1' is no regular expression: ")
+
+
+def test_a_program_without_the_right_to_be_executed_is_not_called_missing(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/mine.toml").write_text(
+        'driver = "command"\n[ports]\nclient = "14000-14999"\n[command]\nprogram = "bin/server"\n'
+    )
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/server").write_text("#!/bin/sh\nexec sleep 60\n")
+
+    with pytest.raises(ProgramMissing) as told:
+        up("mine", project=tmp_path)
+
+    assert told.value.problem == "profile mine needs bin/server, which may not be executed"
+    assert told.value.remedies == (f"chmod +x {tmp_path}/bin/server",)

@@ -1,0 +1,32 @@
+"""What looks like a template and is none, and where a template would be lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clusterlib.profiles import check_profile
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('program = "{{ cluster.project }}/server"', "command.program: is no template: nothing fills it in"),
+        ('program = "x"\nsearch = ["{{ data }}"]', "command.search: is no template"),
+        ('program = "x"\nexecute = ["{{ node.name }}"]', "command.execute: is no template"),
+        ('program = "x"\nuser = "{{ node.name }}"', "command.user: "),
+        ('program = "x"\n[templates]\n"data/server.conf" = "it"', "templates.data/server.conf: lies in data"),
+    ],
+)
+def test_it_is_refused_with_the_place(tmp_path: Path, line: str, told: str) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/it").write_text("x")
+    text = f'driver = "command"\nports.client = "14000-14999"\n[command]\n{line}\n'
+    (tmp_path / "profiles/mine.toml").write_text(text)
+
+    (mistake,) = check_profile("mine", project=tmp_path, environ={})
+
+    assert told in str(mistake)
+    assert str(mistake).startswith("profiles/mine.toml:")
