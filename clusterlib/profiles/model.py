@@ -75,6 +75,8 @@ class Driver:
 
     ports: Mapping[str, str]
     templates: Mapping[str, str]
+    sections: frozenset[str]
+    """Tables that mean something to it alone, or to it and some others."""
 
 
 DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
@@ -82,11 +84,17 @@ DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
         "python": Driver(
             ports={"cluster": "20000-23999", "http": "24000-27999"},
             templates={"node.json": "python/node.json.j2"},
+            sections=frozenset({"python"}),
         ),
-        "command": Driver(ports={}, templates={}),
+        "command": Driver(
+            ports={},
+            templates={},
+            sections=frozenset({"command", "python", "ready", "form", "formed", "health"}),
+        ),
         "beam": Driver(
             ports={"cluster": "20000-23999"},
             templates={"vm.args": "beam/vm.args.j2"},
+            sections=frozenset({"beam", "python"}),
         ),
     }
 )
