@@ -2,6 +2,7 @@
 
     ClusterError
     ├── UsageError                  a command or an argument makes no sense                      (exit 2)
+    │   └── WrongType               an argument is of a type that makes no sense; a TypeError, too
     ├── ProfileError                mistakes in a profile, all of them at once                   (exit 2)
     ├── TemplateError               a template is missing, malformed or asks for an unknown name (exit 2)
     ├── StartError                  a cluster did not come up
@@ -79,6 +80,7 @@ __all__ = [
     "TemplateError",
     "TermError",
     "UsageError",
+    "WrongType",
     "every_error",
 ]
 
@@ -156,6 +158,10 @@ class ClusterError(Exception):
 class UsageError(ClusterError):
     code = "usage"
     exit_code = 2
+
+
+class WrongType(UsageError, TypeError):
+    code = "wrong-type"
 
 
 class ProfileError(ClusterError):

@@ -16,6 +16,7 @@ from clusterlib.errors import (
     NodeUnknown,
     NotInTime,
     UsageError,
+    WrongType,
 )
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
@@ -215,6 +216,10 @@ class Cluster:
 
     def scale(self, count: int, on_event: Listener | None = None) -> None:
         """Adds or removes nodes until there are `count`, while the others go on."""
+        if type(count) is not int:  # True is no number of nodes
+            raise WrongType(
+                f"a cluster is scaled to a number of nodes, not to {count!r}", remedies=["scale(3)"]
+            )
         self._change("scale", on_event, count=count)
 
     def sync(self, on_event: Listener | None = None) -> Synced:

@@ -17,6 +17,7 @@ from clusterlib.errors import (
     NodeUnavailable,
     NodeUnknown,
     NotSupported,
+    WrongType,
 )
 from clusterlib.hosts.identity import Identity
 from clusterlib.lifecycle.boot import who_we_are
@@ -109,6 +110,14 @@ class Node:
         """Calls `package.module:function` in the node and gives back its result, or raises what it raised.
 
         In an Erlang node: `call("lists", "reverse", [[1, 2, 3]])`, with module, function and list of arguments."""
+        if not isinstance(target, str):
+            raise WrongType(
+                f"what is called in {self.name} is named, not {target!r}",
+                remedies=[
+                    'node.call("package.module:function", 1, 2)',
+                    "node.run(function, 1, 2)  # the function itself",
+                ],
+            )
         if self._cluster.driver == "beam":
             return self._call_erlang(target, *args, timeout=self._limit(timeout), **kwargs)
         self.called = datetime.now(UTC)

@@ -32,6 +32,7 @@ from clusterlib.waiting import Deadline, poll
 if TYPE_CHECKING:
     from clusterlib.lifecycle.client import KeeperClient, Listener
     from clusterlib.lifecycle.cluster import Cluster
+    from clusterlib.lifecycle.plan import Plan
 
 __all__ = ["attach", "cluster_name", "is_running", "lock_of", "project_folder", "taken_locks", "up"]
 
@@ -330,18 +331,38 @@ def _check_shape(
     status: dict[str, Any], profile: str | None, overrides: Mapping[str, object], project: Path
 ) -> None:
     """What runs must be what was asked for."""
+    from clusterlib.lifecycle.differences import count_alone
     from clusterlib.lifecycle.planning import plan_for
     from clusterlib.profiles import default_profile
 
     name, wanted = status["name"], profile or default_profile(project)
     plan = plan_for(wanted, name=name, project=project, overrides=overrides)
     if status["fingerprint"] != plan.fingerprint:
+        found = _differences(status, plan)
+        scale = [f"invoke cluster.scale {len(plan.nodes)}"] if count_alone(found) else []
         raise ClusterConflict(
             f"cluster '{name}' runs already, with another shape",
             cause=f"it runs profile {status['profile']!r}; {wanted!r} as asked for now differs from it",
-            evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}"],
-            remedies=[f"invoke cluster.up --profile {wanted} --name {wanted}-2", "invoke cluster.down"],
+            evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}", *found],
+            remedies=[
+                *scale,
+                f"invoke cluster.up --profile {wanted} --name {wanted}-2",
+                "invoke cluster.down",
+            ],
         )
+
+
+def _differences(status: Mapping[str, Any], plan: Plan) -> list[str]:
+    """By what the run that goes on was started with; it may have been scaled since."""
+    import json
+
+    from clusterlib.lifecycle.differences import differences
+
+    try:
+        running = json.loads((Path(status["run"]) / "plan.json").read_text())
+    except (OSError, ValueError):
+        return []
+    return differences({**running, "nodes": status["nodes"]}, json.loads(plan.to_json()))
 
 
 def _last_words(project: Path, name: str) -> str | None:
