@@ -12,6 +12,7 @@ from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
 from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
 from clusterlib.profiles.kinds import memory_text
+from clusterlib.profiles.model import DRIVERS
 from clusterlib.profiles.origins import in_toml
 from clusterlib.rendering.checking import check_templates
 
@@ -100,11 +101,15 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
         name or default_profile(folder), project=folder, environ=None if resolved else {}, adapt=resolved
     )
     plain = profile.to_json()
+    used = DRIVERS[profile.values.driver].sections
+    idle = {section for driver in DRIVERS.values() for section in driver.sections} - used
     redactor = Redactor(variables=plain["values"]["environment"])
     values = []
     for field, origin in profile.origins().items():
         if not resolved and origin.source not in {"profile", "pyproject"}:
             continue
+        if origin.source == "default" and field.partition(".")[0] in idle:
+            continue  # another driver's; what somebody wrote there is shown all the same
         value = _shown(field, _at(plain["values"], field), redactor)
         text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value)
         values.append(Value(field, value, text, str(origin), origin.source))

@@ -25,7 +25,8 @@ def profiles(console: Console, result: Profiles) -> None:
 
 
 def profile(console: Console, result: Shown) -> None:
-    line = f"profile {console.paint(result.name, 'bold')} ({result.file})"
+    file = result.file.replace(" (shipped)", ", shipped")
+    line = f"profile {console.paint(result.name, 'bold')} ({file})"
     if result.extends:
         line += f", extends {', '.join(result.extends)}"
     console.line(line)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clusterlib.operations import profiles
 from clusterlib.profiles import check_profile
 
 
@@ -30,3 +31,14 @@ def test_it_is_refused_with_the_place(tmp_path: Path, line: str, told: str) -> N
 
     assert told in str(mistake)
     assert str(mistake).startswith("profiles/mine.toml:")
+
+
+def test_a_resolved_profile_shows_no_settings_of_other_drivers(tmp_path: Path) -> None:
+    def sections(name: str) -> set[str]:
+        shown = profiles.show(name, resolved=True, project=tmp_path)
+        return {value.field.partition(".")[0] for value in shown.values}
+
+    assert not {"command", "beam", "ready", "formed"} & sections("dev")
+    assert {"python", "nodes", "tests"} <= sections("dev")
+    assert {"command", "ready", "formed"} <= sections("redis")
+    assert "beam" not in sections("redis")
