@@ -184,9 +184,12 @@ class Kept:
     def _take(self, who: str, deadline: Deadline, *, alone: bool) -> Status:
         asked = time.monotonic()
         try:
-            return self.cluster.take_turn(who, exclusive=alone, timeout=deadline.left)
-        finally:
+            status = self.cluster.take_turn(who, exclusive=alone, timeout=deadline.left)
+        except BaseException:
             self.usage.waited += time.monotonic() - asked
+            raise
+        self.usage.waited += status["waited"]
+        return status
 
     def _leave(self, *, dirty: str | None = None) -> None:
         with contextlib.suppress(ClusterError):

@@ -279,8 +279,8 @@ class Keeper:
         return self._ending
 
     async def begin_turn(self, turn: Turn, timeout: float | None) -> dict[str, Any]:
-        await self.holding.turns.begin(turn, timeout)
-        return self.status()
+        waited = await self.holding.turns.begin(turn, timeout)
+        return {**self.status(), "waited": waited}
 
     async def end_turn(self, turn: Turn, dirty: str | None = None) -> dict[str, Any]:
         """Answers when all that the nodes had printed is in their log files: it belongs to this turn, not to the next."""

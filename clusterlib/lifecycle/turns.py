@@ -5,6 +5,7 @@ A shared turn does not overtake an exclusive one that waits, so nobody waits for
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import Any
 
@@ -52,13 +53,17 @@ class Turns:
         self._admit()
         return turn
 
-    async def begin(self, turn: Turn, timeout: float | None) -> None:
-        """Waits until the turn has begun. One that does not within `timeout` seconds, or is not waited for any more, ends."""
+    async def begin(self, turn: Turn, timeout: float | None) -> float:
+        """Waits until the turn has begun, and gives back for how long others had the cluster.
+
+        A turn that does not begin within `timeout` seconds, or is not waited for any more, ends."""
+        asked, free = time.monotonic(), turn.begun.done()
         try:
             await asyncio.wait([turn.begun], timeout=timeout)
             if not turn.begun.done():
                 raise self._busy(turn, timeout)
             turn.begun.result()
+            return 0.0 if free else time.monotonic() - asked
         except BaseException:
             self.end(turn)
             raise

@@ -66,6 +66,7 @@ def test_a_turn_is_waited_for_across_processes(cluster: clusterlib.Cluster) -> N
         status = cluster.take_turn("test_mine")
         leaving.join()
 
+    assert status["waited"] > 0
     assert [turn["holder"] for turn in status["turns"]] == ["test_mine"]
     assert cluster.end_turn()["turns"] == []
 
@@ -92,6 +93,11 @@ def test_a_holder_that_is_killed_frees_its_turn_and_leaves_the_cluster_dirty(
         "cluster.healed",
         "turn.ended",
     ]
+
+
+def test_a_free_turn_is_not_waited_for_however_slow_the_machine(cluster: clusterlib.Cluster) -> None:
+    assert cluster.take_turn("test_mine")["waited"] == 0
+    cluster.end_turn()
 
 
 def test_one_that_waits_and_is_killed_is_not_waited_for(cluster: clusterlib.Cluster) -> None:

@@ -264,8 +264,7 @@ def _row(one: ClusterUsage) -> tuple[str, ...]:
 
 
 def _waited(one: ClusterUsage) -> str:
-    """A turn that is free costs a millisecond, which nobody has waited for."""
-    return f"{one.waited:.1f} s" if one.waited >= 0.05 * max(one.tests, 1) else ""
+    return f"{one.waited:.1f} s" if one.waited >= 0.05 else ""
 
 
 def _counted(count: int, noun: str) -> str:
