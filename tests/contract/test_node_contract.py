@@ -541,7 +541,7 @@ def test_a_node_serves_once_its_app_has_started(fragile: Grid, app: str | None) 
 def test_an_app_that_fails_is_told_and_ends_the_node(fragile: Grid, app: str, told: str) -> None:
     fragile.start(1, app=app)
     error = fragile["node1"].wait_for("failed")["error"]
-    assert error["code"] == "start-failed"
+    assert error["code"] == "application-failed"
     assert told in f"{error['problem']} {error['cause']}"
     assert fragile["node1"].wait_for_end() == 1
     assert told in fragile["node1"].said()

@@ -92,14 +92,26 @@ def test_a_test_case_has_its_cluster_without_pytest(suite: Suite) -> None:
 
 def test_without_pytest_a_cluster_that_does_not_start_is_a_skip_or_a_failure(suite: Suite) -> None:
     suite.file("test_cases.py", CASES.partition("class TestImpossible")[0])
-    suite.configure('[tool.clusterlib]\npython.app = "nowhere:main"\ntests.fallbacks = ["skip"]\n')
+    suite.file("apps.py", "import os\n\ndef is_killed():\n    os.kill(os.getpid(), 9)\n")
+    suite.configure('[tool.clusterlib]\npython.app = "apps:is_killed"\ntests.fallbacks = ["skip"]\n')
 
     skipped = suite.python("-m", "unittest")
     failed = suite.python("-m", "unittest", CLUSTERLIB_TESTS_STRICT="always")
 
     assert skipped.last == "OK (skipped=5)", skipped.text
     assert failed.last == "FAILED (failures=4, skipped=1)", failed.text
-    assert failed.text.count("there is no module 'nowhere'") >= 1
+    assert "killed by SIGKILL" in failed.text
+    suite.assert_nothing_is_left()
+
+
+def test_without_pytest_an_application_that_fails_at_its_start_fails_its_tests(suite: Suite) -> None:
+    suite.file("test_cases.py", CASES.partition("class TestImpossible")[0])
+    suite.configure('[tool.clusterlib]\npython.app = "nowhere:main"\ntests.fallbacks = ["skip"]\n')
+
+    ended = suite.python("-m", "unittest")
+
+    assert ended.last == "FAILED (failures=4, skipped=1)", ended.text
+    assert "there is no module 'nowhere'" in ended.text
     suite.assert_nothing_is_left()
 
 

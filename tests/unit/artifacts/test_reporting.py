@@ -46,7 +46,7 @@ def test_everything_is_made_from_the_records(folder: Path) -> None:
     story = finish(folder, {"SHOP_TOKEN": "tok-123456", "CI": "true", "CLUSTERLIB_PROFILE": "dev"})
 
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == MADE
-    assert story.failures[0].cause.startswith("node1 was killed")
+    assert story.failures[0].did.startswith("the test killed node1")
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["tests"] == {"total": 1, "failed": 1}
     assert summary["killed"] is True
