@@ -48,6 +48,12 @@ STATES = {
 UNLIMITED = 10_000
 """Wider than any table; a pipe is never folded."""
 
+GAP = 2
+"""Columns between two cells of a table."""
+
+LEAST_FOLDED = 20
+"""A column is folded to no less than this, as long as another one can be left out."""
+
 Cell = str | tuple[str, str]
 """A text, or a text and its colour."""
 
@@ -131,25 +137,43 @@ class Console:
         """One JSON document of a stream that has no end: one a line."""
         self._write(self.out, json_text.dumps(document) + "\n")
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-        """Rows under their titles; too long cells are folded on a narrow terminal, and never cut in a pipe."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Cell]],
+        *,
+        foldable: Sequence[str] | None = None,
+        expendable: Sequence[str] = (),
+    ) -> list[str]:
+        """Rows under their titles. A pipe shows all of it; a narrow terminal leaves out columns, the first of the
+        expendable ones first, and folds those that may be folded: all, unless they are named. Gives back what it left out."""
+        from rich.cells import cell_len
         from rich.console import Console as Rich
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for column in table.columns:
-            column.overflow = "fold"
-        for row in rows:
-            table.add_row(
-                *(Text(cell) if isinstance(cell, str) else Text(cell[0], style=cell[1]) for cell in row)
-            )
+        texts = [
+            [Text(cell) if isinstance(cell, str) else Text(cell[0], style=cell[1]) for cell in row]
+            for row in rows
+        ]
+        may_fold = columns if foldable is None else foldable
+        needed: dict[str, int] = {}
+        for number, title in enumerate(columns):
+            natural = max(cell_len(title), *(row[number].cell_len for row in texts), 0)
+            needed[title] = min(natural, LEAST_FOLDED) if title in may_fold else natural
+        left_out = _too_much(needed, expendable, self.width)
+        needed = {title: size for title, size in needed.items() if title not in left_out}
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        for title in needed:
+            table.add_column(title, overflow="fold", no_wrap=title not in may_fold)
+        for row in texts:
+            table.add_row(*(cell for title, cell in zip(columns, row, strict=True) if title in needed))
         rich = Rich(
             file=self.out,
             force_terminal=self.paint.colours,
             no_color=not self.paint.colours,
             color_system="standard" if self.paint.colours else None,
-            width=self.width,
+            width=self.width if foldable is None else max(self.width, _total(needed)),
             highlight=False,
             soft_wrap=False,
             legacy_windows=False,
@@ -158,6 +182,7 @@ class Console:
             rich.print(table)
         for line in drawn.get().splitlines():
             self.line(line.rstrip())
+        return left_out
 
     # -- on the way
 
@@ -250,3 +275,17 @@ class Console:
 
 def _indented(text: str) -> str:
     return text.replace("\n", "\n         ")
+
+
+def _too_much(needed: Mapping[str, int], expendable: Sequence[str], width: int) -> list[str]:
+    """The columns that must go for the others to fit into this width, the first of the expendable ones first."""
+    kept, left_out = dict(needed), []
+    for title in expendable:
+        if title in kept and _total(kept) > width:
+            del kept[title]
+            left_out.append(title)
+    return left_out
+
+
+def _total(needed: Mapping[str, int]) -> int:
+    return sum(needed.values()) + GAP * (len(needed) - 1)

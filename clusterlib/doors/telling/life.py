@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cleaned", "disturbed", "restarted", "scaled", "started", "status", "stopped", "synchronised"]
 
+LEAST_IMPORTANT = ("up", "pid", "sees", "http")
+"""The columns of the status that a narrow terminal does without, in this order. Names, states and addresses stay whole."""
+
 
 def started(console: Console, result: Started) -> None:
     cluster = result.cluster
@@ -143,7 +146,9 @@ def _cluster(console: Console, cluster: ClusterView) -> None:
         titles, rows = [*titles[:4], *titles[5:]], [[*row[:4], *row[5:]] for row in rows]
     if not any(node.reason for node in cluster.nodes):
         titles, rows = titles[:-1], [row[:-1] for row in rows]
-    console.table(titles, rows)
+    left_out = console.table(titles, rows, foldable=["reason"], expendable=LEAST_IMPORTANT)
+    if left_out:
+        console.line(paint(f"left out: {', '.join(left_out)} (see --json, or a wider terminal)", "dim"))
     console.line(paint(f"run folder: {cluster.run}", "dim"))
 
 

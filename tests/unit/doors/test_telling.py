@@ -167,3 +167,92 @@ def test_the_status_says_who_uses_the_cluster_and_why_it_is_dirty(seen: Make) ->
     lines = it.out.getvalue().splitlines()
     assert "  used by test_one (shared); 1 waits" in lines
     assert "  dirty: n was killed; test_zero left a mess" in lines
+
+
+def status_of_a_long_node(**changed: Any) -> Status:
+    node: dict[str, Any] = {
+        **dict.fromkeys(("host", "log"), "x"),
+        "name": "orders-node1",
+        "state": "ready",
+        "reason": "",
+        "address": "127.0.0.1",
+        "ports": {"cluster": 20000, "http": 24000},
+        "pid": 4194304,
+        "uptime": 3700.0,
+        "ready_seconds": 0.1,
+        "view": ["orders-node1"],
+        "starts": 1,
+        **changed,
+    }
+    cluster = {
+        **dict.fromkeys(("name", "state", "profile", "driver", "project", "run", "cookie_file"), "x"),
+        **dict.fromkeys(("leases", "turns", "dirty", "adaptations"), ()),
+        "simulated": False,
+        "held": False,
+        "waiting": 0,
+        "peak": {},
+        "uptime": 1.0,
+        "ready_seconds": 0.1,
+        "keeper": {"containment": "none"},
+        "nodes": [node],
+    }
+    return Status("/p", (ClusterView.of(cluster),))
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [(120, ""), (80, "up"), (70, "up, pid"), (64, "up, pid, sees"), (40, "up, pid, sees, http")],
+)
+def test_a_narrow_status_leaves_out_columns_and_keeps_names_and_addresses_whole(
+    seen: Make, monkeypatch: pytest.MonkeyPatch, width: int, left_out: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    it = seen(terminal=True, NO_COLOR="1")
+
+    telling.status(it.console, status_of_a_long_node())
+
+    lines = it.out.getvalue().splitlines()
+    gone = [line for line in lines if line.startswith("left out")]
+    assert gone == ([f"left out: {left_out} (see --json, or a wider terminal)"] if left_out else [])
+    assert not set(left_out.split(", ")) & set(lines[1].split())
+    assert lines[2].split()[0] == "orders-node1"
+    assert "127.0.0.1:20000" in lines[2].split()
+    assert ("http://127.0.0.1:24000" in lines[2].split()) == ("http" not in left_out)
+    assert max(map(len, lines[1:3])) <= width
+
+
+def test_on_a_narrow_terminal_the_reason_is_folded_and_the_address_is_not(
+    seen: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    it = seen(terminal=True, NO_COLOR="1")
+
+    telling.status(it.console, status_of_a_long_node(state="dead", reason="it was killed by signal 9 " * 3))
+
+    text = it.out.getvalue()
+    assert "left out: up, pid, sees, http" in text
+    assert "127.0.0.1:20000" in text
+    assert text.count("killed") == 3
+    assert max(map(len, text.splitlines()[1:-2])) <= 60
+
+
+def test_an_address_stays_whole_where_even_it_is_too_long(
+    seen: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    it = seen(terminal=True, NO_COLOR="1")
+
+    telling.status(it.console, status_of_a_long_node())
+
+    assert "127.0.0.1:20000" in it.out.getvalue()
+
+
+def test_a_status_in_a_pipe_leaves_nothing_out(seen: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    it = seen()
+
+    telling.status(it.console, status_of_a_long_node())
+
+    titles = it.out.getvalue().splitlines()[1].split()
+    assert titles == ["node", "state", "pid", "cluster", "http", "sees", "up"]
+    assert "left out" not in it.out.getvalue()
