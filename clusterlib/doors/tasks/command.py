@@ -30,7 +30,7 @@ class ClusterTask(Task[Callable[..., None]]):
     known: ClassVar[list[ClusterTask]] = []
 
     def __init__(self, body: Body, name: str, options: tuple[Option, ...]) -> None:
-        super().__init__(_guarded(body, options), name=name, positional=(), auto_shortflags=False)
+        super().__init__(self._guarded(body, options), name=name, positional=(), auto_shortflags=False)
         self.__doc__ = body.__doc__
         self.options = options
         self.full_name = name
@@ -40,6 +40,19 @@ class ClusterTask(Task[Callable[..., None]]):
         ours = [task.full_name for task in ClusterTask.known]
         given = any(option.word for option in self.options) and follows(self.name, self.options, ours)
         return [option.argument(positional=option.word and given) for option in self.options]
+
+    def _guarded(self, body: Body, options: tuple[Option, ...]) -> Callable[..., None]:
+        def guarded(context: Context, **given: object) -> None:
+            _open_streams()
+            console = Console(json=bool(given.pop("json", False)), remainder=remainder(context))
+            code = _carry_out(console, body, lambda: _read(options, given, self.full_name))
+            if code:
+                raise Exit(code=code)
+
+        guarded.__doc__ = body.__doc__
+        guarded.__name__ = body.__name__
+        guarded.__module__ = body.__module__
+        return guarded
 
 
 def command(*options: Option, name: str = "", json: bool = True) -> Callable[[Body], ClusterTask]:
@@ -60,24 +73,10 @@ def remainder(context: Context) -> list[str]:
     return words if joined in {None, " ".join(words)} else shlex.split(joined)
 
 
-def _guarded(body: Body, options: tuple[Option, ...]) -> Callable[..., None]:
-    def guarded(context: Context, **given: object) -> None:
-        _open_streams()
-        console = Console(json=bool(given.pop("json", False)), remainder=remainder(context))
-        code = _carry_out(console, body, options, given)
-        if code:
-            raise Exit(code=code)
-
-    guarded.__doc__ = body.__doc__
-    guarded.__name__ = body.__name__
-    guarded.__module__ = body.__module__
-    return guarded
-
-
-def _carry_out(console: Console, body: Body, options: tuple[Option, ...], given: dict[str, object]) -> int:
+def _carry_out(console: Console, body: Body, read: Callable[[], dict[str, Any]]) -> int:
     try:
         check_essentials()
-        return body(console, **_read(options, given)) or 0
+        return body(console, **read()) or 0
     except ClusterError as error:
         console.error(error)
         return error.exit_code
@@ -115,14 +114,17 @@ def _unspeakable(error: UnicodeEncodeError) -> UsageError:
     )
 
 
-def _read(options: tuple[Option, ...], given: dict[str, object]) -> dict[str, Any]:
+def _read(options: tuple[Option, ...], given: dict[str, object], task: str) -> dict[str, Any]:
     values = {}
     for option in options:
         if option is JSON:
             continue
         value = given.pop(option.name, None)
         if value is None and option.required:
-            raise UsageError(f"a {option.name} is needed", cause=option.help)
+            word = option.name.upper()
+            raise UsageError(
+                f"{word} is missing", remedies=[f"invoke {task} {word}", f"invoke --help {task}"]
+            )
         values[option.name] = option.read(value)
     if given:
         raise UsageError(f"there is no option {', '.join(given)}")

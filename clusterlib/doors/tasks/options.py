@@ -79,16 +79,14 @@ class Option:
             return None
         text = str(given)
         if not text:
-            raise UsageError(f"--{self.name} is empty", cause=self.help)
+            raise UsageError(f"--{self.name} is empty")
         try:
             if self.kind is Kind.WHOLE:
                 return _at_least(int(text), 1)
             if self.kind is Kind.SECONDS:
                 return _at_least(float(text), 0.001)
         except ValueError as error:
-            raise UsageError(
-                f"--{self.name} must be {_wanted(self.kind)}, not {text!r}", cause=self.help
-            ) from error
+            raise UsageError(f"--{self.name} must be {_wanted(self.kind)}, not {text!r}") from error
         return text
 
 

@@ -85,6 +85,22 @@ def test_a_word_that_is_needed_and_not_there_is_bad_input() -> None:
     assert code_of(count="1") == 2
 
 
+@pytest.mark.parametrize(("task", "word"), [("cluster.scale", "COUNT"), ("cluster.kill", "NODE")])
+def test_a_missing_word_is_named_with_the_call_that_has_it(
+    task: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = next(one for one in ClusterTask.known if one.full_name == task)
+    with pytest.raises(Exit) as caught:
+        found(Context())
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {word} is missing [usage]",
+        f"  try: invoke {task} {word}",
+        f"  try: invoke --help {task}",
+    ]
+
+
 def test_an_error_with_json_is_a_document_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(node="missing", count="1", json=True) == 3
 
