@@ -184,7 +184,7 @@ async def a_kill_takes_what_left_the_session_and_only_that_of_this_node(host: Ho
 
 
 async def what_left_the_session_ends_with_its_node_however_that_ends(host: Host) -> None:
-    processes = [await host.spawn(_daemoniser(hide=hide, stay=1)) for hide in (0, 1)]
+    processes = [await host.spawn(_daemoniser(hide=hide, stay=1, name=f"node{hide}")) for hide in (0, 1)]
     for process in processes:
         daemon = int((await output_until(process, b"\n")).split()[1])
         process.signal(signal.SIGTERM)
