@@ -61,7 +61,7 @@ class Bare:
         provisioner = Provisioner(run, self.driver, PortAllocator(runtime_dir()))
         self.places = provisioner.place(plan, plan.nodes, [])
         self.nodes = [spec for spec, _ in self.places]
-        provisioner.write_configs(plan, self.nodes)
+        provisioner.write_configs(plan, self.nodes, self.nodes, alive=[])
         for node in self.nodes:
             (Path(node.directory) / "data").mkdir(mode=0o700)
         self.orders = {node.name: self.driver.order(node, {})[0] for node in self.nodes}

@@ -57,10 +57,11 @@ class Provisioner:
         return places
 
     def write_configs(
-        self, plan: Plan, specs: Sequence[NodeSpec], chosen: Sequence[NodeSpec] | None = None
+        self, plan: Plan, specs: Sequence[NodeSpec], chosen: Sequence[NodeSpec], alive: Sequence[str]
     ) -> None:
-        """Writes what the chosen nodes (None: all) read. Everything is rendered before anything is written."""
-        chosen = specs if chosen is None else chosen
+        """Writes what the chosen nodes read, which are about to start while the nodes in `alive` run.
+
+        Everything is rendered before anything is written."""
         cluster = {
             "name": plan.name,
             "project": plan.project,
@@ -74,6 +75,8 @@ class Provisioner:
             "timeouts": timeouts,
             "python": {"app": plan.app, "path": list(plan.sources.roots)},
             "cookie_file": str(self._run.cookie),
+            "alive": list(alive),
+            "starting": [spec.name for spec in chosen],
         }
         search = [Path(folder) for folder in plan.template_search]
         values = {spec.name: complete({**common, "node": spec.to_dict()}) for spec in specs}

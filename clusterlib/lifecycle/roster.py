@@ -67,8 +67,13 @@ class Roster:
         return [self._admit(spec, claims) for spec, claims in placed]
 
     def prepare(self, nodes: Iterable[ManagedNode]) -> None:
-        """Writes what these nodes read when they start: it names those who belong to the cluster now."""
-        self._provisioner.write_configs(self._plan, self._specs(), [node.spec for node in nodes])
+        """Writes what these nodes read when they start: it names the nodes that belong to the cluster now, and those that run.
+
+        A node that is still to be stopped for this start does not count as one that runs."""
+        starting = list(nodes)
+        alive = [node.name for node in self.nodes.values() if node.living and node not in starting]
+        specs = [node.spec for node in starting]
+        self._provisioner.write_configs(self._plan, self._specs(), specs, alive)
 
     def clear(self, nodes: Iterable[ManagedNode]) -> None:
         """Deletes the data of these nodes, none of which lives now."""

@@ -118,12 +118,19 @@ programs that it names.
 | `node.directory`, `node.memory` | its own folder; the bytes of memory it is expected to take |
 | `seed`, `peers` | the first node; all nodes but this one |
 | `data` | a folder for what the node writes, kept by a restart, emptied by a fresh one (driver `command`) |
-| `alive` | the names of the nodes that live; in `[formed]`, of those that the node should see |
+| `alive` | the names of the nodes that run, see below; in `[formed]`, of those that the node should see |
+| `starting` | the names of the nodes that are started together, this one among them |
 | `timeouts` | the table of that name: `timeouts.detect` |
 | `roster` | all nodes, each with `name`, `address` and the `port` for cluster traffic, for `tojson` |
 | `erlang_address` | the node's address as Erlang writes it: `{127,0,0,1}` |
 | `python.app`, `python.path` | the function to call, or none; the code roots as absolute paths |
 | `cookie_file` | the file with the cluster's secret |
+
+In `[templates]`, `arguments`, `prepare` and `[environment]`, `alive` are the nodes that ran before this start began: none at
+the first start, and none when all are restarted. In other texts they are the nodes that answer at that moment.
+With `alive` and `starting` a node can tell that it is the first to start, or to start again, and that the cluster is to begin
+with it: `{% if not alive and node.name == starting[0] %}--bootstrap{% endif %}`. This holds for exactly one node of a first
+start, for one when all are restarted, and for the one that is started while all others are down.
 
 A folder of a project may have any name, with spaces and quotes in it. So write values into JSON with the filter `tojson`,
 `{{ node.name | tojson }}`, and into a shell script with the filter `quote`, `cp {{ data | quote }}/*.log .`; other files have

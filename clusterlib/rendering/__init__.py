@@ -48,7 +48,9 @@ def render_text(text: str, values: Mapping[str, Any]) -> str:
 
 
 def complete(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds what follows from the cluster and the node: who is first, who the others are, where data belongs."""
+    """Adds what follows from the cluster and the node: who is first, who the others are, where data belongs.
+
+    `alive` and `starting` are facts of a moment, so the caller gives them."""
     nodes, node = values["cluster"]["nodes"], values["node"]
     return {
         **values,
@@ -59,7 +61,6 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
         "erlang_address": "{" + node["address"].replace(".", ",") + "}",
         "seed": nodes[0],
         "peers": [one for one in nodes if one["name"] != node["name"]],
-        "alive": [one["name"] for one in nodes],
         "data": f"{node['directory']}/data",
     }
 

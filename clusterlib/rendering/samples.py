@@ -38,6 +38,8 @@ def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
             "path": [str(profile.project / root) for root in values.python.path],
         },
         "cookie_file": "/sample/cookie",
+        "alive": [one["name"] for one in nodes],
+        "starting": [one["name"] for one in nodes],
     }
     return complete(told)
 

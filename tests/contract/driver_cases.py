@@ -71,7 +71,8 @@ class Stage:
         self.places = {
             spec.name: (spec, claims) for spec, claims in provisioner.place(self.plan, self.plan.nodes, [])
         }
-        provisioner.write_configs(self.plan, [spec for spec, _ in self.places.values()])
+        specs = [spec for spec, _ in self.places.values()]
+        provisioner.write_configs(self.plan, specs, specs, alive=[])
         self.names = frozenset(self.places)
         self.roster = provisioner.roster([spec for spec, _ in self.places.values()])
 

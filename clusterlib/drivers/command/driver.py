@@ -76,8 +76,13 @@ class CommandDriver(Driver):
     def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
         self._values = dict(values)
 
-    def values(self, name: str) -> Mapping[str, Any]:
+    def values_at_start(self, name: str) -> Mapping[str, Any]:
+        """What the texts that start this node are filled in with: `alive` are the nodes that ran before this start."""
         return self._values[name]
+
+    def values(self, name: str) -> Mapping[str, Any]:
+        """What any other text is filled in with: `alive` are the nodes that answer now."""
+        return {**self._values[name], "alive": sorted(self.answering())}
 
     def facts(self, node: NodeSpec) -> dict[str, Any]:
         values = self._values.get(node.name)
@@ -118,7 +123,7 @@ class CommandDriver(Driver):
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, ServerLink]:
         del claims
-        words = (self.server.program, *filter(None, self._filled(node, self.server.arguments)))
+        words = (self.server.program, *filter(None, self._filled_at_start(node, self.server.arguments)))
         link = ServerLink(self, node)
         former = self._links.get(node.name)
         if former is not None:
@@ -216,7 +221,7 @@ class CommandDriver(Driver):
         if self._forming is None:
             self._forming = asyncio.get_running_loop().create_task(self._form())
         told = f", which last said {self._last!r}" if self._last else ""
-        words = [render_text(text, self._values[self._seed_name()]) for text in self.server.form]
+        words = [render_text(text, self.values(self._seed_name())) for text in self.server.form]
         return NotYet(f"the cluster is being formed by {words[0]}{told}")
 
     async def _form(self) -> None:
@@ -244,7 +249,7 @@ class CommandDriver(Driver):
         self._hear[self._seed().name](data)
 
     async def _prepare(self, node: NodeSpec, hear: Callable[[bytes], None]) -> None:
-        words = self._filled(node, self.server.prepare)
+        words = self._filled_at_start(node, self.server.prepare)
         if not words[0]:
             return
         done = await run_errand(self._host, self._spawn(node, words), hear)
@@ -275,8 +280,12 @@ class CommandDriver(Driver):
         )
 
     def _filled(self, node: NodeSpec, texts: Sequence[str]) -> list[str]:
-        """The texts with this node's values."""
-        values = self._values[node.name]
+        """The texts with this node's values of now."""
+        values = self.values(node.name)
+        return [render_text(text, values) for text in texts]
+
+    def _filled_at_start(self, node: NodeSpec, texts: Sequence[str]) -> list[str]:
+        values = self.values_at_start(node.name)
         return [render_text(text, values) for text in texts]
 
     def _spawn(self, node: NodeSpec, words: Sequence[str], *, errand: bool = True) -> Spawn:
@@ -291,7 +300,7 @@ class CommandDriver(Driver):
         )
 
     def _own_environment(self, node: NodeSpec) -> dict[str, str]:
-        values = self._values[node.name]
+        values = self.values_at_start(node.name)
         return {name: render_text(text, values) for name, text in self.server.environment.items()}
 
     @property

@@ -80,7 +80,7 @@ class ServerLink(Link):
         self._met: dict[str, ServerLink] = {}
         """Those whom this node had found when it was asked last, by their names, in the life that they had then."""
         self._awaited = [
-            AwaitedLine(question.log, lambda: driver.values(node.name))
+            AwaitedLine(question.log, self._values_of_line)
             for question in (self._server.ready, self._server.formed)
         ]
         self._ports = OwnPorts(node, owned=self._server.ready.owned)
@@ -275,6 +275,11 @@ class ServerLink(Link):
             return await ask(question, values, lambda words: self._driver.run(self.node, words))
         finally:
             self._asked = time.monotonic()
+
+    def _values_of_line(self) -> Mapping[str, Any]:
+        """A line is awaited from the start on, so `alive` are the nodes that ran before it and those that start with it."""
+        values = self._driver.values_at_start(self.node.name)
+        return {**values, "alive": [*values["alive"], *values["starting"]]}
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
