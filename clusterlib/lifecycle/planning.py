@@ -36,6 +36,7 @@ __all__ = [
     "find_programs",
     "make_plan",
     "missing_remedies",
+    "places_of_mistakes",
     "plan_for",
 ]
 
@@ -55,6 +56,14 @@ def plan_for(
     """Reads the profile and resolves everything that can be known before ports are claimed."""
     resolved = load_profile(profile, project=project, overrides=overrides)
     return make_plan(resolved, name=name, project=project, held=held, on_event=on_event)
+
+
+def places_of_mistakes(profile: str, project: Path, overrides: Mapping[str, object]) -> tuple[str, ...]:
+    """The files and lines of a profile whose texts cannot be filled in. The keeper knows the texts, and not where they stand."""
+    from clusterlib.rendering.checking import check_templates
+
+    mistakes = check_templates(load_profile(profile, project=project, overrides=overrides))
+    return tuple(f"{one.where}: {one.field}: {one.problem}" for one in mistakes)
 
 
 def make_plan(

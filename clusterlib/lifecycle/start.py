@@ -20,6 +20,7 @@ from clusterlib.errors import (
     ClusterNotRunning,
     KeeperLost,
     NotInTime,
+    TemplateError,
 )
 from clusterlib.hosts.essentials import check_essentials
 from clusterlib.hosts.places import runtime_dir, socket_path
@@ -183,7 +184,13 @@ def _start(
         sweep_leftovers()  # before the keeper is told anything, so that what it makes is not taken for debris
         wanted = profile or default_profile(project)
         plan = plan_for(wanted, name=name, project=project, overrides=overrides, held=hold, on_event=on_event)
-        return boot.start(plan, on_event)
+        try:
+            return boot.start(plan, on_event)
+        except TemplateError as error:
+            from clusterlib.lifecycle.planning import places_of_mistakes
+
+            error.evidence = error.evidence or places_of_mistakes(wanted, project, overrides)
+            raise
     except BaseException:
         lock.let_go()
         if boot is not None:

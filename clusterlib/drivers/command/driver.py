@@ -74,6 +74,10 @@ class CommandDriver(Driver):
     # -- what each node is told
 
     def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Raises TemplateError for a text that cannot be filled in, also for one that is needed only at the end."""
+        for first in list(values.values())[:1]:
+            for text in self.server.texts():
+                render_text(text, first)
         self._values = dict(values)
 
     def values_at_start(self, name: str) -> Mapping[str, Any]:

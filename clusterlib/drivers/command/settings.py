@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -40,6 +40,9 @@ class Question:
         """Whether something is asked that can only be known by asking again."""
         return bool(self.ports or self.http or self.send or self.command)
 
+    def texts(self) -> Iterator[str]:
+        yield from (self.log, self.http, self.post, self.send, *self.command, self.answer, self.means)
+
     @staticmethod
     def of(told: Mapping[str, Any]) -> Question:
         known = {one.name for one in fields(Question)} & told.keys()
@@ -71,6 +74,13 @@ class Server:
     form: tuple[str, ...]
     formed: Question
     health: Question
+
+    def texts(self) -> Iterator[str]:
+        """All that is filled in with the values of a node before it is used."""
+        yield from (*self.arguments, *self.prepare, *self.stop_command, *self.logs, *self.shell, *self.form)
+        yield from self.environment.values()
+        for question in (self.ready, self.formed, self.health):
+            yield from question.texts()
 
     @staticmethod
     def of(told: Mapping[str, Any]) -> Server:

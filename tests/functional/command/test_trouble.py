@@ -146,3 +146,54 @@ def test_a_server_program_cannot_be_simulated(up: Up, write: Callable[..., None]
         up("box", simulate=True)
 
     assert "cannot be simulated" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('[health]\nsend = "{{ nod.name }}"\n', "health.send: 'nod' is undefined"),
+        ('[health]\nhttp = "http://{{ node.adress }}/"\n', 'health.http: there is no "adress" here, only'),
+        (
+            '[formed]\nsend = "who"\nanswer = "{% for n in alve %}{% endfor %}"\n',
+            "formed.answer: 'alve' is undefined",
+        ),
+    ],
+)
+def test_a_text_with_an_unknown_name_is_told_at_up_with_its_line(
+    up: Up, write: Callable[..., None], project: Path, more: str, told: str
+) -> None:
+    write(more)
+    line = (project / "profiles/box.toml").read_text().count("\n")
+
+    with pytest.raises(errors.TemplateError) as caught:
+        up("box")
+
+    assert [f"profiles/box.toml:{line}: {told}" in one for one in caught.value.evidence] == [True]
+    assert nothing_is_left(project)
+
+
+@pytest.mark.parametrize("setting", ["stop_command", "logs"])
+def test_a_text_that_is_needed_only_later_is_tried_before_anything_starts(
+    up: Up, write: Callable[..., None], setting: str
+) -> None:
+    write(shell=f'["echo"]\n{setting} = ["x{{{{ nod.name | quote }}}}"]')
+
+    with pytest.raises(errors.TemplateError) as caught:
+        up("box")
+
+    assert len(caught.value.evidence) == 1
+    assert "profiles/box.toml:" in caught.value.evidence[0]
+    assert "'nod' is undefined" in caught.value.evidence[0]
+
+
+def test_a_template_with_an_unknown_name_is_told_at_up_with_its_own_line(
+    up: Up, write: Callable[..., None], project: Path
+) -> None:
+    (project / "templates").mkdir()
+    (project / "templates/a.j2").write_text("first\n{{ nod.name }}\n")
+    write('[templates]\n"a.conf" = "a.j2"\n')
+
+    with pytest.raises(errors.TemplateError) as caught:
+        up("box")
+
+    assert [one.endswith("templates/a.j2:2") for one in caught.value.evidence] == [True]
