@@ -44,6 +44,9 @@ class NodeSpec:
             "memory": self.memory,
         }
 
+    def for_templates(self) -> dict[str, Any]:
+        return {**self.to_dict(), "index0": self.index - 1}
+
 
 class Link(Protocol):
     """A driver's conversation with one started node."""

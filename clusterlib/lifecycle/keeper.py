@@ -295,7 +295,7 @@ class Keeper:
     # -- growing
 
     async def _grow(self, indexes: range) -> None:
-        plans = [NodePlan(self.plan.node_name.format(index=index), index) for index in indexes]
+        plans = [NodePlan.of(self.plan.node_name, index) for index in indexes]
         added = self._roster.admit(plans)
         try:
             self._roster.prepare(added)

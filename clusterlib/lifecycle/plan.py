@@ -12,6 +12,7 @@ from dataclasses import asdict, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 from clusterlib.frozen import frozen
+from clusterlib.numbering import name_of
 
 __all__ = [
     "Backoff",
@@ -76,6 +77,10 @@ class DerivedPort:
 class NodePlan:
     name: str
     index: int
+
+    @staticmethod
+    def of(pattern: str, index: int) -> NodePlan:
+        return NodePlan(name_of(pattern, index), index)
 
 
 @frozen

@@ -87,7 +87,7 @@ def make_plan(
         profile=resolved.name,
         driver=values.driver,
         simulated=values.simulate,
-        nodes=tuple(NodePlan(nodes.name.format(index=index), index) for index in range(1, nodes.count + 1)),
+        nodes=tuple(NodePlan.of(nodes.name, index) for index in range(1, nodes.count + 1)),
         node_name=nodes.name,
         node_host=nodes.host,
         fingerprint=resolved.fingerprint()[:16],

@@ -15,6 +15,7 @@ from clusterlib.hosts.places import make_private, write_private
 from clusterlib.hosts.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.plan import NodePlan, Plan, PortRange
+from clusterlib.numbering import host_of
 from clusterlib.rendering import complete, render
 
 __all__ = ["Provisioner"]
@@ -67,7 +68,7 @@ class Provisioner:
             "project": plan.project,
             "profile": plan.profile,
             "simulated": plan.simulated,
-            "nodes": [spec.to_dict() for spec in specs],
+            "nodes": [spec.for_templates() for spec in specs],
         }
         timeouts = asdict(plan.timeouts)
         common: dict[str, Any] = {
@@ -79,7 +80,7 @@ class Provisioner:
             "starting": [spec.name for spec in chosen],
         }
         search = [Path(folder) for folder in plan.template_search]
-        values = {spec.name: complete({**common, "node": spec.to_dict()}) for spec in specs}
+        values = {spec.name: complete({**common, "node": spec.for_templates()}) for spec in specs}
         self._driver.learn(values)
         rendered = [
             (Path(spec.directory) / output, render(template, search, values[spec.name]))
@@ -162,7 +163,7 @@ class Provisioner:
             name=node.name,
             index=node.index,
             address=address,
-            host=plan.node_host.format(index=node.index, name=node.name, address=address),
+            host=host_of(plan.node_host, node.index, name=node.name, address=address),
             ports={purpose: claim.port for purpose, claim in claims.items()},
             directory=str(self._run.node(node.name)),
             memory=plan.memory,

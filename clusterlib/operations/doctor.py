@@ -21,6 +21,7 @@ from clusterlib.hosts.ports import is_free
 from clusterlib.hosts.registry import Registry
 from clusterlib.lifecycle.planning import find_programs, missing_remedies
 from clusterlib.lifecycle.start import project_folder
+from clusterlib.numbering import host_of, name_of
 from clusterlib.operations.probe_containment import reachable_containment
 from clusterlib.operations.result import Result
 from clusterlib.profiles import ResolvedProfile, default_profile, load_profile
@@ -91,9 +92,7 @@ def _network(resolved: ResolvedProfile) -> Iterator[Finding]:
     yield preflight.check_loopback(_bind, addresses)
     if values.network.mode == "shared":
         hosts = [
-            values.nodes.host.format(
-                index=index, name=values.nodes.name.format(index=index), address=LOOPBACK
-            )
+            host_of(values.nodes.host, index, name=name_of(values.nodes.name, index), address=LOOPBACK)
             for index in range(1, count + 1)
         ]
         yield preflight.check_hosts(hosts, _resolve)

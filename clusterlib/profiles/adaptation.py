@@ -7,6 +7,7 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from clusterlib.frozen import frozen
+from clusterlib.numbering import host_of, name_of
 from clusterlib.profiles.checks import ports_each, room_outside
 from clusterlib.profiles.kinds import PortRange, memory_text
 from clusterlib.profiles.layers import Merged
@@ -127,8 +128,8 @@ def _reachable_hosts(profile: Profile, resolver: Resolver) -> Iterator[Adaptatio
 def _hosts(profile: Profile) -> Iterator[str]:
     seen: set[str] = set()
     for index in range(1, profile.nodes.count + 1):
-        name = profile.nodes.name.replace("{index}", str(index))
-        host = profile.nodes.host.replace("{name}", name).replace("{index}", str(index))
+        name = name_of(profile.nodes.name, index)
+        host = host_of(profile.nodes.host, index, name=name, address="{address}")
         if host not in seen:
             seen.add(host)
             yield host

@@ -8,6 +8,8 @@ import re
 import signal
 from dataclasses import dataclass
 
+from clusterlib.numbering import NUMBERS, name_of
+
 __all__ = [
     "INHERITED",
     "PortRange",
@@ -132,12 +134,12 @@ def memory_text(amount: int) -> str:
 
 
 def check_name(pattern: str) -> str:
-    _check_placeholders(pattern, ("index",))
-    if "{index}" not in pattern:
+    _check_placeholders(pattern, NUMBERS)
+    if not any("{" + number + "}" in pattern for number in NUMBERS):
         raise Wrong(
             "gives every node the same name", f'put {{index}} into it, for example "{pattern[:20]}{{index}}"'
         )
-    example = pattern.replace("{index}", "1")
+    example = name_of(pattern, 1)
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", example, re.ASCII) is None or ".." in example:
         raise Wrong("is no name for a node", 'use letters, digits and . _ -, for example "node{index}"')
     if len(pattern) > LONGEST_NAME:
@@ -146,8 +148,8 @@ def check_name(pattern: str) -> str:
 
 
 def check_host(pattern: str) -> str:
-    _check_placeholders(pattern, ("index", "name", "address"))
-    bare = re.sub(r"\{(index|name|address)\}", "1", pattern)
+    _check_placeholders(pattern, (*NUMBERS, "name", "address"))
+    bare = re.sub(r"\{(index0?|name|address)\}", "1", pattern)
     if re.fullmatch(r"[A-Za-z0-9:_][A-Za-z0-9_.:-]{0,252}", bare, re.ASCII) is None:
         raise Wrong("is no host name", 'write a name such as "localhost" or "{name}.test"')
     return pattern

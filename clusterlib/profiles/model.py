@@ -106,9 +106,13 @@ class Nodes:
 
     count: int = setting(3, whole(1, MOST_NODES), "How many nodes a cluster starts with.")
     min: int = setting(1, whole(1, MOST_NODES), "Adaptation to a small machine never goes below this.")
-    name: str = setting("node{index}", text(check_name), "Name of each node; {index} counts from 1.")
+    name: str = setting(
+        "node{index}", text(check_name), "Name of each node; {index} counts from 1, {index0} from 0."
+    )
     host: str = setting(
-        "localhost", text(check_host), "Host name of each node; may hold {index}, {name} and {address}."
+        "localhost",
+        text(check_host),
+        "Host name of each node; may hold {index}, {index0}, {name} and {address}.",
     )
     memory: int = setting(
         32 * 2**20,

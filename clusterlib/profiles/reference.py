@@ -112,7 +112,7 @@ programs that it names.
 | `cluster.name`, `cluster.project`, `cluster.profile` | the cluster, the project's folder, the profile |
 | `cluster.simulated` | whether all nodes run in one process |
 | `cluster.nodes` | a list of all nodes, each as `node` below |
-| `node.name`, `node.index` | the node's name, and its number from 1 |
+| `node.name`, `node.index`, `node.index0` | the node's name, and its number from 1 and from 0 |
 | `node.address`, `node.host` | the address it binds to, and its host name |
 | `node.ports` | its port for each purpose: `node.ports.http` |
 | `node.directory`, `node.memory` | its own folder; the bytes of memory it is expected to take |

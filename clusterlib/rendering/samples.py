@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clusterlib.numbering import host_of, name_of
 from clusterlib.rendering import complete
 
 if TYPE_CHECKING:
@@ -52,13 +53,12 @@ def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
     ports = {purpose: ports.first + (0 if apart else index - 1) for purpose, ports in values.ports.items()}
     derived = {purpose: derived_port(text) for purpose, text in values.derived.items()}
     address = f"127.1.{index // 250}.{index % 250 + 1}" if apart else "127.0.0.1"
-    name = values.nodes.name.replace("{index}", str(index))
-    host = (
-        values.nodes.host.replace("{name}", name).replace("{index}", str(index)).replace("{address}", address)
-    )
+    name = name_of(values.nodes.name, index)
+    host = host_of(values.nodes.host, index, name=name, address=address)
     return {
         "name": name,
         "index": index,
+        "index0": index - 1,
         "address": address,
         "host": host,
         "ports": {**ports, **{name: ports[base] + offset for name, (base, offset) in derived.items()}},

@@ -150,6 +150,21 @@ def test_nodes_can_be_added_and_taken_away_where_the_profile_does_not_forbid_it(
         fixed.scale(4)
 
 
+def test_nodes_can_be_counted_from_0(up: Up, write: Callable[..., None]) -> None:
+    write(
+        name='"box-{index0}"\nhost = "box{index0}.localhost"',
+        GREETING="\"number {{ node.index0 }}, after {{ peers | map(attribute='index0') | join('+') }}\"",
+    )
+    cluster = up("box", nodes=2)
+
+    cluster.scale(3)
+
+    assert [node.name for node in cluster] == ["box-0", "box-1", "box-2"]
+    hosts = {node["host"] for node in cluster.status()["nodes"]}
+    assert hosts in ({"127.0.0.1"}, {f"box{number}.localhost" for number in range(3)})
+    assert "number 2, after 0+1" in cluster["box-2"].log()
+
+
 def test_two_clusters_of_a_kind_live_side_by_side(up: Up, write: Callable[..., None]) -> None:
     write()
 

@@ -99,7 +99,7 @@ KNOWN = (
         ("nodes = { count = 2, min = 3 }", "nodes.min: 3 is more than nodes.count, which is 2"),
         ('nodes.name = "a/{index}"', 'nodes.name: "a/{index}" is no name for a node'),
         ('nodes.name = "a{index}{foo}"', "known here: {index}"),
-        ('nodes.host = "{who}"', "known here: {index}, {name}, {address}"),
+        ('nodes.host = "{who}"', "known here: {index}, {index0}, {name}, {address}"),
         ('nodes.memory = "32 parsecs"', 'has an unknown unit "parsecs"'),
         ('nodes.memory = "0B"', "is no amount of memory"),
         ("timeouts.start = nan", "timeouts.start: nan is no length of anything"),
