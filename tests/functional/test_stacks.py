@@ -31,7 +31,7 @@ async def block_the_loop():
         pass
 
 def hold_the_interpreter():
-    sum(itertools.repeat(1, 10**8))
+    sum(itertools.repeat(1, 10**9))
 """
 
 
@@ -56,10 +56,13 @@ def node(up: Up, project: Path) -> clusterlib.Node:
 def test_a_call_that_takes_too_long_shows_what_the_node_does(
     node: clusterlib.Node, function: str, shown: list[str]
 ) -> None:
-    with pytest.raises(CallTimeout) as caught:
-        node.call(f"shop:{function}", timeout=0.4)
-
-    told = "\n".join(caught.value.evidence)
+    told = ""
+    for seconds in (0.4, 2, 8):  # on a busy machine a short call may end before its function has begun
+        with pytest.raises(CallTimeout) as caught:
+            node.call(f"shop:{function}", timeout=seconds)
+        told = "\n".join(caught.value.evidence)
+        if f"in {function}" in told:
+            break
     for text in shown:
         assert text in told
     from_c = function in ("block_the_loop", "hold_the_interpreter")

@@ -161,7 +161,13 @@ def test_from_the_command_line_with_exit_codes_and_json(cluster: Cluster) -> Non
     plain = run("node1", "-c", 'io:format("tea~n"), lists:sum([40, 2]).')
     assert (plain.returncode, plain.stdout) == (0, "tea\n42\n")
     told = run("node2", "--json", "-c", "{1, a}")
-    assert json.loads(told.stdout) == {"node": "node2", "value": "{1,a}", "output": "", "traceback": None}
+    assert json.loads(told.stdout) == {
+        "node": "node2",
+        "value": "{1,a}",
+        "output": "",
+        "traceback": None,
+        "stale": [],
+    }
     wrong = run("node1", "-c", "1 / 0")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "arithmetic" in wrong.stderr
