@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.junitxml import bin_xml_escape, xml_key
+from _pytest.junitxml import bin_xml_escape, mangle_test_address, xml_key
 
 from clusterlib.artifacts.explained import shortened
 from clusterlib.artifacts.redaction import Redactor, redactor_for
@@ -58,6 +58,7 @@ def whole(config: pytest.Config, artifacts: Path) -> Iterator[None]:
     wanted = Path(writer.logfile)
     draft = wanted.with_name(f"{wanted.name}.part")
     writer.logfile = str(draft)
+    _name_the_unended(writer)
     try:
         yield
         if wanted.absolute().is_relative_to(artifacts):
@@ -66,6 +67,16 @@ def whole(config: pytest.Config, artifacts: Path) -> Iterator[None]:
     finally:
         writer.logfile = str(wanted)
         draft.unlink(missing_ok=True)
+
+
+def _name_the_unended(writer: Any) -> None:
+    """pytest names a case when the test has ended. Where the run breaks off before that, there is a
+    case without a name, which makes the file invalid."""
+    for case in writer.node_reporters.values():
+        if "name" not in case.attrs:
+            *module, name = mangle_test_address(str(case.id))
+            case.attrs.update(classname=bin_xml_escape(".".join(module)), name=bin_xml_escape(name))
+            case.append(ET.Element("error", message="the run ended before this test did"))
 
 
 def _is_replaceable(path: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import xmlschema
 
+from tests.chaos.suites import faults_of
 from tests.functional.plugin.suite import Suite
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[2] / "schemas" / "junit.xsd")
@@ -458,3 +459,24 @@ def test_a_run_that_fails_by_a_test_without_a_cluster_says_so(suite: Suite) -> N
 
     told = json.loads((suite.path / "out" / "summary.json").read_text())
     assert told["verdict"] == "The test passed; what made the run fail used no cluster."
+
+
+BREAKS_OFF = """
+import pytest
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if report.when == "setup" and report.nodeid.endswith("test_second"):
+        raise RuntimeError("the run breaks off")
+"""
+
+
+def test_a_run_that_breaks_off_in_a_test_leaves_a_valid_junit_file(suite: Suite) -> None:
+    suite.file("test_it.py", "def test_first(cluster): pass\n\ndef test_second(): pass\n")
+    suite.file("conftest.py", BREAKS_OFF)
+
+    ended = suite.run("--distributed", "--junitxml=junit.xml")
+
+    assert ended.code == pytest.ExitCode.INTERNAL_ERROR, ended.text
+    assert faults_of(suite.path / "junit.xml") == []
+    assert 'name="test_second"' in (suite.path / "junit.xml").read_text()
