@@ -139,8 +139,7 @@ class NodeClient:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             parts = self._pickled(request, what, by_value)
-            left = None if end is None else end - time.monotonic()
-            kind, payload = self._exchange(Kind.CALL, [head, *parts], what, left)
+            kind, payload = self._exchange(Kind.CALL, [head, *parts], what, timeout, end)
             if kind != Kind.UNREADABLE:
                 return self._outcome(kind, payload, what)
             missing, reason = load(payload)
@@ -177,9 +176,10 @@ class NodeClient:
             ) from error
 
     def _exchange(
-        self, kind: int, parts: list[Buffer], what: str, timeout: float | None
+        self, kind: int, parts: list[Buffer], what: str, timeout: float | None, end: float | None = None
     ) -> tuple[int, Buffer]:
-        end = None if timeout is None else time.monotonic() + timeout
+        if end is None and timeout is not None:
+            end = time.monotonic() + timeout
         size = sum(len(part) for part in parts)
         while True:
             connection, kept = self._connection(end, what, timeout)
