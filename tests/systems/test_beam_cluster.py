@@ -143,8 +143,9 @@ def test_a_name_that_all_nodes_register_globally_has_one_owner_and_no_process_di
 ) -> None:
     write_shop(
         tmp_path,
-        start="{ok, spawn_link(fun() -> register(shop, self()), put(owner, global:register_name(shop, self())), "
-        "receive stop -> ok end end)}",
+        start="begin Starter = self(), Shop = spawn_link(fun() -> "
+        "put(owner, global:register_name(shop, self())), register(shop, self()), Starter ! {open, self()}, "
+        "receive stop -> ok end end), receive {open, Shop} -> {ok, Shop} end end",
     )
     overrides = {"beam.applications": ["shop"], "beam.path": ["ebin"]}
 

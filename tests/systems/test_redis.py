@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from types import ModuleType
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 import clusterlib
+from clusterlib.profiles import load_profile
+from clusterlib.rendering import render_text
 from tests.systems.conftest import System
 from tests.systems.load import restarted_one_by_one_under_load
 
@@ -48,6 +52,28 @@ def test_three_masters_have_a_replica_each(system: System, connect: Callable[[cl
     assert [role[0] for role in roles] == ["master"] * 3 + ["slave"] * 3
     masters = {node.ports["client"] for node in cluster.nodes[:3]}
     assert {int(role[2]) for role in roles[3:]} == masters
+
+
+def test_a_node_that_leaves_a_replica_out_of_what_it_gives_to_clients_is_not_formed(system: System) -> None:
+    cluster = system("redis")
+    formed = load_profile("redis").values.formed
+    nodes = [{"name": node.name, "ports": node.ports} for node in cluster]
+    names = [node.name for node in cluster]
+    pattern = render_text(formed.answer, {"cluster": {"nodes": nodes}, "alive": names})
+
+    for node in cluster:
+        reply = answer_of(node, formed.send)
+        assert re.search(pattern, reply)
+        for other in cluster:
+            listed = f":{other.ports['client']}\r\n$40\r\n"
+            assert not re.search(pattern, reply.replace(listed, ":1\r\n$40\r\n"))
+
+
+def answer_of(node: clusterlib.Node, text: str) -> str:
+    """All that a node says to this before it hangs up."""
+    with socket.create_connection((node.address, node.ports["client"]), timeout=10) as connection:
+        connection.sendall(text.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
 
 def test_a_client_at_every_node_reads_what_it_wrote(redis: ModuleType, system: System) -> None:
