@@ -61,10 +61,17 @@ class Exit:
 
     code: int | None = None
     signal: int | None = None
+    left: tuple[str, ...] = field(default=(), compare=False)
+    """The programs that it had started and that still ran when it had ended by itself. They were ended, too."""
 
     @property
     def clean(self) -> bool:
         return self.code == 0
+
+    @property
+    def into_background(self) -> bool:
+        """Whether it ended as a server does that continues as a daemon."""
+        return self.clean and bool(self.left)
 
     def __str__(self) -> str:
         if self.signal is not None:
@@ -73,7 +80,8 @@ class Exit:
             except ValueError:
                 name = f"signal {self.signal}"
             return f"killed by {name}"
-        return f"exited with code {self.code}"
+        behind = f" and left {', '.join(self.left)} running" if self.into_background else ""
+        return f"exited with code {self.code}{behind}"
 
 
 @frozen

@@ -245,7 +245,8 @@ class LocalHost:
             rest = child.end_rest() if child is not None else []
             _, wait_status = os.waitpid(ended.si_pid, 0)
             code = os.waitstatus_to_exitcode(wait_status)
-            how = Exit(code=code) if code >= 0 else Exit(signal=-code)
+            left = tuple(dict.fromkeys(seen.command for seen in rest))
+            how = Exit(code=code, left=left) if code >= 0 else Exit(signal=-code)
             self._something_ended.set()
             if child is not None:
                 del self._children[ended.si_pid]

@@ -34,6 +34,10 @@ CRASHES = frozenset(
     {signal.SIGABRT, signal.SIGSEGV, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
 )
 """Signals that a program brings upon itself. Others come from outside: SIGKILL from a kernel that is out of memory."""
+FOREGROUND = (
+    "let the program stay in the foreground, by its arguments or its configuration "
+    '("daemonize no" in Redis, "daemon off;" in nginx): a node is the process that was started'
+)
 SHELL_SIGNAL = 128
 """A shell whose command was killed by a signal exits with this much more than its number."""
 
@@ -52,11 +56,14 @@ class EarlyEnd:
         """It has ended without a word to its driver."""
         was = "was " if self.exit is not None and self.exit.signal is not None else ""
         kind = NodeExited if self._outside_is_to_blame() else ApplicationFailed
+        remedies = [f"invoke cluster.logs {self.name}"]
+        if self.exit is not None and self.exit.into_background:
+            remedies.insert(0, FOREGROUND)
         return kind(
             f"{self.name} {how}",
             cause=f"the process {was}{self.exit}",
             evidence=self.last_words,
-            remedies=[f"invoke cluster.logs {self.name}"],
+            remedies=remedies,
         )
 
     def explained(self, failure: Mapping[str, Any]) -> ClusterError:

@@ -18,6 +18,10 @@ port, mode = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "well"
 os.write(1, b"caf\\xe9 says hello\\n")
 if mode == "bad":
     sys.exit("unknown argument: bad")
+if mode == "daemon" and os.fork():
+    sys.exit(0)
+if mode == "daemon":
+    os.setsid()
 if mode == "deaf":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 if mode in ("crashes", "deaf"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,21 @@ def test_a_bad_argument_is_told_in_the_words_of_the_program(
         up("box")
 
     assert "unknown argument: bad" in caught.value.evidence
+    assert nothing_is_left(project)
+
+
+def test_a_program_that_goes_into_the_background_is_shown_how_to_stay(
+    up: Up, write: Callable[..., None], project: Path
+) -> None:
+    write(arguments=arguments("daemon"))
+
+    with pytest.raises(errors.ApplicationFailed) as caught:
+        up("box")
+
+    assert re.fullmatch(
+        r"the process exited with code 0 and left python\S* running", caught.value.cause or ""
+    )
+    assert "stay in the foreground" in caught.value.remedies[0]
     assert nothing_is_left(project)
 
 
