@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from clusterlib.profiles.kinds import FIRST_PORT, LAST_PORT, PortRange, derived_port
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake, nearest
-from clusterlib.profiles.servers import Question
+from clusterlib.profiles.servers import FILLED_IN, Question
 
 __all__ = ["check_together", "find_template", "ports_each", "room_outside"]
-
-
-NOT_FILLED_IN = ("program", "search", "execute", "fixed")
-"""Texts of [command] that are the same for all nodes."""
 
 
 def check_together(
@@ -179,11 +176,14 @@ def _server(profile: Profile, merged: Merged) -> Iterator[Mistake]:
     if not profile.command.program:
         right = 'write program = "redis-server", for example'
         yield _at(merged, "command", "program", problem="the driver command needs a program", right=right)
-    for name in NOT_FILLED_IN:
-        value = getattr(profile.command, name)
-        if any("{{" in text or "{%" in text for text in ((value,) if isinstance(value, str) else value)):
+    for one in fields(profile.command):
+        value = getattr(profile.command, one.name)
+        texts = (value,) if isinstance(value, str) else value or ()
+        if one.name not in FILLED_IN and any("{{" in text or "{%" in text for text in texts):
             right = "write it out; arguments and environment may hold Jinja"
-            yield _at(merged, "command", name, problem="is no template: nothing fills it in", right=right)
+            if one.name == "crash":
+                right = r"write it out; a brace of a line that is looked for is \{ in a regular expression"
+            yield _at(merged, "command", one.name, problem="is no template: nothing fills it in", right=right)
     if profile.simulate:
         problem = "a server program cannot be simulated: it runs as it is, or not at all"
         yield _at(

@@ -13,13 +13,14 @@ from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.machine import Machine
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Origin
+from clusterlib.profiles.servers import FILLED_IN
 
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 
 NOT_THE_CLUSTER = ("description", "tests", "adapt", "monitor", "linger")
 """What may change without making another cluster: one that is looked at more often, or lives longer, is the same."""
 COMMANDS = frozenset({"command", "form"})
-FILLED_IN = frozenset({"command", "environment", "ready", "form", "formed", "health"})
+WITH_TEMPLATES = frozenset({"command", "environment", "ready", "form", "formed", "health"})
 
 
 @frozen
@@ -82,8 +83,8 @@ class ResolvedProfile:
         """The texts of a server program that are filled in before they are used, each with the name of its setting."""
         if self.values.driver != "command":
             return
-        for name, (section, *_), value in leaves(self.values):
-            if section in FILLED_IN:
+        for name, (section, *inner), value in leaves(self.values):
+            if section in WITH_TEMPLATES and not (section == "command" and inner[0] not in FILLED_IN):
                 texts = value if isinstance(value, tuple) else (value,)
                 yield from ((name, text) for text in texts if isinstance(text, str) and "{" in text)
 

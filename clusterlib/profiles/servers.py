@@ -19,6 +19,9 @@ __all__ = ["Command", "Form", "Formed", "Health", "Ready"]
 
 LONGEST_QUESTION = 600.0
 
+FILLED_IN = frozenset({"arguments", "prepare", "stop_command", "logs", "shell"})
+"""The texts of `[command]` that may hold Jinja. The others are the same for all nodes."""
+
 
 @frozen
 class Command:
