@@ -66,6 +66,12 @@ class ClusterLock:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def remove(self) -> None:
+        """Removes the file where the lock is free: it only says what is over."""
+        if self.take():
+            self.path.unlink(missing_ok=True)
+            self.let_go()
+
     def note(self, project: Path, name: str) -> None:
         """Says which cluster it is."""
         _append(self.descriptor, {"project": str(project), "name": name})

@@ -35,7 +35,16 @@ if TYPE_CHECKING:
     from clusterlib.lifecycle.cluster import Cluster
     from clusterlib.lifecycle.plan import Plan
 
-__all__ = ["attach", "cluster_name", "is_running", "lock_of", "project_folder", "taken_locks", "up"]
+__all__ = [
+    "all_locks",
+    "attach",
+    "cluster_name",
+    "is_running",
+    "lock_of",
+    "project_folder",
+    "taken_locks",
+    "up",
+]
 
 Greeting = Callable[["KeeperClient", Deadline], dict[str, Any]]
 JOIN_SECONDS = 60.0
@@ -155,10 +164,14 @@ def lock_of(project: Path, name: str) -> ClusterLock:
     return ClusterLock(runtime_dir() / f"{cluster_identifier(project, name)}.lock")
 
 
+def all_locks() -> list[ClusterLock]:
+    """The locks of the clusters of this user, in all projects; also of those that did not end in order, which are free."""
+    return [ClusterLock(path) for path in sorted(runtime_dir().glob("*.lock"))]
+
+
 def taken_locks() -> list[ClusterLock]:
-    """The locks of all clusters of this user, in whatever project, that begin, run or end."""
-    locks = (ClusterLock(path) for path in sorted(runtime_dir().glob("*.lock")))
-    return [lock for lock in locks if not lock.is_free()]
+    """The locks of those clusters that begin, run or end."""
+    return [lock for lock in all_locks() if not lock.is_free()]
 
 
 # -- starting a new one
@@ -195,6 +208,7 @@ def _start(
         lock.let_go()
         if boot is not None:
             boot.give_up()
+        lock.remove()
         raise
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from clusterlib.frozen import frozen
 from clusterlib.hosts.registry import sweep_leftovers
 from clusterlib.lifecycle.folders import all_names, prune
-from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
+from clusterlib.lifecycle.start import all_locks, cluster_name, lock_of, project_folder
 from clusterlib.operations.result import Result
 
 __all__ = ["Cleaned", "Leftover", "clean"]
@@ -34,6 +34,8 @@ def clean(name: str | None = None, *, every: bool = False, project: Path | str |
     """Ends leftovers of dead clusters, and removes the run folders of one cluster, or of all of the project."""
     folder = project_folder(project)
     swept = sweep_leftovers()
+    for lock in all_locks():
+        lock.remove()
     removed: list[Path] = []
     running = []
     for one in all_names(folder) if every else [cluster_name(name)]:
@@ -46,7 +48,8 @@ def clean(name: str | None = None, *, every: bool = False, project: Path | str |
             else:
                 running.append(one)
         finally:
-            lock.let_go()
+            if stopped:
+                lock.remove()
     leftovers = tuple(
         Leftover(one.name, one.project, tuple(f"pid {seen.pid}: {seen.command}" for seen in one.processes))
         for one in swept

@@ -15,6 +15,7 @@ import pytest
 
 from clusterlib.hosts import proc
 from clusterlib.hosts.registry import Registry
+from clusterlib.lifecycle.start import lock_of
 from clusterlib.waiting import Deadline, poll
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
@@ -563,3 +564,18 @@ def test_clean_removes_stopped_runs_and_leaves_running_ones(
     answer("cluster.down")
     assert len(answer("cluster.clean", "--all")["folders"]) == 1
     assert not (shop / ".clusterlib" / "default").exists()
+
+
+def test_neither_a_failed_start_nor_a_clean_leaves_a_lock(
+    invoke: Invoke, answer: Callable[..., Any], shop: Path
+) -> None:
+    lock, of_a_dead_cluster = lock_of(shop, "default"), lock_of(shop / "gone", "default")
+    assert of_a_dead_cluster.take()
+    of_a_dead_cluster.let_go()
+
+    assert invoke("cluster.up", "--profile", "nowhere").returncode != 0
+    assert not lock.path.exists()
+
+    answer("cluster.clean")
+    assert not lock.path.exists()
+    assert not of_a_dead_cluster.path.exists()

@@ -102,6 +102,20 @@ def test_a_lock_that_is_just_being_written_is_read_as_far_as_it_goes(tmp_path: P
     assert lock.holders() == []
 
 
+def test_the_file_of_a_free_lock_is_removed_and_of_a_taken_one_it_stays(tmp_path: Path) -> None:
+    holder, cleaner = ClusterLock(tmp_path / "lock"), ClusterLock(tmp_path / "lock")
+    holder.take()
+
+    cleaner.remove()
+    assert not cleaner.is_free()
+
+    holder.let_go()
+    cleaner.remove()
+    assert not (tmp_path / "lock").exists()
+    assert holder.take()
+    holder.let_go()
+
+
 def test_a_lock_whose_file_was_removed_protects_nothing_and_is_not_taken(tmp_path: Path) -> None:
     last_holder, next_one = ClusterLock(tmp_path / "lock"), ClusterLock(tmp_path / "lock")
     last_holder.take()
