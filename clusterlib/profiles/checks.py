@@ -189,9 +189,14 @@ def _server(profile: Profile, merged: Merged) -> Iterator[Mistake]:
         yield _at(
             merged, "simulate", problem=problem, right="leave it out, or use a profile of driver python"
         )
-    if not profile.ports:
-        right = 'write client = "14000-14999" under [ports], for example'
-        yield _at(merged, "ports", problem="a server needs ports, and there are none", right=right)
+    if not profile.ports and not _asks(profile.ready):
+        right = 'write client = "14000-14999" under [ports], or log = "started" under [ready], for example'
+        problem = "nothing says when it is ready: it has no ports, and [ready] asks nothing"
+        yield _at(merged, "ports", problem=problem, right=right)
+
+
+def _asks(asked: Question) -> bool:
+    return bool(asked.ports or asked.log or asked.http or asked.send or asked.command)
 
 
 def _question(profile: Profile, merged: Merged, name: str) -> Iterator[Mistake]:

@@ -329,3 +329,28 @@ def test_a_start_that_is_repeated_begins_with_no_data(up: Up, write: Callable[..
 
     assert cluster.state == "ready"
     assert "cluster.retrying" in cluster.run_folder.events.read_text()
+
+
+def test_a_worker_without_any_port_is_ready_when_it_says_so(up: Up, project: Path) -> None:
+    (project / "profiles").mkdir()
+    (project / "worker.py").write_text("import time\nprint('working', flush=True)\ntime.sleep(600)\n")
+    (project / "profiles/worker.toml").write_text(
+        f"""driver = "command"
+nodes.count = 2
+[command]
+program = "{sys.executable}"
+arguments = ["{{{{ cluster.project }}}}/worker.py"]
+[ready]
+log = "^working"
+"""
+    )
+
+    workers = up("worker")
+
+    assert workers.state == "ready"
+    assert [node.ports for node in workers] == [{}, {}]
+    workers["node1"].kill()
+    assert workers.state == "degraded"
+    workers["node1"].restart()
+    workers.scale(3)
+    assert workers.state == "ready"

@@ -52,7 +52,7 @@ def test_each_mistake_has_its_place(mistakes: Found, write: Write, lines: str, l
     ("text", "told"),
     [
         (SERVER.replace('program = "sh"', ""), "the driver command needs a program"),
-        (SERVER.replace('client = "14000-14999"', ""), "a server needs ports, and there are none"),
+        (SERVER.replace('client = "14000-14999"', ""), "nothing says when it is ready"),
         ("simulate = true\n" + SERVER, "a server program cannot be simulated"),
         (SERVER + 'stop = "SIGNOTHING"\n', "SIGNOTHING"),
         (SERVER + 'order = "seed last"\n', "seed last"),
