@@ -1,7 +1,7 @@
 """Chaos: clusters are started and used from several processes at once, while runners, keepers, guards and nodes are
 killed or paused.
 
-    python -m tests.chaos [--rounds 5] [--suites 30] [--seed N] [--workers 4] [--only ROUND]
+    python -m tests.chaos [--rounds 5] [--suites 15] [--seed N] [--workers 4] [--only ROUND]
     python -m tests.chaos --look
 
 In a second kind of round, two checkouts run their suites with pytest-xdist and the plugin, and runners are killed.
@@ -123,7 +123,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
-        "--suites", type=int, default=30, help="rounds in which two checkouts run their tests at once"
+        "--suites", type=int, default=15, help="rounds in which two checkouts run their tests at once"
     )
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--workers", type=int, default=4, help="how many runners at once, at most")
