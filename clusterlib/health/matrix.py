@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
+from clusterlib.health.expectation import Expected
 from clusterlib.health.findings import Finding, Outcome, failed, ok, skipped, warning
 from clusterlib.waiting import Deadline
 
@@ -77,7 +78,8 @@ class Subject:
     state: str
     reason: str
     pid: int | None
-    memory_limit: int
+    expected: Expected | None
+    """What its process is expected to take; None where it is neither written nor measured."""
     talk: Talk
     serving: Callable[[float], str | None]
     """Asks the node's own health endpoint, within so many seconds: None if all is well, else what is not."""
@@ -220,7 +222,7 @@ class _Examination:
         usage = self._node.usage() if self._node.pid is not None else None
         if usage is None:
             return
-        self._checks |= measure(usage, self._node.memory_limit, *self._look())
+        self._checks |= measure(usage, self._node.expected, *self._look())
         if usage.stopped and self._node.state != "paused" and "ping" in self._checks and self._node.pid:
             self._checks["ping"] = failed(
                 "ping", "its process was stopped by a signal from outside", f"kill -CONT {self._node.pid}"
@@ -243,12 +245,12 @@ class _Examination:
         return (f"invoke cluster.logs {self._node.name}{self._option}",)
 
 
-def measure(usage: Usage, limit: int, *look: str) -> dict[str, Finding]:
-    """What a process takes, and whether that is more than the profile expects."""
+def measure(usage: Usage, expected: Expected | None, *look: str) -> dict[str, Finding]:
+    """What a process takes, and whether that is more than it is expected to."""
     memory = ok("memory", f"{usage.memory / 2**20:.0f} MiB")
-    if limit and usage.memory > limit:
-        told = f"{memory.evidence}, the profile expects {limit / 2**20:.0f} MiB"
-        memory = warning("memory", told, *look)
+    excess = expected.exceeded_by(usage.memory) if expected else ""
+    if excess:
+        memory = warning("memory", f"{memory.evidence}, {excess}", *look)
     return {"memory": memory, "cpu": ok("cpu", f"{usage.cpu_percent:.1f} %")}
 
 

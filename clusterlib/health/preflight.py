@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from clusterlib.health.expectation import Expected
 from clusterlib.health.findings import Finding, failed, ok, skipped, warning
 
 __all__ = [
@@ -220,13 +221,22 @@ def check_disk(free: int, nodes: int, place: Path) -> Finding:
 # -- resources
 
 
-def check_memory(available: int, nodes: int, each: int) -> Finding:
-    need = nodes * each
-    told = f"{mebibytes(available)} available, {nodes} nodes of {mebibytes(each)} take {mebibytes(need)}"
-    if need > available:
-        return failed("memory", told, f"invoke cluster.up --nodes {max(1, int(available * 0.5 // each))}")
+def check_memory(
+    available: int, nodes: int, expected: Expected | None, *, simulated: bool = False
+) -> Finding:
+    """What is written fails where it does not fit; what was measured warns, as the next run may take less."""
+    free = f"{mebibytes(available)} available"
+    if expected is None:
+        unknown = "what a node of this profile takes is not known yet"
+        return skipped("memory", f"{free}, {unknown}: a run of it measures that, or [nodes] memory says it")
+    need = expected.memory if simulated else nodes * expected.memory
+    kind = "simulated nodes" if simulated else f"nodes of {mebibytes(expected.memory)}"
+    told = f"{free}, {nodes} {kind} take {mebibytes(need)} ({expected.basis})"
+    remedy = f"invoke cluster.up --nodes {max(1, int(available * 0.5 * nodes // need))}"
+    if need > available and not expected.measured:
+        return failed("memory", told, remedy)
     if need > available * 0.8:
-        return warning("memory", told, f"invoke cluster.up --nodes {max(1, int(available * 0.5 // each))}")
+        return warning("memory", told, remedy)
     return ok("memory", told)
 
 

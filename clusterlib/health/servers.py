@@ -60,7 +60,7 @@ def _row(
             checks[name] = skipped(name, f"{node.name} is {node.state}" if why else "not reachable")
     usage = node.usage() if node.pid is not None else None
     if usage is not None:
-        checks |= measure(usage, node.memory_limit, look)
+        checks |= measure(usage, node.expected, look)
         if usage.stopped and node.state != "paused" and why is None:
             stopped = "its process was stopped by a signal from outside"
             checks["started"] = failed("started", stopped, f"kill -CONT {node.pid}")

@@ -8,11 +8,14 @@ import json
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import make_private, write_private
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 __all__ = [
     "RunFolder",
@@ -49,6 +52,16 @@ class RunFolder:
     """One run of one cluster: its plan, its events, its state, and a folder for each node."""
 
     path: Path
+
+    @property
+    def begun(self) -> dt.datetime | None:
+        """When it began, in UTC, as its name says; None where it has another name."""
+        import datetime as dt
+
+        try:
+            return dt.datetime.strptime(self.path.name.rpartition("-")[0], STAMP).replace(tzinfo=dt.UTC)
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def plan(self) -> Path:
@@ -120,11 +133,11 @@ def _next_stamp(runs: list[RunFolder]) -> str:
     """The time, or a microsecond after the last run where a clock was set back: names tell the order of runs."""
     import datetime as dt
 
-    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    now = dt.datetime.now(dt.UTC)
     for run in runs:
-        with contextlib.suppress(ValueError, OverflowError):
-            begun = dt.datetime.strptime(run.path.name.rpartition("-")[0], STAMP)  # noqa: DTZ007 - it is UTC
-            now = max(now, begun + dt.timedelta(microseconds=1))
+        begun = run.begun
+        with contextlib.suppress(OverflowError):
+            now = max(now, begun + dt.timedelta(microseconds=1)) if begun else now
     return now.strftime(STAMP)
 
 

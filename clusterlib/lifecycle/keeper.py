@@ -134,6 +134,7 @@ class Keeper:
             "cookie_file": str(self.run.cookie),
             "timeouts": dataclasses.asdict(plan.timeouts),
             "adaptations": list(plan.adaptations),
+            "memory_origin": plan.memory_origin,
             "uptime": round(time.monotonic() - self._begun, 3),
             "ready_seconds": self._ready_seconds,
             **self.holding.describe(),

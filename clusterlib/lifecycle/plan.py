@@ -144,6 +144,8 @@ class Plan:
     """The project's own modules, file by file, as they were when the nodes started."""
     mode: str = "shared"
     memory: int = 0
+    memory_origin: str = ""
+    """Where that is written; empty where it is only the default."""
     ports: dict[str, PortRange] = field(default_factory=dict)
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: Backoff = field(default_factory=Backoff)

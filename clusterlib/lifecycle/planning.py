@@ -94,6 +94,7 @@ def make_plan(
         code=code_of(sources, project, on_event),
         mode=values.network.mode,
         memory=nodes.memory,
+        memory_origin=str(resolved.voice("nodes.memory") or ""),
         ports={purpose: PortRange(ports.first, ports.last) for purpose, ports in values.ports.items()},
         timeouts=_same(Timeouts, values.timeouts),
         retry=_same(Backoff, values.retry),

@@ -22,6 +22,7 @@ from clusterlib.hosts.registry import Registry
 from clusterlib.lifecycle.planning import find_programs, missing_remedies
 from clusterlib.lifecycle.start import project_folder
 from clusterlib.numbering import host_of, name_of
+from clusterlib.operations.expecting import expected_before
 from clusterlib.operations.probe_containment import reachable_containment
 from clusterlib.operations.result import Result
 from clusterlib.profiles import ResolvedProfile, default_profile, load_profile
@@ -136,8 +137,9 @@ def _mix_project(resolved: ResolvedProfile, project: Path) -> Finding:
 
 
 def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
-    nodes = resolved.values.nodes
-    yield preflight.check_memory(resolved.machine.memory, nodes.count, nodes.memory)
+    nodes, simulated = resolved.values.nodes, resolved.values.simulate
+    expected = expected_before(resolved, project)
+    yield preflight.check_memory(resolved.machine.memory, nodes.count, expected, simulated=simulated)
     yield preflight.check_disk(shutil.disk_usage(project).free, nodes.count, project)
     yield preflight.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0], nodes.count)
     yield preflight.check_processes(resource.getrlimit(resource.RLIMIT_NPROC)[0], nodes.count)

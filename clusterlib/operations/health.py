@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.frozen import frozen
+from clusterlib.health.expectation import Expected
 from clusterlib.health.findings import Finding
 from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, examine
 from clusterlib.health.servers import judge
 from clusterlib.hosts import proc
 from clusterlib.hosts.resources import Sample
 from clusterlib.lifecycle.cluster import Node
+from clusterlib.operations.expecting import expected_of
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 
@@ -50,7 +52,11 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
         status = cluster.status()
         option = "" if cluster.name == "default" else f" --name {cluster.name}"
         used = {name: Sample(**told) for name, told in cluster.keeper.request("measure").items()}
-        subjects = [_subject(cluster[node["name"]], node, used.get(node["name"])) for node in status["nodes"]]
+        expected = expected_of(status)
+        subjects = [
+            _subject(cluster[node["name"]], node, used.get(node["name"]), expected)
+            for node in status["nodes"]
+        ]
         left = float(status["timeouts"]["health"]) - (time.monotonic() - began)
         if cluster.driver == "python":
             columns, found = COLUMNS, examine(subjects, left, option)
@@ -73,13 +79,13 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
     )
 
 
-def _subject(talk: Node, node: dict[str, Any], used: Sample | None) -> Subject:
+def _subject(talk: Node, node: dict[str, Any], used: Sample | None, expected: Expected | None) -> Subject:
     return Subject(
         name=node["name"],
         state=node["state"],
         reason=node["reason"],
         pid=node["pid"],
-        memory_limit=node["memory"],
+        expected=expected,
         talk=talk,
         serving=_serving(node["address"], node["ports"].get("http")),
         usage=_usage(node["pid"], node["uptime"], used),

@@ -39,7 +39,7 @@ def adapt(profile: Profile, merged: Merged, machine: Machine, resolver: Resolver
     if not profile.adapt.enabled:
         return []
     wanted = [
-        *_fewer_nodes(profile, machine),
+        *_fewer_nodes(profile, merged, machine),
         *_more_patience(profile, machine),
         *_reachable_hosts(profile, resolver),
         *_free_ports(profile, machine),
@@ -63,7 +63,7 @@ def capacity(resolved: ResolvedProfile) -> Capacity:
     profile = resolved.values
     if not profile.adapt.enabled:
         return Capacity(MOST_NODES, "adapt.enabled is false: nothing is adapted to this machine")
-    fitting = _fitting(profile, resolved.machine)
+    fitting = _fitting(profile, resolved.merged, resolved.machine)
     count = profile.nodes.count
     if count > fitting.nodes:
         return Capacity(count, f"nodes.count is {count}: {resolved.origin('nodes.count')}")
@@ -74,13 +74,13 @@ def _was_asked_for(field: str, merged: Merged) -> bool:
     return merged.asked_for(tuple(field.split(".")))
 
 
-def _fewer_nodes(profile: Profile, machine: Machine) -> Iterator[Adaptation]:
-    fitting = _fitting(profile, machine)
+def _fewer_nodes(profile: Profile, merged: Merged, machine: Machine) -> Iterator[Adaptation]:
+    fitting = _fitting(profile, merged, machine)
     if fitting.nodes < profile.nodes.count:
         yield Adaptation("nodes.count", profile.nodes.count, fitting.nodes, fitting.reason)
 
 
-def _fitting(profile: Profile, machine: Machine) -> Capacity:
+def _fitting(profile: Profile, merged: Merged, machine: Machine) -> Capacity:
     """As many as CPUs and memory carry, and never fewer than the profile's minimum."""
     nodes, rules = profile.nodes, profile.adapt
     by_cpu = floor(machine.cpus * rules.nodes_per_cpu)
@@ -90,7 +90,9 @@ def _fitting(profile: Profile, machine: Machine) -> Capacity:
         plenty = f"{machine.cpus:g} {'CPU' if machine.cpus == 1 else 'CPUs'}"
     else:
         free = memory_text(machine.memory // 2**20 * 2**20) if machine.memory >= 2**20 else "less than 1MiB"
-        plenty = f"{free} free, {memory_text(nodes.memory)} a node"
+        chosen = merged.said(("nodes", "memory")).source != "default"
+        assumed = "" if chosen else " by default, as [nodes] memory says nothing"
+        plenty = f"{free} free, {memory_text(nodes.memory)} a node{assumed}"
     least = ", the profile's minimum" if fitting == nodes.min > min(by_cpu, by_memory) else ""
     noun = "node" if fitting == 1 else "nodes"
     return Capacity(fitting, f"{machine.name}: {plenty} -> {fitting} {noun}{least}")

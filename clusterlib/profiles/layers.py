@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +71,12 @@ class Layer:
 
     def origin(self, path: tuple[str | int, ...]) -> Origin:
         line = self.document.line((*self.prefix, *path)) if self.document else None
+        return replace(self.voice(path), line=line)
+
+    def voice(self, path: tuple[str | int, ...]) -> Origin:
+        """The origin without its line, for which the text has to be read once more."""
         name = next((self.places[key] for key in _upwards(path) if key in self.places), self.name)
-        return Origin(self.source, name, self.shown, line)
+        return Origin(self.source, name, self.shown)
 
 
 @dataclass(slots=True)

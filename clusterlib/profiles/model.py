@@ -117,7 +117,8 @@ class Nodes:
     memory: int = setting(
         32 * 2**20,
         parsed(parse_memory, type=["string", "integer"], examples=["32MiB"]),
-        "Memory one node is expected to take: a number with a unit, or bytes.",
+        "Memory one node is expected to take: a number with a unit, or bytes. "
+        "Where it is not set, warnings go by what nodes took in earlier runs, and adaptation by the default.",
     )
 
 

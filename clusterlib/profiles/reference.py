@@ -115,7 +115,7 @@ programs that it names.
 | `node.name`, `node.index`, `node.index0` | the node's name, and its number from 1 and from 0 |
 | `node.address`, `node.host` | the address it binds to, and its host name |
 | `node.ports` | its port for each purpose: `node.ports.http` |
-| `node.directory`, `node.memory` | its own folder; the bytes of memory it is expected to take |
+| `node.directory`, `node.memory` | its own folder; the setting `memory` in bytes, which is the default where it is not set |
 | `seed`, `peers` | the first node; all nodes but this one |
 | `data` | a folder for what the node writes, kept by a restart, emptied by a fresh one (driver `command`) |
 | `alive` | the names of the nodes that run, see below; in `[formed]`, of those that the node should see |

@@ -47,6 +47,12 @@ class ResolvedProfile:
                 return self._origin(name, keys)
         raise KeyError(path)
 
+    def voice(self, path: str) -> Origin | None:
+        """Who said a value, before adaptation, without the line, which takes time to find; None where it is the default."""
+        keys = tuple(path.split("."))
+        owner = self.before.owners.get(keys)
+        return owner.voice(keys) if owner and owner.source != "default" else None
+
     def origins(self) -> dict[str, Origin]:
         """The origin of every value, in the order of the schema."""
         return {name: self._origin(name, keys) for name, keys, _ in leaves(self.values)}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clusterlib.errors import NodeUnavailable
+from clusterlib.health.expectation import Expected
 from clusterlib.health.findings import Outcome
 from clusterlib.health.matrix import COLUMNS, NodeHealth, Subject, Usage, examine
 
@@ -48,7 +49,7 @@ def node(name: str, everyone: list[str], *, state: str = "ready", **changes: Any
     facts: dict[str, Any] = {
         "reason": "",
         "pid": 100,
-        "memory_limit": 32 * 2**20,
+        "expected": None,
         "talk": FakeTalk(name, everyone),
         "serving": lambda seconds: None,
         "usage": lambda: FINE,
@@ -159,11 +160,32 @@ def test_a_process_stopped_from_outside_is_recognised_and_can_be_continued() -> 
     assert found.checks["ping"].remedies == ("kill -CONT 100",)
 
 
-def test_more_memory_than_the_profile_expects_is_a_warning() -> None:
-    [found] = examine([node("node1", ["node1"], memory_limit=2**20)], 5)
+def test_more_memory_than_the_profile_says_is_a_warning_that_names_its_origin() -> None:
+    said = Expected(2**20, "nodes.memory: profile box (profiles/box.toml)")
+
+    [found] = examine([node("node1", ["node1"], expected=said)], 5)
 
     assert found.healthy
     assert found.checks["memory"].outcome is Outcome.WARNING
+    assert found.checks["memory"].evidence == (
+        "10 MiB, more than the 1 MiB of nodes.memory: profile box (profiles/box.toml)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "warned"),
+    [(61, 61, False), (61, 122, False), (61, 123, True), (4, 20, False), (4, 21, True)],
+)
+def test_far_more_memory_than_in_earlier_runs_is_a_warning(before: int, now: int, warned: bool) -> None:
+    measured = Expected(before * 2**20, "in the run of 2026-11-28 12:03 UTC", measured=True)
+    usage = Usage(memory=now * 2**20, cpu_percent=0)
+
+    [found] = examine([node("node1", ["node1"], expected=measured, usage=lambda: usage)], 5)
+
+    assert (found.checks["memory"].outcome is Outcome.WARNING) == warned
+    if warned:
+        told = f"{now} MiB, nodes of this profile took up to {before} MiB in the run of 2026-11-28 12:03 UTC"
+        assert found.checks["memory"].evidence == told
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib.health import preflight
+from clusterlib.health.expectation import Expected
 from clusterlib.health.findings import Outcome
 
 MEBIBYTE = 2**20
@@ -173,7 +174,7 @@ def test_a_full_disk_fails(tmp_path: Path) -> None:
 
 
 def test_memory_that_does_not_suffice_says_how_many_nodes_would_fit() -> None:
-    each = 100 * MEBIBYTE
+    each = Expected(100 * MEBIBYTE, "nodes.memory: profile box (profiles/box.toml:3)")
     assert preflight.check_memory(1000 * MEBIBYTE, 3, each).outcome is Outcome.OK
     assert preflight.check_memory(320 * MEBIBYTE, 3, each).outcome is Outcome.WARNING
 
@@ -181,6 +182,36 @@ def test_memory_that_does_not_suffice_says_how_many_nodes_would_fit() -> None:
 
     assert found.outcome is Outcome.FAILED
     assert found.remedies == ("invoke cluster.up --nodes 2",)
+    assert "profiles/box.toml:3" in found.evidence
+
+
+def test_memory_that_was_measured_warns_and_fails_nothing() -> None:
+    each = Expected(100 * MEBIBYTE, "in the run of 2026-11-28 12:03 UTC", measured=True)
+
+    found = preflight.check_memory(400 * MEBIBYTE, 8, each)
+
+    assert found.outcome is Outcome.WARNING
+    assert found.evidence == (
+        "400 MiB available, 8 nodes of 100 MiB take 800 MiB (as in the run of 2026-11-28 12:03 UTC)"
+    )
+    assert found.remedies == ("invoke cluster.up --nodes 2",)
+
+
+def test_memory_of_simulated_nodes_is_that_of_the_one_process_they_are_in() -> None:
+    together = Expected(100 * MEBIBYTE, "in the run of 2026-11-28 12:03 UTC", measured=True)
+
+    found = preflight.check_memory(400 * MEBIBYTE, 8, together, simulated=True)
+
+    assert found.outcome is Outcome.OK
+    assert "8 simulated nodes take 100 MiB" in found.evidence
+
+
+def test_memory_that_is_not_known_is_no_warning_and_says_how_it_becomes_known() -> None:
+    found = preflight.check_memory(MEBIBYTE, 8, None)
+
+    assert found.outcome is Outcome.SKIPPED
+    assert "not known yet" in found.evidence
+    assert "a run of it measures that, or [nodes] memory says it" in found.evidence
 
 
 @pytest.mark.parametrize("check", [preflight.check_descriptors, preflight.check_processes])

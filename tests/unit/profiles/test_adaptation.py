@@ -48,6 +48,29 @@ def test_memory_can_be_what_is_short(load: Load, write: Write) -> None:
     assert (change.after, change.reason) == (3, "this machine: 6GiB free, 1GiB a node -> 3 nodes")
 
 
+def test_an_amount_that_is_only_the_default_is_called_so(load: Load, write: Write) -> None:
+    write("light", "[nodes]\ncount = 5\n")
+
+    (change,) = load("light", on=Machine(None, 8.0, 192 * 2**20)).adaptations
+
+    assert (change.after, change.reason) == (
+        3,
+        "this machine: 192MiB free, 32MiB a node by default, as [nodes] memory says nothing -> 3 nodes",
+    )
+
+
+def test_who_said_a_value_is_known_without_reading_its_line(load: Load, write: Write) -> None:
+    write("heavy", '[nodes]\nmemory = "1GiB"\n')
+
+    said = load("heavy").voice("nodes.memory")
+    by_variable = load("heavy", environ={"CLUSTERLIB_NODES_MEMORY": "2GiB"}).voice("nodes.memory")
+
+    assert (str(said), said and said.line) == ("profile heavy (profiles/heavy.toml)", None)
+    assert str(by_variable) == "environment CLUSTERLIB_NODES_MEMORY"
+    assert load("dev").voice("nodes.memory") is None
+    assert load("ci-large").voice("nodes.memory") is None, "what the code of a user takes cannot be shipped"
+
+
 def test_the_minimum_holds_however_small_the_machine(load: Load) -> None:
     (change,) = load("ci-large", on=Machine(None, 0.01, 1000)).adaptations
 

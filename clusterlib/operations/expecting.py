@@ -1,0 +1,44 @@
+"""What the nodes of a cluster are expected to take: what somebody has written, else what was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from clusterlib.health.expectation import Expected
+from clusterlib.lifecycle.footprint import measured_footprint
+from clusterlib.profiles import ResolvedProfile
+
+__all__ = ["expected_before", "expected_of"]
+
+
+def expected_before(resolved: ResolvedProfile, project: Path) -> Expected | None:
+    """Before a cluster of this profile is started."""
+    values = resolved.values
+    origin = resolved.origin("nodes.memory")
+    if origin.source != "default":
+        processes = values.nodes.count if values.simulate else 1
+        return Expected(values.nodes.memory * processes, f"nodes.memory: {origin}")
+    return _measured(project, resolved.name, driver=values.driver, simulated=values.simulate)
+
+
+def expected_of(status: dict[str, Any]) -> Expected | None:
+    """Of the nodes of a cluster that runs, by its keeper's account. Its own samples are no expectation."""
+    nodes, said = status["nodes"], status["memory_origin"]
+    if said and nodes:
+        processes = len(nodes) if status["simulated"] else 1
+        return Expected(nodes[0]["memory"] * processes, f"nodes.memory: {said}")
+    return _measured(
+        Path(status["project"]),
+        status["profile"],
+        driver=status["driver"],
+        simulated=status["simulated"],
+        besides=Path(status["run"]),
+    )
+
+
+def _measured(
+    project: Path, profile: str, *, driver: str, simulated: bool, besides: Path | None = None
+) -> Expected | None:
+    found = measured_footprint(project, profile, driver=driver, simulated=simulated, besides=besides)
+    return Expected(found.memory, found.when, measured=True) if found else None

@@ -1,0 +1,52 @@
+"""What nodes are expected to take: what is written, never the default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusterlib.health.expectation import Expected
+from clusterlib.operations.expecting import expected_before, expected_of
+from clusterlib.profiles import load_profile
+
+SAID = "profile box (profiles/box.toml)"
+
+
+def status(project: Path, **changes: object) -> dict[str, Any]:
+    facts = {"project": str(project), "run": "", "profile": "box", "driver": "command", "simulated": False}
+    return {**facts, "memory_origin": SAID, "nodes": [{"memory": 100}, {"memory": 100}], **changes}
+
+
+def test_a_node_is_expected_to_take_what_is_written(tmp_path: Path) -> None:
+    assert expected_of(status(tmp_path)) == Expected(100, f"nodes.memory: {SAID}")
+
+
+def test_simulated_nodes_are_one_process_that_may_take_as_much_as_all_of_them(tmp_path: Path) -> None:
+    assert expected_of(status(tmp_path, simulated=True)) == Expected(200, f"nodes.memory: {SAID}")
+
+
+def test_nothing_is_expected_by_a_default(tmp_path: Path) -> None:
+    assert expected_of(status(tmp_path, memory_origin="")) is None
+    assert expected_of(status(tmp_path, nodes=[])) is None
+    assert expected_before(load_profile("dev", project=tmp_path, environ={}), tmp_path) is None
+
+
+def test_what_is_written_counts_also_where_it_is_the_amount_of_the_default(tmp_path: Path) -> None:
+    resolved = load_profile(
+        "dev", project=tmp_path, environ={"CLUSTERLIB_NODES_MEMORY": "32MiB"}, overrides={"nodes.count": 2}
+    )
+
+    assert expected_before(resolved, tmp_path) == Expected(
+        32 * 2**20, "nodes.memory: environment CLUSTERLIB_NODES_MEMORY"
+    )
+
+
+@pytest.mark.parametrize("shipped", ["redis", "etcd", "postgres", "beam"])
+def test_what_a_shipped_profile_says_of_its_program_is_written_too(tmp_path: Path, shipped: str) -> None:
+    found = expected_before(load_profile(shipped, project=tmp_path, environ={}), tmp_path)
+
+    assert found is not None
+    assert found.why.startswith(f"nodes.memory: profile {shipped} (profiles/{shipped}.toml:")
+    assert found.why.endswith(", shipped)")
