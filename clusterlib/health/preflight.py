@@ -222,13 +222,16 @@ def check_disk(free: int, nodes: int, place: Path) -> Finding:
 
 
 def check_memory(
-    available: int, nodes: int, expected: Expected | None, *, simulated: bool = False
+    available: int, nodes: int, expected: Expected | None, *, simulated: bool = False, monitored: bool = True
 ) -> Finding:
     """What is written fails where it does not fit; what was measured warns, as the next run may take less."""
     free = f"{mebibytes(available)} available"
     if expected is None:
         unknown = "what a node of this profile takes is not known yet"
-        return skipped("memory", f"{free}, {unknown}: a run of it measures that, or [nodes] memory says it")
+        measuring = (
+            "a run of it measures that" if monitored else "a run with [monitor] interval measures that"
+        )
+        return skipped("memory", f"{free}, {unknown}: {measuring}, or [nodes] memory says it")
     need = expected.memory if simulated else nodes * expected.memory
     kind = "simulated nodes" if simulated else f"nodes of {mebibytes(expected.memory)}"
     told = f"{free}, {nodes} {kind} take {mebibytes(need)} ({expected.basis})"

@@ -137,9 +137,15 @@ def _mix_project(resolved: ResolvedProfile, project: Path) -> Finding:
 
 
 def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
-    nodes, simulated = resolved.values.nodes, resolved.values.simulate
-    expected = expected_before(resolved, project)
-    yield preflight.check_memory(resolved.machine.memory, nodes.count, expected, simulated=simulated)
+    values = resolved.values
+    nodes = values.nodes
+    yield preflight.check_memory(
+        resolved.machine.memory,
+        nodes.count,
+        expected_before(resolved, project),
+        simulated=values.simulate,
+        monitored=values.monitor.interval > 0,
+    )
     yield preflight.check_disk(shutil.disk_usage(project).free, nodes.count, project)
     yield preflight.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0], nodes.count)
     yield preflight.check_processes(resource.getrlimit(resource.RLIMIT_NPROC)[0], nodes.count)
