@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import ModuleType
@@ -12,6 +14,8 @@ import pytest
 
 import clusterlib
 from clusterlib.operations.health import examine_health
+from clusterlib.profiles import load_profile
+from clusterlib.rendering import render_text
 from tests.systems.conftest import System
 from tests.systems.load import restarted_one_by_one_under_load
 
@@ -76,6 +80,30 @@ async def _heard(publisher: Any, subscription: Any) -> bytes:
         except TimeoutError:
             continue
     raise AssertionError("never heard")
+
+
+def test_a_leader_that_has_not_heard_of_a_server_is_not_formed(system: System) -> None:
+    """It would refuse a stream: "no suitable peers for placement, peer offline"."""
+    cluster = system("nats")
+    formed = load_profile("nats").values.formed
+    answers = {node.name: status_of(node) for node in cluster}
+    leader = re.search(r'"leader": "(\w+)"', answers["nats1"])
+    assert leader
+
+    for node in cluster:
+        peers = [{"name": one.name, "ports": one.ports} for one in cluster if one is not node]
+        names = {"node": {"name": node.name}, "peers": peers, "alive": [one.name for one in cluster]}
+        pattern, answer = render_text(formed.answer, names), answers[node.name]
+        assert re.search(pattern, answer)
+        for peer in peers:
+            heard = rf'("name": "{peer["name"]}",\s+"current": true,)'
+            unheard = re.sub(heard, r'\1 "offline": true,', answer)
+            assert bool(re.search(pattern, unheard)) is (node.name != leader[1])
+
+
+def status_of(node: clusterlib.Node) -> str:
+    with urllib.request.urlopen(f"http://{node.address}:{node.ports['monitor']}/varz", timeout=10) as reply:
+        return str(reply.read().decode())
 
 
 def test_a_stream_outlives_a_killed_server_which_then_catches_up(nats: ModuleType, system: System) -> None:
