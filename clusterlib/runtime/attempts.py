@@ -127,7 +127,8 @@ class Attempts:
         if attempt.visit is not None:
             attempt.visit.cancel()
             attempt.visit = None
-        if not gone and self._membership.status(name) is not Status.DEAD:
+        # A single one may be cut short by a peer that leaves, whose goodbye is still on its way to us.
+        if attempt.count and not gone and self._membership.status(name) is not Status.DEAD:
             self._log.limited(f"visit {name}", f"no link to {name}: {reason}")
         pause = min(FIRST_RETRY * 2**attempt.count, LONGEST_RETRY)
         attempt.count = min(attempt.count + 1, 10)

@@ -145,3 +145,16 @@ def test_one_silent_node_among_a_hundred_is_noticed_by_all_within_a_second(
     hundred["node50"].network.freeze()
     rest = [name for name in hundred.names if name != "node50"]
     hundred.wait_for_views(rest, within=DETECTION)
+
+
+def test_a_handshake_that_a_leaving_peer_cuts_short_is_no_news_and_a_second_one_is(
+    five: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node, peer = five[five.names[0]], five.names[1]
+    node.links._attempts.verify(peer)
+
+    node.links._attempts.failed(peer, "it closed the connection during the handshake", gone=False)
+    assert capsys.readouterr().err == ""
+
+    node.links._attempts.failed(peer, "it closed the connection during the handshake", gone=False)
+    assert f"no link to {peer}: it closed" in capsys.readouterr().err
