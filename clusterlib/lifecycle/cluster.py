@@ -111,7 +111,9 @@ class Cluster:
 
     @property
     def stale(self) -> tuple[str, ...]:
-        """The files that differ from those that its nodes run. None: they run what is on disk. Builds and changes nothing."""
+        """The files that differ from those that its nodes run. Builds and changes nothing.
+
+        None: they run what is on disk, but for nodes that could not be asked, a paused one for example."""
         from clusterlib.lifecycle.code import look_at_code
 
         return look_at_code(self.keeper, self.status(), build=False).changed
@@ -194,7 +196,7 @@ class Cluster:
         on_event: Listener | None = None,
         code: dict[str, str] | None = None,
     ) -> None:
-        """Restarts these nodes, or all; they run the project's code as it is now, and keep their data.
+        """Restarts these nodes, or all, also those that are down; they run the project's code of now, and keep their data.
 
         `fresh`: the data in their folders is deleted, and each starts as if for the first time.
 
@@ -206,13 +208,26 @@ class Cluster:
                 cause="a rolling one keeps the cluster serving what it has; a fresh one deletes what it has",
                 remedies=["invoke cluster.restart --rolling", "invoke cluster.restart --fresh"],
             )
-        steps = [[name] for name in names or self._nodes] if rolling else [list(names)]
+        steps = self._steps(names) if rolling else [list(names)]
         shares = self.simulated and len(steps) > 1
         for position, chosen in enumerate(steps, 1):
             told = code if position == len(steps) and not shares else None  # of all, when the last one has it
             self._change("restart", on_event, names=chosen, code=told, fresh=fresh)
             if rolling:
-                self.wait_ready(self._timeouts["start"])
+                self.wait_until(self._is_whole, self._timeouts["start"], f"cluster '{self.name}' whole again")
+
+    def _steps(self, names: Sequence[str]) -> list[list[str]]:
+        """One node after another; those that are down come first, all at once, as the cluster cannot be whole without them."""
+        down = {node["name"] for node in self.status()["nodes"] if node["pid"] is None}
+        chosen = list(names or self._nodes)
+        first = [name for name in chosen if name in down]
+        return [*([first] if first else []), *([name] for name in chosen if name not in down)]
+
+    def _is_whole(self) -> bool:
+        """Whether all nodes are ready and see each other, but for those that were stopped on purpose."""
+        nodes = [node for node in self.status()["nodes"] if node["state"] != "stopped"]
+        everyone = {node["name"] for node in nodes}
+        return all(node["state"] == "ready" and everyone <= set(node["view"]) for node in nodes)
 
     def scale(self, count: int, on_event: Listener | None = None) -> None:
         """Adds or removes nodes until there are `count`, while the others go on."""

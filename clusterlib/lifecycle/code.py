@@ -14,7 +14,16 @@ from clusterlib.lifecycle.plan import CodeSources, RunningCode, revive
 if TYPE_CHECKING:
     from clusterlib.lifecycle.client import KeeperClient
 
-__all__ = ["CodeLook", "Listener", "code_of", "code_of_status", "look_at_code", "modules_of", "some_files"]
+__all__ = [
+    "CodeLook",
+    "Listener",
+    "code_of",
+    "code_of_status",
+    "look_at_code",
+    "modules_of",
+    "not_stopped",
+    "some_files",
+]
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -48,6 +57,11 @@ def look_at_code(
     loaded = {path for files in running.stale.values() for path in files}
     differing = sorted({*changed(running.files, code), *loaded, *unbuilt})
     return CodeLook(code, running.files, tuple(differing), running.unasked)
+
+
+def not_stopped(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """The nodes that new code is for: one that was stopped on purpose stays so, and reads the code when it is started."""
+    return tuple(node["name"] for node in status["nodes"] if node["state"] != "stopped")
 
 
 def some_files(paths: Sequence[str], project: Path) -> str:

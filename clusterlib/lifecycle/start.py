@@ -129,16 +129,22 @@ def attach(
 
 
 def _warn_if_stale(cluster: Cluster) -> None:
-    from clusterlib.lifecycle.code import some_files
+    from clusterlib.lifecycle.code import look_at_code, some_files
 
     try:
-        if stale := cluster.stale:
+        look = look_at_code(cluster.keeper, cluster.status(), build=False)
+        found = []
+        if look.changed:
+            files = some_files(look.changed, cluster.project)
+            found.append(f"runs other code than is on disk ({files}); clusterlib.up() restarts its nodes")
+        if look.unasked:
+            found.append(f"has nodes that could not be asked which code they run: {', '.join(look.unasked)}")
+        if found:
             import warnings
 
             from clusterlib.errors import StaleCodeWarning
 
-            files = some_files(stale, cluster.project)
-            told = f"cluster '{cluster.name}' runs other code than is on disk ({files}); clusterlib.up() restarts its nodes"
+            told = f"cluster '{cluster.name}' {', and '.join(found)}"
             warnings.warn(told, StaleCodeWarning, stacklevel=3)
     except BaseException:
         cluster.close()
@@ -325,7 +331,7 @@ def _fit(
     on_event: Listener | None,
 ) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
-    from clusterlib.lifecycle.code import look_at_code, some_files
+    from clusterlib.lifecycle.code import look_at_code, not_stopped, some_files
 
     try:
         status = cluster.status()
@@ -334,7 +340,8 @@ def _fit(
         notes = [f"cluster '{cluster.name}' was running already"]
         look = look_at_code(cluster.keeper, status, on_event)
         if look.changed:
-            cluster.restart(on_event=on_event, code=dict(look.code))
+            if running := not_stopped(status):
+                cluster.restart(*running, on_event=on_event, code=dict(look.code))
             files = some_files(look.changed, cluster.project)
             notes.append(f"its code had changed ({files}); the nodes were restarted")
         elif look.unasked:

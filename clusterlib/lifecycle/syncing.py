@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clusterlib.errors import StaleCode
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.code import look_at_code, modules_of
+from clusterlib.lifecycle.code import look_at_code, modules_of, not_stopped
 from clusterlib.lifecycle.plan import CodeSources, revive
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
         rolling = (
             not cluster.simulated
         )  # whoever begins anew among others in one process has the modules that they have loaded
-        cluster.restart(rolling=rolling, on_event=on_event, code=code)
-        return Synced(differing, {}, tuple(node.name for node in cluster), why)
+        restarted = not_stopped(status)
+        if restarted:
+            cluster.restart(*restarted, rolling=rolling, on_event=on_event, code=code)
+        return Synced(differing, {}, restarted, why)
     if look.unasked:
         raise StaleCode(
             f"{', '.join(look.unasked)} could not be asked which code it runs",

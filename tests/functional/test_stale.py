@@ -183,6 +183,28 @@ def test_tests_are_not_the_code_of_nodes_unless_a_node_imports_them(up: Up, proj
     assert cluster["node1"].call("test_stock:helper") == 3
 
 
+def test_a_node_that_was_stopped_on_purpose_stays_so_when_the_others_get_new_code(
+    up: Up, project: Path
+) -> None:
+    (project / "stock.py").write_text("VALUE = 1\n")
+    cluster = up("ci-small", hold=False, nodes=3)
+    cluster["node1"].run(exec, "import stock")
+    cluster["node2"].stop()
+
+    (project / "stock.py").write_text("VALUE = 2\n")
+    assert cluster.sync().restarted == ("node1", "node3")
+    assert starts(cluster) == [2, 1, 2]
+    assert cluster["node2"].state == "stopped"
+
+    cluster["node1"].run(exec, "import stock")
+    (project / "stock.py").write_text("VALUE = 3\n")
+    assert starts(up()) == [3, 1, 3]
+
+    cluster.restart(rolling=True)
+    assert starts(cluster) == [4, 2, 4]
+    assert cluster.state == "ready"
+
+
 def test_a_node_that_cannot_be_asked_is_named(up: Up, project: Path) -> None:
     (project / "stock.py").write_text("VALUE = 1\n")
     cluster = up("ci-small", hold=False)
@@ -194,6 +216,8 @@ def test_a_node_that_cannot_be_asked_is_named(up: Up, project: Path) -> None:
     assert joined.notes[-1] == "node1 could not be asked which code it runs"
     with pytest.raises(StaleCode, match="node1 could not be asked"):
         cluster.sync()
+    with pytest.warns(StaleCodeWarning, match="could not be asked which code they run: node1"):
+        clusterlib.attach().close()
     cluster["node1"].resume()
     (project / "stock.py").write_text("VALUE = 2\n")
     assert starts(up()) == [2, 2]
