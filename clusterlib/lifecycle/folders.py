@@ -54,6 +54,14 @@ class RunFolder:
     path: Path
 
     @property
+    def is_recent(self) -> bool:
+        """Whether somebody may still come for it: it began less than a day ago, or it cannot be told when."""
+        import datetime as dt
+
+        begun = self.begun
+        return begun is None or dt.datetime.now(dt.UTC) - begun < dt.timedelta(days=1)
+
+    @property
     def begun(self) -> dt.datetime | None:
         """When it began, in UTC, as its name says; None where it has another name."""
         import datetime as dt
@@ -202,9 +210,9 @@ def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -
 
 
 def prune_to_size(project: Path, spare: Collection[Path], most: int = KEPT_BYTES) -> list[Path]:
-    """Removes the oldest runs of all clusters, so that the rest is no larger than that. The latest run of each stays."""
+    """Removes the oldest runs of all clusters, until the rest is no larger than that. The latest of each stays for a day."""
     by_name = [runs_of(project, name) for name in all_names(project)]
-    kept = {*spare, *(runs[-1].path for runs in by_name if runs)}
+    kept = {*spare, *(runs[-1].path for runs in by_name if runs and runs[-1].is_recent)}
     total = 0
     gone = []
     for run in sorted((run for runs in by_name for run in runs), key=lambda run: run.path.name, reverse=True):

@@ -58,6 +58,19 @@ def test_of_runs_that_are_too_large_together_the_oldest_go_whatever_their_cluste
     assert [run.path for run in runs_of(tmp_path, "two")] == [runs[3]]
 
 
+def test_the_latest_run_of_a_name_that_was_used_long_ago_is_removed_where_room_is_needed(
+    tmp_path: Path,
+) -> None:
+    long_ago = tmp_path / ".clusterlib" / "once" / "20200101-000000.000000-0001"
+    (long_ago / "nodes").mkdir(parents=True)
+    (long_ago / "nodes" / "node1.log").write_bytes(b"x" * 100_000)
+    today = new_run(tmp_path, "default").path
+
+    assert prune_to_size(tmp_path, set(), most=200_000) == []
+    assert prune_to_size(tmp_path, set(), most=0) == [long_ago]
+    assert today.exists()
+
+
 def test_a_folder_that_is_not_a_run_is_never_removed(tmp_path: Path) -> None:
     precious = tmp_path / ".clusterlib" / "default" / "0-notes"
     precious.mkdir(parents=True)
