@@ -96,13 +96,21 @@ def _in_order(address: bytes) -> bytes:
 
 def _sockets_of(pid: int, wanted: set[int], path: str = "/proc") -> set[int] | None:
     """Those of these sockets that the process has open; None where we may not look."""
+    whole = f"{path}/{pid}"
+    found = _open_in(whole, wanted)
+    if not found and (folder := proc.folder_of(pid, path)) != whole:
+        return _open_in(folder, wanted)
+    return found
+
+
+def _open_in(folder: str, wanted: set[int]) -> set[int] | None:
+    """Those of these sockets that are open in this folder of a process or of a thread."""
     names = {f"socket:[{inode}]": inode for inode in wanted}
-    folder = f"{path}/{pid}/fd"
     found = set()
     try:
-        for descriptor in os.listdir(folder):  # noqa: PTH208 - while a node starts
+        for descriptor in os.listdir(f"{folder}/fd"):  # noqa: PTH208 - while a node starts
             try:
-                target = os.readlink(f"{folder}/{descriptor}")  # noqa: PTH115
+                target = os.readlink(f"{folder}/fd/{descriptor}")  # noqa: PTH115
             except FileNotFoundError:
                 continue
             if target in names:

@@ -24,6 +24,7 @@ __all__ = [
     "command_line",
     "descendants",
     "end_all",
+    "folder_of",
     "kill",
     "marked",
     "processes",
@@ -74,6 +75,24 @@ def status(pid: int, proc: str = "/proc") -> Status | None:
     fields = tail.split()
     command = head.partition(b"(")[2].decode(errors="replace")
     return Status(pid, command, fields[0].decode(), int(fields[1]), float(fields[19]), int(fields[17]))
+
+
+def folder_of(pid: int, proc: str = "/proc") -> str:
+    """The folder of /proc that shows the memory and the open files of a process.
+
+    A main thread that has ended shows none of them, but another thread of the process does."""
+    whole = f"{proc}/{pid}"
+    seen = status(pid, proc)
+    if seen is None or seen.state != "Z" or not seen.alive:
+        return whole
+    threads: list[str] = []
+    with contextlib.suppress(OSError):
+        threads = os.listdir(f"{whole}/task")  # noqa: PTH208 - a path of /proc
+    for thread in threads:
+        one = status(int(thread), f"{whole}/task")
+        if one is not None and one.state not in {"Z", "X"}:
+            return f"{whole}/task/{thread}"
+    return whole
 
 
 def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
@@ -204,17 +223,12 @@ def _status_by_psutil(pid: int) -> Status | None:
 
 
 def _read_of_any_thread(pid: int, file: str, proc: str) -> bytes:
-    """What the memory of a process tells. A main thread that has ended has none, but the other threads have."""
+    """What the memory of a process shows, through its main thread or through another one."""
     text = read(f"{proc}/{pid}/{file}")
     if text:
         return text
-    seen = status(pid, proc)
-    if seen is None or seen.state != "Z" or not seen.alive:
-        return b""
-    tasks: list[str] = []
-    with contextlib.suppress(OSError):
-        tasks = os.listdir(f"{proc}/{pid}/task")  # noqa: PTH208 - a path of /proc
-    return next(filter(None, (read(f"{proc}/{pid}/task/{task}/{file}") for task in tasks)), b"")
+    folder = folder_of(pid, proc)
+    return read(f"{folder}/{file}") if folder != f"{proc}/{pid}" else b""
 
 
 def _owner(path: str) -> int:

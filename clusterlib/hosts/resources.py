@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from clusterlib.frozen import frozen
-from clusterlib.hosts.proc import LINUX
+from clusterlib.hosts.proc import LINUX, folder_of
 
 __all__ = ["Sample", "sample", "sample_all"]
 
@@ -34,7 +34,7 @@ def sample(pid: int, *, proc: str = "/proc") -> Sample | None:
     """What the process uses now; None when it is gone or not ours to see."""
     if LINUX:
         with contextlib.suppress(OSError, ValueError, IndexError):
-            return _from_proc(Path(proc) / str(pid))
+            return _from_proc(pid, proc)
         return None
     return _from_psutil(pid)
 
@@ -47,7 +47,7 @@ def sample_all(pids: Iterable[int], *, proc: str = "/proc") -> Sample | None:
     for pid in pids:
         if LINUX:
             with contextlib.suppress(OSError, ValueError, IndexError):
-                found.append(_from_proc(Path(proc) / str(pid), with_ended=True))
+                found.append(_from_proc(pid, proc, with_ended=True))
         elif (used := _from_psutil(pid)) is not None:
             found.append(used)
     return _together(found)
@@ -59,10 +59,15 @@ def _together(found: Sequence[Sample]) -> Sample | None:
     return Sample(*(sum(getattr(one, name) for one in found) for name in MEASURED))
 
 
-def _from_proc(folder: Path, *, with_ended: bool = False) -> Sample:
-    fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+def _from_proc(pid: int, proc: str, *, with_ended: bool = False) -> Sample:
+    """Time is counted for the whole process, whatever has become of its main thread. The rest may need another thread."""
+    fields = shown = _stat(Path(proc, str(pid)))
+    folder = Path(proc, str(pid))
+    if fields[0] == b"Z":
+        folder = Path(folder_of(pid, proc))
+        shown = _stat(folder)
     ticks = sum(map(int, fields[11 : 15 if with_ended else 13]))
-    rss = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    rss = int(shown[21]) * os.sysconf("SC_PAGE_SIZE")
     pss = rss
     with contextlib.suppress(OSError):
         for line in (folder / "smaps_rollup").read_bytes().splitlines():
@@ -71,6 +76,11 @@ def _from_proc(folder: Path, *, with_ended: bool = False) -> Sample:
                 break
     descriptors = sum(1 for _ in (folder / "fd").iterdir())
     return Sample(rss, pss, ticks / os.sysconf("SC_CLK_TCK"), int(fields[17]), descriptors)
+
+
+def _stat(folder: Path) -> list[bytes]:
+    """The fields of its state, from the third one on."""
+    return (folder / "stat").read_bytes().rpartition(b")")[2].split()
 
 
 def _from_psutil(pid: int) -> Sample | None:

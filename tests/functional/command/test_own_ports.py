@@ -145,6 +145,37 @@ def test_health_notices_a_stranger_at_the_port_of_a_node_that_lives(
     assert f"not of box2 listens on 127.0.0.1:{port}" in answering.evidence
 
 
+HEADLESS = """
+import ctypes, socket, sys, threading
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+def serve():
+    while True:
+        client, _ = listener.accept()
+        with client:
+            if client.recv(100):
+                client.sendall(b"PONG ")
+threading.Thread(target=serve).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_server_whose_main_thread_has_ended_starts_and_is_healthy(
+    up: Up, write: Callable[..., None], project: Path
+) -> None:
+    (project / "headless.py").write_text(HEADLESS)
+    script = '["{{ cluster.project }}/headless.py", "{{ node.ports.client }}"]'
+    write(arguments=script, stop='"SIGTERM"')
+
+    cluster = up("box", nodes=1)
+
+    assert say(cluster, "box1", b"who") == b"PONG "
+    report = examine_health(project=project)
+    assert report.healthy
+    assert cluster.keeper.request("measure")["box1"]["pss"] > 1_000_000
+    cluster["box1"].restart()
+    assert say(cluster, "box1", b"who") == b"PONG "
+
+
 def test_a_listener_outside_the_node_counts_where_the_profile_says_so(
     up: Up, write: Callable[..., None], thief: Callable[..., Thief]
 ) -> None:

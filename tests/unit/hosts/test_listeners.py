@@ -11,7 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from clusterlib.hosts import proc
 from clusterlib.hosts.listeners import Listener, Owner, listener_of
+from clusterlib.waiting import Deadline, poll
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the owner is not known")
 
@@ -24,17 +26,40 @@ sys.stdin.read()
 """
 
 
+GOES_ON_WITHOUT_MAIN_THREAD = """
+import ctypes, socket, sys, threading
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+threading.Thread(target=sys.stdin.read).start()
+print(server.getsockname()[1], flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
 class Other:
     """Another process that listens."""
 
-    def __init__(self, address: str, port: int = 0, *, shared: bool = False) -> None:
-        words = [sys.executable, "-c", LISTENS, address, str(port), "shared" if shared else "alone"]
+    def __init__(self, address: str, port: int = 0, *, shared: bool = False, program: str = LISTENS) -> None:
+        words = [sys.executable, "-c", program, address, str(port), "shared" if shared else "alone"]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
 
     def end(self) -> None:
         self.process.communicate()
+
+
+@pytest.fixture
+def headless() -> Iterator[Other]:
+    """Its main thread has ended, another one goes on."""
+    one = Other("127.0.0.1", program=GOES_ON_WITHOUT_MAIN_THREAD)
+
+    def shown_as_zombie() -> bool:
+        seen = proc.status(one.process.pid)
+        return seen is not None and seen.state == "Z"
+
+    assert poll(shown_as_zombie, Deadline(10))
+    yield one
+    one.end()
 
 
 @pytest.fixture
@@ -77,6 +102,41 @@ def test_one_of_several_processes_of_the_node_is_enough(other: Other) -> None:
     assert listener_of("127.0.0.1", other.port, [ME, other.process.pid]) == Listener(Owner.NODE)
 
 
+def test_a_node_whose_main_thread_has_ended_listens_through_its_other_threads(headless: Other) -> None:
+    assert listener_of("127.0.0.1", headless.port, [headless.process.pid]) == Listener(Owner.NODE)
+
+
+def test_a_user_sees_the_sockets_of_an_own_process_whose_main_thread_has_ended() -> None:
+    """The kernel gives the files of such a main thread to root."""
+    if os.geteuid() != 0:
+        pytest.skip("takes root, who becomes somebody else")
+    program = f"""
+import ctypes, os, socket, threading
+nobody, libc = {pwd.getpwnam("nobody").pw_uid}, ctypes.CDLL(None)
+os.setgroups([]); os.setgid(nobody); os.setuid(nobody)
+server = socket.create_server(("127.0.0.1", 0))
+port = server.getsockname()[1]
+child = os.fork()
+if child == 0:
+    libc.prctl(4, 1)  # PR_SET_DUMPABLE: like any program that this user has started
+    threading.Thread(target=threading.Event().wait).start()
+    libc.pthread_exit(None)
+server.close()
+while proc.status(child).state != "Z": pass
+print(listeners.listener_of("127.0.0.1", port, [child]).owner.name)
+os.kill(child, 9)
+os.wait()
+"""
+    assert printed(program) == "NODE"
+
+
+def test_a_stranger_whose_main_thread_has_ended_is_named(headless: Other) -> None:
+    found = listener_of("127.0.0.1", headless.port, [ME])
+
+    assert found.owner is Owner.STRANGER
+    assert f"pid {headless.process.pid}: {sys.executable}" in found.who
+
+
 def test_a_stranger_that_shares_the_port_with_the_node_takes_some_of_its_connections() -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as server:
         port = server.getsockname()[1]
@@ -97,9 +157,13 @@ def test_the_owner_is_not_known_where_the_files_of_a_process_may_not_be_read(oth
     program = f"""
 import os
 os.setgroups([]); os.setgid({pwd.getpwnam("nobody").pw_gid}); os.setuid({pwd.getpwnam("nobody").pw_uid})
-from clusterlib.hosts.listeners import listener_of
-print(listener_of("127.0.0.1", {other.port}, [{other.process.pid}]).owner.name)
+print(listeners.listener_of("127.0.0.1", {other.port}, [{other.process.pid}]).owner.name)
 """
+    assert printed(program) == "UNKNOWN"
+
+
+def printed(program: str) -> str:
+    """What this program prints, which has `listeners` and `proc` before it becomes somebody else."""
     path = os.pathsep.join(sys.path)
     told = subprocess.run(
         [sys.executable, "-c", "from clusterlib.hosts import listeners, proc\n" + program],
@@ -108,4 +172,4 @@ print(listener_of("127.0.0.1", {other.port}, [{other.process.pid}]).owner.name)
         text=True,
         check=True,
     )
-    assert told.stdout.strip() == "UNKNOWN"
+    return told.stdout.strip()

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from clusterlib.hosts.belonging import children
+from clusterlib.hosts.proc import LINUX, status
 from clusterlib.hosts.resources import Sample, sample, sample_all
 from clusterlib.waiting import Deadline, poll
 
@@ -57,6 +60,29 @@ print(flush=True); sys.stdin.read()
         assert together.threads > alone.threads
         assert poll(lambda: cpu_of(script.pid, with_children) > cpu_of(script.pid, sample) + 0.1, Deadline(5))
         script.communicate()
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux shows such a process as a zombie")
+def test_a_process_whose_main_thread_has_ended_costs_what_its_other_threads_use() -> None:
+    program = """
+import ctypes, sys, threading
+kept = bytearray(30_000_000)
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as headless:
+
+        def shown_as_zombie() -> bool:
+            seen = status(headless.pid)
+            return seen is not None and seen.state == "Z"
+
+        assert poll(shown_as_zombie, Deadline(10))
+        found = sample(headless.pid)
+        headless.communicate()
+    assert found is not None
+    assert found.rss >= found.pss > 30_000_000
+    assert found.descriptors >= 3
+    assert found.cpu_seconds > 0
 
 
 def with_children(pid: int) -> Sample | None:
