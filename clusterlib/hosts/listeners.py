@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import Enum
 
+from clusterlib.errors import PortTaken
 from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
 
-__all__ = ["Listener", "Owner", "listener_of"]
+__all__ = ["Listener", "Owner", "listener_of", "port_taken"]
 
 LISTENING = b"0A"
 WORD = 4
@@ -54,6 +55,19 @@ def listener_of(address: str, port: int, pids: Sequence[int], everybody: str = "
     if not readable:
         return Listener(Owner.UNKNOWN)
     return Listener(Owner.STRANGER, _describe(sockets, everybody))
+
+
+def port_taken(node: str, address: str, port: int, stranger: Listener) -> PortTaken:
+    """What to tell the user of a node whose port a stranger has."""
+    process = f" ({stranger.who})" if stranger.who else ""
+    return PortTaken(
+        f"{node} cannot have its port",
+        cause=f"a process that is not of {node} listens on {address}:{port}{process}",
+        remedies=[
+            f"ss -ltnp  # who listens at {address}",
+            "end that process, or invoke cluster.down and invoke cluster.up, which takes other ports",
+        ],
+    )
 
 
 def _listening(address: str, port: int) -> set[int]:

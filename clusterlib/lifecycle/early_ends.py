@@ -9,6 +9,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from clusterlib.drivers.api import NodeSpec
 from clusterlib.errors import (
     ApplicationFailed,
     ClusterError,
@@ -21,10 +22,10 @@ from clusterlib.errors import (
     PortTaken,
 )
 from clusterlib.frozen import frozen
-from clusterlib.hosts.api import Exit
+from clusterlib.hosts.api import Exit, Process
 from clusterlib.hosts.scarcity import tells_of_scarcity
 
-__all__ = ["EarlyEnd"]
+__all__ = ["EarlyEnd", "stranger_at_port"]
 
 AS_THEY_ARE = frozenset(
     kind.code for kind in (NodeExited, NoDistribution, EpmdUnavailable, CookieMismatch, NameTaken, PortTaken)
@@ -42,6 +43,17 @@ SHELL_SIGNAL = 128
 """A shell whose command was killed by a signal exits with this much more than its number."""
 
 
+def stranger_at_port(node: NodeSpec, process: Process) -> PortTaken | None:
+    """What to tell where a process that is not of this node listens on one of its ports."""
+    from clusterlib.hosts.listeners import Owner, port_taken
+
+    for port in node.ports.values():
+        found = process.listener(node.address, port)
+        if found.owner is Owner.STRANGER:
+            return port_taken(node.name, node.address, port, found)
+    return None
+
+
 @frozen
 class EarlyEnd:
     """A node that is of no use before it was ready, and what is known about that."""
@@ -51,9 +63,13 @@ class EarlyEnd:
     """None while its process lives."""
     last_words: list[str]
     ports_stolen: bool
+    taken: PortTaken | None = None
+    """Where its words are about ports: what is known of a stranger that listens on one of its own."""
 
-    def error(self, how: str) -> NodeExited:
+    def error(self, how: str) -> NodeExited | PortTaken:
         """It has ended without a word to its driver."""
+        if self.taken is not None:
+            return self._port_taken(self.taken)
         was = "was " if self.exit is not None and self.exit.signal is not None else ""
         kind = NodeExited if self._outside_is_to_blame() else ApplicationFailed
         remedies = [f"invoke cluster.logs {self.name}"]
@@ -75,12 +91,18 @@ class EarlyEnd:
             error = ClusterError.from_dict(failure)
             error.evidence = tuple(dict.fromkeys((*error.evidence, *self.last_words)))
             return error
+        if self.taken is not None:
+            return self._port_taken(self.taken)
         return self._kind_of(failure)(
             f"{self.name} gave up: {failure.get('problem')}",
             cause=failure.get("cause"),
             evidence=failure.get("evidence") or self.last_words,
             remedies=failure.get("remedies") or [f"invoke cluster.logs {self.name}"],
         )
+
+    def _port_taken(self, taken: PortTaken) -> PortTaken:
+        """The stranger is the cause. The words of the node are evidence."""
+        return PortTaken(taken.problem, cause=taken.cause, evidence=self.last_words, remedies=taken.remedies)
 
     def _kind_of(self, failure: Mapping[str, Any]) -> type[NodeExited]:
         """Where the driver says whose failure it is, it has looked; else the words of the node are judged."""

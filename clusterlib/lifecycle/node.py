@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clusterlib.drivers.api import Driver, Link, NodeSpec
-from clusterlib.errors import ClusterError, LeftBehind, NodeExited, StartError
+from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken, StartError
 from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
-from clusterlib.lifecycle.early_ends import EarlyEnd
+from clusterlib.lifecycle.early_ends import EarlyEnd, stranger_at_port
 from clusterlib.lifecycle.events import now
 from clusterlib.lifecycle.lateness import not_prepared, not_ready, not_spawned
 from clusterlib.lifecycle.output import Output
@@ -245,12 +245,14 @@ class ManagedNode:
             return self._early_end().explained(failure)
         return self.ended_early("ended before it was ready")
 
-    def ended_early(self, how: str) -> NodeExited:
+    def ended_early(self, how: str) -> NodeExited | PortTaken:
         return self._early_end().error(how)
 
     def _early_end(self) -> EarlyEnd:
         words = self.last_words()
-        return EarlyEnd(self.name, self.exit, words, self._driver.ports_stolen(words))
+        stolen = self._driver.ports_stolen(words)
+        taken = stranger_at_port(self.spec, self._process) if stolen and self._process is not None else None
+        return EarlyEnd(self.name, self.exit, words, stolen, taken)
 
     def _failed(self, error: ClusterError) -> ClusterError:
         self.reason = error.problem

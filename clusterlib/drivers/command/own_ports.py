@@ -9,7 +9,7 @@ from clusterlib.drivers.api import NodeSpec
 from clusterlib.errors import PortTaken
 from clusterlib.health.probes import Answer, Never, NotYet, Ready
 from clusterlib.hosts.api import Process
-from clusterlib.hosts.listeners import Listener, Owner
+from clusterlib.hosts.listeners import Listener, Owner, port_taken
 
 __all__ = ["OwnPorts"]
 
@@ -48,7 +48,7 @@ class OwnPorts:
             self.remark = ""
         for port, listener in self._listeners(again=again):
             if listener.owner is Owner.STRANGER:
-                return self._held(port, listener.who)
+                return self._held(port, listener)
             if listener.owner is Owner.NODE:
                 self._own.add(port)
             elif listener.owner is Owner.UNKNOWN and again:
@@ -56,26 +56,16 @@ class OwnPorts:
         self._since = None
         return answer
 
-    def _error(self, cause: str) -> PortTaken:
-        return PortTaken(
-            f"{self._node.name} cannot have its port",
-            cause=cause,
-            remedies=[
-                f"ss -ltnp  # who listens at {self._node.address}",
-                "end that process, or invoke cluster.down and invoke cluster.up, which takes other ports",
-            ],
-        )
-
     def _listeners(self, *, again: bool) -> Iterator[tuple[int, Listener]]:
         for port in self._node.ports.values():
             if self._process is not None and (again or port not in self._own):
                 yield port, self._process.listener(self._node.address, port)
 
-    def _held(self, port: int, who: str) -> NotYet | Never:
+    def _held(self, port: int, stranger: Listener) -> NotYet | Never:
         self._since = self._since or time.monotonic()
-        told = f" ({who})" if who else ""
-        why = f"a process that is not of {self._node.name} listens on {self._node.address}:{port}{told}"
+        error = port_taken(self._node.name, self._node.address, port, stranger)
+        why = error.cause or error.problem
         if time.monotonic() - self._since < PATIENCE:
             return NotYet(why)
-        self.taken = self._error(why)
+        self.taken = error
         return Never(why)

@@ -126,6 +126,25 @@ def test_a_restart_on_a_stolen_port_says_who_has_it(
     assert not examine_health(project=project).healthy
 
 
+@pytest.mark.parametrize("verb", ["start", "restart"])
+def test_a_server_that_ends_because_its_port_was_stolen_says_who_has_it(
+    up: Up, write: Callable[..., None], thief: Callable[..., Thief], verb: str
+) -> None:
+    write()
+    cluster = up("box")
+    box = cluster["box2"]
+    port = box.ports["client"]
+    box.stop()
+    thief().take(port)
+
+    with pytest.raises(errors.PortTaken, match="box2 cannot have its port") as caught:
+        box.start() if verb == "start" else box.restart()
+
+    assert f"not of box2 listens on 127.0.0.1:{port} (pid " in (caught.value.cause or "")
+    assert any("Address already in use" in line for line in caught.value.evidence)
+    assert any("end that process" in remedy for remedy in caught.value.remedies)
+
+
 def test_health_notices_a_stranger_at_the_port_of_a_node_that_lives(
     up: Up, write: Callable[..., None], thief: Callable[..., Thief], project: Path
 ) -> None:
