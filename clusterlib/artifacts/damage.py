@@ -25,6 +25,8 @@ def damage_at(time: float, events: Iterable[Event]) -> dict[str, str]:
             found[node] = f"{node} {_PAST.get(what, f'has a {what}')}".strip()
         elif kind == "turn.ended" and event.get("dirty"):
             found[WHOLE] = f"the cluster was {event['dirty']}"
+        elif kind == "cluster.stopping" and event.get("by"):
+            found[WHOLE] = "the cluster was taken down"
         elif kind == "cluster.healed":
             found.clear()
         elif sort == "heal" or (kind == "node.state" and event.get("state") in {"starting", "ready"}):

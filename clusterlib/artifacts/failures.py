@@ -119,4 +119,4 @@ def _hurts(mark: Mark) -> bool:
 
 def _did(test: Tested, mark: Mark) -> bool:
     """Whether the test did this itself. Where the keeper knows of nobody, it was the test: it has the cluster for itself."""
-    return bool(mark.deed) and mark.by in {"", test.test}
+    return bool(mark.deed) and mark.by in {"", test.test, f"{test.test} [{test.worker}]"}

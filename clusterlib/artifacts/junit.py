@@ -200,9 +200,9 @@ def _healths(evidence: Evidence) -> list[Suite]:
     for (cluster, run), record in latest.items():
         group = f"health {cluster}"
         damage = damage_at(moment(record["time"]) or 0.0, diaries.get(base_name(run), ()))
-        groups = _groups(record)
+        context = _Context(_groups(record), damage, _fallen(record), _nodes(record))
         cases = [
-            _check(check, str(row.get("node")), group, groups, damage)
+            _check(check, str(row.get("node")), group, context)
             for row in mappings(record.get("nodes"))
             for check in mappings(row.get("checks"))
         ]
@@ -210,17 +210,53 @@ def _healths(evidence: Evidence) -> list[Suite]:
     return found
 
 
-def _check(
-    check: Mapping[str, Any], node: str, group: str, groups: Mapping[str, str], damage: Mapping[str, str]
-) -> Case:
-    """A check of a cluster that is damaged on purpose cannot fail, unless it is of nothing but a node that is not damaged."""
+@frozen
+class _Context:
+    """What else is known of a cluster whose health was examined."""
+
+    groups: Mapping[str, str]
+    """The group of each check."""
+    damage: Mapping[str, str]
+    """What was done on purpose, by node."""
+    fallen: Mapping[str, str]
+    """What was found of each node that is not up."""
+    nodes: frozenset[str]
+
+    def excuse(self, node: str, check: str, told: str) -> str:
+        """Why a check that failed is no failure of its own; nothing where it is one."""
+        group = self.groups.get(check)
+        is_own = check == "started" or group == "connectivity"
+        if self.damage and not (is_own and not self.damage.keys() & {node, WHOLE}):
+            return f"on purpose: {', '.join(self.damage.values())}"
+        missed = {other for other in self.nodes if re.search(rf"\b{re.escape(other)}\b", told)}
+        fallen = self.fallen.keys() - {node}
+        if group == "cluster" and fallen and missed - {node} <= fallen:
+            return f"it follows from another failure: {', '.join(self.fallen.values())}"
+        return ""
+
+
+def _check(check: Mapping[str, Any], node: str, group: str, context: _Context) -> Case:
+    """One event is one failure at most: what a node lacks because another one is not there is skipped."""
     name = str(check.get("name"))
     case = _finding({**check, "name": f"{node}: {name}"}, group)
-    spared = not damage.keys() & {node, WHOLE} and (name == "started" or groups.get(name) == "connectivity")
-    if case.failure is None or not damage or spared:
+    if case.failure is None:
         return case
     _, told, _ = case.failure
-    return Case(case.name, group, skipped=f"on purpose: {', '.join(damage.values())}; found: {told}")
+    excuse = context.excuse(node, name, told)
+    return Case(case.name, group, skipped=f"{excuse}; found: {told}") if excuse else case
+
+
+def _fallen(health: Record) -> dict[str, str]:
+    return {
+        str(row.get("node")): str(check.get("evidence") or f"{row.get('node')} is not up")
+        for row in mappings(health.get("nodes"))
+        for check in mappings(row.get("checks"))
+        if check.get("name") == "started" and check.get("outcome") == "failed"
+    }
+
+
+def _nodes(health: Record) -> frozenset[str]:
+    return frozenset(str(row.get("node")) for row in mappings(health.get("nodes")))
 
 
 def _groups(health: Record) -> dict[str, str]:

@@ -149,6 +149,8 @@ def _told(kind: str, event: Event) -> tuple[str, str, str] | None:
     if kind in _TOLD:
         sort, label, detail = _TOLD[kind]
         return sort, label(event), detail(event)
+    if kind == "cluster.stopping" and event.get("by"):
+        return "fault", "the cluster was taken down", ""
     if kind == "cluster.stopped" and event.get("clean") is False:
         return "error", "processes survived the shutdown", ""
     if kind.startswith(("fault.", "heal.")):
@@ -160,6 +162,8 @@ def _told(kind: str, event: Event) -> tuple[str, str, str] | None:
 def _deed(kind: str, node: str) -> str:
     """What somebody did who made this happen on purpose."""
     sort, _, what = kind.partition(".")
+    if kind == "cluster.stopping":
+        return "took the cluster down"
     if sort != "fault":
         return ""
     known = {"kill": f"killed {node}", "pause": f"paused {node}", "stop": f"stopped {node}"}

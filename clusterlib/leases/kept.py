@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning, KeeperLost
+from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning, HandleClosed, KeeperLost
+from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
 from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.lifecycle.code import CodeLook, look_at_code, some_files
+from clusterlib.lifecycle.events import read_events
 from clusterlib.waiting import Deadline
 
 __all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "Kept", "TooSmall"]
@@ -41,6 +43,15 @@ class TooSmall(Exception):
 
 class KeepsItsSize(Exception):
     """A cluster of a kind that cannot be scaled has not the size that is wanted."""
+
+
+@frozen
+class Ended:
+    """How a cluster of the pool ended before the pool ended it."""
+
+    error: ClusterError
+    on_purpose: bool
+    """A test took it down in order. That is no trouble: it is for the test to do."""
 
 
 class Kept:
@@ -131,16 +142,25 @@ class Kept:
             return need.size
         return 1 if self._content else min(self.terms.shape.count, max(self.base, self.terms.least(need)))
 
-    def ended(self, error: ClusterError) -> ClusterError:
+    def ended(self, error: ClusterError) -> Ended:
         """How it ended, in the words of who expected it to be there."""
         self._lost = error
         name, last = self.cluster.name, self._last_user
+        diary = {event.get("kind"): event for event in read_events(self.cluster.run_folder.events)}
+        stopping = diary.get("cluster.stopping", {})
+        by_test = bool(last) and (isinstance(error, HandleClosed) or bool(stopping.get("by")))
         when = f"while {last} used it, or after" if last else "before it could be used"
-        return ClusterNotRunning(
-            f"cluster '{name}' ended {when}",
-            cause=f"{error.problem}: {error.cause}" if error.cause else error.problem,
-            evidence=error.evidence,
-            remedies=[f"invoke cluster.events --name {name}"],
+        cause = f"{error.problem}: {error.cause}" if error.cause else error.problem
+        if stopping:
+            cause = f"it was stopped: {stopping.get('reason')}"
+        return Ended(
+            ClusterNotRunning(
+                f"cluster '{name}' " + (f"was taken down by {last}" if by_test else f"ended {when}"),
+                cause="a test may do so, and the next one gets another cluster" if by_test else cause,
+                evidence=error.evidence,
+                remedies=[f"invoke cluster.events --name {name}"],
+            ),
+            on_purpose=by_test and diary.get("cluster.stopped", {}).get("clean") is not False,
         )
 
     def size_fits(self, need: Need) -> bool:

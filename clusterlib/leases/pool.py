@@ -362,8 +362,8 @@ class Pool:
                 if kept.borrowed:
                     self._ledger.note(f"cluster {name}, which was borrowed, ended while the tests ran")
                 ended = kept.ended(error)
-                self._drop(kept, ended)
-                return ended
+                self._drop(kept, None if ended.on_purpose else ended.error)
+                return ended.error
 
     def _drop(self, kept: Kept, error: ClusterError | None, *, for_all: bool = False) -> None:
         shelf = self._borrowed if kept.borrowed else self._own

@@ -327,7 +327,7 @@ class Conversation:
         return {"status": self._keeper.status()}
 
     async def _down(self, reason: str = "asked to") -> dict[str, Any]:
-        await asyncio.shield(self._keeper.shut_down(reason))
+        await asyncio.shield(self._keeper.shut_down(reason, by=self._keeper.holding.turns.alone))
         problem = self._keeper.finished.result()
         if problem is not None:
             raise problem

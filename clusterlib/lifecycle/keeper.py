@@ -268,12 +268,12 @@ class Keeper:
             self._state.save()
             return self.status()
 
-    def shut_down(self, reason: str) -> asyncio.Task[None]:
-        """Ends the cluster, once; everybody who asks waits for the same end."""
+    def shut_down(self, reason: str, by: str = "") -> asyncio.Task[None]:
+        """Ends the cluster, once; everybody who asks waits for the same end. `by`: the test that asks for it."""
         if self._ending is None:
             self._phase = ClusterState.STOPPING
             self._why = reason
-            self.events.tell("cluster.stopping", reason=reason)
+            self.events.tell("cluster.stopping", reason=reason, by=by)
             self.holding.turns.refuse(self.gone())
             overtaken = self._work if self._work is not asyncio.current_task() else None
             self._ending = asyncio.get_running_loop().create_task(self._end(overtaken))

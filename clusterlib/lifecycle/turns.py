@@ -43,6 +43,11 @@ class Turns:
     def waiting(self) -> int:
         return len(self._queue)
 
+    @property
+    def alone(self) -> str:
+        """The holder that has the cluster for itself now, or nothing."""
+        return next((turn.holder for turn in self._taken if turn.exclusive), "")
+
     def describe(self) -> list[dict[str, Any]]:
         return [turn.describe() for turn in self._taken]
 

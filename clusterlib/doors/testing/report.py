@@ -58,7 +58,8 @@ class Report:
         from clusterlib.lifecycle.start import is_running
         from clusterlib.operations.health import examine_health
 
-        for one in usage.clusters:
+        latest = {one.name: one for one in usage.clusters}  # the runs before it are over
+        for one in latest.values():
             with contextlib.suppress(ClusterError):  # it is gone, or ends
                 if is_running(one.name, project=project):
                     found = examine_health(one.name, project=project).to_dict()

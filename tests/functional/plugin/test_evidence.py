@@ -407,6 +407,65 @@ def test_a_good_run_whose_last_test_kills_a_node_leaves_no_failure_in_junit(suit
     assert "node2 was killed" in skipped["node1: formed"]
 
 
+TAKEN_DOWN = """
+import clusterlib
+
+def test_over_its_handle(cluster):
+    cluster.down()
+
+def test_over_another_handle(cluster):
+    clusterlib.attach(cluster.name).down()
+    assert not cluster, "on purpose"
+
+def test_next(cluster):
+    assert len(cluster) == 3
+"""
+
+
+def test_a_cluster_that_a_test_took_down_is_its_act_and_no_trouble(suite: Suite) -> None:
+    suite.file("tests/test_talks.py", TAKEN_DOWN)
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out")
+
+    assert ended.last.startswith("1 failed, 2 passed"), ended.text
+    clusters = ET.parse(suite.path / "out" / "cluster.xml").getroot()
+    assert [case.get("name") for case in clusters.iter("testcase") if case.find("failure") is not None] == []
+    summary = json.loads((suite.path / "out" / "summary.json").read_text())
+    assert summary["troubles"] == []
+    (failure,) = summary["failures"]
+    assert failure["did"].startswith("the test took the cluster down"), failure
+    replaced = [record["reason"] for record in suite.records("cluster.healed", suite.path / "out")]
+    assert replaced == [
+        f"cluster 'pytest' was taken down by tests/test_talks.py::{test}"
+        for test in ("test_over_its_handle", "test_over_another_handle")
+    ]
+
+
+ENDS = """
+import os
+
+def test_takes_a_cluster_down(cluster):
+    cluster.down()
+
+def test_ends_a_node(cluster):
+    try:
+        cluster["node2"].run(os._exit, 0)
+    except Exception:
+        pass
+"""
+
+
+def test_a_node_that_ends_by_itself_is_one_failure_in_junit(suite: Suite) -> None:
+    suite.file("tests/test_talks.py", ENDS)
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out")
+
+    assert ended.code == 0, ended.text
+    clusters = ET.parse(suite.path / "out" / "cluster.xml").getroot()
+    failures = [case.get("name") for case in clusters.iter("testcase") if case.find("failure") is not None]
+    assert failures == ["node2: started"]
+
+
 def test_verbose_tells_what_happens_as_it_happens(suite: Suite) -> None:
     ended = suite.run("--distributed", "--cluster-verbose")
 

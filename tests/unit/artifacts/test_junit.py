@@ -142,14 +142,34 @@ def test_a_pause_and_a_cluster_that_a_test_has_spoilt_count_as_on_purpose_too() 
 
 
 def test_what_was_healed_or_happened_by_itself_is_a_failure() -> None:
+    found = health(("node2", "started"))
+    crash = [event(1, "node.state", node="node2", state="dead", reason="exited with code 3")]
+
+    assert failing(found, [*KILLED, *BACK]) == (["node2: started"], [])
+    assert failing(found, crash) == (["node2: started"], [])
+    later = [{**entry, "time": event(5, "")["time"]} for entry in KILLED]
+    assert failing(found, later) == (["node2: started"], [])
+
+
+def test_that_the_others_miss_a_node_that_is_down_is_no_failure_of_its_own() -> None:
     found = health(("node1", "formed"), ("node2", "started"))
     crash = [event(1, "node.state", node="node2", state="dead", reason="exited with code 3")]
-    failures = ["node1: formed", "node2: started"]
 
-    assert failing(found, [*KILLED, *BACK]) == (failures, [])
-    assert failing(found, crash) == (failures, [])
-    later = [{**entry, "time": event(5, "")["time"]} for entry in KILLED]
-    assert failing(found, later) == (failures, [])
+    assert failing(found, crash) == (["node2: started"], ["node1: formed"])
+    (case,) = [one for one in suites(found)["health pytest"].cases if one.name == "node1: formed"]
+    assert case.skipped == "it follows from another failure: no; found: no"
+
+
+def test_that_a_node_misses_one_that_is_up_is_a_failure_beside_one_that_is_down() -> None:
+    found = health(("node1", "formed"), ("node2", "started"))
+    third = {"node": "node3", "checks": [{"name": "started", "outcome": "ok"}]}
+    found["nodes"].append(third)
+    formed = found["nodes"][0]["checks"][2]
+
+    formed["evidence"] = "1/3: it does not see node2, node3"
+    assert failing(found, []) == (["node1: formed", "node2: started"], [])
+    formed["evidence"] = "2/3: it does not see node2"
+    assert failing(found, []) == (["node2: started"], ["node1: formed"])
 
 
 def test_a_node_that_crashed_beside_one_that_was_killed_is_a_failure() -> None:

@@ -168,6 +168,25 @@ def test_what_a_test_did_itself_is_told_as_its_act_and_not_as_a_cause() -> None:
     assert judge(told).sentence == "The only test failed."
 
 
+def test_a_cluster_that_the_test_took_down_is_told_as_its_act() -> None:
+    turn = event(1, "turn.taken", holder="tests/test_a.py::test_it", exclusive=True)
+    asked = event(1.5, "cluster.stopping", reason="asked to", by="tests/test_a.py::test_it")
+    gone = event(1.6, "cluster.stopped", clean=True)
+    told = story([STARTED, *ran(1, 1.8, outcome="failed"), OVER], ToldRun(events=[*UP, turn, asked, gone]))
+
+    (failure,) = told.failures
+    assert (failure.cause, failure.did) == ("", "the test took the cluster down 300 ms before it failed")
+
+
+def test_a_worker_is_no_other_test() -> None:
+    turn = event(1, "turn.taken", holder="tests/test_a.py::test_it [gw1]", exclusive=True)
+    records = ran(1, 1.8, outcome="failed", worker="gw1")
+    told = story([STARTED, *records, OVER], ToldRun(events=[*UP, turn, *KILLED, *DOWN]))
+
+    (failure,) = told.failures
+    assert (failure.cause, failure.did) == ("", "the test killed node2 300 ms before it failed")
+
+
 def test_what_another_did_meanwhile_is_told_as_the_cause() -> None:
     turn = event(1, "turn.taken", holder="tests/test_b.py::test_other", exclusive=True)
     told = story([STARTED, *ran(1, 1.8, outcome="failed"), OVER], ToldRun(events=[*UP, turn, *KILLED, *DOWN]))
