@@ -3,10 +3,14 @@
     keeper -+- node (the process that was started) -- whatever it starts
             +- orphans: their parent has ended, and the keeper, who adopts them, is their parent now
 
-What lives below a node belongs to it. An orphan is known by the tag of its node."""
+What lives below a node belongs to it. An orphan is known by the tag of its node.
+
+The kernel lists the children of a process, which is the quickest way to find them. A kernel that was built without these
+lists (CONFIG_PROC_CHILDREN) says only who the parent of each process is, so all processes are looked at."""
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 from collections.abc import Callable, Collection, Iterator
@@ -15,7 +19,12 @@ from clusterlib.hosts import proc, tags
 
 __all__ = ["belonging", "children", "freeze", "signal_all"]
 
+CHILDREN = "children"
+"""The file of each thread that lists its children."""
 MOST_LOOKS = 100
+
+Look = Callable[[int], list[int]]
+"""Gives the children of a process."""
 
 
 def wears(pid: int, tag: int) -> bool:
@@ -24,12 +33,33 @@ def wears(pid: int, tag: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
+    return _look()(pid)
+
+
+def _look() -> Look:
+    return _listed if _kernel_lists(CHILDREN) else _by_their_parents()
+
+
+@functools.cache
+def _kernel_lists(file: str) -> bool:
+    return os.path.exists(f"/proc/thread-self/{file}")  # noqa: PTH110 - while a node starts
+
+
+def _by_their_parents() -> Look:
+    """Looks at all processes once."""
+    found: dict[int, list[int]] = {}
+    for seen in filter(None, map(proc.status, proc.processes())):
+        found.setdefault(seen.parent, []).append(seen.pid)
+    return lambda pid: found.get(pid, [])
+
+
+def _listed(pid: int) -> list[int]:
     """Each thread has children of its own."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - asked again and again
     except OSError:
         return []
-    told = b" ".join(proc.read(f"/proc/{pid}/task/{thread}/children") for thread in threads)
+    told = b" ".join(proc.read(f"/proc/{pid}/task/{thread}/{CHILDREN}") for thread in threads)
     return [int(one) for one in told.split()]
 
 
@@ -39,26 +69,27 @@ def belonging(leader: int | None, tag: int, keeper: int, known: Collection[int])
     Without a leader, which has ended, what it left. `known` are children of the keeper that are nobody's orphans."""
     if not proc.LINUX:
         return [] if leader is None else proc.descendants(leader)
-    found = [] if leader is None else [pid for pid in _below(leader) if pid != leader]
-    orphans = [pid for pid in children(keeper) if pid != leader and pid not in known]
+    look = _look()
+    found = [] if leader is None else [pid for pid in _below(leader, look) if pid != leader]
+    orphans = [pid for pid in look(keeper) if pid != leader and pid not in known]
     for orphan in orphans:
-        found += _tagged(orphan, tag)
+        found += _tagged(orphan, tag, look)
     return [seen for seen in map(proc.status, found) if seen is not None and seen.alive]
 
 
-def _below(pid: int) -> Iterator[int]:
+def _below(pid: int, look: Look) -> Iterator[int]:
     unseen = [pid]
     while unseen:
         one = unseen.pop(0)
         yield one
-        unseen += children(one)
+        unseen += look(one)
 
 
-def _tagged(orphan: int, tag: int) -> list[int]:
+def _tagged(orphan: int, tag: int, look: Look) -> list[int]:
     """Those of this orphan and of what lives below it that wear the tag, each with all that lives below it."""
     if wears(orphan, tag):
-        return list(_below(orphan))
-    return [found for child in children(orphan) for found in _tagged(child, tag)]
+        return list(_below(orphan, look))
+    return [found for child in look(orphan) for found in _tagged(child, tag, look)]
 
 
 def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list[proc.Status]:

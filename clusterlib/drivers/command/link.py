@@ -240,7 +240,7 @@ class ServerLink(Link):
             return skipped(name, "the profile asks nothing")
         answer = await self._ask(question, alive=sorted(self._driver.answering()))
         if question is self._server.ready:
-            answer = self._ports.judge(answer)
+            answer = await self._ports.confirm(answer)
         if isinstance(answer, Ready):
             return ok(name, "ok")
         return failed(name, answer.why, *remedies)

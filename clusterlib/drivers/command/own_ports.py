@@ -10,11 +10,14 @@ from clusterlib.errors import PortTaken
 from clusterlib.health.probes import Answer, Never, NotYet, Ready
 from clusterlib.hosts.api import Process
 from clusterlib.hosts.listeners import Listener, Owner, port_taken
+from clusterlib.waiting import pause_async
 
 __all__ = ["OwnPorts"]
 
 PATIENCE = 1.0
 """Seconds that a stranger may have a port. Most servers end at once when they find one, and their own words say more."""
+SECOND_LOOK = 0.05
+"""Seconds until a node that runs is looked at again, before it is said to have lost its port."""
 NOT_VERIFIED = "owner not verified"
 
 
@@ -55,6 +58,15 @@ class OwnPorts:
                 self.remark = NOT_VERIFIED
         self._since = None
         return answer
+
+    async def confirm(self, answer: Answer) -> Answer:
+        """What it is worth for a node that runs. One look may miss a process of the node: the list of children that the kernel
+        gives is exact only for processes that are stopped. So a failure takes two."""
+        judged = self.judge(answer)
+        if judged is answer:
+            return answer
+        await pause_async(SECOND_LOOK)
+        return self.judge(answer)
 
     def _listeners(self, *, again: bool) -> Iterator[tuple[int, Listener]]:
         for port in self._node.ports.values():

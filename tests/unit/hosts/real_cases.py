@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import StartError
-from clusterlib.hosts import proc
+from clusterlib.hosts import belonging, proc
 from clusterlib.hosts.api import Entry, Exit, Host, Process, Program, Spawn
 from clusterlib.waiting import Deadline, poll_async
 from tests.contract.host_cases import BEHAVIOURS, Case, keep, order, output_until, refusal
@@ -183,6 +183,16 @@ async def a_kill_takes_what_left_the_session_and_only_that_of_this_node(host: Ho
     await _end(host, processes)
 
 
+async def where_the_kernel_lists_no_children_a_kill_takes_what_left_the_session(host: Host) -> None:
+    belonging.CHILDREN = "no-such-file"
+    await a_kill_takes_what_left_the_session_and_only_that_of_this_node(host)
+
+
+async def where_the_kernel_lists_no_children_they_count_in_what_is_used(host: Host) -> None:
+    belonging.CHILDREN = "no-such-file"
+    await what_left_the_session_counts_in_what_is_used(host)
+
+
 async def what_left_the_session_ends_with_its_node_however_that_ends(host: Host) -> None:
     processes = [await host.spawn(_daemoniser(hide=hide, stay=1, name=f"node{hide}")) for hide in (0, 1)]
     for process in processes:
@@ -290,6 +300,8 @@ CASES: dict[str, Case] = {
         a_huge_environment_arrives_whole,
         a_sweep_finds_daemons,
         a_kill_takes_what_left_the_session_and_only_that_of_this_node,
+        where_the_kernel_lists_no_children_a_kill_takes_what_left_the_session,
+        where_the_kernel_lists_no_children_they_count_in_what_is_used,
         what_left_the_session_ends_with_its_node_however_that_ends,
         a_pause_and_its_end_reach_what_left_the_session,
         what_left_the_session_counts_in_what_is_used,
