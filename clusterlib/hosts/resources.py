@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from clusterlib.frozen import frozen
 from clusterlib.hosts.proc import LINUX, folder_of
@@ -24,7 +25,8 @@ class Sample:
     cpu_seconds: float
     """Processor time since it started."""
     threads: int
-    descriptors: int
+    descriptors: int | None
+    """None where the open files may not be looked at."""
 
 
 MEASURED = tuple(one.name for one in fields(Sample))
@@ -32,31 +34,42 @@ MEASURED = tuple(one.name for one in fields(Sample))
 
 def sample(pid: int, *, proc: str = "/proc") -> Sample | None:
     """What the process uses now; None when it is gone or not ours to see."""
-    if LINUX:
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            return _from_proc(pid, proc)
-        return None
-    return _from_psutil(pid)
+    with contextlib.suppress(PermissionError):
+        return _look(pid, proc)
+    return None
 
 
 def sample_all(pids: Iterable[int], *, proc: str = "/proc") -> Sample | None:
     """What these processes use now, together: a server is often several processes, or started by a script.
 
-    Of those that have ended, the processor time counts where they were waited for, so that it never falls."""
-    found: list[Sample] = []
-    for pid in pids:
-        if LINUX:
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                found.append(_from_proc(pid, proc, with_ended=True))
-        elif (used := _from_psutil(pid)) is not None:
-            found.append(used)
-    return _together(found)
+    Of those that have ended, the processor time counts where they were waited for, so that it never falls. None also where one
+    may not be looked at: the sum of the others would be too small."""
+    with contextlib.suppress(PermissionError):
+        looks = [_look(pid, proc, with_ended=True) for pid in pids]
+        return _together([seen for seen in looks if seen is not None])
+    return None
+
+
+def _look(pid: int, proc: str, *, with_ended: bool = False) -> Sample | None:
+    """None where it is gone. PermissionError where it lives and may not be looked at."""
+    if not LINUX:
+        return _from_psutil(pid)
+    try:
+        return _from_proc(pid, proc, with_ended=with_ended)
+    except PermissionError:
+        raise
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _together(found: Sequence[Sample]) -> Sample | None:
     if not found:
         return None
-    return Sample(*(sum(getattr(one, name) for one in found) for name in MEASURED))
+    return Sample(*(_sum([getattr(one, name) for one in found]) for name in MEASURED))
+
+
+def _sum(figures: Sequence[Any]) -> Any:
+    return None if None in figures else sum(figures)
 
 
 def _from_proc(pid: int, proc: str, *, with_ended: bool = False) -> Sample:
@@ -74,7 +87,9 @@ def _from_proc(pid: int, proc: str, *, with_ended: bool = False) -> Sample:
             if line.startswith(b"Pss:"):
                 pss = int(line.split()[1]) * 1024
                 break
-    descriptors = sum(1 for _ in (folder / "fd").iterdir())
+    descriptors = None
+    with contextlib.suppress(PermissionError):
+        descriptors = sum(1 for _ in (folder / "fd").iterdir())
     return Sample(rss, pss, ticks / os.sysconf("SC_CLK_TCK"), int(fields[17]), descriptors)
 
 
@@ -92,5 +107,7 @@ def _from_psutil(pid: int) -> Sample | None:
             memory, times = process.memory_info(), process.cpu_times()
             used = times.user + times.system
             return Sample(memory.rss, memory.rss, used, process.num_threads(), process.num_fds())
+    except psutil.AccessDenied as error:
+        raise PermissionError(error.msg) from error
     except (psutil.Error, OSError):
         return None

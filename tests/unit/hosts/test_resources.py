@@ -21,6 +21,7 @@ def test_our_own_cost_is_plausible() -> None:
     assert 1_000_000 < mine.pss <= mine.rss < 10_000_000_000
     assert mine.cpu_seconds > 0
     assert mine.threads >= 1
+    assert mine.descriptors is not None
     assert mine.descriptors >= 3
 
 
@@ -81,8 +82,26 @@ ctypes.CDLL(None).pthread_exit(None)
         headless.communicate()
     assert found is not None
     assert found.rss >= found.pss > 30_000_000
+    assert found.descriptors is not None
     assert found.descriptors >= 3
     assert found.cpu_seconds > 0
+
+
+@pytest.mark.skipif(not LINUX, reason="elsewhere nothing of it can be seen")
+def test_a_process_of_another_user_counts_by_what_anybody_may_see_of_it() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("takes root, who becomes somebody else")
+    program = f"""
+import os
+from clusterlib.hosts.resources import sample, sample_all
+other = {os.getpid()}
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+alone, together = sample(os.getpid()), sample_all([os.getpid(), other])
+print(together.pss - alone.pss > 10_000_000, together.descriptors)
+"""
+    command = [sys.executable, "-c", program]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["True", "None"]
 
 
 def with_children(pid: int) -> Sample | None:
