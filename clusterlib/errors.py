@@ -327,10 +327,19 @@ def every_error() -> dict[str, type[ClusterError]]:
     return found
 
 
+_TASK = r"invoke cluster\.(\w+)((?: +(?!and\b|or\b|#|--(?: |$))[^\s,]+)*)"
+"""A task in a remedy and its words. What comes behind them is prose, a comment, or the command of `cluster.run`."""
+
+
 def _named(remedy: str, cluster: str) -> str:
-    task = remedy.partition("invoke cluster.")[2].partition(" ")[0]
-    is_told = not task or task in {"clean", "doctor"} or "--name" in remedy or "--all" in remedy
-    return remedy if is_told else f"{remedy} --name {cluster}"
+    import re  # only where something goes wrong
+
+    def name(found: re.Match[str]) -> str:
+        task, words = found.groups()
+        is_told = task in {"clean", "doctor"} or "--name" in words or "--all" in words
+        return found[0] if is_told else f"{found[0]} --name {cluster}"
+
+    return re.sub(_TASK, name, remedy)
 
 
 def _revive(data: dict[str, Any]) -> ClusterError:

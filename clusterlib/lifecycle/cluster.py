@@ -207,7 +207,7 @@ class Cluster:
                 "a restart cannot be both rolling and fresh",
                 cause="a rolling one keeps the cluster serving what it has; a fresh one deletes what it has",
                 remedies=["invoke cluster.restart --rolling", "invoke cluster.restart --fresh"],
-            )
+            ).of_cluster(self.name)
         steps = self._steps(names) if rolling else [list(names)]
         shares = self.simulated and len(steps) > 1
         for position, chosen in enumerate(steps, 1):

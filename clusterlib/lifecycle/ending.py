@@ -60,7 +60,7 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
             f"cluster '{called}' was told to end, but its keeper is still there",
             cause=forced,
             remedies=["invoke cluster.status", "invoke cluster.clean"],
-        )
+        ).of_cluster(called)
     sweep_leftovers()
     return Ending(called, was_running=True, forced=forced)
 

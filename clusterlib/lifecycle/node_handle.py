@@ -257,8 +257,8 @@ class Node:
             broken = isinstance(error.__cause__, OSError)
             node = poll(self._unless_ready, Deadline(SEEN_SECONDS)) if broken else None
             node = node or self.describe()
-            return explain(error, node, stopped=_is_stopped(node["pid"]))
-        return error
+            error = explain(error, node, stopped=_is_stopped(node["pid"]))
+        return error.of_cluster(self._cluster.name)
 
     def _unless_ready(self) -> dict[str, Any] | None:
         node = self.describe()
@@ -297,7 +297,7 @@ class Node:
                     f"node.address and node.ports, for its client: {_example(node)}",
                     f"invoke cluster.shell {self.name}",
                 ],
-            )
+            ).of_cluster(self._cluster.name)
         return str(node["address"]), int(node["ports"]["cluster"])
 
     def close(self) -> None:

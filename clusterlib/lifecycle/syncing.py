@@ -56,7 +56,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
                 f"invoke cluster.resume {look.unasked[0]}",
                 f"invoke cluster.restart {look.unasked[0]}",
             ],
-        )
+        ).of_cluster(cluster.name)
     if cluster.driver != "beam":
         return Synced((), {}, ())
     sources = revive(CodeSources, status["sources"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clusterlib.errors import ClusterNotRunning, KeeperLost
+from clusterlib.errors import ClusterError, ClusterNotRunning, KeeperLost
 from clusterlib.hosts.places import socket_path
 from clusterlib.lifecycle.client import KeeperClient
 from clusterlib.lifecycle.cluster import Cluster
@@ -22,7 +22,9 @@ BOOTING_SECONDS = 5.0
 
 @contextmanager
 def reached(name: str | None = None, *, project: Path | str | None = None) -> Iterator[Cluster]:
-    """A running cluster, to look at or to command. No lease is taken: looking neither keeps it alive nor lets it go."""
+    """A running cluster, to look at or to command. No lease is taken: looking neither keeps it alive nor lets it go.
+
+    What goes wrong meanwhile has remedies that mean this cluster."""
     folder, called = project_folder(project), cluster_name(name)
     lock = lock_of(folder, called)
     if lock.is_free():
@@ -40,6 +42,9 @@ def reached(name: str | None = None, *, project: Path | str | None = None) -> It
         cluster = Cluster(client, client.request("status"), lock)
         try:
             yield cluster
+        except ClusterError as error:
+            error.of_cluster(called)
+            raise
         finally:
             for node in cluster:
                 node.close()

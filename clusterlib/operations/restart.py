@@ -9,6 +9,7 @@ from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 from clusterlib.lifecycle.client import Listener
 from clusterlib.lifecycle.code import code_of_status
+from clusterlib.lifecycle.start import cluster_name
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
@@ -41,7 +42,7 @@ def restart(
         raise UsageError(
             f"{node} alone cannot be restarted in turn with others",
             remedies=[f"invoke cluster.restart {node}", "invoke cluster.restart --rolling"],
-        )
+        ).of_cluster(cluster_name(name))
     began = time.monotonic()
     with reached(name, project=project) as cluster:
         names = [cluster[node].name] if node else [one.name for one in cluster]

@@ -163,7 +163,7 @@ class NodeShell:
                 f"nodes of the driver {status['driver']!r} have no Python prompt",
                 cause="they have the shell of their own that the profile names",
                 remedies=[f"invoke cluster.shell {node or ''}".rstrip(), "invoke cluster.logs"],
-            )
+            ).of_cluster(self.cluster.name)
         if node is not None:
             return self.cluster[node]
         ready = next((one["name"] for one in status["nodes"] if one["state"] == "ready"), None)

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 import clusterlib
-from clusterlib.errors import KeeperLost, UsageError
+from clusterlib.errors import CallTimeout, KeeperLost, NodeUnavailable, UsageError
 from clusterlib.hosts.registry import Registry
 from clusterlib.lifecycle.client import KeeperClient
 from clusterlib.lifecycle.control import peer_is_us
+from clusterlib.operations.restart import restart
 
 Up = Callable[..., clusterlib.Cluster]
 
@@ -31,6 +32,27 @@ def connect(cluster: clusterlib.Cluster) -> socket.socket:
     connection.settimeout(10)
     connection.connect(cluster.status()["control"])
     return connection
+
+
+def test_remedies_for_a_node_name_its_cluster(up: Up) -> None:
+    node = up("ci-small", name="shop")["node2"]
+    node.pause()
+    assert remedies_of(node) == ("invoke cluster.resume node2 --name shop",)
+    node.resume()
+    node.kill()
+    assert remedies_of(node) == (
+        "invoke cluster.restart node2 --name shop",
+        "invoke cluster.logs node2 --name shop",
+    )
+    with pytest.raises(UsageError) as caught:
+        restart("node2", name="shop", rolling=True)
+    assert caught.value.remedies[0] == "invoke cluster.restart node2 --name shop"
+
+
+def remedies_of(node: clusterlib.Node) -> tuple[str, ...]:
+    with pytest.raises((NodeUnavailable, CallTimeout)) as caught:
+        node.call("os:getpid", timeout=1)
+    return caught.value.remedies
 
 
 def test_an_operation_that_does_not_exist_is_refused_with_those_that_do(cluster: clusterlib.Cluster) -> None:

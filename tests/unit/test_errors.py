@@ -75,3 +75,24 @@ def test_remedies_mean_the_cluster_they_are_about() -> None:
     assert other.remedies == ("invoke cluster.logs node1 --name pytest-2", *remedies[1:])
     assert usual.remedies == tuple(remedies)
     assert other.of_cluster("pytest-2").remedies == other.remedies, "said once"
+
+
+@pytest.mark.parametrize(
+    ("remedy", "meant"),
+    [
+        (
+            "invoke cluster.restart --fresh  # all nodes",
+            "invoke cluster.restart --fresh --name shop  # all nodes",
+        ),
+        ("invoke cluster.run -- pytest -q", "invoke cluster.run --name shop -- pytest -q"),
+        (
+            "end it, or invoke cluster.down and invoke cluster.up, which takes others",
+            "end it, or invoke cluster.down --name shop and invoke cluster.up --name shop, which takes others",
+        ),
+        ("invoke cluster.up --profile dev --name dev-2", "invoke cluster.up --profile dev --name dev-2"),
+        ("PORT=1 invoke cluster.up", "PORT=1 invoke cluster.up --name shop"),
+        ("invoke profile.list", "invoke profile.list"),
+    ],
+)
+def test_the_name_stands_among_the_words_of_the_task(remedy: str, meant: str) -> None:
+    assert ClusterError("it broke", remedies=[remedy]).of_cluster("shop").remedies == (meant,)
