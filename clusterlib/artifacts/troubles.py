@@ -18,7 +18,12 @@ MOST_CRASHES = 20
 
 
 def find_troubles(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark]) -> tuple[Trouble, ...]:
-    found = [*_starts(evidence, tests), *_endings(evidence), *_findings(evidence), *_crashes(evidence, marks)]
+    found = [
+        *_starts(evidence, tests),
+        *_endings(evidence),
+        *_findings(evidence),
+        *_crashes(evidence, tests, marks),
+    ]
     return tuple(sorted(found, key=lambda trouble: trouble.time))
 
 
@@ -70,7 +75,7 @@ def _findings(evidence: Evidence) -> list[Trouble]:
     return list(found.values())
 
 
-def _crashes(evidence: Evidence, marks: Sequence[Mark]) -> list[Trouble]:
+def _crashes(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark]) -> list[Trouble]:
     """Nodes that ended although nobody asked them to, with their last words."""
     runs = {(run.cluster, run.name): run for run in evidence.runs}
     crashes = [mark for mark in marks if mark.kind == "crash"]
@@ -82,7 +87,7 @@ def _crashes(evidence: Evidence, marks: Sequence[Mark]) -> list[Trouble]:
             "node-exited",
             f"{mark.label}: {mark.detail}" if mark.detail else mark.label,
             "",
-            _last_words(runs.get((mark.cluster, mark.run)), mark),
+            _last_words(runs.get((mark.cluster, mark.run)), mark, tests),
             (f"invoke cluster.logs {mark.node} --name {mark.cluster}",),
         )
         for mark in crashes[:MOST_CRASHES]
@@ -90,11 +95,35 @@ def _crashes(evidence: Evidence, marks: Sequence[Mark]) -> list[Trouble]:
     ]
 
 
-def _last_words(run: Run | None, mark: Mark) -> tuple[str, ...]:
+def _last_words(run: Run | None, mark: Mark, tests: Sequence[Tested]) -> tuple[str, ...]:
+    """What the node said before it ended, since its last start and since the test began: what was before belongs to others."""
     if run is None:
         return ()
-    said = run.said(mark.node, mark.time - BEFORE_A_CRASH, mark.time + 0.05, LAST_WORDS)
+    began = max(_last_start(run, mark), _tests_began(tests, mark), mark.time - BEFORE_A_CRASH)
+    said = run.said(mark.node, began, mark.time + 0.05, LAST_WORDS)
     return tuple(line.text for line in said.lines)
+
+
+def _last_start(run: Run, mark: Mark) -> float:
+    starts = (
+        moment(event.get("time")) or 0.0
+        for event in run.events
+        if event.get("kind") == "node.state"
+        and event.get("node") == mark.node
+        and event.get("state") == "starting"
+    )
+    return max((time for time in starts if time <= mark.time), default=0.0)
+
+
+def _tests_began(tests: Sequence[Tested], mark: Mark) -> float:
+    """When the first of the tests began that used the cluster then; where none did, the last one before."""
+    there = [
+        test
+        for test in tests
+        if (test.cluster, test.run) == (mark.cluster, mark.run) and test.begin <= mark.time
+    ]
+    running = [test.begin for test in there if mark.time <= test.end]
+    return min(running) if running else max((test.begin for test in there), default=0.0)
 
 
 def _trouble(record: Record, where: str) -> Trouble:

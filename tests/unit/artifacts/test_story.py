@@ -277,6 +277,26 @@ def test_a_node_that_ended_by_itself_is_a_trouble_with_its_last_words() -> None:
     assert trouble.evidence == ("RuntimeError: the shelf broke",)
 
 
+def test_the_last_words_of_a_node_are_of_the_test_that_ran_and_of_its_last_start() -> None:
+    crash = event(5, "node.state", node="node1", state="dead", reason="exited with code 3")
+    lines = [
+        (1.4, "node1", "node2 is dead: its process is gone"),
+        (3.2, "node1", "a line before it was started again"),
+        (4.5, "node1", "RuntimeError: the shelf broke"),
+    ]
+    again = event(4, "node.state", node="node1", state="starting")
+    records = [STARTED, *ran(1, 1.8, "t::a"), *ran(3, 5.5, "t::b"), OVER]
+
+    def evidence(*events: dict[str, Any]) -> tuple[str, ...]:
+        (trouble,) = story(records, ToldRun(events=[*UP, *events, *DOWN[2:]], lines=lines)).troubles
+        return trouble.evidence
+
+    assert evidence(crash) == ("a line before it was started again", "RuntimeError: the shelf broke")
+    assert evidence(again, crash) == ("RuntimeError: the shelf broke",)
+    between = event(1.9, "node.state", node="node1", state="dead", reason="exited with code 3")
+    assert evidence(between) == ("node2 is dead: its process is gone",), "of the test that had just ended"
+
+
 def test_what_was_left_behind_and_what_preflight_refused_are_troubles() -> None:
     error = {"code": "left-behind", "problem": "2 processes survived", "remedies": ["invoke cluster.clean"]}
     finding = {"name": "memory", "outcome": "failed", "evidence": "8 MiB are free", "remedies": ["free -m"]}
