@@ -18,11 +18,10 @@ __all__ = ["make_private", "open_lock", "runtime_dir", "socket_path", "write_pri
 
 CHOSEN = "CLUSTERLIB_RUNTIME_DIR"
 """The variable that names another runtime folder. All who are to see each other's clusters need the same."""
+AT_HOME = ".clusterlib-run"
 LONGEST_CHOSEN = 64
 LONGEST_SOCKET_PATH = 100
 """sun_path has 108 bytes on Linux and 104 on macOS."""
-
-ELSEWHERE = f'export {CHOSEN}="$HOME/.clusterlib-run"  # another place, for every program that uses clusters'
 
 
 def runtime_dir(base: Path | None = None) -> Path:
@@ -32,20 +31,64 @@ def runtime_dir(base: Path | None = None) -> Path:
     if base is not None:
         return _private(base / f"clusterlib-{user}")
     if chosen := os.environ.get(CHOSEN):
-        return _private(_chosen(chosen))
+        return _chosen(chosen)
     if _is_ours(session) and os.access(session, os.W_OK | os.X_OK):
         return _private(session / "clusterlib")
     return _private(Path(f"/tmp/clusterlib-{user}"))  # noqa: S108 - private: checked below
 
 
-def _chosen(folder: str) -> Path:
-    if Path(folder).is_absolute() and len(os.fsencode(folder)) <= LONGEST_CHOSEN:
-        return Path(folder)
-    raise UsageError(
-        f"{CHOSEN}={folder} cannot be the runtime folder",
-        cause=f"it must be an absolute path of at most {LONGEST_CHOSEN} bytes: sockets in it need short paths",
-        remedies=[f'export {CHOSEN}="$HOME/.clusterlib-run"', f"unset {CHOSEN}"],
+def _chosen(name: str) -> Path:
+    """The folder that the user names. One that was there before is taken as it is, or refused, but never changed."""
+    folder = Path(name)
+    if not (folder.is_absolute() and _is_short(folder)):
+        raise UsageError(
+            f"{CHOSEN}={name} cannot be the runtime folder",
+            cause=f"it must be an absolute path of at most {LONGEST_CHOSEN} bytes: sockets in it need short paths",
+            remedies=[_elsewhere(folder), f"unset {CHOSEN}"],
+        )
+    mode = _made_or_ours(folder, chosen=True)
+    if mode & 0o777 != 0o700:
+        import shlex  # not in every process that looks for the folder
+
+        raise StartError(
+            f"{folder} cannot be used: its mode is {stat.S_IMODE(mode):04o}, not 0700",
+            cause=f"{CHOSEN} names it. The runtime folder must be for its owner only, "
+            "and the mode of a folder that clusterlib did not make is left as it is",
+            remedies=[_below_or_elsewhere(folder), f"ls -ld {shlex.quote(name)}", f"unset {CHOSEN}"],
+        )
+    return folder
+
+
+def _is_short(folder: Path) -> bool:
+    return len(os.fsencode(folder)) <= LONGEST_CHOSEN
+
+
+def _below_or_elsewhere(folder: Path) -> str:
+    below = folder / f"clusterlib-{os.getuid()}"
+    if _is_short(below) and _can_be_made(below):
+        import shlex
+
+        return f"export {CHOSEN}={shlex.quote(str(below))}  # a folder in it, which is made"
+    return _elsewhere(folder)
+
+
+def _elsewhere(refused: Path) -> str:
+    """Names another place that can be used: in the home of the user, unless its path is too long for sockets."""
+    home = os.environ.get("HOME", "")
+    places = [(f'"$HOME/{AT_HOME}"', Path(home, AT_HOME))] if home.startswith("/") else []
+    usual = Path(f"/var/tmp/clusterlib-{os.getuid()}")  # noqa: S108 - only named; refused if it is not private
+    places.append((str(usual), usual))
+    able = [name for name, place in places if place != refused and _is_short(place) and _can_be_made(place)]
+    return (
+        f"export {CHOSEN}={(able or [name for name, _ in places])[0]}  # for every program that uses clusters"
     )
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Also where it is there already, if it would not be refused."""
+    if not os.path.lexists(folder):
+        return os.access(folder.parent, os.W_OK | os.X_OK)
+    return _is_ours(folder) and folder.lstat().st_mode & 0o777 == 0o700
 
 
 def socket_path(identifier: str, folder: Path | None = None) -> Path:
@@ -66,15 +109,24 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _private(folder: Path) -> Path:
+    """A folder that is ours by its name, so that its mode is ours to set."""
+    if stat.S_IMODE(_made_or_ours(folder)) != 0o700:
+        folder.chmod(0o700)
+    return folder
+
+
+def _made_or_ours(folder: Path, *, chosen: bool = False) -> int:
+    """The mode of this folder, made if need be. What is there and no folder of this user is refused."""
     try:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
+            folder.chmod(0o700)  # whatever the umask takes from it
         seen = folder.lstat()
     except OSError as error:
         raise StartError(
             f"{folder} cannot be made",
             cause=f"{error.strerror}; clusters of this user keep their control sockets there",
-            remedies=[f"ls -ld {folder.parent}", f"df -h {folder.parent}", ELSEWHERE],
+            remedies=[f"ls -ld {folder.parent}", f"df -h {folder.parent}", _elsewhere(folder)],
         ) from error
     wrong = None
     if not stat.S_ISDIR(seen.st_mode):
@@ -82,14 +134,13 @@ def _private(folder: Path) -> Path:
     elif seen.st_uid != os.getuid():
         wrong = f"it belongs to user {seen.st_uid}"
     if wrong:
+        undone = f"unset {CHOSEN}" if chosen else f"rm -r {folder}  # by its owner or root"
         raise StartError(
             f"{folder} cannot be used: {wrong}",
             cause="clusters of this user keep their control sockets there, so nobody else may own it",
-            remedies=[ELSEWHERE, f"ls -ld {folder}", f"rm -r {folder}  # by its owner or root"],
+            remedies=[_elsewhere(folder), f"ls -ld {folder}", undone],
         )
-    if stat.S_IMODE(seen.st_mode) != 0o700:
-        folder.chmod(0o700)
-    return folder
+    return seen.st_mode
 
 
 def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:

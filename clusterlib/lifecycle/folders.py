@@ -162,7 +162,8 @@ def _make_private(project: Path, folder: Path) -> None:
     try:
         make_private(folder)
         while folder != project:
-            folder.chmod(0o700)
+            if not folder.is_symlink():  # what a link of the user leads to is not ours to change
+                folder.chmod(0o700)
             folder = folder.parent
         ignore = home / ".gitignore"
         if not ignore.exists():

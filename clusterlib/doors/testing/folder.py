@@ -69,7 +69,8 @@ class ReportFolder:
         except OSError as error:
             raise usage_error(_unwritable(home, error)) from error
         with contextlib.suppress(OSError):
-            home.chmod(0o700)
+            if not home.is_symlink():  # what a link of the user leads to is not ours to change
+                home.chmod(0o700)
             if not (home / ".gitignore").exists():
                 write_private(home / ".gitignore", "*\n")
 

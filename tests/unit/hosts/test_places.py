@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,112 @@ def test_another_runtime_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", wrong)
         with pytest.raises(UsageError, match="cannot be the runtime folder"):
             runtime_dir()
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path leaves room for that of a socket."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o755, 0o750, 0o2770, 0o500])
+def test_a_chosen_folder_that_is_not_private_is_refused_and_left_as_it_is(
+    short: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    short.chmod(mode)
+    monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", str(short))
+
+    with pytest.raises(StartError, match="not 0700") as refused:
+        runtime_dir()
+
+    assert stat.S_IMODE(short.stat().st_mode) == mode
+    assert not any("chmod" in remedy for remedy in refused.value.remedies)
+    follow(refused.value.remedies[0], monkeypatch)
+    assert runtime_dir().stat().st_mode & 0o777 == 0o700
+
+
+def test_a_chosen_folder_that_is_private_is_used_with_the_mode_that_it_has(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short.chmod(0o2700)
+    monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", str(short))
+    assert runtime_dir() == short
+    assert stat.S_IMODE(short.stat().st_mode) == 0o2700
+
+
+def test_a_chosen_folder_that_is_made_is_private_under_any_umask(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", str(short / "made"))
+    usual = os.umask(0o277)
+    try:
+        assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
+    finally:
+        os.umask(usual)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_no_remedy_deletes_a_chosen_folder_that_belongs_to_another_user(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.chown(short, 65534, 65534)
+    monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", str(short))
+    with pytest.raises(StartError, match="it belongs to user 65534") as refused:
+        runtime_dir()
+    assert not any(remedy.startswith("rm ") for remedy in refused.value.remedies)
+
+
+@pytest.mark.parametrize("home", ["a-home", "h" * 60, "missing/home", ""])
+def test_the_place_that_is_named_instead_can_be_used_whatever_the_home(
+    short: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    place = short / home
+    if home and "/" not in home:
+        place.mkdir()
+    monkeypatch.setenv("HOME", str(place) if home else "")
+    monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", "/tmp/" + "x" * 60)
+    with pytest.raises(UsageError, match="cannot be the runtime folder") as refused:
+        runtime_dir()
+
+    follow(refused.value.remedies[0], monkeypatch)
+    named = Path(os.environ["CLUSTERLIB_RUNTIME_DIR"])
+    was_there = named.exists()
+    try:
+        assert runtime_dir() == named
+        assert named.is_relative_to(place) == (home == "a-home")
+    finally:
+        if not was_there:
+            named.rmdir()
+
+
+def follow(remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Does what the remedy says, as a shell would."""
+    command = f'{remedy}\nprintf %s "$CLUSTERLIB_RUNTIME_DIR"'
+    value = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout
+    monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", value)
+
+
+@pytest.mark.parametrize("task", ["cluster.status", "cluster.doctor", "cluster.up"])
+def test_no_task_changes_a_folder_that_others_use(short: Path, task: str) -> None:
+    shared = short / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (short / "pyproject.toml").touch()
+    ended = subprocess.run(
+        [sys.executable, "-m", "clusterlib.doors", task],
+        check=False,
+        cwd=short,
+        env={**os.environ, "CLUSTERLIB_RUNTIME_DIR": str(shared)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+    assert list(shared.iterdir()) == []
+    assert ended.returncode == 1
+    assert "its mode is 1777, not 0700" in ended.stdout + ended.stderr
 
 
 def put_link(place: Path) -> None:

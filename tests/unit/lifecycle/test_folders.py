@@ -29,6 +29,17 @@ def test_a_run_folder_is_private_and_ignored_by_git(tmp_path: Path) -> None:
     assert (tmp_path / ".clusterlib" / ".gitignore").read_text() == "*\n"
 
 
+def test_a_folder_that_a_link_of_the_user_leads_to_keeps_its_mode(tmp_path: Path) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    elsewhere.chmod(0o1777)
+    (project / ".clusterlib").symlink_to(elsewhere)
+    run = new_run(project, "alpha")
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o1777
+    assert stat.S_IMODE(run.path.stat().st_mode) == 0o700
+
+
 def test_only_the_last_runs_are_kept(tmp_path: Path) -> None:
     made = [new_run(tmp_path, "default").path for _ in range(KEPT_RUNS + 3)]
 
