@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
 from clusterlib.hosts.programs import digest_of, folders_of
-from clusterlib.lifecycle.files import changed, sources_below, watched_files
+from clusterlib.lifecycle.files import changed, named_files, sources_below, watched_files
 from clusterlib.lifecycle.plan import CodeSources, RunningCode, revive
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "code_of",
     "code_of_status",
     "look_at_code",
+    "looked_at",
     "modules_of",
     "not_stopped",
     "some_files",
@@ -64,6 +66,22 @@ def not_stopped(status: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(node["name"] for node in status["nodes"] if node["state"] != "stopped")
 
 
+def looked_at(sources: CodeSources, project: Path) -> tuple[str, ...]:
+    """What is compared with the disk, in plain words, where that is not all that the nodes run."""
+    if sources.told:
+        return ()
+    below = [os.path.relpath(tree, project) for tree in sources.trees]
+    python = (
+        f"the Python code below {' and '.join(below)}" if below != ["."] else "the Python code of the project"
+    )
+    return (
+        "its program",
+        "the files that its profile names",
+        *([python] if below else []),
+        *(["what it watches"] if sources.watched else []),
+    )
+
+
 def some_files(paths: Sequence[str], project: Path) -> str:
     """The first of them, as they are called in the project, and how many more there are."""
     inside = [path.removeprefix(f"{project}/") for path in paths]
@@ -82,7 +100,7 @@ def code_of(
         **sources_below(sources.trees),
         **watched_files(sources.watched),
         **_compiled(sources),
-        **{name: digest_of(Path(name)) for name in sources.files},
+        **named_files(sources.files),
     }
 
 

@@ -9,11 +9,14 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["MAGIC", "changed", "sources_below", "watched_files"]
+__all__ = ["MAGIC", "changed", "comes_to", "named_files", "sources_below", "watched_files"]
 
 MOST_CONTENTS = (
     64 << 20
 )  # bytes read of one set of files; of what is beyond, size and time of change stand for the contents
+MOST_OF_A_FILE = (
+    1 << 20
+)  # the same for one of the files that nodes read when they start: a program may have 25 MB
 MAGIC = re.compile(r"[*?[]")
 OURS = frozenset({".clusterlib", ".git", "__pycache__"})
 """What changes all the time, and is no file of the project's."""
@@ -32,9 +35,25 @@ def watched_files(patterns: Iterable[str]) -> dict[str, str]:
     return _digests(path for pattern in patterns for path in _matching(pattern))
 
 
+def named_files(paths: Iterable[str]) -> dict[str, str]:
+    """The digest of each of these files. Only large ones, such as programs, count as changed when they are touched."""
+    return {path: _digest(path, MOST_OF_A_FILE)[0] for path in paths}
+
+
+def comes_to(roots: Iterable[str], folder: str) -> bool:
+    """Whether `sources_below` of these roots looks into this folder."""
+    return any(_leads_to(root, folder) for root in roots)
+
+
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """The names of what was added, removed or altered, sorted."""
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _leads_to(root: str, folder: str) -> bool:
+    while len(folder) > len(root) and _may_hold_code(folder):
+        folder = os.path.dirname(folder)
+    return folder == root
 
 
 def _is_code(path: str) -> bool:

@@ -111,6 +111,8 @@ class CodeSources:
     files: tuple[str, ...] = ()
     """Programs, and whatever else nodes read when they start."""
     build: Build = field(default_factory=Build)
+    told: bool = True
+    """Whether the nodes tell the rest of what they have loaded. Of others only what is named here is looked at."""
 
 
 @frozen

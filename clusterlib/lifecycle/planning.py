@@ -78,7 +78,7 @@ def make_plan(
     values = resolved.values
     nodes = values.nodes
     programs = _programs(resolved, project)
-    sources = code_sources(resolved, project, programs.values())
+    sources = code_sources(resolved, project, programs)
     server = _server(resolved, project, programs, sources)
     return Plan(
         identifier=cluster_identifier(project, name),
@@ -104,7 +104,7 @@ def make_plan(
         held=held,
         templates=dict(values.templates),
         template_search=tuple(str(folder) for folder in template_folders(project)),
-        environment={**_path(resolved), **_python_path(resolved, sources), **values.environment},
+        environment={**_path(resolved), **_python_path(resolved, project), **values.environment},
         derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
         server=server,
         sources=sources,
@@ -170,12 +170,13 @@ def _path(resolved: ResolvedProfile) -> dict[str, str]:
     return {"PATH": os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])}
 
 
-def _python_path(resolved: ResolvedProfile, sources: CodeSources) -> dict[str, str]:
+def _python_path(resolved: ResolvedProfile, project: Path) -> dict[str, str]:
     """PYTHONPATH with the code roots that the profile names for a server program; embedded nodes need none."""
-    if resolved.values.driver != "command" or not has_own_paths(resolved):
+    roots = within(project, resolved.values.python.path)
+    if resolved.values.driver != "command" or not roots or not has_own_paths(resolved):
         return {}
     inherited = [path for path in [os.environ.get("PYTHONPATH")] if path]
-    return {"PYTHONPATH": os.pathsep.join([*sources.trees, *inherited])}
+    return {"PYTHONPATH": os.pathsep.join([*roots, *inherited])}
 
 
 def _server(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clusterlib.errors import StaleCode
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.code import look_at_code, modules_of, not_stopped
+from clusterlib.lifecycle.code import look_at_code, looked_at, modules_of, not_stopped
 from clusterlib.lifecycle.plan import CodeSources, revive
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Synced:
     """The nodes that were restarted: one after another, but for simulated ones."""
     why: str = ""
     """Why loading would not do."""
+    looked_at: tuple[str, ...] = ()
+    """What was compared with the disk, in plain words, where that is not all that the nodes run."""
 
 
 def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
@@ -39,6 +41,8 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     status = cluster.status()
     look = look_at_code(cluster.keeper, status, on_event)
     code, differing = dict(look.code), look.changed
+    sources = revive(CodeSources, status["sources"])
+    seen = looked_at(sources, Path(status["project"]))
     why = _why_not_loaded(cluster.driver, differing, look.before, code)
     if why:
         rolling = (
@@ -47,7 +51,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
         restarted = not_stopped(status)
         if restarted:
             cluster.restart(*restarted, rolling=rolling, on_event=on_event, code=code)
-        return Synced(differing, {}, restarted, why)
+        return Synced(differing, {}, restarted, why, seen)
     if look.unasked:
         raise StaleCode(
             f"{', '.join(look.unasked)} could not be asked which code it runs",
@@ -58,8 +62,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
             ],
         ).of_cluster(cluster.name)
     if cluster.driver != "beam":
-        return Synced((), {}, ())
-    sources = revive(CodeSources, status["sources"])
+        return Synced((), {}, (), looked_at=seen)
     modules = {name: str(path) for name, path in modules_of(sources).items()}
     gone = sorted({Path(path).stem for path in differing if path not in code} - modules.keys())
     loaded = cluster.load(code, modules, gone, on_event)

@@ -26,6 +26,8 @@ class Synchronised(Result):
     restarted: tuple[str, ...]
     why: str
     """Why nodes were restarted; empty where none was."""
+    looked_at: tuple[str, ...]
+    """What was compared with the disk, in plain words; empty where that is all that the nodes run."""
     seconds: float
 
 
@@ -45,5 +47,6 @@ def synchronise(
         loaded=synced.loaded,
         restarted=synced.restarted,
         why=synced.why,
+        looked_at=synced.looked_at,
         seconds=round(time.monotonic() - began, 4),
     )

@@ -236,7 +236,7 @@ class Python:
         (".",),
         texts(),
         "Code roots, relative to the project: on sys.path of embedded nodes. Where a profile of driver command writes it, on "
-        "PYTHONPATH of its servers, which are restarted when Python code below has changed.",
+        "PYTHONPATH of its servers, which are restarted when Python code below has changed; none: for no Python of the project.",
     )
 
 

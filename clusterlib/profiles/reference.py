@@ -90,8 +90,10 @@ Not covered, unless you name the files:
 
 - data, and code that is run without being imported: `exec`, `runpy`, plug-ins that are found by
   listing a folder before one of them was loaded;
-- code of processes that a node has started;
-- the libraries of a server program, and code that its command does not name.
+- code of processes that an embedded node has started;
+- of a server, what its command and its environment do not lead to: its libraries, sources in other
+  languages than Python, files that only its configuration names.
+  [Servers](systems.md#code-and-configuration-that-change) has the list.
 
 Not covered at all: environment variables of the shell that started the cluster, the Python that
 runs it, its own library, clusterlib, and where `.pth` files and editable installs point to. After a

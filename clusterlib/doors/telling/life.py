@@ -66,7 +66,12 @@ def synchronised(console: Console, result: Synchronised) -> None:
     names = sorted({name.removeprefix("Elixir.") for names in result.loaded.values() for name in names})
     if not names:
         later = "; what has changed is loaded when it is first used" if result.changed else ""
-        console.line(f"{cluster} runs the code that is on disk{later}")
+        what = (
+            f"what is on disk: {several(result.looked_at)}"
+            if result.looked_at
+            else "the code that is on disk"
+        )
+        console.line(f"{cluster} runs {what}{later}")
         return
     nodes = len(result.loaded)
     what = f"{len(names)} module{'' if len(names) == 1 else 's'} loaded into {nodes} node{'' if nodes == 1 else 's'}"
