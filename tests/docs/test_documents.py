@@ -135,6 +135,14 @@ def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: 
                 assert shape(line) in printed, f"{where}: {command}\nshown:   {line}\nprinted:\n{done.stdout}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_has_the_project_of_that_name_on_an_index_installed(document: Path) -> None:
+    """It is another one. Ours has a path, an address or a file before its name, or behind it."""
+    text = document.read_text()
+
+    assert not re.findall(r"pip3? install (?:\S+ )*clusterlib(?![\w.-]| @)", text)
+
+
 def require(document: Path) -> None:
     """A document that needs a program which is not here is skipped, but where all systems are required."""
     needed = re.findall(r"^<!-- needs: (.+) -->$", document.read_text(), re.MULTILINE)

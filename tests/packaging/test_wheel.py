@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -219,3 +220,23 @@ def test_everything_works_in_a_project_of_a_users_own(environment: Path, tmp_pat
     [log] = folder.glob("clusters/*/*/logs/shop1.log")
     assert said in log.read_text()
     assert "test_shared_stock" in (folder / "junit.xml").read_text()
+
+
+def test_the_readme_makes_a_project_whose_sessions_can_run_again(
+    environment: Path, wheel: Path, tmp_path: Path
+) -> None:
+    """Each session installs the project anew, with all that the one before has left in its folder."""
+    section = (REPOSITORY / "README.md").read_text().partition("## In a project of your own")[2]
+    pyproject, noxfile = re.findall(r"```(?:toml|python)\n(.*?)```", section, re.DOTALL)[:2]
+    placeholder = "/path/to/clusterlib-0.1.0-py3-none-any.whl"
+    assert placeholder in pyproject
+    (tmp_path / "pyproject.toml").write_text(pyproject.replace(placeholder, str(wheel)))
+    (tmp_path / "noxfile.py").write_text(noxfile)
+    for name in ("shop.py", "profiles/shop.toml", "templates/shop.conf.j2", "tests/test_shop.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(USERS_PROJECT[name])
+    path = f"{environment}:{os.environ['PATH']}"
+
+    for _ in range(2):
+        told = run([str(environment / "nox"), "-s", "distributed"], tmp_path, PATH=path)
+        assert "3 passed" in told
