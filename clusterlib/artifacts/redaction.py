@@ -2,7 +2,8 @@
 
 A secret is known by its name (an environment variable that says so), by its place (a cluster's cookie) or by its form (a
 password in a URL). Known ones are searched in every shape that a log gives them: as they are, in JSON, in Python's
-own notation, in a URL, in base64, and cut in half where somebody has shortened a text. See `secret_forms` for those not known."""
+own notation, in a URL, in base64, cut in half where somebody has shortened a text, and over several lines where Python has laid
+out a long one. See `secret_forms` for those not known."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from clusterlib.artifacts.halves import Halves
+from clusterlib.artifacts.seams import Seams
 from clusterlib.artifacts.secret_forms import MARK, hide_forms, is_secret
 from clusterlib.lifecycle.folders import RunFolder
 
@@ -30,7 +32,7 @@ _KEPT = frozenset({"time", "kind", "state", "run"})
 """What events are told apart by, and where a run lies. A cookie that reads "ready" must not cost the whole story."""
 
 
-_HEX = re.compile(rb"%[0-9A-F]{2}")
+_HEX = re.compile(rb"%(?:25)?[0-9A-F]{2}")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -53,15 +55,22 @@ class Redactor:
 
     def data(self, data: bytes) -> bytes:
         """Whole lines of a file, in whatever encoding."""
-        for shape in self._shapes:
-            if shape in data:
-                data = data.replace(shape, MARK.encode())
+        data = self._known(data)
         for pattern in self._short:
             data = pattern.sub(rb"\1" + MARK.encode(), data)
         for code in self._codes:
             if code in data:
                 data = _around(code).sub(MARK.encode(), data)
         return hide_forms(self._halves.hide(data))
+
+    def _known(self, data: bytes) -> bytes:
+        for shape in self._shapes:
+            if shape in data:
+                data = data.replace(shape, MARK.encode())
+        seams = Seams(data)
+        if not seams:
+            return data
+        return seams.replace(self._shapes, MARK.encode())
 
     def text(self, text: str) -> str:
         """Also of text that came from no valid file: what cannot be encoded goes through as it is.
@@ -119,9 +128,13 @@ def _searched(secret: str) -> list[str]:
 
 
 def _shapes(secret: str) -> Iterator[bytes]:
+    in_json = json.dumps(secret)[1:-1]
     for text in (
         secret,
-        json.dumps(secret)[1:-1],
+        in_json,
+        in_json.replace("/", "\\/"),
+        in_json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
+        json.dumps(in_json)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
         ascii(secret)[1:-1],
@@ -131,10 +144,12 @@ def _shapes(secret: str) -> Iterator[bytes]:
     raw = _as_it_was(secret)
     yield raw
     yield repr(raw)[2:-1].encode()
-    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
-        yield quoted.encode()
-        yield _HEX.sub(lambda found: found[0].lower(), quoted.encode())
+    for once in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        for quoted in (once, quote(once, safe="")):
+            yield quoted.encode()
+            yield _HEX.sub(lambda found: found[0].lower(), quoted.encode())
     yield raw.hex().encode()
+    yield raw.hex().upper().encode()
 
 
 def _codes(raw: bytes) -> Iterator[bytes]:

@@ -65,6 +65,11 @@ _QUOTED = re.compile(
     + rb")[\"']\s{0,2}:\s{0,2}[\"'])(?!\[redacted\])([^\"']{4,400})"
 )
 """JSON, and a dict of Python."""
+_PIN = re.compile(
+    rb"(\bPIN[\"']?(?:\s{0,2}[:=]\s{0,2}|\s)[\"']?|[\"']pin[\"']\s{0,2}:\s{0,2}[\"']?)"
+    rb"(?!GPIO)(?=(?:[A-Za-z]*\d){2})[A-Za-z0-9]{4,12}(?![\w.-])"
+)
+"""A number to identify somebody: of four signs at least, two of them digits. Those of electronics have fewer."""
 _CONNECTION = re.compile(
     rb"(?i)\b(?:host|server|data source|endpoint|defaultendpointsprotocol|accountname|user id|uid|dbname|hostaddr)"
     rb"\s?=\s?[^\s;]"
@@ -164,6 +169,7 @@ _CHANGES: tuple[tuple[tuple[bytes, ...], Change], ...] = (
     ((b"password", b"pwd", b"key", b"secret", b"sharedaccess"), _connections),
     ((b"passw", b"pwd", b"passphrase", b"secret", b"token", b"jwt", b"key"), _assignments),
     ((b"=", b":"), _variables),
+    ((b"pin",), _keeping(_PIN)),
     (
         (b"eyj", b"gh", b"glpat-", b"xox", b"akia", b"asia", b"aiza", b"npm_", b"pypi-",
          b"k_live_", b"k_test_", b"sk-", b"hvs.", b"dop_v1_", b"sg."),

@@ -131,7 +131,11 @@ def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
 
 
 def _tails(cluster: Cluster) -> dict[str, tuple[str, ...]]:
+    """What the nodes printed last, for a terminal or a log of CI: without secrets."""
+    from clusterlib.artifacts.redaction import redactor_for
+
+    clean = redactor_for([cluster.run_folder.path], os.environ).text
     return {
-        node.name: tuple(line.text for line in tail(cluster.run_folder.log(node.name), TAIL))
+        node.name: tuple(clean(line.text) for line in tail(cluster.run_folder.log(node.name), TAIL))
         for node in cluster
     }

@@ -232,6 +232,38 @@ def test_a_command_gets_a_cluster_and_its_exit_code_is_passed_on(invoke: Invoke,
     assert invoke("cluster.status").returncode == 3
 
 
+SECRETS = {"DB_PASSWORD": "Sup3rSecret-42"}
+
+
+@pytest.mark.parametrize("task", [["cluster.up"], ["cluster.run", "--", "true"], ["cluster.up", "--json"]])
+def test_a_start_that_fails_shows_no_secret(invoke: Invoke, shop: Path, task: list[str]) -> None:
+    (shop / "shop.py").write_text(
+        "import os\n\n\ndef serve():\n"
+        "    raise ValueError('bad ' + os.environ['DB_PASSWORD'] + ' of ' + os.environ['SHOP_TOKEN'])\n"
+    )
+    (shop / "profiles").mkdir()
+    (shop / "profiles" / "shop.toml").write_text(
+        'extends = "ci-small"\n[python]\napp = "shop:serve"\n[environment]\nSHOP_TOKEN = "of-the-profile-1"\n'
+    )
+
+    done = invoke(*task[:1], "--profile", "shop", *task[1:], **SECRETS)
+
+    shown = done.stdout + done.stderr
+    assert done.returncode == 1, shown
+    assert "ValueError: bad [redacted] of [redacted]" in shown
+    assert SECRETS["DB_PASSWORD"] not in shown
+    assert "of-the-profile-1" not in shown
+
+
+def test_the_last_lines_of_nodes_show_no_secret(invoke: Invoke) -> None:
+    call = "import clusterlib; clusterlib.attach()['node1'].call('shop:total', 'Sup3rSecret-42'); raise SystemExit(3)"
+
+    done = invoke("cluster.run", "--nodes", "2", "--", sys.executable, "-c", call, **SECRETS)
+
+    assert "| asked for [redacted]" in done.stderr
+    assert SECRETS["DB_PASSWORD"] not in done.stderr.partition("failed with exit code")[2].partition("\n")[2]
+
+
 def test_without_a_command_the_tests_of_the_profile_are_run(invoke: Invoke, shop: Path) -> None:
     (shop / "tests").mkdir()
     (shop / "tests" / "test_it.py").write_text(

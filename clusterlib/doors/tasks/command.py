@@ -74,11 +74,15 @@ def remainder(context: Context) -> list[str]:
 
 
 def _carry_out(console: Console, body: Body, read: Callable[[], dict[str, Any]]) -> int:
+    options: dict[str, Any] = {}
     try:
         check_essentials()
-        return body(console, **read()) or 0
+        options = read()
+        return body(console, **options) or 0
     except ClusterError as error:
-        console.error(error)
+        from clusterlib.operations.showing import shown  # only where something goes wrong
+
+        console.error(shown(error, options.get("name")))
         return error.exit_code
     except KeyboardInterrupt:
         console.interrupted()

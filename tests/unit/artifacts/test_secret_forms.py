@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
+import pprint
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -25,6 +28,12 @@ SECRETS = [
     ),
     (base64.urlsafe_b64encode(f"me:{KNOWN}".encode()).decode().rstrip("="), "dHIwdWI0ZG9y"),
     (KNOWN.encode().hex(), KNOWN.encode().hex()[4:20]),
+    (KNOWN.encode().hex().upper(), KNOWN.encode().hex().upper()[4:20]),
+    (json.dumps({"a": KNOWN}).replace("/", "\\/"), "tr0ub4dor"),
+    (json.dumps(json.dumps({"a": f'{KNOWN} "'})), "tr0ub4dor"),
+    ('{"a": "tr0ub4dor\\u00263/horse+battery"}', "tr0ub4dor"),
+    (f"GET /?next={quote('/?q=' + quote(KNOWN, safe=''), safe='')}", "tr0ub4dor"),
+    (f"GET /?next={quote('/?q=' + quote(KNOWN, safe=''), safe='').lower()}", "tr0ub4dor"),
     # half of it
     (f"assert {{'a': 1, 'b': '{KNOWN[:14]}...the end'}}", KNOWN[:14]),
     (f"'the beginning of it...{KNOWN[-14:]}' == 3", KNOWN[-14:]),
@@ -35,6 +44,10 @@ SECRETS = [
     ("export REGISTRY_CREDS=joe:hunter2", "hunter2"),
     ("DB_PW: hunter2", "hunter2"),
     ("CARD_PIN=4711", "4711"),
+    ('{"pin": "QQQ123"}', "QQQ123"),
+    ('{"pin": 471100}', "471100"),
+    ("joe typed PIN 48QQQ213 twice", "48QQQ213"),
+    ("PIN: 4711", "4711"),
     ("API_BEARER='s3cr3t-value'", "s3cr3t"),
     ("MYSQL_PWD=hunter2 mysql", "hunter2"),
     ("API_KEY=abcdef", "abcdef"),
@@ -114,6 +127,12 @@ HARMLESS = [
     "assert stock['tea'] == 3",
     "MONKEYS = 12",
     "PIN: A4 is wired to D7",
+    "PIN GPIO17 is high",
+    '{"pin": "A4", "pins": 1024}',
+    "PINNED 48213 pages",
+    "PIN number 12",
+    "spinning 1024 times",
+    "{'a': 'x '\n      'y'}",
     "-----BEGIN CERTIFICATE-----\nMIIDdz\n-----END CERTIFICATE-----",
     "2026-11-28T02:38:29Z keeper: node.state ready",
     "Traceback (most recent call last):",
@@ -147,6 +166,23 @@ def test_what_stands_around_a_secret_stays(redactor: Redactor) -> None:
     text = "12:00 host=db user=joe password=letmein connect_timeout=3\n12:01 connected to node1"
 
     assert redactor.text(text) == text.replace("letmein", MARK)
+
+
+SPACED = "hunter2/very+long=Secret%value x9Qz7 and 'more' of it"
+
+
+@pytest.mark.parametrize("shown", [str, lambda text: text.replace("\n", "\nE         -  "), json.dumps])
+@pytest.mark.parametrize("value", [SPACED, SPACED.encode()])
+def test_a_secret_that_a_pretty_printer_lays_out_over_lines_goes(
+    value: str | bytes, shown: Callable[[str], str]
+) -> None:
+    redactor = Redactor([SPACED])
+    for width in range(12, 60, 3):
+        text = shown(pprint.pformat({"before": "some words", "auth": value, "after": "others"}, width=width))
+        found = redactor.text(text)
+        assert not [part for part in ("hunter2", "x9Qz7", "more", "of it") if part in found], text
+        assert "before" in found
+        assert "others" in found
 
 
 def test_pytests_shortened_texts_keep_no_half_of_a_secret(redactor: Redactor) -> None:

@@ -1,0 +1,30 @@
+"""What a person or a log of CI is shown of nodes, without their secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from clusterlib.artifacts.redaction import Redactor, redactor_for
+from clusterlib.errors import ClusterError
+from clusterlib.lifecycle.folders import latest_run
+from clusterlib.lifecycle.start import cluster_name, project_folder
+
+__all__ = ["shown"]
+
+
+def shown(error: ClusterError, name: str | None = None, *, project: Path | str | None = None) -> ClusterError:
+    """The same error without the secrets of this environment and of the last run of that cluster.
+
+    Its evidence is what a node has printed, often a traceback with values in it."""
+    told = _redactor(name, project).value(error.to_dict())
+    return ClusterError.from_dict({**told, "code": error.code})
+
+
+def _redactor(name: str | None, project: Path | str | None) -> Redactor:
+    runs: list[Path] = []
+    with contextlib.suppress(ClusterError, OSError):
+        run = latest_run(project_folder(project), cluster_name(name))
+        runs += [run.path] if run else []
+    return redactor_for(runs, os.environ)
