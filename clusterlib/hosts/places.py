@@ -14,7 +14,7 @@ from pathlib import Path
 
 from clusterlib.errors import StartError, UsageError
 
-__all__ = ["make_private", "open_lock", "runtime_dir", "socket_path", "write_private"]
+__all__ = ["make_private", "open_lock", "read_private", "runtime_dir", "socket_path", "write_private"]
 
 CHOSEN = "CLUSTERLIB_RUNTIME_DIR"
 """The variable that names another runtime folder. All who are to see each other's clusters need the same."""
@@ -162,6 +162,19 @@ def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
         cause="a file of clusterlib was replaced by something else, or may not be opened",
         remedies=[f"ls -ld {path}", f"rm -r {path}  # if nothing of yours is in it"],
     )
+
+
+def read_private(path: Path, most: int) -> bytes:
+    """What is in a file of ours. OSError where there is none, ValueError for what may be anything else: a link, a pipe, a
+    device, or more than `most` bytes. To read one of these might never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError(f"{path} is no plain file")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"{path} has more than {most} bytes")
+    return data
 
 
 def make_private(folder: Path) -> None:

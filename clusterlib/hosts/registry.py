@@ -18,7 +18,7 @@ from clusterlib.errors import StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
 from clusterlib.hosts.identity import Identity
-from clusterlib.hosts.places import open_lock, runtime_dir, write_private
+from clusterlib.hosts.places import open_lock, read_private, runtime_dir, write_private
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ __all__ = ["Entry", "Registry", "Swept", "end_family", "register", "sweep_leftov
 SWEEP_SECONDS = 5.0
 NONSENSE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 """What reading a file raises that is no entry of ours, whatever else it is."""
+LARGEST_ENTRY = 64 * 2**10
+"""Bytes: names and two paths take far less."""
 GUARD_SECONDS = 6.0
 """A guard whose keeper died is given this long to do the sweeping itself."""
 
@@ -53,7 +55,7 @@ class Entry:
         return not self.keeper.alive()
 
     @classmethod
-    def from_json(cls, text: str) -> Entry:
+    def from_json(cls, text: str | bytes) -> Entry:
         data: dict[str, Any] = json.loads(text)
         data["keeper"] = Identity.from_dict(data["keeper"])
         data["guard"] = Identity.from_dict(data["guard"])
@@ -84,7 +86,7 @@ class Registry:
         found = []
         for path in sorted(self._folder.glob("*.json")):
             with contextlib.suppress(*NONSENSE):
-                found.append(Entry.from_json(path.read_text(encoding="utf-8")))
+                found.append(Entry.from_json(read_private(path, LARGEST_ENTRY)))
         return found
 
     def knows(self, entry: Entry) -> bool:

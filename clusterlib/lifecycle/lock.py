@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.hosts.places import open_lock
+from clusterlib.hosts.places import open_lock, read_private
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -98,13 +98,9 @@ class ClusterLock:
         import json
 
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
+            text = read_private(self.path, MOST_READ)
+        except (OSError, ValueError):
             return
-        try:
-            text = os.read(descriptor, MOST_READ)
-        finally:
-            os.close(descriptor)
         for line in text.splitlines():
             with contextlib.suppress(ValueError, RecursionError):
                 told = json.loads(line)

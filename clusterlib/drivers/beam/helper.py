@@ -15,12 +15,14 @@ from typing import Any, Final
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show, text
 from clusterlib.errors import ErlangError, NotSupported
-from clusterlib.hosts.places import runtime_dir, write_private
+from clusterlib.hosts.places import read_private, runtime_dir, write_private
 
 __all__ = ["Bringing", "bringing"]
 
 DOT: Final = Atom("dot")
 OPTIONS: Final = [Atom("binary"), Atom("return_errors")]
+LARGEST_HELPER: Final = 2**20
+"""Bytes: compiled, it has about 18 KiB."""
 
 Bringing = Generator[tuple[str, str, list[Any]], Any, Any]
 
@@ -106,7 +108,7 @@ def _cached(release: str) -> tuple[bytes, bytes] | None:
     folder, stem = _cache(release)
     for path in folder.glob(f"{stem}-*.beam"):
         with contextlib.suppress(OSError, ValueError):
-            return bytes.fromhex(path.stem.rpartition("-")[2]), path.read_bytes()
+            return bytes.fromhex(path.stem.rpartition("-")[2]), read_private(path, LARGEST_HELPER)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib.errors import StartError, UsageError
-from clusterlib.hosts.places import open_lock, runtime_dir, socket_path
+from clusterlib.hosts.places import open_lock, read_private, runtime_dir, socket_path
 from clusterlib.hosts.ports import PortAllocator
 from clusterlib.hosts.registry import Registry, sweep_leftovers
 from clusterlib.lifecycle.lock import ClusterLock
@@ -182,6 +183,76 @@ def test_a_file_of_the_registry_that_makes_no_sense_is_passed_over(tmp_path: Pat
     (tmp_path / "clusters" / "odd.json").write_text(text)
     assert Registry(tmp_path).entries() == []
     assert sweep_leftovers(Registry(tmp_path)) == []
+
+
+def put_endless_link(place: Path) -> None:
+    place.symlink_to("/dev/zero")
+
+
+def put_large_file(place: Path) -> None:
+    place.touch()
+    os.truncate(place, 2**40)
+
+
+@pytest.mark.parametrize("put", [put_endless_link, put_large_file, os.mkfifo])
+@pytest.mark.parametrize("task", ["cluster.down", "cluster.clean", "cluster.doctor"])
+def test_what_never_ends_in_the_registry_is_passed_over(
+    short: Path, put: Callable[[Path], None], task: str
+) -> None:
+    (short / "clusters").mkdir(mode=0o700)
+    (short / "pyproject.toml").touch()
+    put(short / "clusters" / "odd.json")
+    ended = run_with_little_memory(short, task)
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == 0
+    assert os.path.lexists(short / "clusters" / "odd.json")
+
+
+def run_with_little_memory(short: Path, task: str) -> subprocess.CompletedProcess[str]:
+    little = 512 * 2**20
+    return subprocess.run(
+        [sys.executable, "-m", "clusterlib.doors", task],
+        check=False,
+        cwd=short,
+        env={**os.environ, "CLUSTERLIB_RUNTIME_DIR": str(short)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (little, little)),
+    )
+
+
+@pytest.mark.parametrize("put", [put_endless_link, put_large_file, os.mkfifo])
+def test_the_holders_of_a_lock_are_read_from_a_plain_file_only(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    put(tmp_path / "odd.lock")
+    asking = (
+        "import pathlib, sys; from clusterlib.lifecycle.lock import ClusterLock; "
+        "print(ClusterLock(pathlib.Path(sys.argv[1])).holders())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", asking, str(tmp_path / "odd.lock")],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ended.stdout == "[]\n"
+
+
+def test_an_entry_of_the_registry_is_read_only_from_a_plain_file_of_its_size(tmp_path: Path) -> None:
+    (tmp_path / "entry").write_bytes(b"x" * 100)
+    assert read_private(tmp_path / "entry", 100) == b"x" * 100
+    with pytest.raises(ValueError, match="more than 99 bytes"):
+        read_private(tmp_path / "entry", 99)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="no plain file"):
+        read_private(tmp_path / "pipe", 99)
+    (tmp_path / "link").symlink_to("entry")
+    with pytest.raises(OSError, match="link"):
+        read_private(tmp_path / "link", 100)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are Linux")
