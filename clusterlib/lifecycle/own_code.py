@@ -9,17 +9,25 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from clusterlib.frozen import frozen
 from clusterlib.lifecycle.files import comes_to
+from clusterlib.lifecycle.paths import (
+    PROJECT,
+    head_of,
+    is_file,
+    is_read_at_start,
+    names_interpreter,
+    with_project,
+    within,
+)
 from clusterlib.profiles import ResolvedProfile
 
-__all__ = ["OwnCode", "is_file", "is_read_at_start", "own_code", "with_project", "within"]
+__all__ = ["OwnCode", "own_code"]
 
-PROJECT = re.compile(r"\{\{-?\s*cluster\.project\s*(\|\s*quote\s*)?-?\}\}")
 HERE = "\ue000"
 """Stands for the folder of the project, which may have spaces in its name, until a text is cut into words."""
 PYTHON = re.compile(r"(?:i?python|pypy|graalpy)[0-9.]*t?")
@@ -36,25 +44,6 @@ NAME_A_MODULE = frozenset({"-A", "-m", "--app", "--module", "--wsgi"})
 INSTALLED = frozenset({"dist-packages", "site-packages"})
 MOST_OF_A_SCRIPT = 256 << 10
 STARTS_PYTHON = re.compile(rb"python|pyenv")
-READ_AT_START = frozenset(
-    {
-        ".bash",
-        ".cfg",
-        ".cjs",
-        ".conf",
-        ".escript",
-        ".exs",
-        ".ini",
-        ".jar",
-        ".js",
-        ".json",
-        ".lua",
-        ".mjs",
-        ".php",
-    }
-    | {".pl", ".properties", ".py", ".pyz", ".rb", ".sh", ".toml", ".ts", ".wasm", ".xml", ".yaml", ".yml"}
-)
-"""How files end that a program given them reads when it starts; others, such as a database, change as it runs."""
 
 
 @frozen
@@ -90,28 +79,6 @@ def own_code(
         if not comes_to(trees, folder) and not _is_installed(folder, project):
             trees.append(folder)
     return OwnCode(tuple(trees), tuple(trail.files))
-
-
-def is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def is_read_at_start(path: Path) -> bool:
-    """Whether a program that is given this file reads it when it starts, as far as one can see."""
-    return is_file(path) and (path.suffix in READ_AT_START or _is_script(path))
-
-
-def with_project(text: str, project: Path) -> str:
-    """A text of a profile with the project's folder filled in."""
-    return PROJECT.sub(lambda _: str(project), text)
-
-
-def within(project: Path | str, paths: Iterable[str]) -> tuple[str, ...]:
-    """These paths, where relative ones begin in the project."""
-    return tuple(os.path.normpath(Path(project) / path) for path in paths)
 
 
 def _python_path(text: str, project: Path) -> tuple[str, ...]:
@@ -200,10 +167,10 @@ class _Trail:
             if is_own and not _is_python(path.name):
                 self._take(path, path.parent)
             return True
-        if not (suffix in SHELL_FILES or is_script or (runs_it in SHELLS and _is_script(path))):
-            return _is_script(path) and runs_it in STARTERS
+        if not (suffix in SHELL_FILES or is_script or (runs_it in SHELLS and names_interpreter(path))):
+            return names_interpreter(path) and runs_it in STARTERS
         if not is_own:
-            return STARTS_PYTHON.search(_head(path, MOST_OF_A_SCRIPT)) is not None
+            return STARTS_PYTHON.search(head_of(path, MOST_OF_A_SCRIPT)) is not None
         self._follow_shell_script(path)
         return True
 
@@ -212,7 +179,7 @@ class _Trail:
         if str(script) in self.files:
             return
         self._take(script)
-        text = _head(script, MOST_OF_A_SCRIPT).decode(errors="replace")
+        text = head_of(script, MOST_OF_A_SCRIPT).decode(errors="replace")
         for token in dict.fromkeys(TOKEN.findall(VARIABLE.sub("", text))):
             relative = token.removeprefix(f"{self._project}/").lstrip("/")
             for name in {*within(script.parent, [relative]), *within(self._project, [relative])}:
@@ -258,10 +225,10 @@ def _is_python(name: str) -> bool:
 
 def _runner(path: Path) -> str:
     """The name of what runs this file: the interpreter that its first line names, or the program itself."""
-    head = _head(path)
+    head = head_of(path)
     if _is_python(path.name):
         return path.name
-    if not _is_script(path):
+    if not names_interpreter(path):
         return Path(os.path.realpath(path)).name
     if b"'''exec'" in head:
         return "python"  # what pip writes where the path of the interpreter is too long for a first line
@@ -269,15 +236,3 @@ def _runner(path: Path) -> str:
     if words[:1] == ["env"]:
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     return words[0] if words else path.name
-
-
-def _is_script(path: Path) -> bool:
-    return _head(path).startswith(b"#!")
-
-
-def _head(path: Path, most: int = 512) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(most)
-    except (OSError, ValueError):
-        return b""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from clusterlib.lifecycle.own_code import is_file, is_read_at_start, own_code, with_project, within
+from clusterlib.lifecycle.paths import is_file, is_read_at_start, with_project, within
 from clusterlib.lifecycle.plan import Build, CodeSources
 from clusterlib.profiles import ResolvedProfile, template_folders
 
@@ -25,6 +25,8 @@ def code_sources(resolved: ResolvedProfile, project: Path, programs: Mapping[str
     if values.driver == "python":
         return CodeSources(roots=roots, watched=watched, files=tuple(files))
     if values.driver == "command":
+        from clusterlib.lifecycle.own_code import own_code  # other nodes tell what they have loaded
+
         own = own_code(resolved, project, programs.get(values.command.program), _made(resolved, project))
         named = map(str, _named_files(resolved, project))
         return CodeSources(

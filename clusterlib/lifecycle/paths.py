@@ -1,0 +1,65 @@
+"""The files and folders that a profile names: where they are in the project, and which of them are read at a start."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["PROJECT", "head_of", "is_file", "is_read_at_start", "names_interpreter", "with_project", "within"]
+
+PROJECT = re.compile(r"\{\{-?\s*cluster\.project\s*(\|\s*quote\s*)?-?\}\}")
+READ_AT_START = frozenset(
+    {
+        ".bash",
+        ".cfg",
+        ".cjs",
+        ".conf",
+        ".escript",
+        ".exs",
+        ".ini",
+        ".jar",
+        ".js",
+        ".json",
+        ".lua",
+        ".mjs",
+        ".php",
+    }
+    | {".pl", ".properties", ".py", ".pyz", ".rb", ".sh", ".toml", ".ts", ".wasm", ".xml", ".yaml", ".yml"}
+)
+"""How files end that a program given them reads when it starts; others, such as a database, change as it runs."""
+
+
+def is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_read_at_start(path: Path) -> bool:
+    """Whether a program that is given this file reads it when it starts, as far as one can see."""
+    return is_file(path) and (path.suffix in READ_AT_START or names_interpreter(path))
+
+
+def with_project(text: str, project: Path) -> str:
+    """A text of a profile with the project's folder filled in."""
+    return PROJECT.sub(lambda _: str(project), text)
+
+
+def within(project: Path | str, paths: Iterable[str]) -> tuple[str, ...]:
+    """These paths, where relative ones begin in the project."""
+    return tuple(os.path.normpath(Path(project) / path) for path in paths)
+
+
+def names_interpreter(path: Path) -> bool:
+    return head_of(path).startswith(b"#!")
+
+
+def head_of(path: Path, most: int = 512) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(most)
+    except (OSError, ValueError):
+        return b""
