@@ -21,6 +21,10 @@ INSTALL = {
 }
 
 
+SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where distributions put servers that any user may run. The PATH of an ordinary user often lacks them."""
+
+
 def folders_of(search: Iterable[str]) -> list[str]:
     """The folders that patterns such as /usr/lib/postgresql/*/bin stand for, the highest version first."""
     return [
@@ -32,15 +36,16 @@ def folders_of(search: Iterable[str]) -> list[str]:
 
 
 def find_program(name: str, search: Sequence[str], path: str | None = None) -> Path | None:
-    """Where this program is: in the folders of `search`, then on PATH."""
+    """Where this program is: in the folders of `search`, then on PATH, then where servers of the system are."""
     usual = os.environ.get("PATH", os.defpath) if path is None else path
-    found = shutil.which(name, path=os.pathsep.join([*folders_of(search), usual]))
+    found = shutil.which(name, path=os.pathsep.join([*folders_of(search), usual, *SYSTEM_FOLDERS]))
     return Path(found) if found else None
 
 
 def blocked_program(name: str, search: Sequence[str], project: Path) -> Path | None:
     """The file that would be this program, if it could be executed."""
-    folders = [*folders_of(search), *os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    usual = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    folders = [*folders_of(search), *usual, *SYSTEM_FOLDERS]
     places = [project / name] if "/" in name else [Path(folder) / name for folder in folders if folder]
     return next((place for place in places if place.is_file() and not os.access(place, os.X_OK)), None)
 

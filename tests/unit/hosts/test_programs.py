@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from clusterlib.hosts.programs import how_to_install
+from clusterlib.hosts.programs import blocked_program, find_program, how_to_install
 from clusterlib.profiles import packages_of
 
 
@@ -24,3 +26,19 @@ def test_the_command_that_brings_a_program_is_that_of_this_machine(
 ) -> None:
     monkeypatch.setattr("sys.platform", platform)
     assert how_to_install(packages_of(packages)) == command
+
+
+def test_a_program_is_found_in_the_folders_of_servers_where_path_lacks_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("bin", "sbin"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr("clusterlib.hosts.programs.SYSTEM_FOLDERS", (str(tmp_path / "sbin"),), raising=False)
+    server = tmp_path / "sbin" / "server"
+    server.touch()
+    assert blocked_program("server", [], tmp_path) == server
+    server.chmod(0o755)
+    assert find_program("server", [], str(tmp_path / "bin")) == server
+
+    (tmp_path / "bin" / "server").touch(0o755)
+    assert find_program("server", [], str(tmp_path / "bin")) == tmp_path / "bin" / "server"
