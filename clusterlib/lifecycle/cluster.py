@@ -20,6 +20,7 @@ from clusterlib.errors import (
 )
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
+from clusterlib.lifecycle.arguments import check_type, seconds_of
 from clusterlib.lifecycle.client import KILLING_SECONDS, KeeperClient, Listener
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.lock import ClusterLock
@@ -121,6 +122,9 @@ class Cluster:
     def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
         """Waits until the condition gives something true, and gives that back. An exception in it is not a no."""
         __tracebackhide__ = True  # a test that fails here failed where it waits
+        example = 'wait_until(lambda: cluster.state == "ready", timeout=10)'
+        check_type("condition", condition, Callable, "a function that is called until it is true", example)  # type: ignore[arg-type]
+        timeout = seconds_of(timeout, example)
         answer = poll(condition, Deadline(timeout))
         if not answer:
             what = what or getattr(condition, "__name__", "the condition").replace(
@@ -136,6 +140,7 @@ class Cluster:
     def wait_ready(self, timeout: float = 10.0) -> None:
         """Waits until every node lives and sees every other."""
         __tracebackhide__ = True
+        timeout = seconds_of(timeout, "wait_ready(timeout=10)")
         self.wait_until(lambda: self.state == "ready", timeout, f"cluster '{self.name}' whole and ready")
 
     # -- using it in turn with others
@@ -145,6 +150,7 @@ class Cluster:
 
         Turns come in the order in which they were asked for. ClusterBusy after `timeout` seconds; None waits for ever.
         Meanwhile no other thread can ask anything over this handle: `attach` gives one of its own."""
+        timeout = None if timeout is None else seconds_of(timeout, 'take_turn("me", timeout=10)')
         seconds = None if timeout is None else timeout + ANSWER_SECONDS
         try:
             status: dict[str, Any] = self.keeper.request(

@@ -17,9 +17,11 @@ from clusterlib.errors import (
     NodeUnavailable,
     NodeUnknown,
     NotSupported,
+    UsageError,
     WrongType,
 )
 from clusterlib.hosts.identity import Identity
+from clusterlib.lifecycle.arguments import seconds_of
 from clusterlib.lifecycle.boot import who_we_are
 from clusterlib.lifecycle.condition import explain, is_ready
 from clusterlib.runtime.client import CodeDigest, NodeClient
@@ -117,6 +119,11 @@ class Node:
                     'node.call("package.module:function", 1, 2)',
                     "node.run(function, 1, 2)  # the function itself",
                 ],
+            )
+        if not target:
+            raise UsageError(
+                f"what is called in {self.name} has no name",
+                remedies=['node.call("package.module:function", 1, 2)'],
             )
         if self._cluster.driver == "beam":
             return self._call_erlang(target, *args, timeout=self._limit(timeout), **kwargs)
@@ -239,7 +246,9 @@ class Node:
         self._cluster.keeper.request(op, seconds=seconds, name=self.name, by=who_we_are())
 
     def _limit(self, timeout: float | None) -> float:
-        return self._cluster.call_seconds if timeout is None else timeout
+        if timeout is None:
+            return self._cluster.call_seconds
+        return seconds_of(timeout, 'node.call("package.module:function", timeout=5)')
 
     def _ask_node(self, ask: Callable[[NodeClient], T]) -> T:
         """Asks the node where it is; one that has moved, as somebody removed and added it, is asked where it is now."""

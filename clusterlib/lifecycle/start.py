@@ -25,6 +25,7 @@ from clusterlib.errors import (
 from clusterlib.hosts.essentials import check_essentials
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.streams import open_standard_streams
+from clusterlib.lifecycle.arguments import check_start
 from clusterlib.lifecycle.boot import Boot, who_we_are
 from clusterlib.lifecycle.folders import check_name, cluster_identifier, latest_run
 from clusterlib.lifecycle.lock import ClusterLock
@@ -74,6 +75,7 @@ def up(
     without, until somebody calls `down`."""
     check_essentials()
     open_standard_streams()
+    check_start(name, project, profile, overrides)
     folder = project_folder(project)
     called = cluster_name(name)
     wanted = dict(overrides or {})
@@ -108,6 +110,7 @@ def attach(
     nodes run other code than is on disk; `up` would restart them."""
     check_essentials()
     open_standard_streams()
+    check_start(name, project)
     folder = project_folder(project)
     called = cluster_name(name)
     lock = lock_of(folder, called)

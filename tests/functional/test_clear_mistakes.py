@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import clusterlib
-from clusterlib.errors import ClusterConflict, UsageError, WrongType
+from clusterlib.errors import ClusterConflict, ProfileError, UsageError, WrongType
 
 Up = Callable[..., clusterlib.Cluster]
 
@@ -32,9 +33,48 @@ def test_arguments_of_a_wrong_type_are_told_so(up: Up) -> None:
     wrong: Any = len
     word: Any = "x"
 
-    for mistake in (lambda: cluster["node1"].call(wrong), lambda: cluster.scale(word)):
+    number: Any = 3
+    node = cluster["node1"]
+    for mistake in (
+        lambda: node.call(wrong),
+        lambda: node.call("os:getpid", timeout=word),
+        lambda: node.run(len, "", timeout=word),
+        lambda: node.members(timeout=word),
+        lambda: cluster.scale(word),
+        lambda: cluster.wait_ready(word),
+        lambda: cluster.wait_until(number),
+        lambda: cluster.wait_until(bool, word),
+        lambda: cluster.take_turn("me", timeout=word),
+        lambda: clusterlib.up(number),
+        lambda: clusterlib.up(name=number),
+        lambda: clusterlib.up(project=number),
+        lambda: clusterlib.up(overrides=word),
+        lambda: clusterlib.attach(number),
+    ):
         with pytest.raises(WrongType) as caught:
             mistake()
         assert isinstance(caught.value, TypeError)
         assert isinstance(caught.value, UsageError)
         assert caught.value.remedies
+
+
+def test_a_timeout_below_zero_and_a_call_without_a_name_are_mistakes(up: Up) -> None:
+    cluster = up("ci-small")
+    node = cluster["node1"]
+    mistakes: list[tuple[Callable[[], object], str]] = [
+        (lambda: node.call("os:getpid", timeout=-1), "from 0 on, not -1"),
+        (lambda: node.call("os:getpid", timeout=float("nan")), "from 0 on, not nan"),
+        (lambda: cluster.wait_until(bool, -1), "from 0 on, not -1"),
+        (lambda: node.call(""), "has no name"),
+    ]
+    for mistake, words in mistakes:
+        with pytest.raises(UsageError, match=words) as caught:
+            mistake()
+        assert caught.value.remedies
+    assert node.call("os:getpid", timeout=5) == node.run(os.getpid)
+
+
+def test_a_mistake_in_overrides_is_no_mistake_of_the_command_line_only() -> None:
+    with pytest.raises(ProfileError) as caught:
+        clusterlib.load_profile("dev", overrides={"nodes.cuont": 3})
+    assert "overrides= in Python" in caught.value.remedies[0]

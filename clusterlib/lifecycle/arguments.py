@@ -1,0 +1,35 @@
+"""What the arguments of the Python interface may be, so that a mistake in one is an error that teaches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, SupportsFloat
+
+from clusterlib.errors import UsageError, WrongType
+
+__all__ = ["check_start", "check_type", "seconds_of"]
+
+
+def check_type(what: str, value: object, kinds: type | tuple[type, ...], words: str, example: str) -> None:
+    """Raises WrongType unless the value is one of these kinds; `words` say in English which they are."""
+    if not isinstance(value, kinds):
+        raise WrongType(f"{what} is {words}, not {value!r}", remedies=[example])
+
+
+def seconds_of(value: Any, example: str) -> float:
+    """A time-out as a number of seconds."""
+    check_type("timeout", value, SupportsFloat, "a number of seconds", example)
+    seconds = float(value)
+    if not seconds >= 0:  # this refuses what is no number at all (nan), too
+        raise UsageError(f"timeout is a number of seconds from 0 on, not {seconds:g}", remedies=[example])
+    return seconds
+
+
+def check_start(name: object, project: object, profile: object = None, overrides: object = None) -> None:
+    """The arguments of `up` and `attach`."""
+    check_type("profile", profile, (str, os.PathLike, NoneType), "a name or a path", 'up("dev")')
+    check_type("name", name, (str, NoneType), "a text", 'name="other"')
+    check_type("project", project, (str, os.PathLike, NoneType), "a path", 'project="../shop"')
+    check_type("overrides", overrides, (Mapping, NoneType), "a mapping", 'overrides={"nodes.count": 5}')
