@@ -38,7 +38,8 @@ class Dirt:
         self._add(None, reason, reason)
 
     def ended(self, node: str, how: str) -> None:
-        """Of one node the first end counts: one that was killed has not also ended by itself."""
+        """Of one node the first end counts: one that was killed has not also ended by itself. Nor is it paused any more."""
+        self.resumed(node)
         self._add(node, "ended", f"{node} {how}")
 
     def paused(self, node: str) -> None:

@@ -296,7 +296,8 @@ class ManagedNode:
     async def stop(self, seconds: float) -> None:
         """Asks, waits, terminates, kills, reaps: bounded steps, each only if the one before did not do."""
         if self.pid is None:
-            self._move(NodeState.STOPPED)
+            has_run = self._process is not None or self.state is NodeState.WAITING
+            self._move(NodeState.STOPPED if has_run else NodeState.PLANNED)  # what never ran has not stopped
             return
         deadline = Deadline(seconds)
         self._move(NodeState.STOPPING)

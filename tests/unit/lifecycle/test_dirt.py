@@ -282,6 +282,16 @@ def test_what_is_the_matter_with_one_node_is_not_the_matter_with_the_whole() -> 
     assert dirt.of_the_whole
 
 
+def test_a_node_that_ended_is_not_paused_any_more() -> None:
+    dirt = Dirt(lambda *_, **__: {}, lambda: None)
+    dirt.paused("node1")
+    dirt.paused("node2")
+
+    dirt.ended("node2", "was killed")
+
+    assert dirt.reasons() == ["node1 is paused", "node2 was killed"]
+
+
 def test_a_node_that_was_taken_away_takes_its_reasons_along() -> None:
     dirt = Dirt(lambda *_, **__: {}, lambda: None)
     dirt.ended("node2", "was killed")

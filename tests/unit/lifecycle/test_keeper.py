@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 
+from clusterlib.drivers.api import NodeSpec
 from clusterlib.drivers.fake import STOLEN, Life
 from clusterlib.errors import (
     ClusterNotRunning,
@@ -17,6 +18,7 @@ from clusterlib.errors import (
     NodeNotReady,
     NodeUnavailable,
     NodeUnknown,
+    TemplateError,
     UsageError,
 )
 from clusterlib.lifecycle.events import read_events
@@ -45,6 +47,24 @@ def test_an_exit_during_the_start_ends_it_with_the_tail_of_the_log(play: Callabl
         assert len(world.host.started) == 3, "a program that fails will fail again: it is not started twice"
 
     play(story, {"node2": [Life(exits=3, says="no database")]})
+
+
+def test_a_node_that_never_ran_has_not_stopped(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        async def prepare(node: NodeSpec, hear: object) -> None:
+            del hear
+            if node.name == "node2":
+                raise TemplateError("the template has a mistake")
+            await asyncio.Event().wait()
+
+        world.driver.prepare = prepare  # type: ignore[method-assign]
+        with pytest.raises(TemplateError):
+            await world.keeper.start()
+        states = [event["state"] for event in read_events(world.run.events) if event["kind"] == "node.state"]
+        assert "starting" in states
+        assert "stopped" not in states
+
+    play(story)
 
 
 def test_a_node_that_stays_silent_is_told_at_the_deadline(play: Callable[..., World]) -> None:
