@@ -73,19 +73,19 @@ def check_localhost(resolve: Resolve) -> Finding:
     return ok("localhost", f"resolves to {', '.join(addresses)}")
 
 
-def check_loopback(bind: Callable[[str], None], addresses: Iterable[str] = ("127.0.0.1",)) -> Finding:
+def check_loopback(attempt: Callable[[str], None], addresses: Iterable[str] = ("127.0.0.1",)) -> Finding:
     tried = list(addresses)
     for address in tried:
         try:
-            bind(address)
+            attempt(address)
         except OSError as error:
             return failed(
                 "loopback",
-                f"{address} cannot be bound: {error}",
+                f"{address} cannot be used: {error}",
                 "sudo ip link set lo up",
                 "ip address show lo",
             )
-    return ok("loopback", f"{', '.join(tried)} can be bound")
+    return ok("loopback", f"{', '.join(tried)} can be used")
 
 
 def check_hosts(hosts: Iterable[str], resolve: Resolve) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from clusterlib.errors import NodeNotReady
 from clusterlib.waiting import Deadline
 
@@ -26,12 +28,32 @@ def not_spawned(name: str, deadline: Deadline) -> NodeNotReady:
 
 
 def not_ready(name: str, deadline: Deadline, why: str, last_words: list[str]) -> NodeNotReady:
+    problem = f"{name} did not get ready within {deadline.seconds:g} s"
+    if trouble := _trouble_with_loopback():
+        return NodeNotReady(
+            problem,
+            cause=f"nodes cannot reach each other: loopback is down or has no address ({trouble})",
+            evidence=[why, *last_words],
+            remedies=["sudo ip link set lo up", "ip address show lo", "invoke cluster.doctor"],
+        )
     return NodeNotReady(
-        f"{name} did not get ready within {deadline.seconds:g} s",
+        problem,
         cause=why,
         evidence=last_words,
         remedies=[f"invoke cluster.logs {name}", _more_time(deadline)],
     )
+
+
+def _trouble_with_loopback() -> OSError | None:
+    """Looked at only when a start has failed, so that one that succeeds does not pay for it."""
+    from clusterlib.hosts.loopback import try_loopback
+
+    try:
+        try_loopback("127.0.0.1")
+    except OSError as error:
+        # Without descriptors, for example, nothing was learnt of the network.
+        return None if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM} else error
+    return None
 
 
 def _more_time(deadline: Deadline) -> str:

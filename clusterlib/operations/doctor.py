@@ -14,8 +14,9 @@ from pathlib import Path
 from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.health import preflight
-from clusterlib.health.findings import Finding, Outcome, failed, ok
+from clusterlib.health.findings import Finding, Outcome, failed, ok, skipped
 from clusterlib.hosts import holders
+from clusterlib.hosts.loopback import try_loopback
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.ports import is_free
 from clusterlib.hosts.registry import Registry
@@ -63,7 +64,7 @@ def _look(profile: str, project: Path) -> Iterator[Finding]:
         resolved = load_profile(profile, project=project)
     except ProfileError as error:
         yield failed("profile", "; ".join([error.problem, *error.evidence]), *error.remedies)
-        yield preflight.check_loopback(_bind)
+        yield preflight.check_loopback(try_loopback)
         return
     yield ok("profile", f"{resolved.name} ({resolved.file}), {resolved.values.nodes.count} nodes")
     yield from _network(resolved)
@@ -90,7 +91,8 @@ def _network(resolved: ResolvedProfile) -> Iterator[Finding]:
     addresses = [LOOPBACK]
     if values.network.mode == "per-node":
         addresses += ["127.64.0.1", "127.127.255.254"]
-    yield preflight.check_loopback(_bind, addresses)
+    loopback = preflight.check_loopback(try_loopback, addresses)
+    yield loopback
     if values.network.mode == "shared":
         hosts = [
             host_of(values.nodes.host, index, name=name_of(values.nodes.name, index), address=LOOPBACK)
@@ -100,7 +102,10 @@ def _network(resolved: ResolvedProfile) -> Iterator[Finding]:
     needed = count if values.network.mode == "shared" else 1
     ranges = {purpose: (ports.first, ports.last) for purpose, ports in values.ports.items()}
     for purpose, (first, last) in ranges.items():
-        yield preflight.check_ports(purpose, first, last, needed, _port_holder())
+        if loopback.outcome is Outcome.FAILED:
+            yield skipped(f"ports for {purpose}", "not looked at: no port can be used while loopback fails")
+        else:
+            yield preflight.check_ports(purpose, first, last, needed, _port_holder())
     ephemeral = resolved.machine.ephemeral
     yield preflight.check_ephemeral(ranges, (ephemeral.first, ephemeral.last))
 
@@ -153,11 +158,6 @@ def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
 
 def _resolve(host: str) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
-
-
-def _bind(address: str) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((address, 0))
 
 
 def _port_holder(most_named: int = 3) -> Callable[[int], str | None]:

@@ -67,7 +67,7 @@ def test_a_loopback_address_that_cannot_be_bound_is_named() -> None:
     found = preflight.check_loopback(refuses("127.64.0.1"), ["127.0.0.1", "127.64.0.1"])
 
     assert found.outcome is Outcome.FAILED
-    assert found.evidence.startswith("127.64.0.1 cannot be bound")
+    assert found.evidence.startswith("127.64.0.1 cannot be used")
 
 
 def test_host_names_of_nodes_must_lead_here() -> None:
