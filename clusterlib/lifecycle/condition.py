@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from clusterlib.errors import CallTimeout, NodeUnavailable
+from clusterlib.errors import DEFAULT_CLUSTER, CallTimeout, NodeUnavailable
 from clusterlib.lifecycle.states import NodeState
 
-__all__ = ["explain", "is_ready"]
+__all__ = ["explain", "is_ready", "notes_on_ended"]
 
 
 UNDONE_BY = {NodeState.PAUSED: "resume", NodeState.STOPPED: "start"}
@@ -68,3 +68,13 @@ def _when(since: str | None) -> str:
     then = datetime.fromisoformat(since)
     ago = max(0.0, (datetime.now(UTC) - then).total_seconds())
     return f"at {then:%H:%M:%S}.{then.microsecond // 1000:03d} UTC, {ago:.1f} s ago"
+
+
+def notes_on_ended(status: Mapping[str, Any]) -> list[str]:
+    """One note on each node that stays down, and on the command that brings it back."""
+    named = "" if status["name"] == DEFAULT_CLUSTER else f" --name {status['name']}"
+    return [
+        f"{node['name']} is {node['state']}: invoke cluster.start {node['name']}{named}"
+        for node in status["nodes"]
+        if node["state"] in {NodeState.DEAD, NodeState.STOPPED}
+    ]

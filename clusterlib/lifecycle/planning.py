@@ -143,10 +143,18 @@ def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
             f"profile {resolved.name} needs {named}, which {what}",
             cause="nothing was started",
             evidence=[f"{place} is there, without the right to be executed" for place in blocked]
-            or [f"PATH={os.environ.get('PATH', '')}", *(f"and {place}" for place in search)],
+            or _where_looked(missing, project, search),
             remedies=missing_remedies(resolved, missing),
         )
     return found
+
+
+def _where_looked(missing: Iterable[str], project: Path, search: Iterable[str]) -> list[str]:
+    """A name with a slash is a path from the project, and is looked up nowhere else."""
+    places = [f"{project / name} does not exist" for name in missing if "/" in name]
+    if any("/" not in name for name in missing):
+        places += [f"PATH={os.environ.get('PATH', '')}", *(f"and {place}" for place in search)]
+    return places
 
 
 def missing_remedies(resolved: ResolvedProfile, missing: Iterable[str]) -> list[str]:
@@ -156,7 +164,12 @@ def missing_remedies(resolved: ResolvedProfile, missing: Iterable[str]) -> list[
         return [f"chmod +x {shlex.quote(str(place))}" for place in blocked]
     commands = [how_to_install(packages.get(name, {})) for name in missing]
     known = list(dict.fromkeys(command for command in commands if command))
-    return known or [f"install {name}, or add its folder to PATH" for name in missing]
+    return known or [
+        f"build {name}, or correct its path, which begins at the project"
+        if "/" in name
+        else f"install {name}, or add its folder to PATH"
+        for name in missing
+    ]
 
 
 def _blocked(resolved: ResolvedProfile, name: str) -> Path | None:

@@ -335,6 +335,7 @@ def _fit(
 ) -> Cluster:
     """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
     from clusterlib.lifecycle.code import look_at_code, not_stopped, some_files
+    from clusterlib.lifecycle.condition import notes_on_ended
 
     try:
         status = cluster.status()
@@ -349,6 +350,7 @@ def _fit(
             notes.append(f"its code had changed ({files}); the nodes were restarted")
         elif look.unasked:
             notes.append(f"{', '.join(look.unasked)} could not be asked which code it runs")
+        notes += notes_on_ended(cluster.status())
         cluster.notes = tuple(notes)
         if not hold and cluster.held:
             cluster.keep()

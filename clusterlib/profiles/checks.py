@@ -10,7 +10,7 @@ from clusterlib.profiles.kinds import FIRST_PORT, LAST_PORT, PortRange, derived_
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake, nearest
-from clusterlib.profiles.servers import FILLED_IN, Question
+from clusterlib.profiles.servers import FILLED_IN, Asked, Question
 
 __all__ = ["check_together", "find_template", "ports_each", "room_outside"]
 
@@ -29,6 +29,8 @@ def check_together(
         yield from _server(profile, merged)
         for name in ("ready", "formed", "health"):
             yield from _question(profile, merged, name)
+        for name, asked in (("ready", profile.ready), ("formed", profile.formed)):
+            yield from _interval(profile, merged, name, asked)
 
 
 def _at(merged: Merged, *path: str, problem: str, right: str) -> Mistake:
@@ -219,6 +221,14 @@ def _question(profile: Profile, merged: Merged, name: str) -> Iterator[Mistake]:
                 yield _at(
                     merged, name, field, problem=f'there is no port "{port}"', right=_known(port, known)
                 )
+
+
+def _interval(profile: Profile, merged: Merged, name: str, asked: Asked) -> Iterator[Mistake]:
+    """One question and no second one within the start: a node that is not ready at once would never be."""
+    most = profile.timeouts.start
+    if asked.interval >= most:
+        problem = f"{asked.interval:g} s is not less than timeouts.start, which is {most:g} s"
+        yield _at(merged, name, "interval", problem=problem, right=f"write less than {most:g}")
 
 
 def _known(word: str, known: Iterable[str]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import clusterlib
-from clusterlib.errors import ClusterConflict, ProfileError, UsageError, WrongType
+from clusterlib.errors import ClusterConflict, ProfileError, ProgramMissing, UsageError, WrongType
 
 Up = Callable[..., clusterlib.Cluster]
 
@@ -78,3 +79,30 @@ def test_a_mistake_in_overrides_is_no_mistake_of_the_command_line_only() -> None
     with pytest.raises(ProfileError) as caught:
         clusterlib.load_profile("dev", overrides={"nodes.cuont": 3})
     assert "overrides= in Python" in caught.value.remedies[0]
+
+
+def test_up_says_of_a_cluster_that_runs_which_nodes_are_dead_and_what_starts_them(up: Up) -> None:
+    cluster = up("ci-small")
+    with clusterlib.up() as whole:
+        assert not whole.notes[1:]
+
+    cluster["node2"].kill()
+    with clusterlib.up() as again:
+        assert again.notes[1:] == ("node2 is dead: invoke cluster.start node2",)
+
+    cluster["node2"].start()
+    with clusterlib.up() as whole:
+        assert not whole.notes[1:]
+
+
+def test_a_program_with_a_path_that_does_not_exist_is_not_said_to_be_missing_on_path(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "mine.toml").write_text(
+        'driver = "command"\n[ports]\nclient = "14000-14999"\n[command]\nprogram = "v/bin/shop-server"\n'
+    )
+    with pytest.raises(ProgramMissing) as caught:
+        clusterlib.up("mine", project=tmp_path)
+    assert caught.value.evidence == (f"{tmp_path}/v/bin/shop-server does not exist",)
+    assert caught.value.remedies == (
+        "build v/bin/shop-server, or correct its path, which begins at the project",
+    )

@@ -35,6 +35,8 @@ program = "sh"
         ('[derived]\nbus = "clinet + 1"', 7, 'there are no ports "clinet" that it could follow from'),
         ('[derived]\nbus = "client + 60000"', 7, "leads from 14000-14999 to 74000-74999"),
         ('[derived]\nbus = "client times 2"', 7, "client times 2"),
+        ("[ready]\ninterval = 50", 7, "50 s is not less than timeouts.start, which is 30 s"),
+        ('[formed]\nports = ["client"]\ninterval = 30', 8, "30 s is not less than timeouts.start"),
         ('[derived]\nclient = "client + 1"', 7, "is one of [ports], too"),
     ],
 )
