@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from clusterlib.hosts import proc, tags
 
-__all__ = ["belonging", "children", "freeze", "signal_all"]
+__all__ = ["belonging", "children", "freeze", "signal_all", "signal_one"]
 
 CHILDREN = "children"
 """The file of each thread that lists its children."""
@@ -98,7 +98,7 @@ def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list
     found = freeze(look)
     if number != signal.SIGSTOP:
         for seen in found:
-            _send(seen, number)
+            signal_one(seen, number)
     return found
 
 
@@ -111,11 +111,11 @@ def freeze(look: Callable[[], Collection[proc.Status]]) -> list[proc.Status]:
             break
         for seen in new:
             stopped[seen.pid, seen.started] = seen
-            _send(seen, signal.SIGSTOP)
+            signal_one(seen, signal.SIGSTOP)
     return list(stopped.values())
 
 
-def _send(seen: proc.Status, number: int) -> None:
+def signal_one(seen: proc.Status, number: int) -> None:
     descriptor = proc.kill(seen, number)
     if descriptor is not None:
         os.close(descriptor)

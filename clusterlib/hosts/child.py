@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clusterlib.hosts import proc
 from clusterlib.hosts.api import Exit, Spawn
-from clusterlib.hosts.belonging import signal_all
+from clusterlib.hosts.belonging import signal_all, signal_one
 
 if TYPE_CHECKING:
     from clusterlib.hosts.listeners import Listener
@@ -49,20 +49,27 @@ class LocalProcess:
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._belonging = belonging
         self._outside = outside
+        self._orderly = False
+        """Whether what it leaves is asked to end first."""
+        self._request: int = signal.SIGTERM
+        """How it was asked to end."""
+        self._asked: set[tuple[int, float]] = set()
+        """Those of what it left that were asked the same."""
         self._shared = {name[:LONGEST_COMMAND] for name in order.shared}
         self._descriptor = os.pidfd_open(local_pid) if sys.platform == "linux" else -1
 
     def usage(self) -> Sample | None:
-        from clusterlib.hosts.resources import (
-            sample_all,
-        )  # later than a cluster's start, which it would delay
+        if self.exit.done():
+            return None
+        # Later than a cluster's start, which it would delay.
+        from clusterlib.hosts.resources import sample_all
 
-        return None if self.exit.done() else sample_all([self.local_pid, *(seen.pid for seen in self.rest())])
+        return sample_all([*self._itself(), *(seen.pid for seen in self.rest())])
 
     def listener(self, address: str, port: int) -> Listener:
         from clusterlib.hosts.listeners import listener_of
 
-        pids = [] if self.exit.done() else [self.local_pid, *(seen.pid for seen in self._belonging(self))]
+        pids = [] if self.exit.done() else [*self._itself(), *(seen.pid for seen in self._belonging(self))]
         return listener_of(address, port, pids, self._outside)
 
     def rest(self) -> list[proc.Status]:
@@ -74,8 +81,15 @@ class LocalProcess:
     def signal(self, number: int) -> None:
         if self.exit.done():
             return
+        if number == signal.SIGKILL:
+            self._orderly = False
+        elif number not in FOR_ALL:
+            self._request = number
+            self._asked.clear()
         if number in FOR_ALL and not self.errand:
             signal_all(self._all, number)
+        if self.reaped:
+            return
         with contextlib.suppress(ProcessLookupError):
             if number in FOR_ALL:
                 self._signal_group(number)
@@ -84,8 +98,18 @@ class LocalProcess:
             else:
                 os.kill(self.local_pid, number)  # not reaped yet, so the PID is still its own
 
+    def end_in_order(self) -> None:
+        self._orderly = proc.LINUX  # elsewhere what has lost its parent is not found again
+
+    @property
+    def orderly(self) -> bool:
+        return self._orderly
+
     def end_rest(self) -> list[proc.Status]:
-        """Ends what is left of it when it has ended itself, and gives back what that was."""
+        """Ends what is left of it when it has ended itself, or asks it to end; gives back what that was."""
+        if self._orderly and (rest := self.rest()):
+            self._ask(rest)
+            return rest
         if not self.reaped:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 self._signal_group(signal.SIGKILL)
@@ -99,8 +123,19 @@ class LocalProcess:
         if not self.exit.done():
             self.exit.set_result(how)
 
+    def _ask(self, rest: list[proc.Status]) -> None:
+        """Those that have lost their parent: each knows best how to end what lives below it."""
+        known = {seen.pid for seen in rest}
+        for seen in rest:
+            if seen.parent not in known and (seen.pid, seen.started) not in self._asked:
+                self._asked.add((seen.pid, seen.started))
+                signal_one(seen, self._request)
+
+    def _itself(self) -> list[int]:
+        return [] if self.reaped else [self.local_pid]
+
     def _all(self) -> list[proc.Status]:
-        itself = proc.status(self.local_pid)
+        itself = None if self.reaped else proc.status(self.local_pid)
         return [itself, *self.rest()] if itself is not None and itself.alive else self.rest()
 
     def _signal_group(self, number: int) -> None:

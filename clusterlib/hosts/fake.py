@@ -77,6 +77,9 @@ class FakeProcess:
         del address, port
         return self.listens
 
+    def end_in_order(self) -> None:
+        """Nothing to do: it starts nothing."""
+
     def signal(self, number: int) -> None:
         if self.exit.done():
             return

@@ -245,7 +245,8 @@ class LocalHost:
             rest = child.end_rest() if child is not None else []
             _, wait_status = os.waitpid(ended.si_pid, 0)
             code = os.waitstatus_to_exitcode(wait_status)
-            left = tuple(dict.fromkeys(seen.command for seen in rest))
+            ended_by_force = child is not None and not child.orderly
+            left = tuple(dict.fromkeys(seen.command for seen in rest if ended_by_force))
             how = Exit(code=code, left=left) if code >= 0 else Exit(signal=-code)
             self._something_ended.set()
             if child is not None:
@@ -274,7 +275,13 @@ class LocalHost:
     def _look_after_the_ending(self) -> None:
         """The end of an orphan comes to us as a signal; we look by ourselves, too, for what it has lived below may live on."""
         for child, (how, deadline) in list(self._ending.items()):
-            if not child.end_rest() or deadline.passed:
+            rest = child.end_rest()
+            if rest and child.orderly:
+                self._ending[child] = (
+                    how,
+                    Deadline(REST_SECONDS),
+                )  # its owner decides how long it is waited for
+            elif not rest or deadline.passed:
                 del self._ending[child]
                 child.end(how)
         self._look_later()

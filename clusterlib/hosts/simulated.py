@@ -52,6 +52,9 @@ class SimulatedProcess:
     def listener(self, address: str, port: int) -> Listener:
         return self._simulation.process.listener(address, port)
 
+    def end_in_order(self) -> None:
+        """Nothing to do: what it has started belongs to the process of the simulation."""
+
     def signal(self, number: int) -> None:
         if not self.exit.done():
             self._simulation.send({"do": "signal", "name": self.name, "number": number})

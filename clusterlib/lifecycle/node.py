@@ -301,6 +301,8 @@ class ManagedNode:
             return
         deadline = Deadline(seconds)
         self._move(NodeState.STOPPING)
+        if self._process is not None:
+            self._process.end_in_order()
         self.signal(signal.SIGCONT)  # whoever paused it: a paused node cannot hear
         reserve = min(seconds * SHARE_TO_TERMINATE, MOST_TO_TERMINATE)
         # One that was never ready may not have been able to hear yet: Python loses a SIGINT that comes while it begins.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import clusterlib
 from clusterlib.hosts import proc
 from clusterlib.operations.health import examine_health
 from tests.functional.command.boxes import say
@@ -29,6 +31,33 @@ os.wait()
 time.sleep(600)
 """
 
+WRAPPED = """\
+import os, signal, socket, sys, time
+
+port, data, mode = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+
+def stop(number, _):
+    if mode == "stubborn":
+        return
+    print("writes what it has in memory", flush=True)
+    time.sleep(0.3)
+    with open(data + "/flushed", "w") as file:
+        file.write(signal.Signals(number).name)
+    sys.exit(0)
+
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, stop)
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(600)  # a worker, which its server does not wait for
+listener = socket.create_server(("127.0.0.1", port))
+while True:
+    client, _ = listener.accept()
+    with client:
+        if client.recv(100):
+            client.sendall(b"PONG")
+"""
+
 ARGUMENTS = '["manager.py", "{{ cluster.project }}/server.py", "{{ node.ports.client }}"]'
 
 
@@ -39,11 +68,90 @@ def managed(write: Callable[..., None], project: Path) -> None:
     write(arguments=ARGUMENTS.replace("manager.py", "{{ cluster.project }}/manager.py"))
 
 
+@pytest.fixture
+def wrapped(write: Callable[..., None], project: Path) -> Callable[..., None]:
+    """Each box is a shell that waits for the server that it has started, and ends without it."""
+    (project / "wrapped.py").write_text(WRAPPED)
+
+    def profile(mode: str = "well", waits: str = "; exit $?", **replaced: str) -> None:
+        script = f'"{sys.executable}" "$0/wrapped.py" "$1" "$2" {mode} {waits}'
+        words = ["-c", script, "{{ cluster.project }}", "{{ node.ports.client }}", "{{ data }}"]
+        write(program='"sh"', arguments=json.dumps(words), **replaced)
+
+    return profile
+
+
+def flushed(cluster: clusterlib.Cluster) -> list[str]:
+    return [path.read_text() for path in cluster.run_folder.path.rglob("flushed")]
+
+
+@pytest.mark.parametrize("rung", ["auto", "sweep"])
+@pytest.mark.parametrize(("asked", "waits"), [("SIGTERM", "; exit $?"), ("SIGINT", "& wait $!")])
+def test_a_server_behind_a_script_ends_in_order_when_its_node_is_stopped(
+    up: Up,
+    wrapped: Callable[..., None],
+    rung: str,
+    asked: str,
+    waits: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLUSTERLIB_CONTAINMENT", rung)
+    wrapped(waits=waits, stop=f'"{asked}"')
+    cluster = up("box", nodes=1)
+
+    cluster["box1"].stop()
+
+    assert flushed(cluster) == [asked]
+    assert cluster["box1"].state == "stopped"
+    assert servers(cluster["box1"].ports["client"]) == []
+    cluster["box1"].start()
+    assert say(cluster, "box1", b"who") == b"PONG"
+
+
+def test_servers_behind_a_script_end_in_order_with_their_cluster(
+    up: Up, wrapped: Callable[..., None]
+) -> None:
+    wrapped(stop='"SIGTERM"')
+    cluster = up("box", nodes=2)
+
+    cluster.down()
+
+    events = map(json.loads, cluster.run_folder.events.read_text().splitlines())
+    assert "node.killed" not in [event["kind"] for event in events]
+    logs = [path.read_text() for path in cluster.run_folder.path.rglob("*.log")]
+    assert sum("writes what it has in memory" in text for text in logs) == 2
+
+
+def test_a_server_behind_a_script_is_killed_at_once_with_its_node(
+    up: Up, wrapped: Callable[..., None]
+) -> None:
+    wrapped(stop='"SIGTERM"')
+    cluster = up("box", nodes=1)
+
+    cluster["box1"].kill()
+
+    assert flushed(cluster) == []
+    assert servers(cluster["box1"].ports["client"]) == []
+
+
+def test_a_server_behind_a_script_that_does_not_end_is_killed_when_the_time_to_stop_is_over(
+    up: Up, wrapped: Callable[..., None]
+) -> None:
+    wrapped("stubborn", stop='"SIGTERM"', start="10.0\nstop = 1.0")
+    cluster = up("box", nodes=1)
+    port = cluster["box1"].ports["client"]
+
+    cluster["box1"].stop()
+
+    assert servers(port) == []
+    assert "did not stop within 1 s and was killed" in cluster["box1"].describe()["reason"]
+
+
 def servers(port: int) -> list[int]:
     """Who runs the server at this port."""
     told = f"{sys.executable} "
     found = [pid for pid in proc.processes() if proc.command_line(pid).startswith(told)]
-    return [pid for pid in found if proc.command_line(pid).endswith(f"/server.py {port}") and lives(pid)]
+    return [pid for pid in found if f".py {port}" in proc.command_line(pid) and lives(pid)]
 
 
 def lives(pid: int) -> bool:

@@ -30,6 +30,8 @@ class Looked:
     def usage(self) -> Sample | None:
         return None
 
+    def end_in_order(self) -> None: ...
+
     def signal(self, number: int) -> None:
         del number
 

@@ -41,6 +41,8 @@ class PlainProcess:
     def usage(self) -> Sample | None:
         return None if self.exit.done() else sample(self.pid)
 
+    def end_in_order(self) -> None: ...
+
     def listener(self, address: str, port: int) -> Listener:
         return listener_of(address, port, [self.pid])
 
