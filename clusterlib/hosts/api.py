@@ -122,9 +122,9 @@ class Process(Protocol):
         The signals that no process can hear (SIGKILL, SIGSTOP, SIGCONT) go to all that belongs to it."""
 
     def end_in_order(self) -> None:
-        """What is left of it when it ends is asked to end as it was itself, and killed only by a SIGKILL from now on.
+        """What is left of a program when it ends is asked to end as it was itself, and killed only by a SIGKILL from now on.
 
-        Otherwise what is left is killed at once."""
+        Otherwise, and for an entry, what is left is killed at once."""
 
 
 class Host(Protocol):

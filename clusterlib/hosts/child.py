@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from clusterlib.hosts import proc
-from clusterlib.hosts.api import Exit, Spawn
+from clusterlib.hosts.api import Exit, Program, Spawn
 from clusterlib.hosts.belonging import signal_all, signal_one
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class LocalProcess:
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._belonging = belonging
         self._outside = outside
+        self._is_program = isinstance(order.run, Program)
         self._orderly = False
         """Whether what it leaves is asked to end first."""
         self._request: int = signal.SIGTERM
@@ -99,7 +100,8 @@ class LocalProcess:
                 os.kill(self.local_pid, number)  # not reaped yet, so the PID is still its own
 
     def end_in_order(self) -> None:
-        self._orderly = proc.LINUX  # elsewhere what has lost its parent is not found again
+        # An embedded node answers for what it starts. Outside of Linux what has lost its parent is not found again.
+        self._orderly = self._is_program and proc.LINUX
 
     @property
     def orderly(self) -> bool:

@@ -138,7 +138,7 @@ def test_a_server_behind_a_script_that_does_not_end_is_killed_when_the_time_to_s
     up: Up, wrapped: Callable[..., None]
 ) -> None:
     wrapped("stubborn", stop='"SIGTERM"', start="10.0\nstop = 1.0")
-    cluster = up("box", nodes=1)
+    cluster = up("box", nodes=1, overrides={"adapt.ci_timeout_factor": 1})
     port = cluster["box1"].ports["client"]
 
     cluster["box1"].stop()
