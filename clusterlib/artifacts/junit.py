@@ -222,13 +222,13 @@ class _Context:
     """What was found of each node that is not up."""
     nodes: frozenset[str]
 
-    def excuse(self, node: str, check: str, told: str) -> str:
+    def excuse(self, node: str, check: str, finding: str) -> str:
         """Why a check that failed is no failure of its own; nothing where it is one."""
         group = self.groups.get(check)
         is_own = check == "started" or group == "connectivity"
         if self.damage and not (is_own and not self.damage.keys() & {node, WHOLE}):
             return f"on purpose: {', '.join(self.damage.values())}"
-        missed = {other for other in self.nodes if re.search(rf"\b{re.escape(other)}\b", told)}
+        missed = {other for other in self.nodes if re.search(rf"\b{re.escape(other)}\b", finding)}
         fallen = self.fallen.keys() - {node}
         if group == "cluster" and fallen and missed - {node} <= fallen:
             return f"it follows from another failure: {', '.join(self.fallen.values())}"
@@ -241,9 +241,9 @@ def _check(check: Mapping[str, Any], node: str, group: str, context: _Context) -
     case = _finding({**check, "name": f"{node}: {name}"}, group)
     if case.failure is None:
         return case
-    _, told, _ = case.failure
-    excuse = context.excuse(node, name, told)
-    return Case(case.name, group, skipped=f"{excuse}; found: {told}") if excuse else case
+    _, finding, _ = case.failure
+    excuse = context.excuse(node, name, finding)
+    return Case(case.name, group, skipped=f"{excuse}; found: {finding}") if excuse else case
 
 
 def _fallen(health: Record) -> dict[str, str]:

@@ -234,13 +234,13 @@ def check_memory(
         return skipped("memory", f"{free}, {unknown}: {measuring}, or [nodes] memory says it")
     need = expected.memory if simulated else nodes * expected.memory
     kind = "simulated nodes" if simulated else f"nodes of {mebibytes(expected.memory)}"
-    told = f"{free}, {nodes} {kind} take {mebibytes(need)} ({expected.basis})"
+    amounts = f"{free}, {nodes} {kind} take {mebibytes(need)} ({expected.basis})"
     remedy = f"invoke cluster.up --nodes {max(1, int(available * 0.5 * nodes // need))}"
     if need > available and not expected.measured:
-        return failed("memory", told, remedy)
+        return failed("memory", amounts, remedy)
     if need > available * 0.8:
-        return warning("memory", told, remedy)
-    return ok("memory", told)
+        return warning("memory", amounts, remedy)
+    return ok("memory", amounts)
 
 
 def check_descriptors(limit: int, nodes: int) -> Finding:

@@ -55,7 +55,7 @@ class RunFolder:
 
     @property
     def is_recent(self) -> bool:
-        """Whether somebody may still come for it: it began less than a day ago, or it cannot be told when."""
+        """Whether somebody may still come for it: it began less than a day ago, or it is not known when."""
         import datetime as dt
 
         begun = self.begun

@@ -147,8 +147,8 @@ def _warn_if_stale(cluster: Cluster) -> None:
 
             from clusterlib.errors import StaleCodeWarning
 
-            told = f"cluster '{cluster.name}' {', and '.join(found)}"
-            warnings.warn(told, StaleCodeWarning, stacklevel=3)
+            text = f"cluster '{cluster.name}' {', and '.join(found)}"
+            warnings.warn(text, StaleCodeWarning, stacklevel=3)
     except BaseException:
         cluster.close()
         raise

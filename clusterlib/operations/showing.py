@@ -18,8 +18,8 @@ def shown(error: ClusterError, name: str | None = None, *, project: Path | str |
     """The same error without the secrets of this environment and of the last run of that cluster.
 
     Its evidence is what a node has printed, often a traceback with values in it."""
-    told = _redactor(name, project).value(error.to_dict())
-    return ClusterError.from_dict({**told, "code": error.code})
+    cleaned = _redactor(name, project).value(error.to_dict())
+    return ClusterError.from_dict({**cleaned, "code": error.code})
 
 
 def _redactor(name: str | None, project: Path | str | None) -> Redactor:

@@ -1,4 +1,4 @@
-"""A machine whose loopback does not work is told so, and not that its ports are taken or its nodes are slow."""
+"""Where loopback does not work, errors say that, and not that ports are taken or nodes are slow."""
 
 from __future__ import annotations
 
