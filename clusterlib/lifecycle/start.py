@@ -127,31 +127,10 @@ def attach(
             remedies=["invoke cluster.up"],
         ).of_cluster(called)
     if check_code:
-        _warn_if_stale(cluster)
+        from clusterlib.lifecycle.staleness import warn_if_stale
+
+        warn_if_stale(cluster)
     return cluster
-
-
-def _warn_if_stale(cluster: Cluster) -> None:
-    from clusterlib.lifecycle.code import look_at_code, some_files
-
-    try:
-        look = look_at_code(cluster.keeper, cluster.status(), build=False)
-        found = []
-        if look.changed:
-            files = some_files(look.changed, cluster.project)
-            found.append(f"runs other code than is on disk ({files}); clusterlib.up() restarts its nodes")
-        if look.unasked:
-            found.append(f"has nodes that could not be asked which code they run: {', '.join(look.unasked)}")
-        if found:
-            import warnings
-
-            from clusterlib.errors import StaleCodeWarning
-
-            text = f"cluster '{cluster.name}' {', and '.join(found)}"
-            warnings.warn(text, StaleCodeWarning, stacklevel=3)
-    except BaseException:
-        cluster.close()
-        raise
 
 
 def is_running(name: str | None = None, *, project: Path | str | None = None) -> bool:
