@@ -392,7 +392,12 @@ def test_a_huge_difference_is_cut_to_its_beginning_and_its_end(suite: Suite) -> 
 
 
 def test_a_good_run_whose_last_test_kills_a_node_leaves_no_failure_in_junit(suite: Suite) -> None:
-    suite.file("tests/test_talks.py", "def test_kills(cluster):\n    cluster['node2'].kill()\n")
+    suite.file(
+        "tests/test_talks.py",
+        "def test_kills(cluster):\n"
+        "    cluster['node2'].kill()\n"
+        "    cluster.wait_until(lambda: 'node2' not in cluster['node1'].members(), what='node1 has noticed')\n",
+    )
 
     ended = suite.run("--distributed", "--cluster-artifacts=out")
 
