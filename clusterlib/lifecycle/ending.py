@@ -84,11 +84,17 @@ class _Doomed:
         guards = [entry.guard for entry in self.entries] or self.processes
         return any(guard.stopped for guard in guards)
 
+    @property
+    def guard_can_tidy(self) -> bool:
+        guards = [entry.guard for entry in self.entries]
+        return bool(guards) and all(guard.alive() and not guard.stopped for guard in guards)
+
     def force(self) -> None:
-        """Ends the keeper. Its containment takes all along, and its guard tidies up, where there is one that can."""
-        if self.entries and all(entry.guard.alive() and not entry.guard.stopped for entry in self.entries):
-            for entry in self.entries:
-                entry.keeper.kill()
+        """Ends the keeper and what it has adopted. Its guard tidies up, where there is one that can.
+
+        What is below the keeper is never left to the guard, which may die at the same moment."""
+        if self.guard_can_tidy:
+            end_family(entry.keeper for entry in self.entries)
         else:
             self.end()
 

@@ -246,6 +246,20 @@ def test_what_a_paused_keeper_has_adopted_ends_with_it_whatever_became_of_its_gu
     assert not is_running(project=project)
 
 
+def test_a_guard_that_dies_just_after_it_was_looked_at_leaves_nothing_of_its_paused_keeper(
+    hider: Callable[..., dict[str, Any]], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = hider(untagged=True)
+    os.kill(status["keeper"]["pid"], signal.SIGSTOP)
+    os.kill(status["keeper"]["guard"], signal.SIGKILL)
+    monkeypatch.setattr("clusterlib.lifecycle.ending._Doomed.guard_can_tidy", True)
+
+    assert take_down(project=project).forced
+
+    assert poll(lambda: not hidden(project), Deadline(10))
+    assert not is_running(project=project)
+
+
 def test_a_keeper_that_is_paused_while_it_boots_can_be_taken_down(project: Path, rung: str) -> None:
     lock = lock_of(project, "default")
     assert lock.take()
