@@ -12,11 +12,12 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
 import clusterlib
-from clusterlib.errors import ClusterError, KeeperLost
+from clusterlib.errors import ClusterError, KeeperLost, StaleCodeWarning
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["main"]
@@ -99,7 +100,9 @@ def _act(cluster: clusterlib.Cluster, act: str, project: Path) -> None:
         case "scale":
             cluster.scale(len(cluster) % 5 + 1)
         case "join":
-            clusterlib.attach(cluster.name, project=project).close()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", StaleCodeWarning)  # of a paused node: it cannot be asked
+                clusterlib.attach(cluster.name, project=project).close()
         case "whole":
             cluster.wait_ready(15.0)
             seen = sorted(cluster.nodes[0].members())

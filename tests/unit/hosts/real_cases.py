@@ -56,15 +56,21 @@ def tell_who_i_am(_argument: Mapping[str, Any]) -> None:
 
 
 def daemonise(argument: Mapping[str, Any]) -> None:
-    """Leaves a grandchild behind that has its own session, and no marker if it is told to hide."""
+    """Leaves a grandchild behind that has its own session, and no marker if it has to hide.
+
+    Prints its PID when it is what it is going to be, and its parent is gone."""
+    heard, written = os.pipe()  # closed by the exec
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
             environment = {} if argument.get("hide") else dict(os.environ)
-            print(f"daemon {os.getpid()}")  # noqa: T201
+            os.write(written, str(os.getpid()).encode())
             os.execve("/bin/sleep", ["sleep", "1000"], environment)
         os._exit(0)
     os.wait()
+    os.close(written)
+    with os.fdopen(heard) as file:
+        print(f"daemon {file.read()}", flush=True)  # noqa: T201
     while argument.get("stay"):
         signal.pause()
 
