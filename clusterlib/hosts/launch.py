@@ -75,13 +75,16 @@ def start_detached(
             )
         finally:
             os.close(output)
+        _leave(process)
+        begun(process.pid)
     except OSError as error:
         ours.close()
         raise _start_error(argv[0], error) from error
+    except BaseException:
+        ours.close()
+        raise
     finally:
         theirs.close()
-    _leave(process)
-    begun(process.pid)
     return ours
 
 

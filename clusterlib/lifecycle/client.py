@@ -212,4 +212,7 @@ def _connected(path: Path, name: str) -> socket.socket:
             cause=f"connecting to {path}: {error}",
             remedies=["invoke cluster.status", "invoke cluster.clean"],
         ).of_cluster(name) from error
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -203,6 +203,29 @@ def test_a_detached_process_has_its_channel_its_session_and_its_log(tmp_path: Pa
     assert (tmp_path / "boot.log").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_detached_process_is_hung_up_on_where_its_start_is_interrupted(tmp_path: Path) -> None:
+    def interrupt(pid: int) -> None:
+        pids.append(pid)
+        raise KeyboardInterrupt
+
+    pids: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        start_detached(
+            [
+                sys.executable,
+                "-c",
+                "import socket, sys; socket.socket(fileno=int(sys.argv[1])).recv(1)",
+                CHANNEL,
+            ],
+            environment={"PATH": os.defpath},
+            directory=tmp_path,
+            log=tmp_path / "log",
+            begun=interrupt,
+        )
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 0
+
+
 def test_a_detached_process_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ProgramMissing):
         start_detached(["no-such-program"], environment={}, directory=tmp_path, log=tmp_path / "log")
