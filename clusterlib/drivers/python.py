@@ -14,7 +14,6 @@ from clusterlib.drivers.api import Driver, Link, NodeSpec
 from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
 from clusterlib.hosts.api import Entry, Process, Spawn
 from clusterlib.hosts.ports import Claim
-from clusterlib.runtime.stacks import SIGNAL, STACKS_FILE
 
 __all__ = ["PRELOAD", "PythonDriver"]
 
@@ -25,8 +24,18 @@ PRELOAD = ("clusterlib.runtime.node",)
 class PythonDriver(Driver):
     name = "python"
     purposes = ("cluster", "http")
-    stack_signal = SIGNAL
-    stacks_file = STACKS_FILE
+
+    @property
+    def stack_signal(self) -> int | None:
+        from clusterlib.runtime.stacks import SIGNAL  # so that a keeper starts without it
+
+        return SIGNAL
+
+    @property
+    def stacks_file(self) -> str:
+        from clusterlib.runtime.stacks import STACKS_FILE
+
+        return STACKS_FILE
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, PythonLink]:
         listeners: dict[str, socket.socket] = {}

@@ -67,7 +67,10 @@ class RunFolder:
         import datetime as dt
 
         try:
-            return dt.datetime.strptime(self.path.name.rpartition("-")[0], STAMP).replace(tzinfo=dt.UTC)
+            date, time, _ = self.path.name.split("-")
+            return dt.datetime.fromisoformat(f"{date}T{time}").replace(
+                tzinfo=dt.UTC
+            )  # strptime takes long to import
         except (ValueError, OverflowError):
             return None
 

@@ -28,7 +28,6 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.hosts.api import Exit, Host
-from clusterlib.lifecycle.clearing import check_fresh
 from clusterlib.lifecycle.events import EventLog
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.harm import Harm
@@ -39,7 +38,6 @@ from clusterlib.lifecycle.plan import NodePlan, Plan
 from clusterlib.lifecycle.provision import Provisioner
 from clusterlib.lifecycle.revival import Revival
 from clusterlib.lifecycle.roster import Roster
-from clusterlib.lifecycle.stacks import dump_stacks
 from clusterlib.lifecycle.state_file import StateFile
 from clusterlib.lifecycle.states import LIVING, ClusterState, NodeState
 from clusterlib.lifecycle.turns import Turn
@@ -187,6 +185,8 @@ class Keeper:
         async with self.alone():
             nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
             if fresh:
+                from clusterlib.lifecycle.clearing import check_fresh
+
                 check_fresh(self._driver, [node.name for node in nodes])
             try:
                 await self.harm.restart(nodes, lambda: self._runs(code), fresh=fresh)
@@ -242,6 +242,8 @@ class Keeper:
             return self.status()
 
     async def stacks(self, name: str) -> list[str]:
+        from clusterlib.lifecycle.stacks import dump_stacks
+
         return await dump_stacks(self._driver, self.harm.find(name), simulated=self.plan.simulated)
 
     async def scale(self, count: int) -> dict[str, Any]:

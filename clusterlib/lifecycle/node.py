@@ -18,15 +18,14 @@ from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
-from clusterlib.lifecycle.early_ends import EarlyEnd, stranger_at_port
 from clusterlib.lifecycle.events import now
-from clusterlib.lifecycle.lateness import not_prepared, not_ready, not_spawned
 from clusterlib.lifecycle.output import Output
 from clusterlib.lifecycle.states import LIVING, NodeState
 from clusterlib.waiting import Deadline
 
 if TYPE_CHECKING:
     from clusterlib.hosts.resources import Sample
+    from clusterlib.lifecycle.early_ends import EarlyEnd
 
 __all__ = ["AFTER_KILL", "ManagedNode", "Tell"]
 
@@ -155,6 +154,8 @@ class ManagedNode:
             async with asyncio.timeout(deadline.left):
                 process = await self._host.spawn(order)
         except TimeoutError:
+            from clusterlib.lifecycle.lateness import not_spawned
+
             link.close()
             raise self._failed(not_spawned(self.name, deadline)) from None
         except ClusterError as error:
@@ -174,6 +175,8 @@ class ManagedNode:
             async with asyncio.timeout(deadline.left):
                 await self._driver.prepare(self.spec, self._hear)
         except TimeoutError:
+            from clusterlib.lifecycle.lateness import not_prepared
+
             raise not_prepared(self.name, deadline, self.last_words()) from None
 
     async def climb(self, expected: Callable[[], frozenset[str]], deadline: Deadline) -> None:
@@ -185,6 +188,8 @@ class ManagedNode:
         if isinstance(answer, Never):
             raise self._failed(self._diagnose())
         if isinstance(answer, NotYet):
+            from clusterlib.lifecycle.lateness import not_ready
+
             why = f"it lives, but {answer.why} (waiting for: {rung})"
             raise self._failed(not_ready(self.name, deadline, why, self.last_words()))
         if self.state is NodeState.STARTING:
@@ -249,6 +254,8 @@ class ManagedNode:
         return self._early_end().error(how)
 
     def _early_end(self) -> EarlyEnd:
+        from clusterlib.lifecycle.early_ends import EarlyEnd, stranger_at_port
+
         words = self.last_words()
         stolen = self._driver.ports_stolen(words)
         taken = stranger_at_port(self.spec, self._process) if stolen and self._process is not None else None

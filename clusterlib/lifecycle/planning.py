@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -161,6 +160,8 @@ def missing_remedies(resolved: ResolvedProfile, missing: Iterable[str]) -> list[
     """What brings these programs."""
     packages = {name: packages_of(text) for name, text in resolved.values.requires.items()}
     if blocked := [place for name in missing if (place := _blocked(resolved, name))]:
+        import shlex
+
         return [f"chmod +x {shlex.quote(str(place))}" for place in blocked]
     commands = [how_to_install(packages.get(name, {})) for name in missing]
     known = list(dict.fromkeys(command for command in commands if command))

@@ -10,7 +10,6 @@ from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import ClusterError, NodeNotReady
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
-from clusterlib.lifecycle.clearing import clear
 from clusterlib.lifecycle.folders import RunFolder
 from clusterlib.lifecycle.node import ManagedNode, Tell
 from clusterlib.lifecycle.plan import NodePlan, Plan, RunningCode
@@ -77,6 +76,8 @@ class Roster:
 
     def clear(self, nodes: Iterable[ManagedNode]) -> None:
         """Deletes the data of these nodes, none of which lives now."""
+        from clusterlib.lifecycle.clearing import clear
+
         cleared = list(nodes)
         for node in cleared:
             clear(self._driver, node, self._tell)

@@ -282,7 +282,8 @@ def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> d
     """Takes a lease and waits until the cluster is no longer starting. Raises ClusterNotRunning when it is ending."""
     status: dict[str, Any] = client.request("lease", holder=who_we_are(), sole=sole)["status"]
     limit = Deadline(deadline.left + status["timeouts"]["start"])
-    status = poll(lambda: _unless_starting(client), limit)
+    if status["state"] == "starting":
+        status = poll(lambda: _unless_starting(client), limit)
     if not status:
         raise NotInTime(
             f"the cluster, which somebody else is starting, did not get ready within {limit.seconds:.0f} s",
@@ -325,11 +326,12 @@ def _fit(
         if look.changed:
             if running := not_stopped(status):
                 cluster.restart(*running, on_event=on_event, code=dict(look.code))
+                status = cluster.status()
             files = some_files(look.changed, cluster.project)
             notes.append(f"its code had changed ({files}); the nodes were restarted")
         elif look.unasked:
             notes.append(f"{', '.join(look.unasked)} could not be asked which code it runs")
-        notes += notes_on_ended(cluster.status())
+        notes += notes_on_ended(status)
         cluster.notes = tuple(notes)
         if not hold and cluster.held:
             cluster.keep()
