@@ -51,7 +51,18 @@ def tests(session: nox.Session) -> None:
     session.run(
         "pytest",
         *("-n", WORKERS, "--hypothesis-profile=ci", f"--junitxml={ARTIFACTS}/tests/junit.xml"),
-        *(session.posargs or EVERYTHING),
+        *(session.posargs or ("-m", "not lab", *EVERYTHING)),
+    )
+
+
+@nox.session(default=False)
+def lab(session: nox.Session) -> None:
+    """The tests that `tests` leaves out because they take long. Arguments go to pytest."""
+    session.install("-e", ".[test,plugins,systems]")
+    session.run(
+        "pytest",
+        *("-n", WORKERS, "--hypothesis-profile=ci", f"--junitxml={ARTIFACTS}/lab/junit.xml"),
+        *("-m", "lab", *(session.posargs or EVERYTHING)),
     )
 
 

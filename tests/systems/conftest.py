@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from _pytest.mark import ParameterSet
 
 import clusterlib
 from clusterlib.hosts import proc
@@ -16,6 +17,12 @@ from clusterlib.hosts.programs import find_program
 from clusterlib.waiting import Deadline, poll
 
 System = Callable[..., clusterlib.Cluster]
+SLOW = frozenset({"rabbitmq"})
+
+
+def slow_ones_nightly(profiles: Iterable[str]) -> list[str | ParameterSet]:
+    """For `parametrize`, where one test of a slow system is run each time anyway."""
+    return [pytest.param(name, marks=pytest.mark.lab) if name in SLOW else name for name in profiles]
 
 
 @pytest.fixture

@@ -245,6 +245,7 @@ def test_terms_that_only_a_node_can_make_go_back_as_they_came(node: Connection) 
 # -- what use of a node costs it
 
 
+@pytest.mark.lab
 def test_a_day_of_use_makes_hardly_an_atom(nodes: Nodes, node: Connection) -> None:
     """A thousand connections one after the other, a thousand more ten at a time; thousands of calls, many of them misspelt."""
     before = node.call("erlang", "system_info", [Atom("atom_count")])

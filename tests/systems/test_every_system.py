@@ -16,7 +16,7 @@ from clusterlib.hosts import proc
 from clusterlib.operations.health import examine_health
 from clusterlib.operations.shell import run_own_shell
 from clusterlib.waiting import Deadline, poll
-from tests.systems.conftest import System
+from tests.systems.conftest import System, slow_ones_nightly
 from tests.systems.services import SEARCH, SERVICES, running
 
 PROGRAMS = {
@@ -67,13 +67,14 @@ def test_it_fails(cluster):
 """
 
 
-@pytest.fixture(params=PROGRAMS)
+@pytest.fixture
 def profile(request: pytest.FixtureRequest, needs: Callable[..., ModuleType]) -> str:
     name = str(request.param)
     needs("json", *PROGRAMS[name], search=FOLDERS)
     return name
 
 
+@pytest.mark.parametrize("profile", slow_ones_nightly(PROGRAMS), indirect=True)
 @pytest.mark.timeout(300)
 def test_it_lives_beside_a_system_service_on_the_standard_port(profile: str, system: System) -> None:
     service = SERVICES[profile.removesuffix("-sentinel")]
@@ -87,6 +88,7 @@ def test_it_lives_beside_a_system_service_on_the_standard_port(profile: str, sys
         assert lives(), "the service does not notice"
 
 
+@pytest.mark.parametrize("profile", slow_ones_nightly(PROGRAMS), indirect=True)
 @pytest.mark.timeout(300)
 def test_its_shell_its_logs_and_what_it_cannot_do(
     profile: str, system: System, capfd: pytest.CaptureFixture[str]
@@ -109,6 +111,7 @@ def test_its_shell_its_logs_and_what_it_cannot_do(
     assert all(int(told.split()[0]) > 0 for told in memory.values()), memory
 
 
+@pytest.mark.parametrize("profile", PROGRAMS, indirect=True)
 @pytest.mark.timeout(300)
 def test_tests_have_it_by_fixture_and_marker(profile: str, project: Path) -> None:
     (project / "test_shop.py").write_text(TESTS.replace("PROFILE", profile))

@@ -46,6 +46,7 @@ def test_every_system_lives_in_an_odd_folder(
     assert examine_health(project=cluster.project).healthy
 
 
+@pytest.mark.lab
 @pytest.mark.timeout(300)
 def test_rabbitmq_lives_in_an_odd_folder_without_quotes_and_says_so_in_one_with_them(
     needs: Callable[..., ModuleType], project: Path, system: System, monkeypatch: pytest.MonkeyPatch

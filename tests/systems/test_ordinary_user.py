@@ -13,6 +13,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.systems.conftest import slow_ones_nightly
+
 NOBODY = 65534
 STORY = """
 import sys, clusterlib
@@ -49,7 +51,7 @@ def theirs() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="whoever is no root has tested it already")
-@pytest.mark.parametrize("profile", SYSTEMS)
+@pytest.mark.parametrize("profile", slow_ones_nightly(SYSTEMS))
 def test_an_ordinary_user_has_it_too(profile: str, needs: Callable[..., ModuleType], theirs: Path) -> None:
     needs("json", *SYSTEMS[profile], search=FOLDERS)
     python = python_for_everybody()

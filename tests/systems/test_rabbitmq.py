@@ -16,6 +16,8 @@ from clusterlib.operations.shell import run_own_shell
 from tests.systems.conftest import System
 from tests.systems.load import restarted_one_by_one_under_load
 
+pytestmark = pytest.mark.lab
+
 SEARCH = ("/usr/lib/rabbitmq/bin", "/usr/lib/erlang/lib/erl_interface-*/bin")
 QUORUM = {"x-queue-type": "quorum"}
 

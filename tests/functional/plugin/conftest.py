@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clusterlib.operations.down import bring_down
 from tests.functional.plugin.suite import Suite
 
 
@@ -11,5 +12,5 @@ from tests.functional.plugin.suite import Suite
 def suite(pytester: pytest.Pytester) -> Iterator[Suite]:
     made = Suite(pytester)
     yield made
-    made.python("-m", "clusterlib.doors", "cluster.down", "--all")
+    bring_down(every=True, project=made.path)
     made.assert_nothing_is_left()

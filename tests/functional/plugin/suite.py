@@ -72,7 +72,8 @@ class Suite:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
-        return {**kept, "NO_COLOR": "1", "COLUMNS": "160"}
+        # The plugin of Hypothesis takes longer to import than all the rest of pytest.
+        return {**kept, "NO_COLOR": "1", "COLUMNS": "160", "PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
