@@ -16,12 +16,15 @@ import signal
 from collections.abc import Callable, Collection, Iterator
 
 from clusterlib.hosts import proc, tags
+from clusterlib.waiting import Deadline
 
 __all__ = ["belonging", "children", "freeze", "signal_all", "signal_one"]
 
 CHILDREN = "children"
 """The file of each thread that lists its children."""
 MOST_LOOKS = 100
+"""At a keeper whose children change all the time."""
+FREEZE_SECONDS = 3.0
 
 Look = Callable[[int], list[int]]
 """Gives the children of a process."""
@@ -69,11 +72,17 @@ def belonging(leader: int | None, tag: int, keeper: int, known: Collection[int])
     Without a leader, which has ended, what it left. `known` are children of the keeper that are nobody's orphans."""
     if not proc.LINUX:
         return [] if leader is None else proc.descendants(leader)
-    look = _look()
-    found = [] if leader is None else [pid for pid in _below(leader, look) if pid != leader]
-    orphans = [pid for pid in look(keeper) if pid != leader and pid not in known]
-    for orphan in orphans:
-        found += _tagged(orphan, tag, look)
+    found: list[int] = []
+    for _ in range(MOST_LOOKS):
+        look = _look()
+        adopted = look(keeper)
+        found = [] if leader is None else [pid for pid in _below(leader, look) if pid != leader]
+        for orphan in adopted:
+            if orphan != leader and orphan not in known:
+                found += _tagged(orphan, tag, look)
+        if children(keeper) == adopted:
+            break
+        # Else one may have ended, and given its child to the keeper, behind our back.
     return [seen for seen in map(proc.status, found) if seen is not None and seen.alive]
 
 
@@ -103,9 +112,10 @@ def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list
 
 
 def freeze(look: Callable[[], Collection[proc.Status]]) -> list[proc.Status]:
-    """Stops all, until a look finds nobody new: who is stopped starts nothing. Not without end, where some cannot be stopped."""
+    """Stops all, until a look finds nothing new: what is stopped starts nothing. Not without end: some are faster than we are."""
     stopped: dict[tuple[int, float], proc.Status] = {}
-    for _ in range(MOST_LOOKS):
+    deadline = Deadline(FREEZE_SECONDS)
+    while not deadline.passed:
         new = [seen for seen in look() if (seen.pid, seen.started) not in stopped]
         if not new:
             break
