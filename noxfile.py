@@ -24,7 +24,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ARTIFACTS = "artifacts"
 WORKERS = os.environ.get("TEST_WORKERS", "4")
-EVERYTHING = ("tests/unit", "tests/contract", "tests/functional", "tests/systems", "tests/docs")
+PARALLEL = ("-n", WORKERS, "--maxschedchunk=4", "--hypothesis-profile=ci")
+"""The same examples for the same commit; `pytest` by hand looks for new ones."""
+EVERYTHING = ("tests/docs", "tests/systems", "tests/functional", "tests/contract", "tests/unit")
+"""Those that take long come first, so that no worker is left alone with them at the end."""
 DOORS = (
     "tests/unit/doors",
     "tests/unit/test_rendering.py",
@@ -47,10 +50,10 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Unit, contract and functional tests, in parallel. Arguments go to pytest."""
     session.install("-e", ".[test,plugins,systems]")
-    # The same examples for the same commit; `pytest` by hand looks for new ones.
     session.run(
         "pytest",
-        *("-n", WORKERS, "--hypothesis-profile=ci", f"--junitxml={ARTIFACTS}/tests/junit.xml"),
+        *PARALLEL,
+        f"--junitxml={ARTIFACTS}/tests/junit.xml",
         *(session.posargs or ("-m", "not lab", *EVERYTHING)),
     )
 
@@ -61,7 +64,8 @@ def lab(session: nox.Session) -> None:
     session.install("-e", ".[test,plugins,systems]")
     session.run(
         "pytest",
-        *("-n", WORKERS, "--hypothesis-profile=ci", f"--junitxml={ARTIFACTS}/lab/junit.xml"),
+        *PARALLEL,
+        f"--junitxml={ARTIFACTS}/lab/junit.xml",
         *("-m", "lab", *(session.posargs or EVERYTHING)),
     )
 
@@ -74,7 +78,7 @@ def debian13(session: nox.Session) -> None:
         *inside, "python", "-m", "pip", "install", "--quiet", "-e", ".[test,plugins,systems]", external=True
     )
     session.run(
-        *(*inside, "pytest", "-n", WORKERS, "--hypothesis-profile=ci"),
+        *(*inside, "pytest", *PARALLEL),
         f"--junitxml={ARTIFACTS}/debian13/junit.xml",
         *(session.posargs or EVERYTHING),
         env={"REQUIRE_SYSTEMS": "1"},
@@ -88,7 +92,7 @@ def lowest(session: nox.Session) -> None:
     project = nox.project.load_toml("pyproject.toml")["project"]
     declared = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     session.install("-e", ".", *(requirement.replace(">=", "==") for requirement in declared))
-    session.run("pytest", "-n", WORKERS, "--hypothesis-profile=ci", *(session.posargs or DOORS))
+    session.run("pytest", *PARALLEL, *(session.posargs or DOORS))
 
 
 # The tests that a profile serves, on clusters of that profile; as in any project, see docs/ci.md.
