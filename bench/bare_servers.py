@@ -23,6 +23,7 @@ from pathlib import Path
 
 import psutil
 
+from clusterlib.client.planning import plan_for
 from clusterlib.drivers.api import NodeSpec
 from clusterlib.drivers.command.asking import ask
 from clusterlib.drivers.command.driver import CommandDriver
@@ -34,10 +35,9 @@ from clusterlib.hosts.fake import FakeHost
 from clusterlib.hosts.kernel import adopt_orphans
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.ports import PortAllocator
-from clusterlib.lifecycle.folders import new_run
-from clusterlib.lifecycle.planning import plan_for
-from clusterlib.lifecycle.provision import Provisioner
+from clusterlib.keeper.provision import Provisioner
 from clusterlib.rendering import render_text
+from clusterlib.rundir.folders import new_run
 from clusterlib.waiting import Deadline, pause_async
 
 __all__ = ["TOOLS"]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from bench.figures import Figures, Row
 from bench.programs import ROOT, program
+from clusterlib.drivers.beam.mix import elixir_libraries
 from clusterlib.hosts.programs import folders_of
-from clusterlib.lifecycle.mix import elixir_libraries
 
 if TYPE_CHECKING:
     from bench.rows import Bench

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clusterlib import errors as errors
+    from clusterlib.client.cluster import Cluster as Cluster
+    from clusterlib.client.cluster import Node as Node
+    from clusterlib.client.start import attach as attach
+    from clusterlib.client.start import up as up
     from clusterlib.doors.testcase import DistributedAsyncTestCase as DistributedAsyncTestCase
     from clusterlib.doors.testcase import DistributedTestCase as DistributedTestCase
-    from clusterlib.lifecycle.cluster import Cluster as Cluster
-    from clusterlib.lifecycle.cluster import Node as Node
-    from clusterlib.lifecycle.start import attach as attach
-    from clusterlib.lifecycle.start import up as up
     from clusterlib.profiles import load_profile as load_profile
 
 __version__ = "0.1.0"
@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Cluster": "clusterlib.lifecycle.cluster",
+    "Cluster": "clusterlib.client.cluster",
     "DistributedAsyncTestCase": "clusterlib.doors.testcase",
     "DistributedTestCase": "clusterlib.doors.testcase",
-    "Node": "clusterlib.lifecycle.cluster",
-    "attach": "clusterlib.lifecycle.start",
+    "Node": "clusterlib.client.cluster",
+    "attach": "clusterlib.client.start",
     "load_profile": "clusterlib.profiles",
-    "up": "clusterlib.lifecycle.start",
+    "up": "clusterlib.client.start",
 }
 
 

@@ -16,7 +16,7 @@ from clusterlib.artifacts.redaction import Redactor
 from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import STAMP_LENGTH, rotated
 from clusterlib.hosts.places import write_private
-from clusterlib.lifecycle.folders import RunFolder
+from clusterlib.rundir.folders import RunFolder
 
 __all__ = ["CLUSTERS", "Collector", "place_of"]
 

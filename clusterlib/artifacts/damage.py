@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clusterlib.artifacts.story import moment
-from clusterlib.lifecycle.events import Event
+from clusterlib.messages.events import Event
 
 __all__ = ["WHOLE", "damage_at"]
 

@@ -13,7 +13,7 @@ from clusterlib.artifacts.collecting import CLUSTERS, place_of
 from clusterlib.artifacts.excerpts import Excerpt, excerpt
 from clusterlib.artifacts.facts import natural
 from clusterlib.artifacts.recorder import LEADER, Record, read_records, writers
-from clusterlib.lifecycle.events import Event, read_events
+from clusterlib.messages.events import Event, read_events
 
 __all__ = ["CollectedRun", "Evidence", "Run", "named_runs", "read_evidence"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from clusterlib.artifacts.evidence import Run
 from clusterlib.artifacts.story import Story, Tested, duration, moment
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.events import Event
+from clusterlib.messages.events import Event
 
 __all__ = ["Entry", "Journal", "write_journals"]
 

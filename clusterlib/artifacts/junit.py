@@ -22,7 +22,7 @@ from clusterlib.artifacts.recorder import Record
 from clusterlib.artifacts.story import moment
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
-from clusterlib.lifecycle.events import Event
+from clusterlib.messages.events import Event
 
 __all__ = ["Case", "Suite", "suites_of", "to_xml", "write_junit"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from clusterlib.artifacts.story import Lane, Mark, Span, moment
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.events import Event
+from clusterlib.messages.events import Event
 
 __all__ = ["Diary", "read_diary"]
 

@@ -17,7 +17,7 @@ from typing import Any
 from clusterlib import __version__
 from clusterlib.artifacts.redaction import Redactor, redactor_for
 from clusterlib.hosts.places import make_private
-from clusterlib.lifecycle.events import now
+from clusterlib.messages.events import now
 
 __all__ = ["LEADER", "RECORDS", "Record", "Recorder", "read_records", "writers"]
 

@@ -20,7 +20,7 @@ from urllib.parse import quote, quote_plus
 from clusterlib.artifacts.halves import Halves
 from clusterlib.artifacts.seams import Seams
 from clusterlib.artifacts.secret_forms import MARK, hide_forms, is_secret
-from clusterlib.lifecycle.folders import RunFolder
+from clusterlib.rundir.folders import RunFolder
 
 __all__ = ["MARK", "Redactor", "is_secret", "redactor_for"]
 

@@ -17,8 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from clusterlib.client.cluster import Cluster, Node
     from clusterlib.doors.testing.controller import Controller
-    from clusterlib.lifecycle.cluster import Cluster, Node
 
 FIXTURES = frozenset(
     {

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from clusterlib.client.cluster import Cluster
 from clusterlib.leases.held import Held
-from clusterlib.lifecycle.cluster import Cluster
 
 __all__ = ["Private", "Server", "put_into_environment", "resized"]
 

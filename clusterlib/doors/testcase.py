@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from clusterlib.client.start import project_folder
 from clusterlib.doors.serving import Server, put_into_environment, resized
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.leases.held import Held, Unserved
 from clusterlib.leases.need import IN_A_CLASS, need_of
 from clusterlib.leases.pool import Pool
-from clusterlib.lifecycle.start import project_folder
 
 if TYPE_CHECKING:
-    from clusterlib.lifecycle.cluster import Cluster, Node
+    from clusterlib.client.cluster import Cluster, Node
     from clusterlib.operations.health import Health
 
 __all__ = ["DistributedAsyncTestCase", "DistributedTestCase", "NeedsCluster", "serve_with"]

@@ -1,4 +1,4 @@
-"""What a host is: the seam between those who decide what runs (lifecycle, drivers) and how it runs here."""
+"""What a host is: the seam between those who decide what runs (keeper, drivers) and how it runs here."""
 
 from __future__ import annotations
 

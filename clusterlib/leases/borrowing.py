@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from clusterlib.client.cluster import Cluster
+from clusterlib.client.start import attach, is_running
 from clusterlib.errors import DEFAULT_CLUSTER, ClusterError, ClusterNotRunning
 from clusterlib.leases.fitting import misfit
 from clusterlib.leases.need import Need
 from clusterlib.leases.terms import Terms
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.start import attach, is_running
 
 __all__ = ["Lender", "nodes_asked_for"]
 

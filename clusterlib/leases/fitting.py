@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.leases.terms import Terms
-from clusterlib.lifecycle.folders import RunFolder
-from clusterlib.lifecycle.plan import Plan
+from clusterlib.messages.plan import Plan
 from clusterlib.profiles import load_profile
+from clusterlib.rundir.folders import RunFolder
 
 __all__ = ["misfit"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from clusterlib.client.cluster import Cluster
+from clusterlib.client.environment import environment_of
 from clusterlib.errors import ClusterError
 from clusterlib.leases.kept import Kept, Status
 from clusterlib.leases.need import Need, need_of
 from clusterlib.leases.schedule import too_large
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.environment import environment_of
 
 __all__ = ["Held", "Unserved"]
 

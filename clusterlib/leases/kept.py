@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from clusterlib.client.cluster import Cluster
+from clusterlib.client.code.looking import CodeLook, look_at_code, some_files
+from clusterlib.client.connection import Listener
 from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning, HandleClosed, KeeperLost
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
-from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.code import CodeLook, look_at_code, some_files
-from clusterlib.lifecycle.events import read_events
+from clusterlib.messages.events import read_events
 from clusterlib.waiting import Deadline
 
 __all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "Kept", "TooSmall"]

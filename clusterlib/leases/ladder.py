@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+from clusterlib.client.cluster import Cluster
 from clusterlib.errors import (
     ApplicationFailed,
     BuildFailed,
@@ -20,7 +21,6 @@ from clusterlib.errors import (
 )
 from clusterlib.frozen import frozen
 from clusterlib.leases.terms import Terms
-from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.waiting import Deadline, backoff, pause
 
 __all__ = ["Climb", "Step", "Stranded", "explained", "may_skip"]

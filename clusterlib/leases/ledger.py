@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from clusterlib.client.ending import take_down
 from clusterlib.errors import ClusterError
 from clusterlib.leases.kept import Kept
 from clusterlib.leases.starting import Started
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage, Usage
-from clusterlib.lifecycle.ending import take_down
 
 __all__ = ["Ledger"]
 

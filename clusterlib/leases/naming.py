@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from clusterlib.client.cluster import Cluster
+from clusterlib.client.start import is_running
 from clusterlib.errors import ClusterConflict
 from clusterlib.hosts.ports import Lock, take_claim
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.folders import all_names, cluster_identifier
-from clusterlib.lifecycle.start import is_running
+from clusterlib.rundir.folders import all_names, cluster_identifier
 
 __all__ = ["Reservation", "names_in_use", "reserve_name", "start_in_free_slot"]
 

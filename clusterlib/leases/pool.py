@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from clusterlib.client.cluster import Cluster
+from clusterlib.client.connection import Listener
 from clusterlib.errors import (
     ClusterError,
     ClusterNotRunning,
@@ -30,8 +32,6 @@ from clusterlib.leases.settings import Settings
 from clusterlib.leases.starting import Started, Starter
 from clusterlib.leases.terms import Terms, read_terms
 from clusterlib.leases.usage import ClusterUsage, Usage
-from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.profiles import default_profile
 from clusterlib.waiting import Deadline
 

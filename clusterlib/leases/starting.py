@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from clusterlib.client.cluster import Cluster
+from clusterlib.client.connection import Listener
+from clusterlib.client.start import attach, up
 from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning
 from clusterlib.frozen import frozen
 from clusterlib.leases.fitting import misfit
@@ -15,9 +18,6 @@ from clusterlib.leases.ladder import Climb, Diagnose, Step
 from clusterlib.leases.naming import names_in_use, start_in_free_slot
 from clusterlib.leases.settings import Settings
 from clusterlib.leases.terms import Terms
-from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.start import attach, up
 from clusterlib.waiting import Deadline
 
 __all__ = ["Started", "Starter"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clusterlib.client.start import all_locks, cluster_name, lock_of, project_folder
 from clusterlib.frozen import frozen
 from clusterlib.hosts.registry import sweep_leftovers
-from clusterlib.lifecycle.folders import all_names, prune
-from clusterlib.lifecycle.start import all_locks, cluster_name, lock_of, project_folder
 from clusterlib.operations.result import Result
+from clusterlib.rundir.folders import all_names, prune
 
 __all__ = ["Cleaned", "Leftover", "clean"]
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from clusterlib.client.planning import find_programs, missing_remedies
+from clusterlib.client.start import project_folder
 from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.health import preflight
@@ -20,8 +22,6 @@ from clusterlib.hosts.loopback import try_loopback
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.ports import is_free
 from clusterlib.hosts.registry import Registry
-from clusterlib.lifecycle.planning import find_programs, missing_remedies
-from clusterlib.lifecycle.start import project_folder
 from clusterlib.numbering import host_of, name_of
 from clusterlib.operations.expecting import expected_before
 from clusterlib.operations.probe_containment import reachable_containment
@@ -129,7 +129,7 @@ def _programs(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
 
 
 def _mix_project(resolved: ResolvedProfile, project: Path) -> Finding:
-    from clusterlib.lifecycle.mix import mix_applications
+    from clusterlib.drivers.beam.mix import mix_applications
 
     if resolved.values.beam.applications:
         return ok(

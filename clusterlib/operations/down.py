@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from clusterlib.client.ending import Ending, take_down
+from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.ending import Ending, take_down
-from clusterlib.lifecycle.start import cluster_name, project_folder
 from clusterlib.operations.reach import running_names
 from clusterlib.operations.result import Result
 

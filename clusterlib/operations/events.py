@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.errors import ClusterNotRunning
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.events import Event, read_events
-from clusterlib.lifecycle.folders import latest_run
-from clusterlib.lifecycle.start import cluster_name, project_folder
+from clusterlib.messages.events import Event, read_events
 from clusterlib.operations.reach import not_running, reached
 from clusterlib.operations.result import Result
+from clusterlib.rundir.folders import latest_run
 
 __all__ = ["Diary", "diary", "follow_diary"]
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusterlib.artifacts.recorder import Recorder
+from clusterlib.client.cluster import Cluster
 from clusterlib.errors import ClusterError, UsageError
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.folders import latest_run
-from clusterlib.profiles import default_profile, detect_machine
+from clusterlib.machine.facts import detect_machine
+from clusterlib.profiles import default_profile
+from clusterlib.rundir.folders import latest_run
 
 if TYPE_CHECKING:
     from clusterlib.artifacts.claiming import Claim

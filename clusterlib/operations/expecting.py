@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.health.expectation import Expected
-from clusterlib.lifecycle.footprint import measured_footprint
 from clusterlib.profiles import ResolvedProfile
+from clusterlib.rundir.footprint import measured_footprint
 
 __all__ = ["expected_before", "expected_of"]
 

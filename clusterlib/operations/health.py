@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from clusterlib.client.cluster import Node
 from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
 from clusterlib.health.findings import Finding
@@ -15,7 +16,6 @@ from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, exam
 from clusterlib.health.servers import judge
 from clusterlib.hosts import proc
 from clusterlib.hosts.resources import Sample
-from clusterlib.lifecycle.cluster import Node
 from clusterlib.operations.expecting import expected_of
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result

@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from clusterlib.client.start import cluster_name, lock_of, project_folder
 from clusterlib.errors import NodeUnknown, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import LogFollower, LogLine, read
-from clusterlib.lifecycle.folders import RunFolder, latest_run
-from clusterlib.lifecycle.start import cluster_name, lock_of, project_folder
 from clusterlib.operations.reach import not_running
 from clusterlib.operations.result import Result
+from clusterlib.rundir.folders import RunFolder, latest_run
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["LogEntry", "LogView", "Logs", "moment"]

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clusterlib.client.start import project_folder
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
-from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
 
 __all__ = ["PlannedTests", "plan_tests"]

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.artifacts.redaction import MARK, Redactor, is_secret
+from clusterlib.client.start import project_folder
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
 from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
-from clusterlib.profiles.kinds import memory_text
 from clusterlib.profiles.model import DRIVERS
 from clusterlib.profiles.origins import in_toml
 from clusterlib.rendering.checking import check_templates
+from clusterlib.values.kinds import memory_text
 
 __all__ = [
     "Checked",

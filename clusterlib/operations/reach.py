@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clusterlib.client.cluster import Cluster
+from clusterlib.client.connection import KeeperClient
+from clusterlib.client.start import cluster_name, is_running, lock_of, project_folder, taken_locks
 from clusterlib.errors import ClusterError, ClusterNotRunning, KeeperLost
 from clusterlib.hosts.places import socket_path
-from clusterlib.lifecycle.client import KeeperClient
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.folders import all_names, cluster_identifier, latest_run
-from clusterlib.lifecycle.start import cluster_name, is_running, lock_of, project_folder, taken_locks
+from clusterlib.rundir.folders import all_names, cluster_identifier, latest_run
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["not_running", "reached", "running_names", "wanted_names"]

@@ -8,9 +8,9 @@ from pathlib import Path
 from clusterlib.artifacts.home import REPORTS
 from clusterlib.artifacts.recorder import RECORDS
 from clusterlib.artifacts.reporting import finish
+from clusterlib.client.start import project_folder
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.result import Result
 
 __all__ = ["Reported", "make_report"]

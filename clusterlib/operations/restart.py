@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from clusterlib.client.code.looking import code_of_status
+from clusterlib.client.connection import Listener
+from clusterlib.client.start import cluster_name
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.code import code_of_status
-from clusterlib.lifecycle.start import cluster_name
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView

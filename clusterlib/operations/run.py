@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from clusterlib.client.cluster import Cluster
+from clusterlib.client.connection import Listener
+from clusterlib.client.environment import environment_of
+from clusterlib.client.start import cluster_name, project_folder, up
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import TIMED_OUT, run_command
 from clusterlib.hosts.logs import tail
-from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.environment import environment_of
-from clusterlib.lifecycle.start import cluster_name, project_folder, up
 from clusterlib.operations.evidence import Evidence
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView

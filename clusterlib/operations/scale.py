@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from clusterlib.client.connection import Listener
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.client import Listener
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView

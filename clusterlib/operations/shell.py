@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from clusterlib.client.cluster import Cluster, Node
+from clusterlib.client.code.looking import some_files
 from clusterlib.drivers.api import SESSION
 from clusterlib.errors import ClusterError, NotSupported
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
-from clusterlib.lifecycle.cluster import Cluster, Node
-from clusterlib.lifecycle.code import some_files
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from clusterlib.artifacts.redaction import Redactor, redactor_for
+from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.errors import ClusterError
-from clusterlib.lifecycle.folders import latest_run
-from clusterlib.lifecycle.start import cluster_name, project_folder
+from clusterlib.rundir.folders import latest_run
 
 __all__ = ["shown"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clusterlib.client.start import project_folder
 from clusterlib.errors import ClusterNotRunning
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.folders import all_names
-from clusterlib.lifecycle.start import project_folder
 from clusterlib.operations.reach import reached, wanted_names
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
+from clusterlib.rundir.folders import all_names
 
 __all__ = ["Status", "look"]
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from clusterlib.client.code.syncing import sync_code
+from clusterlib.client.connection import Listener
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.syncing import sync_code
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from clusterlib.client.connection import Listener
+from clusterlib.client.start import up
 from clusterlib.frozen import frozen
-from clusterlib.lifecycle.client import Listener
-from clusterlib.lifecycle.start import up
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
 

@@ -10,11 +10,6 @@ if TYPE_CHECKING:
     from clusterlib.profiles.catalogue import ProfileSummary as ProfileSummary
     from clusterlib.profiles.catalogue import list_profiles as list_profiles
     from clusterlib.profiles.catalogue import shipped as shipped
-    from clusterlib.profiles.kinds import PortRange as PortRange
-    from clusterlib.profiles.kinds import derived_port as derived_port
-    from clusterlib.profiles.kinds import packages_of as packages_of
-    from clusterlib.profiles.machine import Machine as Machine
-    from clusterlib.profiles.machine import detect_machine as detect_machine
     from clusterlib.profiles.model import Profile as Profile
     from clusterlib.profiles.origins import Adaptation as Adaptation
     from clusterlib.profiles.origins import Mistake as Mistake
@@ -30,22 +25,17 @@ if TYPE_CHECKING:
 _HOMES = {
     "Adaptation": "origins",
     "Capacity": "adaptation",
-    "Machine": "machine",
     "Mistake": "origins",
     "Origin": "origins",
-    "PortRange": "kinds",
     "Profile": "model",
     "ProfileSummary": "catalogue",
     "ResolvedProfile": "resolved",
     "capacity": "adaptation",
     "check_profile": "resolution",
     "default_profile": "sources",
-    "derived_port": "kinds",
-    "detect_machine": "machine",
     "find_project": "project",
     "list_profiles": "catalogue",
     "load_profile": "resolution",
-    "packages_of": "kinds",
     "schema": "reference",
     "shipped": "catalogue",
     "template_folders": "resolution",
@@ -54,22 +44,17 @@ _HOMES = {
 __all__ = [
     "Adaptation",
     "Capacity",
-    "Machine",
     "Mistake",
     "Origin",
-    "PortRange",
     "Profile",
     "ProfileSummary",
     "ResolvedProfile",
     "capacity",
     "check_profile",
     "default_profile",
-    "derived_port",
-    "detect_machine",
     "find_project",
     "list_profiles",
     "load_profile",
-    "packages_of",
     "schema",
     "shipped",
     "template_folders",

@@ -7,13 +7,13 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from clusterlib.frozen import frozen
+from clusterlib.machine.facts import Machine
 from clusterlib.numbering import host_of, name_of
 from clusterlib.profiles.checks import ports_each, room_outside
-from clusterlib.profiles.kinds import PortRange, memory_text
 from clusterlib.profiles.layers import Merged
-from clusterlib.profiles.machine import Machine
 from clusterlib.profiles.model import A_DAY, MOST_NODES, Profile
 from clusterlib.profiles.origins import Adaptation
+from clusterlib.values.kinds import PortRange, memory_text
 
 if TYPE_CHECKING:
     from clusterlib.profiles.resolved import ResolvedProfile

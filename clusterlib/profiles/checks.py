@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from clusterlib.profiles.kinds import FIRST_PORT, LAST_PORT, PortRange, derived_port
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake, nearest
 from clusterlib.profiles.servers import FILLED_IN, Asked, Question
+from clusterlib.values.kinds import FIRST_PORT, LAST_PORT, PortRange, derived_port
 
 __all__ = ["check_together", "find_template", "ports_each", "room_outside"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
 from clusterlib.profiles.documents import Document
-from clusterlib.profiles.kinds import INHERITED
 from clusterlib.profiles.origins import Mistake, Origin, Source, nearest
+from clusterlib.values.kinds import INHERITED
 
 # Merging knows nothing of settings. Whoever only merges, as a noxfile does, need not wait for what validates them.
 if TYPE_CHECKING:

@@ -12,21 +12,6 @@ from typing import Final, Literal
 
 from clusterlib.frozen import frozen
 from clusterlib.profiles.erlang import Beam
-from clusterlib.profiles.kinds import (
-    PortRange,
-    check_derived,
-    check_environment_name,
-    check_function,
-    check_host,
-    check_name,
-    check_output,
-    check_packages,
-    check_purpose,
-    check_template,
-    check_watch,
-    parse_memory,
-    parse_ports,
-)
 from clusterlib.profiles.servers import Command, Form, Formed, Health, Ready
 from clusterlib.profiles.settings import (
     choice,
@@ -42,6 +27,21 @@ from clusterlib.profiles.settings import (
     texts_of,
     whole,
     words,
+)
+from clusterlib.values.kinds import (
+    PortRange,
+    check_derived,
+    check_environment_name,
+    check_function,
+    check_host,
+    check_name,
+    check_output,
+    check_packages,
+    check_purpose,
+    check_template,
+    check_watch,
+    parse_memory,
+    parse_ports,
 )
 
 __all__ = [

@@ -10,10 +10,10 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from clusterlib.profiles.kinds import memory_text
 from clusterlib.profiles.model import DRIVERS, Profile
 from clusterlib.profiles.origins import in_toml
 from clusterlib.profiles.settings import Kind, json_schema_of, kind_of
+from clusterlib.values.kinds import memory_text
 
 __all__ = ["reference", "schema"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from clusterlib.errors import ProfileError
 from clusterlib.frozen import frozen
+from clusterlib.machine.facts import Machine, detect_machine
 from clusterlib.profiles.adaptation import Resolver, adapt, settle
 from clusterlib.profiles.catalogue import display, is_same, shipped
 from clusterlib.profiles.checks import check_together
 from clusterlib.profiles.layers import Layer, command_line_layer, environment_layer, merge
-from clusterlib.profiles.machine import Machine, detect_machine
 from clusterlib.profiles.origins import Adaptation, Mistake, Origin
 from clusterlib.profiles.project import find_project
 from clusterlib.profiles.resolved import ResolvedProfile

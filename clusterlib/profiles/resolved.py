@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles.kinds import PortRange
+from clusterlib.machine.facts import Machine
 from clusterlib.profiles.layers import Merged
-from clusterlib.profiles.machine import Machine
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Origin
 from clusterlib.profiles.servers import FILLED_IN
+from clusterlib.values.kinds import PortRange
 
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 

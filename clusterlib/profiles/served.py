@@ -11,10 +11,10 @@ from pathlib import Path
 
 from clusterlib.frozen import frozen
 from clusterlib.profiles.catalogue import list_profiles
-from clusterlib.profiles.kinds import INHERITED
 from clusterlib.profiles.layers import Layer, Merged, merge
 from clusterlib.profiles.origins import Mistake, in_toml
 from clusterlib.profiles.sources import default_profile, profile_layers, project_layers, project_table
+from clusterlib.values.kinds import INHERITED
 
 __all__ = ["ServedTests", "profiles_with_tests", "served_by"]
 

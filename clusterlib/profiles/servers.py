@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Literal
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles.kinds import (
+from clusterlib.profiles.settings import choice, flag, number, optional, setting, text, texts, texts_of, whole
+from clusterlib.values.kinds import (
     check_identifier,
     check_pattern,
     check_signal,
     check_url,
 )
-from clusterlib.profiles.settings import choice, flag, number, optional, setting, text, texts, texts_of, whole
 
 __all__ = ["Command", "Form", "Formed", "Health", "Ready"]
 

@@ -17,8 +17,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_core import core_schema as core
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles.kinds import INHERITED, Wrong
 from clusterlib.profiles.origins import nearest
+from clusterlib.values.kinds import INHERITED, Wrong
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema

@@ -7,9 +7,9 @@ from typing import Any
 
 import toml
 
-from clusterlib.profiles.kinds import memory_text
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.resolved import as_plain
+from clusterlib.values.kinds import memory_text
 
 __all__ = ["toml_text"]
 

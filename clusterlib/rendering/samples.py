@@ -46,7 +46,7 @@ def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
 
 
 def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
-    from clusterlib.profiles import derived_port
+    from clusterlib.values.kinds import derived_port
 
     values = profile.values
     apart = values.network.mode == "per-node"

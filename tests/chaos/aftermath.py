@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clusterlib.client.ending import take_down
+from clusterlib.client.start import lock_of
 from clusterlib.errors import ClusterError
-from clusterlib.lifecycle.ending import take_down
-from clusterlib.lifecycle.folders import cluster_identifier, runs_of
-from clusterlib.lifecycle.start import lock_of
+from clusterlib.rundir.folders import cluster_identifier, runs_of
 from clusterlib.waiting import Deadline, poll
 from tests.chaos.fighter import Fighter, start_runner
 from tests.chaos.leftovers import Finding, debris, survivors

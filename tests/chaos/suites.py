@@ -23,7 +23,7 @@ from typing import Any
 import xmlschema
 
 from clusterlib.hosts.proc import MARKER
-from clusterlib.lifecycle.folders import all_names, cluster_identifier
+from clusterlib.rundir.folders import all_names, cluster_identifier
 from clusterlib.waiting import Deadline, poll
 from tests.chaos.leftovers import Finding, debris, survivors
 from tests.chaos.processes import MARK, Seen, everyone_with, hit, look

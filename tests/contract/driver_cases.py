@@ -22,10 +22,10 @@ from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.ports import PortAllocator
 from clusterlib.hosts.proc import MARKER
 from clusterlib.hosts.simulated import SimulatedHost
-from clusterlib.lifecycle.folders import RunFolder, new_run
-from clusterlib.lifecycle.plan import NodePlan, Plan, PortRange
-from clusterlib.lifecycle.provision import Provisioner
+from clusterlib.keeper.provision import Provisioner
+from clusterlib.messages.plan import NodePlan, Plan, PortRange
 from clusterlib.profiles import template_folders
+from clusterlib.rundir.folders import RunFolder, new_run
 from clusterlib.waiting import Deadline, poll_async
 
 SECONDS = 30.0

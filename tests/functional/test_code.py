@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import clusterlib
+from clusterlib.client.start import is_running
 from clusterlib.errors import NodeExited, NodeNotReady
-from clusterlib.lifecycle.start import is_running
 from clusterlib.operations.restart import restart
 
 Up = Callable[..., clusterlib.Cluster]

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import clusterlib
+from clusterlib.client.connection import KeeperClient
 from clusterlib.errors import CallTimeout, KeeperLost, NodeUnavailable, UsageError
 from clusterlib.hosts.registry import Registry
-from clusterlib.lifecycle.client import KeeperClient
-from clusterlib.lifecycle.control import peer_is_us
+from clusterlib.keeper.control import peer_is_us
 from clusterlib.operations.restart import restart
 
 Up = Callable[..., clusterlib.Cluster]

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 import clusterlib
+from clusterlib.client.boot import Boot
+from clusterlib.client.ending import take_down
+from clusterlib.client.start import is_running, lock_of
 from clusterlib.errors import KeeperLost, NodeNotReady
 from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.registry import Registry
-from clusterlib.lifecycle.boot import Boot
-from clusterlib.lifecycle.ending import take_down
-from clusterlib.lifecycle.folders import cluster_identifier
-from clusterlib.lifecycle.start import is_running, lock_of
 from clusterlib.operations.down import bring_down
 from clusterlib.operations.reach import running_names
+from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]
@@ -252,7 +252,7 @@ def test_a_guard_that_dies_just_after_it_was_looked_at_leaves_nothing_of_its_pau
     status = hider(untagged=True)
     os.kill(status["keeper"]["pid"], signal.SIGSTOP)
     os.kill(status["keeper"]["guard"], signal.SIGKILL)
-    monkeypatch.setattr("clusterlib.lifecycle.ending._Doomed.guard_can_tidy", True)
+    monkeypatch.setattr("clusterlib.client.ending._Doomed.guard_can_tidy", True)
 
     assert take_down(project=project).forced
 

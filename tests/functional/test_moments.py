@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 import clusterlib
+from clusterlib.client.connection import KeeperClient
+from clusterlib.client.ending import Ending, take_down
+from clusterlib.client.start import attach, is_running
 from clusterlib.errors import (
     CallTimeout,
     ClusterNotRunning,
@@ -23,9 +26,6 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.hosts import proc
-from clusterlib.lifecycle.client import KeeperClient
-from clusterlib.lifecycle.ending import Ending, take_down
-from clusterlib.lifecycle.start import attach, is_running
 from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]
@@ -115,7 +115,7 @@ def test_a_down_while_the_keeper_boots_is_heard_at_once(project: Path) -> None:
 def test_a_starter_killed_between_its_plan_and_its_request_leaves_nothing(project: Path) -> None:
     script = (
         "import os, signal, clusterlib\n"
-        "from clusterlib.lifecycle.client import KeeperClient\n"
+        "from clusterlib.client.connection import KeeperClient\n"
         "KeeperClient.request = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
         "clusterlib.up('ci-small')\n"
     )
@@ -128,7 +128,7 @@ def test_a_starter_killed_between_its_plan_and_its_request_leaves_nothing(projec
 @pytest.mark.parametrize("hold", [True, False])
 def test_an_interrupt_after_the_last_answer_leaves_nothing(project: Path, hold: bool) -> None:
     script = (
-        "import clusterlib.lifecycle.cluster as c, clusterlib\n"
+        "import clusterlib.client.cluster as c, clusterlib\n"
         "def interrupted(self, *_): raise KeyboardInterrupt\n"
         "c.Cluster.__init__ = interrupted\n"
         f"clusterlib.up('ci-small', hold={hold}, overrides={{'linger': 60.0}})\n"

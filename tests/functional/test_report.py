@@ -15,7 +15,7 @@ import clusterlib
 from clusterlib.artifacts.recorder import Recorder
 from clusterlib.artifacts.reporting import finish
 from clusterlib.errors import StartError
-from clusterlib.lifecycle.folders import latest_run
+from clusterlib.rundir.folders import latest_run
 from tests.functional.browser import Page, browser, find_browser
 from tests.functional.conftest import Up
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from clusterlib.client.start import lock_of
 from clusterlib.hosts import proc
 from clusterlib.hosts.registry import Registry
-from clusterlib.lifecycle.start import lock_of
 from clusterlib.waiting import Deadline, poll
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]

@@ -17,7 +17,7 @@ import pytest
 
 import clusterlib
 from clusterlib.errors import ClusterBusy, ClusterConflict, ClusterNotRunning, UsageError
-from clusterlib.lifecycle.events import read_events
+from clusterlib.messages.events import read_events
 from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]

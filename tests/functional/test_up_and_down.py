@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import clusterlib
+from clusterlib.client.start import attach, is_running
 from clusterlib.errors import ClusterConflict, ClusterNotRunning, NodeUnavailable, NodeUnknown, UsageError
 from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
-from clusterlib.lifecycle.events import read_events
-from clusterlib.lifecycle.folders import new_run, prune_to_size
-from clusterlib.lifecycle.start import attach, is_running
+from clusterlib.messages.events import read_events
+from clusterlib.rundir.folders import new_run, prune_to_size
 
 Up = Callable[..., clusterlib.Cluster]
 
@@ -259,7 +259,7 @@ def test_a_start_makes_room_by_removing_the_oldest_runs_that_have_ended(
     first, last = new_run(project, "ended"), new_run(project, "ended")
     running = up("ci-small", name="running")
     newer = new_run(project, "running")
-    monkeypatch.setattr("clusterlib.lifecycle.boot.prune_to_size", functools.partial(prune_to_size, most=0))
+    monkeypatch.setattr("clusterlib.client.boot.prune_to_size", functools.partial(prune_to_size, most=0))
 
     up("ci-small")
 

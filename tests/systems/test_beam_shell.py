@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from clusterlib.client.cluster import Cluster
 from clusterlib.drivers.beam.terms import Atom, Pid
 from clusterlib.errors import NodeUnavailable
-from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.operations.shell import Evaluated, NodeShell, run_own_shell
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import PATIENCE

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from clusterlib.errors import TemplateError
-from clusterlib.profiles import Machine, ResolvedProfile, load_profile, template_folders
+from clusterlib.machine.facts import Machine
+from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
 from clusterlib.rendering import complete, render, render_page, render_text
 from clusterlib.rendering.checking import check_templates
 from clusterlib.rendering.samples import sample_values

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from clusterlib.artifacts.redaction import redactor_for
+from clusterlib.client.cluster import Cluster
 from clusterlib.doors.progress import sentence
 from clusterlib.errors import ClusterError
 from clusterlib.hosts.logs import tail
-from clusterlib.lifecycle.cluster import Cluster
-from clusterlib.lifecycle.events import read_events
+from clusterlib.messages.events import read_events
 
 __all__ = ["sections", "stack_sections", "timed_out"]
 

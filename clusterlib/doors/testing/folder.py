@@ -16,7 +16,7 @@ from clusterlib.artifacts.recorder import writers
 from clusterlib.doors.testing.options import usage_error
 from clusterlib.errors import UsageError
 from clusterlib.hosts.places import make_private, write_private
-from clusterlib.lifecycle.folders import KEPT_BYTES, size_of
+from clusterlib.rundir.folders import KEPT_BYTES, size_of
 
 if TYPE_CHECKING:
     from clusterlib.artifacts.claiming import Claim

@@ -15,7 +15,7 @@ from _pytest.junitxml import bin_xml_escape, mangle_test_address, xml_key
 
 from clusterlib.artifacts.explained import shortened
 from clusterlib.artifacts.redaction import Redactor, redactor_for
-from clusterlib.lifecycle.cluster import Cluster
+from clusterlib.client.cluster import Cluster
 
 __all__ = ["Logs", "carry", "whole"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from clusterlib.artifacts.explained import Explained
+from clusterlib.client.cluster import Cluster
 from clusterlib.doors.testing.explaining import explain
-from clusterlib.lifecycle.cluster import Cluster
 
 __all__ = ["Told"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from clusterlib.client.cluster import Cluster
 from clusterlib.doors.testing.needs import uses_session
 from clusterlib.doors.testing.outcome import Told
 from clusterlib.errors import ClusterError
 from clusterlib.leases.held import Unserved
 from clusterlib.leases.need import need_of
-from clusterlib.lifecycle.cluster import Cluster
 
 if TYPE_CHECKING:
     from clusterlib.doors.testing.live import Live

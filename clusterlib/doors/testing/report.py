@@ -55,7 +55,7 @@ class Report:
 
     def look_at_clusters(self, usage: Usage, project: Path) -> None:
         """How the clusters are before they go."""
-        from clusterlib.lifecycle.start import is_running
+        from clusterlib.client.start import is_running
         from clusterlib.operations.health import examine_health
 
         latest = {one.name: one for one in usage.clusters}  # the runs before it are over

@@ -17,6 +17,7 @@ import pytest
 
 from clusterlib.artifacts.recorder import Recorder
 from clusterlib.artifacts.redaction import redactor_for
+from clusterlib.client.cluster import Cluster
 from clusterlib.doors.pytest_plugin import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.doors.serving import put_into_environment, resized
 from clusterlib.doors.testing import junit
@@ -38,7 +39,6 @@ from clusterlib.leases.held import Held, Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Schedule
-from clusterlib.lifecycle.cluster import Cluster
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["Run", "begin", "held_for", "run_of", "run_of_session"]

@@ -128,7 +128,7 @@ def test_a_server_takes_no_python_calls_and_says_what_it_takes(up: Up, write: Ca
 
 
 def test_a_program_that_a_command_is_run_for_finds_the_servers(up: Up, write: Callable[..., None]) -> None:
-    from clusterlib.lifecycle.environment import environment_of
+    from clusterlib.client.environment import environment_of
 
     write()
     cluster = up("box")

@@ -51,7 +51,7 @@ def test_who_is_killed_in_the_middle_of_a_start_leaves_nothing(
         [sys.executable, "-c", UP], cwd=project, stderr=subprocess.DEVNULL, start_new_session=True
     )
     assert poll(lambda: hanging(project), Deadline(15)), "it hangs where it should"
-    keepers = [pid for pid in proc.processes() if "clusterlib.lifecycle.main" in proc.command_line(pid)]
+    keepers = [pid for pid in proc.processes() if "clusterlib.keeper.main" in proc.command_line(pid)]
     ours = [pid for pid in keepers if folder_of(pid) == project]
 
     match victim:

@@ -11,9 +11,9 @@ import pytest
 
 from clusterlib import errors
 from clusterlib.health.findings import Outcome
-from clusterlib.lifecycle.events import read_events
-from clusterlib.lifecycle.folders import latest_run
+from clusterlib.messages.events import read_events
 from clusterlib.operations.doctor import examine_machine
+from clusterlib.rundir.folders import latest_run
 from tests.functional.command.boxes import arguments, nothing_is_left
 from tests.functional.conftest import Up
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from clusterlib.client.start import is_running
 from clusterlib.leases.pool import Pool, Settings
-from clusterlib.lifecycle.folders import all_names
-from clusterlib.lifecycle.start import is_running
+from clusterlib.rundir.folders import all_names
 from tests.functional.pool.using import SMALL, MakePool, Records
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from clusterlib.client.start import is_running
 from clusterlib.hosts import proc
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Unserved
 from clusterlib.leases.schedule import Asked
 from clusterlib.leases.usage import Usage
-from clusterlib.lifecycle.start import is_running
 from clusterlib.waiting import Deadline, poll
 from tests.functional.pool.using import SMALL, MakePool, Records, pids, size, use, write_app
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import clusterlib
+from clusterlib.client.start import is_running
 from clusterlib.errors import ClusterError
 from clusterlib.hosts import proc
 from clusterlib.leases.need import Need
-from clusterlib.lifecycle.start import is_running
 from clusterlib.waiting import Deadline, poll
 from tests.functional.pool.using import SMALL, MakePool, Records, Up, use
 

@@ -11,7 +11,7 @@ import pytest
 from clusterlib.artifacts.evidence import named_runs
 from clusterlib.artifacts.recorder import Recorder, read_records
 from clusterlib.artifacts.reporting import Artifacts, finish
-from clusterlib.lifecycle.events import EventLog
+from clusterlib.messages.events import EventLog
 
 MADE = ["cluster.xml", "environment.json", "plan.json", "report.html", "summary.json"]
 

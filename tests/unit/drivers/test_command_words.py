@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from clusterlib.client.start import up
 from clusterlib.drivers.command.asking import ask
 from clusterlib.drivers.command.settings import Question
 from clusterlib.errors import ProgramMissing
 from clusterlib.health.probes import Never, NotYet
-from clusterlib.lifecycle.start import up
 
 VALUES: dict[str, Any] = {"node": {"name": "n1", "address": "127.0.0.1", "ports": {}}, "count": 3}
 

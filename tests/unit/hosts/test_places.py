@@ -17,7 +17,7 @@ from clusterlib.errors import StartError, UsageError
 from clusterlib.hosts.places import open_lock, read_private, runtime_dir, socket_path
 from clusterlib.hosts.ports import PortAllocator
 from clusterlib.hosts.registry import Registry, sweep_leftovers
-from clusterlib.lifecycle.lock import ClusterLock
+from clusterlib.rundir.lock import ClusterLock
 
 
 def test_another_runtime_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_the_holders_of_a_lock_are_read_from_a_plain_file_only(
 ) -> None:
     put(tmp_path / "odd.lock")
     asking = (
-        "import pathlib, sys; from clusterlib.lifecycle.lock import ClusterLock; "
+        "import pathlib, sys; from clusterlib.rundir.lock import ClusterLock; "
         "print(ClusterLock(pathlib.Path(sys.argv[1])).holders())"
     )
     ended = subprocess.run(

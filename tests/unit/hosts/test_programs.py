@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib.hosts.programs import blocked_program, find_program, how_to_install
-from clusterlib.profiles import packages_of
+from clusterlib.values.kinds import packages_of
 
 
 @pytest.mark.parametrize(

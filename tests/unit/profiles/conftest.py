@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.profiles import Machine, Mistake, ResolvedProfile, check_profile, load_profile
+from clusterlib.machine.facts import Machine
+from clusterlib.profiles import Mistake, ResolvedProfile, check_profile, load_profile
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.profiles import Capacity, Machine, Origin, PortRange, ResolvedProfile, capacity
+from clusterlib.machine.facts import Machine
+from clusterlib.profiles import Capacity, Origin, ResolvedProfile, capacity
+from clusterlib.values.kinds import PortRange
 
 Load = Callable[..., ResolvedProfile]
 Write = Callable[[str, str], Path]

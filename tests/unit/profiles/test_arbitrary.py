@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clusterlib.errors import ProfileError
-from clusterlib.profiles import Machine, PortRange, ResolvedProfile, load_profile, shipped
+from clusterlib.machine.facts import Machine
+from clusterlib.profiles import ResolvedProfile, load_profile, shipped
 from clusterlib.profiles.layers import variables
+from clusterlib.values.kinds import PortRange
 
 HERE = Machine("CI", 2.0, 2**31)
 bounded = settings(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from clusterlib.profiles.kinds import Wrong, check_host, check_name
+from clusterlib.values.kinds import Wrong, check_host, check_name
 
 
 @pytest.mark.parametrize("pattern", ["shop{index}", "shop{index0}", "{index0}-of-{index}"])

@@ -1,0 +1,356 @@
+"""What a user holds: a cluster and its nodes. Handles ask the keeper; they own nothing but their connections."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from clusterlib.client.arguments import check_type, seconds_of
+from clusterlib.client.connection import KILLING_SECONDS, KeeperClient, Listener
+from clusterlib.client.node import Node
+from clusterlib.errors import (
+    ClusterConflict,
+    ClusterError,
+    KeeperLost,
+    LeftBehind,
+    NodeUnknown,
+    NotInTime,
+    UsageError,
+    WrongType,
+)
+from clusterlib.hosts.identity import Identity
+from clusterlib.hosts.launch import reap
+from clusterlib.rundir.folders import RunFolder
+from clusterlib.rundir.lock import ClusterLock
+from clusterlib.waiting import Deadline, poll
+
+if TYPE_CHECKING:
+    from clusterlib.client.code.syncing import Synced
+
+__all__ = ["Cluster", "Node"]
+
+ANSWER_SECONDS = 10.0
+SETTLING = 5.0
+
+
+class Cluster:
+    """A running cluster. As a context manager it hands back its lease at the end, which ends a cluster nobody else holds."""
+
+    def __init__(
+        self, keeper: KeeperClient, status: Mapping[str, Any], lock: ClusterLock, notes: tuple[str, ...] = ()
+    ) -> None:
+        self.keeper = keeper
+        self.name = str(status["name"])
+        self.profile = str(status["profile"])
+        self.project = Path(status["project"])
+        self.driver = str(status["driver"])
+        self.simulated = bool(status["simulated"])
+        self.run_folder = RunFolder(Path(status["run"]))
+        self.cookie_file = Path(status["cookie_file"])
+        self.call_seconds = float(status["timeouts"]["call"])
+        self.notes = notes
+        """What `up` has to say besides success: that the cluster ran already, or was restarted for new code."""
+        self.borrowed = False
+        """Whether it is somebody else's: then it can be used, and is not ended over this handle."""
+        self._timeouts = dict(status["timeouts"])
+        self._guard = int(status["keeper"]["guard"])
+        seen = (Identity.of(int(status["keeper"][who])) for who in ("pid", "guard"))
+        self._holders = [holder for holder in seen if holder is not None]
+        self._lock = lock
+        self._gone = False
+        self._nodes: dict[str, Node] = {}
+        self._meet(status)
+
+    def __repr__(self) -> str:
+        mark = " simulated" if self.simulated else ""
+        return f"<Cluster {self.name!r} of {len(self._nodes)}{mark} nodes, profile {self.profile!r}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- its nodes
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Its nodes, as of the last time that anything was asked about them."""
+        return list(self._nodes.values())
+
+    def __getitem__(self, name: str) -> Node:
+        if name not in self._nodes and not self._gone:
+            self.status()  # somebody else may have added it
+        try:
+            return self._nodes[name]
+        except KeyError:
+            raise NodeUnknown(
+                f"cluster '{self.name}' has no node {name!r}",
+                evidence=[f"its nodes: {', '.join(self._nodes)}"],
+                remedies=["invoke cluster.status"],
+            ).of_cluster(self.name) from None
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    # -- what it is now
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.keeper.request("status")
+        self._meet(status)
+        return status
+
+    @property
+    def state(self) -> str:
+        return str(self.status()["state"])
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """The files that differ from those that its nodes run. Builds and changes nothing.
+
+        None: they run what is on disk, but for nodes that could not be asked, a paused one for example."""
+        from clusterlib.client.code.looking import look_at_code
+
+        return look_at_code(self.keeper, self.status(), build=False).changed
+
+    def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
+        """Waits until the condition gives something true, and gives that back. An exception in it is not a no."""
+        __tracebackhide__ = True  # a test that fails here failed where it waits
+        example = 'wait_until(lambda: cluster.state == "ready", timeout=10)'
+        check_type("condition", condition, Callable, "a function that is called until it is true", example)  # type: ignore[arg-type]
+        timeout = seconds_of(timeout, example)
+        answer = poll(condition, Deadline(timeout))
+        if not answer:
+            what = what or getattr(condition, "__name__", "the condition").replace(
+                "<lambda>", "the condition"
+            )
+            nodes = [
+                f"{n['name']}: {n['state']}, sees {', '.join(n['view']) or 'nobody'}"
+                for n in self.status()["nodes"]
+            ]
+            raise NotInTime(f"{what} did not come true within {timeout:g} s", evidence=nodes)
+        return answer
+
+    def wait_ready(self, timeout: float = 10.0) -> None:
+        """Waits until every node lives and sees every other."""
+        __tracebackhide__ = True
+        timeout = seconds_of(timeout, "wait_ready(timeout=10)")
+        self.wait_until(lambda: self.state == "ready", timeout, f"cluster '{self.name}' whole and ready")
+
+    # -- using it in turn with others
+
+    def take_turn(self, who: str, *, exclusive: bool = True, timeout: float | None = None) -> dict[str, Any]:
+        """Waits until this handle may use the cluster: alone, or beside others who share it. Gives the status then.
+
+        Turns come in the order in which they were asked for. ClusterBusy after `timeout` seconds; None waits for ever.
+        Meanwhile no other thread can ask anything over this handle: `attach` gives one of its own."""
+        timeout = None if timeout is None else seconds_of(timeout, 'take_turn("me", timeout=10)')
+        seconds = None if timeout is None else timeout + ANSWER_SECONDS
+        try:
+            status: dict[str, Any] = self.keeper.request(
+                "take_turn", seconds=seconds, holder=who, exclusive=exclusive, timeout=timeout
+            )
+        except KeeperLost:
+            self.keeper.close()  # a turn that came all the same must not stay with a handle that knows nothing of it
+            raise
+        except ClusterError:
+            raise
+        except BaseException:
+            self._take_no_turn()
+            raise
+        self._meet(status)
+        return status
+
+    def end_turn(self, *, dirty: str | None = None) -> dict[str, Any]:
+        """Ends the turn and gives the status. `dirty` says what was left in the cluster that the next one must not meet.
+
+        When it returns, everything that the nodes had printed before is in their log files."""
+        status: dict[str, Any] = self.keeper.request("end_turn", dirty=dirty)
+        self._meet(status)
+        return status
+
+    def flush_logs(self) -> None:
+        """When it returns, everything that the nodes had printed before is in their log files."""
+        self.keeper.request("flush_logs")
+
+    def protect(self) -> None:
+        """From now on the cluster counts as somebody else's: `down` over this handle is refused."""
+        self.borrowed = True
+
+    def _take_no_turn(self) -> None:
+        """The wait was interrupted: withdraws the request, and gives back a turn that came at this very moment."""
+        try:
+            with contextlib.suppress(ClusterError):
+                self.keeper.request("end_turn")
+        except BaseException:
+            self.keeper.close()
+            raise
+
+    # -- what can be done to it
+
+    def restart(
+        self,
+        *names: str,
+        rolling: bool = False,
+        fresh: bool = False,
+        on_event: Listener | None = None,
+        code: dict[str, str] | None = None,
+    ) -> None:
+        """Restarts these nodes, or all, also those that are down; they run the project's code of now, and keep their data.
+
+        `fresh`: the data in their folders is deleted, and each starts as if for the first time.
+
+        `rolling`: one after the other, each only when the cluster is whole again, so that it serves all the while. A simulated
+        node that begins anew among others has the modules that they have loaded: there, all must begin at once for new code."""
+        if rolling and fresh:
+            raise UsageError(
+                "a restart cannot be both rolling and fresh",
+                cause="a rolling one keeps the cluster serving what it has; a fresh one deletes what it has",
+                remedies=["invoke cluster.restart --rolling", "invoke cluster.restart --fresh"],
+            ).of_cluster(self.name)
+        steps = self._steps(names) if rolling else [list(names)]
+        shares = self.simulated and len(steps) > 1
+        for position, chosen in enumerate(steps, 1):
+            told = code if position == len(steps) and not shares else None  # of all, when the last one has it
+            self._change("restart", on_event, names=chosen, code=told, fresh=fresh)
+            if rolling:
+                self.wait_until(self._is_whole, self._timeouts["start"], f"cluster '{self.name}' whole again")
+
+    def _steps(self, names: Sequence[str]) -> list[list[str]]:
+        """One node after another; those that are down come first, all at once, as the cluster cannot be whole without them."""
+        down = {node["name"] for node in self.status()["nodes"] if node["pid"] is None}
+        chosen = list(names or self._nodes)
+        first = [name for name in chosen if name in down]
+        return [*([first] if first else []), *([name] for name in chosen if name not in down)]
+
+    def _is_whole(self) -> bool:
+        """Whether all nodes are ready and see each other, but for those that were stopped on purpose."""
+        nodes = [node for node in self.status()["nodes"] if node["state"] != "stopped"]
+        everyone = {node["name"] for node in nodes}
+        return all(node["state"] == "ready" and everyone <= set(node["view"]) for node in nodes)
+
+    def scale(self, count: int, on_event: Listener | None = None) -> None:
+        """Adds or removes nodes until there are `count`, while the others go on."""
+        if type(count) is not int:  # True is no number of nodes
+            raise WrongType(
+                f"a cluster is scaled to a number of nodes, not to {count!r}", remedies=["scale(3)"]
+            )
+        self._change("scale", on_event, count=count)
+
+    def sync(self, on_event: Listener | None = None) -> Synced:
+        """Has all nodes run the project's code as it is now, built if need be.
+
+        Erlang nodes load what has changed while they run; others, and whatever is read only at a start, are restarted one after
+        another. It is verified that all run what is on disk, else StaleCode."""
+        from clusterlib.client.code.syncing import sync_code
+
+        return sync_code(self, on_event)
+
+    def load(
+        self,
+        code: Mapping[str, str],
+        modules: Mapping[str, str],
+        gone: Sequence[str] = (),
+        on_event: Listener | None = None,
+    ) -> dict[str, list[str]]:
+        """Has the nodes load compiled modules (name and file) from disk; `code` is what they run then. See `sync`."""
+        seconds = self._timeouts["start"] + self._down_seconds()
+        told = self.keeper.request(
+            "load", seconds=seconds, on_event=on_event, code=code, modules=modules, gone=[*gone]
+        )
+        self._meet(told["status"])
+        return dict(told["loaded"])
+
+    def heal(self, *, fresh: bool = False, on_event: Listener | None = None) -> None:
+        """Makes it whole and clean again: resumes the paused, restarts who is gone, and keeps all data.
+
+        `fresh`: restarts all its nodes, and deletes the data in their folders."""
+        seconds = 2 * self._timeouts["start"] + self._down_seconds()
+        self._meet(self.keeper.request("heal", seconds=seconds, on_event=on_event, fresh=fresh))
+
+    def down(self, reason: str = "asked to") -> None:
+        """Ends the cluster and returns when its processes are really gone. One that is gone already is a success."""
+        if self._gone:
+            return
+        if self.borrowed:
+            raise ClusterConflict(
+                f"cluster '{self.name}' is borrowed: whoever started it ends it",
+                remedies=["close()  # hands it back", f"invoke cluster.down --name {self.name}"],
+            )
+        try:
+            self.keeper.request("down", seconds=self._down_seconds(), reason=reason)
+        except KeeperLost:
+            if not self._is_gone():
+                raise
+        self._await_end()
+
+    def close(self) -> None:
+        """Hands back the lease. A cluster that lives by leases ends with its last; that end is waited for."""
+        if self._gone:
+            return
+        try:
+            ended = self.keeper.request("release", seconds=self._down_seconds())["ended"]
+        except KeeperLost:
+            self._let_go()
+            if self._is_gone():
+                return
+            raise
+        except BaseException:
+            self._let_go()
+            raise
+        if ended:
+            self._await_end()
+        else:
+            self._let_go()
+
+    def keep(self) -> None:
+        """From now on the cluster lives until somebody calls `down`, whoever holds it."""
+        self._meet(self.keeper.request("keep")["status"])
+
+    def _let_go(self) -> None:
+        self._gone = True
+        for node in self._nodes.values():
+            node.close()
+        self.keeper.close()
+
+    def _change(self, op: str, on_event: Listener | None, **arguments: Any) -> None:
+        self._meet(self.keeper.request(op, seconds=self.change_seconds, on_event=on_event, **arguments))
+
+    @property
+    def change_seconds(self) -> float:
+        """How long nodes may take to be stopped and started."""
+        return float(self._timeouts["start"]) + self._down_seconds()
+
+    def _meet(self, status: Mapping[str, Any]) -> None:
+        """Learns who its nodes are now."""
+        self.held = bool(status["held"])
+        known = self._nodes
+        names = [str(node["name"]) for node in status["nodes"]]
+        self._nodes = {name: known.get(name) or Node(self, name) for name in names}
+        for name in known.keys() - set(names):
+            known[name].close()
+
+    def _down_seconds(self) -> float:
+        return float(self._timeouts["stop"]) + KILLING_SECONDS
+
+    def _is_gone(self) -> bool:
+        return self._lock.wait_free(Deadline(SETTLING), self._holders)
+
+    def _await_end(self) -> None:
+        """The lock is held by the keeper and its guard; once it is free both are gone, and with them all they kept."""
+        self._let_go()
+        if not self._is_gone():
+            raise LeftBehind(
+                f"the keeper of cluster '{self.name}' said goodbye but is still there",
+                remedies=[
+                    f"ps -o pid,ppid,stat,etime,cmd -u {os.getuid()} | grep clusterlib.keeper",
+                    "invoke cluster.clean",
+                ],
+            )
+        reap(self._guard)

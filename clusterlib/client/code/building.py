@@ -1,0 +1,172 @@
+"""The project's own build: run when what it reads has changed, once, however many ask for the code at that moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clusterlib.client.code.files import changed
+from clusterlib.errors import BuildFailed, ClusterError, NotInTime, StartError
+from clusterlib.hosts.launch import TIMED_OUT, run_aside
+from clusterlib.hosts.places import write_private
+from clusterlib.messages.plan import Build, digest
+from clusterlib.rundir.folders import builds_folder
+from clusterlib.rundir.lock import ClusterLock
+from clusterlib.waiting import Deadline, poll
+
+__all__ = ["Outputs", "build_project", "unbuilt_files"]
+
+Outputs = Callable[[], Mapping[str, str]]
+"""What the build makes, as it is on disk now: digests by file."""
+SHOWN_LINES = 40
+KILLED = 128
+"""Beyond it, an exit code is this much more than the number of a signal."""
+KINDS = ("_ENV", "_PROFILE")
+"""How variables end that choose a kind of build, such as MIX_ENV; any other may hold a secret, and is not shown."""
+MADE_BY_TOOLS = frozenset({"_build", "node_modules"})
+
+
+def build_project(
+    build: Build, project: Path, outputs: Outputs, tell: Callable[[dict[str, Any]], None] = lambda _: None
+) -> None:
+    """Runs the build unless it was run for the very files that are there now, and what it made is still there.
+
+    Whoever asks while another builds waits for that one, and then need not build. `tell` hears that a build begins."""
+    known_as = digest([build.command, sorted(build.environment.items())])
+    folder = builds_folder(project)
+    done, log = folder / f"{known_as}.json", folder / f"{known_as}.log"
+    lock = ClusterLock(folder / f"{known_as}.lock")
+    if not poll(lock.take, Deadline(build.seconds)):
+        raise NotInTime(
+            f"somebody else builds this project for more than {build.seconds:g} s",
+            cause=f"another process holds {lock.path}",
+            evidence=_last_lines(log),
+            remedies=[f"tail {log}", "invoke profile.show --resolved  # see timeouts.build"],
+        )
+    try:
+        inputs, last = _inputs(build), _read(done)
+        if build.inputs and last["inputs"] == _told(inputs) and last["outputs"] == digest(outputs()):
+            return
+        write_private(
+            done, json.dumps({**last, "outputs": None})
+        )  # if it fails, this is still what the last one knew
+        command = build.rebuild if build.rebuild and _hidden(inputs, last) else build.command
+        tell({"kind": "cluster.building", "command": " ".join(command)})
+        _run(command, build, project, log)
+        made = outputs()
+        if not made:
+            raise BuildFailed(
+                f"{build.command[0]} has built nothing that the nodes could load",
+                cause="it ended well, but there is no module in the folders of [beam] path",
+                evidence=_last_lines(log),
+                remedies=["invoke profile.show --resolved  # see beam.path, beam.build and environment"],
+            )
+        note = {"inputs": _told(inputs), "outputs": digest(made), "ended": time.time()}
+        write_private(done, json.dumps(note))
+    finally:
+        lock.let_go()
+
+
+def unbuilt_files(build: Build, project: Path) -> list[str]:
+    """The files that the build reads and that have changed since the last one that ended well. Builds nothing."""
+    known_as = digest([build.command, sorted(build.environment.items())])
+    before = _read(builds_folder(project) / f"{known_as}.json")["inputs"]
+    return changed(before, _told(_inputs(build)))
+
+
+def _run(command: Sequence[str], build: Build, project: Path, log: Path) -> None:
+    log.unlink(missing_ok=True)
+    code = run_aside(
+        command,
+        environment={**os.environ, **build.environment},
+        directory=project,
+        output=log,
+        timeout=build.seconds,
+    )
+    if code != 0:
+        words = shlex.join(command)
+        told = ((name, value) for name, value in sorted(build.environment.items()) if name.endswith(KINDS))
+        setting = "".join(f"{name}={shlex.quote(value)} " for name, value in told)
+        kind, problem, ended = _meaning(code, build)
+        raise kind(
+            problem,
+            cause=f"{words} {ended}, in {project}",
+            evidence=_last_lines(log),
+            remedies=[f"cd {shlex.quote(str(project))} && {setting}{words}", f"less {shlex.quote(str(log))}"],
+        )
+
+
+def _meaning(code: int, build: Build) -> tuple[type[ClusterError], str, str]:
+    """A build that was cut off says nothing about the project: a machine with more time or memory may do it."""
+    if code == TIMED_OUT:
+        return NotInTime, "the project was not built in time", f"did not end within {build.seconds:g} s"
+    if code > KILLED:
+        return StartError, "the build was killed", f"was killed by signal {code - KILLED}"
+    return BuildFailed, "the project does not compile", f"ended with {code}"
+
+
+def _hidden(inputs: Mapping[str, os.stat_result], last: Mapping[str, Any]) -> bool:
+    """Whether a file has changed since the last build, but says that it had not: build tools that go by times do not see that.
+
+    It is so with each change in the very second of the last build, and with older files that are put in a newer one's place."""
+    before, ended = last["inputs"], int(last["ended"])
+    return any(
+        before.get(path) != _mark(seen) and int(seen.st_mtime) <= ended for path, seen in inputs.items()
+    )
+
+
+def _told(inputs: Mapping[str, os.stat_result]) -> dict[str, str]:
+    return {path: _mark(seen) for path, seen in inputs.items()}
+
+
+def _mark(seen: os.stat_result) -> str:
+    """Tells a file from every other state of it, without reading it: see `digest_of`."""
+    return f"{seen.st_ino:x}-{seen.st_size:x}-{seen.st_mtime_ns:x}-{seen.st_ctime_ns:x}"
+
+
+def _inputs(build: Build) -> dict[str, os.stat_result]:
+    """The files that the build reads."""
+    return dict(found for path in build.inputs for found in _files(path))
+
+
+def _files(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        seen = os.stat(path)  # noqa: PTH116 - a tree of thousands
+    except OSError:
+        return
+    if not stat.S_ISDIR(seen.st_mode):
+        yield path, seen
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in MADE_BY_TOOLS]
+        for name in names:
+            file = f"{folder}/{name}"
+            try:
+                yield file, os.stat(file)  # noqa: PTH116
+            except OSError:
+                continue
+
+
+NEVER: Mapping[str, Any] = {"inputs": {}, "outputs": None, "ended": 0}
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """What is known of the last build that ended well."""
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return NEVER
+    return known if isinstance(known, dict) and known.keys() == NEVER.keys() else NEVER
+
+
+def _last_lines(log: Path) -> list[str]:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN_LINES:]
+    except OSError:
+        return []

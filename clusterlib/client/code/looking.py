@@ -1,0 +1,122 @@
+"""The project's code as it is now, built if need be, file by file; and whether the nodes of a cluster still run it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.client.code.files import changed, named_files, sources_below, watched_files
+from clusterlib.frozen import frozen
+from clusterlib.hosts.programs import digest_of, folders_of
+from clusterlib.messages.plan import CodeSources, RunningCode, revive
+
+if TYPE_CHECKING:
+    from clusterlib.client.connection import KeeperClient
+
+__all__ = [
+    "CodeLook",
+    "Listener",
+    "code_of",
+    "code_of_status",
+    "look_at_code",
+    "looked_at",
+    "modules_of",
+    "not_stopped",
+    "some_files",
+]
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+@frozen
+class CodeLook:
+    """What a cluster runs, beside what is on disk now."""
+
+    code: Mapping[str, str]
+    """What its nodes read when they start, as it is now: digests by file."""
+    before: Mapping[str, str]
+    """The same as it was when they started."""
+    changed: tuple[str, ...]
+    """The files that differ: of these, and of those that the nodes have loaded. None: the nodes run what is on disk."""
+    unasked: tuple[str, ...]
+    """Nodes that could not be asked what they have loaded."""
+
+
+def look_at_code(
+    keeper: KeeperClient, status: Mapping[str, Any], on_event: Listener | None = None, *, build: bool = True
+) -> CodeLook:
+    """Compares what the nodes run with the disk. Without `build` the project is not built: its sources are looked at instead."""
+    sources, project = revive(CodeSources, status["sources"]), Path(status["project"])
+    unbuilt: list[str] = []
+    if sources.build.command and not build:
+        from clusterlib.client.code.building import unbuilt_files
+
+        unbuilt = unbuilt_files(sources.build, project)
+    code = code_of(sources, project, on_event, build=build)
+    running = revive(RunningCode, keeper.request("code"))
+    loaded = {path for files in running.stale.values() for path in files}
+    differing = sorted({*changed(running.files, code), *loaded, *unbuilt})
+    return CodeLook(code, running.files, tuple(differing), running.unasked)
+
+
+def not_stopped(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """The nodes that new code is for: one that was stopped on purpose stays so, and reads the code when it is started."""
+    return tuple(node["name"] for node in status["nodes"] if node["state"] != "stopped")
+
+
+def looked_at(sources: CodeSources, project: Path) -> tuple[str, ...]:
+    """What is compared with the disk, in plain words, where that is not all that the nodes run."""
+    if sources.told:
+        return ()
+    below = [os.path.relpath(tree, project) for tree in sources.trees]
+    python = (
+        f"the Python code below {' and '.join(below)}" if below != ["."] else "the Python code of the project"
+    )
+    return (
+        "its program",
+        "the files that its profile names",
+        *([python] if below else []),
+        *(["what it watches"] if sources.watched else []),
+    )
+
+
+def some_files(paths: Sequence[str], project: Path) -> str:
+    """The first of them, as they are called in the project, and how many more there are."""
+    inside = [path.removeprefix(f"{project}/") for path in paths]
+    return ", ".join(inside[:2]) + (f" and {len(inside) - 2} more" if len(inside) > 2 else "")
+
+
+def code_of(
+    sources: CodeSources, project: Path, on_event: Listener | None = None, *, build: bool = True
+) -> dict[str, str]:
+    """Digests by file, after the project's build, if it has one. `on_event` hears that a build begins."""
+    if build and sources.build.command:
+        from clusterlib.client.code.building import build_project  # most projects have none
+
+        build_project(sources.build, project, lambda: _compiled(sources), on_event or (lambda _: None))
+    return {
+        **sources_below(sources.trees),
+        **watched_files(sources.watched),
+        **_compiled(sources),
+        **named_files(sources.files),
+    }
+
+
+def code_of_status(status: Mapping[str, Any], on_event: Listener | None = None) -> dict[str, str]:
+    """The same for a cluster that runs, by what its keeper says it is made of."""
+    return code_of(revive(CodeSources, status["sources"]), Path(status["project"]), on_event)
+
+
+def modules_of(sources: CodeSources) -> dict[str, Path]:
+    """The compiled modules that Erlang nodes find, by name. Of two of a name it is the one that is searched first."""
+    found: dict[str, Path] = {}
+    for folder in folders_of(sources.modules):
+        for path in Path(folder).glob("*.beam"):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def _compiled(sources: CodeSources) -> dict[str, str]:
+    return {str(path): digest_of(path) for path in modules_of(sources).values()}

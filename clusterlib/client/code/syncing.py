@@ -1,0 +1,88 @@
+"""Running nodes get the project's code as it is now: loaded where the driver can do that, by a restart where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clusterlib.client.code.looking import look_at_code, looked_at, modules_of, not_stopped
+from clusterlib.errors import StaleCode
+from clusterlib.frozen import frozen
+from clusterlib.messages.plan import CodeSources, revive
+
+if TYPE_CHECKING:
+    from clusterlib.client.cluster import Cluster
+    from clusterlib.client.connection import Listener
+
+__all__ = ["Synced", "sync_code"]
+
+LOADABLE = ".beam"
+
+
+@frozen
+class Synced:
+    """What it took for all nodes to run the code that is on disk."""
+
+    changed: tuple[str, ...]
+    """The files that differ from those that the nodes ran before."""
+    loaded: Mapping[str, tuple[str, ...]]
+    """By node, the modules that it was given."""
+    restarted: tuple[str, ...]
+    """The nodes that were restarted: one after another, but for simulated ones."""
+    why: str = ""
+    """Why loading would not do."""
+    looked_at: tuple[str, ...] = ()
+    """What was compared with the disk, in plain words, where that is not all that the nodes run."""
+
+
+def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
+    """Builds the project, and has every node run the outcome."""
+    status = cluster.status()
+    look = look_at_code(cluster.keeper, status, on_event)
+    code, differing = dict(look.code), look.changed
+    sources = revive(CodeSources, status["sources"])
+    seen = looked_at(sources, Path(status["project"]))
+    why = _why_not_loaded(cluster.driver, differing, look.before, code)
+    if why:
+        rolling = (
+            not cluster.simulated
+        )  # whoever begins anew among others in one process has the modules that they have loaded
+        restarted = not_stopped(status)
+        if restarted:
+            cluster.restart(*restarted, rolling=rolling, on_event=on_event, code=code)
+        return Synced(differing, {}, restarted, why, seen)
+    if look.unasked:
+        raise StaleCode(
+            f"{', '.join(look.unasked)} could not be asked which code it runs",
+            cause="it is paused, or too busy to answer",
+            remedies=[
+                f"invoke cluster.resume {look.unasked[0]}",
+                f"invoke cluster.restart {look.unasked[0]}",
+            ],
+        ).of_cluster(cluster.name)
+    if cluster.driver != "beam":
+        return Synced((), {}, (), looked_at=seen)
+    modules = {name: str(path) for name, path in modules_of(sources).items()}
+    gone = sorted({Path(path).stem for path in differing if path not in code} - modules.keys())
+    loaded = cluster.load(code, modules, gone, on_event)
+    return Synced(differing, {node: tuple(names) for node, names in loaded.items() if names}, ())
+
+
+def _why_not_loaded(
+    driver: str, differing: tuple[str, ...], before: Mapping[str, str], code: Mapping[str, str]
+) -> str:
+    """Why the nodes must be restarted; empty where they need not be."""
+    if not differing:
+        return ""
+    if driver != "beam":
+        return "nodes of this kind take new code only when they start"
+    read_at_start = [path for path in differing if not path.endswith(LOADABLE)]
+    if read_at_start:
+        return f"{read_at_start[0]} is read only when a node starts"
+    new = sorted(_folders(code) - _folders(before))
+    return f"{new[0]} is not on the code path of the nodes yet" if new else ""
+
+
+def _folders(code: Mapping[str, str]) -> set[str]:
+    return {str(Path(path).parent) for path in code if path.endswith(LOADABLE)}

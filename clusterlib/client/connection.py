@@ -1,0 +1,218 @@
+"""The client's end of the control socket: blocking, one request at a time, events on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from clusterlib.errors import ClusterError, HandleClosed, KeeperLost, UsageError
+from clusterlib.messages.events import Event
+from clusterlib.waiting import Deadline, wait_readable
+
+__all__ = ["KILLING_SECONDS", "KeeperClient"]
+
+Listener = Callable[[Event], None]
+CONNECT_SECONDS = 5.0
+KILLING_SECONDS = 25.0
+"""More than a keeper takes at most for nodes that do not stop when they are asked to."""
+
+
+class KeeperClient:
+    """A conversation with a keeper. Safe to share between threads; each request waits for the one before.
+
+    A fork has a conversation of its own, without a lease: what it holds, and ends, is its parent's."""
+
+    def __init__(self, connection: socket.socket, name: str, path: Path | None = None) -> None:
+        self._connection = connection
+        self._name = name
+        self._path = path
+        self._number = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._buffer = b""
+        self._lock = threading.RLock()
+        self._listening = False
+        self._process = os.getpid()
+        self._lost_by: KeeperLost | None = None
+        self._closed = False
+
+    @staticmethod
+    def connect(path: Path, name: str) -> KeeperClient:
+        return KeeperClient(_connected(path, name), name, path)
+
+    def request(
+        self, op: str, /, *, seconds: float | None = 10.0, on_event: Listener | None = None, **args: Any
+    ) -> Any:
+        """Asks and waits for the answer, at most `seconds`; what the keeper refuses is raised as its own error.
+
+        `on_event` is told what happens until then."""
+        with self._turn():
+            self._number += 1
+            deadline = Deadline(seconds) if seconds is not None else None
+            self._send({"id": self._number, "op": op, "args": args, "events": on_event is not None})
+            while True:
+                message = self._read(deadline)
+                if "event" in message:
+                    if on_event is not None:
+                        on_event(message["event"])
+                elif message.get("id") in {
+                    self._number,
+                    None,
+                }:  # others are late answers that nobody waits for
+                    if "error" in message:
+                        raise ClusterError.from_dict(message["error"]).of_cluster(self._name)
+                    return message.get("result")
+
+    def events(self) -> Iterator[Event]:
+        """Events as they come, until the keeper is gone. After `watch`."""
+        with self._turn():
+            while True:
+                try:
+                    message = self._read(None)
+                except KeeperLost:
+                    return
+                if "event" in message:
+                    yield message["event"]
+
+    def send_raw(self, data: bytes, seconds: float = CONNECT_SECONDS) -> None:
+        """Sends it whole. Who is interrupted meanwhile hears of it afterwards: half a request would spoil the next one."""
+        with _uninterrupted():
+            try:
+                self._connection.settimeout(seconds)
+                self._connection.sendall(data)
+            except OSError as error:
+                refusal = self._last_words()
+                lost = self._lost(f"the connection to it broke: {error.strerror or error}")
+                self._hang_up(lost)
+                if refusal is not None:
+                    raise refusal from None
+                raise lost from error
+            except BaseException:
+                self._hang_up(self._lost("a request over this connection was interrupted"))
+                raise
+
+    def _last_words(self) -> ClusterError | None:
+        """Why it hung up, where it has said so: that can still be read when nothing can be sent any more."""
+        with contextlib.suppress(OSError):
+            self._connection.settimeout(0)
+            while data := self._connection.recv(1 << 16):
+                self._buffer += data
+        for line in self._buffer.splitlines():
+            with contextlib.suppress(ValueError):
+                message = json.loads(line)
+                if message.get("id") is None and "error" in message:
+                    return ClusterError.from_dict(message["error"]).of_cluster(self._name)
+        return None
+
+    def close(self) -> None:
+        """Hangs up; leases taken over this connection end with it."""
+        self._hang_up(None)
+
+    def _hang_up(self, lost: KeeperLost | None) -> None:
+        """`lost`: why nobody can talk over it any more, where that is not its user's wish."""
+        self._lost_by, self._closed = self._lost_by or lost, True
+        if self._process == os.getpid():
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that still listens
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One request at a time. Whoever is told an event in the middle of one cannot ask over the same connection."""
+        if self._process != os.getpid():
+            self._connection.close()
+            self._begin()
+            if self._path is not None:
+                self._connection = _connected(self._path, self._name)
+        with self._lock:
+            if self._closed:
+                raise self._lost_by or _handle_closed(self._name)
+            if self._listening:
+                raise UsageError(
+                    "who listens to the events of a request cannot make another one meanwhile",
+                    cause="its answer would come after that of the first, which waits for the listener",
+                    remedies=["attach() to the cluster, and ask over that handle"],
+                )
+            self._listening = True
+            try:
+                yield
+            finally:
+                self._listening = False
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self.send_raw(json.dumps(message).encode() + b"\n")
+
+    def _read(self, deadline: Deadline | None) -> dict[str, Any]:
+        while b"\n" not in self._buffer:
+            if deadline is not None and deadline.passed:
+                raise self._lost(f"no answer within {deadline.seconds:g} s; it may be paused")
+            try:
+                if not wait_readable(self._connection.fileno(), None if deadline is None else deadline.left):
+                    continue
+                self._connection.settimeout(0)
+                data = self._connection.recv(1 << 20)
+            except BlockingIOError:
+                continue
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or "it was closed here"
+                raise self._lost(f"the connection to it broke: {reason}") from error
+            if not data:
+                raise self._lost("it hung up")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError as error:  # an interrupt can swallow a piece
+            raise self._lost("what it said came through in pieces") from error
+        return message
+
+    def _lost(self, cause: str) -> KeeperLost:
+        return KeeperLost(
+            f"the keeper of cluster '{self._name}' was lost",
+            cause=cause,
+            remedies=["invoke cluster.status", "invoke cluster.down"],
+        ).of_cluster(self._name)
+
+
+def _handle_closed(name: str) -> HandleClosed:
+    return HandleClosed(
+        f"this handle on cluster '{name}' is closed",
+        cause="close(), down() or the end of its `with` block has closed it; whether the cluster still runs, others know",
+        remedies=[f"clusterlib.attach({name!r})  # another handle, where the cluster runs"],
+    )
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until this is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _connected(path: Path, name: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(CONNECT_SECONDS)
+        connection.connect(str(path))
+    except OSError as error:
+        connection.close()
+        raise KeeperLost(
+            f"the keeper of cluster '{name}' does not answer",
+            cause=f"connecting to {path}: {error}",
+            remedies=["invoke cluster.status", "invoke cluster.clean"],
+        ).of_cluster(name) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,234 @@
+"""From a resolved profile to a plan. Client side only: this is where profiles are known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from clusterlib.client.code.looking import Listener, code_of
+from clusterlib.client.code.sources import code_sources, has_own_paths, within
+from clusterlib.errors import ProgramMissing
+from clusterlib.hosts.programs import blocked_program, find_program, folders_of, how_to_install
+from clusterlib.messages.plan import (
+    Backoff,
+    CodeSources,
+    DerivedPort,
+    NodePlan,
+    Plan,
+    PortRange,
+    RestartPolicy,
+    Timeouts,
+)
+from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
+from clusterlib.profiles.resolved import as_plain
+from clusterlib.rundir.folders import cluster_identifier
+from clusterlib.values.kinds import derived_port, packages_of
+
+if TYPE_CHECKING:
+    from clusterlib.profiles.erlang import Beam
+
+V = TypeVar("V", Timeouts, Backoff, RestartPolicy)
+
+__all__ = [
+    "find_programs",
+    "make_plan",
+    "missing_remedies",
+    "places_of_mistakes",
+    "plan_for",
+]
+
+SERVER = ("command", "environment", "ready", "form", "formed", "health")
+"""The sections that driver `command` is told of."""
+
+
+def plan_for(
+    profile: str,
+    *,
+    name: str,
+    project: Path,
+    overrides: Mapping[str, object] | None = None,
+    held: bool = True,
+    on_event: Listener | None = None,
+) -> Plan:
+    """Reads the profile and resolves everything that can be known before ports are claimed."""
+    resolved = load_profile(profile, project=project, overrides=overrides)
+    return make_plan(resolved, name=name, project=project, held=held, on_event=on_event)
+
+
+def places_of_mistakes(profile: str, project: Path, overrides: Mapping[str, object]) -> tuple[str, ...]:
+    """The files and lines of a profile whose texts cannot be filled in. The keeper knows the texts, and not where they stand."""
+    from clusterlib.rendering.checking import check_templates
+
+    mistakes = check_templates(load_profile(profile, project=project, overrides=overrides))
+    return tuple(f"{one.where}: {one.field}: {one.problem}" for one in mistakes)
+
+
+def make_plan(
+    resolved: ResolvedProfile,
+    *,
+    name: str,
+    project: Path,
+    held: bool = True,
+    on_event: Listener | None = None,
+) -> Plan:
+    """The plan of a resolved profile. `on_event` hears that the project is being built, where it is."""
+    values = resolved.values
+    nodes = values.nodes
+    programs = _programs(resolved, project)
+    sources = code_sources(resolved, project, programs)
+    server = _server(resolved, project, programs, sources)
+    return Plan(
+        identifier=cluster_identifier(project, name),
+        name=name,
+        project=str(project),
+        profile=resolved.name,
+        driver=values.driver,
+        simulated=values.simulate,
+        nodes=tuple(NodePlan.of(nodes.name, index) for index in range(1, nodes.count + 1)),
+        node_name=nodes.name,
+        node_host=nodes.host,
+        fingerprint=resolved.fingerprint()[:16],
+        code=code_of(sources, project, on_event),
+        mode=values.network.mode,
+        memory=nodes.memory,
+        memory_origin=str(resolved.voice("nodes.memory") or ""),
+        ports={purpose: PortRange(ports.first, ports.last) for purpose, ports in values.ports.items()},
+        timeouts=_same(Timeouts, values.timeouts),
+        retry=_same(Backoff, values.retry),
+        restart=_same(RestartPolicy, values.restart),
+        linger=values.linger,
+        monitor=values.monitor.interval,
+        held=held,
+        templates=dict(values.templates),
+        template_search=tuple(str(folder) for folder in template_folders(project)),
+        environment={**_path(resolved), **_python_path(resolved, project), **values.environment},
+        derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
+        server=server,
+        sources=sources,
+        app=values.python.app,
+        adaptations=tuple(str(adaptation) for adaptation in resolved.adaptations),
+    )
+
+
+def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, Path], list[str]]:
+    """Where each program is that the profile needs, by its name; and the names of those that are nowhere."""
+    values = resolved.values
+    if values.driver == "python":
+        return {}, []
+    found, missing = {}, []
+    program = values.beam.program if values.driver == "beam" else values.command.program
+    own = ["elixir"] if values.driver == "beam" and values.beam.mix else []
+    for name in dict.fromkeys([program, *own, *values.requires]):
+        asked = str(project / name) if "/" in name else name
+        path = find_program(asked, values.command.search, values.environment.get("PATH"))
+        if path is None:
+            missing.append(name)
+        else:
+            found[name] = path
+    return found, missing
+
+
+def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
+    found, missing = find_programs(resolved, project)
+    if missing:
+        named = " and ".join(", ".join(missing).rsplit(", ", 1))
+        search = resolved.values.command.search
+        blocked = [place for name in missing if (place := _blocked(resolved, name))]
+        are = "is" if len(missing) == 1 else "are"
+        what = "may not be executed" if len(blocked) == len(missing) else f"{are} not on this machine"
+        raise ProgramMissing(
+            f"profile {resolved.name} needs {named}, which {what}",
+            cause="nothing was started",
+            evidence=[f"{place} is there, without the right to be executed" for place in blocked]
+            or _where_looked(missing, project, search),
+            remedies=missing_remedies(resolved, missing),
+        )
+    return found
+
+
+def _where_looked(missing: Iterable[str], project: Path, search: Iterable[str]) -> list[str]:
+    """A name with a slash is a path from the project, and is looked up nowhere else."""
+    places = [f"{project / name} does not exist" for name in missing if "/" in name]
+    if any("/" not in name for name in missing):
+        places += [f"PATH={os.environ.get('PATH', '')}", *(f"and {place}" for place in search)]
+    return places
+
+
+def missing_remedies(resolved: ResolvedProfile, missing: Iterable[str]) -> list[str]:
+    """What brings these programs."""
+    packages = {name: packages_of(text) for name, text in resolved.values.requires.items()}
+    if blocked := [place for name in missing if (place := _blocked(resolved, name))]:
+        import shlex
+
+        return [f"chmod +x {shlex.quote(str(place))}" for place in blocked]
+    commands = [how_to_install(packages.get(name, {})) for name in missing]
+    known = list(dict.fromkeys(command for command in commands if command))
+    return known or [
+        f"build {name}, or correct its path, which begins at the project"
+        if "/" in name
+        else f"install {name}, or add its folder to PATH"
+        for name in missing
+    ]
+
+
+def _blocked(resolved: ResolvedProfile, name: str) -> Path | None:
+    return blocked_program(name, resolved.values.command.search, resolved.project)
+
+
+def _path(resolved: ResolvedProfile) -> dict[str, str]:
+    """PATH with the folders in which the profile searches, so that its own commands are found there first, too."""
+    if resolved.values.driver != "command" or not (folders := folders_of(resolved.values.command.search)):
+        return {}
+    return {"PATH": os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])}
+
+
+def _python_path(resolved: ResolvedProfile, project: Path) -> dict[str, str]:
+    """PYTHONPATH with the code roots that the profile names for a server program; embedded nodes need none."""
+    roots = within(project, resolved.values.python.path)
+    if resolved.values.driver != "command" or not roots or not has_own_paths(resolved):
+        return {}
+    inherited = [path for path in [os.environ.get("PYTHONPATH")] if path]
+    return {"PYTHONPATH": os.pathsep.join([*roots, *inherited])}
+
+
+def _server(
+    resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path], sources: CodeSources
+) -> dict[str, Any]:
+    """What the driver is told that runs a program: its sections of the profile, and where the program is."""
+    values = resolved.values
+    if values.driver == "beam":
+        return _erlang(values.beam, project, programs, sources)
+    if values.driver != "command":
+        return {}
+    return {
+        **{section: as_plain(getattr(values, section)) for section in SERVER},
+        "program": str(programs[values.command.program]),
+        "ports": list(values.ports),
+        "stop_seconds": values.timeouts.stop,
+    }
+
+
+def _erlang(beam: Beam, project: Path, programs: Mapping[str, Path], sources: CodeSources) -> dict[str, Any]:
+    """What driver `beam` is told of its nodes."""
+    path, applications, iex = sources.modules, beam.applications, None
+    if beam.mix:
+        from clusterlib.drivers.beam.mix import elixir_libraries, mix_applications
+
+        path = (*path, elixir_libraries(programs["elixir"]))
+        applications = applications or mix_applications(project)
+        iex = find_program("iex", [str(programs["elixir"].parent)])
+    return {
+        "program": str(programs[beam.program]),
+        "applications": list(applications),
+        "path": list(path),
+        "config": list(within(project, beam.config)),
+        "iex": str(iex) if iex else None,
+    }
+
+
+def _same(kind: type[V], section: object) -> V:
+    """The plan's own value with the same names: the keeper must not need to know what profiles are made of."""
+    return kind(**{one.name: getattr(section, one.name) for one in fields(kind)})

@@ -1,0 +1,389 @@
+"""How a cluster begins for its user: `up` starts one or joins the one that runs; `attach` joins only.
+
+The story of a cold `up`: take the cluster's lock, start the keeper, and while it boots read the profile and make the plan;
+hand the plan over; watch the nodes come up; keep the connection, which is the lease.
+
+What is not needed to start the keeper is imported while that boots: the caller's imports are on the critical path."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.client.arguments import check_start
+from clusterlib.client.boot import Boot, who_we_are
+from clusterlib.errors import (
+    DEFAULT_CLUSTER,
+    ClusterConflict,
+    ClusterError,
+    ClusterNotRunning,
+    KeeperLost,
+    NotInTime,
+    TemplateError,
+)
+from clusterlib.hosts.essentials import check_essentials
+from clusterlib.hosts.places import runtime_dir, socket_path
+from clusterlib.hosts.streams import open_standard_streams
+from clusterlib.rundir.folders import check_name, cluster_identifier, latest_run
+from clusterlib.rundir.lock import ClusterLock
+from clusterlib.waiting import Deadline, poll
+
+if TYPE_CHECKING:
+    from clusterlib.client.cluster import Cluster
+    from clusterlib.client.connection import KeeperClient, Listener
+    from clusterlib.messages.plan import Plan
+
+__all__ = [
+    "all_locks",
+    "attach",
+    "cluster_name",
+    "is_running",
+    "lock_of",
+    "project_folder",
+    "taken_locks",
+    "up",
+]
+
+Greeting = Callable[["KeeperClient", Deadline], dict[str, Any]]
+JOIN_SECONDS = 60.0
+SETTLING = 5.0
+
+
+def up(
+    profile: str | None = None,
+    *,
+    name: str | None = None,
+    nodes: int | None = None,
+    simulate: bool | None = None,
+    project: Path | str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    hold: bool = True,
+    join: bool = True,
+    on_event: Listener | None = None,
+) -> Cluster:
+    """A running cluster of this profile: a new one, or the one of that name if it runs already.
+
+    Whoever names no profile, nodes or mode means the cluster that runs, whatever it is; where none runs, the project's default
+    profile. Otherwise a running cluster must be what is asked for.
+
+    With `join=False` it is a new one, or ClusterConflict: of several who want that at once, exactly one gets it.
+
+    With `hold` the cluster lives until the last handle on it is closed or its process ends, however it ends;
+    without, until somebody calls `down`."""
+    check_essentials()
+    open_standard_streams()
+    check_start(name, project, profile, overrides)
+    folder = project_folder(project)
+    called = cluster_name(name)
+    wanted = dict(overrides or {})
+    if nodes is not None:
+        wanted["nodes.count"] = nodes
+    if simulate is not None:
+        wanted["simulate"] = simulate
+    lock = lock_of(folder, called)
+    deadline = Deadline(JOIN_SECONDS)
+    try:
+        while True:
+            if lock.take():
+                return _start(lock, profile, called, folder, wanted, hold, on_event)
+            cluster = _join(folder, called, lock, deadline, _lease if join else _refuse)
+            if cluster is not None:
+                return _fit(cluster, profile, wanted, hold, on_event)
+    except ClusterError as error:
+        error.of_cluster(called)
+        raise
+
+
+def attach(
+    name: str | None = None,
+    *,
+    project: Path | str | None = None,
+    sole: bool = False,
+    check_code: bool = True,
+) -> Cluster:
+    """The cluster of that name, which must run. Holding the handle keeps it running. Nothing of it is changed.
+
+    With `sole` nobody else may hold it at that moment: else ClusterBusy. With `check_code` a StaleCodeWarning tells where its
+    nodes run other code than is on disk; `up` would restart them."""
+    check_essentials()
+    open_standard_streams()
+    check_start(name, project)
+    folder = project_folder(project)
+    called = cluster_name(name)
+    lock = lock_of(folder, called)
+    greet = functools.partial(_lease, sole=sole)
+    try:
+        cluster = None if lock.is_free() else _join(folder, called, lock, Deadline(JOIN_SECONDS), greet)
+    except ClusterError as error:
+        error.of_cluster(called)
+        raise
+    if cluster is None:
+        raise ClusterNotRunning(
+            f"cluster '{called}' is not running",
+            cause=_last_words(folder, called),
+            remedies=["invoke cluster.up"],
+        ).of_cluster(called)
+    if check_code:
+        from clusterlib.client.code.staleness import warn_if_stale
+
+        warn_if_stale(cluster)
+    return cluster
+
+
+def is_running(name: str | None = None, *, project: Path | str | None = None) -> bool:
+    return not lock_of(project_folder(project), cluster_name(name)).is_free()
+
+
+def cluster_name(name: str | None) -> str:
+    return check_name(name or os.environ.get("CLUSTERLIB_NAME") or DEFAULT_CLUSTER)
+
+
+def project_folder(project: Path | str | None) -> Path:
+    from clusterlib.profiles import find_project
+
+    given = project or os.environ.get("CLUSTERLIB_PROJECT")
+    return Path(given).resolve() if given else find_project(Path.cwd())
+
+
+def lock_of(project: Path, name: str) -> ClusterLock:
+    return ClusterLock(runtime_dir() / f"{cluster_identifier(project, name)}.lock")
+
+
+def all_locks() -> list[ClusterLock]:
+    """The locks of the clusters of this user, in all projects; also of those that did not end in order, which are free."""
+    return [ClusterLock(path) for path in sorted(runtime_dir().glob("*.lock"))]
+
+
+def taken_locks() -> list[ClusterLock]:
+    """The locks of those clusters that begin, run or end."""
+    return [lock for lock in all_locks() if not lock.is_free()]
+
+
+# -- starting a new one
+
+
+def _start(
+    lock: ClusterLock,
+    profile: str | None,
+    name: str,
+    project: Path,
+    overrides: Mapping[str, object],
+    hold: bool,
+    on_event: Listener | None,
+) -> Cluster:
+    boot: Boot | None = None
+    try:
+        boot = Boot(lock, socket_path(cluster_identifier(project, name)), project, name)
+        lock.let_go()  # the keeper has inherited it
+        from clusterlib.client.planning import plan_for
+        from clusterlib.hosts.registry import sweep_leftovers
+        from clusterlib.profiles import default_profile
+
+        sweep_leftovers()  # before the keeper is told anything, so that what it makes is not taken for debris
+        wanted = profile or default_profile(project)
+        plan = plan_for(wanted, name=name, project=project, overrides=overrides, held=hold, on_event=on_event)
+        try:
+            return boot.start(plan, on_event)
+        except TemplateError as error:
+            from clusterlib.client.planning import places_of_mistakes
+
+            error.evidence = error.evidence or places_of_mistakes(wanted, project, overrides)
+            raise
+    except BaseException:
+        lock.let_go()
+        if boot is not None:
+            boot.give_up()
+        lock.remove()
+        raise
+
+
+# -- joining one that runs
+
+
+def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline, greet: Greeting) -> Cluster | None:
+    """A handle on the running cluster, once it is ready; None when it ended meanwhile.
+
+    `greet` says what is asked of it first, and gives its status; ClusterNotRunning when it is ending."""
+    from clusterlib.client.cluster import Cluster
+    from clusterlib.client.connection import KeeperClient
+
+    identifier = cluster_identifier(project, name)
+    control = socket_path(identifier)
+
+    def answer() -> KeeperClient | str | None:
+        if control.exists():
+            try:
+                return KeeperClient.connect(control, name)
+            except KeeperLost:
+                pass
+        if lock.is_free():
+            return "gone"
+        if _keeper_is_dead(identifier):
+            from clusterlib.hosts.registry import sweep_leftovers
+
+            sweep_leftovers()  # its guard holds the lock: waits for it, and ends one that is paused
+        return None
+
+    client = poll(answer, deadline)
+    met = _mark(control)
+    if not isinstance(client, KeeperClient):
+        if client is None:
+            raise KeeperLost(
+                f"cluster '{name}' is being started or ended by someone, but its keeper does not answer",
+                remedies=["invoke cluster.status", "invoke cluster.down"],
+            )
+        return None
+    lost: KeeperLost | None = None
+    try:
+        return Cluster(client, greet(client, deadline), lock)
+    except ClusterNotRunning:
+        client.close()  # it is being ended: whoever wants one after it waits for that
+    except KeeperLost as error:
+        client.close()
+        deadline, lost = Deadline(SETTLING), error
+    except BaseException:
+        client.close()
+        raise
+    if poll(lambda: lock.is_free() or _keeper_is_dead(identifier) or _mark(control) != met, deadline):
+        return None
+    raise lost or KeeperLost(
+        f"cluster '{name}' is being stopped by someone, but does not end",
+        remedies=["invoke cluster.down"],
+    )
+
+
+def _mark(control: Path) -> tuple[int, int] | None:
+    """Tells one keeper's socket from that of the next."""
+    try:
+        seen = control.stat()
+    except FileNotFoundError:
+        return None
+    return seen.st_ino, seen.st_ctime_ns
+
+
+def _refuse(client: KeeperClient, _: Deadline) -> dict[str, Any]:
+    """Joins nothing. Raises ClusterNotRunning when the cluster is ending, which is waited for."""
+    status: dict[str, Any] = client.request("status")
+    if status["state"] in {"stopping", "stopped"}:
+        raise ClusterNotRunning("the cluster is being stopped")
+    name = status["name"]
+    raise ClusterConflict(
+        f"cluster '{name}' runs already",
+        cause="a new one was asked for, not to join one that runs",
+        evidence=[f"profile {status['profile']}, {len(status['nodes'])} nodes, {status['state']}"],
+        remedies=[f"invoke cluster.up --name {name}-2", f"invoke cluster.down --name {name}"],
+    )
+
+
+def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> dict[str, Any]:
+    """Takes a lease and waits until the cluster is no longer starting. Raises ClusterNotRunning when it is ending."""
+    status: dict[str, Any] = client.request("lease", holder=who_we_are(), sole=sole)["status"]
+    limit = Deadline(deadline.left + status["timeouts"]["start"])
+    if status["state"] == "starting":
+        status = poll(lambda: _unless_starting(client), limit)
+    if not status:
+        raise NotInTime(
+            f"the cluster, which somebody else is starting, did not get ready within {limit.seconds:.0f} s",
+            remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
+        )
+    if status["state"] in {"stopping", "stopped"}:
+        raise ClusterNotRunning("the cluster is being stopped")
+    return status
+
+
+def _keeper_is_dead(identifier: str) -> bool:
+    from clusterlib.hosts.registry import Registry
+
+    return any(entry.identifier == identifier and entry.dead() for entry in Registry().entries())
+
+
+def _unless_starting(client: KeeperClient) -> dict[str, Any]:
+    """The status once it is something else; nothing until then."""
+    status: dict[str, Any] = client.request("status")
+    return {} if status["state"] == "starting" else status
+
+
+def _fit(
+    cluster: Cluster,
+    profile: str | None,
+    overrides: Mapping[str, object],
+    hold: bool,
+    on_event: Listener | None,
+) -> Cluster:
+    """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
+    from clusterlib.client.code.looking import look_at_code, not_stopped, some_files
+    from clusterlib.client.condition import notes_on_ended
+
+    try:
+        status = cluster.status()
+        if profile or overrides:
+            _check_shape(status, profile, overrides, cluster.project)
+        notes = [f"cluster '{cluster.name}' was running already"]
+        look = look_at_code(cluster.keeper, status, on_event)
+        if look.changed:
+            if running := not_stopped(status):
+                cluster.restart(*running, on_event=on_event, code=dict(look.code))
+                status = cluster.status()
+            files = some_files(look.changed, cluster.project)
+            notes.append(f"its code had changed ({files}); the nodes were restarted")
+        elif look.unasked:
+            notes.append(f"{', '.join(look.unasked)} could not be asked which code it runs")
+        notes += notes_on_ended(status)
+        cluster.notes = tuple(notes)
+        if not hold and cluster.held:
+            cluster.keep()
+    except BaseException:
+        cluster.close()
+        raise
+    return cluster
+
+
+def _check_shape(
+    status: dict[str, Any], profile: str | None, overrides: Mapping[str, object], project: Path
+) -> None:
+    """What runs must be what was asked for."""
+    from clusterlib.client.differences import count_alone
+    from clusterlib.client.planning import plan_for
+    from clusterlib.profiles import default_profile
+
+    name, wanted = status["name"], profile or default_profile(project)
+    plan = plan_for(wanted, name=name, project=project, overrides=overrides)
+    if status["fingerprint"] != plan.fingerprint:
+        found = _differences(status, plan)
+        scale = [f"invoke cluster.scale {len(plan.nodes)}"] if count_alone(found) else []
+        raise ClusterConflict(
+            f"cluster '{name}' runs already, with another shape",
+            cause=f"it runs profile {status['profile']!r}; {wanted!r} as asked for now differs from it",
+            evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}", *found],
+            remedies=[
+                *scale,
+                f"invoke cluster.up --profile {wanted} --name {wanted}-2",
+                "invoke cluster.down",
+            ],
+        )
+
+
+def _differences(status: Mapping[str, Any], plan: Plan) -> list[str]:
+    """By what the run that goes on was started with; it may have been scaled since."""
+    import json
+
+    from clusterlib.client.differences import differences
+
+    try:
+        running = json.loads((Path(status["run"]) / "plan.json").read_text())
+    except (OSError, ValueError):
+        return []
+    return differences({**running, "nodes": status["nodes"]}, json.loads(plan.to_json()))
+
+
+def _last_words(project: Path, name: str) -> str | None:
+    run = latest_run(project, name)
+    if run is None:
+        return "no cluster of that name was ever started here"
+    state = run.read_state()
+    if state.get("state") == "stopped":
+        return "it was stopped"
+    return f"its keeper died; what it left is in {run.path}" if state else None

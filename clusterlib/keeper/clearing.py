@@ -1,0 +1,43 @@
+"""Nodes that begin with no data: what is theirs is deleted between two lives, and nothing else."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+from pathlib import Path
+
+from clusterlib.drivers.api import Driver
+from clusterlib.errors import NotSupported, StartError
+from clusterlib.hosts.clearing import empty_folder
+from clusterlib.keeper.node import ManagedNode, Tell
+
+__all__ = ["check_fresh", "clear"]
+
+
+def check_fresh(driver: Driver, names: Collection[str]) -> None:
+    """Raises NotSupported where these nodes cannot begin with no data while the others keep theirs."""
+    why = driver.why_not_fresh(names)
+    if why is not None:
+        raise NotSupported(
+            f"{', '.join(names)} cannot begin with no data while the others keep theirs",
+            cause=why,
+            remedies=["invoke cluster.restart --fresh  # all nodes"],
+        )
+
+
+def clear(driver: Driver, node: ManagedNode, tell: Tell) -> None:
+    """Deletes all that is in the folder of a node that does not live now: its next start is like its first one.
+
+    The ends of log files that lie there are kept in the node's own log."""
+    for line in driver.last_words(node.spec):
+        node.log.feed(f"{line}\n".encode())
+    driver.forget(node.spec)
+    try:
+        empty_folder(Path(node.spec.directory))
+    except OSError as error:
+        raise StartError(
+            f"the data of {node.name} cannot be deleted",
+            cause=f"{error.strerror}: {error.filename or node.spec.directory}",
+            remedies=[f"ls -la {shlex.quote(node.spec.directory)}", "invoke cluster.down"],
+        ) from error
+    tell("node.cleared", node=node.name)

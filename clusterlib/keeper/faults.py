@@ -1,0 +1,172 @@
+"""Harm done to nodes on purpose, and its undoing. What was done is remembered as dirt, until it is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable, NodeUnknown
+from clusterlib.keeper.node import ManagedNode, Tell
+from clusterlib.keeper.revival import Changes
+from clusterlib.keeper.roster import Roster
+from clusterlib.keeper.taint import Dirt
+from clusterlib.messages.states import NodeState
+from clusterlib.waiting import Deadline, poll_async
+
+__all__ = ["Harm"]
+
+GONE = frozenset({NodeState.PLANNED, NodeState.DEAD, NodeState.WAITING, NodeState.STOPPED})
+
+
+class Harm:
+    def __init__(
+        self, cluster: str, roster: Roster, dirt: Dirt, changes: Changes, tell: Tell, save: Callable[[], None]
+    ) -> None:
+        self._cluster = cluster
+        self._roster = roster
+        self._dirt = dirt
+        self._changes = changes
+        self._tell = tell
+        self._save = save
+
+    async def kill(self, name: str, by: str = "") -> dict[str, Any]:
+        """`by` says who does it, for those who find the node gone."""
+        node = self._alive(name)
+        self._tell("fault.kill", node=name, by=by)
+        self._dirt.ended(name, "was killed")
+        await node.kill(by)
+        return node.describe()
+
+    async def pause(self, name: str, by: str = "") -> dict[str, Any]:
+        node = self._alive(name)
+        if node.state not in {NodeState.READY, NodeState.PAUSED}:
+            raise NodeUnavailable(
+                f"{name} is {node.state}: only a node that is ready can be paused",
+                remedies=["invoke cluster.status"],
+            )
+        if node.state is NodeState.READY:
+            self._tell("fault.pause", node=name, by=by)
+            self._dirt.paused(name)
+            node.pause(by)
+            self._roster.look_again()
+        return node.describe()
+
+    async def resume(self, name: str, by: str = "") -> dict[str, Any]:
+        node = self._alive(name)
+        self._resume(node, by)
+        return node.describe()
+
+    async def stop(self, name: str, by: str = "") -> dict[str, Any]:
+        """Ends it in order. It stays down until it is started: no restart policy revives it. Twice is as good as once."""
+        async with self._changes.alone():
+            node = self.find(name)
+            if node.state is not NodeState.STOPPED:
+                if node.state is not NodeState.WAITING:
+                    self._alive(name)
+                self._tell("fault.stop", node=name, by=by)
+                self._dirt.ended(name, "was stopped")
+                await self._roster.stop([node], with_the_cluster=False)
+                node.by = by or None
+                self._roster.look_again()
+                self._save()
+            return node.describe()
+
+    async def start(self, name: str, by: str = "") -> dict[str, Any]:
+        """Starts one that is down, and waits until it is back among the others. One that runs is left as it is."""
+        async with self._changes.alone():
+            node = self.find(name)
+            if node.state is NodeState.PAUSED:
+                raise NodeUnavailable(
+                    f"{name} is paused: it runs, and cannot be started",
+                    remedies=[f"invoke cluster.resume {name}"],
+                )
+            if node.state in GONE:
+                self._tell("heal.start", node=name, by=by)
+                await self._bring_back(node)
+            return node.describe()
+
+    async def _bring_back(self, node: ManagedNode) -> None:
+        self._dirt.ended_on_request([node.name], everything=False)
+        try:
+            self._roster.prepare([node])
+            await self._roster.bring_up([node], together=False)
+        except ClusterError:
+            self._dirt.ended(node.name, f"is gone: {node.reason}")
+            raise
+        finally:
+            self._save()
+
+    async def restart(
+        self, nodes: list[ManagedNode], ended: Callable[[], None], *, fresh: bool = False
+    ) -> None:
+        """Restarts them on request. `ended` is called when the old ones have ended: from then on the new ones count."""
+        names = [node.name for node in nodes]
+        everything = fresh and self._roster.nodes.keys() <= set(names)
+
+        def gone() -> None:
+            self._dirt.ended_on_request(names, everything=everything)
+            ended()
+
+        await self._restart(nodes, gone, fresh=fresh)
+
+    async def heal(self, deadline: Deadline, *, fresh: bool) -> None:
+        """Resumes the paused and restarts who is gone, or restarts all with no data, until the cluster is whole."""
+        nodes = self._roster.nodes
+        if fresh:
+            await self._restart(list(nodes.values()), fresh=True)
+        for node in nodes.values():
+            self._resume(node)
+        while not self._roster.whole:
+            if gone := self._gone():
+                await self._restart(gone)
+            await poll_async(lambda: self._roster.whole or self._gone(), deadline)
+            if deadline.passed and not self._roster.whole:
+                raise NodeNotReady(
+                    f"cluster '{self._cluster}' did not get whole within {deadline.seconds:g} s",
+                    evidence=[
+                        f"{node.name} is {node.state} and sees {', '.join(sorted(node.view)) or 'nobody'}"
+                        for node in nodes.values()
+                    ],
+                    remedies=["invoke cluster.health", "invoke cluster.restart"],
+                )
+        self._dirt.clear()
+
+    def find(self, name: str) -> ManagedNode:
+        nodes = self._roster.nodes
+        if name not in nodes:
+            raise NodeUnknown(
+                f"cluster '{self._cluster}' has no node {name!r}",
+                evidence=[f"its nodes: {', '.join(nodes)}"],
+                remedies=["invoke cluster.status"],
+            )
+        return nodes[name]
+
+    def _alive(self, name: str) -> ManagedNode:
+        node = self.find(name)
+        if node.pid is None:
+            raise NodeUnavailable(
+                f"{name} is not running ({node.state}{': ' + node.reason if node.reason else ''})",
+                remedies=[f"invoke cluster.start {name}"],
+            )
+        return node
+
+    def _gone(self) -> list[ManagedNode]:
+        return [node for node in self._roster.nodes.values() if node.state in GONE]
+
+    def _resume(self, node: ManagedNode, by: str = "") -> None:
+        if node.state is NodeState.PAUSED:
+            self._tell("heal.resume", node=node.name, by=by)
+            node.resume()
+            self._dirt.resumed(node.name)
+            self._roster.look_again()
+
+    async def _restart(
+        self, nodes: list[ManagedNode], ended: Callable[[], None] = lambda: None, *, fresh: bool = False
+    ) -> None:
+        self._roster.prepare(nodes)
+        self._tell("cluster.restarting", nodes=[node.name for node in nodes], fresh=fresh)
+        await self._roster.stop(nodes)
+        if fresh:
+            self._roster.clear(nodes)
+        ended()
+        await self._roster.bring_up(nodes, together=False)

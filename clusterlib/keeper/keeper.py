@@ -1,0 +1,405 @@
+"""The keeper's mind: one cluster, its nodes, who holds it, and what is done when something happens to it.
+
+Everything here runs on one event loop, in one thread. Operations that change the cluster are queued on one lock;
+only `shut_down` overrides them all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import time
+import traceback
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.drivers.api import Driver
+from clusterlib.errors import (
+    ApplicationFailed,
+    ClusterError,
+    ClusterNotRunning,
+    LeftBehind,
+    NodeExited,
+    NodeUnavailable,
+    NotSupported,
+    PortTaken,
+    StartError,
+    UsageError,
+)
+from clusterlib.hosts.api import Exit, Host
+from clusterlib.keeper.faults import Harm
+from clusterlib.keeper.holding import Holding
+from clusterlib.keeper.looking import Looking
+from clusterlib.keeper.node import ManagedNode
+from clusterlib.keeper.provision import Provisioner
+from clusterlib.keeper.revival import Revival
+from clusterlib.keeper.roster import Roster
+from clusterlib.keeper.state_file import StateFile
+from clusterlib.keeper.turns import Turn
+from clusterlib.messages.events import EventLog
+from clusterlib.messages.plan import NodePlan, Plan
+from clusterlib.messages.states import LIVING, ClusterState, NodeState
+from clusterlib.rundir.folders import RunFolder
+from clusterlib.waiting import Deadline, backoff, pause_async
+
+if TYPE_CHECKING:
+    from clusterlib.keeper.monitor import Monitor
+
+__all__ = ["Keeper"]
+
+SWEEP_SECONDS = 8.0
+"""Also who is killed needs a processor to die."""
+
+
+class Keeper:
+    def __init__(
+        self,
+        plan: Plan,
+        run: RunFolder,
+        driver: Driver,
+        host: Host,
+        provisioner: Provisioner,
+        facts: dict[str, Any],
+    ) -> None:
+        self.plan = plan
+        self.run = run
+        self.events = EventLog(run.events)
+        self.finished: asyncio.Future[ClusterError | None] = asyncio.get_running_loop().create_future()
+        """Done when the cluster is gone and the process may end; holds what went wrong in the shutdown, if anything."""
+        self._state = StateFile(run.state, self.status, self.events.tell)
+        self.holding = Holding(self, self.events.tell, plan.linger, self._state.save_soon)
+        self._roster = Roster(plan, run, driver, host, provisioner, self.events.tell, self._node_ended)
+        self.harm = Harm(
+            plan.name, self._roster, self.holding.dirt, self, self.events.tell, self._state.save_soon
+        )
+        self.looking = Looking(self._roster, driver)
+        self._monitor: Monitor | None = None  # until there is something to look at
+        self._revival = Revival(plan.restart, self._roster, self, self.events.tell, self._state.save_soon)
+        self._driver = driver
+        self._host = host
+        self._facts = facts
+        self._code_digest = plan.code_digest
+        self._phase = ClusterState.STARTING
+        self._busy = asyncio.Lock()
+        self._background: set[asyncio.Task[None]] = set()
+        self._begun = time.monotonic()
+        self._ready_seconds: float | None = None
+        self._why = ""
+        self._ending: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[Any] | None = None
+
+    # -- what it is now
+
+    @property
+    def nodes(self) -> dict[str, ManagedNode]:
+        return self._roster.nodes
+
+    @property
+    def state(self) -> ClusterState:
+        if self._phase is not ClusterState.READY:
+            return self._phase
+        return ClusterState.READY if self._roster.whole else ClusterState.DEGRADED
+
+    @property
+    def starting(self) -> bool:
+        return self._phase is ClusterState.STARTING
+
+    @property
+    def ending(self) -> bool:
+        return self._ending is not None
+
+    def gone(self) -> ClusterNotRunning:
+        """What to tell whoever wants something of a cluster that ends."""
+        return ClusterNotRunning(
+            f"cluster '{self.plan.name}' was stopped", cause=self._why or None, remedies=["invoke cluster.up"]
+        )
+
+    def status(self) -> dict[str, Any]:
+        plan = self.plan
+        return {
+            "name": plan.name,
+            "identifier": plan.identifier,
+            "project": plan.project,
+            "profile": plan.profile,
+            "driver": plan.driver,
+            "simulated": plan.simulated,
+            "state": str(self.state),
+            "linger": plan.linger,
+            "fingerprint": plan.fingerprint,
+            "code_digest": self._code_digest,
+            "run": str(self.run.path),
+            "cookie_file": str(self.run.cookie),
+            "timeouts": dataclasses.asdict(plan.timeouts),
+            "adaptations": list(plan.adaptations),
+            "memory_origin": plan.memory_origin,
+            "uptime": round(time.monotonic() - self._begun, 3),
+            "ready_seconds": self._ready_seconds,
+            **self.holding.describe(),
+            "peak": self._monitor.describe() if self._monitor else {"memory": 0, "cpu": 0.0},
+            "nodes": [node.describe() for node in self.nodes.values()],
+            **self._facts,
+        }
+
+    # -- the verbs
+
+    async def start(self) -> dict[str, Any]:
+        """Brings the whole cluster up; on failure nothing of it is left, and the error says why."""
+        async with self.alone():
+            if self._phase is not ClusterState.STARTING:
+                return self.status()
+            plan = self.plan
+            self.events.tell(
+                "cluster.starting",
+                name=plan.name,
+                profile=plan.profile,
+                simulated=plan.simulated,
+                nodes=len(plan.nodes),
+            )
+            pauses = backoff(plan.retry.first, plan.retry.factor, plan.retry.ceiling)
+            for attempt in itertools.count(1):
+                try:
+                    nodes = self._roster.admit(plan.nodes)
+                    self._roster.prepare(nodes)
+                    await self._roster.bring_up(nodes, together=True)
+                    break
+                except ClusterError as error:
+                    again = attempt <= plan.retry.attempts and self._worth_another_try(error)
+                    await self._roster.dismiss(self.nodes.values())
+                    if not again:
+                        raise
+                    self.events.tell("cluster.retrying", attempt=attempt, reason=error.problem)
+                    await pause_async(next(pauses))
+            self._ready_seconds = round(time.monotonic() - self._begun, 4)
+            self._phase = ClusterState.READY
+            self.events.tell("cluster.ready", seconds=self._ready_seconds, simulated=plan.simulated)
+            self._state.save()
+            if plan.monitor > 0:
+                self.spawn(self._watch_costs())
+            return self.status()
+
+    async def restart(
+        self, names: list[str], code: dict[str, str] | None = None, *, fresh: bool = False
+    ) -> dict[str, Any]:
+        """Stops and starts these nodes (none named: all), which then run the code as it is now; `fresh`: with no data."""
+        async with self.alone():
+            nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
+            if fresh:
+                from clusterlib.keeper.clearing import check_fresh
+
+                check_fresh(self._driver, [node.name for node in nodes])
+            try:
+                await self.harm.restart(nodes, lambda: self._runs(code), fresh=fresh)
+            except ClusterError:
+                self._note_the_gone()
+                raise
+            finally:
+                self._state.save()
+            return self.status()
+
+    async def load(self, code: dict[str, str], modules: dict[str, str], gone: list[str]) -> dict[str, Any]:
+        """Has the nodes run these compiled modules as they are on disk, without a restart. The dead find them there."""
+        async with self.alone():
+            living = [node.name for node in self.nodes.values() if node.state in LIVING]
+            deaf = [name for name in living if self.nodes[name].state is not NodeState.READY]
+            if deaf:
+                verb = "resume" if self.nodes[deaf[0]].state is NodeState.PAUSED else "restart"
+                raise NodeUnavailable(
+                    f"{', '.join(deaf)} cannot be given new code now",
+                    cause=f"{deaf[0]} is {self.nodes[deaf[0]].state}",
+                    remedies=[f"invoke cluster.{verb} {deaf[0]}"],
+                )
+            loaded = await self._driver.load(living, modules, gone)
+            self._runs(code)
+            names = sorted({name for names in loaded.values() for name in names})
+            if names or gone:
+                self.events.tell("cluster.loaded", modules=names, gone=gone)
+            return {"status": self.status(), "loaded": loaded}
+
+    async def code(self) -> dict[str, Any]:
+        """The code that the nodes run, as `RunningCode`."""
+        return dataclasses.asdict(await self._roster.running_code(self.plan.code))
+
+    def _runs(self, code: dict[str, str] | None) -> None:
+        if code is None:
+            return
+        self.plan = dataclasses.replace(self.plan, code=code)
+        self._code_digest = self.plan.code_digest
+        self._state.save_soon()
+
+    async def heal(self, *, fresh: bool = False) -> dict[str, Any]:
+        """Makes the cluster whole again, with as few new nodes as that takes; `fresh`: with new ones only, and no data."""
+        async with self.alone():
+            begun = time.monotonic()
+            try:
+                await self.harm.heal(Deadline(self.plan.timeouts.start), fresh=fresh)
+            except ClusterError:
+                self._note_the_gone()
+                raise
+            finally:
+                self._state.save()
+            self.events.tell("cluster.healed", seconds=round(time.monotonic() - begun, 4), fresh=fresh)
+            return self.status()
+
+    async def stacks(self, name: str) -> list[str]:
+        from clusterlib.keeper.stacks import dump_stacks
+
+        return await dump_stacks(self._driver, self.harm.find(name), simulated=self.plan.simulated)
+
+    async def scale(self, count: int) -> dict[str, Any]:
+        """Adds or removes nodes, the last ones first, while the others go on."""
+        if count < 1:
+            raise UsageError("a cluster has at least one node", remedies=["invoke cluster.down"])
+        if self._driver.fixed and count != len(self.nodes):
+            raise NotSupported(
+                f"cluster '{self.plan.name}' stays at {len(self.nodes)} nodes: {self._driver.fixed}",
+                remedies=[
+                    "invoke cluster.down",
+                    f"invoke cluster.up --profile {self.plan.profile} --nodes {count}",
+                ],
+            )
+        async with self.alone():
+            current = list(self.nodes.values())
+            self.events.tell("cluster.scaling", before=len(current), after=count)
+            if count < len(current):
+                await self._roster.dismiss(current[count:])
+                self.holding.dirt.gone([node.name for node in current[count:]])
+                self._roster.tell_all()
+            elif count > len(current):
+                await self._grow(range(len(current) + 1, count + 1))
+            self._state.save()
+            return self.status()
+
+    def shut_down(self, reason: str, by: str = "") -> asyncio.Task[None]:
+        """Ends the cluster, once; everybody who asks waits for the same end. `by`: the test that asks for it."""
+        if self._ending is None:
+            self._phase = ClusterState.STOPPING
+            self._why = reason
+            self.events.tell("cluster.stopping", reason=reason, by=by)
+            self.holding.turns.refuse(self.gone())
+            overtaken = self._work if self._work is not asyncio.current_task() else None
+            self._ending = asyncio.get_running_loop().create_task(self._end(overtaken))
+        return self._ending
+
+    async def begin_turn(self, turn: Turn, timeout: float | None) -> dict[str, Any]:
+        waited = await self.holding.turns.begin(turn, timeout)
+        return {**self.status(), "waited": waited}
+
+    async def end_turn(self, turn: Turn, dirty: str | None = None) -> dict[str, Any]:
+        """Answers when all that the nodes had printed is in their log files: it belongs to this turn, not to the next."""
+        self._roster.flush_logs()
+        self.holding.end_turn(turn, dirty)
+        return self.status()
+
+    async def flush_logs(self) -> None:
+        """Done when all that the nodes had printed is in their log files."""
+        self._roster.flush_logs()
+
+    # -- growing
+
+    async def _grow(self, indexes: range) -> None:
+        plans = [NodePlan.of(self.plan.node_name, index) for index in indexes]
+        added = self._roster.admit(plans)
+        try:
+            self._roster.prepare(added)
+            self._roster.tell_all()
+            await self._roster.bring_up(added, together=True)
+        except BaseException:
+            await self._roster.dismiss(added)
+            self._roster.tell_all()
+            raise
+
+    def _worth_another_try(self, error: ClusterError) -> bool:
+        """A stolen port or a machine out of processes may pass; a program that fails will fail again."""
+        if isinstance(error, NodeExited):
+            return not isinstance(error, ApplicationFailed) and any(
+                node.exit is not None and node.ports_were_stolen() for node in self.nodes.values()
+            )
+        return type(error) in {StartError, PortTaken}
+
+    async def _watch_costs(self) -> None:
+        """Begins after the start is answered: its import, too, would delay that."""
+        from clusterlib.keeper.monitor import Monitor
+
+        plan = self.plan
+        self._monitor = Monitor(self.run.samples, plan.monitor, self.nodes, simulated=plan.simulated)
+        await self._monitor.run()
+
+    # -- when a node ends by itself
+
+    def _node_ended(self, node: ManagedNode, how: Exit) -> None:
+        if self._phase is not ClusterState.READY:
+            return
+        self._state.save_soon()
+        if node.state is NodeState.DEAD and not self._roster.is_rising(node):
+            self.holding.dirt.ended(node.name, f"ended by itself: {how}")
+            self._revival.crashed(node, str(how), clean=how.clean)
+
+    def _note_the_gone(self) -> None:
+        """A change failed. Who is not there after it is missed, whatever came before."""
+        for node in self.nodes.values():
+            if node.state is NodeState.DEAD:
+                self.holding.dirt.ended(node.name, f"is gone: {node.reason}")
+
+    # -- ending
+
+    async def _end(self, overtaken: asyncio.Task[Any] | None) -> None:
+        problem: ClusterError | None
+        try:
+            problem = await self._wind_down(overtaken)
+        except Exception as error:  # noqa: BLE001 - whatever happens here, the process must end, and with it all it kept
+            traceback.print_exc()
+            problem = ClusterError(
+                f"cluster '{self.plan.name}' did not end in order", cause=f"{type(error).__name__}: {error}"
+            )
+        self._phase = ClusterState.STOPPED
+        self.events.tell("cluster.stopped", clean=problem is None)
+        self._state.save()
+        if not self.finished.done():
+            self.finished.set_result(problem)
+
+    async def _wind_down(self, overtaken: asyncio.Task[Any] | None) -> ClusterError | None:
+        for task in [*self._background, *([overtaken] if overtaken else [])]:
+            task.cancel()
+        if overtaken:
+            await asyncio.wait([overtaken])
+        if self._monitor is not None:
+            self._monitor.last_look()
+        try:
+            with contextlib.suppress(LeftBehind):
+                # The last word on that is the sweep's: it also ends what holds a node (a paused simulation).
+                await self._roster.stop(self.nodes.values())
+            survivors = await self._host.sweep(SWEEP_SECONDS)
+        finally:
+            for node in self.nodes.values():
+                node.close()
+                self._driver.forget(node.spec)
+            if self._monitor is not None:
+                self._monitor.close()
+            await self._host.close()
+        if not survivors:
+            return None
+        return LeftBehind(
+            f"{len(survivors)} process(es) of cluster '{self.plan.name}' survived the shutdown",
+            evidence=[f"pid {survivor.pid}: {survivor.command}" for survivor in survivors],
+            remedies=["invoke cluster.clean"],
+        )
+
+    # -- helpers
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """One change at a time; a change that a shutdown overtakes is cancelled."""
+        async with self._busy:
+            if self._ending is not None:
+                raise self.gone()
+            self._work = asyncio.current_task()
+            try:
+                yield
+            finally:
+                self._work = None
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

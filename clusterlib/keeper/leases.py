@@ -1,0 +1,40 @@
+"""Who holds the cluster. A lease is as alive as the connection it came over: the kernel closes that when its holder dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from clusterlib.keeper.node import Tell
+
+__all__ = ["Leases"]
+
+
+class Leases:
+    def __init__(self, tell: Tell, none_left: Callable[[], None]) -> None:
+        self._tell = tell
+        self._none_left = none_left
+        self.taken = 0
+        """How many leases were ever taken: who remembers it can tell whether somebody came and went."""
+        self._holders: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._holders)
+
+    def describe(self) -> list[dict[str, Any]]:
+        return [{"number": number, "holder": holder} for number, holder in self._holders.items()]
+
+    def take(self, holder: str) -> int:
+        self.taken += 1
+        self._holders[self.taken] = holder
+        self._tell("lease.taken", holder=holder, leases=len(self))
+        return self.taken
+
+    def release(self, number: int, how: str) -> None:
+        """Gives a lease back. Idempotent."""
+        if number not in self._holders:
+            return
+        holder = self._holders.pop(number)
+        self._tell("lease.released", holder=holder, how=how, leases=len(self))
+        if not self._holders:
+            self._none_left()

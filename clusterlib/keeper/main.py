@@ -1,0 +1,248 @@
+"""The keeper process, from its first line to its last. Started by `client.start`, never by a user.
+
+The order matters. First the containment, while the process is small, because its parent half stays behind as the guard; then the
+warm modules and the nursery that forks nodes from them; only then the event loop, which no fork must ever inherit."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.errors import ClusterError, StartError
+from clusterlib.waiting import wait_readable
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from clusterlib.hosts.containment import Containment
+    from clusterlib.hosts.nursery import Nursery
+    from clusterlib.keeper.keeper import Keeper
+
+__all__ = ["main"]
+
+PLAN_HEADER = struct.Struct("!Q")
+MOST_FILES = 65536
+"""Beyond it, some systems take long to close what might be open."""
+
+
+def main(arguments: list[str]) -> int:
+    """`arguments`: the descriptor of the starter's channel, that of the cluster's lock, the control socket's path, the rung."""
+    from clusterlib.hosts.containment import enter
+    from clusterlib.hosts.identity import Identity
+    from clusterlib.rundir.lock import note_holder
+
+    channel_number, lock_number, control, rung = (
+        int(arguments[0]),
+        int(arguments[1]),
+        Path(arguments[2]),
+        arguments[3],
+    )
+    marker = os.environ["CLUSTERLIB_MARKER"]
+    note_holder(lock_number, Identity.current())  # its starter may be gone before it does so
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    try:
+        containment = enter(
+            rung, marker=marker, on_keeper_death=lambda: _bury(control, marker), keep_in_guard=(lock_number,)
+        )
+
+        note_holder(lock_number, containment.keeper())
+
+        import asyncio  # before the fork, so that it is paid for once
+
+        from clusterlib.drivers.registry import PRELOAD
+        from clusterlib.hosts.nursery import Nursery
+
+        nursery = Nursery.start(marker=marker, containment=containment, preload=PRELOAD)
+    except (ClusterError, OSError) as error:
+        _refuse(socket.socket(fileno=channel_number), error)
+        return 1
+    _allow_many_files()
+
+    channel = socket.socket(fileno=channel_number)
+    received = _receive_plan(channel)
+    if received is None:
+        return 0  # the starter changed its mind, or died, before there was anything to start
+    return asyncio.run(_serve(channel, received, control, marker, containment, nursery))
+
+
+async def _serve(
+    channel: socket.socket,
+    received: dict[str, Any],
+    control: Path,
+    marker: str,
+    containment: Containment,
+    nursery: Nursery,
+) -> int:
+    import asyncio
+
+    from clusterlib.keeper.control import ControlServer
+
+    try:
+        keeper = _keeper(received, control, marker, containment, nursery)
+        server = ControlServer(keeper, control)
+        await server.open()
+    except (ClusterError, OSError) as error:
+        _refuse(channel, error)
+        return 1
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was told to terminate")
+    loop.add_reader(containment.guard_gone, _once, loop, containment.guard_gone, keeper.shut_down)
+    await server.adopt(channel, received["holder"])
+    problem = await keeper.finished
+    await server.close()
+    if _gone(containment.guard_gone):
+        _tidy(
+            control, marker
+        )  # else the guard does, after us: as long as it holds the lock, the registry must name it
+    keeper.events.close()
+    return 0 if problem is None else 1
+
+
+def _keeper(
+    received: dict[str, Any], control: Path, marker: str, containment: Containment, nursery: Nursery
+) -> Keeper:
+    """The keeper of this plan, known to everyone who looks for clusters before it starts anything."""
+    from dataclasses import asdict
+
+    from clusterlib.drivers.registry import driver_named
+    from clusterlib.hosts.api import Host
+    from clusterlib.hosts.local import LocalHost
+    from clusterlib.hosts.places import runtime_dir, write_private
+    from clusterlib.hosts.ports import PortAllocator
+    from clusterlib.hosts.registry import register
+    from clusterlib.keeper.keeper import Keeper
+    from clusterlib.keeper.provision import Provisioner
+    from clusterlib.messages.plan import Plan, revive
+    from clusterlib.rundir.folders import RunFolder
+
+    plan = revive(Plan, received["plan"])
+    run = RunFolder(Path(received["run"]))
+    write_private(run.plan, plan.to_json())
+    _log_to(run.keeper_log)
+    register(
+        marker,
+        identifier=plan.identifier,
+        name=plan.name,
+        project=plan.project,
+        control=control,
+        run=run.path,
+        containment=containment,
+    )
+    host: Host = LocalHost(nursery, containment)
+    if plan.simulated:
+        from clusterlib.hosts.simulated import SimulatedHost
+
+        host = SimulatedHost(host)
+    driver = driver_named(plan.driver, plan.server, host)
+    facts = {
+        "keeper": {
+            "pid": containment.keeper_pid,
+            "guard": containment.guard_pid,
+            "containment": containment.rung,
+            "refusals": list(containment.refusals),
+        },
+        "control": str(control),
+        "marker": marker,
+        "sources": asdict(plan.sources),
+    }
+    provisioner = Provisioner(run, driver, PortAllocator(runtime_dir(), proc=containment.proc))
+    return Keeper(plan, run, driver, host, provisioner, facts)
+
+
+def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
+    """There will be no keeper. Whoever started it is told why, in the words of the control socket."""
+    import contextlib
+    import json
+    import shlex
+
+    from clusterlib.hosts.launch import SCARCE
+
+    if not isinstance(error, ClusterError):
+        where = shlex.quote(str(Path(error.filename).parent)) if error.filename else "."
+        error = StartError(
+            "the keeper cannot begin",
+            cause=f"{error.strerror}: {error.filename}" if error.filename else str(error),
+            remedies=SCARCE.get(error.errno or 0, [f"df -h {where} /tmp", "invoke cluster.doctor"]),
+        )
+    with contextlib.suppress(OSError):
+        channel.sendall(json.dumps({"id": None, "error": error.to_dict()}).encode() + b"\n")
+
+
+def _allow_many_files() -> None:
+    """The keeper holds half a dozen descriptors for each node. Nodes come from the nursery, and keep the user's limit."""
+    import resource
+
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if usual != resource.RLIM_INFINITY and usual < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _log_to(path: Path) -> None:
+    """What this process prints, tracebacks above all, belongs to the run from now on."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _once(loop: asyncio.AbstractEventLoop, descriptor: int, shut_down: Callable[[str], object]) -> None:
+    loop.remove_reader(descriptor)
+    shut_down("its guard is gone")
+
+
+def _gone(guard: int) -> bool:
+    return bool(select.select([guard], [], [], 0)[0])
+
+
+def _receive_plan(channel: socket.socket) -> dict[str, Any] | None:
+    import json
+
+    header = _read_exactly(channel, PLAN_HEADER.size)
+    if header is None:
+        return None
+    body = _read_exactly(channel, PLAN_HEADER.unpack(header)[0])
+    if body is None:
+        return None
+    received: dict[str, Any] = json.loads(body)
+    return received
+
+
+def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
+    data = b""
+    while len(data) < count:
+        try:
+            wait_readable(channel.fileno())  # SIGTERM ends this wait
+            chunk = channel.recv(count - len(data))
+        except OSError:
+            return None
+        if not chunk:
+            return None
+        data += chunk
+    return data
+
+
+def _tidy(control: Path, marker: str) -> None:
+    """What a dead keeper would leave in the runtime folder. Done by its guard, or by the keeper where that is gone."""
+    from clusterlib.hosts.registry import unregister
+
+    control.unlink(missing_ok=True)
+    unregister(marker)
+
+
+def _bury(control: Path, marker: str) -> None:
+    """The guard's last act. It is the last who holds the cluster's lock, so it may remove that, too."""
+    _tidy(control, marker)
+    control.with_suffix(".lock").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,124 @@
+"""What the nodes cost while they run: a line in `samples.jsonl` at each look, and the peak in memory.
+
+    {"time": "…Z", "nodes": {"node1": {"memory": 8398848, "cpu": 0.31}}, "keeper": {"memory": …, "cpu": …}}
+
+`memory` is in bytes, shared pages in proportion; `cpu` in seconds since the process started. Simulated nodes are one process,
+"simulation". Looking is dear where there are many nodes: the more a look has cost, the later the next one comes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clusterlib.hosts.resources import Sample, sample
+from clusterlib.keeper.node import ManagedNode
+from clusterlib.messages.events import now
+from clusterlib.waiting import pause_async
+
+__all__ = ["Monitor", "pause_after"]
+
+MOST_OF_A_CORE = 0.005
+"""What looking may cost at most, of one core."""
+CHEAP = 0.01
+"""Seconds that a last look may keep the nodes from being stopped."""
+THINNING = 1 << 20
+"""With each of so many bytes in the file the pauses are twice as long, so that it stays small however long a cluster lives."""
+MOST_DOUBLINGS = 16
+
+
+class Monitor:
+    def __init__(
+        self, path: Path, interval: float, nodes: Mapping[str, ManagedNode], *, simulated: bool
+    ) -> None:
+        self.memory = 0
+        """Bytes of all nodes together, when they were most."""
+        self._path = path
+        self._interval = interval
+        self._nodes = nodes
+        self._simulated = simulated
+        self._file: int | None = None
+        self._written = 0
+        self._cost = 0.0
+        self._now: dict[str, tuple[int | None, float]] = {}
+        """The CPU seconds of each node's present life, which its pid tells from the next."""
+        self._before = 0.0
+        """Those of all former lives."""
+
+    @property
+    def cpu(self) -> float:
+        """Seconds that all nodes took so far, in all their lives."""
+        return self._before + sum(seconds for _, seconds in self._now.values())
+
+    def describe(self) -> dict[str, Any]:
+        return {"memory": self.memory, "cpu": round(self.cpu, 2)}
+
+    async def run(self) -> None:
+        """Looks again and again, the first time at once. The loop has its turn after each node."""
+        while True:
+            seen: dict[str, Sample] = {}
+            self._cost = 0.0
+            for name, node in self._watched().items():
+                self._look(name, node, seen)
+                await pause_async(0)
+            self._note(seen)
+            await pause_async(pause_after(self._interval, self._written, self._cost))
+
+    def last_look(self) -> None:
+        """Before the nodes are stopped, so that a short life has its figures, too; left out where it would be dear."""
+        if self._cost <= CHEAP:
+            seen: dict[str, Sample] = {}
+            for name, node in self._watched().items():
+                self._look(name, node, seen)
+            self._note(seen)
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _watched(self) -> dict[str, ManagedNode]:
+        living = {name: node for name, node in self._nodes.items() if node.pid is not None}
+        if self._simulated and living:
+            return {"simulation": next(iter(living.values()))}
+        return living
+
+    def _look(self, name: str, node: ManagedNode, seen: dict[str, Sample]) -> None:
+        begun = time.thread_time()
+        found = node.usage()
+        if found is not None:
+            seen[name] = found
+            pid, seconds = self._now.get(name, (node.pid, 0.0))
+            if pid != node.pid:
+                self._before += seconds
+            self._now[name] = node.pid, found.cpu_seconds
+        self._cost += time.thread_time() - begun
+
+    def _note(self, seen: dict[str, Sample]) -> None:
+        if not seen:
+            return
+        begun = time.thread_time()
+        self.memory = max(self.memory, sum(found.pss for found in seen.values()))
+        line = {"time": now(), "nodes": {name: _figures(found) for name, found in seen.items()}}
+        keeper = sample(os.getpid())
+        if keeper is not None:
+            line["keeper"] = _figures(keeper)
+        with contextlib.suppress(OSError):  # a full disk costs the figures, never the cluster
+            if self._file is None:
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._written += os.write(self._file, json.dumps(line).encode() + b"\n")
+        self._cost += time.thread_time() - begun
+
+
+def pause_after(interval: float, written: int, cost: float) -> float:
+    """Seconds until the next look, with so many bytes written so far, where the last look took `cost` seconds of CPU."""
+    doublings = min(written // THINNING, MOST_DOUBLINGS)
+    return max(interval * (1 << doublings), cost / MOST_OF_A_CORE)
+
+
+def _figures(found: Sample) -> dict[str, Any]:
+    return {"memory": found.pss, "cpu": round(found.cpu_seconds, 2)}

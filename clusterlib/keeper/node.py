@@ -1,0 +1,399 @@
+"""One node in the keeper's hands: from planned through starting and ready to its end, whatever the end."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from clusterlib.drivers.api import Driver, Link, NodeSpec
+from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken, StartError
+from clusterlib.health.findings import Finding
+from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
+from clusterlib.hosts.api import Exit, Host, Process
+from clusterlib.hosts.logs import LogWriter
+from clusterlib.hosts.ports import Claim
+from clusterlib.keeper.output import Output
+from clusterlib.messages.events import now
+from clusterlib.messages.states import LIVING, NodeState
+from clusterlib.waiting import Deadline
+
+if TYPE_CHECKING:
+    from clusterlib.hosts.resources import Sample
+    from clusterlib.keeper.early_ends import EarlyEnd
+
+__all__ = ["AFTER_KILL", "ManagedNode", "Tell"]
+
+AFTER_KILL = 5.0
+SHARE_TO_TERMINATE = 1 / 3
+MOST_TO_TERMINATE = 2.0
+"""Of the time that a node has to stop: what is left for SIGTERM, where it was asked in another way and does not end."""
+TAIL = 20
+
+
+class Tell(Protocol):
+    def __call__(self, kind: str, **facts: Any) -> object: ...
+
+
+class ManagedNode:
+    """The keeper's side of one node. It starts it, follows it, and ends it; what to do about an end is the keeper's call."""
+
+    def __init__(
+        self,
+        spec: NodeSpec,
+        claims: Mapping[str, Claim],
+        driver: Driver,
+        host: Host,
+        log: Path,
+        tell: Tell,
+        ended: Callable[[ManagedNode, Exit], None],
+    ) -> None:
+        self.spec = spec
+        self.claims = claims
+        self.state = NodeState.PLANNED
+        self.reason = ""
+        self.by: str | None = None
+        """Who has killed or paused it; None where nobody has."""
+        self.exit: Exit | None = None
+        self.starts = 0
+        self.rungs = 0
+        """How many rungs of readiness this start has reached."""
+        self.ready_seconds: float | None = None
+        self.log = LogWriter(log)
+        self._driver = driver
+        self._host = host
+        self._tell = tell
+        self._ended = ended
+        self._process: Process | None = None
+        self._link: Link | None = None
+        self._output = Output(self._heard)
+        self._news = asyncio.Event()
+        self._begun = 0.0
+        self._since = datetime.now(UTC)
+        self._changed = now()
+
+    # -- what it is now
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def living(self) -> bool:
+        return self.state in LIVING
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self.exit is None else None
+
+    @property
+    def view(self) -> frozenset[str]:
+        return self._link.view if self._link is not None and self.living else frozenset()
+
+    @property
+    def _remark(self) -> str:
+        return self._link.remark if self._link is not None and self.state is NodeState.READY else ""
+
+    def usage(self) -> Sample | None:
+        """What its process uses now; None where there is none."""
+        return self._process.usage() if self._process is not None and self.exit is None else None
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            **self.spec.to_dict(),
+            "state": str(self.state),
+            "reason": self.reason or self._remark,
+            "since": self._changed,
+            "by": self.by,
+            "pid": self.pid,
+            "starts": self.starts,
+            "view": sorted(self.view),
+            "uptime": round(time.monotonic() - self._begun, 3) if self.living else None,
+            "ready_seconds": self.ready_seconds,
+            "log": str(self.log.path),
+            **self._driver.facts(self.spec),
+        }
+
+    # -- starting
+
+    async def launch(self, deadline: Deadline) -> None:
+        """Starts the process. It is alive afterwards, no more than that."""
+        self.exit = None
+        self.reason = ""
+        self.by = None
+        self.ready_seconds = None
+        self.starts += 1
+        self.rungs = 0
+        self._begun = time.monotonic()
+        self._since = datetime.now(UTC)
+        self._news = asyncio.Event()
+        self._process = self._link = None  # of its former life: it must not be taken for this one
+        self._move(NodeState.STARTING)
+        try:
+            await self._prepare(deadline)
+            order, link = self._driver.order(self.spec, self.claims)
+        except OSError as error:
+            raise self._failed(
+                StartError(
+                    f"{self.name} cannot be given its ports",
+                    cause=error.strerror or str(error),
+                    remedies=[
+                        f"ss -antup 'src {self.spec.address}'  # every socket there",
+                        "ulimit -Hn  # open files",
+                    ],
+                )
+            ) from error
+        except ClusterError as error:
+            raise self._failed(error) from error
+        try:
+            async with asyncio.timeout(deadline.left):
+                process = await self._host.spawn(order)
+        except TimeoutError:
+            from clusterlib.keeper.lateness import not_spawned
+
+            link.close()
+            raise self._failed(not_spawned(self.name, deadline)) from None
+        except ClusterError as error:
+            link.close()
+            raise self._failed(error) from error
+        except BaseException:
+            link.close()
+            raise
+        self._process, self._link = process, link
+        link.begin(process, self._news)
+        self._output.follow(process.output)
+        process.exit.add_done_callback(self._note_exit)
+        self._tell("node.started", node=self.name, pid=process.pid)
+
+    async def _prepare(self, deadline: Deadline) -> None:
+        try:
+            async with asyncio.timeout(deadline.left):
+                await self._driver.prepare(self.spec, self._hear)
+        except TimeoutError:
+            from clusterlib.keeper.lateness import not_prepared
+
+            raise not_prepared(self.name, deadline, self.last_words()) from None
+
+    async def climb(self, expected: Callable[[], frozenset[str]], deadline: Deadline) -> None:
+        """Waits until the node is of use to the others, or says why it never will be.
+
+        Whom it must see is asked anew each time: one of them may end while this one starts."""
+        ended = self._process.exit if self._process is not None else None
+        rung, answer = await climb(self._ladder(expected), deadline, self._news, self._reached, ended)
+        if isinstance(answer, Never):
+            raise self._failed(self._diagnose())
+        if isinstance(answer, NotYet):
+            from clusterlib.keeper.lateness import not_ready
+
+            why = f"it lives, but {answer.why} (waiting for: {rung})"
+            raise self._failed(not_ready(self.name, deadline, why, self.last_words()))
+        if self.state is NodeState.STARTING:
+            self.ready_seconds = round(time.monotonic() - self._begun, 4)
+            self._move(NodeState.READY, seconds=self.ready_seconds)
+
+    def ports_were_stolen(self) -> bool:
+        return self._driver.ports_stolen(self.last_words())
+
+    def last_words(self) -> list[str]:
+        """The last lines of this life: what it said in a former one is no evidence."""
+        return self.log.tail(TAIL, self._since) + self._driver.last_words(self.spec)
+
+    async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
+        """What its driver finds out about its health within so many seconds, when these are ready."""
+        return await self._link.examine(ready, within) if self._link is not None and self.living else {}
+
+    async def stale_files(self, within: float) -> Sequence[str] | None:
+        """The files that it has loaded and that are others on disk now; None where it cannot say so in time."""
+        if self._link is None:
+            return None
+        answers = self.state is NodeState.READY  # a paused one is not waited for
+        return await self._link.stale_files(within if answers else 0.0)
+
+    def look_again(self) -> None:
+        """Somebody else's state changed, which may be what this one waits for."""
+        self._news.set()
+
+    def expect(self, roster: list[dict[str, Any]]) -> None:
+        if self._link is not None and self.living:
+            self._link.expect(roster)
+
+    def _ladder(self, expected: Callable[[], frozenset[str]]) -> list[Rung]:
+        link = self._link
+        assert link is not None
+
+        async def current(number: int) -> Answer:
+            return await link.ladder(expected())[number].probe()
+
+        return [
+            Rung(rung.name, self._unless_ended(functools.partial(current, number)), rung.polls, rung.interval)
+            for number, rung in enumerate(link.ladder(expected()))
+        ]
+
+    def _reached(self, rung: str) -> None:
+        self.rungs += 1
+        self._tell("node.reached", node=self.name, rung=rung)
+
+    def _unless_ended(self, probe: Probe) -> Probe:
+        async def guarded() -> Answer:
+            return Never(str(self.exit)) if self.exit is not None else await probe()
+
+        return guarded
+
+    def _diagnose(self) -> ClusterError:
+        failure = self._link.failure if self._link is not None else None
+        if failure is not None:
+            return self._early_end().explained(failure)
+        return self.ended_early("ended before it was ready")
+
+    def ended_early(self, how: str) -> NodeExited | PortTaken:
+        return self._early_end().error(how)
+
+    def _early_end(self) -> EarlyEnd:
+        from clusterlib.keeper.early_ends import EarlyEnd, stranger_at_port
+
+        words = self.last_words()
+        stolen = self._driver.ports_stolen(words)
+        taken = stranger_at_port(self.spec, self._process) if stolen and self._process is not None else None
+        return EarlyEnd(self.name, self.exit, words, stolen, taken)
+
+    def _failed(self, error: ClusterError) -> ClusterError:
+        self.reason = error.problem
+        if self.pid is None:
+            self._move(NodeState.DEAD)
+        return error
+
+    # -- living
+
+    def signal(self, number: int) -> None:
+        if self._process is not None and self.exit is None:
+            self._process.signal(number)
+
+    def pause(self, by: str = "") -> None:
+        self.by = by or None
+        self.signal(signal.SIGSTOP)
+        self._move(NodeState.PAUSED)
+
+    def resume(self) -> None:
+        self.by = None
+        self.signal(signal.SIGCONT)
+        self._move(NodeState.READY)
+
+    async def kill(self, by: str = "") -> None:
+        """SIGKILL, as a crash would be; returns once the process is gone."""
+        self.by = by or None
+        self.signal(signal.SIGKILL)
+        if not await self._exits_within(AFTER_KILL):
+            raise self._survived()
+
+    # -- ending
+
+    async def give_up(self, seconds: float) -> None:
+        """Ends a node that is of no use, and remembers why it was of none."""
+        why = self.reason
+        if self.pid is not None:
+            await self.stop(seconds)
+        self.reason = why
+        self._move(NodeState.DEAD)
+
+    async def stop(self, seconds: float) -> None:
+        """Asks, waits, terminates, kills, reaps: bounded steps, each only if the one before did not do."""
+        if self.pid is None:
+            has_run = self._process is not None or self.state is NodeState.WAITING
+            self._move(NodeState.STOPPED if has_run else NodeState.PLANNED)  # what never ran has not stopped
+            return
+        deadline = Deadline(seconds)
+        self._move(NodeState.STOPPING)
+        if self._process is not None:
+            self._process.end_in_order()
+        self.signal(signal.SIGCONT)  # whoever paused it: a paused node cannot hear
+        reserve = min(seconds * SHARE_TO_TERMINATE, MOST_TO_TERMINATE)
+        # One that was never ready may not have been able to hear yet: Python loses a SIGINT that comes while it begins.
+        patience = reserve if self.ready_seconds is None else seconds - reserve
+        if await self._is_asked_to_stop(seconds - reserve):
+            await self._exits_within(min(patience, deadline.left - reserve))
+        if self.exit is None:
+            self.signal(signal.SIGTERM)
+            await self._exits_within(deadline.left)
+        if self.exit is None:
+            why = f"did not stop within {seconds:g} s"
+            self._tell("node.killed", node=self.name, reason=why)
+            self.signal(signal.SIGKILL)
+            if not await self._exits_within(AFTER_KILL):
+                raise self._survived()
+            self.reason = f"{why} and was killed"
+
+    async def _is_asked_to_stop(self, seconds: float) -> bool:
+        """Asking may take its time, where a command does it."""
+        if self._link is None:
+            return False
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._link.ask_to_stop()
+        except TimeoutError:
+            return False
+
+    def close(self) -> None:
+        """Lets go of everything but the log file's content."""
+        if self._link is not None:
+            self._link.close()
+        self._output.release()
+        self.log.close()
+        for claim in self.claims.values():
+            claim.close()
+
+    def _survived(self) -> LeftBehind:
+        return LeftBehind(
+            f"{self.name} (pid {self.pid}) survived SIGKILL",
+            cause="the kernel has not ended it; it may be waiting for a device",
+            remedies=[f"cat /proc/{self.pid}/stack", f"ps -o pid,stat,wchan:30,cmd -p {self.pid}"],
+        )
+
+    async def _exits_within(self, seconds: float) -> bool:
+        if self._process is not None and self.exit is None:
+            await asyncio.wait([self._process.exit], timeout=max(seconds, 0.0))
+        return self.exit is not None
+
+    def _note_exit(self, future: asyncio.Future[Exit]) -> None:
+        self.exit = future.result()
+        self._output.read_last_words()
+        if self._link is not None:
+            self._link.close()
+        expected = self.state is NodeState.STOPPING
+        self.reason = "" if expected else str(self.exit)
+        self._move(NodeState.STOPPED if expected else NodeState.DEAD, exit=str(self.exit))
+        self._news.set()
+        self._ended(self, self.exit)
+
+    def _move(self, state: NodeState, **facts: Any) -> None:
+        if state is not self.state:
+            self.state = state
+            self._changed = now()
+            if self.reason:
+                facts["reason"] = self.reason
+            self._tell("node.state", node=self.name, state=str(state), **facts)
+
+    # -- its output
+
+    def flush_log(self) -> None:
+        """Writes to the log file what is in the pipe now, and an unfinished line; what comes meanwhile can wait."""
+        self._output.drain()
+        self.log.flush()
+
+    def _hear(self, data: bytes) -> None:
+        self.log.feed(data)
+        link = self._link
+        if link is not None:
+            before = link.complaint
+            link.hear(data)
+            if link.complaint != before:
+                self._tell("node.complained", node=self.name, line=link.complaint)
+
+    def _heard(self, data: bytes) -> None:
+        self._hear(data)
+        if self._link is None or self._link.matters:
+            self._news.set()

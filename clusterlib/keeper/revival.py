@@ -1,0 +1,63 @@
+"""Nodes that ended by themselves begin anew, as far as the restart policy has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from clusterlib.errors import ClusterError
+from clusterlib.keeper.node import ManagedNode, Tell
+from clusterlib.keeper.restarts import Restarts
+from clusterlib.keeper.roster import Roster
+from clusterlib.messages.plan import RestartPolicy
+from clusterlib.messages.states import NodeState
+from clusterlib.waiting import pause_async
+
+__all__ = ["Changes", "Revival"]
+
+
+class Changes(Protocol):
+    """What the keeper lends: the right to change the cluster, and work in the background."""
+
+    def alone(self) -> AbstractAsyncContextManager[None]: ...
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
+
+
+class Revival:
+    def __init__(
+        self, policy: RestartPolicy, roster: Roster, changes: Changes, tell: Tell, save: Callable[[], None]
+    ) -> None:
+        self._restarts = Restarts(policy)
+        self._roster = roster
+        self._changes = changes
+        self._tell = tell
+        self._save = save
+
+    def crashed(self, node: ManagedNode, why: str, *, clean: bool) -> None:
+        """Takes note, and starts the node again after a pause, or gives it up."""
+        if not self._restarts.wanted(clean=clean):
+            return
+        pause = self._restarts.next_pause(node.name)
+        if pause is None:
+            node.reason = f"{why}; {self._restarts}"
+            self._tell("node.abandoned", node=node.name, reason=node.reason)
+            return
+        node.state = NodeState.WAITING
+        self._tell("node.restarting", node=node.name, reason=why, after=pause)
+        self._changes.spawn(self._revive(node, pause))
+
+    async def _revive(self, node: ManagedNode, pause: float) -> None:
+        await pause_async(pause)
+        async with self._changes.alone():
+            if self._roster.nodes.get(node.name) is not node or node.state is not NodeState.WAITING:
+                return  # somebody restarted or removed it meanwhile
+            try:
+                self._roster.prepare([node])
+                await self._roster.bring_up([node], together=False)
+            except ClusterError as error:
+                self._tell("node.restart-failed", node=node.name, error=error.to_dict())
+                node.state = NodeState.DEAD
+                self.crashed(node, error.problem, clean=False)
+            finally:
+                self._save()

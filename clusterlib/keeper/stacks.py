@@ -1,0 +1,42 @@
+"""The stacks of a node whose event loop does not answer: a signal has them written, from C, into a file of the node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clusterlib.drivers.api import Driver
+from clusterlib.errors import NotSupported
+from clusterlib.keeper.node import ManagedNode
+from clusterlib.messages.states import NodeState
+from clusterlib.waiting import Deadline, poll_async
+
+__all__ = ["dump_stacks"]
+
+DUMP_SECONDS = 1.0
+MOST_BYTES = 64 * 1024
+
+
+async def dump_stacks(driver: Driver, node: ManagedNode, *, simulated: bool) -> list[str]:
+    """Raises NotSupported for nodes that the signal would end, since nobody there has asked for it."""
+    if driver.stack_signal is None or simulated or node.state is not NodeState.READY:
+        raise NotSupported(f"{node.name} shows no stacks", cause=f"it is {node.state}, driver {driver.name}")
+    path = Path(node.spec.directory) / driver.stacks_file
+    before = _size(path)
+    node.signal(driver.stack_signal)
+    last = -1
+
+    def written() -> bool:
+        """Something has come, and nothing more since the last look."""
+        nonlocal last
+        known, last = last, _size(path)
+        return last > before and last == known
+
+    await poll_async(written, Deadline(DUMP_SECONDS))
+    with path.open("rb") as file:
+        file.seek(before)
+        text = file.read(MOST_BYTES).decode("utf-8", errors="replace")
+    return text.splitlines()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,40 @@
+"""The state of a cluster on disk, for whoever comes after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from clusterlib.hosts.places import write_private
+from clusterlib.keeper.node import Tell
+
+__all__ = ["StateFile"]
+
+SAVING_SECONDS = 0.05
+"""Ends that come together are saved together: a hundred nodes make a state that takes milliseconds to write."""
+
+
+class StateFile:
+    def __init__(self, path: Path, state: Callable[[], dict[str, Any]], tell: Tell) -> None:
+        self._path = path
+        self._state = state
+        self._tell = tell
+        self._due: asyncio.TimerHandle | None = None
+
+    def save_soon(self) -> None:
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_later(SAVING_SECONDS, self.save)
+
+    def save(self) -> None:
+        """A full disk must not end the cluster."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        try:
+            write_private(self._path, json.dumps({**self._state(), "saved": time.time()}, indent=1))
+        except OSError as error:
+            self._tell("state.not-saved", reason=str(error))

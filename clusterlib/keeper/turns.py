@@ -1,0 +1,114 @@
+"""Who uses the cluster now. Turns come in the order in which they were asked for: exclusive ones alone, shared ones side by side.
+
+A shared turn does not overtake an exclusive one that waits, so nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import Any
+
+from clusterlib.errors import ClusterBusy, ClusterError
+from clusterlib.keeper.node import Tell
+from clusterlib.messages.events import now
+
+__all__ = ["Turn", "Turns"]
+
+
+class Turn:
+    """One use of the cluster, from the moment it is asked for. Make it with `Turns.ask`."""
+
+    def __init__(self, holder: str, *, exclusive: bool) -> None:
+        self.holder = holder
+        self.exclusive = exclusive
+        self.since: str | None = None
+        """When it began; None while it waits."""
+        self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def __str__(self) -> str:
+        return f"{self.holder} ({'exclusive' if self.exclusive else 'shared'})"
+
+    def describe(self) -> dict[str, Any]:
+        return {"holder": self.holder, "exclusive": self.exclusive, "since": self.since}
+
+
+class Turns:
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._taken: list[Turn] = []
+        self._queue: deque[Turn] = deque()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    @property
+    def alone(self) -> str:
+        """The holder that has the cluster for itself now, or nothing."""
+        return next((turn.holder for turn in self._taken if turn.exclusive), "")
+
+    def describe(self) -> list[dict[str, Any]]:
+        return [turn.describe() for turn in self._taken]
+
+    def ask(self, holder: str, *, exclusive: bool) -> Turn:
+        """Joins the queue. The turn may begin at once; whoever asks must `end` it, begun or not."""
+        turn = Turn(holder, exclusive=exclusive)
+        self._queue.append(turn)
+        self._admit()
+        return turn
+
+    async def begin(self, turn: Turn, timeout: float | None) -> float:
+        """Waits until the turn has begun, and gives back for how long others had the cluster.
+
+        A turn that does not begin within `timeout` seconds, or is not waited for any more, ends."""
+        asked, free = time.monotonic(), turn.begun.done()
+        try:
+            await asyncio.wait([turn.begun], timeout=timeout)
+            if not turn.begun.done():
+                raise self._busy(turn, timeout)
+            turn.begun.result()
+            return 0.0 if free else time.monotonic() - asked
+        except BaseException:
+            self.end(turn)
+            raise
+
+    def end(self, turn: Turn, dirty: str | None = None) -> None:
+        """Ends the turn, or takes it out of the queue. Idempotent."""
+        if turn in self._taken:
+            self._taken.remove(turn)
+            self._tell("turn.ended", holder=turn.holder, dirty=dirty)
+        elif turn in self._queue:
+            self._queue.remove(turn)
+            turn.begun.cancel()
+        self._admit()
+
+    def refuse(self, why: ClusterError) -> None:
+        """Nobody gets a turn any more; whoever waits for one is told why."""
+        queue, self._queue = self._queue, deque()
+        for turn in queue:
+            if not turn.begun.done():
+                turn.begun.set_exception(why)
+
+    def _admit(self) -> None:
+        while self._queue and self._fits(self._queue[0]):
+            turn = self._queue.popleft()
+            turn.since = now()
+            self._taken.append(turn)
+            turn.begun.set_result(None)
+            self._tell("turn.taken", holder=turn.holder, exclusive=turn.exclusive)
+
+    def _fits(self, turn: Turn) -> bool:
+        return not self._taken or not (turn.exclusive or self._taken[0].exclusive)
+
+    def _busy(self, turn: Turn, timeout: float | None) -> ClusterBusy:
+        ahead = list(self._queue)[: self._queue.index(turn)]
+        return ClusterBusy(
+            f"{turn.holder} did not get its turn on the cluster within {timeout or 0:g} s",
+            cause="somebody else uses it" if self._taken else "others wait for it, too",
+            evidence=[
+                *(f"{taken} has it since {taken.since}" for taken in self._taken),
+                *(f"{other} waits, too, and came first" for other in ahead),
+            ],
+            remedies=["invoke cluster.status", "give it longer: turn = 1200 in [tests] of the profile"],
+        )

@@ -1,1 +1,0 @@
-"""The life of a cluster: plan, keeper, state on disk, and the handles a client holds."""

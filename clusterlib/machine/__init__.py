@@ -1,0 +1,1 @@
+"""What this machine offers: processors, memory, and whether it is one of CI."""

@@ -1,0 +1,1 @@
+"""The kinds of values that profiles and operations are made of."""

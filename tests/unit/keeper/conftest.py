@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusterlib.drivers.fake import FakeDriver
+from clusterlib.hosts.fake import FakeHost
+from clusterlib.hosts.ports import PortAllocator
+from clusterlib.keeper.keeper import Keeper
+from clusterlib.keeper.provision import Provisioner
+from clusterlib.rundir.folders import new_run
+from tests.unit.keeper.stage import PLAN, Lives, Story, World
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., World]:
+    """Plays a story with a keeper, then shuts it down and checks that nothing is left."""
+
+    @contextlib.asynccontextmanager
+    async def world(lives: Lives | None, changes: dict[str, Any]) -> AsyncIterator[World]:
+        plan = dataclasses.replace(PLAN, project=str(tmp_path), **changes)
+        run = new_run(tmp_path, plan.name)
+        driver = FakeDriver(lives)
+        host = FakeHost(driver.behaviours)
+        keeper = Keeper(plan, run, driver, host, Provisioner(run, driver, PortAllocator(tmp_path)), {})
+        keeper.holding.leases.take("the test")
+        yield World(keeper, driver, host, run)
+        await keeper.shut_down("the story is over")
+        assert [process for process in host.started if not process.exit.done()] == []
+        assert keeper.finished.done()
+
+    def run_story(story: Story, lives: Lives | None = None, **changes: Any) -> World:
+        async def go() -> World:
+            async with world(lives, changes) as it:
+                await story(it)
+            return it
+
+        return asyncio.run(go())
+
+    return run_story

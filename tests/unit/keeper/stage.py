@@ -1,0 +1,54 @@
+"""A keeper on a fake host with fake nodes, for stories about what it does. Told by the fixture `play`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Sequence
+
+from clusterlib.drivers.fake import FakeDriver, Life
+from clusterlib.hosts.fake import FakeHost
+from clusterlib.keeper.keeper import Keeper
+from clusterlib.messages.events import read_events
+from clusterlib.messages.plan import Backoff, NodePlan, Plan, PortRange, Timeouts
+from clusterlib.rundir.folders import RunFolder
+from clusterlib.waiting import Deadline, poll_async
+
+__all__ = ["PLAN", "Lives", "Story", "World"]
+
+Lives = dict[str, Sequence[Life]]
+PLAN = Plan(
+    identifier="test",
+    name="test",
+    project="/nowhere",
+    profile="fake",
+    driver="fake",
+    simulated=False,
+    nodes=tuple(NodePlan(f"node{index}", index) for index in (1, 2, 3)),
+    node_name="node{index}",
+    node_host="localhost",
+    fingerprint="f",
+    code={},
+    ports={"cluster": PortRange(28000, 28999)},
+    timeouts=Timeouts(start=10, stop=5),
+    retry=Backoff(attempts=2, first=0.001),
+)
+
+
+@dataclasses.dataclass
+class World:
+    keeper: Keeper
+    driver: FakeDriver
+    host: FakeHost
+    run: RunFolder
+
+    def kinds(self) -> list[str]:
+        return [event["kind"] for event in read_events(self.run.events)]
+
+    def states(self) -> dict[str, str]:
+        return {node["name"]: node["state"] for node in self.keeper.status()["nodes"]}
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        assert await poll_async(condition, Deadline(10)), (self.states(), self.kinds())
+
+
+Story = Callable[[World], Awaitable[None]]

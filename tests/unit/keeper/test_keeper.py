@@ -1,0 +1,410 @@
+"""The keeper's mind, on a fake host with fake nodes: what it does when something happens."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+
+from clusterlib.drivers.api import NodeSpec
+from clusterlib.drivers.fake import STOLEN, Life
+from clusterlib.errors import (
+    ClusterNotRunning,
+    LeftBehind,
+    NodeExited,
+    NodeNotReady,
+    NodeUnavailable,
+    NodeUnknown,
+    TemplateError,
+    UsageError,
+)
+from clusterlib.keeper.node import AFTER_KILL, ManagedNode
+from clusterlib.messages.events import read_events
+from clusterlib.messages.plan import RestartPolicy, Timeouts
+from tests.unit.keeper.stage import PLAN, World
+
+
+def test_a_cluster_is_ready_when_all_see_all(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        status = await world.keeper.start()
+        assert status["state"] == "ready"
+        assert [node["view"] for node in status["nodes"]] == [["node1", "node2", "node3"]] * 3
+
+    world = play(story)
+    assert world.kinds()[-1] == "cluster.stopped"
+
+
+def test_an_exit_during_the_start_ends_it_with_the_tail_of_the_log(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        with pytest.raises(NodeExited) as caught:
+            await world.keeper.start()
+        assert "code 3" in str(caught.value.cause)
+        assert caught.value.evidence == ("no database",)
+        assert world.keeper.nodes == {}
+        assert len(world.host.started) == 3, "a program that fails will fail again: it is not started twice"
+
+    play(story, {"node2": [Life(exits=3, says="no database")]})
+
+
+def test_a_node_that_never_ran_has_not_stopped(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        async def prepare(node: NodeSpec, hear: object) -> None:
+            del hear
+            if node.name == "node2":
+                raise TemplateError("the template has a mistake")
+            await asyncio.Event().wait()
+
+        world.driver.prepare = prepare  # type: ignore[method-assign]
+        with pytest.raises(TemplateError):
+            await world.keeper.start()
+        states = [event["state"] for event in read_events(world.run.events) if event["kind"] == "node.state"]
+        assert "starting" in states
+        assert "stopped" not in states
+
+    play(story)
+
+
+def test_a_node_that_stays_silent_is_told_at_the_deadline(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        with pytest.raises(NodeNotReady, match="node1"):
+            await world.keeper.start()
+
+    play(story, {"node1": [Life(silent=True)]}, timeouts=Timeouts(start=0.05, stop=1))
+
+
+def test_stolen_ports_are_replaced(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        status = await world.keeper.start()
+        assert status["state"] == "ready"
+
+    world = play(story, {"node1": [Life(exits=1, says=STOLEN)] * 2})
+    assert world.kinds().count("cluster.retrying") == 2
+
+
+def test_ports_that_are_stolen_for_ever_end_the_start(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        with pytest.raises(NodeExited):
+            await world.keeper.start()
+
+    world = play(story, {"node1": [Life(exits=1, says=STOLEN)] * 9})
+    assert world.kinds().count("cluster.retrying") == PLAN.retry.attempts
+
+
+def test_a_crash_degrades_the_cluster_and_is_not_repaired_unless_asked(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.kill("node2")
+        assert world.states()["node2"] == "dead"
+        assert str(world.keeper.state) == "degraded"
+
+        await world.keeper.restart(["node2"])
+        assert str(world.keeper.state) == "ready"
+
+    play(story)
+
+
+@pytest.mark.parametrize(("policy", "restarted"), [("always", True), ("on-failure", True), ("never", False)])
+def test_the_restart_policy_decides_after_a_crash(
+    play: Callable[..., World], policy: str, restarted: bool
+) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.kill("node1")
+        if restarted:
+            await world.until(lambda: str(world.keeper.state) == "ready")
+        assert (world.keeper.nodes["node1"].starts == 2) is restarted
+
+    play(story, restart=RestartPolicy(policy, first=0.001))
+
+
+def test_a_clean_exit_is_restarted_only_always(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        world.driver.stop("node1")
+        await world.until(lambda: world.states()["node1"] == "dead")
+
+    world = play(story, restart=RestartPolicy("on-failure", first=0.001))
+    assert "node.restarting" not in world.kinds()
+
+
+def test_restarts_back_off_and_end(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.kill("node1")
+        await world.until(lambda: "given up" in world.keeper.nodes["node1"].reason)
+        assert world.states()["node1"] == "dead"
+
+    lives = {"node1": [Life(), *[Life(exits=1)] * 9]}
+    world = play(story, lives, restart=RestartPolicy("on-failure", attempts=3, first=0.001, factor=2))
+    pauses = [event["after"] for event in read_events(world.run.events) if event["kind"] == "node.restarting"]
+    assert pauses == [0.001, 0.002, 0.004]
+
+
+def test_a_node_that_does_not_stop_is_killed(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+
+    world = play(story, {"node3": [Life(deaf=True)]}, timeouts=Timeouts(start=10, stop=0.02))
+    assert "node.killed" in world.kinds()
+
+
+@pytest.mark.parametrize("stop", [0.03, 30.0])
+def test_all_that_is_tried_before_a_kill_fits_into_the_time_to_stop(
+    play: Callable[..., World], monkeypatch: pytest.MonkeyPatch, stop: float
+) -> None:
+    """How long the keeper waits, not how long the machine takes."""
+    waited: list[float] = []
+
+    async def exits_within(node: ManagedNode, seconds: float) -> bool:
+        waited.append(seconds)
+        if node._process is not None and seconds == AFTER_KILL:
+            await asyncio.wait([node._process.exit], timeout=seconds)
+        return node.exit is not None
+
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        monkeypatch.setattr(ManagedNode, "_exits_within", exits_within)
+        stopped = await world.keeper.harm.stop("node3")
+        monkeypatch.undo()
+        assert (stopped["state"], stopped["reason"]) == (
+            "stopped",
+            f"did not stop within {stop:g} s and was killed",
+        )
+        assert [time for time in waited if time > stop and time != AFTER_KILL] == []
+        first, second, third = waited
+        assert 0 <= first < stop
+        assert second <= stop
+        assert third == AFTER_KILL
+        assert second - first <= stop / 3 + 0.001
+
+    play(story, {"node3": [Life(deaf=True)]}, timeouts=Timeouts(start=10, stop=stop))
+
+
+@pytest.mark.parametrize("policy", ["never", "always"])
+def test_a_node_that_is_stopped_stays_down_until_it_is_started(
+    play: Callable[..., World], policy: Literal["never", "always"]
+) -> None:
+    async def story(world: World) -> None:
+        harm = world.keeper.harm
+        await world.keeper.start()
+        assert (await harm.stop("node2", "ann"))["by"] == "ann"
+        await harm.stop("node2")
+        assert world.states()["node2"] == "stopped"
+        assert str(world.keeper.state) == "degraded"
+        assert world.keeper.status()["dirty"] == ["node2 was stopped"]
+        assert signal.SIGKILL not in world.host.started[1].received
+        with pytest.raises(NodeUnavailable):
+            await harm.kill("node2")
+
+        assert (await harm.start("node2"))["state"] == "ready"
+        await harm.start("node2")
+        assert str(world.keeper.state) == "ready"
+        assert world.keeper.status()["dirty"] == []
+
+        await harm.pause("node1")
+        with pytest.raises(NodeUnavailable, match="is paused"):
+            await harm.start("node1")
+        await harm.stop("node1")
+        await world.keeper.heal()
+        assert world.states()["node1"] == "ready"
+
+    world = play(story, restart=RestartPolicy(policy, first=0.001))
+    assert "node.restarting" not in world.kinds()
+
+
+def test_a_node_that_waits_to_be_revived_can_be_stopped(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.kill("node1")
+        assert world.states()["node1"] == "waiting"
+        await world.keeper.harm.stop("node1")
+        assert world.states()["node1"] == "stopped"
+        assert len(world.host.started) == 3
+        await world.keeper.harm.start("node1")
+        assert world.states()["node1"] == "ready"
+
+    play(story, restart=RestartPolicy("always", first=60))
+
+
+def test_a_start_that_fails_leaves_the_node_dead_and_the_cluster_dirty(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.stop("node2")
+        with pytest.raises(NodeExited):
+            await world.keeper.harm.start("node2")
+        assert world.states()["node2"] == "dead"
+        assert world.keeper.status()["dirty"] != []
+
+    play(story, {"node2": [Life(), Life(exits=3)]})
+
+
+def test_what_survives_everything_is_reported(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        immortal = world.host.started[0]
+        await world.keeper.harm.kill("node2")
+        immortal.unkillable = True
+        world.driver.stop("node1")
+        world.host.started[1].unkillable = True
+
+    async def survivors(world: World) -> None:
+        await story(world)
+        from clusterlib.hosts.api import Survivor
+
+        async def sweep(seconds: float) -> list[Survivor]:
+            return [Survivor(4711, "immortal --daemon")]
+
+        world.host.sweep = sweep  # type: ignore[method-assign]
+
+    world = play(survivors)
+    problem = world.keeper.finished.result()
+    assert isinstance(problem, LeftBehind)
+    assert problem.evidence == ("pid 4711: immortal --daemon",)
+
+
+def test_the_last_lease_ends_the_cluster(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        second = world.keeper.holding.leases.take("another")
+        world.keeper.holding.leases.release(1, "its holder is gone")
+        assert str(world.keeper.state) == "ready"
+        world.keeper.holding.leases.release(second, "handed back")
+        await world.keeper.finished
+
+    play(story)
+
+
+def test_a_cluster_that_lingers_waits_for_another_holder(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        world.keeper.holding.leases.release(1, "handed back")
+        await world.until(lambda: "cluster.lingering" in world.kinds())
+        again = world.keeper.holding.leases.take("another")
+        assert str(world.keeper.state) == "ready"
+        world.keeper.holding.leases.release(again, "handed back")
+
+    world = play(story, linger=60)
+    assert world.kinds().count("cluster.lingering") == 2
+
+
+def test_a_kept_cluster_needs_no_lease(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        world.keeper.holding.keep()
+        world.keeper.holding.leases.release(1, "handed back")
+        assert str(world.keeper.state) == "ready"
+        assert not world.keeper.finished.done()
+
+    play(story)
+
+
+def test_a_start_whose_starter_dies_is_undone(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        starting = asyncio.ensure_future(world.keeper.start())
+        await world.until(lambda: "node.started" in world.kinds())
+        world.keeper.holding.leases.release(1, "its holder is gone")
+        await world.keeper.finished
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+    play(story, {"node1": [Life(silent=True)]})
+
+
+def test_growing_tells_the_others_and_shrinking_stops_the_last(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.scale(4)
+        assert world.states()["node4"] == "ready"
+        assert [node["name"] for node in world.driver.rosters["node1"]] == [
+            "node1",
+            "node2",
+            "node3",
+            "node4",
+        ]
+
+        await world.keeper.scale(2)
+        assert sorted(world.states()) == ["node1", "node2"]
+        assert str(world.keeper.state) == "ready"
+
+    play(story)
+
+
+def test_a_failed_growth_leaves_the_cluster_as_it_was(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        with pytest.raises(NodeExited):
+            await world.keeper.scale(5)
+        assert sorted(world.states()) == ["node1", "node2", "node3"]
+        assert str(world.keeper.state) == "ready"
+
+    play(story, {"node5": [Life(exits=1)]})
+
+
+def test_what_is_to_be_known_of_a_ready_node_is_in_its_status(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        status = await world.keeper.start()
+        assert [node["reason"] for node in status["nodes"]] == ["", "owner not verified", ""]
+        await world.keeper.harm.kill("node2")
+        assert world.keeper.status()["nodes"][1]["reason"] == "killed by SIGKILL"
+
+    play(story, {"node2": [Life(remark="owner not verified")]})
+
+
+def test_a_paused_node_is_paused_until_resumed(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.pause("node1")
+        await world.keeper.harm.pause("node1")
+        assert world.states()["node1"] == "paused"
+        assert world.host.started[0].stopped
+
+        await world.keeper.harm.resume("node1")
+        assert world.states()["node1"] == "ready"
+
+    play(story)
+
+
+def test_a_paused_node_can_be_stopped(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.harm.pause("node1")
+
+    world = play(story)
+    assert "node.killed" not in world.kinds()
+
+
+def test_impossible_wishes_are_refused(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        with pytest.raises(NodeUnknown):
+            await world.keeper.harm.kill("node9")
+        with pytest.raises(UsageError):
+            await world.keeper.scale(0)
+        await world.keeper.harm.kill("node1")
+        with pytest.raises(NodeUnavailable):
+            await world.keeper.harm.pause("node1")
+
+    play(story)
+
+
+def test_changes_wait_for_each_other(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await asyncio.gather(world.keeper.scale(5), world.keeper.restart([]), world.keeper.scale(2))
+        assert sorted(world.states()) == ["node1", "node2"]
+        assert str(world.keeper.state) == "ready"
+
+    play(story)
+
+
+def test_a_change_after_the_end_is_refused(play: Callable[..., World]) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.shut_down("asked to")
+        with pytest.raises(ClusterNotRunning, match="stopped"):
+            await world.keeper.scale(4)
+
+    play(story)
