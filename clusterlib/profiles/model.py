@@ -288,13 +288,13 @@ class Profile:
     nodes: Nodes = field(default_factory=Nodes, metadata=section(Nodes))
     network: Network = field(default_factory=Network, metadata=section(Network))
     ports: Mapping[str, PortRange] = table(
-        text(check_purpose),
+        check_purpose,
         parsed(parse_ports, type=["string", "integer"], examples=["20000-23999"]),
         "A range of ports for each purpose, first and last included; or one port, for a server that has it in "
         "a file of its own. What the driver needs has a default.",
     )
     derived: Mapping[str, str] = table(
-        text(check_purpose),
+        check_purpose,
         text(check_derived, examples=["client + 10000"]),
         "Ports that follow from one of `[ports]`, such as the bus of Redis; they are claimed, too.",
     )
@@ -302,19 +302,19 @@ class Profile:
     retry: Retry = field(default_factory=Retry, metadata=section(Retry))
     restart: Restart = field(default_factory=Restart, metadata=section(Restart))
     templates: Mapping[str, str] = table(
-        text(check_output),
+        check_output,
         text(check_template),
         "File in the node's folder = its template: in the project's templates/ first, then among the shipped.",
     )
     environment: Mapping[str, str] = table(
-        text(check_environment_name), text(), "Environment variables of the nodes."
+        check_environment_name, text(), "Environment variables of the nodes."
     )
     tests: Tests = field(default_factory=Tests, metadata=section(Tests))
     python: Python = field(default_factory=Python, metadata=section(Python))
     beam: Beam = field(default_factory=Beam, metadata=section(Beam))
     command: Command = field(default_factory=Command, metadata=section(Command))
     requires: Mapping[str, str] = table(
-        text(),
+        str,
         text(check_packages, examples=["debian redis-server, homebrew redis"]),
         "Programs that must be there, and the package that brings each: of debian, homebrew, pip or npm. "
         "They are part of the code fingerprint.",

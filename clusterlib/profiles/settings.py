@@ -1,33 +1,25 @@
 """How a setting is declared: once, with its default, its kind and its description.
 
-A kind knows three things: what pydantic's core accepts, what an editor is told (JSON schema), and how a text from
-the environment or the command line becomes such a value. The tables themselves are plain frozen dataclasses. Built on
-pydantic's core and not on its models, the first profile is there some 60 ms earlier: importing the models and building
-ten of them takes as long as three nodes take to start."""
+A kind knows three things: which values it accepts, what an editor is told (JSON schema), and how a text from the environment
+or the command line becomes such a value. The tables themselves are plain frozen dataclasses."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields, is_dataclass
-from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-
-from pydantic_core import PydanticCustomError
-from pydantic_core import core_schema as core
+from typing import Any
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles.origins import nearest
+from clusterlib.profiles.origins import in_toml, nearest
 from clusterlib.values.kinds import INHERITED, Wrong
-
-if TYPE_CHECKING:
-    from pydantic_core import CoreSchema
-    from pydantic_core.core_schema import DataclassField
 
 __all__ = [
     "Kind",
+    "Misfit",
+    "Place",
     "choice",
-    "core_of",
     "flag",
     "json_schema_of",
     "kind_of",
@@ -44,18 +36,40 @@ __all__ = [
     "words",
 ]
 
+Place = tuple[str | int, ...]
+"""Where a value is: the keys of the tables around it, and the number of an item in a list."""
+TABLE = ("a table", "write its keys below a header in brackets")
+LIST = ("a list", 'write it in brackets, for example ["a", "b"]')
+TEXT = ("text", "put it in quotes")
+WHOLE = ("a whole number", "write it without quotes and without a fraction, for example 3")
+NUMBER = ("a number", "write it without quotes, for example 1.5")
+FLAG = ("true or false", "write true or false, without quotes")
 YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0")
+
+
+@frozen
+class Misfit:
+    """A value that is not accepted."""
+
+    place: Place
+    problem: str
+    right: str | None
+    """What would be right; None for a key that is unknown, which is for those to say who know all keys."""
+
+
+Read = Callable[[object, Place, list[Misfit]], object]
+"""Gives the value as it is used. What it does not accept it adds to the list, and what it then gives is of no use."""
 
 
 @frozen
 class Kind:
     """What a value may be."""
 
-    core: CoreSchema
+    read: Read
     json: Mapping[str, Any]
     from_text: Callable[[str], object] = str
-    """Never refuses: a text it cannot read is handed on, and validation says what is wrong with it."""
+    """Never refuses: a text it cannot read is handed on, and reading says what is wrong with it."""
     table: type | None = None
     """The dataclass of a section."""
     open: bool = False
@@ -69,7 +83,7 @@ def setting(default: object, kind: Kind, description: str) -> Any:
 
 def section(of: type) -> Mapping[str, Any]:
     """The metadata of a table within the profile; its docstring describes it."""
-    kind = Kind(core_of(of), json_schema_of(of), table=of)
+    kind = Kind(_table_reader(of), json_schema_of(of), table=of)
     return {"kind": kind, "description": of.__doc__}
 
 
@@ -80,33 +94,62 @@ def kind_of(declared: Field[Any]) -> Kind:
 
 
 def flag() -> Kind:
-    return Kind(core.bool_schema(strict=True), {"type": "boolean"}, _flag_from)
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        if not isinstance(value, bool):
+            misfits.append(_must_be(FLAG, value, place))
+        return value
+
+    return Kind(read, {"type": "boolean"}, _flag_from)
 
 
 def whole(least: int, most: int) -> Kind:
-    return Kind(
-        core.int_schema(strict=True, ge=least, le=most),
-        {"type": "integer", "minimum": least, "maximum": most},
-        _reader(int),
-    )
+    within = _Bounds(least=least, most=most)
+
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        if not isinstance(value, int) or isinstance(value, bool):
+            misfits.append(_must_be(WHOLE, value, place))
+        elif right := within.refuse(value):
+            misfits.append(Misfit(place, f"{in_toml(value)} is out of bounds", right))
+        return value
+
+    return Kind(read, {"type": "integer", "minimum": least, "maximum": most}, _reader(int))
 
 
 def number(*, above: float | None = None, least: float | None = None, most: float) -> Kind:
     """A number above `above`, or of at least `least`, and of at most `most`."""
     shown = {"exclusiveMinimum": above, "minimum": least, "maximum": most}
-    return Kind(
-        core.float_schema(strict=True, gt=above, ge=least, le=most, allow_inf_nan=False),
-        {"type": "number", **{key: value for key, value in shown.items() if value is not None}},
-        _reader(float),
-    )
+    within = _Bounds(above=above, least=least, most=most)
+
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            misfits.append(_must_be(NUMBER, value, place))
+        elif isinstance(value, float) and not math.isfinite(value):
+            problem = f"{in_toml(value)} is no length of anything"
+            misfits.append(Misfit(place, problem, "write a finite number"))
+        elif right := within.refuse(value):
+            misfits.append(Misfit(place, f"{in_toml(value)} is out of bounds", right))
+        else:
+            return float(value)
+        return value
+
+    known = {key: value for key, value in shown.items() if value is not None}
+    return Kind(read, {"type": "number", **known}, _reader(float))
 
 
 def text(check: Callable[[str], str] | None = None, **json: Any) -> Kind:
     """Text, which `check` may refuse by raising Wrong."""
-    checked = core.no_info_after_validator_function(_teaching(_without_null), core.str_schema(strict=True))
-    if check is not None:
-        checked = core.no_info_after_validator_function(_teaching(check), checked)
-    return Kind(checked, {"type": "string", **json})
+
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        if not isinstance(value, str) or not _is_unicode(value):
+            misfits.append(_must_be(TEXT, value, place))
+            return value
+        try:
+            return _without_null(value) if check is None else check(_without_null(value))
+        except Wrong as wrong:
+            misfits.append(Misfit(place, f"{in_toml(value)} {wrong.problem}", wrong.right))
+            return value
+
+    return Kind(read, {"type": "string", **json})
 
 
 def choice(*known: str, reserved: Mapping[str, str] = MappingProxyType({})) -> Kind:
@@ -139,29 +182,53 @@ def words(*known: str) -> Kind:
 
 
 def _list_of(item: Kind) -> Kind:
-    return Kind(
-        core.tuple_schema([item.core], variadic_item_index=0),
-        {"type": "array", "items": dict(item.json)},
-        _list_from,
-    )
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        if not isinstance(value, list | tuple):
+            misfits.append(_must_be(LIST, value, place))
+            return value
+        return tuple(item.read(one, (*place, index), misfits) for index, one in enumerate(value))
+
+    return Kind(read, {"type": "array", "items": dict(item.json)}, _list_from)
 
 
 def optional(kind: Kind) -> Kind:
-    return Kind(core.nullable_schema(kind.core), kind.json, kind.from_text)
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        return None if value is None else kind.read(value, place, misfits)
+
+    return Kind(read, kind.json, kind.from_text)
 
 
 def parsed(parse: Callable[[object], object], **json: Any) -> Kind:
     """Whatever `parse` makes of it; it refuses by raising Wrong."""
-    return Kind(core.no_info_plain_validator_function(_teaching(parse)), json)
+
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        try:
+            return parse(value)
+        except Wrong as wrong:
+            misfits.append(Misfit(place, f"{in_toml(value)} {wrong.problem}", wrong.right))
+            return value
+
+    return Kind(read, json)
 
 
-def table(keys: Kind, values: Kind, description: str) -> Any:
-    """A table whose keys the author chooses; empty where nothing is said."""
-    entries = core.dict_schema(keys.core, values.core)
-    # A frozen dataclass does not freeze a dict inside it; the proxy does.
-    frozen = core.no_info_after_validator_function(MappingProxyType, entries)
+def table(check_key: Callable[[str], str], values: Kind, description: str) -> Any:
+    """A table whose keys the author chooses, within what `check_key` accepts; empty where nothing is said."""
+
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        if not isinstance(value, Mapping):
+            misfits.append(_must_be(TABLE, value, place))
+            return value
+        entries = {}
+        for key, entry in value.items():
+            try:
+                check_key(_without_null(str(key)))
+            except Wrong as wrong:
+                misfits.append(Misfit((*place, key), f"this name {wrong.problem}", wrong.right))
+            entries[key] = values.read(entry, (*place, key), misfits)
+        return MappingProxyType(entries)  # a frozen dataclass does not freeze a dict inside it
+
     kind = Kind(
-        frozen, {"type": "object", "additionalProperties": dict(values.json)}, values.from_text, open=True
+        read, {"type": "object", "additionalProperties": dict(values.json)}, values.from_text, open=True
     )
     return field(default_factory=_nothing, metadata={"kind": kind, "description": description})
 
@@ -170,27 +237,26 @@ def _nothing() -> Mapping[str, object]:
     return MappingProxyType({})
 
 
-def core_of(of: type) -> CoreSchema:
-    """What pydantic's core needs to validate a table: nothing that is not declared, every mistake at once."""
+def _table_reader(of: type) -> Read:
+    """Reads a table whose keys are declared: every mistake at once, and no key that is not declared."""
     assert is_dataclass(of)
-    declared = [_field_of(one) for one in fields(of)]
-    arguments = core.dataclass_args_schema(of.__name__, declared, extra_behavior="forbid")
-    return core.dataclass_schema(of, arguments, [one.name for one in fields(of)], frozen=True, slots=True)
+    kinds = {one.name: kind_of(one) for one in fields(of)}
+    lists = {one.name: one.default for one in fields(of) if isinstance(one.default, tuple)}
 
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        if not isinstance(value, Mapping):
+            misfits.append(_must_be(TABLE, value, place))
+            return value
+        before = len(misfits)
+        given = {}
+        for name, kind in kinds.items():
+            if name in value:
+                said = _with_default_items(lists[name], value[name]) if name in lists else value[name]
+                given[name] = kind.read(said, (*place, name), misfits)
+        misfits += (Misfit((*place, key), "unknown key", None) for key in value if key not in kinds)
+        return of(**given) if len(misfits) == before else value
 
-def _field_of(declared: Field[Any]) -> DataclassField:
-    return core.dataclass_field(declared.name, _with_default(declared, kind_of(declared).core), kw_only=True)
-
-
-def _with_default(declared: Field[Any], schema: CoreSchema) -> CoreSchema:
-    if isinstance(declared.default, tuple):
-        schema = core.no_info_before_validator_function(
-            partial(_with_default_items, declared.default), schema
-        )
-    if declared.default is not MISSING:
-        return core.with_default_schema(schema, default=declared.default)
-    assert declared.default_factory is not MISSING
-    return core.with_default_schema(schema, default_factory=declared.default_factory)
+    return read
 
 
 def _with_default_items(default: tuple[object, ...], value: object) -> object:
@@ -213,17 +279,30 @@ def json_schema_of(of: type) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _teaching(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Lets `Wrong` pass through pydantic's core with both of its halves."""
+@frozen
+class _Bounds:
+    above: float | None = None
+    least: float | None = None
+    most: float | None = None
 
-    def checked(value: Any) -> Any:
-        try:
-            return check(value)
-        except Wrong as wrong:
-            facts = {"problem": wrong.problem, "right": wrong.right}
-            raise PydanticCustomError("wrong", "{problem}", facts) from None
+    def refuse(self, value: float) -> str | None:
+        """What to write instead; None where the value is within them."""
+        if self.above is not None and not value > self.above:
+            return f"write more than {self.above:g}"
+        if self.least is not None and not value >= self.least:
+            return f"write at least {self.least:g}"
+        if self.most is not None and not value <= self.most:
+            return f"write at most {self.most:g}"
+        return None
 
-    return checked
+
+def _must_be(what: tuple[str, str], value: object, place: Place) -> Misfit:
+    return Misfit(place, f"must be {what[0]}, not {in_toml(value)}", what[1])
+
+
+def _is_unicode(value: str) -> bool:
+    """Not so where it holds bytes of the environment that are no text."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _without_null(value: str) -> str:

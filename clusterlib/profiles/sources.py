@@ -84,7 +84,7 @@ def _identity(found: Found) -> Path:
 
 def default_layer(layers: list[Layer]) -> Layer:
     """What the driver needs and nobody says. Purposes are filled in one by one, templates only as a whole."""
-    from clusterlib.profiles.model import DRIVERS  # brings pydantic's core, which a noxfile need not wait for
+    from clusterlib.profiles.model import DRIVERS  # all settings, which a noxfile need not wait for
 
     named = [layer.tree["driver"] for layer in layers if "driver" in layer.tree]
     driver = named[-1] if named else "python"
