@@ -18,7 +18,6 @@ from clusterlib.messages.plan import (
     DerivedPort,
     NodePlan,
     Plan,
-    PortRange,
     RestartPolicy,
     Timeouts,
 )
@@ -95,7 +94,7 @@ def make_plan(
         mode=values.network.mode,
         memory=nodes.memory,
         memory_origin=str(resolved.voice("nodes.memory") or ""),
-        ports={purpose: PortRange(ports.first, ports.last) for purpose, ports in values.ports.items()},
+        ports=dict(values.ports),
         timeouts=_same(Timeouts, values.timeouts),
         retry=_same(Backoff, values.retry),
         restart=_same(RestartPolicy, values.restart),

@@ -13,10 +13,11 @@ from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import PortsExhausted, StartError
 from clusterlib.hosts.places import make_private, write_private
 from clusterlib.hosts.ports import AddressBlock, Claim, PortAllocator
-from clusterlib.messages.plan import NodePlan, Plan, PortRange
+from clusterlib.messages.plan import NodePlan, Plan
 from clusterlib.numbering import host_of
 from clusterlib.rendering import complete, render
 from clusterlib.rundir.folders import RunFolder
+from clusterlib.values.ports import PortRange
 
 __all__ = ["Provisioner"]
 

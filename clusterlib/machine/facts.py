@@ -9,7 +9,7 @@ from typing import Any
 
 from clusterlib.frozen import frozen
 from clusterlib.machine.cgroups import cpu_limit, memory_limit
-from clusterlib.values.kinds import LAST_PORT, PortRange
+from clusterlib.values.ports import LAST_PORT, PortRange
 
 __all__ = ["Machine", "detect_ci", "detect_machine"]
 

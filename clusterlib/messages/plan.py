@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from clusterlib.frozen import frozen
 from clusterlib.numbering import name_of
+from clusterlib.values.ports import PortRange
 
 __all__ = [
     "Backoff",
@@ -21,7 +22,6 @@ __all__ = [
     "DerivedPort",
     "NodePlan",
     "Plan",
-    "PortRange",
     "RestartPolicy",
     "RunningCode",
     "Timeouts",
@@ -34,35 +34,29 @@ V = TypeVar("V")
 
 @frozen
 class Timeouts:
-    start: float = 30.0
-    stop: float = 5.0
-    call: float = 10.0
-    health: float = 5.0
-    detect: float = 0.8
+    start: float
+    stop: float
+    call: float
+    health: float
+    detect: float
 
 
 @frozen
 class Backoff:
-    attempts: int = 3
-    first: float = 0.1
-    factor: float = 2.0
-    ceiling: float = 5.0
+    attempts: int
+    first: float
+    factor: float
+    ceiling: float
 
 
 @frozen
 class RestartPolicy:
-    policy: str = "never"
-    attempts: int = 5
-    window: float = 60.0
-    first: float = 0.1
-    factor: float = 2.0
-    ceiling: float = 10.0
-
-
-@frozen
-class PortRange:
-    first: int
-    last: int
+    policy: str
+    attempts: int
+    window: float
+    first: float
+    factor: float
+    ceiling: float
 
 
 @frozen
@@ -144,14 +138,14 @@ class Plan:
     """Of everything in the profile that shapes the cluster: equal fingerprints, equal clusters."""
     code: dict[str, str]
     """The project's own modules, file by file, as they were when the nodes started."""
+    timeouts: Timeouts
+    retry: Backoff
+    restart: RestartPolicy
     mode: str = "shared"
     memory: int = 0
     memory_origin: str = ""
     """Where that is written; empty where it is only the default."""
     ports: dict[str, PortRange] = field(default_factory=dict)
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    retry: Backoff = field(default_factory=Backoff)
-    restart: RestartPolicy = field(default_factory=RestartPolicy)
     linger: float = 0.0
     monitor: float = 0.0
     """Seconds between two looks at what the nodes cost; 0: nobody looks."""

@@ -13,7 +13,8 @@ from clusterlib.profiles.checks import ports_each, room_outside
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import A_DAY, MOST_NODES, Profile
 from clusterlib.profiles.origins import Adaptation
-from clusterlib.values.kinds import PortRange, memory_text
+from clusterlib.values.kinds import memory_text
+from clusterlib.values.ports import PortRange
 
 if TYPE_CHECKING:
     from clusterlib.profiles.resolved import ResolvedProfile
@@ -163,7 +164,7 @@ def _stretch(ephemeral: PortRange, taken: list[PortRange], wanted: int, least: i
 def _free_spans(room: list[PortRange], taken: list[PortRange]) -> Iterator[PortRange]:
     for span in room:
         first = span.first
-        for other in sorted(taken):
+        for other in sorted(taken, key=lambda ports: ports.first):
             if other.overlaps(span):
                 if first < other.first:
                     yield PortRange(first, other.first - 1)

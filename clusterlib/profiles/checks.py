@@ -10,7 +10,8 @@ from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake, nearest
 from clusterlib.profiles.servers import FILLED_IN, Asked, Question
-from clusterlib.values.kinds import FIRST_PORT, LAST_PORT, PortRange, derived_port
+from clusterlib.values.kinds import derived_port
+from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
 
 __all__ = ["check_together", "find_template", "ports_each", "room_outside"]
 

@@ -29,7 +29,6 @@ from clusterlib.profiles.settings import (
     words,
 )
 from clusterlib.values.kinds import (
-    PortRange,
     check_derived,
     check_environment_name,
     check_function,
@@ -43,6 +42,7 @@ from clusterlib.values.kinds import (
     parse_memory,
     parse_ports,
 )
+from clusterlib.values.ports import PortRange
 
 __all__ = [
     "A_DAY",

@@ -13,7 +13,7 @@ from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Origin
 from clusterlib.profiles.servers import FILLED_IN
-from clusterlib.values.kinds import PortRange
+from clusterlib.values.ports import PortRange
 
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import re
 import signal
-from dataclasses import dataclass
 
 from clusterlib.numbering import NUMBERS, name_of
+from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
 
 __all__ = [
     "INHERITED",
-    "PortRange",
     "Wrong",
     "check_derived",
     "check_environment_name",
@@ -37,8 +36,6 @@ __all__ = [
 
 INHERITED = "..."
 """In a list: all that the list had so far."""
-FIRST_PORT = 1024  # below it, binding takes privileges
-LAST_PORT = 65535
 LONGEST_NAME = 48  # a node's name is part of socket paths, which are short
 MOST_MEMORY = 2**50
 UNITS = {
@@ -62,26 +59,6 @@ class Wrong(ValueError):
         super().__init__(problem)
         self.problem = problem
         self.right = right
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class PortRange:
-    """Ports from first to last, both included."""
-
-    first: int
-    last: int
-
-    def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
-
-    def __len__(self) -> int:
-        return self.last - self.first + 1
-
-    def __contains__(self, port: object) -> bool:
-        return isinstance(port, int) and self.first <= port <= self.last
-
-    def overlaps(self, other: PortRange) -> bool:
-        return self.first <= other.last and other.first <= self.last
 
 
 def parse_ports(value: object) -> PortRange:

@@ -23,10 +23,12 @@ from clusterlib.hosts.ports import PortAllocator
 from clusterlib.hosts.proc import MARKER
 from clusterlib.hosts.simulated import SimulatedHost
 from clusterlib.keeper.provision import Provisioner
-from clusterlib.messages.plan import NodePlan, Plan, PortRange
+from clusterlib.messages.plan import NodePlan, Plan
 from clusterlib.profiles import template_folders
 from clusterlib.rundir.folders import RunFolder, new_run
+from clusterlib.values.ports import PortRange
 from clusterlib.waiting import Deadline, poll_async
+from tests.plans import backoff, restart_policy, timeouts
 
 SECONDS = 30.0
 
@@ -62,6 +64,9 @@ class Stage:
             node_host="localhost",
             fingerprint="",
             code={},
+            timeouts=timeouts(),
+            retry=backoff(),
+            restart=restart_policy(),
             ports={"cluster": PortRange(28000, 28499), "http": PortRange(28500, 28999)},
             templates=templates,
             template_search=tuple(str(folder) for folder in template_folders(project)),

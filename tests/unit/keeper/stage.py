@@ -9,9 +9,11 @@ from clusterlib.drivers.fake import FakeDriver, Life
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.messages.events import read_events
-from clusterlib.messages.plan import Backoff, NodePlan, Plan, PortRange, Timeouts
+from clusterlib.messages.plan import NodePlan, Plan
 from clusterlib.rundir.folders import RunFolder
+from clusterlib.values.ports import PortRange
 from clusterlib.waiting import Deadline, poll_async
+from tests.plans import backoff, restart_policy, timeouts
 
 __all__ = ["PLAN", "Lives", "Story", "World"]
 
@@ -29,8 +31,9 @@ PLAN = Plan(
     fingerprint="f",
     code={},
     ports={"cluster": PortRange(28000, 28999)},
-    timeouts=Timeouts(start=10, stop=5),
-    retry=Backoff(attempts=2, first=0.001),
+    timeouts=timeouts(start=10, stop=5),
+    retry=backoff(attempts=2, first=0.001),
+    restart=restart_policy(),
 )
 
 

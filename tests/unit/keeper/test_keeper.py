@@ -23,7 +23,7 @@ from clusterlib.errors import (
 )
 from clusterlib.keeper.node import AFTER_KILL, ManagedNode
 from clusterlib.messages.events import read_events
-from clusterlib.messages.plan import RestartPolicy, Timeouts
+from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import PLAN, World
 
 
@@ -72,7 +72,7 @@ def test_a_node_that_stays_silent_is_told_at_the_deadline(play: Callable[..., Wo
         with pytest.raises(NodeNotReady, match="node1"):
             await world.keeper.start()
 
-    play(story, {"node1": [Life(silent=True)]}, timeouts=Timeouts(start=0.05, stop=1))
+    play(story, {"node1": [Life(silent=True)]}, timeouts=timeouts(start=0.05, stop=1))
 
 
 def test_stolen_ports_are_replaced(play: Callable[..., World]) -> None:
@@ -117,7 +117,7 @@ def test_the_restart_policy_decides_after_a_crash(
             await world.until(lambda: str(world.keeper.state) == "ready")
         assert (world.keeper.nodes["node1"].starts == 2) is restarted
 
-    play(story, restart=RestartPolicy(policy, first=0.001))
+    play(story, restart=restart_policy(policy, first=0.001))
 
 
 def test_a_clean_exit_is_restarted_only_always(play: Callable[..., World]) -> None:
@@ -126,7 +126,7 @@ def test_a_clean_exit_is_restarted_only_always(play: Callable[..., World]) -> No
         world.driver.stop("node1")
         await world.until(lambda: world.states()["node1"] == "dead")
 
-    world = play(story, restart=RestartPolicy("on-failure", first=0.001))
+    world = play(story, restart=restart_policy("on-failure", first=0.001))
     assert "node.restarting" not in world.kinds()
 
 
@@ -138,7 +138,7 @@ def test_restarts_back_off_and_end(play: Callable[..., World]) -> None:
         assert world.states()["node1"] == "dead"
 
     lives = {"node1": [Life(), *[Life(exits=1)] * 9]}
-    world = play(story, lives, restart=RestartPolicy("on-failure", attempts=3, first=0.001, factor=2))
+    world = play(story, lives, restart=restart_policy("on-failure", attempts=3, first=0.001, factor=2))
     pauses = [event["after"] for event in read_events(world.run.events) if event["kind"] == "node.restarting"]
     assert pauses == [0.001, 0.002, 0.004]
 
@@ -147,7 +147,7 @@ def test_a_node_that_does_not_stop_is_killed(play: Callable[..., World]) -> None
     async def story(world: World) -> None:
         await world.keeper.start()
 
-    world = play(story, {"node3": [Life(deaf=True)]}, timeouts=Timeouts(start=10, stop=0.02))
+    world = play(story, {"node3": [Life(deaf=True)]}, timeouts=timeouts(start=10, stop=0.02))
     assert "node.killed" in world.kinds()
 
 
@@ -180,7 +180,7 @@ def test_all_that_is_tried_before_a_kill_fits_into_the_time_to_stop(
         assert third == AFTER_KILL
         assert second - first <= stop / 3 + 0.001
 
-    play(story, {"node3": [Life(deaf=True)]}, timeouts=Timeouts(start=10, stop=stop))
+    play(story, {"node3": [Life(deaf=True)]}, timeouts=timeouts(start=10, stop=stop))
 
 
 @pytest.mark.parametrize("policy", ["never", "always"])
@@ -211,7 +211,7 @@ def test_a_node_that_is_stopped_stays_down_until_it_is_started(
         await world.keeper.heal()
         assert world.states()["node1"] == "ready"
 
-    world = play(story, restart=RestartPolicy(policy, first=0.001))
+    world = play(story, restart=restart_policy(policy, first=0.001))
     assert "node.restarting" not in world.kinds()
 
 
@@ -226,7 +226,7 @@ def test_a_node_that_waits_to_be_revived_can_be_stopped(play: Callable[..., Worl
         await world.keeper.harm.start("node1")
         assert world.states()["node1"] == "ready"
 
-    play(story, restart=RestartPolicy("always", first=60))
+    play(story, restart=restart_policy("always", first=60))
 
 
 def test_a_start_that_fails_leaves_the_node_dead_and_the_cluster_dirty(play: Callable[..., World]) -> None:

@@ -12,7 +12,7 @@ from clusterlib.drivers.fake import Life
 from clusterlib.errors import NodeExited, NodeNotReady
 from clusterlib.hosts.api import Exit
 from clusterlib.keeper.taint import Dirt
-from clusterlib.messages.plan import RestartPolicy, Timeouts
+from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import World
 
 Play = Callable[..., World]
@@ -66,7 +66,7 @@ def test_what_the_restart_policy_revived_is_dirty_all_the_same(play: Play) -> No
         assert dirty(world) == []
         assert world.keeper.nodes["node1"].starts == 2, "it was whole: nobody was restarted"
 
-    play(story, restart=RestartPolicy("on-failure", first=0.001))
+    play(story, restart=restart_policy("on-failure", first=0.001))
 
 
 def test_resuming_the_last_paused_node_leaves_nothing_behind(play: Play) -> None:
@@ -140,7 +140,7 @@ def test_a_healing_ends_with_its_deadline(play: Play) -> None:
             await world.keeper.heal()
         assert caught.value.evidence[2] == "node3 is ready and sees nobody"
 
-    play(story, timeouts=Timeouts(start=0.05, stop=1))
+    play(story, timeouts=timeouts(start=0.05, stop=1))
 
 
 def test_a_restart_that_fails_makes_it_dirty(play: Play) -> None:

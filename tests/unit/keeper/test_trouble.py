@@ -16,10 +16,11 @@ from clusterlib.errors import ClusterError, NodeExited, NodeNotReady, NodeUnavai
 from clusterlib.hosts.api import Spawn
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.messages.events import read_events
-from clusterlib.messages.plan import Plan, RestartPolicy, Timeouts
+from clusterlib.messages.plan import Plan
+from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import World
 
-SOON = RestartPolicy("on-failure", attempts=9, first=0.001)
+SOON = restart_policy("on-failure", attempts=9, first=0.001)
 
 
 def test_a_node_that_crashes_while_another_is_restarted_comes_back(play: Callable[..., World]) -> None:
@@ -45,7 +46,7 @@ def test_a_restart_does_not_wait_for_a_node_that_died_meanwhile(play: Callable[.
             await restarting
         assert world.states() == {"node1": "ready", "node2": "ready", "node3": "dead"}
 
-    play(story, {"node1": [Life(), Life(slow=0.05)]}, timeouts=Timeouts(start=60, stop=1))
+    play(story, {"node1": [Life(), Life(slow=0.05)]}, timeouts=timeouts(start=60, stop=1))
 
 
 def test_a_restart_does_not_wait_for_a_node_that_is_paused_meanwhile(play: Callable[..., World]) -> None:
@@ -59,7 +60,7 @@ def test_a_restart_does_not_wait_for_a_node_that_is_paused_meanwhile(play: Calla
             await restarting
         assert world.states()["node1"] == "ready"
 
-    play(story, {"node1": [Life(), Life(slow=0.05)]}, timeouts=Timeouts(start=60, stop=1))
+    play(story, {"node1": [Life(), Life(slow=0.05)]}, timeouts=timeouts(start=60, stop=1))
 
 
 def test_a_revival_that_fails_is_tried_again(play: Callable[..., World]) -> None:
@@ -70,7 +71,7 @@ def test_a_revival_that_fails_is_tried_again(play: Callable[..., World]) -> None
         assert world.keeper.nodes["node1"].starts == 4
 
     lives = {"node1": [Life(), Life(silent=True), Life(exits=1)]}
-    world = play(story, lives, restart=SOON, timeouts=Timeouts(start=0.1, stop=1))
+    world = play(story, lives, restart=SOON, timeouts=timeouts(start=0.1, stop=1))
     assert world.kinds().count("node.restart-failed") == 2
 
 
@@ -95,7 +96,7 @@ def test_a_restarted_node_that_does_not_get_ready_is_ended(play: Callable[..., W
         await world.keeper.restart(["node2"])
         assert str(world.keeper.state) == "ready"
 
-    play(story, {"node2": [Life(), Life(silent=True)]}, timeouts=Timeouts(start=0.1, stop=1))
+    play(story, {"node2": [Life(), Life(silent=True)]}, timeouts=timeouts(start=0.1, stop=1))
 
 
 def test_a_node_that_cannot_be_spawned_again_is_dead_and_can_be_taken_down(
@@ -203,7 +204,7 @@ def test_a_node_comes_back_only_when_nobody_sees_its_former_life(play: Callable[
         await restarting
         assert str(world.keeper.state) == "ready"
 
-    play(story, timeouts=Timeouts(start=10, stop=1, detect=60))
+    play(story, timeouts=timeouts(start=10, stop=1, detect=60))
 
 
 def test_only_a_node_that_is_ready_can_be_paused(play: Callable[..., World]) -> None:

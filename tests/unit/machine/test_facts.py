@@ -10,7 +10,7 @@ import pytest
 
 from clusterlib.machine.facts import Machine, detect_ci, detect_machine
 from clusterlib.profiles.names import loopback_obstacle
-from clusterlib.values.kinds import PortRange
+from clusterlib.values.ports import PortRange
 
 MEMINFO = "MemTotal:       16777216 kB\nMemFree:         1000000 kB\nMemAvailable:    8388608 kB\n"
 V2_MOUNT = "31 23 0:28 / /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"

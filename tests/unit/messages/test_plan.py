@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from clusterlib.messages.plan import Backoff, NodePlan, Plan, PortRange, RestartPolicy, Timeouts
+from clusterlib.messages.plan import NodePlan, Plan
+from clusterlib.values.ports import PortRange
+from tests.plans import backoff, restart_policy, timeouts
 
 
 def test_a_plan_crosses_to_the_keeper_unchanged() -> None:
@@ -17,9 +19,9 @@ def test_a_plan_crosses_to_the_keeper_unchanged() -> None:
         fingerprint="f",
         code={"shop/cart.py": "1234"},
         ports={"cluster": PortRange(20000, 20010)},
-        timeouts=Timeouts(start=3),
-        retry=Backoff(attempts=1),
-        restart=RestartPolicy("always"),
+        timeouts=timeouts(start=3),
+        retry=backoff(attempts=1),
+        restart=restart_policy("always"),
         templates={"node.json": "python/node.json.j2"},
         template_search=("/p/templates",),
         app=None,

@@ -9,7 +9,7 @@ import pytest
 
 from clusterlib.machine.facts import Machine
 from clusterlib.profiles import Capacity, Origin, ResolvedProfile, capacity
-from clusterlib.values.kinds import PortRange
+from clusterlib.values.ports import PortRange
 
 Load = Callable[..., ResolvedProfile]
 Write = Callable[[str, str], Path]

@@ -15,7 +15,7 @@ from clusterlib.errors import ProfileError
 from clusterlib.machine.facts import Machine
 from clusterlib.profiles import ResolvedProfile, load_profile, shipped
 from clusterlib.profiles.layers import variables
-from clusterlib.values.kinds import PortRange
+from clusterlib.values.ports import PortRange
 
 HERE = Machine("CI", 2.0, 2**31)
 bounded = settings(
