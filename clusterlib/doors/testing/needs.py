@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.doors.pytest_plugin import our_fixtures
+from clusterlib.doors.testing.declared import our_fixtures
 from clusterlib.errors import NeedImpossible
 from clusterlib.leases.need import IN_A_CLASS, Need, need_of
 

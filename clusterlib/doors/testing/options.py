@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clusterlib.doors.pytest_plugin import INI
+from clusterlib.doors.testing.declared import INI
 from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.leases.settings import Settings

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.doors.pytest_plugin import PARALLEL
+from clusterlib.doors.testing.declared import PARALLEL
 from clusterlib.doors.testing.needs import need_of_item, needs_shared
 from clusterlib.doors.testing.options import Said, usage_error
 from clusterlib.doors.testing.summary import plan_lines

@@ -18,9 +18,9 @@ import pytest
 from clusterlib.artifacts.recorder import Recorder
 from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.client.cluster import Cluster
-from clusterlib.doors.pytest_plugin import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.doors.serving import put_into_environment, resized
 from clusterlib.doors.testing import junit
+from clusterlib.doors.testing.declared import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.doors.testing.evidence import sections, stack_sections, timed_out
 from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.doors.testing.live import Live

@@ -232,6 +232,7 @@ def test_a_parallel_run_without_distributed_tests_does_not_wait_for_what_would_s
         "clusterlib.doors",
         "clusterlib.doors.pytest_plugin",
         "clusterlib.doors.testing",
+        "clusterlib.doors.testing.declared",
         "clusterlib.doors.testing.place",
         "clusterlib.profiles",
         "clusterlib.profiles.project",
