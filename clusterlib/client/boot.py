@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from clusterlib.client.caller import caller_name
 from clusterlib.errors import ClusterError, KeeperLost
 from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import runtime_dir
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from clusterlib.client.connection import KeeperClient, Listener
     from clusterlib.messages.plan import Plan
 
-__all__ = ["Boot", "who_we_are"]
+__all__ = ["Boot"]
 
 BOOT_SECONDS = 20.0
 GIVE_UP_SECONDS = 30.0
@@ -77,7 +78,7 @@ class Boot:
 
         run = new_run(Path(plan.project), plan.name)
         client = self._client = KeeperClient(self._channel, plan.name, self._control)
-        told = {"plan": json.loads(plan.to_json()), "run": str(run.path), "holder": who_we_are()}
+        told = {"plan": json.loads(plan.to_json()), "run": str(run.path), "holder": caller_name()}
         message = json.dumps(told).encode()
         seconds = BOOT_SECONDS + plan.timeouts.start * (plan.retry.attempts + 1)
         try:
@@ -129,8 +130,3 @@ def _nameless(path: Path) -> TextIO:
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     path.unlink()
     return os.fdopen(descriptor, "r+", errors="replace")
-
-
-def who_we_are() -> str:
-    """How a holder of a lease is called."""
-    return f"pid {os.getpid()} ({Path(sys.argv[0]).name or 'python'})"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.client.arguments import seconds_of
-from clusterlib.client.boot import who_we_are
+from clusterlib.client.caller import caller_name
 from clusterlib.client.condition import explain, is_ready
 from clusterlib.errors import (
     CallTimeout,
@@ -243,7 +243,7 @@ class Node:
         self._cluster.restart(self.name, fresh=fresh)
 
     def _ask(self, op: str, seconds: float = ANSWER_SECONDS) -> None:
-        self._cluster.keeper.request(op, seconds=seconds, name=self.name, by=who_we_are())
+        self._cluster.keeper.request(op, seconds=seconds, name=self.name, by=caller_name())
 
     def _limit(self, timeout: float | None) -> float:
         if timeout is None:

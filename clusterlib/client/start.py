@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.client.arguments import check_start
-from clusterlib.client.boot import Boot, who_we_are
+from clusterlib.client.boot import Boot
+from clusterlib.client.caller import caller_name
 from clusterlib.errors import (
     DEFAULT_CLUSTER,
     ClusterConflict,
@@ -280,7 +281,7 @@ def _refuse(client: KeeperClient, _: Deadline) -> dict[str, Any]:
 
 def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> dict[str, Any]:
     """Takes a lease and waits until the cluster is no longer starting. Raises ClusterNotRunning when it is ending."""
-    status: dict[str, Any] = client.request("lease", holder=who_we_are(), sole=sole)["status"]
+    status: dict[str, Any] = client.request("lease", holder=caller_name(), sole=sole)["status"]
     limit = Deadline(deadline.left + status["timeouts"]["start"])
     if status["state"] == "starting":
         status = poll(lambda: _unless_starting(client), limit)

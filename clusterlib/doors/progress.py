@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
 
-    from clusterlib.doors.console import Paint
+    from clusterlib.doors.paint import Paint
 
 __all__ = ["LinesProgress", "LiveProgress", "Picture", "Progress", "SilentProgress", "sentence"]
 
@@ -138,7 +138,7 @@ class LiveProgress:
         from rich.table import Table
         from rich.text import Text
 
-        from clusterlib.doors.console import STATES
+        from clusterlib.doors.paint import STATES
 
         picture = self._picture
         counted = (

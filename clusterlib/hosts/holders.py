@@ -54,10 +54,9 @@ def of_claims(names: Mapping[int, str], *, proc: str = "/proc") -> dict[int, Hol
     """The cluster, or else the process, that claimed each of these ports, by the names of their claims."""
     import psutil
 
-    from clusterlib.hosts.ports import CLAIM_PREFIX
     from clusterlib.hosts.registry import Registry
 
-    wanted = {f"@{CLAIM_PREFIX}{name}": port for port, name in names.items()}
+    wanted = {f"@{name}": port for port, name in names.items()}
     found: dict[int, Holder] = {}
     with _looking_at(proc):
         clusters = {entry.keeper.pid: entry for entry in Registry().entries()} if wanted else {}

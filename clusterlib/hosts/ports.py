@@ -227,7 +227,9 @@ class PortAllocator:
 
         shown, named = taken[:MOST_HOLDERS_SHOWN], claimed[:MOST_HOLDERS_SHOWN]
         held = holders.of_ports(address, shown, proc=self._proc)
-        claimers = holders.of_claims({port: _claim_name(address, port) for port in named}, proc=self._proc)
+        claimers = holders.of_claims(
+            {port: f"{CLAIM_PREFIX}{_claim_name(address, port)}" for port in named}, proc=self._proc
+        )
         evidence = [f"port {port}: {held.get(port, holders.UNKNOWN)}" for port in shown]
         if len(taken) > len(shown):
             evidence.append(f"and {len(taken) - len(shown)} more in use")

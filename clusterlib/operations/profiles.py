@@ -100,6 +100,8 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
     profile = load_profile(
         name or default_profile(folder), project=folder, environ=None if resolved else {}, adapt=resolved
     )
+    from clusterlib.profiles.writing import toml_text  # other commands need no toml
+
     plain = profile.to_json()
     used = DRIVERS[profile.values.driver].sections
     idle = {section for driver in DRIVERS.values() for section in driver.sections} - used
@@ -121,7 +123,7 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
         values=tuple(values),
         adaptations=tuple(str(one) for one in profile.adaptations),
         machine=plain["machine"],
-        toml=redactor.text(profile.to_toml()),
+        toml=redactor.text(toml_text(profile)),
     )
 
 

@@ -102,12 +102,6 @@ class ResolvedProfile:
         told = {key: value for key, value in as_plain(self.values).items() if key not in NOT_THE_CLUSTER}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
-    def to_toml(self) -> str:
-        """A profile file that gives these values on its own, adapted ones included."""
-        from clusterlib.profiles.writing import toml_text
-
-        return toml_text(self.name, self.values)
-
 
 def leaves(values: Profile) -> Iterator[tuple[str, tuple[str, ...], object]]:
     """Every value with its name and its path, in the order of the schema."""

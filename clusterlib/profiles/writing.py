@@ -7,8 +7,7 @@ from typing import Any
 
 import toml
 
-from clusterlib.profiles.model import Profile
-from clusterlib.profiles.resolved import as_plain
+from clusterlib.profiles.resolved import ResolvedProfile, as_plain
 from clusterlib.values.kinds import memory_text
 
 __all__ = ["toml_text"]
@@ -27,12 +26,14 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def toml_text(name: str, values: Profile) -> str:
+def toml_text(profile: ResolvedProfile) -> str:
+    """A profile file that gives these values on its own, adapted ones included."""
+    values = profile.values
     tree: dict[str, Any] = as_plain(values)
     tree["nodes"]["memory"] = memory_text(values.nodes.memory)
     said = {key: _without_nothing(value) for key, value in tree.items()}
     body = toml.dumps({key: value for key, value in said.items() if value != {}}, encoder=_Encoder())
-    return f"# The profile {name}, with every value decided.\n\n{body}"
+    return f"# The profile {profile.name}, with every value decided.\n\n{body}"
 
 
 def _without_nothing(value: Any) -> Any:

@@ -45,7 +45,7 @@ def several(items: Sequence[str], most: int = 5) -> str:
 
 
 def colour(state: str) -> str:
-    from clusterlib.doors.console import STATES
+    from clusterlib.doors.paint import STATES
 
     return STATES.get(state, "")
 

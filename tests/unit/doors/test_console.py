@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.doors.console import Paint
+from clusterlib.doors.paint import Paint
 from clusterlib.doors.progress import LinesProgress, LiveProgress, SilentProgress
 from clusterlib.errors import ClusterNotRunning
 

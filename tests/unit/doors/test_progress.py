@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from clusterlib.doors.console import Paint
+from clusterlib.doors.paint import Paint
 from clusterlib.doors.progress import SHOWN_NODES, LinesProgress, LiveProgress, Picture, sentence
 
 STORY: list[dict[str, Any]] = [

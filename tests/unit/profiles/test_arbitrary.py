@@ -15,6 +15,7 @@ from clusterlib.errors import ProfileError
 from clusterlib.machine.facts import Machine
 from clusterlib.profiles import ResolvedProfile, load_profile, shipped
 from clusterlib.profiles.layers import variables
+from clusterlib.profiles.writing import toml_text
 from clusterlib.values.ports import PortRange
 
 HERE = Machine("CI", 2.0, 2**31)
@@ -158,7 +159,7 @@ def test_a_resolved_profile_can_be_written_and_gives_the_same_values(
     resolved = _load(shipped("profiles") / "dev.toml", overrides=overrides, adapt=adapt)
 
     # newline="" as the text is: Python would make "\n" of the carriage returns in it.
-    (tmp_path / "written.toml").write_text(resolved.to_toml(), newline="")
+    (tmp_path / "written.toml").write_text(toml_text(resolved), newline="")
     again = _load(tmp_path / "written.toml", adapt=False)
 
     assert again.values == resolved.values
@@ -168,7 +169,7 @@ def test_a_resolved_profile_can_be_written_and_gives_the_same_values(
 def test_what_was_adapted_is_written_as_adapted(tmp_path: Path) -> None:
     moved = Machine("CI", 0.01, 2**31, PortRange(10000, 60999))
     resolved = load_profile("ci-large", project=tmp_path, environ={}, machine=moved)
-    (tmp_path / "written.toml").write_text(resolved.to_toml())
+    (tmp_path / "written.toml").write_text(toml_text(resolved))
 
     again = load_profile(tmp_path / "written.toml", project=tmp_path, environ={}, machine=moved, adapt=False)
 
