@@ -267,19 +267,26 @@ def _groups(health: Record) -> dict[str, str]:
 
 
 def _clean_ups(evidence: Evidence) -> list[Suite]:
+    """It fails where something is left. Why the cluster could not go on before that is told, and is no failure."""
     found = []
     for record in evidence.of("cluster.ended"):
         cluster = str(record.get("cluster"))
         group = f"clean-up {cluster}"
-        error = record.get("error")
+        error, because = record.get("error"), record.get("because")
         case = Case(
             "nothing is left",
             group,
             real(record.get("seconds")) or 0.0,
             _failure(error) if error else None,
+            told=_ended_because(because) if because else "",
         )
         found.append(Suite(group, (case,), record["time"]))
     return found
+
+
+def _ended_because(error: Any) -> str:
+    _, problem, more = _failure(error)
+    return f"it could not go on: {problem}\n{more}".strip()
 
 
 # -- to junit_xml

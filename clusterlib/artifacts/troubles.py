@@ -51,10 +51,12 @@ def _with_cost(trouble: Trouble, tests: Sequence[Tested]) -> Trouble:
 
 
 def _endings(evidence: Evidence) -> list[Trouble]:
+    """Why a cluster could not go on, and what its end has left."""
     return [
-        _trouble(record, f"cluster {record.get('cluster')}")
+        _trouble({**record, "error": record[what]}, f"cluster {record.get('cluster')}")
         for record in evidence.of("cluster.ended")
-        if isinstance(record.get("error"), dict)
+        for what in ("because", "error")
+        if isinstance(record.get(what), dict)
     ]
 
 

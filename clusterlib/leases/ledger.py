@@ -65,7 +65,9 @@ class Ledger:
             self._usage.notes.append(text)
 
     def end(self, kept: Kept, error: ClusterError | None = None, *, for_all: bool = False) -> None:
-        """Hands a cluster back; one that cannot go on is taken down `for_all`, unless it is somebody else's."""
+        """Hands a cluster back; one that cannot go on is taken down `for_all`, unless it is somebody else's.
+
+        `error` is why it cannot go on. That is recorded as `because`: an `error` of its end is one that left something."""
         begun = time.monotonic()
         kept.look()
         left: ClusterError | None = None
@@ -74,13 +76,13 @@ class Ledger:
         except ClusterError as trouble:
             if not kept.borrowed:
                 left = self._force_down(kept.cluster.name, trouble)
-        told = left or error
         self._record(
             "cluster.ended",
             cluster=kept.cluster.name,
             run=str(kept.cluster.run_folder.path),
             seconds=round(time.monotonic() - begun, 4),
-            error=told.to_dict() if told else None,
+            error=left.to_dict() if left else None,
+            because=error.to_dict() if error else None,
         )
         if left is not None:
             raise left

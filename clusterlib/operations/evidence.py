@@ -40,7 +40,8 @@ class Evidence:
         self._run: dict[str, str] = {}
         self._told = False
         """Whether the outcome of the command is on record."""
-        self._error: ClusterError | None = None
+        self._ending: dict[str, object] = {"error": None, "because": None}
+        """What went wrong: at the end of the cluster, or before it."""
         self._claim = _claimed(self.folder) if self.folder else None
         self._record = Recorder(self.folder) if self.folder else None
 
@@ -83,7 +84,7 @@ class Evidence:
 
     def failed(self, error: ClusterError, cluster: str) -> None:
         """The cluster did not start, the command could not, or the cluster did not end as it should."""
-        self._error = error
+        self._ending["error" if self._told else "because"] = error.to_dict()
         if self._record is not None and not self._run:
             latest = latest_run(self._project, cluster)
             where = {"cluster": cluster, "run": str(latest.path)} if latest else {}
@@ -106,9 +107,8 @@ class Evidence:
 
         self._outcome("error", "interrupted", 0.0)
         if self._run:
-            told = self._error.to_dict() if self._error else None
             seconds = round(time.monotonic() - self._began, 4)
-            self._record("cluster.ended", **self._run, seconds=seconds, error=told)
+            self._record("cluster.ended", **self._run, seconds=seconds, **self._ending)
         self._record("run.ended", exit_code=code)
         self._record.close()
         try:

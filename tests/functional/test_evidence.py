@@ -130,6 +130,7 @@ def test_a_program_that_is_missing_is_an_error_of_the_command(invoke: Invoke, sh
     assert done.returncode == 1
     assert ended(shop / "out")["outcome"] == "error"
     assert "no-such-program" in ended(shop / "out")["message"]
+    assert failures(shop / "out" / "cluster.xml") == [], "its cluster ended in order"
 
 
 def test_evidence_of_an_earlier_run_is_not_taken_for_that_of_this_one(invoke: Invoke, shop: Path) -> None:

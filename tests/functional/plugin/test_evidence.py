@@ -412,6 +412,46 @@ def test_a_good_run_whose_last_test_kills_a_node_leaves_no_failure_in_junit(suit
     assert "node2 was killed" in skipped["node1: formed"]
 
 
+FAILS_TO_HEAL = """
+from pathlib import Path
+
+ONCE = Path("{folder}/once")
+
+def main():
+    if ONCE.exists():
+        ONCE.unlink()
+        raise OSError("address in use")
+"""
+
+KILLS = """
+from shop import ONCE
+
+def test_kills(cluster):
+    cluster["node2"].kill()
+    ONCE.touch()
+
+def test_next(cluster):
+    assert len(cluster) == 3
+"""
+
+
+def test_a_healing_that_failed_before_the_cluster_was_replaced_fails_no_clean_up(suite: Suite) -> None:
+    suite.file("shop.py", FAILS_TO_HEAL.format(folder=suite.path))
+    suite.file("tests/test_talks.py", KILLS)
+    suite.configure('[tool.clusterlib]\npython.app = "shop:main"\n')
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out")
+
+    assert ended.code == 0, ended.text
+    assert [record["how"] for record in suite.records("cluster.healed", suite.path / "out")] == ["replaced"]
+    cases = list(ET.parse(suite.path / "out" / "cluster.xml").getroot().iter("testcase"))
+    clean_ups = [case for case in cases if case.get("name") == "nothing is left"]
+    assert [case.find("failure") for case in clean_ups] == [None, None]
+    assert "address in use" in str(clean_ups[0].findtext("system-out"))
+    summary = json.loads((suite.path / "out" / "summary.json").read_text())
+    assert "application-failed" in [trouble["code"] for trouble in summary["troubles"]]
+
+
 TAKEN_DOWN = """
 import clusterlib
 

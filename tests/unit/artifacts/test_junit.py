@@ -210,6 +210,20 @@ def test_what_was_left_behind_fails_the_clean_up() -> None:
     assert found["clean-up b"].cases[0].failure == ("left-behind", "2 processes survived", "")
 
 
+def test_a_cluster_that_could_not_go_on_and_left_nothing_is_a_good_clean_up() -> None:
+    error = {
+        "code": "cluster-failed",
+        "problem": "node2 ended before it was ready",
+        "cause": "address in use",
+    }
+    ended = record(1, "cluster.ended", cluster="a", run="/r", seconds=1.5, error=None, because=error)
+
+    (case,) = suites(ended)["clean-up a"].cases
+
+    assert case.failure is None
+    assert case.told == "it could not go on: node2 ended before it was ready\ncause: address in use"
+
+
 def test_what_is_written_is_valid(tmp_path: Path) -> None:
     records = [
         record(
