@@ -28,6 +28,7 @@ from clusterlib.errors import (
 from clusterlib.hosts.essentials import check_essentials
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.streams import open_standard_streams
+from clusterlib.messages.states import NodeState
 from clusterlib.rundir.folders import check_name, cluster_identifier, latest_run
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -330,7 +331,9 @@ def _fit(
                 status = cluster.status()
             files = some_files(look.changed, cluster.project)
             notes.append(f"its code had changed ({files}); the nodes were restarted")
-        elif look.unasked:
+        else:
+            status = _when_settled(cluster, status)
+        if look.unasked and not look.changed:
             notes.append(f"{', '.join(look.unasked)} could not be asked which code it runs")
         notes += notes_on_ended(status)
         cluster.notes = tuple(notes)
@@ -340,6 +343,30 @@ def _fit(
         cluster.close()
         raise
     return cluster
+
+
+def _when_settled(cluster: Cluster, status: dict[str, Any]) -> dict[str, Any]:
+    """The status when no node starts or ends any more: somebody else may be restarting them at this moment."""
+    if not _changing(status):
+        return status
+    limit = Deadline(status["timeouts"]["stop"] + status["timeouts"]["start"])
+
+    def settled() -> dict[str, Any]:
+        now = cluster.status()
+        return {} if _changing(now) else now
+
+    found = poll(settled, limit)
+    if not found:
+        raise NotInTime(
+            f"the nodes of the cluster, which somebody else has restarted, did not get ready within {limit.seconds:.0f} s",
+            evidence=[f"{node['name']} is {node['state']}" for node in _changing(cluster.status())],
+            remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
+        )
+    return found
+
+
+def _changing(status: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in status["nodes"] if node["state"] in {NodeState.STARTING, NodeState.STOPPING}]
 
 
 def _check_shape(

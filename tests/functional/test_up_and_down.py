@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.messages.events import read_events
 from clusterlib.rundir.folders import new_run, prune_to_size
+from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]
 
@@ -267,3 +269,18 @@ def test_a_start_makes_room_by_removing_the_oldest_runs_that_have_ended(
     assert last.path.is_dir()
     assert running.run_folder.path.is_dir(), "it runs, although another run looks newer"
     assert newer.path.is_dir()
+
+
+def test_an_up_waits_for_nodes_that_somebody_else_restarts(up: Up, project: Path) -> None:
+    (project / "slow.py").write_text("import time\ndef main(): time.sleep(1)\n")
+    cluster = up("ci-small", overrides={"python.app": "slow:main"})
+    restarting = threading.Thread(target=cluster.restart)
+    looking = clusterlib.attach()
+    restarting.start()
+    assert poll(lambda: any(node["state"] == "starting" for node in looking.status()["nodes"]), Deadline(10))
+
+    with clusterlib.up() as second:
+        assert {node.state for node in second} == {"ready"}
+
+    restarting.join()
+    looking.close()
