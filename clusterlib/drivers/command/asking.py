@@ -13,7 +13,7 @@ from clusterlib.health.probes import Answer, Never, NotYet, Ready
 from clusterlib.hosts.errands import Errand
 from clusterlib.rendering import render_text
 
-__all__ = ["Run", "ask"]
+__all__ = ["Run", "ask", "ports_of"]
 
 Run = Callable[[Sequence[str]], Awaitable[Errand]]
 """Runs a command in the node's folder."""
@@ -37,6 +37,18 @@ async def ask(question: Question, values: Mapping[str, Any], run: Run) -> Answer
         return NotYet(f"it does not answer within {question.limit:g} s")
     except OSError as error:
         return NotYet(f"{error.strerror or error}" + (f" ({question.http})" if question.http else ""))
+
+
+def ports_of(question: Question, values: Mapping[str, Any]) -> frozenset[int]:
+    """The ports of the node that have to answer."""
+    node = values["node"]
+    purposes = set(question.ports)
+    if question.send:
+        purposes.add(question.to or next(iter(node["ports"])))
+    found = {node["ports"][purpose] for purpose in purposes}
+    if question.http and (port := urlsplit(render_text(question.http, values)).port):
+        found.add(port)
+    return frozenset(found)
 
 
 async def _asked(

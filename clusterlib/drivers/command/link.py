@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Link, NodeSpec
-from clusterlib.drivers.command.asking import ask
+from clusterlib.drivers.command.asking import ask, ports_of
 from clusterlib.drivers.command.own_ports import OwnPorts
 from clusterlib.drivers.command.settings import Question
 from clusterlib.health.findings import Finding, failed, ok, skipped
@@ -137,7 +137,7 @@ class ServerLink(Link):
             return broken
         if (missing := self._awaited[0].missing) is not None:
             return missing
-        answer = self._ports.judge(await self._ask(self._server.ready))
+        answer = self._ports.judge(await self._ask(self._server.ready), self._asked_ports)
         if (taken := self._ports.taken) is not None:
             self.failure = taken.to_dict()
         if isinstance(answer, Ready) and not self.answering:
@@ -240,7 +240,7 @@ class ServerLink(Link):
             return skipped(name, "the profile asks nothing")
         answer = await self._ask(question, alive=sorted(self._driver.answering()))
         if question is self._server.ready:
-            answer = await self._ports.confirm(answer)
+            answer = await self._ports.confirm(answer, self._asked_ports)
         if isinstance(answer, Ready):
             return ok(name, "ok")
         return failed(name, answer.why, *remedies)
@@ -275,6 +275,10 @@ class ServerLink(Link):
             return await ask(question, values, lambda words: self._driver.run(self.node, words))
         finally:
             self._asked = time.monotonic()
+
+    @property
+    def _asked_ports(self) -> frozenset[int]:
+        return ports_of(self._server.ready, self._driver.values(self.node.name))
 
     def _values_of_line(self) -> Mapping[str, Any]:
         """A line is awaited from the start on, so `alive` are the nodes that ran before it and those that start with it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from clusterlib.drivers.api import NodeSpec
 from clusterlib.errors import PortTaken
@@ -42,8 +42,10 @@ class OwnPorts:
     def begin(self, process: Process) -> None:
         self._process = process
 
-    def judge(self, answer: Answer) -> Answer:
-        """What the answer to a question is worth. All ports are looked at for a good one, else those that are not known."""
+    def judge(self, answer: Answer, asked: Collection[int] = ()) -> Answer:
+        """What the answer to a question is worth. All ports are looked at for a good one, else those that are not known.
+
+        `asked` are the ports that it came from: where nobody listens there any more, it was not the node that answered."""
         if not self.asked or isinstance(answer, Never):
             return answer
         again = isinstance(answer, Ready)
@@ -52,6 +54,8 @@ class OwnPorts:
         for port, listener in self._listeners(again=again):
             if listener.owner is Owner.STRANGER:
                 return self._held(port, listener)
+            if listener.owner is Owner.NOBODY and again and port in asked:
+                return NotYet(f"nobody listens on {self._node.address}:{port} any more")
             if listener.owner is Owner.NODE:
                 self._own.add(port)
             elif listener.owner is Owner.UNKNOWN and again:
@@ -59,14 +63,14 @@ class OwnPorts:
         self._since = None
         return answer
 
-    async def confirm(self, answer: Answer) -> Answer:
+    async def confirm(self, answer: Answer, asked: Collection[int] = ()) -> Answer:
         """What it is worth for a node that runs. One look may miss a process of the node: the list of children that the kernel
         gives is exact only for processes that are stopped. So a failure takes two."""
-        judged = self.judge(answer)
+        judged = self.judge(answer, asked)
         if judged is answer:
             return answer
         await pause_async(SECOND_LOOK)
-        return self.judge(answer)
+        return self.judge(answer, asked)
 
     def _listeners(self, *, again: bool) -> Iterator[tuple[int, Listener]]:
         for port in self._node.ports.values():

@@ -23,9 +23,10 @@ MENTIONS = (
 
 
 class Thief:
-    """Told of a port before its node binds it, takes it, and answers there as the node would."""
+    """Told of a port before its node binds it, takes it, and answers there as the node would; `once`, and listens no more."""
 
-    def __init__(self, takes: int) -> None:
+    def __init__(self, takes: int, *, once: bool = False) -> None:
+        self._once = once
         self.taken: list[int] = []
         self._left = takes
         self._doors: list[socket.socket] = []
@@ -65,6 +66,8 @@ class Thief:
             while True:
                 client, _ = door.accept()
                 with client:
+                    if self._once:
+                        door.close()
                     if client.recv(100):
                         client.sendall(b"PONG stolen")
 
@@ -77,8 +80,8 @@ class Thief:
 def thief() -> Iterator[Callable[..., Thief]]:
     made: list[Thief] = []
 
-    def make(takes: int = 0) -> Thief:
-        made.append(Thief(takes))
+    def make(takes: int = 0, *, once: bool = False) -> Thief:
+        made.append(Thief(takes, once=once))
         return made[-1]
 
     yield make
@@ -107,6 +110,19 @@ def test_a_port_that_is_stolen_before_the_node_binds_it_never_makes_it_ready(
     assert not {node.ports["client"] for node in cluster} & set(robber.taken)
     assert [say(cluster, node.name, b"who") for node in cluster] == [b"PONG "] * 3
     assert "cluster.retrying" in cluster.run_folder.events.read_text()
+
+
+def test_a_stranger_that_listens_no_more_when_it_answers_makes_no_node_ready(
+    up: Up, write: Callable[..., None], thief: Callable[..., Thief]
+) -> None:
+    robber = thief(takes=1, once=True)
+    write(stop=f'"SIGINT"\nprepare = {robber.prepare}', arguments=arguments("well"))
+    never_listens = {"command.program": "sleep", "command.arguments": ["600"]}
+
+    with pytest.raises(errors.NodeNotReady, match="box1 did not get ready"):
+        up("box", nodes=1, overrides={**never_listens, "timeouts.start": 2, "retry.attempts": 0})
+
+    assert robber.taken
 
 
 def test_a_restart_on_a_stolen_port_says_who_has_it(

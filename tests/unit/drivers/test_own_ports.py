@@ -36,10 +36,10 @@ class Looked:
         del number
 
 
-def confirmed(*seen: Listener) -> Answer:
+def confirmed(*seen: Listener, asked: tuple[int, ...] = ()) -> Answer:
     ports = OwnPorts(NodeSpec("n1", 1, "127.0.0.1", "localhost", {"client": 4000}, "/", 0), owned=True)
     ports.begin(Looked(*seen))
-    return asyncio.run(ports.confirm(Ready()))
+    return asyncio.run(ports.confirm(Ready(), asked))
 
 
 def test_a_listener_that_is_missed_once_is_no_failure_of_a_node_that_runs() -> None:
@@ -51,3 +51,13 @@ def test_a_stranger_that_is_seen_twice_is_a_failure() -> None:
 
     assert isinstance(answer, NotYet)
     assert answer.why == "a process that is not of n1 listens on 127.0.0.1:4000 (pid 7: other)"
+
+
+def test_an_answer_from_a_port_on_which_nobody_listens_any_more_was_not_the_nodes() -> None:
+    answer = confirmed(Listener(Owner.NOBODY), Listener(Owner.NOBODY), asked=(4000,))
+
+    assert answer == NotYet("nobody listens on 127.0.0.1:4000 any more")
+
+
+def test_a_port_that_was_not_asked_need_not_be_listened_on() -> None:
+    assert isinstance(confirmed(Listener(Owner.NOBODY), asked=(4001,)), Ready)
