@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from clusterlib.frozen import frozen
@@ -87,7 +87,7 @@ class Server:
         command = told["command"]
         ready = Question.of(told["ready"])
         if ready.empty:
-            ready = Question(ports=tuple(told["ports"]))
+            ready = replace(ready, ports=tuple(told["ports"]))
         return Server(
             program=told["program"],
             arguments=tuple(command["arguments"]),

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from clusterlib.client.planning import make_plan
 from clusterlib.client.start import up
 from clusterlib.drivers.command.asking import ask
-from clusterlib.drivers.command.settings import Question
+from clusterlib.drivers.command.settings import Question, Server
 from clusterlib.errors import ProgramMissing
 from clusterlib.health.probes import Never, NotYet
+from clusterlib.profiles import load_profile
 
 VALUES: dict[str, Any] = {"node": {"name": "n1", "address": "127.0.0.1", "ports": {}}, "count": 3}
 
@@ -66,3 +68,17 @@ def test_a_program_without_the_right_to_be_executed_is_not_called_missing(tmp_pa
 
     assert told.value.problem == "profile mine needs bin/server, which may not be executed"
     assert told.value.remedies == (f"chmod +x {tmp_path}/bin/server",)
+
+
+def test_what_a_profile_says_of_readiness_holds_also_where_only_the_ports_are_asked(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "box.toml").write_text(
+        'driver = "command"\n[command]\nprogram = "sleep"\n[ports]\nclient = "29000-29099"\n'
+        "[ready]\nowned = false\ninterval = 0.5\nlimit = 2.0\n"
+    )
+    plan = make_plan(load_profile("box", project=tmp_path), name="default", project=tmp_path)
+
+    ready = Server.of(plan.server).ready
+
+    assert ready.ports == ("client",)
+    assert (ready.owned, ready.interval, ready.limit) == (False, 0.5, 2.0)
