@@ -125,6 +125,7 @@ def _keeper(
 
     plan = revive(Plan, received["plan"])
     run = RunFolder(Path(received["run"]))
+    run.hold()  # as long as this process lives
     write_private(run.plan, plan.to_json())
     _log_to(run.keeper_log)
     register(
@@ -232,9 +233,10 @@ def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
 
 def _tidy(control: Path, marker: str) -> None:
     """What a dead keeper would leave in the runtime folder. Done by its guard, or by the keeper where that is gone."""
+    from clusterlib.hosts.places import remove_socket
     from clusterlib.hosts.registry import unregister
 
-    control.unlink(missing_ok=True)
+    remove_socket(control)
     unregister(marker)
 
 

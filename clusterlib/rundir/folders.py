@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -52,6 +53,27 @@ class RunFolder:
     """One run of one cluster: its plan, its events, its state, and a folder for each node."""
 
     path: Path
+
+    def hold(self) -> int:
+        """Marks the run as one that goes on, for as long as the descriptor is open. Nobody removes it meanwhile."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        return descriptor
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a keeper holds it, also one that is registered where we do not look."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     @property
     def is_recent(self) -> bool:
@@ -203,14 +225,7 @@ def all_names(project: Path) -> list[str]:
 def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -> list[Path]:
     """Removes the oldest run folders; only folders that carry our own marks are touched, and never the spared one."""
     runs = runs_of(project, name)
-    gone = []
-    for run in runs[: max(0, len(runs) - keep)]:
-        if run != spare and (run.path / "nodes").is_dir():
-            import shutil
-
-            shutil.rmtree(run.path, ignore_errors=True)
-            gone.append(run.path)
-    return gone
+    return [run.path for run in runs[: max(0, len(runs) - keep)] if run != spare and _remove(run)]
 
 
 def prune_to_size(project: Path, spare: Collection[Path], most: int = KEPT_BYTES) -> list[Path]:
@@ -221,12 +236,19 @@ def prune_to_size(project: Path, spare: Collection[Path], most: int = KEPT_BYTES
     gone = []
     for run in sorted((run for runs in by_name for run in runs), key=lambda run: run.path.name, reverse=True):
         total += size_of(run.path)
-        if total > most and run.path not in kept and (run.path / "nodes").is_dir():
-            import shutil
-
-            shutil.rmtree(run.path, ignore_errors=True)
+        if total > most and run.path not in kept and _remove(run):
             gone.append(run.path)
     return gone
+
+
+def _remove(run: RunFolder) -> bool:
+    """Only what carries our own marks, and is over."""
+    if not (run.path / "nodes").is_dir() or run.goes_on:
+        return False
+    import shutil
+
+    shutil.rmtree(run.path, ignore_errors=True)
+    return True
 
 
 def size_of(folder: Path) -> int:

@@ -175,3 +175,16 @@ def test_a_state_that_is_nested_without_end_is_no_state(tmp_path: Path) -> None:
     run = new_run(tmp_path, "shop")
     run.state.write_text("[" * 100_000)
     assert run.read_state() == {}
+
+
+def test_a_run_that_goes_on_is_not_removed_wherever_its_keeper_is_registered(tmp_path: Path) -> None:
+    old = new_run(tmp_path, "default")
+    (old.path / "nodes" / "data").write_bytes(bytes(4096))
+    new = new_run(tmp_path, "default")
+    held = old.hold()
+
+    assert prune_to_size(tmp_path, {new.path}, most=1) == []
+    assert prune(tmp_path, "default", keep=1) == []
+
+    os.close(held)
+    assert prune_to_size(tmp_path, {new.path}, most=1) == [old.path]
