@@ -18,6 +18,8 @@ def empty_folder(folder: Path) -> None:
 
     A link is removed, what it leads to is not. Where something is mounted below it, nothing is removed: it is not ours.
     Raises OSError with the name of what cannot be removed."""
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, and what it leads to is not ours", str(folder))
     if not folder.is_dir():
         return
     mounted = _mounted_below(os.path.realpath(folder))
@@ -26,16 +28,22 @@ def empty_folder(folder: Path) -> None:
     _empty(str(folder))
 
 
-def _empty(folder: str) -> None:
-    with os.scandir(folder) as entries:
-        found = list(entries)
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            _make_ours_to_change(entry.path)
-            _empty(entry.path)
-            Path(entry.path).rmdir()
-        else:
-            Path(entry.path).unlink()
+def _empty(top: str) -> None:
+    """However deep it is nested."""
+    below: list[str] = []
+    unseen = [top]
+    while unseen:
+        with os.scandir(unseen.pop()) as entries:
+            found = list(entries)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                _make_ours_to_change(entry.path)
+                below.append(entry.path)
+                unseen.append(entry.path)
+            else:
+                Path(entry.path).unlink()
+    for folder in reversed(below):  # what lies in a folder was found after it
+        Path(folder).rmdir()
 
 
 def _make_ours_to_change(folder: str) -> None:

@@ -60,3 +60,27 @@ def test_nothing_is_removed_where_something_is_mounted_below(
 
     assert caught.value.filename == str(folder / "data")
     assert (folder / "kept").read_text() == "mine"
+
+
+def test_a_folder_that_is_itself_a_link_is_left_alone(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("mine")
+    (tmp_path / "node1").symlink_to(elsewhere)
+
+    with pytest.raises(OSError, match="it is a link"):
+        empty_folder(tmp_path / "node1")
+
+    assert (elsewhere / "kept").read_text() == "mine"
+
+
+def test_a_folder_may_be_nested_however_deep(tmp_path: Path) -> None:
+    deepest = str(tmp_path / "node1")
+    for _ in range(1200):
+        Path(deepest).mkdir()
+        deepest += "/d"
+    Path(deepest).write_text("tea")
+
+    empty_folder(tmp_path / "node1")
+
+    assert list((tmp_path / "node1").iterdir()) == []
