@@ -225,7 +225,7 @@ class LocalHost:
         return StartError(
             f"{name} could not be started: the process that starts nodes is gone",
             cause=how,
-            remedies=["invoke cluster.restart"],
+            remedies=["invoke cluster.down", "invoke cluster.up"],
         )
 
     # Reaping.

@@ -164,6 +164,13 @@ def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
     )
 
 
+def remove_socket(path: Path) -> None:
+    """Removes the socket of a keeper that is gone. Anything else that has its name is not ours, and stays."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+
+
 def read_private(path: Path, most: int) -> bytes:
     """What is in a file of ours. OSError where there is none, ValueError for what may be anything else: a link, a pipe, a
     device, or more than `most` bytes. To read one of these might never end."""

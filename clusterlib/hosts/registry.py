@@ -18,7 +18,7 @@ from clusterlib.errors import StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
 from clusterlib.hosts.identity import Identity
-from clusterlib.hosts.places import open_lock, read_private, runtime_dir, write_private
+from clusterlib.hosts.places import open_lock, read_private, remove_socket, runtime_dir, write_private
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
             if not registry.knows(entry):
                 continue  # its guard, or another sweeper, was faster
             killed = () if entry.keeper.foreign else end_family([entry.guard], entry.marker)
-            Path(entry.control).unlink(missing_ok=True)
+            remove_socket(Path(entry.control))
             registry.remove(entry.marker)
         swept.append(Swept(entry.name, entry.project, tuple(killed)))
     return swept

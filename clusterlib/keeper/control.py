@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import ClusterBusy, ClusterError, UsageError
+from clusterlib.hosts.places import remove_socket
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.lines import Lines, LineTooLong, LongLines
 from clusterlib.keeper.turns import Turn
@@ -57,7 +58,7 @@ class ControlServer:
         self._long_lines = LongLines()
 
     async def open(self) -> None:
-        self._path.unlink(missing_ok=True)
+        remove_socket(self._path)
         self._server = await asyncio.start_unix_server(self._accept, path=self._path, backlog=MOST_WAITING)
         self._path.chmod(0o600)
 
@@ -72,7 +73,7 @@ class ControlServer:
         """Stops listening, says what is still to be said, hangs up."""
         if self._server is not None:
             self._server.close()
-        self._path.unlink(missing_ok=True)
+        remove_socket(self._path)
         await asyncio.gather(*(conversation.finish() for conversation in self._conversations))
 
     def _accept(

@@ -1,8 +1,8 @@
 """Why the cluster is not as it was when it got ready: what was done to it, what happened to it, what a test left in it.
 
 Every reason is told once, and stays until the cluster is healed. Resuming a node takes away what pausing it gave; restarting
-nodes, on request, takes all that was said of these nodes. What a test has left in the cluster as a whole may be in its data,
-so it goes only when all nodes begin with none."""
+nodes, on request, takes all that was said of these nodes. What a test has left in the cluster as a whole may be in its data:
+it goes when all nodes begin with none, or when `heal` is asked for by somebody who knows that the data does not matter."""
 
 from __future__ import annotations
 

@@ -134,6 +134,18 @@ def test_leftovers_of_a_dead_keeper_are_swept(tmp_path: Path, sleeper: Sleeper) 
     assert sweep_leftovers(registry) == []
 
 
+def test_a_folder_in_the_place_of_a_control_socket_is_left_alone_and_in_nobodys_way(tmp_path: Path) -> None:
+    control = tmp_path / "demo.sock"
+    control.mkdir()
+    registry = Registry(tmp_path)
+    registry.add(_entry(secrets.token_hex(8), _ended(), _ended(), control))
+
+    assert [each.name for each in sweep_leftovers(registry)] == ["demo"]
+
+    assert control.is_dir()
+    assert registry.entries() == []
+
+
 def test_a_live_cluster_is_never_touched(tmp_path: Path, sleeper: Sleeper) -> None:
     marker = secrets.token_hex(8)
     node = sleeper(marker)
