@@ -163,16 +163,22 @@ class KeeperClient:
                 continue
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or "it was closed here"
-                raise self._lost(f"the connection to it broke: {reason}") from error
+                raise self._over(f"the connection to it broke: {reason}") from error
             if not data:
-                raise self._lost("it hung up")
+                raise self._over("it hung up")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         try:
             message: dict[str, Any] = json.loads(line)
         except ValueError as error:  # an interrupt can swallow a piece
-            raise self._lost("what it said came through in pieces") from error
+            raise self._over("what it said came through in pieces") from error
         return message
+
+    def _over(self, cause: str) -> KeeperLost:
+        """Nothing can be asked over this connection any more."""
+        lost = self._lost(cause)
+        self._hang_up(lost)
+        return lost
 
     def _lost(self, cause: str) -> KeeperLost:
         return KeeperLost(
