@@ -40,6 +40,10 @@ Answer = Ready | NotYet | Never
 Probe = Callable[[], Awaitable[Answer]]
 
 
+def _silent() -> str:
+    return "it does not answer"
+
+
 @frozen
 class Rung:
     """One question of the ladder, and its name in progress and reports."""
@@ -50,6 +54,8 @@ class Rung:
     """False where the answer is there at once, and a change is always announced through `news`."""
     interval: float = 0.0
     """Seconds between two questions; 0: they back off."""
+    silence: Callable[[], str] = _silent
+    """Why it is not ready where the probe hangs: a probe that knows what it asks can say that."""
 
 
 async def climb(
@@ -109,4 +115,4 @@ async def _asked(rung: Rung, deadline: Deadline, ended: asyncio.Future[Any] | No
     finally:
         asking.cancel()
         await asyncio.wait([asking])
-    return Never(str(ended.result())) if ended is not None and ended.done() else NotYet("it does not answer")
+    return Never(str(ended.result())) if ended is not None and ended.done() else NotYet(rung.silence())

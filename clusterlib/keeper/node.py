@@ -7,6 +7,7 @@ import functools
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -230,7 +231,7 @@ class ManagedNode:
             return await link.ladder(expected())[number].probe()
 
         return [
-            Rung(rung.name, self._unless_ended(functools.partial(current, number)), rung.polls, rung.interval)
+            replace(rung, probe=self._unless_ended(functools.partial(current, number)))
             for number, rung in enumerate(link.ladder(expected()))
         ]
 

@@ -13,7 +13,7 @@ from clusterlib.health.probes import Answer, Never, NotYet, Ready
 from clusterlib.hosts.errands import Errand
 from clusterlib.rendering import render_text
 
-__all__ = ["Run", "ask", "ports_of"]
+__all__ = ["Run", "ask", "ports_of", "unanswered"]
 
 Run = Callable[[Sequence[str]], Awaitable[Errand]]
 """Runs a command in the node's folder."""
@@ -34,18 +34,39 @@ async def ask(question: Question, values: Mapping[str, Any], run: Run) -> Answer
         async with asyncio.timeout(question.limit):
             return await _asked(question, values, pattern, run)
     except TimeoutError:
-        return NotYet(f"it does not answer within {question.limit:g} s")
+        return NotYet(unanswered(question, values, f" within {question.limit:g} s"))
     except OSError as error:
-        return NotYet(f"{error.strerror or error}" + (f" ({question.http})" if question.http else ""))
+        url = render_text(question.http, values)
+        return NotYet(f"{error.strerror or error}" + (f" ({url})" if url else ""))
+
+
+def unanswered(question: Question, values: Mapping[str, Any], how_long: str = "") -> str:
+    """What was asked, and what its answer would have meant."""
+    means = render_text(question.means, values)
+    told = f", so it does not say that {means}" if means else ""
+    return f"{_who_answers(question, values)} does not answer{how_long}{told}"
+
+
+def _who_answers(question: Question, values: Mapping[str, Any]) -> str:
+    if question.http:
+        return render_text(question.http, values)
+    if question.command:
+        return render_text(question.command[0], values)
+    if question.send:
+        return f"{values['node']['address']}:{_port_for(question, values['node'])}"
+    return f"port {' or '.join(question.ports)}" if question.ports else "it"
+
+
+def _port_for(question: Question, node: Mapping[str, Any]) -> int:
+    return int(node["ports"][question.to or next(iter(node["ports"]))])
 
 
 def ports_of(question: Question, values: Mapping[str, Any]) -> frozenset[int]:
     """The ports of the node that have to answer."""
     node = values["node"]
-    purposes = set(question.ports)
+    found = {node["ports"][purpose] for purpose in question.ports}
     if question.send:
-        purposes.add(question.to or next(iter(node["ports"])))
-    found = {node["ports"][purpose] for purpose in purposes}
+        found.add(_port_for(question, node))
     if question.http and (port := urlsplit(render_text(question.http, values)).port):
         found.add(port)
     return frozenset(found)
@@ -60,10 +81,10 @@ async def _asked(
     if question.http:
         return await _http(question, values, pattern)
     if question.send:
-        port = node["ports"][question.to or next(iter(node["ports"]))]
+        to = _port_for(question, node)
         data = render_text(question.send, values).encode()
-        text = await _exchange(node["address"], port, data, pattern or ANYTHING)
-        return _judged(question, values, pattern, text, f"port {port}")
+        text = await _exchange(node["address"], to, data, pattern or ANYTHING)
+        return _judged(question, values, pattern, text, f"port {to}")
     if question.command:
         done = await run(words := [render_text(word, values) for word in question.command])
         if not done.exit.clean:
@@ -95,7 +116,9 @@ async def _http(question: Question, values: Mapping[str, Any], pattern: re.Patte
     words = head.split(maxsplit=2)
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
     if status != question.status:
-        return NotYet(f"{url} answers {status or 'nothing'}, not {question.status}: {_short(text)}")
+        answers = f"answers {status or 'nothing'}, not {question.status}: {_short(text)}"
+        means = render_text(question.means, values)
+        return NotYet(f"{url} does not say that {means}: it {answers}" if means else f"{url} {answers}")
     return _judged(question, values, pattern, text, url)
 
 

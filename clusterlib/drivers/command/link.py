@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Link, NodeSpec
-from clusterlib.drivers.command.asking import ask, ports_of
+from clusterlib.drivers.command.asking import ask, ports_of, unanswered
 from clusterlib.drivers.command.own_ports import OwnPorts
 from clusterlib.drivers.command.settings import Question
 from clusterlib.health.findings import Finding, failed, ok, skipped
@@ -34,7 +34,6 @@ COLUMNS = (
 LONGEST_LINE = 64 * 1024
 ECHO = 0.1
 """For so much of its life after a question, what a server prints is taken for what it has to say about that."""
-NO_QUESTION = Question()
 
 
 class AwaitedLine:
@@ -87,6 +86,8 @@ class ServerLink(Link):
         self._begun = self._asked = time.monotonic()
         self._told = False
         """Whether it has said something that was waited for, and nothing was asked since."""
+        self._question: tuple[Question, Mapping[str, Any]] = (Question(), {})
+        """What it was asked last, and the values that this was filled in with."""
         self._line = b""
         self._work: set[asyncio.Task[None]] = set()
 
@@ -122,6 +123,7 @@ class ServerLink(Link):
                 self._answers,
                 polls=self._server.ready.asks or self._ports.asked,
                 interval=self._server.ready.interval,
+                silence=self._silence,
             ),
             Rung("all answering", lambda: self._all_answer(expected), polls=False),
             Rung(
@@ -129,6 +131,7 @@ class ServerLink(Link):
                 lambda: self._found(expected),
                 polls=self._server.formed.asks or self._server.health.asks,
                 interval=self._server.formed.interval,
+                silence=self._silence,
             ),
         ]
 
@@ -270,6 +273,7 @@ class ServerLink(Link):
     async def _ask(self, question: Question, **more: Any) -> Answer:
         values = {**self._driver.values(self.node.name), **more}
         self._told = False
+        self._question = (question, values)
         self._asked = math.inf  # what it prints meanwhile is about this question
         try:
             return await ask(question, values, lambda words: self._driver.run(self.node, words))
@@ -279,6 +283,9 @@ class ServerLink(Link):
     @property
     def _asked_ports(self) -> frozenset[int]:
         return ports_of(self._server.ready, self._driver.values(self.node.name))
+
+    def _silence(self) -> str:
+        return unanswered(*self._question)
 
     def _values_of_line(self) -> Mapping[str, Any]:
         """A line is awaited from the start on, so `alive` are the nodes that ran before it and those that start with it."""

@@ -131,6 +131,21 @@ def test_a_node_that_does_not_answer_says_what_it_was_asked(
     assert "export CLUSTERLIB_TIMEOUTS_START=60" in caught.value.remedies
 
 
+def test_a_question_that_hangs_until_the_start_is_over_says_what_was_asked(
+    up: Up, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        '\n[formed]\ncommand = ["sleep", "599"]\nlimit = 600.0\nmeans = "{{ node.name }} has met the others"\n'
+    )
+    monkeypatch.setenv("CLUSTERLIB_TIMEOUTS_START", "2")
+
+    with pytest.raises(errors.NodeNotReady) as caught:
+        up("box")
+
+    told = r"sleep does not answer, so it does not say that box\d has met the others"
+    assert re.search(told, caught.value.cause or "")
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_a_server_that_refuses_root_runs_as_somebody_else(up: Up, write: Callable[..., None]) -> None:
     write(stop='"SIGINT"\nuser = "nobody"\nprepare = ["touch", "data/made"]')

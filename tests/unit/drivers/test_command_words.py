@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,3 +84,68 @@ def test_what_a_profile_says_of_readiness_holds_also_where_only_the_ports_are_as
 
     assert ready.ports == ("client",)
     assert (ready.owned, ready.interval, ready.limit) == (False, 0.5, 2.0)
+
+
+HEALTH = "http://{{ node.address }}:{{ node.ports.admin }}/health"
+
+
+def values_for(port: int) -> dict[str, Any]:
+    return {**VALUES, "node": {**VALUES["node"], "ports": {"admin": port}}}
+
+
+async def answers(question: Question, reply: bytes | None) -> tuple[int, Any]:
+    """What is said of a server that replies so, or that never replies; and its port."""
+
+    opened = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        if reply is not None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(reply)
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await ask(question, values_for(port), fails)
+        for writer in opened:
+            writer.close()
+            await writer.wait_closed()
+    return port, answer
+
+
+def test_a_url_on_which_nothing_listens_is_shown_filled_in() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        answer = asyncio.run(ask(Question(http=HEALTH), values_for(port), fails))
+
+    assert answer == NotYet(f"nobody listens on 127.0.0.1:{port} yet (http://127.0.0.1:{port}/health)")
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        (Question(http=HEALTH), "http://127.0.0.1:{port}/health"),
+        (Question(send="PING", answer="PONG"), "127.0.0.1:{port}"),
+    ],
+)
+def test_a_question_that_hangs_says_what_was_asked_and_what_the_answer_means(
+    question: Question, asked: str
+) -> None:
+    question = replace(question, limit=0.05, means="it knows all {{ count }} nodes")
+
+    port, answer = asyncio.run(answers(question, None))
+
+    expected = f"{asked.format(port=port)} does not answer within 0.05 s, so it does not say that it knows all 3 nodes"
+    assert answer == NotYet(expected)
+
+
+def test_another_status_is_told_with_what_a_good_answer_means() -> None:
+    question = Question(http=HEALTH, means="it has a leader")
+
+    port, answer = asyncio.run(answers(question, b"HTTP/1.0 503 no\r\n\r\nelecting"))
+
+    expected = f"http://127.0.0.1:{port}/health does not say that it has a leader: it answers 503, not 200: 'electing'"
+    assert answer == NotYet(expected)

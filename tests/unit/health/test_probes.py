@@ -79,6 +79,18 @@ def test_a_probe_that_hangs_does_not_outlast_the_deadline() -> None:
     assert result == ("protocol", NotYet("it does not answer"))
 
 
+def test_a_probe_that_hangs_says_what_its_rung_knows_of_it() -> None:
+    async def probe() -> Answer:
+        await asyncio.Event().wait()
+        return Ready()
+
+    rung = Rung("formed", probe, silence=lambda: "port 7 does not answer")
+
+    result, _ = climbed([rung], seconds=0.05)
+
+    assert result == ("formed", NotYet("port 7 does not answer"))
+
+
 def test_a_probe_that_hangs_does_not_hide_that_there_is_nobody_left_to_ask() -> None:
     asked = []
 
