@@ -47,22 +47,21 @@ _PLAIN = frozenset({"AUTH", "PASS", "PAT", "PIN", "PW", "KEY", "KEYS", "CRED", "
 _KEYS = re.compile(r"(?:API|ACCESS|ACCOUNT|SECRET|PRIVATE|SIGNING|ENCRYPTION|AUTH|SSH|MASTER|SHARED)_?KEYS?")
 
 _SMALL = (
-    rb"password|passwd|pwd|passphrase|secret|client_?secret|(?:access|refresh|id|auth|api|session)_?token|token|jwt"
-    rb"|(?:api|account|access|shared_?access|secret|private|signing)_?key(?:_id)?"
+    rb"password|passwd|passphrase|secret|token|jwt|bearer"
+    rb"|(?:api|account|access|secret|private|signing)[_-]?key(?:[_-]id)?"
 )
-_FIRST = rb"(?=[acijprstACIJPRST])"
-"""Their first letters: looked at before anything else, as most words begin otherwise."""
+"""At the end of a name, whatever it begins with: db_password, X-Api-Key, dbPassword."""
+_ALONE = rb"(?<![\w-])(?:pwd|pw|creds|credentials)"
+"""As a whole name."""
 _ASSIGNED = re.compile(
-    rb"(?i)\b" + _FIRST + rb"(?<!-)(" + _SMALL + rb")([\"']?\s{0,2}[:=]\s{0,2}[\"']?)(?!\[redacted\])"
-    rb"((?=[^\s\"',;&]*\d)[^\s\"',;&()\[\]{}<>]{6,400})(?![(\[\w])"
+    rb"(?i)(" + _SMALL + rb"|" + _ALONE + rb")([\"']?\s{0,2}[:=]\s{0,2}[\"']?)(?!\[redacted\])"
+    rb"((?=[^\s\"',;&]*\d)[^\s\"',;&()\[\]{}<>/][^\s\"',;&()\[\]{}<>]{5,400})(?![(\[\w])"
 )
-"""In a log: with a value that has a digit, and is no call and no index."""
+"""In a log: with a value that has a digit, and is no call, no index and no path."""
 _QUOTED = re.compile(
-    rb"(?i)([\"']"
-    + _FIRST
-    + rb"(?:"
+    rb"(?i)([\"'][\w.-]{0,40}?(?:"
     + _SMALL
-    + rb")[\"']\s{0,2}:\s{0,2}[\"'])(?!\[redacted\])([^\"']{4,400})"
+    + rb"|(?<=[\"'])(?:pwd|pw|creds|credentials))[\"']\s{0,2}:\s{0,2}[\"'])(?!\[redacted\])([^\"']{4,400})"
 )
 """JSON, and a dict of Python."""
 _PIN = re.compile(
@@ -80,7 +79,7 @@ _IN_CONNECTION = re.compile(
 )
 """In a line that names a server, too: there any value is one."""
 _QUERY = re.compile(
-    rb"(?i)([?&](?:access_|refresh_|auth_|api_|id_)?(?:token|api_?key|sig|signature|secret|client_secret|password|pwd|jwt)=)"
+    rb"(?i)([?&](?:access_|refresh_|auth_|api_|id_|private_|x-amz-|x-goog-)?(?:token|security-token|credential|api_?key|sig|signature|secret|client_secret|password|pwd|jwt)=)"
     rb"(?!\[redacted\])[^\s&\"'<>#]{4,2000}"
 )
 _HEADER = re.compile(
@@ -167,7 +166,7 @@ _CHANGES: tuple[tuple[tuple[bytes, ...], Change], ...] = (
     ((b"://",), _keeping(_KEY_IN_URL, after=b"@")),
     ((b"?", b"&"), _keeping(_QUERY)),
     ((b"password", b"pwd", b"key", b"secret", b"sharedaccess"), _connections),
-    ((b"passw", b"pwd", b"passphrase", b"secret", b"token", b"jwt", b"key"), _assignments),
+    ((b"passw", b"pw", b"passphrase", b"secret", b"token", b"jwt", b"key", b"cred", b"bearer"), _assignments),
     ((b"=", b":"), _variables),
     ((b"pin",), _keeping(_PIN)),
     (

@@ -55,6 +55,22 @@ SECRETS = [
     ('{"password": "hunter two"}', "hunter two"),
     ("{'api_key': 'k-12345678'}", "k-12345678"),
     ("config: token=a1b2c3d4e5", "a1b2c3d4e5"),
+    ("connect db_password=hunter22 now", "hunter22"),
+    ('{"db_password": "hunter22"}', "hunter22"),
+    ("{'admin_token': 'abc123def'}", "abc123def"),
+    ("smtp_password: hunter22", "hunter22"),
+    ('{"dbPassword": "hunter22"}', "hunter22"),
+    ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI"),
+    ("X-Api-Key: abcdef123", "abcdef123"),
+    ("X-Auth-Token: abcdef123", "abcdef123"),
+    ("private_token=abcdef123", "abcdef123"),
+    ("api-key: abcdef123", "abcdef123"),
+    ("client-secret=abc12345", "abc12345"),
+    ("PW=hunter2", "hunter2"),
+    ('{"pw": "hunter2"}', "hunter2"),
+    ('{"creds": "joe:hunter2"}', "hunter2"),
+    ("Bearer=abc123def456", "abc123def456"),
+    ("psql --password=hunter22", "hunter22"),
     # connection strings
     (
         "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey=bW9ua2V5/a+b==;EndpointSuffix=core",
@@ -73,6 +89,7 @@ SECRETS = [
     ("https://api.telegram.org/bot123456:ABC-DEF/sendMessage", "ABC-DEF"),
     ("GET /blob?sv=2024&sig=abc%2Bdef&se=1", "abc%2Bdef"),
     ("GET /v1/items?access_token=abcdefgh&page=2", "abcdefgh"),
+    ("GET /blob?X-Amz-Date=2024&X-Amz-Signature=abcdefgh", "abcdefgh"),
     # headers and forms
     (f"Authorization: Bearer {JWT}", "dozjgNryP4J3"),
     ("authorization: Basic am9lOmh1bnRlcjI=", "am9lOmh1bnRlcjI"),
@@ -87,6 +104,12 @@ SECRETS = [
 
 HARMLESS = [
     "PWD=/home/joe/shop",
+    "oldpwd=/home/joe/shop2",
+    "max_tokens: 1000000",
+    "password_file=/run/secrets/db1",
+    "token_count=1234567",
+    "next_token = tokens[10]",
+    "monkey: banana12",
     "PASS: test_it (0.3 s)",
     "--- PASS: TestStock (0.00s)",
     "12 passed, 3 failed in 0.4s",
