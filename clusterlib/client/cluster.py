@@ -200,7 +200,6 @@ class Cluster:
         rolling: bool = False,
         fresh: bool = False,
         on_event: Listener | None = None,
-        code: dict[str, str] | None = None,
     ) -> None:
         """Restarts these nodes, or all, also those that are down; they run the project's code of now, and keep their data.
 
@@ -214,11 +213,8 @@ class Cluster:
                 cause="a rolling one keeps the cluster serving what it has; a fresh one deletes what it has",
                 remedies=["invoke cluster.restart --rolling", "invoke cluster.restart --fresh"],
             ).of_cluster(self.name)
-        steps = self._steps(names) if rolling else [list(names)]
-        shares = self.simulated and len(steps) > 1
-        for position, chosen in enumerate(steps, 1):
-            told = code if position == len(steps) and not shares else None  # of all, when the last one has it
-            self._change("restart", on_event, names=chosen, code=told, fresh=fresh)
+        for chosen in self._steps(names) if rolling else [list(names)]:
+            self._change("restart", on_event, names=chosen, fresh=fresh)
             if rolling:
                 self.wait_until(self._is_whole, self._timeouts["start"], f"cluster '{self.name}' whole again")
 

@@ -208,7 +208,7 @@ class Node:
         return self._ask_node(lambda node: node.digest())
 
     def _erlang_digest(self) -> CodeDigest:
-        from clusterlib.client.code.looking import modules_of
+        from clusterlib.disk.code import modules_of
         from clusterlib.messages.plan import CodeSources, revive
 
         sources = revive(CodeSources, self._cluster.status()["sources"])

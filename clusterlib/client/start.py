@@ -327,7 +327,7 @@ def _fit(
         look = look_at_code(cluster.keeper, status, on_event)
         if look.changed:
             if running := not_stopped(status):
-                cluster.restart(*running, on_event=on_event, code=dict(look.code))
+                cluster.restart(*running, on_event=on_event)
                 status = cluster.status()
             files = some_files(look.changed, cluster.project)
             notes.append(f"its code had changed ({files}); the nodes were restarted")

@@ -96,18 +96,13 @@ class Harm:
         finally:
             self._save()
 
-    async def restart(
-        self, nodes: list[ManagedNode], ended: Callable[[], None], *, fresh: bool = False
-    ) -> None:
-        """Restarts them on request. `ended` is called when the old ones have ended: from then on the new ones count."""
+    async def restart(self, nodes: list[ManagedNode], *, fresh: bool = False) -> None:
+        """Restarts them on request."""
         names = [node.name for node in nodes]
         everything = fresh and self._roster.nodes.keys() <= set(names)
-
-        def gone() -> None:
-            self._dirt.ended_on_request(names, everything=everything)
-            ended()
-
-        await self._restart(nodes, gone, fresh=fresh)
+        await self._restart(
+            nodes, lambda: self._dirt.ended_on_request(names, everything=everything), fresh=fresh
+        )
 
     async def heal(self, deadline: Deadline, *, fresh: bool) -> None:
         """Resumes the paused and restarts who is gone, or restarts all with no data, until the cluster is whole."""
@@ -163,6 +158,7 @@ class Harm:
     async def _restart(
         self, nodes: list[ManagedNode], ended: Callable[[], None] = lambda: None, *, fresh: bool = False
     ) -> None:
+        """`ended` is called when the old ones have ended: from then on the new ones count."""
         self._roster.prepare(nodes)
         self._tell("cluster.restarting", nodes=[node.name for node in nodes], fresh=fresh)
         await self._roster.stop(nodes)

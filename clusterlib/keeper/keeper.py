@@ -79,7 +79,6 @@ class Keeper:
         self._driver = driver
         self._host = host
         self._facts = facts
-        self._code_digest = plan.code_digest
         self._phase = ClusterState.STARTING
         self._busy = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -127,7 +126,6 @@ class Keeper:
             "state": str(self.state),
             "linger": plan.linger,
             "fingerprint": plan.fingerprint,
-            "code_digest": self._code_digest,
             "run": str(self.run.path),
             "cookie_file": str(self.run.cookie),
             "timeouts": dataclasses.asdict(plan.timeouts),
@@ -160,7 +158,7 @@ class Keeper:
             for attempt in itertools.count(1):
                 try:
                     nodes = self._roster.admit(plan.nodes)
-                    self._roster.prepare(nodes)
+                    self._roster.prepare(nodes, plan.code)
                     await self._roster.bring_up(nodes, together=True)
                     break
                 except ClusterError as error:
@@ -178,9 +176,7 @@ class Keeper:
                 self.spawn(self._watch_costs())
             return self.status()
 
-    async def restart(
-        self, names: list[str], code: dict[str, str] | None = None, *, fresh: bool = False
-    ) -> dict[str, Any]:
+    async def restart(self, names: list[str], *, fresh: bool = False) -> dict[str, Any]:
         """Stops and starts these nodes (none named: all), which then run the code as it is now; `fresh`: with no data."""
         async with self.alone():
             nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
@@ -189,7 +185,7 @@ class Keeper:
 
                 check_fresh(self._driver, [node.name for node in nodes])
             try:
-                await self.harm.restart(nodes, lambda: self._runs(code), fresh=fresh)
+                await self.harm.restart(nodes, fresh=fresh)
             except ClusterError:
                 self._note_the_gone()
                 raise
@@ -210,7 +206,7 @@ class Keeper:
                     remedies=[f"invoke cluster.{verb} {deaf[0]}"],
                 )
             loaded = await self._driver.load(living, modules, gone)
-            self._runs(code)
+            self._roster.code.runs(self.nodes, code)
             names = sorted({name for names in loaded.values() for name in names})
             if names or gone:
                 self.events.tell("cluster.loaded", modules=names, gone=gone)
@@ -218,14 +214,7 @@ class Keeper:
 
     async def code(self) -> dict[str, Any]:
         """The code that the nodes run, as `RunningCode`."""
-        return dataclasses.asdict(await self._roster.running_code(self.plan.code))
-
-    def _runs(self, code: dict[str, str] | None) -> None:
-        if code is None:
-            return
-        self.plan = dataclasses.replace(self.plan, code=code)
-        self._code_digest = self.plan.code_digest
-        self._state.save_soon()
+        return dataclasses.asdict(await self._roster.running_code())
 
     async def heal(self, *, fresh: bool = False) -> dict[str, Any]:
         """Makes the cluster whole again, with as few new nodes as that takes; `fresh`: with new ones only, and no data."""

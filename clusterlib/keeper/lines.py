@@ -13,7 +13,7 @@ LONGEST_LINE = 32 << 20
 """Of one that lists the code of a whole project."""
 LONG_LINE_SECONDS = 10.0
 """For a long request to arrive, once it is its turn: others wait for their turn meanwhile."""
-CARRY_CODE = frozenset({b"restart", b"load"})
+CARRY_CODE = frozenset({b"load"})
 PIECE = 1 << 16
 BEGINNING = re.compile(rb'\s*\{\s*"id"\s*:\s*[0-9]+\s*,\s*"op"\s*:\s*"([a-z_]+)"')
 

@@ -10,6 +10,7 @@ from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import ClusterError, NodeNotReady
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
+from clusterlib.keeper.code_at_start import CodeAtStart
 from clusterlib.keeper.node import ManagedNode, Tell
 from clusterlib.keeper.provision import Provisioner
 from clusterlib.messages.plan import NodePlan, Plan, RunningCode
@@ -47,6 +48,7 @@ class Roster:
         self._ended = ended
         self._rising: set[ManagedNode] = set()
         self._awaited: frozenset[str] | None = None
+        self.code = CodeAtStart(plan.sources, shares_modules=plan.simulated)
 
     @property
     def whole(self) -> bool:
@@ -65,12 +67,14 @@ class Roster:
         placed = self._provisioner.place(self._plan, plans, self._specs())
         return [self._admit(spec, claims) for spec, claims in placed]
 
-    def prepare(self, nodes: Iterable[ManagedNode]) -> None:
-        """Writes what these nodes read when they start: it names the nodes that belong to the cluster now, and those that run.
+    def prepare(self, nodes: Iterable[ManagedNode], code: dict[str, str] | None = None) -> None:
+        """Writes what these nodes read when they start, and notes which code that is; see `CodeAtStart.note`.
 
-        A node that is still to be stopped for this start does not count as one that runs."""
+        What is written names the nodes that belong to the cluster now, and those that run. A node that is still to be
+        stopped for this start does not count as one that runs."""
         starting = list(nodes)
         alive = [node.name for node in self.nodes.values() if node.living and node not in starting]
+        self.code.note([node.name for node in starting], alive, code)
         specs = [node.spec for node in starting]
         self._provisioner.write_configs(self._plan, self._specs(), specs, alive)
 
@@ -161,13 +165,14 @@ class Roster:
         for node in self._rising:
             node.look_again()
 
-    async def running_code(self, files: dict[str, str]) -> RunningCode:
-        """What the nodes run, where they have started with these files: they are asked what they have loaded since."""
+    async def running_code(self) -> RunningCode:
+        """What the nodes were started with, and what they say that they have loaded since."""
+        started = [node.name for node in self.nodes.values() if node.state is not NodeState.STOPPED]
         living = [node for node in self.nodes.values() if node.living]
         answers = await side_by_side(node.stale_files(CODE_SECONDS) for node in living)
         told = {node.name: answer for node, answer in zip(living, answers, strict=True)}
         return RunningCode(
-            files=files,
+            files=self.code.different(started),
             stale={name: tuple(answer) for name, answer in told.items() if answer},
             unasked=tuple(name for name, answer in told.items() if answer is None),
         )
@@ -207,6 +212,7 @@ class Roster:
             node.close()
             self._driver.forget(node.spec)
             del self.nodes[node.name]
+            self.code.forget(node.name)
 
     def _specs(self) -> list[NodeSpec]:
         return [node.spec for node in self.nodes.values()]

@@ -278,12 +278,7 @@ class Kept:
     def _renew(self, look: CodeLook, *, fresh: bool) -> None:
         """Nodes that run other code than is on disk now are restarted."""
         why = f"its code had changed ({some_files(look.changed, self.cluster.project)})"
-        code = dict(look.code)
-        self._do(
-            "fresh",
-            why,
-            lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event, code=code),
-        )
+        self._do("fresh", why, lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event))
         self.usage.notes.append(f"{why}; the nodes were restarted")
 
     def _heal(self, status: Status, *, afresh: bool = False) -> None:

@@ -113,8 +113,8 @@ class CodeSources:
 class RunningCode:
     """The code that the nodes of a cluster run, as its keeper knows it and its nodes tell it."""
 
-    files: dict[str, str]
-    """What was looked at when they started: digests by file."""
+    files: tuple[dict[str, str], ...]
+    """What was looked at when they started: digests by file, once for all nodes that started with the same files."""
     stale: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By node, the files that it has loaded since, and that are others on disk now."""
     unasked: tuple[str, ...] = ()
@@ -137,7 +137,7 @@ class Plan:
     fingerprint: str
     """Of everything in the profile that shapes the cluster: equal fingerprints, equal clusters."""
     code: dict[str, str]
-    """The project's own modules, file by file, as they were when the nodes started."""
+    """What nodes read when they start, file by file, as it was when the cluster was to start."""
     timeouts: Timeouts
     retry: Backoff
     restart: RestartPolicy
@@ -162,10 +162,6 @@ class Plan:
     """What `code` was made of."""
     app: str | None = None
     adaptations: tuple[str, ...] = ()
-
-    @property
-    def code_digest(self) -> str:
-        return digest(self.code)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

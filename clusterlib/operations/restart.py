@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from clusterlib.client.code.looking import code_of_status
+from clusterlib.client.code.looking import build_code
 from clusterlib.client.connection import Listener
 from clusterlib.client.start import cluster_name
 from clusterlib.errors import UsageError
@@ -46,9 +46,8 @@ def restart(
     began = time.monotonic()
     with reached(name, project=project) as cluster:
         names = [cluster[node].name] if node else [one.name for one in cluster]
-        code = None
-        if node is None:  # only when all nodes take it is it the code of the cluster
-            code = code_of_status(cluster.status(), on_event)
-        cluster.restart(*names, on_event=on_event, code=code, rolling=rolling, fresh=fresh)
+        if node is None:
+            build_code(cluster.status(), on_event)
+        cluster.restart(*names, on_event=on_event, rolling=rolling, fresh=fresh)
         view = ClusterView.of(cluster.status())
     return Restarted(view, tuple(names), fresh, round(time.monotonic() - began, 4))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clusterlib.client.code.files import changed
+from clusterlib.disk.digests import changed
 from clusterlib.errors import BuildFailed, ClusterError, NotInTime, StartError
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.hosts.places import write_private

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.client.code.files import changed, named_files, sources_below, watched_files
+from clusterlib.disk.code import code_on_disk, compiled_code
+from clusterlib.disk.digests import changed
 from clusterlib.frozen import frozen
-from clusterlib.hosts.programs import digest_of, folders_of
 from clusterlib.messages.plan import CodeSources, RunningCode, revive
 
 if TYPE_CHECKING:
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 __all__ = [
     "CodeLook",
     "Listener",
+    "build_code",
     "code_of",
-    "code_of_status",
     "look_at_code",
     "looked_at",
-    "modules_of",
     "not_stopped",
     "some_files",
 ]
@@ -36,8 +35,8 @@ class CodeLook:
 
     code: Mapping[str, str]
     """What its nodes read when they start, as it is now: digests by file."""
-    before: Mapping[str, str]
-    """The same as it was when they started."""
+    before: tuple[Mapping[str, str], ...]
+    """The same as it was when they started, once for all nodes that started with the same."""
     changed: tuple[str, ...]
     """The files that differ: of these, and of those that the nodes have loaded. None: the nodes run what is on disk."""
     unasked: tuple[str, ...]
@@ -57,7 +56,8 @@ def look_at_code(
     code = code_of(sources, project, on_event, build=build)
     running = revive(RunningCode, keeper.request("code"))
     loaded = {path for files in running.stale.values() for path in files}
-    differing = sorted({*changed(running.files, code), *loaded, *unbuilt})
+    since = {path for before in running.files for path in changed(before, code)}
+    differing = sorted({*since, *loaded, *unbuilt})
     return CodeLook(code, running.files, tuple(differing), running.unasked)
 
 
@@ -92,31 +92,18 @@ def code_of(
     sources: CodeSources, project: Path, on_event: Listener | None = None, *, build: bool = True
 ) -> dict[str, str]:
     """Digests by file, after the project's build, if it has one. `on_event` hears that a build begins."""
-    if build and sources.build.command:
+    if build:
+        _build(sources, project, on_event)
+    return code_on_disk(sources)
+
+
+def build_code(status: Mapping[str, Any], on_event: Listener | None = None) -> None:
+    """Builds what the nodes of this cluster are made of, if it is built at all."""
+    _build(revive(CodeSources, status["sources"]), Path(status["project"]), on_event)
+
+
+def _build(sources: CodeSources, project: Path, on_event: Listener | None) -> None:
+    if sources.build.command:
         from clusterlib.client.code.building import build_project  # most projects have none
 
-        build_project(sources.build, project, lambda: _compiled(sources), on_event or (lambda _: None))
-    return {
-        **sources_below(sources.trees),
-        **watched_files(sources.watched),
-        **_compiled(sources),
-        **named_files(sources.files),
-    }
-
-
-def code_of_status(status: Mapping[str, Any], on_event: Listener | None = None) -> dict[str, str]:
-    """The same for a cluster that runs, by what its keeper says it is made of."""
-    return code_of(revive(CodeSources, status["sources"]), Path(status["project"]), on_event)
-
-
-def modules_of(sources: CodeSources) -> dict[str, Path]:
-    """The compiled modules that Erlang nodes find, by name. Of two of a name it is the one that is searched first."""
-    found: dict[str, Path] = {}
-    for folder in folders_of(sources.modules):
-        for path in Path(folder).glob("*.beam"):
-            found.setdefault(path.stem, path)
-    return found
-
-
-def _compiled(sources: CodeSources) -> dict[str, str]:
-    return {str(path): digest_of(path) for path in modules_of(sources).values()}
+        build_project(sources.build, project, lambda: compiled_code(sources), on_event or (lambda _: None))

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from clusterlib.client.code.files import comes_to
 from clusterlib.client.code.paths import (
     PROJECT,
     head_of,
@@ -23,6 +22,7 @@ from clusterlib.client.code.paths import (
     with_project,
     within,
 )
+from clusterlib.disk.digests import comes_to
 from clusterlib.frozen import frozen
 from clusterlib.profiles import ResolvedProfile
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusterlib.client.code.looking import look_at_code, looked_at, modules_of, not_stopped
+from clusterlib.client.code.looking import look_at_code, looked_at, not_stopped
+from clusterlib.disk.code import modules_of
 from clusterlib.errors import StaleCode
 from clusterlib.frozen import frozen
 from clusterlib.messages.plan import CodeSources, revive
@@ -50,7 +51,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
         )  # whoever begins anew among others in one process has the modules that they have loaded
         restarted = not_stopped(status)
         if restarted:
-            cluster.restart(*restarted, rolling=rolling, on_event=on_event, code=code)
+            cluster.restart(*restarted, rolling=rolling, on_event=on_event)
         return Synced(differing, {}, restarted, why, seen)
     if look.unasked:
         raise StaleCode(
@@ -70,7 +71,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
 
 
 def _why_not_loaded(
-    driver: str, differing: tuple[str, ...], before: Mapping[str, str], code: Mapping[str, str]
+    driver: str, differing: tuple[str, ...], before: Sequence[Mapping[str, str]], code: Mapping[str, str]
 ) -> str:
     """Why the nodes must be restarted; empty where they need not be."""
     if not differing:
@@ -80,7 +81,7 @@ def _why_not_loaded(
     read_at_start = [path for path in differing if not path.endswith(LOADABLE)]
     if read_at_start:
         return f"{read_at_start[0]} is read only when a node starts"
-    new = sorted(_folders(code) - _folders(before))
+    new = sorted(folder for files in before for folder in _folders(code) - _folders(files))
     return f"{new[0]} is not on the code path of the nodes yet" if new else ""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
-from clusterlib.messages.plan import RunningCode, revive
+from clusterlib.messages.plan import CodeSources, RunningCode, revive
 from tests.unit.keeper.stage import World
 
 Play = Callable[..., World]
@@ -18,7 +20,7 @@ def test_nodes_say_what_they_have_loaded_and_those_that_cannot_are_named(play: P
 
         running = revive(RunningCode, await world.keeper.code())
 
-        assert running == RunningCode({"program": "a"}, {"node1": ("cart.py",)}, ("node2",))
+        assert running == RunningCode(({"program": "a"},), {"node1": ("cart.py",)}, ("node2",))
 
     play(story, code={"program": "a"})
 
@@ -36,12 +38,35 @@ def test_a_paused_node_is_not_asked(play: Play) -> None:
     play(story)
 
 
-def test_nodes_that_were_restarted_run_the_code_that_came_with_it(play: Play) -> None:
+def test_each_node_has_the_code_that_was_on_disk_when_it_started(play: Play, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("b")
+    b = {str(program): hashlib.sha256(b"b").hexdigest()}
+
+    async def story(world: World) -> None:
+        async def files() -> tuple[dict[str, str], ...]:
+            return revive(RunningCode, await world.keeper.code()).files
+
+        await world.keeper.start()
+        await world.keeper.restart(["node1"])
+        assert await files() == (b, {"program": "a"})
+        await world.keeper.restart(["node2"])
+        await world.keeper.scale(2)
+        assert await files() == (b,)
+        await world.keeper.harm.stop("node2")
+        await world.keeper.harm.stop("node1")
+        assert await files() == (), "nodes that were stopped read their code when they are started"
+
+    sources = CodeSources(files=(str(program),))
+    play(story, code={"program": "a"}, sources=sources)
+
+
+def test_a_simulated_node_among_others_has_their_code(play: Play, tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.restart([], {"program": "b"})
-        assert (await world.keeper.code())["files"] == {"program": "b"}
         await world.keeper.restart(["node1"])
-        assert (await world.keeper.code())["files"] == {"program": "b"}
+        assert revive(RunningCode, await world.keeper.code()).files == ({"program": "a"},)
+        await world.keeper.restart([])
+        assert revive(RunningCode, await world.keeper.code()).files == ({},)
 
-    play(story, code={"program": "a"})
+    play(story, code={"program": "a"}, simulated=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ from clusterlib.errors import ClusterError, NodeExited, NodeNotReady, NodeUnavai
 from clusterlib.hosts.api import Spawn
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.messages.events import read_events
-from clusterlib.messages.plan import Plan
 from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import World
 
@@ -307,21 +305,6 @@ def test_a_cluster_that_is_kept_while_it_lingers_lives_on(play: Callable[..., Wo
         assert str(world.keeper.state) == "ready"
 
     play(story, linger=0.01)
-
-
-def test_the_digest_of_a_big_project_is_not_made_for_every_status(
-    play: Callable[..., World], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def story(world: World) -> None:
-        await world.keeper.start()
-        before = world.keeper.status()["code_digest"]
-        monkeypatch.setattr(Plan, "code_digest", property(lambda plan: pytest.fail("made again")))
-        assert world.keeper.status()["code_digest"] == before
-        monkeypatch.undo()
-        after = await world.keeper.restart([], code={"shop.py": "2"})
-        assert after["code_digest"] == dataclasses.replace(world.keeper.plan).code_digest != before
-
-    play(story, code={"shop.py": "1"})
 
 
 def test_what_a_node_says_last_is_in_its_log_however_much_it_is(play: Callable[..., World]) -> None:

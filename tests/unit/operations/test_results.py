@@ -20,7 +20,6 @@ STATUS = {
     "state": "ready",
     "held": False,
     "fingerprint": "f",
-    "code_digest": "c",
     "run": "/project/.clusterlib/default/1",
     "cookie_file": "/project/.clusterlib/default/1/cookie",
     "timeouts": {},

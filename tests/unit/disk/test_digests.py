@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.client.code.files import changed, sources_below, watched_files
+from clusterlib.disk.digests import changed, sources_below, watched_files
 
 
 @pytest.fixture

@@ -1,0 +1,42 @@
+"""The code that each node was started with. Nodes may start at different times, and the disk may change in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from clusterlib.messages.plan import CodeSources
+
+__all__ = ["CodeAtStart"]
+
+
+class CodeAtStart:
+    def __init__(self, sources: CodeSources, *, shares_modules: bool) -> None:
+        self._sources = sources
+        self._shares_modules = shares_modules
+        self._of_node: dict[str, dict[str, str]] = {}
+
+    def note(
+        self, starting: Iterable[str], living: Sequence[str], code: dict[str, str] | None = None
+    ) -> None:
+        """These nodes are about to start. `code` is what is on disk, where somebody has just looked.
+
+        A simulated node that starts among living ones uses the modules that they have loaded, so it runs their code."""
+        if self._shares_modules and living:
+            code = self._of_node[living[0]]
+        elif code is None:
+            from clusterlib.disk.code import code_on_disk  # most clusters end before a node starts again
+
+            code = code_on_disk(self._sources)
+        self.runs(starting, code)
+
+    def runs(self, names: Iterable[str], code: dict[str, str]) -> None:
+        """These nodes run this code now."""
+        kept = next((known for known in self._of_node.values() if known == code), code)
+        self._of_node.update(dict.fromkeys(names, kept))
+
+    def forget(self, name: str) -> None:
+        self._of_node.pop(name, None)
+
+    def different(self, names: Iterable[str]) -> tuple[dict[str, str], ...]:
+        """What these nodes were started with, each set of files once: most often all have the same."""
+        return tuple({id(code): code for code in map(self._of_node.__getitem__, names)}.values())
