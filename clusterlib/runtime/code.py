@@ -116,16 +116,23 @@ class LoadedCode:
         if mark is not None and mark == seen.mark:
             return True
         if mark is None:
-            return self._made_it_itself(seen)
+            return self._was_temporary(seen)
         if seen.digest is None or _digest(seen.path) != seen.digest:
             return False
         self._found[name] = Seen(seen.path, mark, seen.digest)
         return True
 
-    def _made_it_itself(self, seen: Seen) -> bool:
-        """Whether this process has made that file in a folder of the moment: a restart would make and remove it again."""
-        is_new = seen.mark is not None and seen.mark[-1] / 1e9 >= self._begun
-        return is_new and not os.path.isdir(os.path.dirname(seen.path))  # noqa: PTH112, PTH120
+    def _was_temporary(self, seen: Seen) -> bool:
+        """Whether this file was made in a temporary folder that is gone: a restarted node would make and remove another one.
+
+        Such a folder lies in the system's folder for them, and goes as a whole. A project may lie there, too, but what goes
+        of a project leaves it behind."""
+        if seen.mark is None or seen.mark[-1] / 1e9 < self._begun:
+            return False
+        from tempfile import gettempdir  # nearly no process needs it
+
+        gone_from = _place_of_what_is_gone(seen.path)
+        return gone_from != os.path.dirname(seen.path) and _is_same(gone_from, gettempdir())  # noqa: PTH120
 
     def _has_come(self, name: str, path: str, folders: _Folders) -> str:
         """The file that an import of this name would take now in place of `path`, if it has come since this process began."""
@@ -217,6 +224,18 @@ def watch_imports() -> LoadedCode:
     if not _watching:
         _watching.append(LoadedCode())
     return _watching[0]
+
+
+def _is_same(folder: str, other: str) -> bool:
+    return os.path.realpath(folder) == os.path.realpath(other)
+
+
+def _place_of_what_is_gone(path: str) -> str:
+    """The folder that this file was in, or the nearest one above it that is still there."""
+    folder = os.path.dirname(path)  # noqa: PTH120
+    while folder != os.path.dirname(folder) and not os.path.isdir(folder):  # noqa: PTH112, PTH120
+        folder = os.path.dirname(folder)  # noqa: PTH120
+    return folder
 
 
 def _seen(path: str) -> Seen:

@@ -133,6 +133,23 @@ def test_nodes_that_have_loaded_it_are_restarted_once(
     assert starts(up()) == [2, 2], "they run what is on disk"
 
 
+@pytest.mark.parametrize("simulate", [False, True], ids=["real", "simulated"])
+def test_a_package_that_came_after_the_start_and_is_gone_again_is_used_no_more(
+    up: Up, project: Path, simulate: bool
+) -> None:
+    cluster = up("ci-small", simulate=simulate, hold=False)
+    (project / "pricing").mkdir()
+    (project / "pricing/__init__.py").write_text("PRICE = 1\n")
+    cluster["node1"].run(exec, "import pricing")
+    assert cluster.sync().restarted == ()
+
+    shutil.rmtree(project / "pricing")
+
+    assert cluster.sync().restarted == ("node1", "node2")
+    with pytest.raises(ModuleNotFoundError):
+        cluster["node1"].run(exec, "import pricing")
+
+
 WATCHED: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a file": ('watch = ["config/shop.toml"]', lambda config: (config / "shop.toml").write_text("b")),
     "a file by a pattern": ('watch = ["config/**"]', lambda config: (config / "shop.toml").write_text("b")),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,18 +153,36 @@ def test_a_package_that_takes_the_place_of_a_module_is_noticed(project: Path, co
     assert code.stale() == {"shop_a.cart": str(project / "shop_a" / "cart" / "__init__.py")}
 
 
-def test_a_module_that_the_process_has_made_and_removed_is_no_change(
-    tmp_path_factory: pytest.TempPathFactory, code: LoadedCode, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("within", [".", "package"])
+def test_a_module_in_a_temporary_folder_that_is_gone_is_no_change(
+    code: LoadedCode, monkeypatch: pytest.MonkeyPatch, within: str
 ) -> None:
-    folder = tmp_path_factory.mktemp("generated")
-    (folder / "generated_module.py").write_text("")
-    monkeypatch.syspath_prepend(folder)
-    importlib.import_module("generated_module")
-
-    (folder / "generated_module.py").unlink()
-    folder.rmdir()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / within).mkdir(exist_ok=True)
+        (Path(folder) / within / "generated_module.py").write_text("")
+        monkeypatch.syspath_prepend(folder)
+        importlib.import_module("generated_module" if within == "." else "package.generated_module")
+        assert code.stale() == {}
 
     assert code.stale() == {}
+
+
+@pytest.mark.parametrize("root", [".", "plugins", "plugins/of/shops"])
+def test_a_package_that_came_after_the_start_and_is_gone_again_is_stale(
+    project: Path, code: LoadedCode, monkeypatch: pytest.MonkeyPatch, root: str
+) -> None:
+    """As a feature branch that was checked out for a moment."""
+    package = project / root / "pricing"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "rates.py").write_text("")
+    monkeypatch.syspath_prepend(package.parent)
+    importlib.import_module("pricing.rates")
+    assert code.stale() == {}
+
+    shutil.rmtree(package if root == "." else project / "plugins")
+
+    assert code.stale().keys() == {"pricing", "pricing.rates"}
 
 
 def test_a_folder_that_becomes_a_package_is_noticed(project: Path, code: LoadedCode) -> None:
