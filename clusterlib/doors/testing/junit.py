@@ -63,10 +63,17 @@ def whole(config: pytest.Config, artifacts: Path) -> Iterator[None]:
         yield
         if wanted.absolute().is_relative_to(artifacts):
             _clean(draft, artifacts)
-        draft.replace(wanted)
+        _put(draft, wanted)
     finally:
         writer.logfile = str(wanted)
         draft.unlink(missing_ok=True)
+
+
+def _put(draft: Path, wanted: Path) -> None:
+    try:
+        draft.replace(wanted)
+    except OSError:  # something is mounted at the file itself, as containers do
+        wanted.write_bytes(draft.read_bytes())
 
 
 def _name_the_unended(writer: Any) -> None:
@@ -80,7 +87,9 @@ def _name_the_unended(writer: Any) -> None:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Not what only leads elsewhere: /dev/stdout, a pipe that somebody reads, a link."""
+    """Not what only leads elsewhere: /dev/stdout, a pipe that somebody reads, a link; nor where no draft can be made."""
+    if path.parent.is_dir() and not os.access(path.parent, os.W_OK | os.X_OK):
+        return False
     return not path.is_symlink() and (path.is_file() or not path.exists())
 
 

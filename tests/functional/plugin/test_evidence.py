@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -246,6 +249,35 @@ def test_a_run_that_is_never_to_leave_one_leaves_none_though_it_fails(suite: Sui
 
     assert ended.code == 1
     assert suite.reports == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_junit_file_that_something_is_mounted_at_is_written(suite: Suite) -> None:
+    """As containers do it with a single file. Such a file cannot be replaced."""
+    suite.file("test_it.py", "def test_it(cluster): assert len(cluster) == 1")
+    (suite.path / "junit.xml").touch()
+    mounted = 'mount --bind junit.xml junit.xml && exec "$@"'
+    pytest_there = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--distributed",
+        "--cluster-size=1",
+        "--junitxml=junit.xml",
+    ]
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", mounted, "sh", *pytest_there],
+        cwd=suite.path,
+        env=suite.environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+    ended = suite.end(process)
+
+    assert (ended.code, ended.last) == (0, "1 passed"), ended.text
+    assert 'name="test_it"' in (suite.path / "junit.xml").read_text()
 
 
 def test_a_junit_file_that_is_a_link_stays_one(suite: Suite) -> None:
