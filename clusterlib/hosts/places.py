@@ -7,19 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import stat
 from pathlib import Path
 
 from clusterlib.errors import StartError, UsageError
+from clusterlib.waiting import Deadline, poll
 
-__all__ = ["make_private", "open_lock", "read_private", "runtime_dir", "socket_path", "write_private"]
+__all__ = [
+    "lock_for_us",
+    "make_private",
+    "open_lock",
+    "read_private",
+    "remove_socket",
+    "runtime_dir",
+    "socket_path",
+    "write_private",
+]
 
 CHOSEN = "CLUSTERLIB_RUNTIME_DIR"
 """The variable that names another runtime folder. All who are to see each other's clusters need the same."""
 AT_HOME = ".clusterlib-run"
 LONGEST_CHOSEN = 64
+LOCK_SECONDS = 20.0
+"""Far longer than a sweep takes, for which one of these locks is held."""
 LONGEST_SOCKET_PATH = 100
 """sun_path has 108 bytes on Linux and 104 on macOS."""
 
@@ -162,6 +175,24 @@ def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
         cause="a file of clusterlib was replaced by something else, or may not be opened",
         remedies=[f"ls -ld {path}", f"rm -r {path}  # if nothing of yours is in it"],
     )
+
+
+def lock_for_us(descriptor: int, path: Path) -> None:
+    """Waits until the lock is ours. Those who hold it do so for a moment only, unless they are paused: that is an error."""
+    deadline = Deadline(LOCK_SECONDS)
+
+    def locked() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
+
+    if not poll(locked, deadline):
+        raise StartError(
+            f"{path} was locked by another process for {deadline.seconds:g} s",
+            cause="clusterlib locks it for a moment only; the process that has it may be paused",
+            remedies=[f"fuser -v {path}  # which process that is", "kill -CONT PID, or kill -KILL PID"],
+        )
 
 
 def remove_socket(path: Path) -> None:

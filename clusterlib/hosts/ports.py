@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Protocol
 
 from clusterlib.errors import PortsExhausted, StartError, UsageError
-from clusterlib.hosts.places import open_lock
+from clusterlib.hosts.places import lock_for_us, open_lock
 
 __all__ = ["AddressBlock", "Claim", "FileLock", "Lock", "PortAllocator", "is_free", "take_claim"]
 
@@ -202,7 +202,8 @@ class PortAllocator:
     @contextlib.contextmanager
     def _turns(self, name: str, count: int) -> Iterator[Iterator[int]]:
         """0..count-1, starting behind the one that had its turn last. One process of this user at a time."""
-        descriptor = open_lock(self._state / f"{name}.turn")
+        path = self._state / f"{name}.turn"
+        descriptor = open_lock(path)
         reached = start = 0
 
         def turns() -> Iterator[int]:
@@ -212,7 +213,7 @@ class PortAllocator:
                 yield reached
 
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock_for_us(descriptor, path)
             text = os.pread(descriptor, 16, 0)
             start = int(text) % count if text.strip().isdigit() else 0
             yield turns()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -18,7 +17,14 @@ from clusterlib.errors import StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
 from clusterlib.hosts.identity import Identity
-from clusterlib.hosts.places import open_lock, read_private, remove_socket, runtime_dir, write_private
+from clusterlib.hosts.places import (
+    lock_for_us,
+    open_lock,
+    read_private,
+    remove_socket,
+    runtime_dir,
+    write_private,
+)
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -95,9 +101,10 @@ class Registry:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One sweeper at a time; the kernel frees it."""
-        descriptor = open_lock(self._folder / "lock")
+        path = self._folder / "lock"
+        descriptor = open_lock(path)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock_for_us(descriptor, path)
             yield
         finally:
             os.close(descriptor)

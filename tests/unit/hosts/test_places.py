@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import stat
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from clusterlib.errors import StartError, UsageError
-from clusterlib.hosts.places import open_lock, read_private, runtime_dir, socket_path
+from clusterlib.hosts import places
+from clusterlib.hosts.places import lock_for_us, open_lock, read_private, runtime_dir, socket_path
 from clusterlib.hosts.ports import PortAllocator
 from clusterlib.hosts.registry import Registry, sweep_leftovers
 from clusterlib.rundir.lock import ClusterLock
@@ -281,3 +283,21 @@ def test_a_machine_without_proc_or_null_device_is_told_in_words(
     assert problem in ended.stderr
     assert "try: " in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_lock_that_another_process_keeps_is_an_error_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "LOCK_SECONDS", 0.05)
+    path = tmp_path / "lock"
+    held = open_lock(path)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    ours = open_lock(path)
+
+    with pytest.raises(StartError, match="was locked by another process") as caught:
+        lock_for_us(ours, path)
+
+    assert f"fuser -v {path}" in caught.value.remedies[0]
+    os.close(held)
+    lock_for_us(ours, path)
+    os.close(ours)
