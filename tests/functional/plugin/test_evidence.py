@@ -264,6 +264,7 @@ def test_a_junit_file_that_something_is_mounted_at_is_written(suite: Suite) -> N
         "--distributed",
         "--cluster-size=1",
         "--junitxml=junit.xml",
+        "test_it.py",
     ]
     process = subprocess.Popen(
         ["unshare", "--mount", "sh", "-c", mounted, "sh", *pytest_there],
