@@ -8,6 +8,7 @@ from typing import Any
 from clusterlib.artifacts.story import Lane, Mark, Span, moment
 from clusterlib.frozen import frozen
 from clusterlib.messages.events import Event
+from clusterlib.messages.states import unexpected_end
 
 __all__ = ["Diary", "read_diary"]
 
@@ -87,7 +88,8 @@ class _Reader:
     def _move(self, time: float, node: str, state: str, event: Event) -> None:
         reason = str(event.get("reason", "") or event.get("exit", ""))
         if state == "dead" and node not in self._killed and self._open.get(node, ("", "", ""))[1] != "dead":
-            self._mark(time, node, "crash", f"{node} ended by itself", reason)
+            how, detail = unexpected_end(reason)
+            self._mark(time, node, "crash", f"{node} {how}", detail)
         if state == "starting":
             self._killed.discard(node)
             if node in self._spans or node in self._open:

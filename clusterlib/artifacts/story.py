@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     RUNNING = "running"
     """It had not ended when this was told, and whoever runs it is still there."""
     CUT = "cut"
-    """It never ended: whoever ran it was killed."""
+    """It never ended: what ran it was killed, or interrupted."""
     RERUN = "rerun"
     """It did not pass, and was run again: the last attempt counts."""
 
@@ -244,6 +244,8 @@ class Story:
     clusters: tuple[Served, ...]
     usage: tuple[Usage, ...]
     counts: dict[str, int] = field(default_factory=dict)
+    interrupted: bool = False
+    """Somebody, or a test, ended it before all tests had run: Ctrl-C, `pytest.exit()`."""
     unmet: int = 0
     """Records that could not be understood, or were lost."""
 

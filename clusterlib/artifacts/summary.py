@@ -21,6 +21,7 @@ def summarise(story: Story) -> dict[str, Any]:
         "seconds": round(story.ended - story.began, 6),
         "going": story.going,
         "killed": story.killed,
+        "interrupted": story.interrupted,
         "exit_code": story.exit_code,
         "tests": {"total": story.total, **story.counts},
         "failures": [

@@ -11,7 +11,7 @@ from clusterlib.artifacts.facts import base_name, natural, texts, whole
 from clusterlib.artifacts.failures import find_failures
 from clusterlib.artifacts.lanes import Diary, read_diary
 from clusterlib.artifacts.story import Lane, Mark, Story, moment
-from clusterlib.artifacts.tested import read_tests
+from clusterlib.artifacts.tested import read_tests, was_interrupted
 from clusterlib.artifacts.troubles import find_troubles
 from clusterlib.artifacts.usage import clusters_of, usage_of
 
@@ -39,6 +39,7 @@ def tell_story(evidence: Evidence) -> Story:
         ended=ended,
         going=going,
         killed=bool(started) and not over and not going,
+        interrupted=was_interrupted(evidence),
         exit_code=whole(over[-1].get("exit_code")) if over else None,
         tests=tests,
         failures=failures,

@@ -13,7 +13,10 @@ from clusterlib.artifacts.lanes import Diary
 from clusterlib.artifacts.recorder import Record
 from clusterlib.artifacts.story import Outcome, Tested, moment
 
-__all__ = ["read_tests"]
+__all__ = ["read_tests", "was_interrupted"]
+
+INTERRUPTED = 2
+"""How pytest says it: Ctrl-C, or `pytest.exit()` without a code of its own."""
 
 
 def read_tests(evidence: Evidence, last: float, diaries: Sequence[Diary]) -> tuple[Tested, ...]:
@@ -86,8 +89,7 @@ def _unended(
         outcome, message, end = Outcome.RUNNING, "It is running.", last
     else:
         outcome, end = Outcome.CUT, _last_sign(cluster, run, begin, last, diaries)
-        alone = bool(over or evidence.alive)
-        message = f"It was running when {f'its worker {worker} ended' if alone else 'the run was killed'}."
+        message = f"It was running when {_what_cut_it(worker, over, evidence)}."
     return Tested(
         number=0,
         test=str(record.get("test", "")),
@@ -101,6 +103,24 @@ def _unended(
         file=str(record.get("file") or ""),
         line=whole(record.get("line")),
     )
+
+
+def _what_cut_it(worker: str, over: set[str], evidence: Evidence) -> str:
+    """A process that has recorded its end was neither killed nor has it crashed: it broke off, as after Ctrl-C."""
+    if was_interrupted(evidence) or worker in over:
+        return "the run was interrupted"
+    return f"its worker {worker} ended" if over or evidence.alive else "the run was killed"
+
+
+def was_interrupted(evidence: Evidence) -> bool:
+    """Whether the process that leads the run broke off in a test, or says that it was interrupted."""
+    leader = evidence.start.get("worker")
+    ends = [record for record in evidence.of("run.ended") if record["worker"] == leader]
+    if not ends:
+        return False
+    began = {str(record.get("test")) for record in evidence.of("test.started") if record["worker"] == leader}
+    ended = {str(record.get("test")) for record in evidence.of("test.ended")}
+    return ends[-1].get("exit_code") == INTERRUPTED or bool(began - ended)
 
 
 def _last_sign(cluster: str, run: str, begin: float, last: float, diaries: Sequence[Diary]) -> float:

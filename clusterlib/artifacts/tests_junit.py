@@ -44,7 +44,7 @@ def _case(tested: Tested, failure: Failure | None) -> Case:
         return Case(name, group, tested.seconds, skipped=tested.message or "skipped")
     if not tested.outcome.bad and tested.outcome is not Outcome.RUNNING:
         return Case(name, group, tested.seconds)
-    told = tested.message or "it never ended: whoever ran it was killed, or runs it still"
+    told = tested.message or "it never ended: what ran it was killed or interrupted, or runs it still"
     body = tested.explained.traceback or told
     said = "\n\n".join(_said(part) for part in failure.said) if failure is not None else ""
     return Case(

@@ -49,8 +49,7 @@ def _went_wrong(story: Story, besides: str) -> Verdict | None:
     if bad:
         return Verdict("bad", _failed(story, bad), _because(story, bad, start), besides)
     if cut:
-        who = "The run was killed" if story.killed else "A worker ended"
-        return Verdict("bad", f"{who} {_while_running(cut)}", "", besides)
+        return Verdict("bad", f"{_what_cut(story)} {_while_running(cut)}", "", besides)
     if story.killed:
         return Verdict("bad", "The run was killed before it ended", "", besides)
     if start is not None and (start.tests or not story.tests):
@@ -59,6 +58,7 @@ def _went_wrong(story: Story, besides: str) -> Verdict | None:
     if story.exit_code:
         alone = story.exit_code == TESTS_FAILED and story.total and not story.troubles
         told = f"the run ended with exit code {story.exit_code}"
+        told = "the run was interrupted" if story.interrupted else told
         told = "what made the run fail used no cluster" if alone else told
         return Verdict("bad", _passed(story), told, besides)
     return None
@@ -77,7 +77,7 @@ def _because(story: Story, bad: list[Failure], start: Trouble | None) -> str:
     told = []
     cut = story.count(Outcome.CUT)
     if cut and not story.killed:
-        told.append(f"a worker ended {_while_running(cut)}")
+        told.append(f"{_lower(_what_cut(story))} {_while_running(cut)}")
     failure = next((failure for failure in bad if failure.culprit is not None), None)
     if failure is not None and failure.culprit is not None:
         culprit, name = failure.culprit, _name(failure.tested.test)
@@ -91,6 +91,12 @@ def _because(story: Story, bad: list[Failure], start: Trouble | None) -> str:
 def _name(test: str) -> str:
     name = test.rpartition("::")[2]
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
+
+
+def _what_cut(story: Story) -> str:
+    if story.killed:
+        return "The run was killed"
+    return "The run was interrupted" if story.interrupted else "A worker ended"
 
 
 def _while_running(tests: int) -> str:

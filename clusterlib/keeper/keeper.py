@@ -39,7 +39,7 @@ from clusterlib.keeper.state_file import StateFile
 from clusterlib.keeper.turns import Turn
 from clusterlib.messages.events import EventLog
 from clusterlib.messages.plan import NodePlan, Plan
-from clusterlib.messages.states import LIVING, ClusterState, NodeState
+from clusterlib.messages.states import LIVING, ClusterState, NodeState, unexpected_end
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, backoff, pause_async
 
@@ -321,7 +321,7 @@ class Keeper:
             return
         self._state.save_soon()
         if node.state is NodeState.DEAD and not self._roster.is_rising(node):
-            self.holding.dirt.ended(node.name, f"ended by itself: {how}")
+            self.holding.dirt.ended(node.name, ": ".join(filter(None, unexpected_end(str(how)))))
             self._revival.crashed(node, str(how), clean=how.clean)
 
     def _note_the_gone(self) -> None:

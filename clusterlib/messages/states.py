@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["LIVING", "ClusterState", "NodeState"]
+__all__ = ["LIVING", "ClusterState", "NodeState", "unexpected_end"]
 
 
 class ClusterState(StrEnum):
@@ -28,3 +28,14 @@ class NodeState(StrEnum):
 
 
 LIVING = frozenset({NodeState.STARTING, NodeState.READY, NodeState.PAUSED, NodeState.STOPPING})
+
+
+def unexpected_end(exit_text: str) -> tuple[str, str]:
+    """How it is said of a node that ended although clusterlib did not end it, and what is left to say.
+
+    A signal may come from the node, from the kernel, or from somebody outside: nobody knows, so it is not
+    said that the node ended by itself."""
+    _, killed, signal = exit_text.partition("killed by ")
+    if killed and exit_text.startswith(killed):
+        return f"died unexpectedly ({signal})", ""
+    return "ended by itself", exit_text

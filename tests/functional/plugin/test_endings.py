@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -40,6 +41,11 @@ def started(suite: Suite, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
+def verdict(suite: Suite) -> str:
+    """What the evidence says of the latest run."""
+    return str(json.loads((suite.reports[-1] / "summary.json").read_text())["verdict"])
+
+
 def test_the_first_failure_may_end_it(suite: Suite) -> None:
     suite.file("test_it.py", FAILS)
 
@@ -59,6 +65,7 @@ def test_a_test_may_end_the_whole_run(suite: Suite) -> None:
     ended = suite.run("--distributed")
 
     assert ended.code == 7
+    assert verdict(suite) == "The run was interrupted while a test was running."
     assert suite.runs[0]["state"] == "stopped"
 
 
@@ -83,7 +90,8 @@ def test_ctrl_c_ends_it_in_order(suite: Suite) -> None:
     assert len(ended.matching("= clusters =")) == 1
     assert [run["state"] for run in suite.runs] == ["stopped"]
     suite.assert_nothing_is_left()
-    assert suite.reports, "an interrupted run leaves its evidence"
+    assert verdict(suite) == "The run was interrupted while a test was running."
+    assert "It was running when the run was interrupted." in (suite.reports[-1] / "junit.xml").read_text()
     assert (suite.path / "out" / "junit.xml").exists()
 
 
@@ -95,6 +103,7 @@ def test_ctrl_c_ends_workers_in_order(suite: Suite) -> None:
 
     assert ended.code == 2, ended.text
     suite.assert_nothing_is_left()
+    assert verdict(suite).startswith("The run was interrupted while")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

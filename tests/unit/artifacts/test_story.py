@@ -277,6 +277,16 @@ def test_a_node_that_ended_by_itself_is_a_trouble_with_its_last_words() -> None:
     assert trouble.evidence == ("RuntimeError: the shelf broke",)
 
 
+def test_a_node_that_a_signal_ended_is_not_said_to_have_ended_by_itself() -> None:
+    crash = event(1.5, "node.state", node="node2", state="dead", reason="killed by SIGKILL")
+    told = story([STARTED, *ran(1, 1.8, outcome="failed"), OVER], ToldRun(events=[*UP, crash, *DOWN]))
+
+    assert judge(told).sentence == (
+        "The only test failed; node2 of cluster pytest died unexpectedly (SIGKILL) 300 ms before it failed."
+    )
+    assert [trouble.problem for trouble in told.troubles] == ["node2 died unexpectedly (SIGKILL)"]
+
+
 def test_the_last_words_of_a_node_are_of_the_test_that_ran_and_of_its_last_start() -> None:
     crash = event(5, "node.state", node="node1", state="dead", reason="exited with code 3")
     lines = [
@@ -319,6 +329,27 @@ def test_a_test_that_never_ended_was_running_when_the_run_was_killed() -> None:
     assert told.killed
     assert judge(told).sentence == "The run was killed while a test was running."
     assert "was running when the run was killed" in told.tests[1].message
+
+
+@pytest.mark.parametrize("code", [2, 7])
+def test_a_test_that_was_running_when_its_run_was_interrupted_says_so(code: int) -> None:
+    """As after Ctrl-C and `pytest.exit(returncode=7)`: the process records its end, and that of the test is missing."""
+    records = [STARTED, *ran(1, 2, "t::a"), ran(3, 4, "t::b")[0], {**OVER, "exit_code": code}]
+    told = story(records)
+
+    assert told.tests[1].outcome is Outcome.CUT
+    assert told.tests[1].message == "It was running when the run was interrupted."
+    assert judge(told).sentence == "The run was interrupted while a test was running."
+    failing = story([*records, *ran(2, 2.5, "t::c", "failed")])
+    assert judge(failing).sentence == (
+        "1 of 3 tests failed; the run was interrupted while a test was running."
+    )
+
+
+def test_a_run_that_was_interrupted_outside_of_its_tests_says_so() -> None:
+    told = story([STARTED, *ran(1, 2, "t::a"), {**OVER, "exit_code": 2}])
+
+    assert judge(told).sentence == "The test passed; the run was interrupted."
 
 
 def test_a_test_of_a_run_that_goes_on_is_running() -> None:

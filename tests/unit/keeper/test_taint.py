@@ -61,7 +61,7 @@ def test_what_the_restart_policy_revived_is_dirty_all_the_same(play: Play) -> No
         await world.until(
             lambda: world.keeper.nodes["node1"].starts == 2 and str(world.keeper.state) == "ready"
         )
-        assert dirty(world) == ["node1 ended by itself: killed by SIGSEGV"]
+        assert dirty(world) == ["node1 died unexpectedly (SIGSEGV)"]
         await world.keeper.heal()
         assert dirty(world) == []
         assert world.keeper.nodes["node1"].starts == 2, "it was whole: nobody was restarted"
