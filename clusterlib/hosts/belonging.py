@@ -32,7 +32,9 @@ Look = Callable[[int], list[int]]
 
 def wears(pid: int, tag: int) -> bool:
     found = tags.worn(proc.read(f"/proc/{pid}/limits"))
-    return found is not None and found[1] == tag
+    if found is not None:
+        return found[1] == tag
+    return f"{tags.VARIABLE}={tag}".encode() in proc.read(f"/proc/{pid}/environ").split(b"\0")
 
 
 def children(pid: int) -> list[int]:

@@ -25,7 +25,7 @@ from clusterlib.errors import ClusterError, ProgramMissing, StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import kernel
 from clusterlib.hosts.proc import MARKER
-from clusterlib.hosts.tags import wear
+from clusterlib.hosts.tags import VARIABLE, wear
 
 __all__ = ["FIRST_INHERITED", "Newborn", "become", "descriptor_variable"]
 
@@ -122,6 +122,7 @@ def _start_afresh(order: Newborn) -> None:
             remedies=[f"mkdir -p {order.directory}"] if error.errno == errno.ENOENT else [],
         ) from error
     os.environ[MARKER] = order.marker
+    os.environ[VARIABLE] = str(order.tag)
     for number, name in enumerate(order.inherit, FIRST_INHERITED):
         os.environ[descriptor_variable(name)] = str(number)
 

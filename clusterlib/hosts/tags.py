@@ -2,7 +2,8 @@
 
 It is the soft limit of the processor time of a realtime process (RLIMIT_RTTIME), which is without effect at this height. A
 child inherits it, also one that leaves the session, clears its environment, closes all files or becomes another user, and
-anybody may read it. Only a process that sets this limit itself loses it.
+anybody may read it. A process that sets this limit itself loses it, and so does what `su` starts, as PAM sets all limits. Such a
+process is known as long as it keeps the environment, which has the tag, too.
 
     1 at bit 62 | the cluster, from its marker, in 41 bits | the node, in 21 bits"""
 
@@ -11,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import sys
 
-__all__ = ["cluster_of", "new_tag", "wear", "worn"]
+__all__ = ["VARIABLE", "cluster_of", "new_tag", "wear", "worn"]
 
 LOWEST_TAG = 1 << 62
 """In microseconds: 146,000 years."""
+VARIABLE = "CLUSTERLIB_TAG"
 NODE_BITS = 21
 CLUSTER_BITS = 62 - NODE_BITS
 LIMIT = b"Max realtime timeout"

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Mapping
@@ -64,6 +65,8 @@ def daemonise(argument: Mapping[str, Any]) -> None:
         os.setsid()
         if os.fork() == 0:
             environment = {} if argument.get("hide") else dict(os.environ)
+            if argument.get("untag"):
+                resource.setrlimit(resource.RLIMIT_RTTIME, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             os.write(written, str(os.getpid()).encode())
             os.execve("/bin/sleep", ["sleep", "1000"], environment)
         os._exit(0)
@@ -199,6 +202,16 @@ async def where_the_kernel_lists_no_children_they_count_in_what_is_used(host: Ho
     await what_left_the_session_counts_in_what_is_used(host)
 
 
+async def what_lost_its_tag_and_kept_its_environment_ends_with_its_node(host: Host) -> None:
+    """As what `su` starts, for which PAM sets all limits."""
+    processes = [await host.spawn(_daemoniser(hide=0, stay=1, name=f"node{n}", untag=1)) for n in (0, 1)]
+    daemons = [int((await output_until(process, b"\n")).split()[1]) for process in processes]
+    processes[0].signal(signal.SIGKILL)
+    await processes[0].exit
+    assert [_lives(daemon) for daemon in daemons] == [False, True]
+    await _end(host, processes)
+
+
 async def what_left_the_session_ends_with_its_node_however_that_ends(host: Host) -> None:
     processes = [await host.spawn(_daemoniser(hide=hide, stay=1, name=f"node{hide}")) for hide in (0, 1)]
     for process in processes:
@@ -308,6 +321,7 @@ CASES: dict[str, Case] = {
         a_kill_takes_what_left_the_session_and_only_that_of_this_node,
         where_the_kernel_lists_no_children_a_kill_takes_what_left_the_session,
         where_the_kernel_lists_no_children_they_count_in_what_is_used,
+        what_lost_its_tag_and_kept_its_environment_ends_with_its_node,
         what_left_the_session_ends_with_its_node_however_that_ends,
         a_pause_and_its_end_reach_what_left_the_session,
         what_left_the_session_counts_in_what_is_used,
@@ -322,9 +336,9 @@ CASES: dict[str, Case] = {
 # Keepers that are there to be killed.
 
 
-def _daemoniser(*, hide: int, stay: int, name: str = "node") -> Spawn:
+def _daemoniser(*, hide: int, stay: int, name: str = "node", untag: int = 0) -> Spawn:
     """One that does not stay is an errand: what it leaves lives on."""
-    what = Entry(f"{HERE}:daemonise", {"hide": hide, "stay": stay})
+    what = Entry(f"{HERE}:daemonise", {"hide": hide, "stay": stay, "untag": untag})
     return Spawn(name, what, "/", {"PATH": os.defpath}, errand=not stay)
 
 
