@@ -28,6 +28,7 @@ from clusterlib.values.kinds import derived_port, packages_of
 
 if TYPE_CHECKING:
     from clusterlib.profiles.erlang import Beam
+    from clusterlib.profiles.model import Profile
 
 V = TypeVar("V", Timeouts, Backoff, RestartPolicy)
 
@@ -115,12 +116,8 @@ def make_plan(
 def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, Path], list[str]]:
     """Where each program is that the profile needs, by its name; and the names of those that are nowhere."""
     values = resolved.values
-    if values.driver == "python":
-        return {}, []
     found, missing = {}, []
-    program = values.beam.program if values.driver == "beam" else values.command.program
-    own = ["elixir"] if values.driver == "beam" and values.beam.mix else []
-    for name in dict.fromkeys([program, *own, *values.requires]):
+    for name in dict.fromkeys([*_own_programs(values), *values.requires]):
         asked = str(project / name) if "/" in name else name
         path = find_program(asked, values.command.search, values.environment.get("PATH"))
         if path is None:
@@ -128,6 +125,13 @@ def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, P
         else:
             found[name] = path
     return found, missing
+
+
+def _own_programs(values: Profile) -> list[str]:
+    """What the driver itself runs."""
+    if values.driver == "beam":
+        return [values.beam.program, *(["elixir"] if values.beam.mix else [])]
+    return [values.command.program] if values.driver == "command" else []
 
 
 def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from clusterlib.client.start import project_folder
 from clusterlib.frozen import frozen
 from clusterlib.operations.result import Result
 from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
-from clusterlib.profiles.model import DRIVERS
+from clusterlib.profiles.model import drivers_of
 from clusterlib.profiles.origins import in_toml
 from clusterlib.rendering.checking import check_templates
 from clusterlib.values.kinds import memory_text
@@ -103,14 +103,13 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
     from clusterlib.profiles.writing import toml_text  # other commands need no toml
 
     plain = profile.to_json()
-    used = DRIVERS[profile.values.driver].sections
-    idle = {section for driver in DRIVERS.values() for section in driver.sections} - used
     redactor = Redactor(variables=plain["values"]["environment"])
     values = []
     for field, origin in profile.origins().items():
         if not resolved and origin.source not in {"profile", "pyproject"}:
             continue
-        if origin.source == "default" and field.partition(".")[0] in idle:
+        table, _, key = field.partition(".")
+        if origin.source == "default" and profile.values.driver not in drivers_of(table, key):
             continue  # another driver's; what somebody wrote there is shown all the same
         value = _shown(field, _at(plain["values"], field), redactor)
         text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value)

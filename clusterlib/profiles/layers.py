@@ -69,6 +69,8 @@ class Layer:
     places: Mapping[Path, str] = field(default_factory=dict)
     """The name of each value, where each has its own (environment variables)."""
     shipped: bool = False
+    for_all: bool = False
+    """Whether it speaks to every profile of the project."""
 
     def origin(self, path: tuple[str | int, ...]) -> Origin:
         line = self.document.line((*self.prefix, *path)) if self.document else None

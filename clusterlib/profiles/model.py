@@ -59,6 +59,7 @@ __all__ = [
     "Retry",
     "Tests",
     "Timeouts",
+    "drivers_of",
 ]
 
 MOST_NODES = 1000
@@ -75,8 +76,8 @@ class Driver:
 
     ports: Mapping[str, str]
     templates: Mapping[str, str]
-    sections: frozenset[str]
-    """Tables that mean something to it alone, or to it and some others."""
+    settings: frozenset[str]
+    """Tables, and settings of tables, that mean something to it and not to every driver."""
 
 
 DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
@@ -84,20 +85,34 @@ DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
         "python": Driver(
             ports={"cluster": "20000-23999", "http": "24000-27999"},
             templates={"node.json": "python/node.json.j2"},
-            sections=frozenset({"python"}),
+            settings=frozenset({"python"}),
         ),
         "command": Driver(
             ports={},
             templates={},
-            sections=frozenset({"command", "python", "ready", "form", "formed", "health"}),
+            settings=frozenset({"command", "python.path", "ready", "form", "formed", "health"}),
         ),
         "beam": Driver(
             ports={"cluster": "20000-23999"},
             templates={"vm.args": "beam/vm.args.j2"},
-            sections=frozenset({"beam", "python"}),
+            settings=frozenset({"beam", "python.path", "timeouts.build"}),
         ),
     }
 )
+
+
+def drivers_of(table: str, key: str = "") -> tuple[str, ...]:
+    """The drivers to which a table, or one setting in it, means something."""
+    names = {table, f"{table}.{key}"} if key else {table}
+    within = "" if key else f"{table}."
+    special = any(names & driver.settings for driver in DRIVERS.values())
+    return tuple(
+        name
+        for name, driver in DRIVERS.items()
+        if not special
+        or names & driver.settings
+        or (within and any(one.startswith(within) for one in driver.settings))
+    )
 
 
 @frozen

@@ -18,6 +18,7 @@ from clusterlib.profiles.origins import Adaptation, Mistake, Origin
 from clusterlib.profiles.project import find_project
 from clusterlib.profiles.resolved import ResolvedProfile
 from clusterlib.profiles.sources import default_layer, profile_layers, project_layers
+from clusterlib.profiles.unused import unused_settings
 from clusterlib.profiles.validation import validate
 
 __all__ = ["Resolution", "check_profile", "load_profile", "resolve", "template_folders"]
@@ -117,7 +118,8 @@ def resolve(
             project=project,
             template_folders=template_folders(project),
         )
-        mistakes += [mistake for mistake in together if mistake.field not in faulty]
+        unused = [] if "driver" in faulty else unused_settings(said, profile.driver)
+        mistakes += [mistake for mistake in (*together, *unused) if mistake.field not in faulty]
     if mistakes or profile is None:
         return Resolution(found.name, None, sorted(mistakes, key=_reading_order))
 

@@ -124,7 +124,7 @@ def project_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
     shown = display(document.path, project)
     prefix = ("tool", "clusterlib")
     general = {key: value for key, value in table.items() if key not in NOT_OVERRIDES}
-    layers = [Layer("pyproject", general, None, document, shown, prefix)]
+    layers = [Layer("pyproject", general, None, document, shown, prefix, for_all=True)]
     by_name = table.get("profiles", {})
     own = by_name.get(name, {}) if isinstance(by_name, dict) else by_name
     if not isinstance(own, dict):

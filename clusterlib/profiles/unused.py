@@ -1,0 +1,53 @@
+"""What a profile says and its driver does not use: nobody would notice that it has no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from clusterlib.profiles.layers import Layer
+from clusterlib.profiles.model import DRIVERS, drivers_of
+from clusterlib.profiles.origins import Mistake
+
+__all__ = ["unused_settings"]
+
+
+def unused_settings(layers: Sequence[Layer], driver: str) -> Iterator[Mistake]:
+    """The settings of these files that `driver` does not use, by their lines.
+
+    A file is in order, too, where its settings belong to the driver that it had when it was written: a profile that extends
+    it may choose another one. `[tool.clusterlib]` speaks to the profiles of all drivers, unless it says one itself."""
+    current, said = "python", False
+    for layer in layers:
+        if "driver" in layer.tree:
+            current, said = str(layer.tree["driver"]), True
+        if layer.source not in ("profile", "pyproject") or not {current, driver} <= DRIVERS.keys():
+            continue
+        if layer.for_all and "driver" not in layer.tree:
+            continue
+        for path, users in _idle(layer.tree, {current, driver}):
+            yield Mistake(
+                f"has no effect: {_named(users)} {'uses' if len(users) == 1 else 'use'} it, "
+                f"and this is a profile of driver {driver}",
+                "leave it out"
+                + (f', or write driver = "{users[0]}"' if said else f', or add driver = "{users[0]}"'),
+                ".".join(path),
+                layer.origin(path),
+            )
+
+
+def _idle(tree: Mapping[str, object], drivers: set[str]) -> Iterator[tuple[tuple[str, ...], Sequence[str]]]:
+    """Each table that none of these drivers uses, and each setting of the other tables."""
+    for name, value in tree.items():
+        if not isinstance(value, Mapping) or not value:
+            continue
+        users = drivers_of(name)
+        if drivers.isdisjoint(users):
+            yield (name,), users
+            continue
+        for key in value:
+            if drivers.isdisjoint(users := drivers_of(name, key)):
+                yield (name, key), users
+
+
+def _named(drivers: Sequence[str]) -> str:
+    return f"driver {drivers[0]}" if len(drivers) == 1 else f"drivers {' and '.join(drivers)}"
