@@ -10,9 +10,10 @@ from clusterlib.artifacts.redaction import MARK, Redactor, is_secret
 from clusterlib.client.start import project_folder
 from clusterlib.frozen import frozen
 from clusterlib.operations.result import Result
-from clusterlib.profiles import check_profile, default_profile, list_profiles, load_profile, schema
+from clusterlib.profiles import Mistake, default_profile, list_profiles, load_profile, schema
 from clusterlib.profiles.model import drivers_of
 from clusterlib.profiles.origins import in_toml
+from clusterlib.profiles.resolution import examine_profile
 from clusterlib.rendering.checking import check_templates
 from clusterlib.values.kinds import memory_text
 
@@ -140,12 +141,20 @@ def check(name: str | None = None, *, project: Path | str | None = None) -> Chec
     )
     checked = []
     for one in names:
-        # A template can only be given values once all of these make sense.
-        mistakes = check_profile(one, project=folder) or check_templates(load_profile(one, project=folder))
+        mistakes = _mistakes(one, folder)
         checked.append(
             Checked(str(one), tuple(m.to_json() for m in mistakes), tuple(str(m) for m in mistakes))
         )
     return Checks(not any(one.mistakes for one in checked), tuple(checked))
+
+
+def _mistakes(name: str, project: Path) -> list[Mistake]:
+    """Of the settings, and of templates and texts as far as they can be tried without what is wrong with those."""
+    found = examine_profile(name, project=project)
+    tried = found.profile or found.remainder
+    known = {mistake.field for mistake in found.mistakes}
+    more = [one for one in check_templates(tried) if one.field not in known] if tried else []
+    return [*found.mistakes, *more]
 
 
 def json_schema() -> dict[str, Any]:

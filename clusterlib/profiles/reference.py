@@ -61,7 +61,12 @@ ports where the kernel's own range covers the usual ones. Each change has a reas
 line says is never adapted.
 
 All mistakes of a profile are reported at once, each with its file and line and what would be right; the exit code is 2, and
-nothing is started.
+nothing is started. `profile.check` also tries its templates and texts, as far as they can be tried without what is wrong
+elsewhere; `cluster.up` comes to these once the settings make sense.
+
+A table or setting that a file says and the driver of the profile does not use is a mistake, too: `[ready]` without
+`driver = "command"` would have no effect. Not judged is what is inherited from a profile of another driver, what
+`[tool.clusterlib]` says to all profiles, and what the environment says.
 
 ## Settings
 """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from pathlib import Path
 
 from clusterlib.errors import ProfileError
@@ -13,15 +13,25 @@ from clusterlib.machine.facts import Machine, detect_machine
 from clusterlib.profiles.adaptation import Resolver, adapt, settle
 from clusterlib.profiles.catalogue import display, is_same, shipped
 from clusterlib.profiles.checks import check_together
-from clusterlib.profiles.layers import Layer, command_line_layer, environment_layer, merge
+from clusterlib.profiles.layers import Layer, Merged, command_line_layer, environment_layer, merge
+from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Mistake, Origin
 from clusterlib.profiles.project import find_project
 from clusterlib.profiles.resolved import ResolvedProfile
 from clusterlib.profiles.sources import default_layer, profile_layers, project_layers
 from clusterlib.profiles.unused import unused_settings
 from clusterlib.profiles.validation import validate
+from clusterlib.values.kinds import derived_port
+from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
 
-__all__ = ["Resolution", "check_profile", "load_profile", "resolve", "template_folders"]
+__all__ = [
+    "Resolution",
+    "check_profile",
+    "examine_profile",
+    "load_profile",
+    "resolve",
+    "template_folders",
+]
 
 
 @frozen
@@ -31,6 +41,8 @@ class Resolution:
     name: str
     profile: ResolvedProfile | None
     mistakes: list[Mistake] = field(default_factory=list)
+    remainder: ResolvedProfile | None = None
+    """Where there are mistakes: the profile without them, to look for more. None where a file of it is missing."""
 
 
 def load_profile(
@@ -69,9 +81,23 @@ def check_profile(
     machine: Machine | None = None,
 ) -> list[Mistake]:
     """All mistakes of a profile; none if it can be used."""
+    return examine_profile(
+        name, project=project, environ=environ, overrides=overrides, machine=machine
+    ).mistakes
+
+
+def examine_profile(
+    name: str | os.PathLike[str],
+    *,
+    project: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    machine: Machine | None = None,
+) -> Resolution:
+    """The profile as it is written, or its mistakes and what remains without them."""
     return resolve(
         name, project=project, environ=environ, overrides=overrides, machine=machine, adapted=False
-    ).mistakes
+    )
 
 
 def template_folders(project: Path) -> tuple[Path, ...]:
@@ -99,6 +125,7 @@ def resolve(
         return Resolution(asked, None, mistakes)
     theirs, more = project_layers(found.name, project)
     mistakes += more
+    complete = not mistakes
     variables, more = environment_layer(environ)
     mistakes += more
     arguments, more = command_line_layer(overrides or {})
@@ -120,9 +147,25 @@ def resolve(
         )
         unused = [] if "driver" in faulty else unused_settings(said, profile.driver)
         mistakes += [mistake for mistake in (*together, *unused) if mistake.field not in faulty]
-    if mistakes or profile is None:
+    if profile is None:
         return Resolution(found.name, None, sorted(mistakes, key=_reading_order))
 
+    def resolved(values: Profile, merged: Merged, changes: Sequence[Adaptation] = ()) -> ResolvedProfile:
+        return ResolvedProfile(
+            name=found.name,
+            values=values,
+            adaptations=tuple(changes),
+            file=display(found.path, project),
+            project=project,
+            chain=tuple(layer.name or "" for layer in reversed(files)),
+            machine=machine,
+            merged=merged,
+            before=merge(layers) if changes else merged,
+        )
+
+    if mistakes:
+        remainder = resolved(_with_all_ports(profile, merged), merged) if complete else None
+        return Resolution(found.name, None, sorted(mistakes, key=_reading_order), remainder)
     changes = settle(profile, merged)
     if adapted:
         changes += adapt(profile, merged, machine, resolver or _resolver())
@@ -131,18 +174,24 @@ def resolve(
         profile, wrong, _ = validate(merged)
         assert profile is not None
         assert not wrong, "adaptation made a value that a profile cannot hold"
-    resolved = ResolvedProfile(
-        name=found.name,
-        values=profile,
-        adaptations=tuple(changes),
-        file=display(found.path, project),
-        project=project,
-        chain=tuple(layer.name or "" for layer in reversed(files)),
-        machine=machine,
-        merged=merged,
-        before=merge(layers) if changes else merged,
-    )
-    return Resolution(found.name, resolved)
+    return Resolution(found.name, resolved(profile, merged, changes))
+
+
+def _with_all_ports(profile: Profile, merged: Merged) -> Profile:
+    """With some port for each purpose that has a mistake: texts may name it, and are no mistakes for that."""
+    derived = {name: text for name, text in profile.derived.items() if derived_port(text)[0] in profile.ports}
+    said = [
+        name
+        for table in ("ports", "derived")
+        for name in _keys(merged.tree.get(table))
+        if name not in derived
+    ]
+    ports = {**{name: PortRange(FIRST_PORT, LAST_PORT) for name in said}, **profile.ports}
+    return replace(profile, ports=ports, derived=derived)
+
+
+def _keys(table: object) -> list[str]:
+    return [str(key) for key in table] if isinstance(table, Mapping) else []
 
 
 def _reading_order(mistake: Mistake) -> tuple[str, int]:
