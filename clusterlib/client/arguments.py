@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 
 from clusterlib.errors import UsageError, WrongType
 
-__all__ = ["check_start", "check_type", "seconds_of"]
+__all__ = ["check_flag", "check_overrides", "check_start", "check_type", "seconds_of"]
 
 
 def check_type(what: str, value: object, kinds: type | tuple[type, ...], words: str, example: str) -> None:
@@ -27,9 +27,32 @@ def seconds_of(value: Any, example: str) -> float:
     return seconds
 
 
-def check_start(name: object, project: object, profile: object = None, overrides: object = None) -> None:
+def check_start(
+    name: object,
+    project: object,
+    profile: object = None,
+    overrides: object = None,
+    simulate: object = None,
+    **flags: object,
+) -> None:
     """The arguments of `up` and `attach`."""
     check_type("profile", profile, (str, os.PathLike, NoneType), "a name or a path", 'up("dev")')
     check_type("name", name, (str, NoneType), "a text", 'name="other"')
     check_type("project", project, (str, os.PathLike, NoneType), "a path", 'project="../shop"')
-    check_type("overrides", overrides, (Mapping, NoneType), "a mapping", 'overrides={"nodes.count": 5}')
+    check_overrides(overrides)
+    check_flag("simulate", simulate, optional=True)
+    for what, value in flags.items():
+        check_flag(what, value)
+
+
+def check_overrides(overrides: object) -> None:
+    example = 'overrides={"nodes.count": 5}'
+    check_type("overrides", overrides, (Mapping, NoneType), "a mapping", example)
+    for name in overrides if isinstance(overrides, Mapping) else ():
+        check_type("a name in overrides", name, str, "the text of a setting", example)
+
+
+def check_flag(what: str, value: object, *, optional: bool = False) -> None:
+    """A text such as "no" would count as true."""
+    kinds = (bool, NoneType) if optional else (bool,)
+    check_type(what, value, kinds, "True or False", f"{what}=True")

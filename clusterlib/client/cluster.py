@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from clusterlib.client.arguments import check_type, seconds_of
+from clusterlib.client.arguments import check_flag, check_type, seconds_of
 from clusterlib.client.connection import KILLING_SECONDS, KeeperClient, Listener
 from clusterlib.client.node import Node
 from clusterlib.errors import (
@@ -82,6 +82,9 @@ class Cluster:
         return list(self._nodes.values())
 
     def __getitem__(self, name: str) -> Node:
+        check_type(
+            "the key of a cluster", name, str, "the name of a node", 'cluster["node1"], cluster.nodes[0:2]'
+        )
         if name not in self._nodes and not self._gone:
             self.status()  # somebody else may have added it
         try:
@@ -150,6 +153,7 @@ class Cluster:
 
         Turns come in the order in which they were asked for. ClusterBusy after `timeout` seconds; None waits for ever.
         Meanwhile no other thread can ask anything over this handle: `attach` gives one of its own."""
+        check_flag("exclusive", exclusive)
         timeout = None if timeout is None else seconds_of(timeout, 'take_turn("me", timeout=10)')
         seconds = None if timeout is None else timeout + ANSWER_SECONDS
         try:
@@ -207,6 +211,8 @@ class Cluster:
 
         `rolling`: one after the other, each only when the cluster is whole again, so that it serves all the while. A simulated
         node that begins anew among others has the modules that they have loaded: there, all must begin at once for new code."""
+        check_flag("rolling", rolling)
+        check_flag("fresh", fresh)
         if rolling and fresh:
             raise UsageError(
                 "a restart cannot be both rolling and fresh",
@@ -267,6 +273,7 @@ class Cluster:
         """Makes it whole and clean again: resumes the paused, restarts who is gone, and keeps all data.
 
         `fresh`: restarts all its nodes, and deletes the data in their folders."""
+        check_flag("fresh", fresh)
         seconds = 2 * self._timeouts["start"] + self._down_seconds()
         self._meet(self.keeper.request("heal", seconds=seconds, on_event=on_event, fresh=fresh))
 

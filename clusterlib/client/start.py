@@ -77,7 +77,7 @@ def up(
     without, until somebody calls `down`."""
     check_essentials()
     open_standard_streams()
-    check_start(name, project, profile, overrides)
+    check_start(name, project, profile, overrides, simulate, hold=hold, join=join)
     folder = project_folder(project)
     called = cluster_name(name)
     wanted = dict(overrides or {})
@@ -112,7 +112,7 @@ def attach(
     nodes run other code than is on disk; `up` would restart them."""
     check_essentials()
     open_standard_streams()
-    check_start(name, project)
+    check_start(name, project, sole=sole, check_code=check_code)
     folder = project_folder(project)
     called = cluster_name(name)
     lock = lock_of(folder, called)

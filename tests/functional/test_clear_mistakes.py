@@ -50,7 +50,19 @@ def test_arguments_of_a_wrong_type_are_told_so(up: Up) -> None:
         lambda: clusterlib.up(name=number),
         lambda: clusterlib.up(project=number),
         lambda: clusterlib.up(overrides=word),
+        lambda: clusterlib.up(overrides={number: 3}),
+        lambda: clusterlib.up(simulate=word),
+        lambda: clusterlib.up(hold=word),
+        lambda: clusterlib.up(join=word),
         lambda: clusterlib.attach(number),
+        lambda: clusterlib.attach(sole=word),
+        lambda: cluster[0:2],  # type: ignore[index]
+        lambda: cluster[number],
+        lambda: cluster.heal(fresh=word),
+        lambda: cluster.restart(fresh=word),
+        lambda: cluster.restart("node1", rolling=word),
+        lambda: node.restart(fresh=word),
+        lambda: cluster.take_turn("me", exclusive=word),
     ):
         with pytest.raises(WrongType) as caught:
             mistake()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from clusterlib.client.arguments import check_flag, check_overrides
 from clusterlib.client.cluster import Cluster
 from clusterlib.doors.testing.needs import uses_session
 from clusterlib.doors.testing.outcome import Told
@@ -66,6 +67,8 @@ class OwnClusters:
         name = "session_cluster_factory" if session else "cluster_factory"
         who = item.nodeid if item is not None else name
         need_of(profile=profile, size=size, remedies=[f'{name}(size=3, profile="dev")'])
+        check_flag("simulate", simulate, optional=True)
+        check_overrides(overrides)
         try:
             with self._live.waiting(who, "a cluster of its own"):
                 cluster = self._pool().private(

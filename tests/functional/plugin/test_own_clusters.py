@@ -149,6 +149,16 @@ def test_a_mistake_in_an_override_is_told_as_any_other(suite: Suite) -> None:
     assert 'command line: nodes.cuont: unknown key; did you mean "count"?' in ended.text
 
 
+def test_overrides_that_are_no_mapping_are_told_before_anything_starts(suite: Suite) -> None:
+    suite.file("test_wrong.py", "def test_wrong(cluster_factory):\n    cluster_factory(overrides='x')\n")
+
+    ended = suite.run("--distributed")
+
+    assert (ended.code, ended.last) == (1, "1 failed"), ended.text
+    assert "overrides is a mapping, not 'x'" in ended.text
+    assert suite.runs == []
+
+
 def test_a_cluster_fixture_of_the_projects_own_may_be_made_of_the_sessions(suite: Suite) -> None:
     suite.file(
         "test_own_name.py",
