@@ -108,7 +108,11 @@ class LocalProcess:
         return self._orderly
 
     def end_rest(self) -> list[proc.Status]:
-        """Ends what is left of it when it has ended itself, or asks it to end; gives back what that was."""
+        """Ends what is left of it when it has ended itself, or asks it to end; gives back what that was.
+
+        What an errand leaves belongs to the node that it was run for, and lives on: also what has not left its group yet."""
+        if self.errand:
+            return []
         if self._orderly and (rest := self.rest()):
             self._ask(rest)
             return rest

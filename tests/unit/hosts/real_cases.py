@@ -255,6 +255,18 @@ async def what_an_errand_leaves_belongs_to_the_node_of_its_name(host: Host) -> N
     await _end(host, [node, errand])
 
 
+async def what_an_errand_leaves_lives_on_before_it_has_left_the_group(host: Host) -> None:
+    """As a daemon does a moment after its parent has ended."""
+    text = "sh -c 'echo daemon $$; exec sleep 1000' &"
+    errand = await host.spawn(
+        Spawn("node", Program(("sh", "-c", text)), "/", {"PATH": os.defpath}, errand=True)
+    )
+    assert await errand.exit == Exit(code=0)
+    daemon = int((await output_until(errand, b"\n")).split()[1])
+    assert _lives(daemon)
+    await _end(host, [errand])
+
+
 async def one_that_forks_all_the_time_does_not_escape(host: Host) -> None:
     """Each child starts the next and ends, in a session of its own: no look can follow it, unless it is stopped first."""
     process = await host.spawn(Spawn("node1", Entry(f"{HERE}:run_away"), "/", {"PATH": os.defpath}))
@@ -326,6 +338,7 @@ CASES: dict[str, Case] = {
         a_pause_and_its_end_reach_what_left_the_session,
         what_left_the_session_counts_in_what_is_used,
         what_an_errand_leaves_belongs_to_the_node_of_its_name,
+        what_an_errand_leaves_lives_on_before_it_has_left_the_group,
         one_that_forks_all_the_time_does_not_escape,
         without_its_nursery_the_host_says_so,
         an_abandoned_spawn_leaves_nothing,
