@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from clusterlib.artifacts.collecting import CLUSTERS, place_of
 from clusterlib.artifacts.excerpts import Excerpt, excerpt
 from clusterlib.artifacts.facts import natural
-from clusterlib.artifacts.recorder import LEADER, Record, read_records, writers
+from clusterlib.artifacts.recorder import LEADER, Record, clusters_in, read_records, writers
 from clusterlib.messages.events import Event, read_events
 
 __all__ = ["CollectedRun", "Evidence", "Run", "named_runs", "read_evidence"]
@@ -103,11 +103,9 @@ def named_runs(records: Iterable[Record]) -> dict[Path, str]:
     """The run folders that the records name, each with its cluster, in the order they are named."""
     found: dict[Path, str] = {}
     for record in records:
-        run = record.get("run")
-        if isinstance(run, str) and run:
-            path = Path(run)
-            cluster = record.get("cluster")
-            found.setdefault(path, cluster if isinstance(cluster, str) and cluster else path.parent.name)
+        for cluster, run in clusters_in(record):
+            if run:
+                found.setdefault(Path(run), cluster or Path(run).parent.name)
     return found
 
 

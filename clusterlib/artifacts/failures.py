@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import re
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ AWAY = frozenset({"paused", "dead", "unhealthy", "restarting"})
 """States in which a node is of no use to a test that begins."""
 LINES = 30
 FEW_LINES = 6
+NO_CLUSTER = ("", "")
 MANY_NODES = 8
 _REMEDY = re.compile(r"^\s*(?:E\s+)?try: (.+)$", re.MULTILINE)
 
@@ -42,7 +44,8 @@ class _Finder:
             self._marks.setdefault(mark.cluster, []).append(mark)
         self._begins: dict[str, list[float]] = {}
         for test in tests:
-            self._begins.setdefault(test.cluster, []).append(test.begin)
+            for cluster, _ in test.clusters or (NO_CLUSTER,):
+                self._begins.setdefault(cluster, []).append(test.begin)
         self._lanes: dict[str, list[Lane]] = {}
         for lane in lanes:
             self._lanes.setdefault(lane.cluster, []).append(lane)
@@ -71,37 +74,49 @@ class _Finder:
 
     def _until(self, test: Tested) -> float:
         """A little longer than the test took, but never into the next one."""
-        begins = self._begins[test.cluster]
-        place = bisect.bisect_left(begins, max(test.end, test.begin + 1e-6))
-        following = begins[place] if place < len(begins) else test.end + NOTICED
-        return max(test.end, min(test.end + NOTICED, following))
+        following = test.end + NOTICED
+        for cluster, _ in test.clusters or (NO_CLUSTER,):
+            begins = self._begins[cluster]
+            place = bisect.bisect_left(begins, max(test.end, test.begin + 1e-6))
+            following = min([following, *begins[place : place + 1]])
+        return max(test.end, following)
 
     def _during(self, test: Tested) -> list[Mark]:
-        marks = self._marks.get(test.cluster, [])
-        first = bisect.bisect_left(marks, test.begin, key=lambda mark: mark.time)
-        last = bisect.bisect_right(marks, self._until(test), key=lambda mark: mark.time)
-        return marks[first:last]
+        found: list[Mark] = []
+        for cluster in dict.fromkeys(cluster for cluster, _ in test.clusters):
+            marks = self._marks.get(cluster, [])
+            first = bisect.bisect_left(marks, test.begin, key=lambda mark: mark.time)
+            last = bisect.bisect_right(marks, self._until(test), key=lambda mark: mark.time)
+            found += marks[first:last]
+        return sorted(found, key=lambda mark: mark.time)
 
     def _left_broken(self, test: Tested) -> list[Mark]:
         """What was done to nodes that were not back when the test began."""
-        if not test.cluster:
-            return []
-        away = {
-            lane.node
-            for lane in self._lanes.get(test.cluster, ())
-            for span in lane.spans
-            if span.begin < test.begin < span.end and span.state in AWAY
-        }
-        marks = self._marks.get(test.cluster, [])
-        before = marks[: bisect.bisect_left(marks, test.begin, key=lambda mark: mark.time)]
-        return [mark for mark in before if mark.node in away and _hurts(mark)]
+        found: list[Mark] = []
+        for cluster in dict.fromkeys(cluster for cluster, _ in test.clusters):
+            away = {
+                lane.node
+                for lane in self._lanes.get(cluster, ())
+                for span in lane.spans
+                if span.begin < test.begin < span.end and span.state in AWAY
+            }
+            marks = self._marks.get(cluster, [])
+            before = marks[: bisect.bisect_left(marks, test.begin, key=lambda mark: mark.time)]
+            found += [mark for mark in before if mark.node in away and _hurts(mark)]
+        return sorted(found, key=lambda mark: mark.time)
 
     def _said(self, test: Tested) -> tuple[Said, ...]:
-        run = self._runs.get((test.cluster, test.run))
-        if run is None and not test.run:
-            run = self._latest.get(test.cluster)
+        several = len(test.clusters) > 1
+        return tuple(
+            dataclasses.replace(said, node=f"{cluster}: {said.node}") if several else said
+            for cluster, run in test.clusters
+            for said in self._said_in(test, cluster, run)
+        )
+
+    def _said_in(self, test: Tested, cluster: str, name: str) -> list[Said]:
+        run = self._runs.get((cluster, name)) or (self._latest.get(cluster) if not name else None)
         if run is None:
-            return ()
+            return []
         nodes = sorted(run.logs, key=natural)
         most = LINES if len(nodes) <= MANY_NODES else FEW_LINES
         found = []
@@ -109,7 +124,7 @@ class _Finder:
             part = run.said(node, test.begin, self._until(test), most)
             if part.lines:
                 found.append(Said(node, part.lines, part.left_out, f"{run.folder}/logs/{node}.log"))
-        return tuple(found)
+        return found
 
 
 def _hurts(mark: Mark) -> bool:

@@ -57,7 +57,7 @@ class Journal:
 def write_journals(story: Story, runs: Sequence[Run]) -> tuple[Journal, ...]:
     left = MOST_LINES
     found = []
-    important = {(failure.tested.cluster, failure.tested.run) for failure in story.failures}
+    important = {used for failure in story.failures for used in failure.tested.clusters}
     important |= {(mark.cluster, mark.run) for mark in story.marks if mark.bad}
     for run in sorted(runs, key=lambda run: (run.cluster, run.name) not in important):
         most = min(left, MOST_OF_A_RUN)
@@ -70,7 +70,8 @@ def write_journals(story: Story, runs: Sequence[Run]) -> tuple[Journal, ...]:
 
 def _journal(story: Story, run: Run, most: int) -> Journal:
     total = sum(run.logs.values())
-    tests = [test for test in story.tests if test.cluster == run.cluster and test.run in {run.name, ""}]
+    names = {(run.cluster, run.name), (run.cluster, "")}
+    tests = [test for test in story.tests if not names.isdisjoint(test.clusters)]
     windows = [ALWAYS] if total <= SMALL else _windows(story, run, tests)
     lines, left_out = _lines(run, windows, most)
     all_tests = total <= SMALL and len(tests) <= MOST_TESTS

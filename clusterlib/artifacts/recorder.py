@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib import __version__
+from clusterlib.artifacts.facts import mappings
 from clusterlib.artifacts.redaction import Redactor, redactor_for
 from clusterlib.hosts.places import make_private
 from clusterlib.messages.events import now
 
-__all__ = ["LEADER", "RECORDS", "Record", "Recorder", "read_records", "writers"]
+__all__ = ["LEADER", "RECORDS", "Record", "Recorder", "clusters_in", "read_records", "writers"]
 
 Record = dict[str, Any]
 LEADER = "main"
@@ -73,9 +74,9 @@ class Recorder:
         )
 
     def _redacted(self, record: Record) -> bytes:
-        run = record.get("run")
-        if self._redactor is None or (isinstance(run, str) and run and Path(run) not in self._runs):
-            self._runs |= {Path(run)} if isinstance(run, str) and run else set()
+        runs = {Path(run) for _, run in clusters_in(record) if run}
+        if self._redactor is None or not runs <= self._runs:
+            self._runs |= runs
             self._redactor = redactor_for(self._runs, self._environ)
         return self._redactor.line(json.dumps(record, default=str).encode())
 
@@ -84,6 +85,16 @@ class Recorder:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def clusters_in(record: Record) -> list[tuple[str, str]]:
+    """The clusters that a record is about, each with the folder of its run; a test may have used several."""
+    named = [record, *mappings(record.get("also"))]
+    texts = [
+        [value if isinstance(value := one.get(key), str) else "" for key in ("cluster", "run")]
+        for one in named
+    ]
+    return [(cluster, run) for cluster, run in texts if cluster or run]
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -86,6 +86,15 @@ class Tested:
     explained: Explained = Explained()
     waited: float = 0.0
     """Seconds before it began, until its cluster was there, whole and free."""
+    also: tuple[tuple[str, str], ...] = ()
+    """The other clusters that it used, each with its run."""
+    plain: bool = False
+    """It needs no cluster, and is told of because it failed."""
+
+    @property
+    def clusters(self) -> tuple[tuple[str, str], ...]:
+        """All that it used, each with its run."""
+        return ((self.cluster, self.run), *self.also) if self.cluster else self.also
 
     @property
     def seconds(self) -> float:

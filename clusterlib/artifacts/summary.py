@@ -53,5 +53,6 @@ def _test(test: Tested) -> dict[str, Any]:
         "line": test.line,
         "cluster": test.cluster or None,
         "run": test.run or None,
+        "also": [{"cluster": cluster, "run": run} for cluster, run in test.also],
         "worker": test.worker,
     }

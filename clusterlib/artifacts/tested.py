@@ -10,7 +10,7 @@ from clusterlib.artifacts.evidence import Evidence
 from clusterlib.artifacts.explained import read_explained
 from clusterlib.artifacts.facts import base_name, real, whole
 from clusterlib.artifacts.lanes import Diary
-from clusterlib.artifacts.recorder import Record
+from clusterlib.artifacts.recorder import Record, clusters_in
 from clusterlib.artifacts.story import Outcome, Tested, moment
 
 __all__ = ["read_tests", "was_interrupted"]
@@ -76,7 +76,13 @@ def _ended(record: Record, begun: Record) -> Tested:
         line=whole(record.get("line")),
         explained=read_explained(record.get("explained")),
         waited=max(0.0, begin - asked) if asked is not None else 0.0,
+        also=_also(record) or _also(begun),
+        plain=record.get("plain") is True,
     )
+
+
+def _also(record: Record) -> tuple[tuple[str, str], ...]:
+    return tuple((cluster, base_name(run)) for cluster, run in clusters_in({"also": record.get("also")}))
 
 
 def _unended(
@@ -102,6 +108,7 @@ def _unended(
         message=message,
         file=str(record.get("file") or ""),
         line=whole(record.get("line")),
+        also=_also(record),
     )
 
 

@@ -44,7 +44,7 @@ def _served(cluster: str, evidence: Evidence, tests: Sequence[Tested], diaries: 
     first: Record = started[0] if started else {}
     plan = runs[-1].plan if runs else {}
     alone = {str(record["private_to"]) for record in started if record.get("private_to")}
-    mine = [test for test in tests if test.cluster == cluster or test.test in alone]
+    mine = [test for test in tests if cluster in dict(test.clusters) or test.test in alone]
     times = [moment(record["time"]) or 0.0 for record in started]
     return Served(
         cluster=cluster,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from clusterlib.client.arguments import check_start
 from clusterlib.client.boot import Boot
 from clusterlib.client.caller import caller_name
+from clusterlib.client.watching import handed_out
 from clusterlib.errors import (
     DEFAULT_CLUSTER,
     ClusterConflict,
@@ -90,10 +91,10 @@ def up(
     try:
         while True:
             if lock.take():
-                return _start(lock, profile, called, folder, wanted, hold, on_event)
+                return handed_out(_start(lock, profile, called, folder, wanted, hold, on_event))
             cluster = _join(folder, called, lock, deadline, _lease if join else _refuse)
             if cluster is not None:
-                return _fit(cluster, profile, wanted, hold, on_event)
+                return handed_out(_fit(cluster, profile, wanted, hold, on_event))
     except ClusterError as error:
         error.of_cluster(called)
         raise

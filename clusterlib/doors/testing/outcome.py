@@ -25,7 +25,8 @@ class Told:
         self.began = datetime.now(UTC)
         """From when on what its cluster says belongs to it."""
         self.outcome = "passed"
-        self.cluster: Cluster | None = None
+        self.clusters: list[Cluster] = []
+        """All that it used: the one of its turn first, then those that were started for it, or by it."""
         self.again = False
         """Whether it has failed in this run before, and is run once more."""
         self._test = item.nodeid
@@ -46,28 +47,26 @@ class Told:
 
     def uses(self, cluster: Cluster) -> None:
         """It has its turn from now on; what was done to make the cluster ready for it is not its doing."""
-        self.cluster = cluster
+        self.clusters.insert(0, cluster)
+        self.is_served()
+
+    def is_served(self) -> None:
         self.began = self._served = datetime.now(UTC)
 
-    def has_its_own(self, cluster: Cluster) -> None:
-        """It has started this one for itself; where it uses no other, this is the one it is told with."""
-        if self.cluster is None:
-            self.cluster = cluster
-
-    def clusters(self, own: Iterable[Cluster]) -> list[Cluster]:
-        """All that it used. `own`: those that were started for it alone."""
-        return list(dict.fromkeys([*([self.cluster] if self.cluster else []), *own]))
+    def uses_too(self, clusters: Iterable[Cluster]) -> None:
+        """What it uses beside its turn, or instead: clusters of its own or of the session."""
+        for cluster in clusters:
+            if all(cluster.run_folder.path != known.run_folder.path for known in self.clusters):
+                self.clusters.append(cluster)
 
     def begins(self) -> dict[str, Any]:
         """The record `test.started`: all that is known, should the test end this process."""
         return {"test": self._test, "file": self._file, "line": self._line, **self.where()}
 
-    def where(self) -> dict[str, str | None]:
-        cluster = self.cluster
-        return {
-            "cluster": cluster.name if cluster else None,
-            "run": str(cluster.run_folder.path) if cluster else None,
-        }
+    def where(self) -> dict[str, Any]:
+        used = [{"cluster": one.name, "run": str(one.run_folder.path)} for one in self.clusters]
+        first = used[0] if used else {"cluster": None, "run": None}
+        return {**first, "also": used[1:]}
 
     def take(self, report: pytest.TestReport, raised: pytest.ExceptionInfo[BaseException] | None) -> None:
         self._seconds += report.duration

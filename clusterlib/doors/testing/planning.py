@@ -18,7 +18,7 @@ from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Asked, Schedule
 
-__all__ = ["FAULT", "NEED", "PlanOnly", "plan_run"]
+__all__ = ["FAULT", "NEED", "PlanOnly", "Unusable", "plan_run"]
 
 NEED = pytest.StashKey[Need | None]()
 """What the test needs; None: no cluster before it makes one itself. Tests without the key are none of ours."""
@@ -71,6 +71,27 @@ class PlanOnly:
         yield
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
+
+    def tell(self, reporter: Any) -> None:
+        pass
+
+
+class Unusable:
+    """The run of a worker of pytest-xdist whose settings make no sense. Its tests tell that: an error would look like a crash."""
+
+    def __init__(self, error: pytest.UsageError, wanted: Sequence[pytest.Item]) -> None:
+        self._error = error
+        self._tests = set(map(id, wanted))
+
+    def begin_tests(self) -> None:
+        pass
+
+    def before(self, item: pytest.Item) -> None:
+        if id(item) in self._tests:
+            pytest.fail(str(self._error), pytrace=False)
+
+    def finishing(self, session: pytest.Session) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - as the others
+        return contextlib.nullcontext()
 
     def tell(self, reporter: Any) -> None:
         pass

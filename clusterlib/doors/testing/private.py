@@ -35,22 +35,34 @@ class OwnClusters:
         self._give_up = give_up
         self._of_test: list[Cluster] = []
         self._of_session: list[Cluster] = []
+        self._handed_out: list[Cluster] = []
+        """Those that `up` has given to this process since the test began, whoever called it."""
+
+    def begin_test(self) -> None:
+        self._handed_out.clear()
+
+    def handed_out(self, cluster: Cluster) -> None:
+        self._handed_out.append(cluster)
 
     def seen_by(self, item: pytest.Item) -> list[Cluster]:
         """Those that may tell something about this test."""
-        return [*self._of_test, *(self._of_session if uses_session(item) else [])]
+        of_session = self._of_session if uses_session(item) else []
+        return [*self._of_test, *of_session, *self._handed_out]
 
     def heal(self, item: pytest.Item) -> None:
         """Before a test that uses a cluster of the session: nodes that have ended since are started again.
 
         The others keep running with what is in their memory, so that a client of the session stays connected to them."""
-        if not uses_session(item):
+        if not uses_session(item) or not self._of_session:
             return
         for cluster in self._of_session:
             with contextlib.suppress(ClusterError):  # one that is gone says so to the test that uses it
                 self._pool().count_private(cluster)
                 if cluster.status()["dirty"]:
                     cluster.heal()
+        if TOLD in item.stash:
+            item.stash[TOLD].uses_too(self._of_session)
+            item.stash[TOLD].is_served()
 
     @contextlib.contextmanager
     def started(
@@ -79,7 +91,7 @@ class OwnClusters:
         clusters = self._of_session if session else self._of_test
         clusters.append(cluster)
         if item is not None and TOLD in item.stash:
-            item.stash[TOLD].has_its_own(cluster)
+            item.stash[TOLD].uses_too([cluster])
         try:
             yield cluster
         finally:

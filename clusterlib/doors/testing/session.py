@@ -18,6 +18,7 @@ import pytest
 from clusterlib.artifacts.recorder import Recorder
 from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.client.cluster import Cluster
+from clusterlib.client.watching import watch_clusters
 from clusterlib.doors.serving import put_into_environment, resized
 from clusterlib.doors.testing import junit
 from clusterlib.doors.testing.declared import FORBIDDEN, RUN, SKIPPED, wants_all
@@ -28,7 +29,7 @@ from clusterlib.doors.testing.needs import need_of_item
 from clusterlib.doors.testing.options import Said, read_options
 from clusterlib.doors.testing.outcome import Told
 from clusterlib.doors.testing.place import choose, project_of
-from clusterlib.doors.testing.planning import FAULT, NEED, PlanOnly, plan_run
+from clusterlib.doors.testing.planning import FAULT, NEED, PlanOnly, Unusable, plan_run
 from clusterlib.doors.testing.private import TOLD, Factory, OwnClusters
 from clusterlib.doors.testing.report import Report
 from clusterlib.doors.testing.sharing import read_name
@@ -93,6 +94,7 @@ class Run:
         self._outside: dict[str, str | None] = {}
         """What the environment was before the test got a cluster."""
         self.own = OwnClusters(lambda: self._pool, self._live, self._give_up)
+        self._stop_watching = watch_clusters(self.own.handed_out)
         self._record.begin(said.project, said.machine)
 
     def _new_pool(self) -> Pool:
@@ -156,6 +158,7 @@ class Run:
 
     def before(self, item: pytest.Item) -> None:
         """A cluster for this test, or the reason why there is none; nothing for a test that needs none."""
+        self.own.begin_test()
         if (NEED not in item.stash and FAULT not in item.stash) or _is_skipped_by_unittest(item):
             return
         self._item = item
@@ -225,11 +228,11 @@ class Run:
         if told is None:
             return report
         told.take(report, call.excinfo)
+        told.uses_too(self.own.seen_by(item))
         if report.failed:
-            clusters = told.clusters(self.own.seen_by(item))
-            stacks = stack_sections(clusters, told.began) if timed_out(report) else ()
-            said = sections(clusters, told.began, self._said.tests.log_lines)
-            junit.carry(report, [*stacks, *said], clusters)
+            stacks = stack_sections(told.clusters, told.began) if timed_out(report) else ()
+            said = sections(told.clusters, told.began, self._said.tests.log_lines)
+            junit.carry(report, [*stacks, *said], told.clusters)
         if report.when == "teardown":
             self._record("test.ended", **told.facts())
             if self._worker == "main":
@@ -290,6 +293,7 @@ class Run:
             with junit.whole(session.config, self._folder.path):
                 yield
         finally:
+            self._stop_watching()
             self._release()
             if self._report.wanted(int(session.exitstatus)):
                 self._report.look_at_clusters(self._pool.usage, self._said.project)
@@ -342,27 +346,6 @@ class Run:
 
         findings = self._look_at_machine(profile)
         return [f"{one.name}: {one.evidence}" for one in findings if one.outcome is Outcome.FAILED]
-
-
-class Unusable:
-    """The run of a worker of pytest-xdist whose settings make no sense. Its tests tell that: an error would look like a crash."""
-
-    def __init__(self, error: pytest.UsageError, wanted: Sequence[pytest.Item]) -> None:
-        self._error = error
-        self._tests = set(map(id, wanted))
-
-    def begin_tests(self) -> None:
-        pass
-
-    def before(self, item: pytest.Item) -> None:
-        if id(item) in self._tests:
-            pytest.fail(str(self._error), pytrace=False)
-
-    def finishing(self, session: pytest.Session) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - as the others
-        return contextlib.nullcontext()
-
-    def tell(self, reporter: Any) -> None:
-        pass
 
 
 def run_of(item: pytest.Item) -> Run:

@@ -1,0 +1,100 @@
+"""The evidence of tests whose clusters are not those of their turn: of the session, of a factory, of `clusterlib.up`."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from tests.functional.plugin.suite import Suite
+
+
+def failures(suite: Suite) -> dict[str, dict[str, Any]]:
+    """What the summary says of each test that failed, by its name."""
+    told = json.loads((suite.reports[-1] / "summary.json").read_text())
+    return {one["test"].partition("::")[2]: one for one in told["failures"]}
+
+
+def printed(suite: Suite, test: str) -> str:
+    """What the folder's junit.xml says that the nodes have printed."""
+    cases = ET.parse(suite.reports[-1] / "junit.xml").getroot().iter("testcase")
+    (found,) = [case for case in cases if case.get("name") == test]
+    return str(found.findtext("system-out"))
+
+
+OF_THE_SESSION = """
+def test_first(session_cluster):
+    session_cluster["node1"].run(print, "said in the first")
+
+def test_later(session_cluster):
+    session_cluster["node1"].run(print, "said later")
+    session_cluster["node2"].kill()
+    assert 1 == 2
+"""
+
+
+def test_a_later_test_is_told_with_the_cluster_of_the_session(suite: Suite) -> None:
+    suite.file("test_it.py", OF_THE_SESSION)
+
+    ended = suite.run("--distributed", "-p", "no:randomly")
+
+    assert ended.last.startswith("1 failed, 1 passed"), ended.text
+    failure = failures(suite)["test_later"]
+    assert failure["cluster"] == "pytest-private"
+    assert failure["did"].startswith("the test killed node2")
+    assert failure["cause"] is None
+    assert "said later" in printed(suite, "test_later")
+    assert "said in the first" not in printed(suite, "test_later")
+
+
+TWO = """
+def test_two(cluster, cluster_factory):
+    other = cluster_factory(size=2)
+    cluster["node1"].run(print, "said by the shared one")
+    other["node1"].run(print, "said by the other one")
+    other["node2"].kill()
+    assert 1 == 2
+"""
+
+
+def test_a_test_is_told_with_all_clusters_that_it_used(suite: Suite) -> None:
+    suite.file("test_it.py", TWO)
+
+    ended = suite.run("--distributed")
+
+    assert ended.last.startswith("1 failed"), ended.text
+    failure = failures(suite)["test_two"]
+    assert (failure["cluster"], [one["cluster"] for one in failure["also"]]) == ("pytest", ["pytest-private"])
+    assert failure["did"].startswith("the test killed node2")
+    said = printed(suite, "test_two")
+    assert "pytest: node1, during this test" in said
+    assert "said by the shared one" in said
+    assert "pytest-private: node1, during this test" in said
+    assert "said by the other one" in said
+
+
+UP = """
+import clusterlib
+import pytest
+
+@pytest.mark.cluster(own=True)
+def test_up():
+    with clusterlib.up("dev", name="mine", nodes=2) as cluster:
+        cluster["node1"].run(print, "said by mine")
+        cluster["node2"].kill()
+        assert 1 == 2
+"""
+
+
+def test_a_test_is_told_with_the_cluster_that_it_brought_up_itself(suite: Suite) -> None:
+    suite.file("test_it.py", UP)
+
+    ended = suite.run("--distributed")
+
+    assert ended.last.startswith("1 failed"), ended.text
+    assert [line for line in ended.lines if line.endswith(" said by mine")], ended.text
+    failure = failures(suite)["test_up"]
+    assert failure["cluster"] == "mine"
+    assert failure["did"].startswith("the test killed node2")
+    assert "said by mine" in printed(suite, "test_up")
+    assert list((suite.reports[-1] / "clusters" / "mine").glob("*/logs/node1.log"))
