@@ -17,17 +17,20 @@ MOST_CONTENTS = (
 MOST_OF_A_FILE = (
     1 << 20
 )  # the same for one of the files that nodes read when they start: a program may have 25 MB
+NO_FILE = "no file"
 MAGIC = re.compile(r"[*?[]")
 OURS = frozenset({".clusterlib", ".git", "__pycache__"})
 """What changes all the time, and is no file of the project's."""
 
 
 def sources_below(roots: Iterable[str]) -> dict[str, str]:
-    """The digest of each Python file under these folders, by its path; tests are left out.
+    """The digest of each Python file and extension module under these folders, by its path; tests are left out.
 
     Left out, too: hidden folders, virtual environments, installed packages, and the node_modules of npm. Links are followed, but
     no folder is entered twice."""
-    return _digests(path for root in roots for path in _walk(root, _may_hold_code) if _is_code(path))
+    return _digests(
+        (path for root in roots for path in _walk(root, _may_hold_code) if _is_code(path)), MOST_OF_A_FILE
+    )
 
 
 def watched_files(patterns: Iterable[str]) -> dict[str, str]:
@@ -36,8 +39,10 @@ def watched_files(patterns: Iterable[str]) -> dict[str, str]:
 
 
 def named_files(paths: Iterable[str]) -> dict[str, str]:
-    """The digest of each of these files. Only large ones, such as programs, count as changed when they are touched."""
-    return {path: _digest(path, MOST_OF_A_FILE)[0] for path in paths}
+    """The digest of each of these files. Only large ones, such as programs, count as changed when they are touched.
+
+    What is no file, such as a folder or a socket, is as good as nothing there."""
+    return {path: _digest(path, MOST_OF_A_FILE)[0] if os.path.isfile(path) else NO_FILE for path in paths}
 
 
 def comes_to(roots: Iterable[str], folder: str) -> bool:
@@ -59,7 +64,7 @@ def _leads_to(root: str, folder: str) -> bool:
 def _is_code(path: str) -> bool:
     name = os.path.basename(path)
     is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
-    return name.endswith(".py") and not is_test
+    return name.endswith((".py", ".pyd", ".so")) and not is_test
 
 
 def _may_hold_code(folder: str) -> bool:
@@ -125,12 +130,12 @@ def _walk(root: str, enters: Callable[[str], bool]) -> Iterator[str]:
                 continue
 
 
-def _digests(paths: Iterable[str]) -> dict[str, str]:
+def _digests(paths: Iterable[str], most_of_a_file: int = MOST_CONTENTS) -> dict[str, str]:
     files: dict[str, str] = {}
     budget = MOST_CONTENTS
     for path in paths:
         if path not in files:
-            files[path], used = _digest(path, budget)
+            files[path], used = _digest(path, min(budget, most_of_a_file))
             budget -= used
     return files
 

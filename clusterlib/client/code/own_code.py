@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from clusterlib.client.code.named import named_in
 from clusterlib.client.code.paths import (
+    HERE,
     PROJECT,
     head_of,
     is_file,
-    is_read_at_start,
     names_interpreter,
     with_project,
     within,
@@ -28,8 +29,6 @@ from clusterlib.profiles import ResolvedProfile
 
 __all__ = ["OwnCode", "own_code"]
 
-HERE = "\ue000"
-"""Stands for the folder of the project, which may have spaces in its name, until a text is cut into words."""
 PYTHON = re.compile(r"(?:i?python|pypy|graalpy)[0-9.]*t?")
 PYTHON_FILES = frozenset({".py", ".pyw", ".pyz", ".tac", ".wsgi"})
 SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"})
@@ -38,7 +37,6 @@ STARTERS = frozenset({"just", "make", "pixi", "rye", "task", "uv", "uvx", "uwsgi
 """Programs, not written in Python, that start it as a file of the project says."""
 SHELL_TEXT = re.compile(r"-[a-z]*c")
 TOKEN = re.compile(rf"[\w./:+{HERE}-]+")
-VARIABLE = re.compile(r"\$\w+")
 MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(:[A-Za-z_].*)?")
 NAME_A_MODULE = frozenset({"-A", "-m", "--app", "--module", "--wsgi"})
 INSTALLED = frozenset({"dist-packages", "site-packages"})
@@ -62,17 +60,16 @@ def own_code(
     """The Python code that a server of this program may run. `made` has the templates of its files, by the names of these."""
     values = resolved.values
     roots = within(project, values.python.path)
-    if not roots:
-        return OwnCode()  # the profile says that there is none
     paths = _python_path(values.environment.get("PYTHONPATH", ""), project)
-    trail = _Trail(project, tuple(dict.fromkeys([*roots, *paths, str(project / "src")])), made)
+    searched = dict.fromkeys([*roots, *paths, str(project / "src")]) if roots else ()
+    trail = _Trail(project, tuple(searched), made)
     settings = [text for name, text in values.environment.items() if name not in {"PATH", "PYTHONPATH"}]
     start = [str(program), *values.command.arguments] if program else []
     leads = [
         trail.follow_command(start, has_path=bool(paths)),
         *(trail.follow_word("", text) for text in settings),
     ]
-    if not any(leads):
+    if not any(leads) or not roots:  # no roots: the profile says that no Python of the project is run
         return OwnCode(files=tuple(trail.files))
     trees = list(roots)
     for folder in (*paths, *trail.folders):
@@ -180,13 +177,10 @@ class _Trail:
             return
         self._take(script)
         text = head_of(script, MOST_OF_A_SCRIPT).decode(errors="replace")
-        for token in dict.fromkeys(TOKEN.findall(VARIABLE.sub("", text))):
-            relative = token.removeprefix(f"{self._project}/").lstrip("/")
-            for name in {*within(script.parent, [relative]), *within(self._project, [relative])}:
-                path = Path(name)
-                if path.is_relative_to(self._project) and is_read_at_start(path):
-                    self._follow_file(path, path.suffix)
-                    self._take(path)
+        for path in named_in(text, self._project, script.parent):
+            if path.is_relative_to(self._project):
+                self._follow_file(path, path.suffix)
+                self._take(path)
 
     def _follow_module(self, text: str, *, is_named: bool) -> bool:
         """`shop.server`, `shop.server:app`; `shop` only where an option says that this names a module."""

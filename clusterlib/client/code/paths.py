@@ -7,8 +7,20 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["PROJECT", "head_of", "is_file", "is_read_at_start", "names_interpreter", "with_project", "within"]
+__all__ = [
+    "HERE",
+    "PROJECT",
+    "head_of",
+    "is_file",
+    "is_read_at_start",
+    "names_interpreter",
+    "size_of",
+    "with_project",
+    "within",
+]
 
+HERE = "\ue000"
+"""Stands for the folder of the project, which may have spaces in its name, until a text is cut into words."""
 PROJECT = re.compile(r"\{\{-?\s*cluster\.project\s*(\|\s*quote\s*)?-?\}\}")
 READ_AT_START = frozenset(
     {
@@ -28,7 +40,7 @@ READ_AT_START = frozenset(
     }
     | {".pl", ".properties", ".py", ".pyz", ".rb", ".sh", ".toml", ".ts", ".wasm", ".xml", ".yaml", ".yml"}
 )
-"""How files end that a program given them reads when it starts; others, such as a database, change as it runs."""
+"""How files elsewhere end that a program given them reads when it starts; others, such as a database, change as it runs."""
 
 
 def is_file(path: Path) -> bool:
@@ -36,6 +48,13 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def is_read_at_start(path: Path) -> bool:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from clusterlib.client.code.paths import is_file, is_read_at_start, with_project, within
+from clusterlib.client.code.named import named_in
+from clusterlib.client.code.paths import is_file, within
 from clusterlib.messages.plan import Build, CodeSources
 from clusterlib.profiles import ResolvedProfile, template_folders
 
@@ -60,11 +61,7 @@ def _named_files(resolved: ResolvedProfile, project: Path) -> Iterator[Path]:
     """The files that a server is given, and that it reads when it starts: a script, a configuration."""
     texts = [text for _, text in resolved.command_texts()]
     for text in (*texts, *resolved.values.environment.values()):
-        word = with_project(text, project)
-        for candidate in (word, word.partition("=")[2]):
-            path = project / candidate
-            if candidate and is_read_at_start(path):
-                yield path
+        yield from named_in(text, project)
 
 
 def _made(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
