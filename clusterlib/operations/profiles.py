@@ -113,7 +113,7 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
         if origin.source == "default" and profile.values.driver not in drivers_of(table, key):
             continue  # another driver's; what somebody wrote there is shown all the same
         value = _shown(field, _at(plain["values"], field), redactor)
-        text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value)
+        text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value, whole=True)
         values.append(Value(field, value, text, str(origin), origin.source))
     return Shown(
         name=profile.name,

@@ -109,8 +109,8 @@ class Mistake:
         }
 
 
-def in_toml(value: object) -> str:  # noqa: PLR0911 - one for each kind of value
-    """A value in a message, the way its author would have written it, never too long to read."""
+def in_toml(value: object, *, whole: bool = False) -> str:  # noqa: PLR0911 - one for each kind of value
+    """A value the way its author would have written it; in a message never too long to read, `whole` in a list of values."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -119,11 +119,13 @@ def in_toml(value: object) -> str:  # noqa: PLR0911 - one for each kind of value
             return str(value) if value.bit_length() <= 64 else f"a number of {value.bit_length()} bits"
         case str():
             shown = json.dumps(value, ensure_ascii=not value.isprintable())
-            return shown if len(shown) <= LONGEST_SHOWN else f'{shown[: LONGEST_SHOWN - 4]}..."'
+            return shown if whole or len(shown) <= LONGEST_SHOWN else f'{shown[: LONGEST_SHOWN - 4]}..."'
         case dict():
             return "a table"
         case list() | tuple():
-            return "a list" if len(value) > 3 else f"[{', '.join(in_toml(item) for item in value)}]"
+            if len(value) > 3 and not whole:
+                return "a list"
+            return f"[{', '.join(in_toml(item, whole=whole) for item in value)}]"
         case None:
             return "nothing"
         case _:

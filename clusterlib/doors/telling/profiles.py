@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from clusterlib.operations.profiles import Checks, Profiles, Shown
 
 __all__ = ["checks", "profile", "profiles"]
+
+LONGEST_LINE = 80
 
 
 def profiles(console: Console, result: Profiles) -> None:
@@ -30,7 +33,9 @@ def profile(console: Console, result: Shown) -> None:
     if result.extends:
         line += f", extends {', '.join(result.extends)}"
     console.line(line)
-    rows: list[list[Cell]] = [[one.field, one.text, _origin(one.origin, one.source)] for one in result.values]
+    rows: list[list[Cell]] = [
+        [one.field, _folded(one.text), _origin(one.origin, one.source)] for one in result.values
+    ]
     console.table(["value", "", "from"], rows)
     if not result.resolved:
         console.line(
@@ -46,6 +51,11 @@ def checks(console: Console, result: Checks) -> None:
         console.line(f"{console.paint('FAILED', 'red')}  {one.name}")
         for text in one.told:
             console.line(f"        {text}")
+
+
+def _folded(text: str) -> str:
+    """In lines that leave the origins of all values near to their names, also where there is no terminal to fold them."""
+    return "\n".join(textwrap.wrap(text, LONGEST_LINE, break_on_hyphens=False)) or text
 
 
 def _origin(text: str, source: str) -> Cell:

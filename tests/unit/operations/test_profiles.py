@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from clusterlib.operations.profiles import show
@@ -24,3 +25,18 @@ def test_what_is_shown_of_a_profile_has_no_secrets(tmp_path: Path) -> None:
         told = repr(shown)
         for secret in ("open sesame", "4711", "letmein"):
             assert secret not in told
+
+
+def test_what_is_shown_of_a_server_is_what_its_driver_uses_with_all_arguments(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    words = ["--one", "--two", "--three", "{{ node.name }}", "x" * 100]
+    (tmp_path / "profiles/mine.toml").write_text(
+        'driver = "command"\n[ports]\nclient = "14000-14999"\n'
+        f'[command]\nprogram = "sh"\narguments = {json.dumps(words)}\n'
+    )
+
+    shown = {one.field: one for one in show("mine", resolved=True, project=tmp_path).values}
+
+    assert shown["command.arguments"].text == json.dumps(words)
+    assert {"python.path", "timeouts.start", "ready.http"} <= shown.keys()
+    assert not {"python.app", "timeouts.build", "beam.mix"} & shown.keys()
