@@ -12,7 +12,7 @@ sys.path.insert(
     0, str(Path(__file__).parent)
 )  # clusterlib is this checkout, wherever nox itself is installed
 
-from clusterlib.doors.nox import distributed_sessions
+from clusterlib.nox import distributed_sessions
 
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"

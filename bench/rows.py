@@ -35,7 +35,7 @@ class Bench:
         self.repeat = repeat
         self.few = max(3, repeat // 2)
         """For rows of many nodes, which take seconds each."""
-        (project / "tasks.py").write_text("from clusterlib.doors.tasks import namespace  # noqa: F401\n")
+        (project / "tasks.py").write_text("from clusterlib.invoke import namespace  # noqa: F401\n")
         (project / "pyproject.toml").write_text('[project]\nname = "bench"\nversion = "0"\n')
 
     def ours(

@@ -1,3 +1,3 @@
-from clusterlib.doors.tasks import namespace
+from clusterlib.invoke import namespace
 
 __all__ = ["namespace"]

@@ -89,7 +89,7 @@ def shape(line: str) -> str:
 def project(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "shop"
     folder.mkdir()
-    (folder / "tasks.py").write_text("from clusterlib.doors.tasks import namespace\n")
+    (folder / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
     yield folder
     run("invoke cluster.down --all", folder)
 

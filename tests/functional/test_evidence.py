@@ -36,7 +36,7 @@ def test_none(): ...
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
-    (tmp_path / "tasks.py").write_text("from clusterlib.doors.tasks import namespace\n")
+    (tmp_path / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
     yield tmp_path
     typed(tmp_path, "cluster.down", "--all")
 

@@ -19,7 +19,7 @@ PATIENCE = 120
 NOXFILE = """
 import nox
 
-from clusterlib.doors.nox import distributed_sessions
+from clusterlib.nox import distributed_sessions
 
 
 @nox.session(venv_backend="none")

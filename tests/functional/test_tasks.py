@@ -41,7 +41,7 @@ def words(*arguments: str) -> list[str]:
 def shop(tmp_path: Path) -> Iterator[Path]:
     """A project that uses clusterlib. At its end nothing of its clusters lives."""
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
-    (tmp_path / "tasks.py").write_text("from clusterlib.doors.tasks import namespace\n")
+    (tmp_path / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
     (tmp_path / "shop.py").write_text("def total(n):\n    print('asked for', n)\n    return n * 2\n")
     yield tmp_path
     subprocess.run(

@@ -85,11 +85,11 @@ def test_the_other_notices_a_crash(cluster):
     cluster.wait_until(lambda: cluster["shop2"].members() == ["shop2"])
 """,
     "noxfile.py": """
-from clusterlib.doors.nox import distributed_sessions
+from clusterlib.nox import distributed_sessions
 
 distributed_sessions(install=(), venv_backend="none")
 """,
-    "tasks.py": "from clusterlib.doors.tasks import namespace\n",
+    "tasks.py": "from clusterlib.invoke import namespace\n",
 }
 WRONG = """
 def test_shared_stock(cluster):
@@ -174,7 +174,7 @@ def test_a_cluster_runs_from_an_empty_folder(environment: Path, tmp_path: Path) 
 
 
 def test_the_tasks_work_in_another_project(environment: Path, tmp_path: Path) -> None:
-    (tmp_path / "tasks.py").write_text("from clusterlib.doors.tasks import namespace\n")
+    (tmp_path / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "mine.toml").write_text('extends = "ci-small"\n[nodes]\nname = "shop{index}"\n')
     invoke, path = str(environment / "invoke"), f"{environment}:{os.environ['PATH']}"

@@ -10,10 +10,10 @@ from invoke.exceptions import Exit
 from invoke.program import Program
 
 from clusterlib.doors.console import Console
-from clusterlib.doors.tasks import namespace
 from clusterlib.doors.tasks.command import ClusterTask, command, remainder
 from clusterlib.doors.tasks.options import COUNT, FOLLOW, JSON, LINES, NAME, NODE, SOME_NODE, TIMEOUT, follows
 from clusterlib.errors import ClusterNotRunning, UsageError
+from clusterlib.invoke import namespace
 
 
 def told(*words: str) -> bool:
@@ -154,7 +154,7 @@ def test_every_task_has_help_for_all_it_takes_and_answers_in_json() -> None:
 
 
 def test_a_users_tasks_file_needs_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "tasks.py").write_text("from clusterlib.doors.tasks import namespace\n")
+    (tmp_path / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
 
     Program().run(["invoke", "--search-root", str(tmp_path), "--list"], exit=False)
 
