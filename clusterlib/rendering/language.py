@@ -16,12 +16,13 @@ from typing import Any
 
 import jinja2
 from jinja2.exceptions import SecurityError
+from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from clusterlib.rendering.faults import Fault, Faulty
 from clusterlib.rendering.plain import first_file
 
-__all__ = ["LARGEST", "file_rendered", "page_environment", "text_rendered"]
+__all__ = ["LARGEST", "file_rendered", "page_environment", "references_in", "text_rendered"]
 
 LARGEST = 2**20
 """Characters of a template, of a text that is made by repeating, and of a width; and bits of a number."""
@@ -44,6 +45,14 @@ def text_rendered(text: str, values: Mapping[str, Any]) -> str:
         return _text_template(text).render(values)
     except Exception as error:
         raise Faulty(_fault_of(error, "", (), values)) from error
+
+
+def references_in(text: str) -> tuple[str | None, ...]:
+    """The names of the templates that this one refers to; None where a name is computed."""
+    try:
+        return tuple(find_referenced_templates(_environment(()).parse(text)))
+    except jinja2.TemplateError:
+        return ()
 
 
 class Explained(jinja2.StrictUndefined):
@@ -85,10 +94,23 @@ class Loader(jinja2.FileSystemLoader):
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
-        path = first_file(template, tuple(map(str, self.searchpath)))
+        """A compiled template is used again as long as the very same file would be read."""
+        searched = tuple(map(str, self.searchpath))
+        path = first_file(template, searched)
         if path is not None and Path(path).stat().st_size > LARGEST:
             raise OSError(f"{path} is larger than {LARGEST // 1024} KiB, and no template")
-        return super().get_source(environment, template)
+        mark = None if path is None else _mark(path)
+        source, found, _ = super().get_source(environment, template)
+        return source, found, lambda: first_file(template, searched) == found and _mark(found) == mark
+
+
+def _mark(path: str) -> tuple[int, ...] | None:
+    """Tells a file from every other that may take its place."""
+    try:
+        seen = Path(path).stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
 
 def _check_repeated(sequence: object, count: object) -> None:

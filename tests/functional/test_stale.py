@@ -133,6 +133,26 @@ def test_nodes_that_have_loaded_it_are_restarted_once(
     assert starts(up()) == [2, 2], "they run what is on disk"
 
 
+def test_a_template_of_the_project_that_takes_the_place_of_a_shipped_one_is_used(
+    up: Up, project: Path
+) -> None:
+    """The second is included, so that it is rendered with jinja2."""
+    for folder in ("profiles", "templates/redis"):
+        (project / folder).mkdir(parents=True)
+    (project / "templates/shop.conf.j2").write_text('{% include "redis/refuse.sh.j2" %}')
+    (project / "profiles/shop.toml").write_text(
+        'extends = "ci-small"\n[templates]\n"shop.conf" = "shop.conf.j2"\n"node.json" = "python/node.json.j2"\n'
+    )
+    cluster = up("shop", hold=False)
+    read = cluster.run_folder.path / "nodes/node1/shop.conf"
+    assert read.read_text() != "own\n"
+
+    (project / "templates/redis/refuse.sh.j2").write_text("own\n")
+
+    assert cluster.sync().restarted == ("node1", "node2")
+    assert read.read_text() == "own\n"
+
+
 @pytest.mark.parametrize("simulate", [False, True], ids=["real", "simulated"])
 def test_a_package_that_came_after_the_start_and_is_gone_again_is_used_no_more(
     up: Up, project: Path, simulate: bool

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import glob
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clusterlib.client.code.named import named_in
-from clusterlib.client.code.paths import is_file, within
+from clusterlib.client.code.paths import within
+from clusterlib.client.code.templates import made_of, templates_of
 from clusterlib.messages.plan import Build, CodeSources
-from clusterlib.profiles import ResolvedProfile, template_folders
+from clusterlib.profiles import ResolvedProfile
 
 __all__ = ["code_sources", "has_own_paths", "within"]
-
-REFERENCE = re.compile(r"""\{%-?\s*(?:include|extends|import|from)\s+["']([^"']+)["']""")
 
 
 def code_sources(resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path]) -> CodeSources:
     """Where the code of the nodes is."""
     values = resolved.values
     roots = within(project, values.python.path)
-    files = [*map(str, programs.values()), *_templates(resolved, project)]
+    templates = templates_of(resolved, project)
+    files = [*map(str, programs.values()), *templates.files]
     watched = within(glob.escape(str(project)), values.watch)  # only what the profile says is a pattern
+    watched = (*watched, *templates.patterns)
     if values.driver == "python":
         return CodeSources(roots=roots, watched=watched, files=tuple(files))
     if values.driver == "command":
         from clusterlib.client.code.own_code import own_code  # other nodes tell what they have loaded
 
-        own = own_code(resolved, project, programs.get(values.command.program), _made(resolved, project))
+        own = own_code(resolved, project, programs.get(values.command.program), made_of(resolved, project))
         named = map(str, _named_files(resolved, project))
         return CodeSources(
             trees=own.trees or (roots if has_own_paths(resolved) else ()),
@@ -62,27 +62,3 @@ def _named_files(resolved: ResolvedProfile, project: Path) -> Iterator[Path]:
     texts = [text for _, text in resolved.command_texts()]
     for text in (*texts, *resolved.values.environment.values()):
         yield from named_in(text, project)
-
-
-def _made(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
-    """The templates of the nodes' files, by the names of these."""
-    folders = template_folders(project)
-    found = {file: _template(name, folders) for file, name in resolved.values.templates.items()}
-    return {file: path for file, path in found.items() if path}
-
-
-def _templates(resolved: ResolvedProfile, project: Path) -> list[str]:
-    """The templates that the nodes' files are made of, and those that they refer to."""
-    folders = template_folders(project)
-    pending, found = list(resolved.values.templates.values()), dict[str, None]()
-    while pending:
-        path = _template(pending.pop(), folders)
-        if path is None or str(path) in found:
-            continue
-        found[str(path)] = None
-        pending += REFERENCE.findall(path.read_text(encoding="utf-8", errors="replace"))
-    return list(found)
-
-
-def _template(name: str, folders: Iterable[Path]) -> Path | None:
-    return next((folder / name for folder in folders if is_file(folder / name)), None)
