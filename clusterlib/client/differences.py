@@ -1,54 +1,153 @@
-"""In which settings a cluster that runs differs from the one that is asked for."""
+"""Whether a cluster that runs is what is asked for, and in which settings it differs."""
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["count_alone", "differences"]
+from clusterlib.errors import ClusterConflict
+from clusterlib.profiles.model import Profile
+from clusterlib.profiles.origins import in_toml
+from clusterlib.profiles.settings import kind_of
+from clusterlib.values.kinds import memory_text
 
-SHAPE = (
-    "driver",
-    "simulated",
-    "app",
-    "mode",
-    "memory",
-    "ports",
-    "timeouts",
-    "retry",
-    "restart",
-    "linger",
-    "monitor",
-)
-SHAPE_BY_NAME = ("templates", "environment", "server")
-"""Whose values are long, or secret: only the names are told."""
+if TYPE_CHECKING:
+    from clusterlib.messages.plan import Plan
+
+__all__ = ["check_shape", "differences"]
+
+SETTINGS = {
+    "driver": "driver",
+    "simulated": "simulate",
+    "app": "python.app",
+    "node_name": "nodes.name",
+    "node_host": "nodes.host",
+    "mode": "network.mode",
+    "memory": "nodes.memory",
+    "ports": "ports",
+    "derived": "derived",
+    "timeouts": "timeouts",
+    "retry": "retry",
+    "restart": "restart",
+    "linger": "linger",
+    "monitor": "monitor.interval",
+}
+"""What of a plan is told with its values, and the setting that it comes from."""
+SETTINGS_BY_NAME = ("templates", "environment")
+"""Whose values are long, or secret: only the names are told. The same holds for what the driver is told."""
 MOST = 10
 
 
+def check_shape(
+    status: Mapping[str, Any], profile: str | None, overrides: Mapping[str, object], project: Path
+) -> None:
+    """What runs must be what was asked for."""
+    from clusterlib.client.planning import plan_for
+    from clusterlib.profiles import default_profile
+
+    name, wanted = status["name"], profile or default_profile(project)
+    plan = plan_for(wanted, name=name, project=project, overrides=overrides)
+    if status["fingerprint"] != plan.fingerprint:
+        found = _differences(status, plan)
+        scale = [f"invoke cluster.scale {len(plan.nodes)}"] if _can_be_scaled(plan, found) else []
+        raise ClusterConflict(
+            f"cluster '{name}' runs already, with another shape",
+            cause=f"it runs profile {status['profile']!r}; {wanted!r} as asked for now differs from it",
+            evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}", *found],
+            remedies=[*scale, _beside(wanted, overrides), "invoke cluster.down"],
+        )
+
+
+def _can_be_scaled(plan: Plan, found: list[str]) -> bool:
+    """Whether they would be the same cluster with another number of nodes, and that can be changed."""
+    alone = len(found) == 1 and found[0].startswith("nodes.count: ")
+    return alone and not plan.server.get("command", {}).get("fixed")
+
+
+def _beside(profile: str, overrides: Mapping[str, object]) -> str:
+    """The command that starts what is asked for as another cluster."""
+    words = ["invoke", "cluster.up", "--profile", profile, "--name", f"{Path(profile).stem}-2"]
+    if (count := overrides.get("nodes.count")) is not None:
+        words += ["--nodes", str(count)]
+    if overrides.get("simulate"):
+        words.append("--simulate")
+    return shlex.join(words)
+
+
+def _differences(status: Mapping[str, Any], plan: Plan) -> list[str]:
+    """By what the run that goes on was started with; it may have been scaled since."""
+    try:
+        running = json.loads((Path(status["run"]) / "plan.json").read_text())
+    except (OSError, ValueError):
+        return []
+    return differences({**running, "nodes": status["nodes"]}, json.loads(plan.to_json()))
+
+
 def differences(running: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """Lines such as `memory: 1 runs, 2 is asked for`; both are plans as JSON."""
+    """Lines such as `nodes.memory: "1MiB" runs, "2MiB" is asked for`; both are plans as JSON."""
     found = []
     before, after = len(running.get("nodes", ())), len(asked.get("nodes", ()))
     if before != after:
         found.append(f"nodes.count: {before} run, {after} are asked for")
-    for field in SHAPE:
+    for field, setting in SETTINGS.items():
         found += [
-            f"{name}: {old!r} runs, {new!r} is asked for"
-            for name, old, new in _unequal(field, running.get(field), asked.get(field))
+            f"{name}: {_shown(name, old)} runs, {_shown(name, new)} is asked for"
+            for name, old, new in _unequal(setting, running.get(field), asked.get(field))
         ]
-    for field in SHAPE_BY_NAME:
-        found += [f"{name} differs" for name, _, _ in _unequal(field, running.get(field), asked.get(field))]
+    names = [
+        name
+        for field in SETTINGS_BY_NAME
+        for name, _, _ in _unequal(field, running.get(field), asked.get(field))
+    ]
+    names += _unequal_for_driver(running, asked)
+    found += [f"{name} differs" for name in dict.fromkeys(names)]
     return found if len(found) <= MOST else [*found[:MOST], f"and {len(found) - MOST} more"]
 
 
-def count_alone(found: list[str]) -> bool:
-    """Whether they would be the same cluster with another number of nodes."""
-    return len(found) == 1 and found[0].startswith("nodes.count: ")
+def _unequal_for_driver(running: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+    """The settings that differ in what the driver is told: tables of the profile, and settings of its own table."""
+    old, new, driver = running.get("server") or {}, asked.get("server") or {}, str(asked.get("driver"))
+    own = next((kind_of(one).table for one in fields(Profile) if one.name == driver), None)
+    settings = {one.name for one in fields(own)} if own is not None else set()
+    for key in sorted(old.keys() | new.keys()):
+        if key in SETTINGS_BY_NAME or old.get(key) == new.get(key):
+            continue
+        if isinstance(new.get(key, old.get(key)), Mapping):
+            yield from (name for name, _, _ in _unequal(key, old.get(key), new.get(key)))
+        elif key in settings:
+            yield f"{driver}.{key}"
 
 
 def _unequal(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in sorted(old.keys() | new.keys()):
-            yield from _unequal(f"{name}.{key}", old.get(key), new.get(key))
+    both = [one for one in (old, new) if isinstance(one, Mapping)]
+    if both and not any(_is_one_value(one) for one in both):
+        for key in sorted({key for one in both for key in one}):
+            yield from _unequal(f"{name}.{key}", _part(old, key), _part(new, key))
     elif old != new:
         yield name, old, new
+
+
+def _part(table: Any, key: str) -> Any:
+    return table.get(key) if isinstance(table, Mapping) else None
+
+
+def _is_one_value(value: Mapping[str, Any]) -> bool:
+    """A range of ports, or a port that follows from another one: a setting is one text for all of it."""
+    return value.keys() in ({"first", "last"}, {"base", "offset"})
+
+
+def _shown(name: str, value: Any) -> str:
+    """As it is written in a profile."""
+    match value:
+        case {"first": first, "last": last}:
+            return f'"{first}-{last}"'
+        case {"base": base, "offset": offset}:
+            return f'"{base} {"-" if offset < 0 else "+"} {abs(offset)}"'
+        case int() if name == "nodes.memory":
+            return f'"{memory_text(value)}"'
+        case _:
+            return in_toml(value)

@@ -37,7 +37,6 @@ from clusterlib.waiting import Deadline, poll
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
     from clusterlib.client.connection import KeeperClient, Listener
-    from clusterlib.messages.plan import Plan
 
 __all__ = [
     "all_locks",
@@ -323,7 +322,9 @@ def _fit(
     try:
         status = cluster.status()
         if profile or overrides:
-            _check_shape(status, profile, overrides, cluster.project)
+            from clusterlib.client.differences import check_shape
+
+            check_shape(status, profile, overrides, cluster.project)
         notes = [f"cluster '{cluster.name}' was running already"]
         look = look_at_code(cluster.keeper, status, on_event)
         if look.changed:
@@ -368,44 +369,6 @@ def _when_settled(cluster: Cluster, status: dict[str, Any]) -> dict[str, Any]:
 
 def _changing(status: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [node for node in status["nodes"] if node["state"] in {NodeState.STARTING, NodeState.STOPPING}]
-
-
-def _check_shape(
-    status: dict[str, Any], profile: str | None, overrides: Mapping[str, object], project: Path
-) -> None:
-    """What runs must be what was asked for."""
-    from clusterlib.client.differences import count_alone
-    from clusterlib.client.planning import plan_for
-    from clusterlib.profiles import default_profile
-
-    name, wanted = status["name"], profile or default_profile(project)
-    plan = plan_for(wanted, name=name, project=project, overrides=overrides)
-    if status["fingerprint"] != plan.fingerprint:
-        found = _differences(status, plan)
-        scale = [f"invoke cluster.scale {len(plan.nodes)}"] if count_alone(found) else []
-        raise ClusterConflict(
-            f"cluster '{name}' runs already, with another shape",
-            cause=f"it runs profile {status['profile']!r}; {wanted!r} as asked for now differs from it",
-            evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}", *found],
-            remedies=[
-                *scale,
-                f"invoke cluster.up --profile {wanted} --name {wanted}-2",
-                "invoke cluster.down",
-            ],
-        )
-
-
-def _differences(status: Mapping[str, Any], plan: Plan) -> list[str]:
-    """By what the run that goes on was started with; it may have been scaled since."""
-    import json
-
-    from clusterlib.client.differences import differences
-
-    try:
-        running = json.loads((Path(status["run"]) / "plan.json").read_text())
-    except (OSError, ValueError):
-        return []
-    return differences({**running, "nodes": status["nodes"]}, json.loads(plan.to_json()))
 
 
 def _last_words(project: Path, name: str) -> str | None:

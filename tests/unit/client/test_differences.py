@@ -1,0 +1,101 @@
+"""A conflict names the settings that differ as a profile has them, and remedies that work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clusterlib.client.differences import check_shape
+from clusterlib.client.planning import plan_for
+from clusterlib.errors import ClusterConflict
+
+FIXED = """\
+driver = "command"
+[nodes]
+count = 2
+[ports]
+client = "16920-16939"
+[environment]
+PLAIN = "1"
+[command]
+program = "sh"
+fixed = "its slots are dealt out when it is formed"
+"""
+
+
+def conflict(project: Path, before: str, after: str = "", **overrides: object) -> ClusterConflict:
+    """What is told where a cluster of the first text runs, and one of the second is asked for."""
+    (project / "profiles").mkdir(exist_ok=True)
+    profile = project / "profiles/fx.toml"
+    profile.write_text(before)
+    running = plan_for("fx", name="default", project=project)
+    (project / "plan.json").write_text(running.to_json())
+    profile.write_text(after or before)
+    status = {
+        "name": "default",
+        "profile": "fx",
+        "run": str(project),
+        "nodes": [{}] * len(running.nodes),
+        "simulated": running.simulated,
+        "fingerprint": running.fingerprint,
+    }
+    with pytest.raises(ClusterConflict) as caught:
+        check_shape(status, "fx", {name.replace("__", "."): one for name, one in overrides.items()}, project)
+    return caught.value
+
+
+def test_a_cluster_whose_size_is_fixed_is_not_to_be_scaled(tmp_path: Path) -> None:
+    told = conflict(tmp_path, FIXED, nodes__count=3)
+
+    assert told.evidence[1:] == ("nodes.count: 2 run, 3 are asked for",)
+    assert told.remedies == (
+        "invoke cluster.up --profile fx --name fx-2 --nodes 3",
+        "invoke cluster.down",
+    )
+
+
+def test_the_other_cluster_is_started_as_it_was_asked_for(tmp_path: Path) -> None:
+    told = conflict(tmp_path, "nodes.count = 2\n", nodes__count=3, simulate=True)
+
+    assert "invoke cluster.up --profile fx --name fx-2 --nodes 3 --simulate" in told.remedies
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('PLAIN = "1"', 'PLAIN = "2"', "environment.PLAIN differs"),
+        (
+            'client = "16920-16939"',
+            'client = "16920-16939"\nadmin = "16940-16959"',
+            'ports.admin: nothing runs, "16940-16959" is asked for',
+        ),
+        (
+            'client = "16920-16939"',
+            'client = "16920-16929"',
+            'ports.client: "16920-16939" runs, "16920-16929" is asked for',
+        ),
+        ('program = "sh"', 'program = "cat"', "command.program differs"),
+        ('program = "sh"', 'program = "sh"\narguments = ["a"]', "command.arguments differs"),
+        ("count = 2", 'count = 2\nname = "b{index}"', 'nodes.name: "node{index}" runs, "b{index}" is asked for'),
+        ("count = 2", 'count = 2\nmemory = "64MiB"', 'nodes.memory: "32MiB" runs, "64MiB" is asked for'),
+        (
+            "[environment]",
+            '[derived]\nbus = "client + 10"\n[environment]',
+            'derived.bus: nothing runs, "client + 10" is asked for',
+        ),
+        ("[environment]", '[ready]\nlog = "up"\n[environment]', "ready.log differs"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_differs_is_told_once_as_a_profile_has_it(
+    tmp_path: Path, old: str, new: str, line: str
+) -> None:
+    told = conflict(tmp_path, FIXED, FIXED.replace(old, new))
+
+    assert told.evidence[1:] == (line,)
+
+
+def test_settings_of_an_embedded_node_have_their_names(tmp_path: Path) -> None:
+    told = conflict(tmp_path, "nodes.count = 2\n", 'nodes.count = 2\n[python]\napp = "a:b"\n')
+
+    assert told.evidence[1:] == ('python.app: nothing runs, "a:b" is asked for',)
