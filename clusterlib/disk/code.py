@@ -14,7 +14,7 @@ __all__ = ["code_on_disk", "compiled_code", "modules_of"]
 def code_on_disk(sources: CodeSources) -> dict[str, str]:
     """Digests by file. Nothing is built."""
     return {
-        **sources_below(sources.trees),
+        **sources_below(sources.trees, sources.left_out),
         **watched_files(sources.watched),
         **compiled_code(sources),
         **named_files(sources.files),

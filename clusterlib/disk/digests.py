@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from clusterlib.messages.plan import NoCode
 
 __all__ = ["MAGIC", "changed", "comes_to", "named_files", "sources_below", "watched_files"]
 
@@ -17,20 +20,26 @@ MOST_CONTENTS = (
 MOST_OF_A_FILE = (
     1 << 20
 )  # the same for one of the files that nodes read when they start: a program may have 25 MB
+NO_CODE = NoCode()
 NO_FILE = "no file"
 MAGIC = re.compile(r"[*?[]")
 OURS = frozenset({".clusterlib", ".git", "__pycache__"})
 """What changes all the time, and is no file of the project's."""
 
 
-def sources_below(roots: Iterable[str]) -> dict[str, str]:
+def sources_below(roots: Iterable[str], left_out: NoCode = NO_CODE) -> dict[str, str]:
     """The digest of each Python file and extension module under these folders, by its path; tests are left out.
 
-    Left out, too: hidden folders, virtual environments, installed packages, and the node_modules of npm. Links are followed, but
-    no folder is entered twice."""
-    return _digests(
-        (path for root in roots for path in _walk(root, _may_hold_code) if _is_code(path)), MOST_OF_A_FILE
-    )
+    Left out, too: what `left_out` says, hidden folders, virtual environments, installed packages, and the node_modules of npm.
+    Links are followed, but no folder is entered twice."""
+    aside, is_test = frozenset(left_out.paths), _matcher(left_out.names)
+
+    def enters(folder: str) -> bool:
+        return folder not in aside and _may_hold_code(folder)
+
+    found = (path for root in roots for path in _walk(root, enters))
+    code = (path for path in found if _is_code(path) and path not in aside and not is_test(path))
+    return _digests(code, MOST_OF_A_FILE)
 
 
 def watched_files(patterns: Iterable[str]) -> dict[str, str]:
@@ -45,9 +54,9 @@ def named_files(paths: Iterable[str]) -> dict[str, str]:
     return {path: _digest(path, MOST_OF_A_FILE)[0] if os.path.isfile(path) else NO_FILE for path in paths}
 
 
-def comes_to(roots: Iterable[str], folder: str) -> bool:
+def comes_to(roots: Iterable[str], folder: str, left_out: NoCode = NO_CODE) -> bool:
     """Whether `sources_below` of these roots looks into this folder."""
-    return any(_leads_to(root, folder) for root in roots)
+    return any(_leads_to(root, folder, left_out) for root in roots)
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -55,10 +64,17 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
-def _leads_to(root: str, folder: str) -> bool:
-    while len(folder) > len(root) and _may_hold_code(folder):
+def _leads_to(root: str, folder: str, left_out: NoCode) -> bool:
+    while len(folder) > len(root) and folder not in left_out.paths and _may_hold_code(folder):
         folder = os.path.dirname(folder)
     return folder == root
+
+
+def _matcher(patterns: Iterable[str]) -> Callable[[str], object]:
+    """Whether a path ends as one of these patterns says: a pattern without a slash is one of names."""
+    if not patterns:
+        return lambda _: False
+    return re.compile("|".join(fnmatch.translate(f"*/{pattern}") for pattern in patterns)).match
 
 
 def _is_code(path: str) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "Build",
     "CodeSources",
     "DerivedPort",
+    "NoCode",
     "NodePlan",
     "Plan",
     "RestartPolicy",
@@ -91,6 +92,16 @@ class Build:
 
 
 @frozen
+class NoCode:
+    """What of a project is no code of its nodes, beyond the usual names of tests."""
+
+    names: tuple[str, ...] = ()
+    """Patterns of names, and of the ends of paths."""
+    paths: tuple[str, ...] = ()
+    """Files, and folders with all that is in them."""
+
+
+@frozen
 class CodeSources:
     """Where the code of the nodes is: what is looked at to tell whether they still run the project as it is."""
 
@@ -98,6 +109,8 @@ class CodeSources:
     """Folders of Python code, on sys.path of the nodes. Embedded nodes tell by themselves what they have loaded."""
     trees: tuple[str, ...] = ()
     """Folders whose Python code is looked at as a whole, as nobody can tell what a server program has loaded of it."""
+    left_out: NoCode = field(default_factory=NoCode)
+    """What of `trees` is not looked at."""
     watched: tuple[str, ...] = ()
     """Patterns of files that the profile has nodes restarted for."""
     modules: tuple[str, ...] = ()

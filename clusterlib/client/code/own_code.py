@@ -25,6 +25,7 @@ from clusterlib.client.code.paths import (
 )
 from clusterlib.disk.digests import comes_to
 from clusterlib.frozen import frozen
+from clusterlib.messages.plan import NoCode
 from clusterlib.profiles import ResolvedProfile
 
 __all__ = ["OwnCode", "own_code"]
@@ -55,7 +56,7 @@ class OwnCode:
 
 
 def own_code(
-    resolved: ResolvedProfile, project: Path, program: Path | None, made: Mapping[str, Path]
+    resolved: ResolvedProfile, project: Path, program: Path | None, made: Mapping[str, Path], left_out: NoCode
 ) -> OwnCode:
     """The Python code that a server of this program may run. `made` has the templates of its files, by the names of these."""
     values = resolved.values
@@ -73,7 +74,7 @@ def own_code(
         return OwnCode(files=tuple(trail.files))
     trees = list(roots)
     for folder in (*paths, *trail.folders):
-        if not comes_to(trees, folder) and not _is_installed(folder, project):
+        if not comes_to(trees, folder, left_out) and not _is_installed(folder, project):
             trees.append(folder)
     return OwnCode(tuple(trees), tuple(trail.files))
 

@@ -26,12 +26,15 @@ def code_sources(resolved: ResolvedProfile, project: Path, programs: Mapping[str
     if values.driver == "python":
         return CodeSources(roots=roots, watched=watched, files=tuple(files))
     if values.driver == "command":
+        from clusterlib.client.code.no_code import no_code_of
         from clusterlib.client.code.own_code import own_code  # other nodes tell what they have loaded
 
-        own = own_code(resolved, project, programs.get(values.command.program), made_of(resolved, project))
+        left_out, made = no_code_of(project), made_of(resolved, project)
+        own = own_code(resolved, project, programs.get(values.command.program), made, left_out)
         named = map(str, _named_files(resolved, project))
         return CodeSources(
             trees=own.trees or (roots if has_own_paths(resolved) else ()),
+            left_out=left_out,
             watched=watched,
             files=tuple(dict.fromkeys([*files, *named, *own.files])),
             told=False,
