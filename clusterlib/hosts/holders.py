@@ -17,6 +17,8 @@ class Holder:
 
     what: str
     pid: int | None = None
+    end: str | None = None
+    """The command that ends it, where it is a cluster of ours."""
 
     def __str__(self) -> str:
         return self.what
@@ -66,7 +68,8 @@ def of_claims(names: Mapping[int, str], *, proc: str = "/proc") -> dict[int, Hol
                 continue
             entry = clusters.get(seen.pid)
             if entry is not None:
-                found[port] = Holder(f"cluster {entry.name} of {entry.project}", seen.pid)
+                end = f"invoke cluster.down --name {entry.name}  # in {entry.project}"
+                found[port] = Holder(f"cluster {entry.name} of {entry.project}", seen.pid, end)
             else:
                 found.setdefault(port, _process(seen.pid))
     return found

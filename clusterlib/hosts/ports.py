@@ -237,12 +237,15 @@ class PortAllocator:
         evidence += [f"port {port}: claimed by {claimers.get(port, holders.UNKNOWN)}" for port in named]
         if len(claimed) > len(named):
             evidence.append(f"and {len(claimed) - len(named)} more claimed by running clusters")
-        pids = {str(one.pid) for one in [*held.values(), *claimers.values()] if one.pid}
+        everyone = [*claimers.values(), *held.values()]
+        ours = dict.fromkeys(one.end for one in everyone if one.end)
+        pids = {str(one.pid) for one in everyone if one.pid and not one.end}
         return PortsExhausted(
             f"no free port on {address} from {first} to {last}",
             cause=f"{len(taken)} are in use, {len(claimed)} are claimed by running clusters",
             evidence=evidence,
             remedies=[
+                *ours,
                 *([f"ps -fp {','.join(sorted(pids))}  # what they are"] if pids else []),
                 f"ss -antup 'sport >= :{first} and sport <= :{last}'  # every socket there",
                 "widen the range in the profile, under [ports]",

@@ -102,7 +102,7 @@ class Provisioner:
                 cause=f"{error.strerror}: {error.filename or self._run.path}",
                 remedies=[
                     f"df -h {shlex.quote(str(self._run.path))}",
-                    "invoke profile.show --resolved  # see [templates]",
+                    f"invoke profile.show {shlex.quote(plan.profile)} --resolved  # see [templates]",
                 ],
             ) from error
 

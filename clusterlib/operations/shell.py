@@ -72,7 +72,10 @@ def run_own_shell(
             raise NotSupported(
                 f"{chosen} has no shell",
                 cause=f"profile {cluster.profile} names none: shell under [command]",
-                remedies=["invoke profile.show --resolved", f"invoke cluster.logs {chosen}"],
+                remedies=[
+                    f"invoke profile.show {shlex.quote(cluster.profile)} --resolved",
+                    f"invoke cluster.logs {chosen}",
+                ],
             )
         if code is not None:
             before = list(nodes[chosen].get("execute", ()))

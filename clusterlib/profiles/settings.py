@@ -39,11 +39,19 @@ __all__ = [
 Place = tuple[str | int, ...]
 """Where a value is: the keys of the tables around it, and the number of an item in a list."""
 TABLE = ("a table", "write its keys below a header in brackets")
-LIST = ("a list", 'write it in brackets, for example ["a", "b"]')
+LIST = (
+    "a list",
+    'write it in brackets, for example ["a", "b"]',
+    "separate words by spaces, and close each quote, as in a shell",
+)
 TEXT = ("text", "put it in quotes")
-WHOLE = ("a whole number", "write it without quotes and without a fraction, for example 3")
-NUMBER = ("a number", "write it without quotes, for example 1.5")
-FLAG = ("true or false", "write true or false, without quotes")
+WHOLE = (
+    "a whole number",
+    "write it without quotes and without a fraction, for example 3",
+    "write a number without a fraction, for example 3",
+)
+NUMBER = ("a number", "write it without quotes, for example 1.5", "write a number, for example 1.5")
+FLAG = ("true or false", "write true or false, without quotes", "write true or false")
 YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0")
 
@@ -56,6 +64,8 @@ class Misfit:
     problem: str
     right: str | None
     """What would be right; None for a key that is unknown, which is for those to say who know all keys."""
+    as_text: str | None = None
+    """The same for a text that stands in no file, such as a variable, where it is something else."""
 
 
 Read = Callable[[object, Place, list[Misfit]], object]
@@ -296,8 +306,10 @@ class _Bounds:
         return None
 
 
-def _must_be(what: tuple[str, str], value: object, place: Place) -> Misfit:
-    return Misfit(place, f"must be {what[0]}, not {in_toml(value)}", what[1])
+def _must_be(what: tuple[str, ...], value: object, place: Place) -> Misfit:
+    """`what` is in words what must be, how a file has it, and how a text has it where that is something else."""
+    as_text = what[2] if len(what) > 2 and isinstance(value, str) else None
+    return Misfit(place, f"must be {what[0]}, not {in_toml(value)}", what[1], as_text)
 
 
 def _is_unicode(value: str) -> bool:

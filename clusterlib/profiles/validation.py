@@ -58,6 +58,8 @@ def _without(tree: Mapping[str, Any], faulty: set[Place]) -> dict[str, Any]:
 
 def _mistake(misfit: Misfit, merged: Merged) -> Mistake:
     right = _nearest(misfit.place) if misfit.right is None else misfit.right
+    if misfit.as_text is not None and merged.asked_for(misfit.place):
+        right = misfit.as_text
     return Mistake(misfit.problem, right, dotted(misfit.place), merged.origin(misfit.place))
 
 

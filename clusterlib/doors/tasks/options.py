@@ -79,15 +79,22 @@ class Option:
             return None
         text = str(given)
         if not text:
-            raise UsageError(f"--{self.name} is empty")
+            raise UsageError(f"{self._called} is empty")
         try:
             if self.kind is Kind.WHOLE:
                 return _at_least(int(text), 1)
             if self.kind is Kind.SECONDS:
                 return _at_least(float(text), 0.001)
         except ValueError as error:
-            raise UsageError(f"--{self.name} must be {_wanted(self.kind)}, not {text!r}") from error
+            raise UsageError(f"{self._called} must be {_wanted(self.kind)}, not {text!r}") from error
         return text
+
+    @property
+    def _called(self) -> str:
+        """As it was given: --count, or COUNT where it was a bare word."""
+        flag = f"--{self.name}"
+        bare = self.word and not any(word.partition("=")[0] == flag for word in sys.argv)
+        return self.name.upper() if bare else flag
 
 
 def _at_least(number: float, least: float) -> float:

@@ -161,3 +161,15 @@ def test_what_the_program_has_started_costs_the_node_memory_too(
     cluster.wait_until(lambda: samples.exists() and samples.read_text(), 10)
     seen = json.loads(samples.read_text().splitlines()[0])["nodes"]
     assert all(node["memory"] > 4 * 2**20 for node in seen.values())
+
+
+def test_a_node_without_a_shell_is_shown_the_profile_that_names_none(
+    up: Up, write: Callable[..., None], project: Path
+) -> None:
+    write(shell="[]")
+    up("box", nodes=1)
+
+    with pytest.raises(errors.NotSupported, match="has no shell") as caught:
+        run_own_shell("box1", project=project)
+
+    assert caught.value.remedies[0] == "invoke profile.show box --resolved"

@@ -78,7 +78,26 @@ def test_options_arrive_with_their_kinds(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize("count", ["none", "0", "-1", "1.5", "", "1e99"])
 def test_a_number_that_is_none_is_bad_input(count: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(node="fine", count=count) == 2
-    assert "--count" in capsys.readouterr().err
+    assert "COUNT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("cluster.scale x", "COUNT"),
+        ("cluster.scale --count x", "--count"),
+        ("cluster.scale --count=x", "--count"),
+    ],
+)
+def test_a_word_that_is_wrong_is_called_as_it_was_given(
+    line: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["invoke", *line.split()])
+    scale = next(one for one in ClusterTask.known if one.full_name == "cluster.scale")
+    with pytest.raises(Exit):
+        scale(Context(), count="x")
+
+    assert f"error: {name} must be a whole number from 1 on, not 'x'" in capsys.readouterr().err
 
 
 def test_a_word_that_is_needed_and_not_there_is_bad_input() -> None:

@@ -7,6 +7,7 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import pytest
 
 from clusterlib.errors import PortsExhausted, UsageError
 from clusterlib.hosts import holders
+from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.ports import Claim, FileLock, PortAllocator, is_free, take_claim
+from clusterlib.hosts.registry import Entry, Registry
 
 LOOPBACK = "127.0.0.1"
 PROGRAM = """
@@ -35,6 +38,13 @@ def claims() -> Iterator[list[Claim]]:
     yield held
     for claim in held:
         claim.close()
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Private, and short enough for the paths of sockets."""
+    with tempfile.TemporaryDirectory(prefix="cl-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def never_used(address: str, port: int) -> bool:
@@ -218,6 +228,27 @@ def test_when_no_port_is_free_the_error_names_who_has_them(
     assert "1 are claimed by running clusters" in told
     assert f"ps -fp {os.getpid()}" in caught.value.remedies[0]
     assert caught.value.remedies[1].startswith("ss -antup")
+
+
+def test_ports_that_another_cluster_of_ours_has_claimed_are_freed_by_its_end(
+    tmp_path: Path,
+    short_folder: Path,
+    ports: tuple[int, int],
+    claims: list[Claim],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", str(short_folder))
+    me = Identity.current()
+    Registry().add(Entry("m", "i", "p1", "/srv/shop", "/control", "/run", me, me))
+    allocator = PortAllocator(tmp_path)
+    claims.append(allocator.claim(LOOPBACK, ports[0], ports[0]))
+
+    with pytest.raises(PortsExhausted) as caught:
+        allocator.claim(LOOPBACK, ports[0], ports[0])
+
+    assert f"port {ports[0]}: claimed by cluster p1 of /srv/shop" in caught.value.evidence
+    assert caught.value.remedies[0] == "invoke cluster.down --name p1  # in /srv/shop"
+    assert not any(remedy.startswith("ps ") for remedy in caught.value.remedies)
 
 
 def test_a_port_that_only_udp_has_is_held_too(ports: tuple[int, int]) -> None:

@@ -201,6 +201,23 @@ def test_mistakes_of_the_environment_and_the_command_line_name_them(mistakes: Fo
     assert len(found) == 6
 
 
+@pytest.mark.parametrize(
+    ("variable", "text", "right"),
+    [
+        ("COMMAND_ARGUMENTS", "'unbalanced", "separate words by spaces, and close each quote, as in a shell"),
+        ("NODES_COUNT", "many", "write a number without a fraction, for example 3"),
+        ("TIMEOUTS_START", "long", "write a number, for example 1.5"),
+        ("SIMULATE", "perhaps", "write true or false"),
+    ],
+)
+def test_what_is_right_in_a_variable_is_told_for_a_variable(
+    mistakes: Found, variable: str, text: str, right: str
+) -> None:
+    (found,) = mistakes("dev", environ={f"CLUSTERLIB_{variable}": text})
+
+    assert found.right == right
+
+
 def test_asking_for_more_than_there_are_at_least_is_a_mistake(mistakes: Found) -> None:
     (found,) = mistakes("dev", overrides={"nodes.count": 1, "nodes.min": 2})
 
