@@ -54,12 +54,22 @@ class Remote:
 
 
 @frozen
+class Stacks:
+    """What the threads and coroutines of a node did when a test was out of time."""
+
+    title: str
+    text: str
+
+
+@frozen
 class Explained:
     sources: tuple[Source, ...] = ()
     """From the test's own line to where it failed, as far as that is code of the project."""
     remotes: tuple[Remote, ...] = ()
     traceback: str = ""
     """The whole, as pytest shows it."""
+    stacks: tuple[Stacks, ...] = ()
+    """Of the nodes that a test had called when its time was over."""
 
     def to_record(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -75,7 +85,14 @@ def read_explained(value: object) -> Explained:
         if one.get("traceback")
     ]
     return Explained(
-        tuple(source for source in sources if source.lines), tuple(remotes), str(told.get("traceback") or "")
+        tuple(source for source in sources if source.lines),
+        tuple(remotes),
+        str(told.get("traceback") or ""),
+        tuple(
+            Stacks(str(one.get("title") or ""), str(one["text"]))
+            for one in mappings(told.get("stacks"))
+            if one.get("text")
+        ),
     )
 
 

@@ -79,6 +79,8 @@ def _failure(failure: Failure) -> str:
         lines.append(
             f"Traceback on {_plain(remote.node)}\n{_block(shortened(remote.traceback, LONGEST_MESSAGE))}"
         )
+    for stacks in test.explained.stacks:
+        lines.append(f"{_plain(stacks.title)}\n{_block(shortened(stacks.text, LONGEST_MESSAGE))}")
     return "\n".join(lines) + _remedies(failure.remedies) + "\n"
 
 

@@ -188,9 +188,10 @@ def _tracebacks(failures: Sequence[Failure]) -> dict[int, Explained]:
         explained = failure.tested.explained
         traceback = "" if explained.traceback in failure.tested.message else explained.traceback
         size = len(traceback) + sum(len(remote.traceback) for remote in explained.remotes)
+        size += sum(len(stacks.text) for stacks in explained.stacks)
         if size <= left:
             left -= size
-            found[failure.tested.number] = Explained((), explained.remotes, traceback)
+            found[failure.tested.number] = Explained((), explained.remotes, traceback, explained.stacks)
     return found
 
 

@@ -7,8 +7,6 @@ from clusterlib.frozen import frozen
 
 __all__ = ["Verdict", "judge"]
 
-TESTS_FAILED = 1
-"""How pytest says it. Tests without a cluster are in junit.xml, and in no record."""
 LONGEST_NAME = 60
 
 
@@ -56,10 +54,8 @@ def _went_wrong(story: Story, besides: str) -> Verdict | None:
         headline = f"{_tests(start.tests)} got no cluster" if start.tests else "No cluster started"
         return Verdict("bad", headline, _problem(start), besides, ": ")
     if story.exit_code:
-        alone = story.exit_code == TESTS_FAILED and story.total and not story.troubles
         told = f"the run ended with exit code {story.exit_code}"
         told = "the run was interrupted" if story.interrupted else told
-        told = "what made the run fail used no cluster" if alone else told
         return Verdict("bad", _passed(story), told, besides)
     return None
 
@@ -67,6 +63,8 @@ def _went_wrong(story: Story, besides: str) -> Verdict | None:
 def _failed(story: Story, bad: list[Failure]) -> str:
     total, failed = story.total, len(bad)
     count = "The only test failed" if total == failed == 1 else f"{failed} of {total} tests failed"
+    if any(test.plain for test in story.tests):
+        count = f"{_tests(failed)} failed"  # the others that need no cluster are not known
     if story.going:
         count = f"So far, {_lower(count)}"
     return f"{count} before the run was killed" if story.killed else count

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from clusterlib.artifacts.redaction import redactor_for
@@ -19,6 +20,8 @@ __all__ = ["sections", "stack_sections", "timed_out"]
 
 MOST_LINES = 60
 """Of all nodes together, with one failed test, unless more of each are asked for. The report has the rest."""
+MOST_HAPPENED = 30
+"""Lines of what happened to a cluster."""
 FEWEST_LINES = 3
 """Of each node, however many there are."""
 LONGEST_LINE = 300
@@ -56,9 +59,19 @@ def _of(cluster: Cluster, began: datetime, lines: int, prefix: str) -> Iterator[
         yield f"{prefix}{node}: {many}{counted} during this test", text
     happened = [text for event in events if (text := _told(event))]
     if happened:
-        yield f"{prefix}cluster: what happened", "\n".join(happened)
+        yield f"{prefix}cluster: what happened", "\n".join(_bounded(happened, run.events))
     if silent:
         yield f"{prefix}cluster", f"{', '.join(silent)} said nothing"
+
+
+def _bounded(happened: Sequence[str], file: Path) -> list[str]:
+    """The first and the last of it: how it began, and how it was when the test failed."""
+    left_out = len(happened) - MOST_HAPPENED
+    if left_out <= 1:  # a line that says so would be as long
+        return [*happened]
+    first = MOST_HAPPENED // 2
+    note = f"... {left_out} lines are left out; all of them are in {file}"
+    return [*happened[:first], note, *happened[first + left_out :]]
 
 
 def stack_sections(clusters: Sequence[Cluster], began: datetime) -> Iterator[Section]:

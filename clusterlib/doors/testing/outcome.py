@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.artifacts.explained import Explained
+from clusterlib.artifacts.explained import Explained, Stacks, shortened
 from clusterlib.client.cluster import Cluster
 from clusterlib.doors.testing.explaining import explain
 
@@ -21,8 +22,10 @@ LONGEST_MESSAGE = 4000
 
 
 class Told:
-    def __init__(self, item: pytest.Item, project: Path) -> None:
-        self.began = datetime.now(UTC)
+    def __init__(self, item: pytest.Item, project: Path, *, plain_since: float | None = None) -> None:
+        """`plain_since`: when a test began that is no distributed one, and is told of because it failed."""
+        self.plain = plain_since is not None
+        self.began = datetime.now(UTC) if plain_since is None else datetime.fromtimestamp(plain_since, UTC)
         """From when on what its cluster says belongs to it."""
         self.outcome = "passed"
         self.clusters: list[Cluster] = []
@@ -34,7 +37,7 @@ class Told:
         _, line, _ = item.location
         self._line = None if line is None else line + 1
         self._started = self.began
-        self._served: datetime | None = None
+        self._served = self.began if self.plain else None
         self._message = ""
         self._explained: Explained | None = None
         self._project = project
@@ -79,6 +82,11 @@ class Told:
             self.outcome = "skipped"
             self._message = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
 
+    def shows(self, stacks: Iterable[tuple[str, str]]) -> None:
+        """What its nodes did when its time was over, each with a title."""
+        found = tuple(Stacks(title, shortened(text)) for title, text in stacks)
+        self._explained = dataclasses.replace(self._explained or Explained(), stacks=found)
+
     def facts(self) -> dict[str, Any]:
         """The record `test.ended`."""
         return {
@@ -92,6 +100,7 @@ class Told:
             **self.where(),
             "began": _stamp(self._started),
             "served": _stamp(self._served) if self._served else None,
+            "plain": self.plain,
         }
 
     def _explain(self, report: pytest.TestReport) -> None:

@@ -25,7 +25,7 @@ from clusterlib.doors.testing.declared import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.doors.testing.evidence import sections, stack_sections, timed_out
 from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.doors.testing.live import Live
-from clusterlib.doors.testing.needs import need_of_item
+from clusterlib.doors.testing.needs import is_skipped_by_unittest, need_of_item
 from clusterlib.doors.testing.options import Said, read_options
 from clusterlib.doors.testing.outcome import Told
 from clusterlib.doors.testing.place import choose, project_of
@@ -159,7 +159,7 @@ class Run:
     def before(self, item: pytest.Item) -> None:
         """A cluster for this test, or the reason why there is none; nothing for a test that needs none."""
         self.own.begin_test()
-        if (NEED not in item.stash and FAULT not in item.stash) or _is_skipped_by_unittest(item):
+        if (NEED not in item.stash and FAULT not in item.stash) or is_skipped_by_unittest(item):
             return
         self._item = item
         former = item.stash.get(TOLD, None)  # a plugin may run a test again that has failed
@@ -190,9 +190,15 @@ class Run:
         """For a fixture of ours; a test that asks for one by another way than its arguments has no cluster before."""
         if self._held is not None:
             return self._held
-        held = self._take(item, need_of_item(item))
-        if TOLD in item.stash:
-            item.stash[TOLD].uses(held.cluster)
+        if is_new := TOLD not in item.stash:
+            item.stash[TOLD] = Told(item, self._said.project)
+        told = item.stash[TOLD]
+        try:
+            held = self._take(item, need_of_item(item))
+            told.uses(held.cluster)
+        finally:
+            if is_new:
+                self._record("test.started", **told.begins())
         return held
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -224,13 +230,15 @@ class Run:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
         report: pytest.TestReport = yield
-        told = item.stash.get(TOLD, None)
+        told = self._told_of(item, report)
         if told is None:
             return report
         told.take(report, call.excinfo)
         told.uses_too(self.own.seen_by(item))
         if report.failed:
-            stacks = stack_sections(told.clusters, told.began) if timed_out(report) else ()
+            stacks = [*stack_sections(told.clusters, told.began)] if timed_out(report) else []
+            if stacks:
+                told.shows(stacks)
             said = sections(told.clusters, told.began, self._said.tests.log_lines)
             junit.carry(report, [*stacks, *said], told.clusters)
         if report.when == "teardown":
@@ -238,6 +246,15 @@ class Run:
             if self._worker == "main":
                 self._report.refresh(urgent=told.bad)
         return report
+
+    def _told_of(self, item: pytest.Item, report: pytest.TestReport) -> Told | None:
+        """A test that is no distributed one is told of from its failure on: the evidence of a red run must not be green."""
+        told = item.stash.get(TOLD, None)
+        begins_again = told is not None and told.plain and report.when == "setup"  # pytest-rerunfailures
+        if begins_again or (told is None and report.failed):
+            told = item.stash[TOLD] = Told(item, self._said.project, plain_since=report.start)
+            self._record("test.started", **told.begins())
+        return told
 
     def _give_up(self, unserved: Unserved) -> NoReturn:
         """One line where the whole error is told once for all, at the end; else all of it.
@@ -367,11 +384,6 @@ def run_of_session(config: pytest.Config) -> Run:
 
 def held_for(item: pytest.Item) -> Held:
     return run_of(item).take_late(item)
-
-
-def _is_skipped_by_unittest(item: pytest.Item) -> bool:
-    """pytest learns of `@unittest.skip` only when it runs the test."""
-    return any(getattr(getattr(item, name, None), "__unittest_skip__", False) for name in ("obj", "cls"))
 
 
 def _worker(config: pytest.Config) -> str:

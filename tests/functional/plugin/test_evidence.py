@@ -102,6 +102,39 @@ def test_hangs(cluster):
     told = ended.text.partition("- node2: its stacks at the time-out -")[2]
     assert "in wait_for_stock" in told
     assert "node1: its stacks" not in ended.text, "it was not called"
+    for name in ("report.html", "junit.xml", "records/main.jsonl"):
+        _, title, after = (
+            (suite.reports[-1] / name).read_text().partition("node2: its stacks at the time-out")
+        )
+        assert title, name
+        assert "in wait_for_stock" in after, name
+
+
+RESTLESS = """
+def test_restless(cluster):
+    for _ in range(12):
+        cluster["node2"].kill()
+        cluster["node2"].restart()
+    cluster["node3"].kill()
+    assert 1 == 2
+"""
+
+
+def test_of_much_that_happened_the_first_and_the_last_lines_are_shown(suite: Suite) -> None:
+    suite.file("tests/test_talks.py", RESTLESS)
+
+    ended = suite.run("--distributed")
+
+    happened = ended.text.partition("cluster: what happened -")[2].split("\n-")[0].split("\n=")[0]
+    lines = happened.strip("-\n").splitlines()
+    assert "kill node2" in lines[0]
+    assert "node3 is dead" in lines[-1]
+    assert len(lines) == 31
+    (note,) = [line for line in lines if "left out" in line]
+    found = re.fullmatch(r"\.\.\. (\d+) lines are left out; all of them are in (.+events\.jsonl)", note)
+    assert found, note
+    assert int(found[1]) >= 20
+    assert Path(found[2]).read_text().count('"fault.kill"') == 13
 
 
 def test_talkative_nodes_leave_the_summary_on_the_screen(suite: Suite) -> None:
@@ -589,13 +622,42 @@ def test_a_test_is_told_with_the_cluster_that_it_has_started_for_itself(suite: S
     assert "tests not served" not in (suite.path / "out" / "report.html").read_text()
 
 
-def test_a_run_that_fails_by_a_test_without_a_cluster_says_so(suite: Suite) -> None:
+def test_a_test_without_a_cluster_that_failed_is_in_the_evidence(suite: Suite) -> None:
     suite.file("tests/test_talks.py", PLAIN)
 
     suite.run("--distributed", "--cluster-artifacts=out")
 
     told = json.loads((suite.path / "out" / "summary.json").read_text())
-    assert told["verdict"] == "The test passed; what made the run fail used no cluster."
+    assert told["verdict"] == "1 test failed."
+    (failure,) = told["failures"]
+    assert (failure["test"], failure["cluster"]) == ("tests/test_talks.py::test_plain", None)
+    assert "assert 5 == 6" in failure["message"]
+    suite_element = ET.parse(suite.path / "out" / "junit.xml").getroot().find("testsuite")
+    assert suite_element is not None
+    assert (suite_element.get("tests"), suite_element.get("failures")) == ("2", "1")
+    assert "assert 5 == 6" in (suite.path / "out" / "report.html").read_text()
+
+
+FLAKY = """
+import pathlib
+
+def test_flaky():
+    again = pathlib.Path("again")
+    assert again.exists() or again.touch()
+
+def test_with(cluster):
+    pass
+"""
+
+
+def test_a_test_without_a_cluster_that_passed_when_it_was_run_again_has_not_failed(suite: Suite) -> None:
+    suite.file("tests/test_talks.py", FLAKY)
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out", "--reruns=1")
+
+    assert ended.code == 0, ended.text
+    told = json.loads((suite.path / "out" / "summary.json").read_text())
+    assert (told["verdict"], told["failures"]) == ("All 2 tests passed.", [])
 
 
 BREAKS_OFF = """

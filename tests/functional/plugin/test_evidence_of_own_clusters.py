@@ -98,3 +98,36 @@ def test_a_test_is_told_with_the_cluster_that_it_brought_up_itself(suite: Suite)
     assert failure["did"].startswith("the test killed node2")
     assert "said by mine" in printed(suite, "test_up")
     assert list((suite.reports[-1] / "clusters" / "mine").glob("*/logs/node1.log"))
+
+
+PLAIN_UP = """
+import clusterlib
+
+def test_plain_up():
+    with clusterlib.up("dev", name="mine", nodes=1) as cluster:
+        cluster["node1"].run(print, "said by mine")
+        assert 1 == 2
+
+def test_asks_late(request):
+    cluster = request.getfixturevalue("cluster")
+    cluster["node1"].run(print, "said late")
+    assert 3 == 4
+
+def test_with(cluster):
+    pass
+"""
+
+
+def test_a_failing_test_is_in_the_evidence_though_nothing_said_that_it_uses_a_cluster(suite: Suite) -> None:
+    suite.file("test_it.py", PLAIN_UP)
+
+    ended = suite.run("--distributed")
+
+    assert ended.last.startswith("2 failed, 1 passed"), ended.text
+    told = failures(suite)
+    assert {name: one["cluster"] for name, one in told.items()} == {
+        "test_plain_up": "mine",
+        "test_asks_late": "pytest",
+    }
+    assert "said by mine" in printed(suite, "test_plain_up")
+    assert "said late" in printed(suite, "test_asks_late")
