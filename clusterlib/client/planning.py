@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from clusterlib.client.code.looking import Listener, code_of
 from clusterlib.client.code.sources import code_sources, has_own_paths, within
 from clusterlib.errors import ProgramMissing
-from clusterlib.hosts.programs import blocked_program, find_program, folders_of, how_to_install
+from clusterlib.hosts.programs import beside_python, blocked_program, find_program, folders_of, how_to_install
 from clusterlib.messages.plan import (
     Backoff,
     CodeSources,
@@ -104,7 +104,7 @@ def make_plan(
         held=held,
         templates=dict(values.templates),
         template_search=tuple(str(folder) for folder in template_folders(project)),
-        environment={**_path(resolved), **_python_path(resolved, project), **values.environment},
+        environment={**_path(resolved, programs), **_python_path(resolved, project), **values.environment},
         derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
         server=server,
         sources=sources,
@@ -181,11 +181,14 @@ def _blocked(resolved: ResolvedProfile, name: str) -> Path | None:
     return blocked_program(name, resolved.values.command.search, resolved.project)
 
 
-def _path(resolved: ResolvedProfile) -> dict[str, str]:
-    """PATH with the folders in which the profile searches, so that its own commands are found there first, too."""
-    if resolved.values.driver != "command" or not (folders := folders_of(resolved.values.command.search)):
-        return {}
-    return {"PATH": os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])}
+def _path(resolved: ResolvedProfile, programs: Mapping[str, Path]) -> dict[str, str]:
+    """PATH with the folders in which the profile searches, so that its own commands are found there first, too; and with
+    that of this Python where a program of the profile was found only there."""
+    path = os.environ.get("PATH", os.defpath)
+    before = folders_of(resolved.values.command.search) if resolved.values.driver == "command" else []
+    used = {str(program.parent) for program in programs.values()} - {*before, *path.split(os.pathsep)}
+    after = [folder for folder in beside_python() if folder in used]
+    return {"PATH": os.pathsep.join([*before, path, *after])} if before or after else {}
 
 
 def _python_path(resolved: ResolvedProfile, project: Path) -> dict[str, str]:

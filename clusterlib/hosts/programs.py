@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
-__all__ = ["blocked_program", "digest_of", "find_program", "folders_of", "how_to_install"]
+__all__ = ["beside_python", "blocked_program", "digest_of", "find_program", "folders_of", "how_to_install"]
 
 INSTALL = {
     "homebrew": "brew install",
@@ -36,16 +37,23 @@ def folders_of(search: Iterable[str]) -> list[str]:
 
 
 def find_program(name: str, search: Sequence[str], path: str | None = None) -> Path | None:
-    """Where this program is: in the folders of `search`, then on PATH, then where servers of the system are."""
+    """Where this program is: in the folders of `search`, on PATH, beside this Python, or where servers of the system are."""
     usual = os.environ.get("PATH", os.defpath) if path is None else path
-    found = shutil.which(name, path=os.pathsep.join([*folders_of(search), usual, *SYSTEM_FOLDERS]))
+    found = shutil.which(
+        name, path=os.pathsep.join([*folders_of(search), usual, *beside_python(), *SYSTEM_FOLDERS])
+    )
     return Path(found) if found else None
+
+
+def beside_python() -> list[str]:
+    """The folder of the Python that runs: a virtual environment that is not activated is not on PATH."""
+    return [os.path.dirname(sys.executable)] if sys.executable else []  # noqa: PTH120 - a link stays one
 
 
 def blocked_program(name: str, search: Sequence[str], project: Path) -> Path | None:
     """The file that would be this program, if it could be executed."""
     usual = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    folders = [*folders_of(search), *usual, *SYSTEM_FOLDERS]
+    folders = [*folders_of(search), *usual, *beside_python(), *SYSTEM_FOLDERS]
     places = [project / name] if "/" in name else [Path(folder) / name for folder in folders if folder]
     return next((place for place in places if place.is_file() and not os.access(place, os.X_OK)), None)
 
@@ -67,7 +75,7 @@ def how_to_install(packages: Mapping[str, str]) -> str | None:
     """The command that brings a program here, by the packages of each system; None where none is known."""
     of_the_system = ("homebrew", "debian") if sys.platform == "darwin" else ("debian",)
     known = next((one for one in (*of_the_system, "pip", "npm") if one in packages), None)
-    return f"{INSTALL[known]} {packages[known]}" if known else None
+    return f"{INSTALL[known]} {shlex.quote(packages[known])}" if known else None
 
 
 def _naturally(name: str) -> list[tuple[int, str]]:

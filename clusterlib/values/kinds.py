@@ -50,6 +50,15 @@ UNITS = {
     "GIB": 2**30,
     "TIB": 2**40,
 }
+PACKAGE = r"@?[A-Za-z0-9][A-Za-z0-9.+@/_-]*"
+VERSION = r"\s*(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+"
+PACKAGES = {
+    "debian": PACKAGE,
+    "homebrew": PACKAGE,
+    "pip": rf"[A-Za-z0-9][A-Za-z0-9._-]*(?:\s*\[[A-Za-z0-9._,\s-]+\])?(?:{VERSION}(?:\s*,{VERSION})*)?",
+    "npm": PACKAGE,
+}
+"""How each of them names a package: pip with extras and versions, such as `uvicorn[standard]>=0.2,<1`."""
 
 
 class Wrong(ValueError):
@@ -209,16 +218,15 @@ def check_packages(text: str) -> str:
 def packages_of(text: str) -> dict[str, str]:
     """`debian redis-server, homebrew redis`: the package that brings a program, by what installs it."""
     packages = {}
-    for part in text.split(","):
-        found = re.fullmatch(
-            r"\s*(debian|homebrew|pip|npm)\s+(@?[A-Za-z0-9][A-Za-z0-9.+@/_-]*)\s*", part, re.ASCII
-        )
-        if found is None:
+    for part in re.split(rf",\s*(?=(?:{'|'.join(PACKAGES)})\s)", text.strip()):
+        system, package = (*part.split(maxsplit=1), "", "")[:2]
+        package = package.strip()
+        if system not in PACKAGES or re.fullmatch(PACKAGES[system], package, re.ASCII) is None:
             raise Wrong(
                 "does not name the packages that bring a program",
                 'write "debian redis-server, homebrew redis", for example; pip and npm are known, too',
             )
-        packages[found[1]] = found[2]
+        packages[system] = package
     return packages
 
 
