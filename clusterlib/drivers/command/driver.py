@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import pwd
+import shlex
 import shutil
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -236,7 +237,7 @@ class CommandDriver(Driver):
             if done.exit.clean:
                 self._is_formed = True
             else:
-                self._failure = _failed("the cluster could not be formed", words, done, seed)
+                self._failure = _failed("the cluster could not be formed", words, done, self._looks(seed))
         except CommandFailed as error:
             self._failure = error
         except asyncio.CancelledError:
@@ -258,7 +259,7 @@ class CommandDriver(Driver):
             return
         done = await run_errand(self._host, self._spawn(node, words), hear)
         if not done.exit.clean:
-            raise _failed(f"{node.name} could not be prepared", words, done, node)
+            raise _failed(f"{node.name} could not be prepared", words, done, self._looks(node))
 
     async def _seed_answers(self) -> None:
         """Waits without a limit of its own: the start has one, and the seed's failure ends it."""
@@ -307,6 +308,11 @@ class CommandDriver(Driver):
         values = self.values_at_start(node.name)
         return {name: render_text(text, values) for name, text in self.server.environment.items()}
 
+    def _looks(self, node: NodeSpec) -> list[str]:
+        """Where to look when a command of the profile fails."""
+        profile = shlex.quote(str(self._values[node.name]["cluster"]["profile"]))
+        return [f"invoke cluster.logs {node.name}", f"invoke profile.show {profile} --resolved"]
+
     @property
     def _user(self) -> str | None:
         return self.server.user if os.geteuid() == 0 else None
@@ -330,10 +336,10 @@ class CommandDriver(Driver):
                 os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
-def _failed(problem: str, words: Sequence[str], done: Errand, node: NodeSpec) -> CommandFailed:
+def _failed(problem: str, words: Sequence[str], done: Errand, remedies: Sequence[str]) -> CommandFailed:
     return CommandFailed(
         problem,
         cause=f"{' '.join(words)[:300]}: {done.exit}",
         evidence=done.lines[-TAIL:],
-        remedies=[f"invoke cluster.logs {node.name}", "invoke profile.show --resolved"],
+        remedies=remedies,
     )

@@ -93,6 +93,7 @@ def test_a_form_command_that_fails_is_told_with_what_it_said(
 
     assert "exited with code 3" in (caught.value.cause or "")
     assert caught.value.evidence == ("no quorum for box1",)
+    assert "invoke profile.show box --resolved" in caught.value.remedies
     assert nothing_is_left(project)
 
 
