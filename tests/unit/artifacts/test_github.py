@@ -96,6 +96,13 @@ def test_the_summary_has_verdict_cause_remedy_and_clusters() -> None:
     assert "| pytest | dev | 3 | 100 ms | 1 | 1 | 0 | - | - |" in text
 
 
+def test_the_summary_shows_the_stacks_of_nodes_at_a_time_out() -> None:
+    stacks = [{"title": "node2: its stacks at the time-out", "text": "in wait_for_stock"}]
+    text = job_summary(story(*ran(1, 2, "t::a", "failed", message="Timeout", explained={"stacks": stacks})))
+
+    assert "in wait_for_stock" in text.partition("node2: its stacks at the time-out")[2]
+
+
 def test_what_nodes_say_cannot_break_the_summary() -> None:
     text = job_summary(
         story(
