@@ -240,5 +240,6 @@ def test_a_cluster_that_cannot_be_healed_is_replaced(
         use(pool)
     assert caught.value.error.code == "application-failed"
     assert not caught.value.may_skip
-    assert records.of("cluster.ended", "error")[0]["code"] == "application-failed"
+    assert records.of("cluster.ended", "because")[0]["code"] == "application-failed"
+    assert records.of("cluster.ended", "error") == [None], "nothing was left"
     assert not is_running("pytest", project=project)
