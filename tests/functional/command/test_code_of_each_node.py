@@ -32,7 +32,7 @@ arguments = ["-m", "shop.serve", "{{{{ node.ports.client }}}}"]
 [environment]
 PYTHONPATH = "{{{{ cluster.project }}}}/src"
 """
-OLD, NEW = 'ANSWER = "old"\n', 'ANSWER = "new"\n'
+OLD, NEW = 'ANSWER = "old"\n', 'ANSWER = "new"  # longer: Python compares size and second of a source\n'
 Begin = Callable[[clusterlib.Cluster], object]
 
 

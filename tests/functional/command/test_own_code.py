@@ -15,6 +15,7 @@ import clusterlib
 from clusterlib.frozen import frozen
 from tests.functional.conftest import Up
 
+LONG_AGO = 1_000_000_000
 SERVER = """\
 import http.server
 import sys
@@ -106,6 +107,8 @@ class Way:
         }.items():
             name.write_text(text)
             name.chmod(0o755)
+            # Python takes a compiled file for current where size and second of the source agree.
+            os.utime(name, (LONG_AGO, LONG_AGO))
         profile = PROFILE.format(
             program=self.program.replace("TOOLS", str(tools)),
             arguments=self.arguments,
