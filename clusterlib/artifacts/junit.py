@@ -267,7 +267,7 @@ def _groups(health: Record) -> dict[str, str]:
 
 
 def _clean_ups(evidence: Evidence) -> list[Suite]:
-    """It fails where something is left. Why the cluster could not go on before that is told, and is no failure."""
+    """It fails if something is left. The reason why the cluster could not go on is shown, and fails nothing."""
     found = []
     for record in evidence.of("cluster.ended"):
         cluster = str(record.get("cluster"))
