@@ -22,13 +22,13 @@ from clusterlib.messages.plan import (
     Timeouts,
 )
 from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
+from clusterlib.profiles.model import DRIVERS
 from clusterlib.profiles.resolved import as_plain
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.values.kinds import derived_port, packages_of
 
 if TYPE_CHECKING:
     from clusterlib.profiles.erlang import Beam
-    from clusterlib.profiles.model import Profile
 
 V = TypeVar("V", Timeouts, Backoff, RestartPolicy)
 
@@ -117,7 +117,7 @@ def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, P
     """Where each program is that the profile needs, by its name; and the names of those that are nowhere."""
     values = resolved.values
     found, missing = {}, []
-    for name in dict.fromkeys([*_own_programs(values), *values.requires]):
+    for name in dict.fromkeys([*DRIVERS[values.driver].programs(values), *values.requires]):
         asked = str(project / name) if "/" in name else name
         path = find_program(asked, values.command.search, values.environment.get("PATH"))
         if path is None:
@@ -125,13 +125,6 @@ def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, P
         else:
             found[name] = path
     return found, missing
-
-
-def _own_programs(values: Profile) -> list[str]:
-    """What the driver itself runs."""
-    if values.driver == "beam":
-        return [values.beam.program, *(["elixir"] if values.beam.mix else [])]
-    return [values.command.program] if values.driver == "command" else []
 
 
 def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
@@ -185,7 +178,7 @@ def _path(resolved: ResolvedProfile, programs: Mapping[str, Path]) -> dict[str, 
     """PATH with the folders in which the profile searches, so that its own commands are found there first, too; and with
     that of this Python where a program of the profile was found only there."""
     path = os.environ.get("PATH", os.defpath)
-    before = folders_of(resolved.values.command.search) if resolved.values.driver == "command" else []
+    before = folders_of(resolved.values.command.search)
     used = {str(program.parent) for program in programs.values()} - {*before, *path.split(os.pathsep)}
     after = [folder for folder in beside_python() if folder in used]
     return {"PATH": os.pathsep.join([*before, path, *after])} if before or after else {}

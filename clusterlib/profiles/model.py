@@ -5,7 +5,7 @@ come from here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Literal
@@ -78,6 +78,8 @@ class Driver:
     templates: Mapping[str, str]
     settings: frozenset[str]
     """Tables, and settings of tables, that mean something to it and not to every driver."""
+    programs: Callable[[Profile], tuple[str, ...]] = lambda _: ()
+    """The programs that it runs itself, by what the profile says."""
 
 
 DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
@@ -91,11 +93,13 @@ DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
             ports={},
             templates={},
             settings=frozenset({"command", "python.path", "ready", "form", "formed", "health"}),
+            programs=lambda values: (values.command.program,),
         ),
         "beam": Driver(
             ports={"cluster": "20000-23999"},
             templates={"vm.args": "beam/vm.args.j2"},
             settings=frozenset({"beam", "python.path", "timeouts.build"}),
+            programs=lambda values: (values.beam.program, *(("elixir",) if values.beam.mix else ())),
         ),
     }
 )
