@@ -175,18 +175,27 @@ class LocalHost:
     def _read_report(self, birth: _Birth) -> None:
         if birth not in self._births:
             return
+        met = birth.process is not None
+        if self._is_told_all(birth):
+            self._births.discard(birth)
+            self._loop.remove_reader(birth.report)
+            os.close(birth.report)
+            if not birth.told.done():
+                birth.told.set_result(None)
+        if birth.told.cancelled() and birth.process is not None and not met:
+            # Last, because a signal looks for what belongs to the process, which reads the reports of all births.
+            birth.process.signal(signal.SIGKILL)
+
+    def _is_told_all(self, birth: _Birth) -> bool:
+        """Reads what is in the report pipe now: whether it has ended."""
         try:
             while data := os.read(birth.report, 65536):
                 birth.text += data
-                self._meet(birth)
         except BlockingIOError:
-            return
+            self._meet(birth)
+            return False
         self._meet(birth)
-        self._births.discard(birth)
-        self._loop.remove_reader(birth.report)
-        os.close(birth.report)
-        if not birth.told.done():
-            birth.told.set_result(None)
+        return True
 
     def _meet(self, birth: _Birth) -> None:
         """As soon as the PID is known, the process is ours to reap."""
@@ -199,8 +208,6 @@ class LocalHost:
                 birth.order, pid, outer, birth.output, self._belonging, self._containment.proc
             )
             self._children[pid] = birth.process
-            if birth.told.cancelled():
-                birth.process.signal(signal.SIGKILL)
 
     def _delivered(self, birth: _Birth) -> LocalProcess:
         if birth.text:

@@ -250,7 +250,7 @@ def test_a_start_that_fails_shows_no_secret(invoke: Invoke, shop: Path, task: li
 
     shown = done.stdout + done.stderr
     assert done.returncode == 1, shown
-    assert "ValueError: bad [redacted] of [redacted]" in shown
+    assert "ValueError: bad [redacted] of [redacted]" in shown, shown
     assert SECRETS["DB_PASSWORD"] not in shown
     assert "of-the-profile-1" not in shown
 

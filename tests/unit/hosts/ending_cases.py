@@ -10,15 +10,17 @@ import os
 import resource
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from clusterlib.errors import StartError
 from clusterlib.hosts import kernel, proc
-from clusterlib.hosts.api import Entry, Exit, Host, Spawn
+from clusterlib.hosts.api import Entry, Exit, Host, Program, Spawn
 from clusterlib.hosts.nursery import Nursery
-from clusterlib.waiting import Deadline, poll_async
+from clusterlib.waiting import Deadline, poll, poll_async
 from tests.contract.host_cases import Case, order, output_until, refusal
 
 HERE = "tests.unit.hosts.ending_cases"
@@ -45,6 +47,22 @@ async def closing_right_after_abandoned_spawns_leaves_nothing(host: Host) -> Non
     with contextlib.suppress(ProcessLookupError):
         os.kill(nursery.pid, signal.SIGCONT)
     await closing
+
+
+async def a_signal_that_comes_before_the_report_of_an_abandoned_spawn_is_sent(host: Host) -> None:
+    """A signal looks for what belongs to its process, and so reads that report, and ends the newborn."""
+    process = await host.spawn(order("wait"))
+    with tempfile.TemporaryDirectory() as folder:
+        runs = Path(folder) / "runs"
+        program = Program(("sh", "-c", 'touch "$1"; exec sleep 60', "sh", str(runs)))
+        spawn = asyncio.create_task(host.spawn(Spawn("node2", program, "/", {"PATH": os.defpath})))
+        await asyncio.wait([spawn], timeout=0)
+        spawn.cancel()
+        await asyncio.wait([spawn])
+        assert poll(runs.exists, Deadline(10))  # the loop stands still: nothing has read the report
+    process.signal(signal.SIGKILL)
+    assert await process.exit == Exit(signal=signal.SIGKILL)
+    os.close(process.output)
 
 
 async def closing_does_not_wait_for_a_paused_nursery(host: Host) -> None:
@@ -98,6 +116,7 @@ ENDING_CASES: dict[str, Case] = {
     case.__name__: case
     for case in (
         closing_right_after_abandoned_spawns_leaves_nothing,
+        a_signal_that_comes_before_the_report_of_an_abandoned_spawn_is_sent,
         closing_does_not_wait_for_a_paused_nursery,
         a_sweep_ends_a_process_whose_main_thread_has_ended,
         an_order_that_cannot_be_sent_says_why,
