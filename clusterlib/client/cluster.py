@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from clusterlib.errors import (
 )
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
+from clusterlib.messages.plan import CodeSources, revive
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -56,6 +58,7 @@ class Cluster:
         self.borrowed = False
         """Whether it is somebody else's: then it can be used, and is not ended over this handle."""
         self._timeouts = dict(status["timeouts"])
+        self._sources: Mapping[str, Any] = status["sources"]
         self._guard = int(status["keeper"]["guard"])
         seen = (Identity.of(int(status["keeper"][who])) for who in ("pid", "guard"))
         self._holders = [holder for holder in seen if holder is not None]
@@ -102,6 +105,11 @@ class Cluster:
     def __len__(self) -> int:
         return len(self._nodes)
 
+    @functools.cached_property
+    def sources(self) -> CodeSources:
+        """Where the code of its nodes is."""
+        return revive(CodeSources, self._sources)
+
     # -- what it is now
 
     def status(self) -> dict[str, Any]:
@@ -120,7 +128,7 @@ class Cluster:
         None: they run what is on disk, but for nodes that could not be asked, a paused one for example."""
         from clusterlib.client.code.looking import look_at_code
 
-        return look_at_code(self.keeper, self.status(), build=False).changed
+        return look_at_code(self, build=False).changed
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
         """Waits until the condition gives something true, and gives that back. An exception in it is not a no."""

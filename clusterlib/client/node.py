@@ -209,10 +209,8 @@ class Node:
 
     def _erlang_digest(self) -> CodeDigest:
         from clusterlib.disk.code import modules_of
-        from clusterlib.messages.plan import CodeSources, revive
 
-        sources = revive(CodeSources, self._cluster.status()["sources"])
-        modules = [[name, str(path)] for name, path in modules_of(sources).items()]
+        modules = [[name, str(path)] for name, path in modules_of(self._cluster.sources).items()]
         found = self.call("clusterlib_node", "compare", [modules])
         running = {name.decode(): running.hex() for name, running, _ in found if isinstance(running, bytes)}
         stale = (name.decode() for name, running, on_disk in found if running != on_disk)

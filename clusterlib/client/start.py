@@ -326,7 +326,7 @@ def _fit(
 
             check_shape(status, profile, overrides, cluster.project)
         notes = [f"cluster '{cluster.name}' was running already"]
-        look = look_at_code(cluster.keeper, status, on_event)
+        look = look_at_code(cluster, on_event)
         if look.changed:
             if running := not_stopped(status):
                 cluster.restart(*running, on_event=on_event)

@@ -231,7 +231,7 @@ class Kept:
 
     def _make_fit(self, status: Status, need: Need, *, alone: bool, afresh: bool) -> str:
         """ "as it was" or "changed", once it is as the need wants it; nothing where that cannot be done in this turn."""
-        look = look_at_code(self.cluster.keeper, status) if self._check_code else None
+        look = look_at_code(self.cluster) if self._check_code else None
         unwell = afresh or bool(status["dirty"]) or status["state"] != "ready"
         size = self._size_for(need, len(status["nodes"]))
         if not (look and look.changed) and not unwell and size is None:
@@ -252,7 +252,7 @@ class Kept:
     def _look_again(self, look: CodeLook | None) -> None:
         """A node that was paused, and so could not be asked which code it runs, can be asked now."""
         if look and look.unasked:
-            again = look_at_code(self.cluster.keeper, self.cluster.status())
+            again = look_at_code(self.cluster)
             if again.changed:
                 self._renew(again, fresh=False)
 

@@ -5,6 +5,7 @@ resolved here, so that the keeper need not know how profiles are read."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import typing
@@ -196,9 +197,8 @@ def revive(kind: type[V], value: Any) -> V:
 def _revive(kind: Any, value: Any) -> Any:
     origin = typing.get_origin(kind)
     if is_dataclass(kind) and isinstance(kind, type):
-        hints = typing.get_type_hints(kind)
         return kind(
-            **{f.name: _revive(hints[f.name], value[f.name]) for f in fields(kind) if f.name in value}
+            **{name: _revive(inner, value[name]) for name, inner in _fields(kind).items() if name in value}
         )
     if origin is tuple:
         inner = typing.get_args(kind)[0]
@@ -207,3 +207,10 @@ def _revive(kind: Any, value: Any) -> Any:
         inner = typing.get_args(kind)[1]
         return {key: _revive(inner, item) for key, item in value.items()}
     return value
+
+
+@functools.cache
+def _fields(kind: type) -> dict[str, Any]:
+    """The type of each field. It is written in the source as text, which takes a compiler to read."""
+    hints = typing.get_type_hints(kind)
+    return {one.name: hints[one.name] for one in fields(kind)}

@@ -47,7 +47,7 @@ def restart(
     with reached(name, project=project) as cluster:
         names = [cluster[node].name] if node else [one.name for one in cluster]
         if node is None:
-            build_code(cluster.status(), on_event)
+            build_code(cluster, on_event)
         cluster.restart(*names, on_event=on_event, rolling=rolling, fresh=fresh)
         view = ClusterView.of(cluster.status())
     return Restarted(view, tuple(names), fresh, round(time.monotonic() - began, 4))

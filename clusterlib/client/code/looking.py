@@ -13,7 +13,7 @@ from clusterlib.frozen import frozen
 from clusterlib.messages.plan import CodeSources, RunningCode, revive
 
 if TYPE_CHECKING:
-    from clusterlib.client.connection import KeeperClient
+    from clusterlib.client.cluster import Cluster
 
 __all__ = [
     "CodeLook",
@@ -43,18 +43,16 @@ class CodeLook:
     """Nodes that could not be asked what they have loaded."""
 
 
-def look_at_code(
-    keeper: KeeperClient, status: Mapping[str, Any], on_event: Listener | None = None, *, build: bool = True
-) -> CodeLook:
+def look_at_code(cluster: Cluster, on_event: Listener | None = None, *, build: bool = True) -> CodeLook:
     """Compares what the nodes run with the disk. Without `build` the project is not built: its sources are looked at instead."""
-    sources, project = revive(CodeSources, status["sources"]), Path(status["project"])
+    sources, project = cluster.sources, cluster.project
     unbuilt: list[str] = []
     if sources.build.command and not build:
         from clusterlib.client.code.building import unbuilt_files
 
         unbuilt = unbuilt_files(sources.build, project)
     code = code_of(sources, project, on_event, build=build)
-    running = revive(RunningCode, keeper.request("code"))
+    running = revive(RunningCode, cluster.keeper.request("code"))
     loaded = {path for files in running.stale.values() for path in files}
     since = {path for before in running.files for path in changed(before, code)}
     differing = sorted({*since, *loaded, *unbuilt})
@@ -97,9 +95,9 @@ def code_of(
     return code_on_disk(sources)
 
 
-def build_code(status: Mapping[str, Any], on_event: Listener | None = None) -> None:
+def build_code(cluster: Cluster, on_event: Listener | None = None) -> None:
     """Builds what the nodes of this cluster are made of, if it is built at all."""
-    _build(revive(CodeSources, status["sources"]), Path(status["project"]), on_event)
+    _build(cluster.sources, cluster.project, on_event)
 
 
 def _build(sources: CodeSources, project: Path, on_event: Listener | None) -> None:

@@ -17,7 +17,7 @@ __all__ = ["warn_if_stale"]
 def warn_if_stale(cluster: Cluster) -> None:
     """Warns the caller of `attach`. A handle that cannot be given to them is closed."""
     try:
-        look = look_at_code(cluster.keeper, cluster.status(), build=False)
+        look = look_at_code(cluster, build=False)
         found = []
         if look.changed:
             files = some_files(look.changed, cluster.project)

@@ -10,7 +10,6 @@ from clusterlib.client.code.looking import look_at_code, looked_at, not_stopped
 from clusterlib.disk.code import modules_of
 from clusterlib.errors import StaleCode
 from clusterlib.frozen import frozen
-from clusterlib.messages.plan import CodeSources, revive
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
@@ -40,10 +39,9 @@ class Synced:
 def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     """Builds the project, and has every node run the outcome."""
     status = cluster.status()
-    look = look_at_code(cluster.keeper, status, on_event)
+    look = look_at_code(cluster, on_event)
     code, differing = dict(look.code), look.changed
-    sources = revive(CodeSources, status["sources"])
-    seen = looked_at(sources, Path(status["project"]))
+    seen = looked_at(cluster.sources, cluster.project)
     why = _why_not_loaded(cluster.driver, differing, look.before, code)
     if why:
         rolling = (
@@ -64,7 +62,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
         ).of_cluster(cluster.name)
     if cluster.driver != "beam":
         return Synced((), {}, (), looked_at=seen)
-    modules = {name: str(path) for name, path in modules_of(sources).items()}
+    modules = {name: str(path) for name, path in modules_of(cluster.sources).items()}
     gone = sorted({Path(path).stem for path in differing if path not in code} - modules.keys())
     loaded = cluster.load(code, modules, gone, on_event)
     return Synced(differing, {node: tuple(names) for node, names in loaded.items() if names}, ())
