@@ -26,7 +26,7 @@ from typing import Any  # noqa: E402
 
 
 def main() -> None:
-    answer({"seconds": SECONDS, "status": cluster.status()})
+    answer({"seconds": SECONDS, "status": cluster.status().to_dict()})
     for line in sys.stdin:
         command, *words = line.split()
         match command:
@@ -53,7 +53,7 @@ def timed(action: Callable[[], object]) -> float:
 
 def leases(count: int) -> dict[str, list[float]]:
     """A lease taken and handed back, beside one question and answer over the bare socket."""
-    control = str(cluster.status()["control"])
+    control = cluster.status().control
     ours, bare = [], []
     for _ in range(count):
         begin = time.perf_counter()

@@ -107,9 +107,9 @@ def calls(bench: Bench) -> list[Row]:
 
     with clusterlib.up("beam", name=f"bench-{os.getpid()}", nodes=1, project=bench.project) as cluster:
         node = cluster["node1"]
-        facts = node.describe()
-        environment = {**os.environ, "HOME": facts["directory"], "ERL_EPMD_PORT": str(facts["epmd_port"])}
-        told = ["erl_call", "-c", cluster.cookie_file.read_text(), "-name", facts["node"]]
+        status = node.status()
+        environment = {**os.environ, "HOME": status.directory, "ERL_EPMD_PORT": status.facts["epmd_port"]}
+        told = ["erl_call", "-c", cluster.cookie_file.read_text(), "-name", status.facts["node"]]
         ours = _timed(lambda: node.call("lists", "reverse", [[1, 2, 3]]), CALLS)
         theirs = _timed(
             lambda: subprocess.run(

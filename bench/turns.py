@@ -22,7 +22,7 @@ def main(project: Path, count: int) -> None:
     pool = Pool(project, Settings(profile="dev", prefix="bench"))
     try:
         first = pool.acquire(Need(), "the first")
-        control = str(first.status["control"])
+        control = first.status.control
         first.release()
         ours = [_turn(pool) for _ in range(count)]
         bare = [_bare(control) for _ in range(count)]

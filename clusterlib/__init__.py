@@ -12,14 +12,22 @@ if TYPE_CHECKING:
     from clusterlib.client.start import up as up
     from clusterlib.doors.testcase import DistributedAsyncTestCase as DistributedAsyncTestCase
     from clusterlib.doors.testcase import DistributedTestCase as DistributedTestCase
+    from clusterlib.messages.states import ClusterState as ClusterState
+    from clusterlib.messages.states import NodeState as NodeState
+    from clusterlib.messages.status import ClusterStatus as ClusterStatus
+    from clusterlib.messages.status import NodeStatus as NodeStatus
     from clusterlib.profiles import load_profile as load_profile
 
 __version__ = "0.1.0"
 __all__ = [
     "Cluster",
+    "ClusterState",
+    "ClusterStatus",
     "DistributedAsyncTestCase",
     "DistributedTestCase",
     "Node",
+    "NodeState",
+    "NodeStatus",
     "__version__",
     "attach",
     "errors",
@@ -29,9 +37,13 @@ __all__ = [
 
 _HOMES = {
     "Cluster": "clusterlib.client.cluster",
+    "ClusterState": "clusterlib.messages.states",
+    "ClusterStatus": "clusterlib.messages.status",
     "DistributedAsyncTestCase": "clusterlib.doors.testcase",
     "DistributedTestCase": "clusterlib.doors.testcase",
     "Node": "clusterlib.client.cluster",
+    "NodeState": "clusterlib.messages.states",
+    "NodeStatus": "clusterlib.messages.status",
     "attach": "clusterlib.client.start",
     "load_profile": "clusterlib.profiles",
     "up": "clusterlib.client.start",

@@ -75,18 +75,20 @@ class Boot:
 
         from clusterlib.client.cluster import Cluster
         from clusterlib.client.connection import KeeperClient
+        from clusterlib.messages.codec import plain
+        from clusterlib.messages.plan import StartOrder
+        from clusterlib.messages.requests import Keep, Start
 
         run = new_run(Path(plan.project), plan.name)
         client = self._client = KeeperClient(self._channel, plan.name, self._control)
-        told = {"plan": json.loads(plan.to_json()), "run": str(run.path), "holder": caller_name()}
-        message = json.dumps(told).encode()
+        message = json.dumps(plain(StartOrder(plan, str(run.path), caller_name()))).encode()
         seconds = BOOT_SECONDS + plan.timeouts.start * (plan.retry.attempts + 1)
         try:
             client.send_raw(struct.pack("!Q", len(message)) + message, BOOT_SECONDS)
             _make_room(Path(plan.project), run)  # while the keeper reads its plan
-            status = client.request("start", seconds=seconds, on_event=on_event)
+            status = client.ask(Start(), seconds=seconds, on_event=on_event)
             if not plan.held:
-                status = client.request("keep")["status"]
+                status = client.ask(Keep())
         except KeeperLost as error:
             raise self._explain(error, run) from error
         self._log.close()
@@ -94,10 +96,12 @@ class Boot:
 
     def give_up(self) -> None:
         """Ends the keeper and all it started, and waits until they are gone; unless somebody else has come to hold them."""
+        from clusterlib.messages.requests import Abandon
+
         ended = True
         try:
             if self._client is not None:
-                ended = self._client.request("abandon", seconds=GIVE_UP_SECONDS)["ended"]
+                ended = self._client.ask(Abandon(), seconds=GIVE_UP_SECONDS).ended
         except KeeperLost:
             pass  # it is gone; or it does not answer, and is told the same by our hanging up
         finally:

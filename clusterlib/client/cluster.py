@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,22 @@ from clusterlib.errors import (
 )
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
-from clusterlib.messages.plan import CodeSources, revive
+from clusterlib.messages.requests import (
+    Down,
+    EndTurn,
+    FlushLogs,
+    Heal,
+    Keep,
+    Load,
+    Release,
+    Request,
+    Restart,
+    Scale,
+    Status,
+    TakeTurn,
+)
+from clusterlib.messages.states import ClusterState, NodeState
+from clusterlib.messages.status import ClusterStatus, TurnGiven
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -42,25 +56,26 @@ class Cluster:
     """A running cluster. As a context manager it hands back its lease at the end, which ends a cluster nobody else holds."""
 
     def __init__(
-        self, keeper: KeeperClient, status: Mapping[str, Any], lock: ClusterLock, notes: tuple[str, ...] = ()
+        self, keeper: KeeperClient, status: ClusterStatus, lock: ClusterLock, notes: tuple[str, ...] = ()
     ) -> None:
         self.keeper = keeper
-        self.name = str(status["name"])
-        self.profile = str(status["profile"])
-        self.project = Path(status["project"])
-        self.driver = str(status["driver"])
-        self.simulated = bool(status["simulated"])
-        self.run_folder = RunFolder(Path(status["run"]))
-        self.cookie_file = Path(status["cookie_file"])
-        self.call_seconds = float(status["timeouts"]["call"])
+        self.name = status.name
+        self.profile = status.profile
+        self.project = Path(status.project)
+        self.driver = status.driver
+        self.simulated = status.simulated
+        self.run_folder = RunFolder(Path(status.run))
+        self.cookie_file = Path(status.cookie_file)
+        self.call_seconds = status.timeouts.call
+        self.sources = status.sources
+        """Where the code of its nodes is."""
         self.notes = notes
         """What `up` has to say besides success: that the cluster ran already, or was restarted for new code."""
         self.borrowed = False
         """Whether it is somebody else's: then it can be used, and is not ended over this handle."""
-        self._timeouts = dict(status["timeouts"])
-        self._sources: Mapping[str, Any] = status["sources"]
-        self._guard = int(status["keeper"]["guard"])
-        seen = (Identity.of(int(status["keeper"][who])) for who in ("pid", "guard"))
+        self._timeouts = status.timeouts
+        self._guard = status.keeper.guard
+        seen = (Identity.of(pid) for pid in (status.keeper.pid, status.keeper.guard))
         self._holders = [holder for holder in seen if holder is not None]
         self._lock = lock
         self._gone = False
@@ -105,21 +120,15 @@ class Cluster:
     def __len__(self) -> int:
         return len(self._nodes)
 
-    @functools.cached_property
-    def sources(self) -> CodeSources:
-        """Where the code of its nodes is."""
-        return revive(CodeSources, self._sources)
-
     # -- what it is now
 
-    def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = self.keeper.request("status")
-        self._meet(status)
-        return status
+    def status(self) -> ClusterStatus:
+        """What the keeper knows of the cluster and its nodes at this moment."""
+        return self._meet(self.keeper.ask(Status()))
 
     @property
-    def state(self) -> str:
-        return str(self.status()["state"])
+    def state(self) -> ClusterState:
+        return self.status().state
 
     @property
     def stale(self) -> tuple[str, ...]:
@@ -142,8 +151,8 @@ class Cluster:
                 "<lambda>", "the condition"
             )
             nodes = [
-                f"{n['name']}: {n['state']}, sees {', '.join(n['view']) or 'nobody'}"
-                for n in self.status()["nodes"]
+                f"{node.name}: {node.state}, sees {', '.join(node.view) or 'nobody'}"
+                for node in self.status().nodes
             ]
             raise NotInTime(f"{what} did not come true within {timeout:g} s", evidence=nodes)
         return answer
@@ -156,7 +165,7 @@ class Cluster:
 
     # -- using it in turn with others
 
-    def take_turn(self, who: str, *, exclusive: bool = True, timeout: float | None = None) -> dict[str, Any]:
+    def take_turn(self, who: str, *, exclusive: bool = True, timeout: float | None = None) -> TurnGiven:
         """Waits until this handle may use the cluster: alone, or beside others who share it. Gives the status then.
 
         Turns come in the order in which they were asked for. ClusterBusy after `timeout` seconds; None waits for ever.
@@ -165,9 +174,7 @@ class Cluster:
         timeout = None if timeout is None else seconds_of(timeout, 'take_turn("me", timeout=10)')
         seconds = None if timeout is None else timeout + ANSWER_SECONDS
         try:
-            status: dict[str, Any] = self.keeper.request(
-                "take_turn", seconds=seconds, holder=who, exclusive=exclusive, timeout=timeout
-            )
+            given = self.keeper.ask(TakeTurn(who, exclusive, timeout), seconds=seconds)
         except KeeperLost:
             self.keeper.close()  # a turn that came all the same must not stay with a handle that knows nothing of it
             raise
@@ -176,20 +183,18 @@ class Cluster:
         except BaseException:
             self._take_no_turn()
             raise
-        self._meet(status)
-        return status
+        self._meet(given.status)
+        return given
 
-    def end_turn(self, *, dirty: str | None = None) -> dict[str, Any]:
+    def end_turn(self, *, dirty: str | None = None) -> ClusterStatus:
         """Ends the turn and gives the status. `dirty` says what was left in the cluster that the next one must not meet.
 
         When it returns, everything that the nodes had printed before is in their log files."""
-        status: dict[str, Any] = self.keeper.request("end_turn", dirty=dirty)
-        self._meet(status)
-        return status
+        return self._meet(self.keeper.ask(EndTurn(dirty)))
 
     def flush_logs(self) -> None:
         """When it returns, everything that the nodes had printed before is in their log files."""
-        self.keeper.request("flush_logs")
+        self.keeper.ask(FlushLogs())
 
     def protect(self) -> None:
         """From now on the cluster counts as somebody else's: `down` over this handle is refused."""
@@ -199,7 +204,7 @@ class Cluster:
         """The wait was interrupted: withdraws the request, and gives back a turn that came at this very moment."""
         try:
             with contextlib.suppress(ClusterError):
-                self.keeper.request("end_turn")
+                self.keeper.ask(EndTurn())
         except BaseException:
             self.keeper.close()
             raise
@@ -228,22 +233,22 @@ class Cluster:
                 remedies=["invoke cluster.restart --rolling", "invoke cluster.restart --fresh"],
             ).of_cluster(self.name)
         for chosen in self._steps(names) if rolling else [list(names)]:
-            self._change("restart", on_event, names=chosen, fresh=fresh)
+            self._change(Restart(tuple(chosen), fresh), on_event)
             if rolling:
-                self.wait_until(self._is_whole, self._timeouts["start"], f"cluster '{self.name}' whole again")
+                self.wait_until(self._is_whole, self._timeouts.start, f"cluster '{self.name}' whole again")
 
     def _steps(self, names: Sequence[str]) -> list[list[str]]:
         """One node after another; those that are down come first, all at once, as the cluster cannot be whole without them."""
-        down = {node["name"] for node in self.status()["nodes"] if node["pid"] is None}
+        down = {node.name for node in self.status().nodes if node.pid is None}
         chosen = list(names or self._nodes)
         first = [name for name in chosen if name in down]
         return [*([first] if first else []), *([name] for name in chosen if name not in down)]
 
     def _is_whole(self) -> bool:
         """Whether all nodes are ready and see each other, but for those that were stopped on purpose."""
-        nodes = [node for node in self.status()["nodes"] if node["state"] != "stopped"]
-        everyone = {node["name"] for node in nodes}
-        return all(node["state"] == "ready" and everyone <= set(node["view"]) for node in nodes)
+        nodes = [node for node in self.status().nodes if node.state is not NodeState.STOPPED]
+        everyone = {node.name for node in nodes}
+        return all(node.is_ready and everyone <= set(node.view) for node in nodes)
 
     def scale(self, count: int, on_event: Listener | None = None) -> None:
         """Adds or removes nodes until there are `count`, while the others go on."""
@@ -251,7 +256,7 @@ class Cluster:
             raise WrongType(
                 f"a cluster is scaled to a number of nodes, not to {count!r}", remedies=["scale(3)"]
             )
-        self._change("scale", on_event, count=count)
+        self._change(Scale(count), on_event)
 
     def sync(self, on_event: Listener | None = None) -> Synced:
         """Has all nodes run the project's code as it is now, built if need be.
@@ -268,22 +273,20 @@ class Cluster:
         modules: Mapping[str, str],
         gone: Sequence[str] = (),
         on_event: Listener | None = None,
-    ) -> dict[str, list[str]]:
+    ) -> Mapping[str, tuple[str, ...]]:
         """Has the nodes load compiled modules (name and file) from disk; `code` is what they run then. See `sync`."""
-        seconds = self._timeouts["start"] + self._down_seconds()
-        told = self.keeper.request(
-            "load", seconds=seconds, on_event=on_event, code=code, modules=modules, gone=[*gone]
-        )
-        self._meet(told["status"])
-        return dict(told["loaded"])
+        seconds = self._timeouts.start + self._down_seconds()
+        answer = self.keeper.ask(Load(code, modules, tuple(gone)), seconds=seconds, on_event=on_event)
+        self._meet(answer.status)
+        return answer.loaded
 
     def heal(self, *, fresh: bool = False, on_event: Listener | None = None) -> None:
         """Makes it whole and clean again: resumes the paused, restarts who is gone, and keeps all data.
 
         `fresh`: restarts all its nodes, and deletes the data in their folders."""
         check_flag("fresh", fresh)
-        seconds = 2 * self._timeouts["start"] + self._down_seconds()
-        self._meet(self.keeper.request("heal", seconds=seconds, on_event=on_event, fresh=fresh))
+        seconds = 2 * self._timeouts.start + self._down_seconds()
+        self._meet(self.keeper.ask(Heal(fresh), seconds=seconds, on_event=on_event))
 
     def down(self, reason: str = "asked to") -> None:
         """Ends the cluster and returns when its processes are really gone. One that is gone already is a success."""
@@ -295,7 +298,7 @@ class Cluster:
                 remedies=["close()  # hands it back", f"invoke cluster.down --name {self.name}"],
             )
         try:
-            self.keeper.request("down", seconds=self._down_seconds(), reason=reason)
+            self.keeper.ask(Down(reason), seconds=self._down_seconds())
         except KeeperLost:
             if not self._is_gone():
                 raise
@@ -306,7 +309,7 @@ class Cluster:
         if self._gone:
             return
         try:
-            ended = self.keeper.request("release", seconds=self._down_seconds())["ended"]
+            ended = self.keeper.ask(Release(), seconds=self._down_seconds()).ended
         except KeeperLost:
             self._let_go()
             if self._is_gone():
@@ -322,7 +325,7 @@ class Cluster:
 
     def keep(self) -> None:
         """From now on the cluster lives until somebody calls `down`, whoever holds it."""
-        self._meet(self.keeper.request("keep")["status"])
+        self._meet(self.keeper.ask(Keep()))
 
     def _let_go(self) -> None:
         self._gone = True
@@ -330,25 +333,26 @@ class Cluster:
             node.close()
         self.keeper.close()
 
-    def _change(self, op: str, on_event: Listener | None, **arguments: Any) -> None:
-        self._meet(self.keeper.request(op, seconds=self.change_seconds, on_event=on_event, **arguments))
+    def _change(self, request: Request[ClusterStatus], on_event: Listener | None) -> None:
+        self._meet(self.keeper.ask(request, seconds=self.change_seconds, on_event=on_event))
 
     @property
     def change_seconds(self) -> float:
         """How long nodes may take to be stopped and started."""
-        return float(self._timeouts["start"]) + self._down_seconds()
+        return self._timeouts.start + self._down_seconds()
 
-    def _meet(self, status: Mapping[str, Any]) -> None:
+    def _meet(self, status: ClusterStatus) -> ClusterStatus:
         """Learns who its nodes are now."""
-        self.held = bool(status["held"])
+        self.held = status.held
         known = self._nodes
-        names = [str(node["name"]) for node in status["nodes"]]
+        names = [node.name for node in status.nodes]
         self._nodes = {name: known.get(name) or Node(self, name) for name in names}
         for name in known.keys() - set(names):
             known[name].close()
+        return status
 
     def _down_seconds(self) -> float:
-        return float(self._timeouts["stop"]) + KILLING_SECONDS
+        return self._timeouts.stop + KILLING_SECONDS
 
     def _is_gone(self) -> bool:
         return self._lock.wait_free(Deadline(SETTLING), self._holders)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from clusterlib.errors import DEFAULT_CLUSTER, CallTimeout, NodeUnavailable
 from clusterlib.messages.states import NodeState
+from clusterlib.messages.status import ClusterStatus, NodeStatus
 
-__all__ = ["explain", "is_ready", "notes_on_ended"]
+__all__ = ["explain", "notes_on_ended"]
 
 
 UNDONE_BY = {NodeState.PAUSED: "resume", NodeState.STOPPED: "start"}
 
 
-def is_ready(node: Mapping[str, Any]) -> bool:
-    return bool(node["state"] == NodeState.READY)
-
-
 def explain(
-    error: NodeUnavailable | CallTimeout, node: Mapping[str, Any], *, stopped: bool = False
+    error: NodeUnavailable | CallTimeout, node: NodeStatus, *, stopped: bool = False
 ) -> NodeUnavailable | CallTimeout:
     """The same error with what the keeper knows of the node. `stopped`: a signal that was not ours has stopped its process."""
     what, cause, remedies = _condition(node, stopped=stopped)
@@ -32,14 +27,14 @@ def explain(
         )
     seen = f"{error.problem}: {error.cause}" if error.cause else error.problem
     return type(error)(
-        f"{node['name']} {what}", cause=cause, evidence=[seen, *error.evidence], remedies=remedies
+        f"{node.name} {what}", cause=cause, evidence=[seen, *error.evidence], remedies=remedies
     )
 
 
-def _condition(node: Mapping[str, Any], *, stopped: bool) -> tuple[str, str, list[str]]:
+def _condition(node: NodeStatus, *, stopped: bool) -> tuple[str, str, list[str]]:
     """What it is, why, and what helps; nothing of a node that should answer."""
-    name, state, by = node["name"], node["state"], node.get("by")
-    when = _when(node.get("since"))
+    name, state, by = node.name, node.state, node.by
+    when = _when(node.since)
     if state in UNDONE_BY:
         return (
             f"is {state}",
@@ -50,31 +45,29 @@ def _condition(node: Mapping[str, Any], *, stopped: bool) -> tuple[str, str, lis
         restart = [f"invoke cluster.restart {name}", f"invoke cluster.logs {name}"]
         if by:
             return "was killed", f"{by} killed it {when}", restart
-        return "is dead", f"{node['reason'] or 'it ended'}, {when}", restart
+        return "is dead", f"{node.reason or 'it ended'}, {when}", restart
     if state == NodeState.READY:
         if stopped:
             return (
                 "is paused",
                 "a signal from outside of clusterlib has stopped its process (SIGSTOP)",
-                [f"kill -CONT {node['pid']}"],
+                [f"kill -CONT {node.pid}"],
             )
         return "", "", []
-    return f"is {state}", f"{node['reason'] or 'it is so'} since {when}", ["invoke cluster.status"]
+    return f"is {state}", f"{node.reason or 'it is so'} since {when}", ["invoke cluster.status"]
 
 
-def _when(since: str | None) -> str:
-    if since is None:
-        return "at an unknown time"
+def _when(since: str) -> str:
     then = datetime.fromisoformat(since)
     ago = max(0.0, (datetime.now(UTC) - then).total_seconds())
     return f"at {then:%H:%M:%S}.{then.microsecond // 1000:03d} UTC, {ago:.1f} s ago"
 
 
-def notes_on_ended(status: Mapping[str, Any]) -> list[str]:
+def notes_on_ended(status: ClusterStatus) -> list[str]:
     """One note on each node that stays down, and on the command that brings it back."""
-    named = "" if status["name"] == DEFAULT_CLUSTER else f" --name {status['name']}"
+    named = "" if status.name == DEFAULT_CLUSTER else f" --name {status.name}"
     return [
-        f"{node['name']} is {node['state']}: invoke cluster.start {node['name']}{named}"
-        for node in status["nodes"]
-        if node["state"] in {NodeState.DEAD, NodeState.STOPPED}
+        f"{node.name} is {node.state}: invoke cluster.start {node.name}{named}"
+        for node in status.nodes
+        if node.state in {NodeState.DEAD, NodeState.STOPPED}
     ]

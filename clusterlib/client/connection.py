@@ -10,15 +10,19 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from clusterlib.errors import ClusterError, HandleClosed, KeeperLost, UsageError
+from clusterlib.messages.codec import NotReadable, plain, revive
 from clusterlib.messages.events import Event
+from clusterlib.messages.requests import Request, answer_of, name_of
 from clusterlib.waiting import Deadline, wait_readable
 
 __all__ = ["KILLING_SECONDS", "KeeperClient"]
 
+A = TypeVar("A")
 Listener = Callable[[Event], None]
+ANSWER_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 KILLING_SECONDS = 25.0
 """More than a keeper takes at most for nodes that do not stop when they are asked to."""
@@ -48,28 +52,42 @@ class KeeperClient:
     def connect(path: Path, name: str) -> KeeperClient:
         return KeeperClient(_connected(path, name), name, path)
 
-    def request(
-        self, op: str, /, *, seconds: float | None = 10.0, on_event: Listener | None = None, **args: Any
-    ) -> Any:
+    def ask(
+        self, request: Request[A], *, seconds: float | None = ANSWER_SECONDS, on_event: Listener | None = None
+    ) -> A:
         """Asks and waits for the answer, at most `seconds`; what the keeper refuses is raised as its own error.
 
         `on_event` is told what happens until then."""
+        kind = type(request)
         with self._turn():
             self._number += 1
             deadline = Deadline(seconds) if seconds is not None else None
-            self._send({"id": self._number, "op": op, "args": args, "events": on_event is not None})
-            while True:
-                message = self._read(deadline)
-                if "event" in message:
-                    if on_event is not None:
-                        on_event(message["event"])
-                elif message.get("id") in {
-                    self._number,
-                    None,
-                }:  # others are late answers that nobody waits for
-                    if "error" in message:
-                        raise ClusterError.from_dict(message["error"]).of_cluster(self._name)
-                    return message.get("result")
+            self._send(
+                {
+                    "id": self._number,
+                    "op": name_of(kind),
+                    "args": plain(request),
+                    "events": on_event is not None,
+                }
+            )
+            result = self._answer(deadline, on_event)
+        try:
+            return revive(answer_of(kind), result)
+        except NotReadable as error:
+            raise self._lost(
+                f"its answer to {name_of(kind)!r} is of another version of clusterlib: {error}"
+            ) from error
+
+    def _answer(self, deadline: Deadline | None, on_event: Listener | None) -> object:
+        while True:
+            message = self._read(deadline)
+            if "event" in message:
+                if on_event is not None:
+                    on_event(message["event"])
+            elif message.get("id") in {self._number, None}:  # others are late answers that nobody waits for
+                if "error" in message:
+                    raise ClusterError.from_dict(message["error"]).of_cluster(self._name)
+                return message.get("result")
 
     def events(self) -> Iterator[Event]:
         """Events as they come, until the keeper is gone. After `watch`."""

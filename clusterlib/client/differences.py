@@ -17,6 +17,7 @@ from clusterlib.values.kinds import memory_text
 
 if TYPE_CHECKING:
     from clusterlib.messages.plan import Plan
+    from clusterlib.messages.status import ClusterStatus
 
 __all__ = ["check_shape", "differences"]
 
@@ -43,21 +44,21 @@ MOST = 10
 
 
 def check_shape(
-    status: Mapping[str, Any], profile: str | None, overrides: Mapping[str, object], project: Path
+    status: ClusterStatus, profile: str | None, overrides: Mapping[str, object], project: Path
 ) -> None:
     """What runs must be what was asked for."""
     from clusterlib.client.planning import plan_for
     from clusterlib.profiles import default_profile
 
-    name, wanted = status["name"], profile or default_profile(project)
+    name, wanted = status.name, profile or default_profile(project)
     plan = plan_for(wanted, name=name, project=project, overrides=overrides)
-    if status["fingerprint"] != plan.fingerprint:
+    if status.fingerprint != plan.fingerprint:
         found = _differences(status, plan)
         scale = [f"invoke cluster.scale {len(plan.nodes)}"] if _can_be_scaled(plan, found) else []
         raise ClusterConflict(
             f"cluster '{name}' runs already, with another shape",
-            cause=f"it runs profile {status['profile']!r}; {wanted!r} as asked for now differs from it",
-            evidence=[f"running: {len(status['nodes'])} nodes, simulated: {status['simulated']}", *found],
+            cause=f"it runs profile {status.profile!r}; {wanted!r} as asked for now differs from it",
+            evidence=[f"running: {len(status.nodes)} nodes, simulated: {status.simulated}", *found],
             remedies=[*scale, _beside(wanted, overrides), "invoke cluster.down"],
         )
 
@@ -78,13 +79,13 @@ def _beside(profile: str, overrides: Mapping[str, object]) -> str:
     return shlex.join(words)
 
 
-def _differences(status: Mapping[str, Any], plan: Plan) -> list[str]:
+def _differences(status: ClusterStatus, plan: Plan) -> list[str]:
     """By what the run that goes on was started with; it may have been scaled since."""
     try:
-        running = json.loads((Path(status["run"]) / "plan.json").read_text())
+        running = json.loads((Path(status.run) / "plan.json").read_text())
     except (OSError, ValueError):
         return []
-    return differences({**running, "nodes": status["nodes"]}, json.loads(plan.to_json()))
+    return differences({**running, "nodes": status.nodes}, json.loads(plan.to_json()))
 
 
 def differences(running: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from clusterlib.frozen import frozen
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
 from clusterlib.hosts.registry import Entry, Registry, end_family, sweep_leftovers
+from clusterlib.messages.requests import Down, Status
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -124,8 +125,8 @@ def _ask(name: str, control: Path, doomed: _Doomed) -> None:
     poll(lambda: control.exists() or any(entry.dead() for entry in doomed.entries), Deadline(ANSWER_SECONDS))
     client = KeeperClient.connect(control, name)
     try:
-        status = client.request("status", seconds=ANSWER_SECONDS)
-        client.request("down", seconds=float(status["timeouts"]["stop"]) + KILLING_SECONDS)
+        status = client.ask(Status(), seconds=ANSWER_SECONDS)
+        client.ask(Down(), seconds=status.timeouts.stop + KILLING_SECONDS)
     finally:
         client.close()
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from clusterlib.client.cluster import Cluster
+from clusterlib.messages.status import ClusterStatus
 
 __all__ = ["environment_of"]
 
 
-def environment_of(cluster: Cluster, status: Mapping[str, Any] | None = None) -> dict[str, str]:
+def environment_of(cluster: Cluster, status: ClusterStatus | None = None) -> dict[str, str]:
     """`clusterlib.attach()` needs the first two and no more. The status is asked for where it is not given."""
-    nodes = (cluster.status() if status is None else status)["nodes"]
+    nodes = (cluster.status() if status is None else status).nodes
     told = {
         "CLUSTERLIB_NAME": cluster.name,
         "CLUSTERLIB_PROJECT": str(cluster.project),
@@ -20,14 +18,14 @@ def environment_of(cluster: Cluster, status: Mapping[str, Any] | None = None) ->
         "CLUSTERLIB_RUN": str(cluster.run_folder.path),
         "CLUSTERLIB_COOKIE_FILE": str(cluster.cookie_file),
     }
-    main = "cluster" if cluster.driver == "python" else next(iter(nodes[0]["ports"]), "") if nodes else ""
+    main = "cluster" if cluster.driver == "python" else next(iter(nodes[0].ports), "") if nodes else ""
     for variable, purpose, form in (
         ("CLUSTERLIB_NODES", main, "{name}={address}:{port}"),
         ("CLUSTERLIB_HTTP", "http", "{name}=http://{address}:{port}"),
     ):
         told[variable] = ",".join(
-            form.format(name=node["name"], address=node["address"], port=node["ports"][purpose])
+            form.format(name=node.name, address=node.address, port=node.ports[purpose])
             for node in nodes
-            if purpose in node["ports"]
+            if purpose in node.ports
         )
     return told

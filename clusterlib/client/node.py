@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.client.arguments import seconds_of
 from clusterlib.client.caller import caller_name
-from clusterlib.client.condition import explain, is_ready
+from clusterlib.client.condition import explain
 from clusterlib.errors import (
     CallTimeout,
     ClusterError,
@@ -24,6 +24,9 @@ from clusterlib.errors import (
     WrongType,
 )
 from clusterlib.hosts.identity import Identity
+from clusterlib.messages.requests import Kill, NodeRequest, Pause, Resume, Stacks, StartNode, StopNode
+from clusterlib.messages.states import NodeState
+from clusterlib.messages.status import NodeStatus
 from clusterlib.runtime.client import CodeDigest, NodeClient
 from clusterlib.waiting import Deadline, poll
 
@@ -61,50 +64,49 @@ class Node:
 
     # -- what it is now
 
-    def describe(self) -> dict[str, Any]:
+    def status(self) -> NodeStatus:
         """State, reason, pid, address, host, ports, view, uptime, log file: as the keeper knows them."""
-        for node in self._cluster.status()["nodes"]:
-            if node["name"] == self.name:
-                return dict(node)
+        found = self._cluster.status().node(self.name)
+        if found is not None:
+            return found
         raise NodeUnknown(
             f"cluster '{self._cluster.name}' has no node {self.name!r} any more",
             remedies=["invoke cluster.status"],
         ).of_cluster(self._cluster.name)
 
     @property
-    def state(self) -> str:
-        return str(self.describe()["state"])
+    def state(self) -> NodeState:
+        return self.status().state
 
     @property
     def pid(self) -> int | None:
-        pid: int | None = self.describe()["pid"]
-        return pid
+        return self.status().pid
 
     @property
     def address(self) -> str:
-        return str(self.describe()["address"])
+        return self.status().address
 
     @property
     def host(self) -> str:
-        return str(self.describe()["host"])
+        return self.status().host
 
     @property
     def ports(self) -> dict[str, int]:
-        return dict(self.describe()["ports"])
+        return dict(self.status().ports)
 
     @property
     def url(self) -> str:
         """Where its HTTP endpoint answers."""
-        node = self.describe()
-        if "http" not in node["ports"]:
+        node = self.status()
+        if "http" not in node.ports:
             raise NotSupported(
-                f"{self.name} has no port called http", cause=f"its ports are {_told(node['ports'])}"
+                f"{self.name} has no port called http", cause=f"its ports are {_told(node.ports)}"
             )
-        return f"http://{node['address']}:{node['ports']['http']}"
+        return f"http://{node.address}:{node.ports['http']}"
 
     def log(self) -> str:
         """Everything it has printed, with the time of each line."""
-        return Path(self.describe()["log"]).read_text(encoding="utf-8", errors="replace")
+        return Path(self.status().log).read_text(encoding="utf-8", errors="replace")
 
     # -- what it can do
 
@@ -147,11 +149,11 @@ class Node:
     def _open(self, timeout: float) -> Connection:
         from clusterlib.drivers.beam.connection import Connection
 
-        node = self.describe()
-        if node["pid"] is None:
+        node = self.status()
+        if node.pid is None:
             raise NodeUnavailable(f"{self.name} cannot be called", cause="it has no process")
         cookie = self._cluster.cookie_file.read_text(encoding="ascii").strip()
-        return Connection.open(node["node"], cookie, port=node["ports"]["cluster"], timeout=timeout)
+        return Connection.open(node.facts["node"], cookie, port=node.ports["cluster"], timeout=timeout)
 
     def run(
         self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any
@@ -167,8 +169,8 @@ class Node:
         """What its code does at this moment: the stacks of its coroutines and threads, as lines. Also of one that hangs."""
         with contextlib.suppress(CallTimeout, NodeUnavailable):
             return list(self._talk().ask("stacks", timeout=LOOK_SECONDS))
-        lines: list[str] = self._cluster.keeper.request("stacks", name=self.name)
-        return lines
+        lines = self._cluster.keeper.ask(Stacks(self.name))
+        return list(lines)
 
     def _look_at_stacks(self, interruption: BaseException | None) -> list[str]:
         """A look must not make anything worse: whoever is interrupted otherwise than by a time-out wants to be gone."""
@@ -220,28 +222,28 @@ class Node:
 
     def stop(self) -> None:
         """Ends it in order, and returns once it is gone. It stays down until `start`; no restart policy revives it."""
-        self._ask("stop_node", self._cluster.change_seconds)
+        self._ask(StopNode, self._cluster.change_seconds)
 
     def start(self) -> None:
         """Starts it where it is down, and waits until it is back among the others."""
-        self._ask("start_node", self._cluster.change_seconds)
+        self._ask(StartNode, self._cluster.change_seconds)
 
     def kill(self) -> None:
         """SIGKILL, as a crash. Returns once it is gone."""
-        self._ask("kill")
+        self._ask(Kill)
 
     def pause(self) -> None:
-        self._ask("pause")
+        self._ask(Pause)
 
     def resume(self) -> None:
-        self._ask("resume")
+        self._ask(Resume)
 
     def restart(self, *, fresh: bool = False) -> None:
         """Stops and starts it, and waits until it is back among the others. `fresh`: the data in its folder is deleted."""
         self._cluster.restart(self.name, fresh=fresh)
 
-    def _ask(self, op: str, seconds: float = ANSWER_SECONDS) -> None:
-        self._cluster.keeper.request(op, seconds=seconds, name=self.name, by=caller_name())
+    def _ask(self, kind: type[NodeRequest], seconds: float = ANSWER_SECONDS) -> None:
+        self._cluster.keeper.ask(kind(self.name, caller_name()), seconds=seconds)
 
     def _limit(self, timeout: float | None) -> float:
         if timeout is None:
@@ -263,13 +265,13 @@ class Node:
         with contextlib.suppress(KeeperLost):
             broken = isinstance(error.__cause__, OSError)
             node = poll(self._unless_ready, Deadline(SEEN_SECONDS)) if broken else None
-            node = node or self.describe()
-            error = explain(error, node, stopped=_is_stopped(node["pid"]))
+            node = node or self.status()
+            error = explain(error, node, stopped=_is_stopped(node.pid))
         return error.of_cluster(self._cluster.name)
 
-    def _unless_ready(self) -> dict[str, Any] | None:
-        node = self.describe()
-        return None if is_ready(node) else node
+    def _unless_ready(self) -> NodeStatus | None:
+        node = self.status()
+        return None if node.is_ready else node
 
     def _talk(self) -> NodeClient:
         """The connection pool to the node."""
@@ -290,7 +292,7 @@ class Node:
         return True
 
     def _place(self) -> tuple[str, int]:
-        node = self.describe()
+        node = self.status()
         if self._cluster.driver == "beam":
             raise NotSupported(
                 f"{self.name} runs no Python: it is an Erlang node",
@@ -299,13 +301,13 @@ class Node:
         if self._cluster.driver != "python":
             raise NotSupported(
                 f"{self.name} takes no calls: it is a server program (driver {self._cluster.driver!r})",
-                cause=f"its own client reaches it at {node['address']}, ports {_told(node['ports'])}",
+                cause=f"its own client reaches it at {node.address}, ports {_told(node.ports)}",
                 remedies=[
                     f"node.address and node.ports, for its client: {_example(node)}",
                     f"invoke cluster.shell {self.name}",
                 ],
             ).of_cluster(self._cluster.name)
-        return str(node["address"]), int(node["ports"]["cluster"])
+        return node.address, node.ports["cluster"]
 
     def close(self) -> None:
         with self._lock:
@@ -326,6 +328,6 @@ def _told(ports: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {port}" for name, port in ports.items())
 
 
-def _example(node: Mapping[str, Any]) -> str:
-    name = next(iter(node["ports"]), "client")
+def _example(node: NodeStatus) -> str:
+    name = next(iter(node.ports), "client")
     return f'connect(node.address, node.ports["{name}"])'

@@ -11,7 +11,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.client.arguments import check_start
 from clusterlib.client.boot import Boot
@@ -29,7 +29,7 @@ from clusterlib.errors import (
 from clusterlib.hosts.essentials import check_essentials
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.streams import open_standard_streams
-from clusterlib.messages.states import NodeState
+from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.rundir.folders import check_name, cluster_identifier, latest_run
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -37,6 +37,7 @@ from clusterlib.waiting import Deadline, poll
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
     from clusterlib.client.connection import KeeperClient, Listener
+    from clusterlib.messages.status import ClusterStatus, NodeStatus
 
 __all__ = [
     "all_locks",
@@ -49,7 +50,7 @@ __all__ = [
     "up",
 ]
 
-Greeting = Callable[["KeeperClient", Deadline], dict[str, Any]]
+Greeting = Callable[["KeeperClient", Deadline], "ClusterStatus"]
 JOIN_SECONDS = 60.0
 SETTLING = 5.0
 
@@ -266,32 +267,37 @@ def _mark(control: Path) -> tuple[int, int] | None:
     return seen.st_ino, seen.st_ctime_ns
 
 
-def _refuse(client: KeeperClient, _: Deadline) -> dict[str, Any]:
+def _refuse(client: KeeperClient, _: Deadline) -> ClusterStatus:
     """Joins nothing. Raises ClusterNotRunning when the cluster is ending, which is waited for."""
-    status: dict[str, Any] = client.request("status")
-    if status["state"] in {"stopping", "stopped"}:
+    from clusterlib.messages.requests import Status
+
+    status = client.ask(Status())
+    if status.is_ending:
         raise ClusterNotRunning("the cluster is being stopped")
-    name = status["name"]
+    name = status.name
     raise ClusterConflict(
         f"cluster '{name}' runs already",
         cause="a new one was asked for, not to join one that runs",
-        evidence=[f"profile {status['profile']}, {len(status['nodes'])} nodes, {status['state']}"],
+        evidence=[f"profile {status.profile}, {len(status.nodes)} nodes, {status.state}"],
         remedies=[f"invoke cluster.up --name {name}-2", f"invoke cluster.down --name {name}"],
     )
 
 
-def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> dict[str, Any]:
+def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> ClusterStatus:
     """Takes a lease and waits until the cluster is no longer starting. Raises ClusterNotRunning when it is ending."""
-    status: dict[str, Any] = client.request("lease", holder=caller_name(), sole=sole)["status"]
-    limit = Deadline(deadline.left + status["timeouts"]["start"])
-    if status["state"] == "starting":
+    from clusterlib.messages.requests import TakeLease
+
+    first = client.ask(TakeLease(caller_name(), sole))
+    limit = Deadline(deadline.left + first.timeouts.start)
+    status: ClusterStatus | None = first
+    if first.state is ClusterState.STARTING:
         status = poll(lambda: _unless_starting(client), limit)
-    if not status:
+    if status is None:
         raise NotInTime(
             f"the cluster, which somebody else is starting, did not get ready within {limit.seconds:.0f} s",
             remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
         )
-    if status["state"] in {"stopping", "stopped"}:
+    if status.is_ending:
         raise ClusterNotRunning("the cluster is being stopped")
     return status
 
@@ -302,10 +308,12 @@ def _keeper_is_dead(identifier: str) -> bool:
     return any(entry.identifier == identifier and entry.dead() for entry in Registry().entries())
 
 
-def _unless_starting(client: KeeperClient) -> dict[str, Any]:
+def _unless_starting(client: KeeperClient) -> ClusterStatus | None:
     """The status once it is something else; nothing until then."""
-    status: dict[str, Any] = client.request("status")
-    return {} if status["state"] == "starting" else status
+    from clusterlib.messages.requests import Status
+
+    status = client.ask(Status())
+    return None if status.state is ClusterState.STARTING else status
 
 
 def _fit(
@@ -347,28 +355,28 @@ def _fit(
     return cluster
 
 
-def _when_settled(cluster: Cluster, status: dict[str, Any]) -> dict[str, Any]:
+def _when_settled(cluster: Cluster, status: ClusterStatus) -> ClusterStatus:
     """The status when no node starts or ends any more: somebody else may be restarting them at this moment."""
     if not _changing(status):
         return status
-    limit = Deadline(status["timeouts"]["stop"] + status["timeouts"]["start"])
+    limit = Deadline(status.timeouts.stop + status.timeouts.start)
 
-    def settled() -> dict[str, Any]:
+    def settled() -> ClusterStatus | None:
         now = cluster.status()
-        return {} if _changing(now) else now
+        return None if _changing(now) else now
 
     found = poll(settled, limit)
-    if not found:
+    if found is None:
         raise NotInTime(
             f"the nodes of the cluster, which somebody else has restarted, did not get ready within {limit.seconds:.0f} s",
-            evidence=[f"{node['name']} is {node['state']}" for node in _changing(cluster.status())],
+            evidence=[f"{node.name} is {node.state}" for node in _changing(cluster.status())],
             remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
         )
     return found
 
 
-def _changing(status: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [node for node in status["nodes"] if node["state"] in {NodeState.STARTING, NodeState.STOPPING}]
+def _changing(status: ClusterStatus) -> list[NodeStatus]:
+    return [node for node in status.nodes if node.state in {NodeState.STARTING, NodeState.STOPPING}]
 
 
 def _last_words(project: Path, name: str) -> str | None:

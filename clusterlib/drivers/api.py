@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from clusterlib.errors import NotSupported
 from clusterlib.frozen import frozen
-from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Rung
 from clusterlib.hosts.api import Process, Spawn
 from clusterlib.hosts.ports import Claim
+from clusterlib.messages.findings import Finding
+from clusterlib.messages.status import OwnShell
 
 __all__ = ["SESSION", "Driver", "Link", "NodeSpec"]
 
@@ -161,9 +162,13 @@ class Driver(Protocol):
         """The ends of log files that the node writes by itself: evidence."""
         return []
 
-    def facts(self, node: NodeSpec) -> dict[str, Any]:  # noqa: ARG002 - most have none
+    def facts(self, node: NodeSpec) -> Mapping[str, str]:  # noqa: ARG002 - most have none
         """What clients are told of this node besides its places."""
         return {}
+
+    def shell(self, node: NodeSpec) -> OwnShell | None:  # noqa: ARG002
+        """The shell of this node, where that is a program of its own."""
+        return None
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, Link]:
         """How to start this node, and the link to talk to it once it runs."""

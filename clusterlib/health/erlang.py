@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clusterlib.frozen import frozen
-from clusterlib.health.findings import Finding, failed, ok, skipped, warning
 from clusterlib.health.preflight import Resolve
+from clusterlib.messages.findings import Finding, failed, ok, skipped, warning
 
 __all__ = [
     "OLDEST_OTP",

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
-from clusterlib.health.findings import Finding, Outcome, failed, ok, skipped, warning
+from clusterlib.messages.findings import Finding, Outcome, failed, ok, skipped, warning
 from clusterlib.waiting import Deadline
 
 __all__ = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clusterlib.health.expectation import Expected
-from clusterlib.health.findings import Finding, failed, ok, skipped, warning
+from clusterlib.messages.findings import Finding, failed, ok, skipped, warning
 
 __all__ = [
     "Resolve",

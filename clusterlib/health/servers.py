@@ -13,10 +13,10 @@ An Erlang node: see `drivers/beam/health`. The driver names its columns; `starte
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from clusterlib.health.findings import Finding, Outcome, failed, ok, skipped
 from clusterlib.health.matrix import NodeHealth, Subject, measure, unfit
+from clusterlib.messages.findings import Finding, failed, ok, skipped
+from clusterlib.messages.measurements import Examined
 
 __all__ = ["judge"]
 
@@ -26,16 +26,16 @@ MEASURED = (("performance", "memory"), ("performance", "cpu"))
 
 
 def judge(
-    subjects: Sequence[Subject], told: Mapping[str, Any], option: str
+    subjects: Sequence[Subject], told: Examined, option: str
 ) -> tuple[tuple[tuple[str, str], ...], list[NodeHealth]]:
     """The columns, and each node's row. `told` is the keeper's answer; a node that is missing in it did not answer in time."""
-    asked = tuple((str(group), str(name)) for group, name in told["columns"])
+    asked = told.columns
     resumes = {
         f"invoke cluster.restart {one.name}": f"invoke cluster.{UNDONE_BY[one.state]} {one.name}"
         for one in subjects
         if one.state in UNDONE_BY
     }
-    found = [_row(subject, asked, told["nodes"].get(subject.name), option, resumes) for subject in subjects]
+    found = [_row(subject, asked, told.nodes.get(subject.name), option, resumes) for subject in subjects]
     before = sum(group == "connectivity" for group, _ in asked)
     return (*asked[:before], STARTED, *asked[before:], *MEASURED), found
 
@@ -43,7 +43,7 @@ def judge(
 def _row(
     node: Subject,
     asked: Sequence[tuple[str, str]],
-    told: Mapping[str, Any] | None,
+    told: Mapping[str, Finding] | None,
     option: str,
     resumes: Mapping[str, str],
 ) -> NodeHealth:
@@ -69,6 +69,6 @@ def _row(
     return NodeHealth(node.name, node.state, checks)
 
 
-def _finding(told: Mapping[str, Any], option: str, resumes: Mapping[str, str]) -> Finding:
-    remedies = tuple(f"{resumes.get(remedy, remedy)}{option}" for remedy in told["remedies"])
-    return Finding(told["name"], Outcome(told["outcome"]), told["evidence"], remedies)
+def _finding(told: Finding, option: str, resumes: Mapping[str, str]) -> Finding:
+    remedies = tuple(f"{resumes.get(remedy, remedy)}{option}" for remedy in told.remedies)
+    return Finding(told.name, told.outcome, told.evidence, remedies)

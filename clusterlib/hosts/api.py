@@ -12,7 +12,7 @@ from clusterlib.frozen import frozen
 
 if TYPE_CHECKING:
     from clusterlib.hosts.listeners import Listener
-    from clusterlib.hosts.resources import Sample
+    from clusterlib.messages.measurements import Sample
 
 __all__ = ["Entry", "Exit", "Host", "Process", "Program", "Spawn", "Survivor"]
 

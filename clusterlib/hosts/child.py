@@ -16,7 +16,7 @@ from clusterlib.hosts.belonging import signal_all, signal_one
 
 if TYPE_CHECKING:
     from clusterlib.hosts.listeners import Listener
-    from clusterlib.hosts.resources import Sample
+    from clusterlib.messages.measurements import Sample
 
 __all__ = ["LocalProcess"]
 

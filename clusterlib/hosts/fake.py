@@ -26,7 +26,7 @@ from clusterlib.hosts.api import Exit, Program, Spawn, Survivor
 from clusterlib.hosts.birth import FIRST_INHERITED, descriptor_variable
 from clusterlib.hosts.listeners import Listener, Owner
 from clusterlib.hosts.proc import MARKER
-from clusterlib.hosts.resources import Sample
+from clusterlib.messages.measurements import Sample
 
 __all__ = ["Behaviour", "FakeHost", "FakeProcess", "exits", "runs_forever"]
 

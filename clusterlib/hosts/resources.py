@@ -10,23 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from clusterlib.frozen import frozen
 from clusterlib.hosts.proc import LINUX, folder_of
+from clusterlib.messages.measurements import Sample
 
-__all__ = ["Sample", "sample", "sample_all"]
-
-
-@frozen
-class Sample:
-    rss: int
-    """Bytes in memory."""
-    pss: int
-    """Bytes in memory, where shared ones count in proportion; equal to rss where the system cannot tell."""
-    cpu_seconds: float
-    """Processor time since it started."""
-    threads: int
-    descriptors: int | None
-    """None where the open files may not be looked at."""
+__all__ = ["sample", "sample_all"]
 
 
 MEASURED = tuple(one.name for one in fields(Sample))

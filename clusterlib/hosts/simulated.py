@@ -21,7 +21,7 @@ from clusterlib.hosts.logs import unread
 
 if TYPE_CHECKING:
     from clusterlib.hosts.listeners import Listener
-    from clusterlib.hosts.resources import Sample
+    from clusterlib.messages.measurements import Sample
 
 __all__ = ["SimulatedHost", "SimulatedProcess"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from clusterlib.messages.plan import CodeSources
 
@@ -13,10 +13,10 @@ class CodeAtStart:
     def __init__(self, sources: CodeSources, *, shares_modules: bool) -> None:
         self._sources = sources
         self._shares_modules = shares_modules
-        self._of_node: dict[str, dict[str, str]] = {}
+        self._of_node: dict[str, Mapping[str, str]] = {}
 
     def note(
-        self, starting: Iterable[str], living: Sequence[str], code: dict[str, str] | None = None
+        self, starting: Iterable[str], living: Sequence[str], code: Mapping[str, str] | None = None
     ) -> None:
         """These nodes are about to start. `code` is what is on disk, where somebody has just looked.
 
@@ -29,7 +29,7 @@ class CodeAtStart:
             code = code_on_disk(self._sources)
         self.runs(starting, code)
 
-    def runs(self, names: Iterable[str], code: dict[str, str]) -> None:
+    def runs(self, names: Iterable[str], code: Mapping[str, str]) -> None:
         """These nodes run this code now."""
         kept = next((known for known in self._of_node.values() if known == code), code)
         self._of_node.update(dict.fromkeys(names, kept))
@@ -37,6 +37,6 @@ class CodeAtStart:
     def forget(self, name: str) -> None:
         self._of_node.pop(name, None)
 
-    def different(self, names: Iterable[str]) -> tuple[dict[str, str], ...]:
+    def different(self, names: Iterable[str]) -> tuple[Mapping[str, str], ...]:
         """What these nodes were started with, each set of files once: most often all have the same."""
         return tuple({id(code): code for code in map(self._of_node.__getitem__, names)}.values())

@@ -13,8 +13,6 @@ A connection is also a lease where it asked for one: when its holder dies, howev
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import json
 import os
 import socket
@@ -29,12 +27,45 @@ from clusterlib.hosts.places import remove_socket
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.lines import Lines, LineTooLong, LongLines
 from clusterlib.keeper.turns import Turn
+from clusterlib.messages.codec import plain
 from clusterlib.messages.events import Event
+from clusterlib.messages.requests import (
+    Abandon,
+    Code,
+    Down,
+    EndTurn,
+    Examine,
+    FlushLogs,
+    Handed,
+    Heal,
+    Keep,
+    Kill,
+    Load,
+    Measure,
+    NodeRequest,
+    Pause,
+    Release,
+    Request,
+    Restart,
+    Resume,
+    Scale,
+    Stacks,
+    Start,
+    StartNode,
+    Status,
+    StopNode,
+    TakeLease,
+    TakeTurn,
+    Watch,
+    name_of,
+    request_of,
+)
+from clusterlib.messages.status import ClusterStatus, TurnGiven
 
 __all__ = ["ControlServer", "Conversation", "peer_is_us"]
 
 LONGEST_BACKLOG = 4 * 1024 * 1024
-Operation = Callable[..., Awaitable[Any]]
+Answerer = Callable[[Any], Awaitable[object]]
 MOST_WAITING = 1024
 """Connections that may wait to be accepted: as many test workers as a machine may have."""
 
@@ -102,32 +133,34 @@ class Conversation:
         self._over = False
         self._unwatch: Callable[[], None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
-        self._operations: dict[str, Operation] = {
-            "start": self._start,
-            "status": self._status,
-            "watch": self._watch,
-            "lease": self._lease,
-            "release": self._release,
-            "abandon": self._abandon,
-            "keep": self._keep,
-            "down": self._unless_shared(self._down),
-            "take_turn": self._take_turn,
-            "end_turn": self._end_turn,
-            "flush_logs": keeper.flush_logs,
-            "examine": keeper.looking.examine,
-            "measure": keeper.looking.measure,
-            "restart": self._unless_shared(keeper.restart),
-            "code": keeper.code,
-            "load": self._unless_shared(keeper.load),
-            "scale": self._unless_shared(keeper.scale),
-            "heal": self._unless_shared(keeper.heal),
-            "stop_node": self._unless_shared(self._signed(keeper.harm.stop)),
-            "start_node": self._unless_shared(self._signed(keeper.harm.start)),
-            "stacks": keeper.stacks,
-            "kill": self._unless_shared(self._signed(keeper.harm.kill)),
-            "pause": self._unless_shared(self._signed(keeper.harm.pause)),
-            "resume": self._unless_shared(self._signed(keeper.harm.resume)),
+        harm = keeper.harm
+        self._answers: dict[type[Request[Any]], Answerer] = {
+            Start: lambda _: self._start(),
+            Status: lambda _: self._status(),
+            Watch: self._watch,
+            TakeLease: self._take_lease,
+            Release: lambda _: self._release(),
+            Abandon: lambda _: self._abandon(),
+            Keep: lambda _: self._keep(),
+            Down: self._down,
+            TakeTurn: self._take_turn,
+            EndTurn: self._end_turn,
+            FlushLogs: lambda _: keeper.flush_logs(),
+            Examine: lambda asked: keeper.looking.examine(asked.within),
+            Measure: lambda _: keeper.looking.measure(),
+            Code: lambda _: keeper.code(),
+            Stacks: lambda asked: keeper.stacks(asked.name),
+            Restart: lambda asked: keeper.restart(asked.names, fresh=asked.fresh),
+            Load: lambda asked: keeper.load(asked.code, asked.modules, asked.gone),
+            Scale: lambda asked: keeper.scale(asked.count),
+            Heal: lambda asked: keeper.heal(fresh=asked.fresh),
+            StopNode: lambda asked: harm.stop(asked.name, self._signature(asked)),
+            StartNode: lambda asked: harm.start(asked.name, self._signature(asked)),
+            Kill: lambda asked: harm.kill(asked.name, self._signature(asked)),
+            Pause: lambda asked: harm.pause(asked.name, self._signature(asked)),
+            Resume: lambda asked: harm.resume(asked.name, self._signature(asked)),
         }
+        self._kinds = {name_of(kind): kind for kind in self._answers}
 
     def hold(self, holder: str) -> None:
         """Takes a lease that ends with this conversation."""
@@ -170,15 +203,12 @@ class Conversation:
         task.add_done_callback(self._requests.discard)
 
     async def _answer(self, number: object, name: str, arguments: dict[str, Any], listening: bool) -> None:
-        operation = self._operations.get(name)
         heard = self._keeper.events.watch(self._tell) if listening and self._unwatch is None else None
         try:
-            if operation is None:
-                raise UsageError(
-                    f"the keeper knows no operation {name!r}", evidence=[", ".join(self._operations)]
-                )
-            _check_arguments(name, operation, arguments)
-            result = await operation(**arguments)
+            request = request_of(self._kinds, name, arguments)
+            if request.changes:
+                self._check_not_shared()
+            result = await self._answers[type(request)](request)
         except ClusterError as error:
             self._refuse(number, error)
         except asyncio.CancelledError:
@@ -187,7 +217,7 @@ class Conversation:
             traceback.print_exc()
             self._refuse(number, _unforeseen(name, error, self._keeper))
         else:
-            self._say({"id": number, "result": result})
+            self._say({"id": number, "result": plain(result)})
         finally:
             if heard is not None:
                 heard()
@@ -219,40 +249,37 @@ class Conversation:
         while self._leases:
             self._keeper.holding.leases.release(self._leases.pop(), how)
 
-    # -- operations that belong to the conversation
+    # -- requests that belong to the conversation
 
-    async def _start(self) -> dict[str, Any]:
+    async def _start(self) -> ClusterStatus:
         try:
             return await self._keeper.start()
         except Exception:
             await self._keeper.shut_down("it did not start")
             raise
 
-    async def _status(self) -> dict[str, Any]:
+    async def _status(self) -> ClusterStatus:
         return self._keeper.status()
 
-    async def _watch(self, after: int | None = None) -> dict[str, Any]:
-        """From now on events are told; with `after`, those since that number first."""
-        if after is not None:
+    async def _watch(self, asked: Watch) -> None:
+        if asked.after is not None:
             for event in self._keeper.events.recent:
-                if event["number"] > after:
+                if event["number"] > asked.after:
                     self._tell(event)
         if self._unwatch is None:
             self._unwatch = self._keeper.events.watch(self._tell)
-        return {}
 
-    async def _lease(self, holder: str, *, sole: bool = False) -> dict[str, Any]:
-        """`sole`: only where nobody else holds the cluster."""
+    async def _take_lease(self, asked: TakeLease) -> ClusterStatus:
         if self._keeper.ending or self._over:
             raise self._keeper.gone()
-        if sole:
+        if asked.sole:
             self._check_sole()
-        self.hold(holder)
-        return {"status": self._keeper.status()}
+        self.hold(asked.holder)
+        return self._keeper.status()
 
     def _check_sole(self) -> None:
-        leases = self._keeper.holding.leases.describe()
-        others = [lease["holder"] for lease in leases if lease["number"] not in self._leases]
+        leases = self._keeper.holding.leases.status()
+        others = [lease.holder for lease in leases if lease.number not in self._leases]
         if others:
             raise ClusterBusy(
                 f"cluster '{self._keeper.plan.name}' is held by somebody else",
@@ -260,10 +287,8 @@ class Conversation:
                 remedies=["invoke cluster.status", "invoke cluster.up --name another"],
             )
 
-    async def _take_turn(
-        self, holder: str, *, exclusive: bool = True, timeout: float | None = None
-    ) -> dict[str, Any]:
-        """Waits for a turn, at most `timeout` seconds. It ends with this conversation at the latest."""
+    async def _take_turn(self, asked: TakeTurn) -> TurnGiven:
+        """Waits for a turn. It ends with this conversation at the latest."""
         if self._keeper.ending or self._over:
             raise self._keeper.gone()
         if self._turn is not None:
@@ -271,80 +296,61 @@ class Conversation:
                 f"this connection has a turn already, or waits for one: {self._turn}",
                 remedies=["end_turn() first", "attach() once more: each connection can have a turn"],
             )
-        turn = self._turn = self._keeper.holding.turns.ask(holder, exclusive=exclusive)
+        turn = self._turn = self._keeper.holding.turns.ask(asked.holder, exclusive=asked.exclusive)
         try:
-            return await self._keeper.begin_turn(turn, timeout)
+            return await self._keeper.begin_turn(turn, asked.timeout)
         except BaseException:
             if self._turn is turn:
                 self._turn = None
             raise
 
-    async def _end_turn(self, dirty: str | None = None) -> dict[str, Any]:
+    async def _end_turn(self, asked: EndTurn) -> ClusterStatus:
         """Ends the turn of this conversation; one that it still waits for is withdrawn."""
         turn, self._turn = self._turn, None
         if turn is None:
             raise UsageError("this connection has no turn that could end", remedies=["take_turn() first"])
-        return await self._keeper.end_turn(turn, dirty)
+        return await self._keeper.end_turn(turn, asked.dirty)
 
-    def _unless_shared(self, operation: Operation) -> Operation:
-        """Whoever shares the cluster with others must not break it under them."""
+    def _check_not_shared(self) -> None:
+        """A test that shares the cluster with others must not change it under them."""
+        turn = self._turn
+        if turn is not None and turn.since is not None and not turn.exclusive:
+            raise ClusterBusy(
+                f"{turn.holder} shares the cluster with others, and may not change it under them",
+                cause="its turn is a shared one",
+                remedies=["@pytest.mark.cluster(exclusive=True)", "take_turn(who, exclusive=True)"],
+            )
 
-        @functools.wraps(operation)
-        async def allowed(*arguments: Any, **named: Any) -> Any:
-            turn = self._turn
-            if turn is not None and turn.since is not None and not turn.exclusive:
-                raise ClusterBusy(
-                    f"{turn.holder} shares the cluster with others, and may not change it under them",
-                    cause="its turn is a shared one",
-                    remedies=["@pytest.mark.cluster(exclusive=True)", "take_turn(who, exclusive=True)"],
-                )
-            return await operation(*arguments, **named)
+    def _signature(self, asked: NodeRequest) -> str:
+        """Who asks for it: the test whose turn it is, else what the client calls itself."""
+        has_turn = self._turn is not None and self._turn.since is not None
+        return self._turn.holder if self._turn and has_turn else asked.by
 
-        return allowed
-
-    def _signed(self, operation: Operation) -> Operation:
-        """Says who does it: the test whose turn it is, else what the client calls itself."""
-
-        @functools.wraps(operation)
-        async def signed(name: str, by: str = "") -> Any:
-            has_turn = self._turn is not None and self._turn.since is not None
-            return await operation(name, self._turn.holder if self._turn and has_turn else by)
-
-        return signed
-
-    async def _release(self) -> dict[str, Any]:
+    async def _release(self) -> Handed:
         """Hands back what this conversation holds. Where that ends the cluster, answers when it is gone."""
         self._let_go("handed back")
         return await self._unless_it_lives_on()
 
-    async def _abandon(self) -> dict[str, Any]:
+    async def _abandon(self) -> Handed:
         self._let_go("its holder changed its mind")
         self._keeper.holding.abandon()
         return await self._unless_it_lives_on()
 
-    async def _keep(self) -> dict[str, Any]:
+    async def _keep(self) -> ClusterStatus:
         self._keeper.holding.keep()
         self._let_go("handed back")
-        return {"status": self._keeper.status()}
+        return self._keeper.status()
 
-    async def _down(self, reason: str = "asked to") -> dict[str, Any]:
-        await asyncio.shield(self._keeper.shut_down(reason, by=self._keeper.holding.turns.alone))
+    async def _down(self, asked: Down) -> None:
+        await asyncio.shield(self._keeper.shut_down(asked.reason, by=self._keeper.holding.turns.alone))
         problem = self._keeper.finished.result()
         if problem is not None:
             raise problem
-        return {"stopped": sorted(self._keeper.nodes)}
 
-    async def _unless_it_lives_on(self) -> dict[str, Any]:
+    async def _unless_it_lives_on(self) -> Handed:
         if self._keeper.ending:
-            await self._down()
-        return {"ended": self._keeper.ending}
-
-
-def _check_arguments(name: str, operation: Operation, arguments: dict[str, Any]) -> None:
-    try:
-        inspect.signature(operation).bind(**arguments)
-    except TypeError as error:
-        raise UsageError(f"bad arguments for {name!r}", cause=str(error)) from error
+            await self._down(Down())
+        return Handed(self._keeper.ending)
 
 
 def _unforeseen(name: str, error: Exception, keeper: Keeper) -> ClusterError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable, NodeUnknown
 from clusterlib.keeper.node import ManagedNode, Tell
@@ -11,6 +10,7 @@ from clusterlib.keeper.revival import Changes
 from clusterlib.keeper.roster import Roster
 from clusterlib.keeper.taint import Dirt
 from clusterlib.messages.states import NodeState
+from clusterlib.messages.status import NodeStatus
 from clusterlib.waiting import Deadline, poll_async
 
 __all__ = ["Harm"]
@@ -29,15 +29,15 @@ class Harm:
         self._tell = tell
         self._save = save
 
-    async def kill(self, name: str, by: str = "") -> dict[str, Any]:
+    async def kill(self, name: str, by: str = "") -> NodeStatus:
         """`by` says who does it, for those who find the node gone."""
         node = self._alive(name)
         self._tell("fault.kill", node=name, by=by)
         self._dirt.ended(name, "was killed")
         await node.kill(by)
-        return node.describe()
+        return node.status()
 
-    async def pause(self, name: str, by: str = "") -> dict[str, Any]:
+    async def pause(self, name: str, by: str = "") -> NodeStatus:
         node = self._alive(name)
         if node.state not in {NodeState.READY, NodeState.PAUSED}:
             raise NodeUnavailable(
@@ -49,14 +49,14 @@ class Harm:
             self._dirt.paused(name)
             node.pause(by)
             self._roster.look_again()
-        return node.describe()
+        return node.status()
 
-    async def resume(self, name: str, by: str = "") -> dict[str, Any]:
+    async def resume(self, name: str, by: str = "") -> NodeStatus:
         node = self._alive(name)
         self._resume(node, by)
-        return node.describe()
+        return node.status()
 
-    async def stop(self, name: str, by: str = "") -> dict[str, Any]:
+    async def stop(self, name: str, by: str = "") -> NodeStatus:
         """Ends it in order. It stays down until it is started: no restart policy revives it. Twice is as good as once."""
         async with self._changes.alone():
             node = self.find(name)
@@ -69,9 +69,9 @@ class Harm:
                 node.by = by or None
                 self._roster.look_again()
                 self._save()
-            return node.describe()
+            return node.status()
 
-    async def start(self, name: str, by: str = "") -> dict[str, Any]:
+    async def start(self, name: str, by: str = "") -> NodeStatus:
         """Starts one that is down, and waits until it is back among the others. One that runs is left as it is."""
         async with self._changes.alone():
             node = self.find(name)
@@ -83,7 +83,7 @@ class Harm:
             if node.state in GONE:
                 self._tell("heal.start", node=name, by=by)
                 await self._bring_back(node)
-            return node.describe()
+            return node.status()
 
     async def _bring_back(self, node: ManagedNode) -> None:
         self._dirt.ended_on_request([node.name], everything=False)

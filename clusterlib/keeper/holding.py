@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.keeper.leases import Leases
 from clusterlib.keeper.node import Tell
@@ -28,16 +28,6 @@ class Holding:
         self._tell = tell
         self.linger = linger
         """Seconds it lives on after its last lease."""
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "held": self.held,
-            "leases": self.leases.describe(),
-            "turns": self.turns.describe(),
-            "waiting": self.turns.waiting,
-            "dirty": self.dirt.reasons(),
-            "spoilt": self.dirt.of_the_whole,
-        }
 
     def keep(self) -> None:
         """From now on the cluster lives until it is told to stop, whoever holds it."""

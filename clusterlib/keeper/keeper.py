@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import itertools
 import time
 import traceback
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Driver
@@ -38,8 +37,10 @@ from clusterlib.keeper.roster import Roster
 from clusterlib.keeper.state_file import StateFile
 from clusterlib.keeper.turns import Turn
 from clusterlib.messages.events import EventLog
-from clusterlib.messages.plan import NodePlan, Plan
+from clusterlib.messages.plan import NodePlan, Plan, RunningCode
+from clusterlib.messages.requests import Loaded
 from clusterlib.messages.states import LIVING, ClusterState, NodeState, unexpected_end
+from clusterlib.messages.status import ClusterStatus, KeeperPlace, Peak, TurnGiven
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, backoff, pause_async
 
@@ -60,7 +61,7 @@ class Keeper:
         driver: Driver,
         host: Host,
         provisioner: Provisioner,
-        facts: dict[str, Any],
+        place: KeeperPlace,
     ) -> None:
         self.plan = plan
         self.run = run
@@ -78,7 +79,7 @@ class Keeper:
         self._revival = Revival(plan.restart, self._roster, self, self.events.tell, self._state.save_soon)
         self._driver = driver
         self._host = host
-        self._facts = facts
+        self._place = place
         self._phase = ClusterState.STARTING
         self._busy = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -114,34 +115,42 @@ class Keeper:
             f"cluster '{self.plan.name}' was stopped", cause=self._why or None, remedies=["invoke cluster.up"]
         )
 
-    def status(self) -> dict[str, Any]:
-        plan = self.plan
-        return {
-            "name": plan.name,
-            "identifier": plan.identifier,
-            "project": plan.project,
-            "profile": plan.profile,
-            "driver": plan.driver,
-            "simulated": plan.simulated,
-            "state": str(self.state),
-            "linger": plan.linger,
-            "fingerprint": plan.fingerprint,
-            "run": str(self.run.path),
-            "cookie_file": str(self.run.cookie),
-            "timeouts": dataclasses.asdict(plan.timeouts),
-            "adaptations": list(plan.adaptations),
-            "memory_origin": plan.memory_origin,
-            "uptime": round(time.monotonic() - self._begun, 3),
-            "ready_seconds": self._ready_seconds,
-            **self.holding.describe(),
-            "peak": self._monitor.describe() if self._monitor else {"memory": 0, "cpu": 0.0},
-            "nodes": [node.describe() for node in self.nodes.values()],
-            **self._facts,
-        }
+    def status(self) -> ClusterStatus:
+        plan, holding = self.plan, self.holding
+        return ClusterStatus(
+            name=plan.name,
+            identifier=plan.identifier,
+            project=plan.project,
+            profile=plan.profile,
+            driver=plan.driver,
+            simulated=plan.simulated,
+            state=self.state,
+            linger=plan.linger,
+            fingerprint=plan.fingerprint,
+            run=str(self.run.path),
+            cookie_file=str(self.run.cookie),
+            timeouts=plan.timeouts,
+            adaptations=plan.adaptations,
+            memory_origin=plan.memory_origin,
+            uptime=round(time.monotonic() - self._begun, 3),
+            ready_seconds=self._ready_seconds,
+            held=holding.held,
+            leases=holding.leases.status(),
+            turns=holding.turns.status(),
+            waiting=holding.turns.waiting,
+            dirty=tuple(holding.dirt.reasons()),
+            spoilt=holding.dirt.of_the_whole,
+            peak=self._monitor.peak if self._monitor else Peak(),
+            nodes=tuple(node.status() for node in self.nodes.values()),
+            keeper=self._place.keeper,
+            control=self._place.control,
+            marker=self._place.marker,
+            sources=plan.sources,
+        )
 
     # -- the verbs
 
-    async def start(self) -> dict[str, Any]:
+    async def start(self) -> ClusterStatus:
         """Brings the whole cluster up; on failure nothing of it is left, and the error says why."""
         async with self.alone():
             if self._phase is not ClusterState.STARTING:
@@ -176,7 +185,7 @@ class Keeper:
                 self.spawn(self._watch_costs())
             return self.status()
 
-    async def restart(self, names: list[str], *, fresh: bool = False) -> dict[str, Any]:
+    async def restart(self, names: Sequence[str], *, fresh: bool = False) -> ClusterStatus:
         """Stops and starts these nodes (none named: all), which then run the code as it is now; `fresh`: with no data."""
         async with self.alone():
             nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
@@ -193,7 +202,7 @@ class Keeper:
                 self._state.save()
             return self.status()
 
-    async def load(self, code: dict[str, str], modules: dict[str, str], gone: list[str]) -> dict[str, Any]:
+    async def load(self, code: Mapping[str, str], modules: Mapping[str, str], gone: Sequence[str]) -> Loaded:
         """Has the nodes run these compiled modules as they are on disk, without a restart. The dead find them there."""
         async with self.alone():
             living = [node.name for node in self.nodes.values() if node.state in LIVING]
@@ -210,13 +219,12 @@ class Keeper:
             names = sorted({name for names in loaded.values() for name in names})
             if names or gone:
                 self.events.tell("cluster.loaded", modules=names, gone=gone)
-            return {"status": self.status(), "loaded": loaded}
+            return Loaded(self.status(), {name: tuple(names) for name, names in loaded.items()})
 
-    async def code(self) -> dict[str, Any]:
-        """The code that the nodes run, as `RunningCode`."""
-        return dataclasses.asdict(await self._roster.running_code())
+    async def code(self) -> RunningCode:
+        return await self._roster.running_code()
 
-    async def heal(self, *, fresh: bool = False) -> dict[str, Any]:
+    async def heal(self, *, fresh: bool = False) -> ClusterStatus:
         """Makes the cluster whole again, with as few new nodes as that takes; `fresh`: with new ones only, and no data."""
         async with self.alone():
             begun = time.monotonic()
@@ -230,12 +238,12 @@ class Keeper:
             self.events.tell("cluster.healed", seconds=round(time.monotonic() - begun, 4), fresh=fresh)
             return self.status()
 
-    async def stacks(self, name: str) -> list[str]:
+    async def stacks(self, name: str) -> tuple[str, ...]:
         from clusterlib.keeper.stacks import dump_stacks
 
-        return await dump_stacks(self._driver, self.harm.find(name), simulated=self.plan.simulated)
+        return tuple(await dump_stacks(self._driver, self.harm.find(name), simulated=self.plan.simulated))
 
-    async def scale(self, count: int) -> dict[str, Any]:
+    async def scale(self, count: int) -> ClusterStatus:
         """Adds or removes nodes, the last ones first, while the others go on."""
         if count < 1:
             raise UsageError("a cluster has at least one node", remedies=["invoke cluster.down"])
@@ -270,11 +278,11 @@ class Keeper:
             self._ending = asyncio.get_running_loop().create_task(self._end(overtaken))
         return self._ending
 
-    async def begin_turn(self, turn: Turn, timeout: float | None) -> dict[str, Any]:
+    async def begin_turn(self, turn: Turn, timeout: float | None) -> TurnGiven:
         waited = await self.holding.turns.begin(turn, timeout)
-        return {**self.status(), "waited": waited}
+        return TurnGiven(self.status(), waited)
 
-    async def end_turn(self, turn: Turn, dirty: str | None = None) -> dict[str, Any]:
+    async def end_turn(self, turn: Turn, dirty: str | None = None) -> ClusterStatus:
         """Answers when all that the nodes had printed is in their log files: it belongs to this turn, not to the next."""
         self._roster.flush_logs()
         self.holding.end_turn(turn, dirty)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from clusterlib.keeper.node import Tell
+from clusterlib.messages.status import LeaseStatus
 
 __all__ = ["Leases"]
 
@@ -21,8 +21,8 @@ class Leases:
     def __len__(self) -> int:
         return len(self._holders)
 
-    def describe(self) -> list[dict[str, Any]]:
-        return [{"number": number, "holder": holder} for number, holder in self._holders.items()]
+    def status(self) -> tuple[LeaseStatus, ...]:
+        return tuple(LeaseStatus(number, holder) for number, holder in self._holders.items())
 
     def take(self, holder: str) -> int:
         self.taken += 1

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from typing import Any
 
 from clusterlib.drivers.api import Driver
-from clusterlib.health.findings import Finding
 from clusterlib.keeper.roster import Roster
+from clusterlib.messages.findings import Finding
+from clusterlib.messages.measurements import Examined, Measured
 from clusterlib.messages.states import NodeState
 from clusterlib.waiting import pause_async
 
@@ -20,26 +19,19 @@ class Looking:
         self._roster = roster
         self._driver = driver
 
-    async def examine(self, within: float) -> dict[str, Any]:
+    async def examine(self, within: float) -> Examined:
         """What the driver finds out about the health of its nodes; for drivers whose nodes clients cannot ask."""
-        found = await self._examined(within)
-        return {
-            "columns": [list(column) for column in self._driver.columns],
-            "nodes": {
-                name: {key: dataclasses.asdict(finding) for key, finding in findings.items()}
-                for name, findings in found.items()
-            },
-        }
+        return Examined(tuple(self._driver.columns), await self._examined(within))
 
-    async def measure(self) -> dict[str, dict[str, Any]]:
+    async def measure(self) -> Measured:
         """What each node that runs uses now, with all that belongs to it. The loop has its turn after each."""
         found = {}
         for node in list(self._roster.nodes.values()):
             used = node.usage()
             if used is not None:
-                found[node.name] = dataclasses.asdict(used)
+                found[node.name] = used
             await pause_async(0)
-        return found
+        return Measured(found)
 
     async def _examined(self, within: float) -> dict[str, dict[str, Finding]]:
         """By the names of the nodes that are ready; all are asked side by side.

@@ -13,7 +13,7 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.errors import ClusterError, StartError
 from clusterlib.waiting import wait_readable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clusterlib.hosts.containment import Containment
     from clusterlib.hosts.nursery import Nursery
     from clusterlib.keeper.keeper import Keeper
+    from clusterlib.messages.plan import StartOrder
 
 __all__ = ["main"]
 
@@ -67,15 +68,15 @@ def main(arguments: list[str]) -> int:
     _allow_many_files()
 
     channel = socket.socket(fileno=channel_number)
-    received = _receive_plan(channel)
-    if received is None:
+    order = _receive_order(channel)
+    if order is None:
         return 0  # the starter changed its mind, or died, before there was anything to start
-    return asyncio.run(_serve(channel, received, control, marker, containment, nursery))
+    return asyncio.run(_serve(channel, order, control, marker, containment, nursery))
 
 
 async def _serve(
     channel: socket.socket,
-    received: dict[str, Any],
+    order: StartOrder,
     control: Path,
     marker: str,
     containment: Containment,
@@ -86,7 +87,7 @@ async def _serve(
     from clusterlib.keeper.control import ControlServer
 
     try:
-        keeper = _keeper(received, control, marker, containment, nursery)
+        keeper = _keeper(order, control, marker, containment, nursery)
         server = ControlServer(keeper, control)
         await server.open()
     except (ClusterError, OSError) as error:
@@ -95,7 +96,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was told to terminate")
     loop.add_reader(containment.guard_gone, _once, loop, containment.guard_gone, keeper.shut_down)
-    await server.adopt(channel, received["holder"])
+    await server.adopt(channel, order.holder)
     problem = await keeper.finished
     await server.close()
     if _gone(containment.guard_gone):
@@ -107,11 +108,9 @@ async def _serve(
 
 
 def _keeper(
-    received: dict[str, Any], control: Path, marker: str, containment: Containment, nursery: Nursery
+    order: StartOrder, control: Path, marker: str, containment: Containment, nursery: Nursery
 ) -> Keeper:
     """The keeper of this plan, known to everyone who looks for clusters before it starts anything."""
-    from dataclasses import asdict
-
     from clusterlib.drivers.registry import driver_named
     from clusterlib.hosts.api import Host
     from clusterlib.hosts.local import LocalHost
@@ -120,11 +119,10 @@ def _keeper(
     from clusterlib.hosts.registry import register
     from clusterlib.keeper.keeper import Keeper
     from clusterlib.keeper.provision import Provisioner
-    from clusterlib.messages.plan import Plan, revive
+    from clusterlib.messages.status import KeeperFacts, KeeperPlace
     from clusterlib.rundir.folders import RunFolder
 
-    plan = revive(Plan, received["plan"])
-    run = RunFolder(Path(received["run"]))
+    plan, run = order.plan, RunFolder(Path(order.run))
     run.hold()  # as long as this process lives
     write_private(run.plan, plan.to_json())
     _log_to(run.keeper_log)
@@ -143,19 +141,15 @@ def _keeper(
 
         host = SimulatedHost(host)
     driver = driver_named(plan.driver, plan.server, host)
-    facts = {
-        "keeper": {
-            "pid": containment.keeper_pid,
-            "guard": containment.guard_pid,
-            "containment": containment.rung,
-            "refusals": list(containment.refusals),
-        },
-        "control": str(control),
-        "marker": marker,
-        "sources": asdict(plan.sources),
-    }
+    facts = KeeperFacts(
+        pid=containment.keeper_pid,
+        guard=containment.guard_pid,
+        containment=containment.rung,
+        refusals=tuple(containment.refusals),
+    )
+    place = KeeperPlace(facts, str(control), marker)
     provisioner = Provisioner(run, driver, PortAllocator(runtime_dir(), proc=containment.proc))
-    return Keeper(plan, run, driver, host, provisioner, facts)
+    return Keeper(plan, run, driver, host, provisioner, place)
 
 
 def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
@@ -204,8 +198,11 @@ def _gone(guard: int) -> bool:
     return bool(select.select([guard], [], [], 0)[0])
 
 
-def _receive_plan(channel: socket.socket) -> dict[str, Any] | None:
+def _receive_order(channel: socket.socket) -> StartOrder | None:
     import json
+
+    from clusterlib.messages.codec import revive
+    from clusterlib.messages.plan import StartOrder
 
     header = _read_exactly(channel, PLAN_HEADER.size)
     if header is None:
@@ -213,8 +210,7 @@ def _receive_plan(channel: socket.socket) -> dict[str, Any] | None:
     body = _read_exactly(channel, PLAN_HEADER.unpack(header)[0])
     if body is None:
         return None
-    received: dict[str, Any] = json.loads(body)
-    return received
+    return revive(StartOrder, json.loads(body))
 
 
 def _read_exactly(channel: socket.socket, count: int) -> bytes | None:

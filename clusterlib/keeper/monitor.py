@@ -15,9 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clusterlib.hosts.resources import Sample, sample
+from clusterlib.hosts.resources import sample
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.messages.events import now
+from clusterlib.messages.measurements import Sample
+from clusterlib.messages.status import Peak
 from clusterlib.waiting import pause_async
 
 __all__ = ["Monitor", "pause_after"]
@@ -54,8 +56,9 @@ class Monitor:
         """Seconds that all nodes took so far, in all their lives."""
         return self._before + sum(seconds for _, seconds in self._now.values())
 
-    def describe(self) -> dict[str, Any]:
-        return {"memory": self.memory, "cpu": round(self.cpu, 2)}
+    @property
+    def peak(self) -> Peak:
+        return Peak(self.memory, round(self.cpu, 2))
 
     async def run(self) -> None:
         """Looks again and again, the first time at once. The loop has its turn after each node."""

@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from clusterlib.drivers.api import Driver, Link, NodeSpec
 from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken, StartError
-from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
 from clusterlib.keeper.output import Output
 from clusterlib.messages.events import now
+from clusterlib.messages.findings import Finding
 from clusterlib.messages.states import LIVING, NodeState
+from clusterlib.messages.status import NodeStatus
 from clusterlib.waiting import Deadline
 
 if TYPE_CHECKING:
-    from clusterlib.hosts.resources import Sample
     from clusterlib.keeper.early_ends import EarlyEnd
+    from clusterlib.messages.measurements import Sample
 
 __all__ = ["AFTER_KILL", "ManagedNode", "Tell"]
 
@@ -104,21 +105,29 @@ class ManagedNode:
         """What its process uses now; None where there is none."""
         return self._process.usage() if self._process is not None and self.exit is None else None
 
-    def describe(self) -> dict[str, Any]:
-        return {
-            **self.spec.to_dict(),
-            "state": str(self.state),
-            "reason": self.reason or self._remark,
-            "since": self._changed,
-            "by": self.by,
-            "pid": self.pid,
-            "starts": self.starts,
-            "view": sorted(self.view),
-            "uptime": round(time.monotonic() - self._begun, 3) if self.living else None,
-            "ready_seconds": self.ready_seconds,
-            "log": str(self.log.path),
-            **self._driver.facts(self.spec),
-        }
+    def status(self) -> NodeStatus:
+        spec = self.spec
+        return NodeStatus(
+            name=spec.name,
+            index=spec.index,
+            address=spec.address,
+            host=spec.host,
+            ports=spec.ports,
+            directory=spec.directory,
+            memory=spec.memory,
+            state=self.state,
+            reason=self.reason or self._remark,
+            since=self._changed,
+            by=self.by,
+            pid=self.pid,
+            starts=self.starts,
+            view=tuple(sorted(self.view)),
+            uptime=round(time.monotonic() - self._begun, 3) if self.living else None,
+            ready_seconds=self.ready_seconds,
+            log=str(self.log.path),
+            shell=self._driver.shell(spec),
+            facts=self._driver.facts(spec),
+        )
 
     # -- starting
 

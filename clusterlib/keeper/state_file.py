@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from clusterlib.hosts.places import write_private
 from clusterlib.keeper.node import Tell
+from clusterlib.messages.codec import plain
+from clusterlib.messages.status import ClusterStatus
 
 __all__ = ["StateFile"]
 
@@ -19,7 +19,7 @@ SAVING_SECONDS = 0.05
 
 
 class StateFile:
-    def __init__(self, path: Path, state: Callable[[], dict[str, Any]], tell: Tell) -> None:
+    def __init__(self, path: Path, state: Callable[[], ClusterStatus], tell: Tell) -> None:
         self._path = path
         self._state = state
         self._tell = tell
@@ -35,6 +35,6 @@ class StateFile:
             self._due.cancel()
             self._due = None
         try:
-            write_private(self._path, json.dumps({**self._state(), "saved": time.time()}, indent=1))
+            write_private(self._path, json.dumps(plain(self._state()), indent=1))
         except OSError as error:
             self._tell("state.not-saved", reason=str(error))

@@ -7,11 +7,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import Any
 
 from clusterlib.errors import ClusterBusy, ClusterError
 from clusterlib.keeper.node import Tell
 from clusterlib.messages.events import now
+from clusterlib.messages.status import TurnStatus
 
 __all__ = ["Turn", "Turns"]
 
@@ -29,9 +29,6 @@ class Turn:
     def __str__(self) -> str:
         return f"{self.holder} ({'exclusive' if self.exclusive else 'shared'})"
 
-    def describe(self) -> dict[str, Any]:
-        return {"holder": self.holder, "exclusive": self.exclusive, "since": self.since}
-
 
 class Turns:
     def __init__(self, tell: Tell) -> None:
@@ -48,8 +45,8 @@ class Turns:
         """The holder that has the cluster for itself now, or nothing."""
         return next((turn.holder for turn in self._taken if turn.exclusive), "")
 
-    def describe(self) -> list[dict[str, Any]]:
-        return [turn.describe() for turn in self._taken]
+    def status(self) -> tuple[TurnStatus, ...]:
+        return tuple(TurnStatus(turn.holder, turn.exclusive, turn.since or "") for turn in self._taken)
 
     def ask(self, holder: str, *, exclusive: bool) -> Turn:
         """Joins the queue. The turn may begin at once; whoever asks must `end` it, begun or not."""

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from clusterlib.leases.terms import Terms
 from clusterlib.messages.plan import Plan
+from clusterlib.messages.status import ClusterStatus
 from clusterlib.profiles import load_profile
 from clusterlib.rundir.folders import RunFolder
 
 __all__ = ["misfit"]
 
-Status = Mapping[str, Any]
-
 
 def misfit(
-    status: Status, terms: Terms, overrides: Mapping[str, object], *, simulated: bool | None = None
+    status: ClusterStatus, terms: Terms, overrides: Mapping[str, object], *, simulated: bool | None = None
 ) -> str | None:
     """Why it is not a cluster of this profile, whatever its size; None when it is.
 
     `simulated` None: as the profile says."""
     wanted = terms.resolved
-    if status["profile"] != wanted.name:
-        return f"is of profile {status['profile']}, tests ask for {wanted.name}"
+    if status.profile != wanted.name:
+        return f"is of profile {status.profile}, tests ask for {wanted.name}"
     alike = wanted.values.simulate if simulated is None else simulated
-    if status["simulated"] != alike:
+    if status.simulated != alike:
         return (
             "is simulated, tests ask for a real one"
             if not alike
@@ -34,15 +32,15 @@ def misfit(
         )
     here = {**overrides, "nodes.count": _first_size(status), "simulate": alike}
     same = load_profile(terms.profile, project=wanted.project, overrides=here).fingerprint()
-    if not same.startswith(status["fingerprint"]):
+    if not same.startswith(status.fingerprint):
         return f"was started with other settings than profile {wanted.name} has now"
     return None
 
 
-def _first_size(status: Status) -> int:
+def _first_size(status: ClusterStatus) -> int:
     """How many nodes it was started with: its fingerprint knows that number, and it may have been scaled since."""
-    plan = RunFolder(Path(status["run"])).plan
+    plan = RunFolder(Path(status.run)).plan
     try:
         return len(Plan.from_json(plan.read_text()).nodes)
     except (OSError, ValueError, TypeError, KeyError):
-        return len(status["nodes"])
+        return len(status.nodes)

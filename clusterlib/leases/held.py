@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.environment import environment_of
 from clusterlib.errors import ClusterError
-from clusterlib.leases.kept import Kept, Status
+from clusterlib.leases.kept import Kept
 from clusterlib.leases.need import Need, need_of
 from clusterlib.leases.schedule import too_large
+from clusterlib.messages.status import ClusterStatus
 
 __all__ = ["Held", "Unserved"]
 
@@ -30,14 +29,14 @@ class Unserved(Exception):
 class Held:
     """One test's turn on a cluster. `release` ends the turn; the cluster stays with the pool."""
 
-    def __init__(self, kept: Kept, need: Need, who: str, status: Status, how: str) -> None:
+    def __init__(self, kept: Kept, need: Need, who: str, status: ClusterStatus, how: str) -> None:
         self.cluster: Cluster = kept.cluster
         self.need = need
         self.who = who
         self.borrowed = kept.borrowed
         self.how = how
         """started, borrowed, joined or reused."""
-        self.status: dict[str, Any] = dict(status)
+        self.status = status
         """The cluster as it was when the turn began."""
         self._kept = kept
         self._released = False
@@ -58,7 +57,7 @@ class Held:
     @property
     def scales(self) -> bool:
         """Whether the test may change its size: nobody else's, used by nobody else, and of a kind that can change."""
-        alone = any(turn["exclusive"] for turn in self.status.get("turns", []))
+        alone = any(turn.exclusive for turn in self.status.turns)
         return alone and not self.borrowed and not self._kept.terms.shape.fixed
 
     def check_size(self, size: int) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.code.looking import CodeLook, look_at_code, some_files
@@ -16,6 +15,7 @@ from clusterlib.leases.need import Need
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
 from clusterlib.messages.events import read_events
+from clusterlib.messages.status import ClusterStatus, Peak
 from clusterlib.waiting import Deadline
 
 __all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "Kept", "TooSmall"]
@@ -24,8 +24,6 @@ GONE = (KeeperLost, ClusterNotRunning)
 HANDING_BACK_SECONDS = 5.0
 ROUNDS = 20
 """How often somebody else may undo what was just made right, before it is taken for a quarrel."""
-
-Status = Mapping[str, Any]
 
 
 class BeyondRepair(Exception):
@@ -84,13 +82,13 @@ class Kept:
         self._record = record
         self._on_event = on_event
         self._check_code = usage.how != "started"
-        self._last: Status = {}
+        self._last: ClusterStatus | None = None
         self._last_user: str | None = None
         self._lost: ClusterError | None = None
 
     # -- its turns
 
-    def enter(self, need: Need, who: str, deadline: Deadline, *, afresh: bool = False) -> Status:
+    def enter(self, need: Need, who: str, deadline: Deadline, *, afresh: bool = False) -> ClusterStatus:
         """A turn for this need, on a cluster that satisfies it. Gives the status. `afresh`: all nodes begin anew before it.
 
         What has to be done to the cluster first is done in a turn of its own, where the test itself shares it with others."""
@@ -182,12 +180,12 @@ class Kept:
     def _leave_it_whole(self) -> None:
         """Whoever lent it finds it as it was, whatever the last test has broken. One that others use is theirs to heal."""
         with contextlib.suppress(ClusterError, BeyondRepair):
-            if (status := self.cluster.status())["dirty"] and not status["turns"]:
+            if (status := self.cluster.status()).dirty and not status.turns:
                 status = self.cluster.take_turn(
                     "handing it back", exclusive=True, timeout=HANDING_BACK_SECONDS
-                )
+                ).status
                 try:
-                    if status["dirty"]:
+                    if status.dirty:
                         self._heal(status)
                 finally:
                     self.cluster.end_turn()
@@ -197,19 +195,19 @@ class Kept:
         if self._lost is None:
             with contextlib.suppress(ClusterError):
                 self._last = self.cluster.status()
-        peak = self._last.get("peak") or {}
-        self.usage.peak_memory = max(self.usage.peak_memory, int(peak.get("memory", 0)))
-        self.usage.cpu_seconds = max(self.usage.cpu_seconds, float(peak.get("cpu", 0.0)))
+        peak = self._last.peak if self._last is not None else Peak()
+        self.usage.peak_memory = max(self.usage.peak_memory, peak.memory)
+        self.usage.cpu_seconds = max(self.usage.cpu_seconds, peak.cpu)
 
-    def _take(self, who: str, deadline: Deadline, *, alone: bool) -> Status:
+    def _take(self, who: str, deadline: Deadline, *, alone: bool) -> ClusterStatus:
         asked = time.monotonic()
         try:
-            status = self.cluster.take_turn(who, exclusive=alone, timeout=deadline.left)
+            given = self.cluster.take_turn(who, exclusive=alone, timeout=deadline.left)
         except BaseException:
             self.usage.waited += time.monotonic() - asked
             raise
-        self.usage.waited += status["waited"]
-        return status
+        self.usage.waited += given.waited
+        return given.status
 
     def _leave(self, *, dirty: str | None = None) -> None:
         with contextlib.suppress(ClusterError):
@@ -218,7 +216,7 @@ class Kept:
     def _believe_it_is_tidy(self) -> None:
         """The test says that it tidies up itself: as long as the cluster is whole, nothing has to be made anew."""
         status = self.cluster.status()
-        if status["dirty"] and status["state"] == "ready":
+        if status.dirty and status.is_ready:
             self.cluster.heal()
 
     def _put_back(self) -> None:
@@ -229,18 +227,18 @@ class Kept:
 
     # -- making it as a test wants it
 
-    def _make_fit(self, status: Status, need: Need, *, alone: bool, afresh: bool) -> str:
+    def _make_fit(self, status: ClusterStatus, need: Need, *, alone: bool, afresh: bool) -> str:
         """ "as it was" or "changed", once it is as the need wants it; nothing where that cannot be done in this turn."""
         look = look_at_code(self.cluster) if self._check_code else None
-        unwell = afresh or bool(status["dirty"]) or status["state"] != "ready"
-        size = self._size_for(need, len(status["nodes"]))
+        unwell = afresh or bool(status.dirty) or not status.is_ready
+        size = self._size_for(need, len(status.nodes))
         if not (look and look.changed) and not unwell and size is None:
             self._check_code = False
             return "as it was"
         if not alone:
             return ""
         if look and look.changed:
-            self._renew(look, fresh=afresh or bool(status["spoilt"]))
+            self._renew(look, fresh=afresh or status.spoilt)
         elif unwell:
             self._heal(status, afresh=afresh)
             self._look_again(look)
@@ -281,10 +279,10 @@ class Kept:
         self._do("fresh", why, lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event))
         self.usage.notes.append(f"{why}; the nodes were restarted")
 
-    def _heal(self, status: Status, *, afresh: bool = False) -> None:
-        fresh = afresh or bool(status["spoilt"])
-        why = "a test that failed is run again" if afresh else f"it was {status['state']}"
-        reason = "; ".join(status["dirty"]) or why
+    def _heal(self, status: ClusterStatus, *, afresh: bool = False) -> None:
+        fresh = afresh or status.spoilt
+        why = "a test that failed is run again" if afresh else f"it was {status.state}"
+        reason = "; ".join(status.dirty) or why
         how = "fresh" if fresh else "healed"
         self._do(how, reason, lambda: self.cluster.heal(fresh=fresh, on_event=self._on_event))
         self.usage.heals += 1

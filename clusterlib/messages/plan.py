@@ -5,14 +5,14 @@ resolved here, so that the keeper need not know how profiles are read."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-import typing
-from dataclasses import asdict, field, fields, is_dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
 
 from clusterlib.frozen import frozen
+from clusterlib.messages.codec import plain, revive
 from clusterlib.numbering import name_of
 from clusterlib.values.ports import PortRange
 
@@ -26,12 +26,10 @@ __all__ = [
     "Plan",
     "RestartPolicy",
     "RunningCode",
+    "StartOrder",
     "Timeouts",
     "digest",
-    "revive",
 ]
-
-V = TypeVar("V")
 
 
 @frozen
@@ -127,7 +125,7 @@ class CodeSources:
 class RunningCode:
     """The code that the nodes of a cluster run, as its keeper knows it and its nodes tell it."""
 
-    files: tuple[dict[str, str], ...]
+    files: tuple[Mapping[str, str], ...]
     """What was looked at when they started: digests by file, once for all nodes that started with the same files."""
     stale: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By node, the files that it has loaded since, and that are others on disk now."""
@@ -178,39 +176,21 @@ class Plan:
     adaptations: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(plain(self))
 
     @staticmethod
     def from_json(text: str) -> Plan:
         return revive(Plan, json.loads(text))
 
 
+@frozen
+class StartOrder:
+    """What a new keeper is given: its plan, the folder of this run, and who holds the cluster from the first moment."""
+
+    plan: Plan
+    run: str
+    holder: str
+
+
 def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def revive(kind: type[V], value: Any) -> V:
-    """Builds a frozen value, nested ones included, from what JSON gave back."""
-    return typing.cast("V", _revive(kind, value))
-
-
-def _revive(kind: Any, value: Any) -> Any:
-    origin = typing.get_origin(kind)
-    if is_dataclass(kind) and isinstance(kind, type):
-        return kind(
-            **{name: _revive(inner, value[name]) for name, inner in _fields(kind).items() if name in value}
-        )
-    if origin is tuple:
-        inner = typing.get_args(kind)[0]
-        return tuple(_revive(inner, item) for item in value)
-    if origin is dict:
-        inner = typing.get_args(kind)[1]
-        return {key: _revive(inner, item) for key, item in value.items()}
-    return value
-
-
-@functools.cache
-def _fields(kind: type) -> dict[str, Any]:
-    """The type of each field. It is written in the source as text, which takes a compiler to read."""
-    hints = typing.get_type_hints(kind)
-    return {one.name: hints[one.name] for one in fields(kind)}

@@ -32,4 +32,4 @@ def disturb(
     with reached(name, project=project) as cluster:
         target = cluster[node]
         getattr(target, what)()
-        return Disturbed(cluster.name, what, NodeView.of(target.describe()))
+        return Disturbed(cluster.name, what, NodeView.of(target.status()))

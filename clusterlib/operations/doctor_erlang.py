@@ -24,9 +24,9 @@ from clusterlib.drivers.beam.terms import Atom, text
 from clusterlib.errors import ClusterError, EpmdUnavailable, NodeUnavailable
 from clusterlib.health import erlang
 from clusterlib.health.erlang import Epmd, Tried
-from clusterlib.health.findings import Finding
 from clusterlib.hosts import holders
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
+from clusterlib.messages.findings import Finding
 from clusterlib.waiting import Deadline, poll_async
 
 __all__ = ["examine_erlang", "try_node"]

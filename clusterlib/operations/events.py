@@ -10,6 +10,7 @@ from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.errors import ClusterNotRunning
 from clusterlib.frozen import frozen
 from clusterlib.messages.events import Event, read_events
+from clusterlib.messages.requests import Watch
 from clusterlib.operations.reach import not_running, reached
 from clusterlib.operations.result import Result
 from clusterlib.rundir.folders import latest_run
@@ -41,7 +42,7 @@ def follow_diary(*, name: str | None = None, project: Path | str | None = None) 
     try:
         with reached(name, project=project) as cluster:
             missed: list[Event] = []
-            cluster.keeper.request("watch", after=told, on_event=missed.append)
+            cluster.keeper.ask(Watch(told), on_event=missed.append)
             yield from missed
             yield from cluster.keeper.events()
     except ClusterNotRunning:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from clusterlib.health.expectation import Expected
+from clusterlib.messages.status import ClusterStatus
 from clusterlib.profiles import ResolvedProfile
 from clusterlib.rundir.footprint import measured_footprint
 
@@ -22,18 +22,18 @@ def expected_before(resolved: ResolvedProfile, project: Path) -> Expected | None
     return _measured(project, resolved.name, driver=values.driver, simulated=values.simulate)
 
 
-def expected_of(status: dict[str, Any]) -> Expected | None:
+def expected_of(status: ClusterStatus) -> Expected | None:
     """Of the nodes of a cluster that runs, by its keeper's account. Its own samples are no expectation."""
-    nodes, said = status["nodes"], status["memory_origin"]
+    nodes, said = status.nodes, status.memory_origin
     if said and nodes:
-        processes = len(nodes) if status["simulated"] else 1
-        return Expected(nodes[0]["memory"] * processes, f"nodes.memory: {said}")
+        processes = len(nodes) if status.simulated else 1
+        return Expected(nodes[0].memory * processes, f"nodes.memory: {said}")
     return _measured(
-        Path(status["project"]),
-        status["profile"],
-        driver=status["driver"],
-        simulated=status["simulated"],
-        besides=Path(status["run"]),
+        Path(status.project),
+        status.profile,
+        driver=status.driver,
+        simulated=status.simulated,
+        besides=Path(status.run),
     )
 
 

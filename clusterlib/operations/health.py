@@ -6,16 +6,17 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from clusterlib.client.cluster import Node
 from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
-from clusterlib.health.findings import Finding
 from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, examine
 from clusterlib.health.servers import judge
 from clusterlib.hosts import proc
-from clusterlib.hosts.resources import Sample
+from clusterlib.messages.findings import Finding
+from clusterlib.messages.measurements import Sample
+from clusterlib.messages.requests import Examine, Measure
+from clusterlib.messages.status import NodeStatus
 from clusterlib.operations.expecting import expected_of
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
@@ -51,17 +52,16 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
     with reached(name, project=project) as cluster:
         status = cluster.status()
         option = "" if cluster.name == "default" else f" --name {cluster.name}"
-        used = {name: Sample(**told) for name, told in cluster.keeper.request("measure").items()}
+        used = cluster.keeper.ask(Measure()).nodes
         expected = expected_of(status)
         subjects = [
-            _subject(cluster[node["name"]], node, used.get(node["name"]), expected)
-            for node in status["nodes"]
+            _subject(cluster[node.name], node, used.get(node.name), expected) for node in status.nodes
         ]
-        left = float(status["timeouts"]["health"]) - (time.monotonic() - began)
+        left = status.timeouts.health - (time.monotonic() - began)
         if cluster.driver == "python":
             columns, found = COLUMNS, examine(subjects, left, option)
         else:
-            told = cluster.keeper.request("examine", within=max(LEAST, left - SPARE))
+            told = cluster.keeper.ask(Examine(max(LEAST, left - SPARE)))
             columns, found = judge(subjects, told, option)
     rows = tuple(
         Row(one.name, one.state, one.healthy, tuple(one.checks[column] for _, column in columns))
@@ -71,24 +71,24 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
         cluster=cluster.name,
         profile=cluster.profile,
         simulated=cluster.simulated,
-        state=status["state"],
-        healthy=status["state"] == "ready" and all(row.healthy for row in rows),
+        state=status.state,
+        healthy=status.is_ready and all(row.healthy for row in rows),
         columns=columns,
         nodes=rows,
         seconds=round(time.monotonic() - began, 4),
     )
 
 
-def _subject(talk: Node, node: dict[str, Any], used: Sample | None, expected: Expected | None) -> Subject:
+def _subject(talk: Node, node: NodeStatus, used: Sample | None, expected: Expected | None) -> Subject:
     return Subject(
-        name=node["name"],
-        state=node["state"],
-        reason=node["reason"],
-        pid=node["pid"],
+        name=node.name,
+        state=node.state,
+        reason=node.reason,
+        pid=node.pid,
         expected=expected,
         talk=talk,
-        serving=_serving(node["address"], node["ports"].get("http")),
-        usage=_usage(node["pid"], node["uptime"], used),
+        serving=_serving(node.address, node.ports.get("http")),
+        usage=_usage(node.pid, node.uptime, used),
     )
 
 

@@ -61,29 +61,27 @@ def run_own_shell(
     talks to the node by itself: the cluster need not be held for it. `on_stale` hears that it runs other code than is on disk."""
     with reached(name, project=project) as cluster:
         status = cluster.status()
-        if status["driver"] == "python" or (status["driver"] == "beam" and code is not None):
+        if status.driver == "python" or (status.driver == "beam" and code is not None):
             return None
-        nodes = {one["name"]: one for one in status["nodes"]}
-        ready = (one["name"] for one in status["nodes"] if one["state"] == "ready")
-        chosen = cluster[node].name if node else next(ready, next(iter(nodes)))
-        session = f"shell{os.getpid() % MOST_SESSIONS}"  # few names: each becomes an atom in an Erlang node
-        words = [word.replace(SESSION, session) for word in nodes[chosen].get("shell", ())]
-        if not words:
+        ready = (one for one in status.nodes if one.is_ready)
+        chosen = (status.node(cluster[node].name) if node else None) or next(ready, status.nodes[0])
+        shell = chosen.shell
+        if shell is None:
             raise NotSupported(
-                f"{chosen} has no shell",
+                f"{chosen.name} has no shell",
                 cause=f"profile {cluster.profile} names none: shell under [command]",
                 remedies=[
                     f"invoke profile.show {shlex.quote(cluster.profile)} --resolved",
-                    f"invoke cluster.logs {chosen}",
+                    f"invoke cluster.logs {chosen.name}",
                 ],
             )
+        session = f"shell{os.getpid() % MOST_SESSIONS}"  # few names: each becomes an atom in an Erlang node
+        words = [word.replace(SESSION, session) for word in shell.command]
         if code is not None:
-            before = list(nodes[chosen].get("execute", ()))
-            words += [*before, code] if before else shlex.split(code)
+            words += [*shell.execute, code] if shell.execute else shlex.split(code)
         if stale := cluster.stale:
             on_stale(stale_sentence(stale, cluster))
-        own = nodes[chosen].get("shell_environment", {})
-        return run_command(words, environment={**os.environ, "TERM": _terminal(), **own})
+        return run_command(words, environment={**os.environ, "TERM": _terminal(), **shell.environment})
 
 
 def _terminal() -> str:
@@ -117,7 +115,7 @@ class NodeShell:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if not self._is_erlang and self._node.state == "ready":
+            if not self._is_erlang and self._node.status().is_ready:
                 self._node.call(f"{PYTHON_SESSION}:forget", self._session, timeout=QUICKLY)
         finally:
             self._reached.__exit__(kind, error, trace)
@@ -161,13 +159,13 @@ class NodeShell:
 
     def _choose(self, node: str | None) -> Node:
         status = self.cluster.status()
-        if status["driver"] not in {"python", "beam"}:
+        if status.driver not in {"python", "beam"}:
             raise NotSupported(
-                f"nodes of the driver {status['driver']!r} have no Python prompt",
+                f"nodes of the driver {status.driver!r} have no Python prompt",
                 cause="they have the shell of their own that the profile names",
                 remedies=[f"invoke cluster.shell {node or ''}".rstrip(), "invoke cluster.logs"],
             ).of_cluster(self.cluster.name)
         if node is not None:
             return self.cluster[node]
-        ready = next((one["name"] for one in status["nodes"] if one["state"] == "ready"), None)
+        ready = next((one.name for one in status.nodes if one.is_ready), None)
         return self.cluster[ready] if ready else self.cluster.nodes[0]

@@ -55,7 +55,7 @@ def _live(project: Path, script: dict[str, Any]) -> None:
     except ClusterError as error:
         tell("error", act="up", error=error.to_dict())
         return
-    tell("up", status=cluster.status())
+    tell("up", status=cluster.status().to_dict())
     for act in script["acts"]:
         if not _attempt(cluster, act, project):
             return
@@ -67,7 +67,7 @@ def _attempt(cluster: clusterlib.Cluster, act: str, project: Path) -> bool:
     tell("acting", act=act)
     try:
         _act(cluster, act, project)
-        tell("status", status=cluster.status())
+        tell("status", status=cluster.status().to_dict())
     except KeeperLost as error:
         tell("error", act=act, error=error.to_dict())
         return False

@@ -31,7 +31,7 @@ def up(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
     def start(*arguments: object, **options: object) -> clusterlib.Cluster:
         cluster = clusterlib.up(*arguments, **options)  # type: ignore[arg-type]
         started.append(cluster)
-        markers.add(cluster.status()["marker"])
+        markers.add(cluster.status().marker)
         return cluster
 
     yield start

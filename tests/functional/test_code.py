@@ -149,7 +149,7 @@ def test_the_restart_policy_brings_a_crashed_node_back_and_gives_up_in_the_end(u
             cluster.wait_ready()
 
         cluster["node1"].kill()
-        cluster.wait_until(lambda: "given up" in cluster["node1"].describe()["reason"])
+        cluster.wait_until(lambda: "given up" in cluster["node1"].status().reason)
         assert cluster["node1"].state == "dead"
 
 

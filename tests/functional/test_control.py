@@ -17,6 +17,7 @@ from clusterlib.client.connection import KeeperClient
 from clusterlib.errors import CallTimeout, KeeperLost, NodeUnavailable, NotSupported, UsageError
 from clusterlib.hosts.registry import Registry
 from clusterlib.keeper.control import peer_is_us
+from clusterlib.messages.requests import Load, Status, Watch
 from clusterlib.operations.restart import restart
 
 Up = Callable[..., clusterlib.Cluster]
@@ -30,7 +31,7 @@ def cluster(up: Up) -> clusterlib.Cluster:
 def connect(cluster: clusterlib.Cluster) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(10)
-    connection.connect(cluster.status()["control"])
+    connection.connect(cluster.status().control)
     return connection
 
 
@@ -55,14 +56,27 @@ def remedies_of(node: clusterlib.Node) -> tuple[str, ...]:
     return caught.value.remedies
 
 
-def test_an_operation_that_does_not_exist_is_refused_with_those_that_do(cluster: clusterlib.Cluster) -> None:
-    with pytest.raises(UsageError, match="fly"):
-        cluster.keeper.request("fly")
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"op": "fly"}, ["the keeper knows no operation 'fly'", "stop_node, start_node"]),
+        ({"op": "kill", "args": {"planet": "mars"}}, ["bad arguments for 'kill'", "'planet'", "name, by"]),
+        ({"op": "kill"}, ["bad arguments for 'kill'", "a value for 'name'"]),
+        (
+            {"op": "scale", "args": {"count": "three"}},
+            ["bad arguments for 'scale'", "count: 'three' is no int"],
+        ),
+    ],
+)
+def test_a_request_that_the_keeper_does_not_understand_is_refused_with_what_it_would(
+    cluster: clusterlib.Cluster, request_: dict[str, object], said: list[str]
+) -> None:
+    with connect(cluster) as connection:
+        connection.sendall(json.dumps({"id": 7, **request_}).encode() + b"\n")
+        answer = json.loads(connection.makefile().readline())
 
-
-def test_arguments_that_do_not_fit_are_refused(cluster: clusterlib.Cluster) -> None:
-    with pytest.raises(UsageError, match="kill"):
-        cluster.keeper.request("kill", planet="mars")
+    assert (answer["id"], answer["error"]["code"]) == (7, "usage")
+    assert not [text for text in said if text not in json.dumps(answer["error"])], answer
 
 
 @pytest.mark.parametrize(
@@ -105,9 +119,7 @@ def resident(pid: int) -> int:
     "beginning", [b'{"id": 1, "op": "status", "args": "', b'{"id": 1, "op": "restart", "x": "']
 )
 def test_lines_that_nobody_finishes_take_little_memory(cluster: clusterlib.Cluster, beginning: bytes) -> None:
-    keeper = next(
-        one.keeper.pid for one in Registry().entries() if one.control == cluster.status()["control"]
-    )
+    keeper = next(one.keeper.pid for one in Registry().entries() if one.control == cluster.status().control)
     before = resident(keeper)
     open_lines = [connect(cluster) for _ in range(6)]
 
@@ -133,7 +145,7 @@ def test_a_request_that_lists_much_code_arrives_and_another_of_that_length_is_re
 ) -> None:
     much = {f"module{number}.py": "0" * 64 for number in range(40_000)}
     with pytest.raises(NotSupported):  # it was read to its end
-        cluster.keeper.request("load", seconds=60, code=much, modules={}, gone=[])
+        cluster.keeper.ask(Load(much, {}), seconds=60)
 
     with connect(cluster) as connection:
         with contextlib.suppress(OSError):
@@ -162,7 +174,7 @@ def test_who_started_a_cluster_and_says_nothing_keeps_it_however_much_happens(
         other.end_turn()
     other.close()
 
-    assert cluster.status()["state"] == "ready"
+    assert cluster.status().state == "ready"
 
 
 def test_who_listens_to_a_request_is_told_events_until_its_answer_on_any_connection(
@@ -179,8 +191,8 @@ def test_who_listens_to_a_request_is_told_events_until_its_answer_on_any_connect
 
 
 def test_events_reach_a_watcher_in_order(cluster: clusterlib.Cluster) -> None:
-    watcher = KeeperClient.connect(Path(cluster.status()["control"]), cluster.name)
-    watcher.request("watch")
+    watcher = KeeperClient.connect(Path(cluster.status().control), cluster.name)
+    watcher.ask(Watch())
     heard: list[str] = []
 
     def listen() -> None:
@@ -199,12 +211,12 @@ def test_events_reach_a_watcher_in_order(cluster: clusterlib.Cluster) -> None:
 
 
 def test_many_clients_at_once_are_all_answered(cluster: clusterlib.Cluster) -> None:
-    control = Path(cluster.status()["control"])
+    control = Path(cluster.status().control)
     states: list[str] = []
 
     def ask() -> None:
         client = KeeperClient.connect(control, cluster.name)
-        states.extend(client.request("status", seconds=30)["state"] for _ in range(5))
+        states.extend(client.ask(Status(), seconds=30).state for _ in range(5))
         client.close()
 
     threads = [threading.Thread(target=ask) for _ in range(20)]

@@ -32,7 +32,7 @@ Gone = Callable[[int], bool]
 HOLDER = """
 import json, sys, clusterlib
 cluster = clusterlib.up("dev", overrides={"python.app": "family:main"})
-print(json.dumps(cluster.status()), flush=True)
+print(json.dumps(cluster.status().to_dict()), flush=True)
 sys.stdin.read()
 """
 
@@ -276,7 +276,7 @@ def test_a_keeper_that_is_paused_while_it_boots_can_be_taken_down(project: Path,
     assert not is_running(project=project)
     boot.give_up()
     with clusterlib.up("ci-small", project=project) as cluster:
-        assert cluster.status()["keeper"]["containment"] == rung
+        assert cluster.status().keeper.containment == rung
 
 
 def test_a_guard_that_is_paused_when_its_cluster_is_no_longer_registered_can_be_taken_down(
@@ -306,8 +306,10 @@ def test_a_paused_node_can_be_taken_down(holder: tuple[Any, dict[str, Any]], pro
 
 def test_a_paused_simulation_can_be_taken_down(up: Up) -> None:
     cluster = up("ci-small", simulate=True, overrides={"timeouts.stop": 0.2})
-    marker = cluster.status()["marker"]
-    os.kill(cluster.status()["nodes"][0]["pid"], signal.SIGSTOP)
+    marker = cluster.status().marker
+    simulation = cluster.status().nodes[0].pid
+    assert simulation is not None
+    os.kill(simulation, signal.SIGSTOP)
 
     cluster.down()
 
@@ -316,7 +318,7 @@ def test_a_paused_simulation_can_be_taken_down(up: Up) -> None:
 
 def test_a_start_ends_at_its_time_out_also_where_the_process_that_starts_nodes_hangs(up: Up) -> None:
     cluster = up("ci-small", overrides={"timeouts.start": 1.0})
-    keeper = cluster.status()["keeper"]["pid"]
+    keeper = cluster.status().keeper.pid
     below = [seen.pid for seen in proc.descendants(keeper)]
     [nursery] = [pid for pid in below if proc.command_line(pid).startswith("clusterlib nursery")]
     os.kill(nursery, signal.SIGSTOP)
@@ -330,7 +332,7 @@ def test_a_start_ends_at_its_time_out_also_where_the_process_that_starts_nodes_h
 
 def test_the_holder_of_a_dead_keeper_is_told_so(up: Up, gone: Gone) -> None:
     cluster = up("ci-small")
-    pid = cluster.status()["keeper"]["pid"]
+    pid = cluster.status().keeper.pid
 
     os.kill(pid, signal.SIGKILL)
     assert gone(pid)
@@ -382,7 +384,7 @@ def test_a_runner_killed_during_the_start_leaves_no_file_in_the_runtime_folder(p
 
 def test_the_state_on_disk_survives_the_keeper(up: Up, gone: Gone) -> None:
     cluster = up("ci-small")
-    pid = cluster.status()["keeper"]["pid"]
+    pid = cluster.status().keeper.pid
 
     os.kill(pid, signal.SIGKILL)
     assert gone(pid)

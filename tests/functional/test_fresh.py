@@ -93,4 +93,4 @@ def test_a_restart_that_is_rolling_and_fresh_is_refused_before_anything_happens(
         with pytest.raises(UsageError, match="both rolling and fresh"):
             cluster.restart(rolling=True, fresh=True)
 
-        assert [node["starts"] for node in cluster.status()["nodes"]] == [1, 1]
+        assert [node.starts for node in cluster.status().nodes] == [1, 1]

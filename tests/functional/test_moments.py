@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.hosts import proc
+from clusterlib.messages.requests import Kill, Release, Request, Status, Watch
 from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]
@@ -116,7 +118,7 @@ def test_a_starter_killed_between_its_plan_and_its_request_leaves_nothing(projec
     script = (
         "import os, signal, clusterlib\n"
         "from clusterlib.client.connection import KeeperClient\n"
-        "KeeperClient.request = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "KeeperClient.ask = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
         "clusterlib.up('ci-small')\n"
     )
 
@@ -187,15 +189,15 @@ def test_a_cluster_that_is_held_stays_when_somebody_wants_it_to(up: Up) -> None:
 def test_of_two_holders_that_close_at_once_neither_ends_it_over_the_other(up: Up) -> None:
     first, second = up("ci-small"), attach()
     newcomer: list[clusterlib.Cluster] = []
-    asked = second.keeper.request
+    asked = second.keeper.ask
 
-    def slip_in(op: str, /, **options: object) -> object:
-        answer = asked(op, **options)  # type: ignore[arg-type]
-        if op == "release" and not newcomer:
+    def slip_in(request: Request[Any], **options: Any) -> object:
+        answer: object = asked(request, **options)
+        if isinstance(request, Release) and not newcomer:
             newcomer.append(attach())
         return answer
 
-    second.keeper.request = slip_in  # type: ignore[method-assign]
+    second.keeper.ask = slip_in  # type: ignore[method-assign, assignment]
     second.close()
     first.close()
 
@@ -243,24 +245,24 @@ def test_a_fork_that_outlives_its_parents_handle_holds_nothing(up: Up) -> None:
 
 def test_a_request_that_was_given_up_does_not_answer_the_next_one(up: Up) -> None:
     cluster = up("ci-small")
-    pid = cluster.status()["keeper"]["pid"]
+    pid = cluster.status().keeper.pid
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(KeeperLost, match="lost"):
-        cluster.keeper.request("kill", name="node2", seconds=0.05)
+        cluster.keeper.ask(Kill("node2"), seconds=0.05)
     os.kill(pid, signal.SIGCONT)
 
-    assert cluster.status()["name"] == "default"
+    assert cluster.status().name == "default"
     assert cluster.wait_until(lambda: cluster["node2"].state == "dead")
 
 
 def test_a_listener_that_asks_over_its_own_connection_is_told_so(up: Up) -> None:
     cluster = up("ci-small")
-    cluster.keeper.request("watch")
+    cluster.keeper.ask(Watch())
 
     with pytest.raises(UsageError, match="listens"):
         cluster.scale(3, on_event=lambda _: cluster.wait_ready())
 
-    assert cluster.wait_until(lambda: len(cluster.status()["nodes"]) == 3)
+    assert cluster.wait_until(lambda: len(cluster.status().nodes) == 3)
 
 
 def test_a_handle_follows_what_another_one_changes(up: Up) -> None:
@@ -279,8 +281,8 @@ def test_a_handle_follows_what_another_one_changes(up: Up) -> None:
 
 def test_a_listener_is_woken_when_its_connection_is_closed(up: Up) -> None:
     cluster = up("ci-small")
-    client = KeeperClient.connect(Path(cluster.status()["control"]), cluster.name)
-    client.request("watch")
+    client = KeeperClient.connect(Path(cluster.status().control), cluster.name)
+    client.ask(Watch())
     listening = threading.Thread(target=lambda: list(client.events()))
     listening.start()
 
@@ -326,8 +328,8 @@ def test_a_node_that_never_stops_talking_does_not_have_the_keeper_to_itself(up: 
     )
     with up("ci-small", overrides={"python.app": "flood:main"}) as cluster:
         for _ in range(20):
-            assert cluster.keeper.request("status", seconds=5)["state"] in {"ready", "degraded"}
-        marker = cluster.status()["marker"]
+            assert cluster.keeper.ask(Status(), seconds=5).state in {"ready", "degraded"}
+        marker = cluster.status().marker
     assert proc.marked(marker) == []
 
 

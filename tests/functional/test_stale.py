@@ -23,7 +23,7 @@ Case = Callable[[Path], tuple[str, Change]]
 
 
 def starts(cluster: clusterlib.Cluster) -> list[int]:
-    return [node["starts"] for node in cluster.status()["nodes"]]
+    return [node.starts for node in cluster.status().nodes]
 
 
 def edited(path: Path, after: str = "VALUE = 2\n", before: str = "VALUE = 1\n") -> Change:
@@ -372,7 +372,7 @@ def test_a_warning_that_is_an_error_leaves_no_lease(up: Up, project: Path) -> No
     with pytest.raises(StaleCodeWarning):  # as the settings of this test run have it
         clusterlib.attach()
 
-    assert len(cluster.status()["leases"]) == 1
+    assert len(cluster.status().leases) == 1
 
 
 def shell(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -57,18 +57,18 @@ def test_a_turn_is_waited_for_across_processes(cluster: clusterlib.Cluster) -> N
         with pytest.raises(ClusterBusy) as caught:
             cluster.take_turn("test_mine", timeout=0.05)
         assert "the other (exclusive)" in caught.value.evidence[0]
-        assert cluster.status()["waiting"] == 0, "a request that was given up is withdrawn"
+        assert cluster.status().waiting == 0, "a request that was given up is withdrawn"
 
         assert process.stdin is not None
         process.stdin.write("\n")
         leaving = threading.Timer(0.05, process.stdin.flush)
         leaving.start()
-        status = cluster.take_turn("test_mine")
+        given = cluster.take_turn("test_mine")
         leaving.join()
 
-    assert status["waited"] > 0
-    assert [turn["holder"] for turn in status["turns"]] == ["test_mine"]
-    assert cluster.end_turn()["turns"] == []
+    assert given.waited > 0
+    assert [turn.holder for turn in given.status.turns] == ["test_mine"]
+    assert cluster.end_turn().turns == ()
 
 
 def test_a_holder_that_is_killed_frees_its_turn_and_leaves_the_cluster_dirty(
@@ -78,12 +78,12 @@ def test_a_holder_that_is_killed_frees_its_turn_and_leaves_the_cluster_dirty(
         said.readline()
         killing = threading.Timer(0.05, process.kill)
         killing.start()
-        status = cluster.take_turn("test_mine", timeout=10)
+        status = cluster.take_turn("test_mine", timeout=10).status
         killing.join()
 
-    assert status["dirty"] == ["the other was gone before its turn was over"]
+    assert status.dirty == ("the other was gone before its turn was over",)
     cluster.heal()
-    assert cluster.end_turn()["dirty"] == []
+    assert cluster.end_turn().dirty == ()
     kinds = [event["kind"] for event in read_events(cluster.run_folder.events)]
     assert [kind for kind in kinds if kind.startswith("turn.") or kind.endswith((".dirty", ".healed"))] == [
         "turn.taken",
@@ -96,19 +96,19 @@ def test_a_holder_that_is_killed_frees_its_turn_and_leaves_the_cluster_dirty(
 
 
 def test_a_free_turn_is_not_waited_for_however_slow_the_machine(cluster: clusterlib.Cluster) -> None:
-    assert cluster.take_turn("test_mine")["waited"] == 0
+    assert cluster.take_turn("test_mine").waited == 0
     cluster.end_turn()
 
 
 def test_one_that_waits_and_is_killed_is_not_waited_for(cluster: clusterlib.Cluster) -> None:
     cluster.take_turn("test_mine")
     with another("print('waits', flush=True)\nc.take_turn('the other')"):
-        cluster.wait_until(lambda: cluster.status()["waiting"] == 1)
-    cluster.wait_until(lambda: cluster.status()["waiting"] == 0)
+        cluster.wait_until(lambda: cluster.status().waiting == 1)
+    cluster.wait_until(lambda: cluster.status().waiting == 0)
 
     status = cluster.end_turn()
 
-    assert (status["turns"], status["dirty"]) == ([], [])
+    assert (status.turns, status.dirty) == ((), ())
 
 
 def test_ctrl_c_while_waiting_leaves_a_handle_that_can_be_used(cluster: clusterlib.Cluster) -> None:
@@ -120,16 +120,16 @@ print('waits', flush=True)
 try:
     c.take_turn('the other')
 except KeyboardInterrupt:
-    print(c.status()['waiting'], flush=True)
+    print(c.status().waiting, flush=True)
     c.take_turn('the other once more')
-    print(c.status()['turns'][0]['holder'], flush=True)
+    print(c.status().turns[0].holder, flush=True)
 """
     with another(script) as (process, said):
         said.readline()
-        cluster.wait_until(lambda: cluster.status()["waiting"] == 1)
+        cluster.wait_until(lambda: cluster.status().waiting == 1)
         process.send_signal(signal.SIGINT)
         assert said.readline() == "0\n"
-        cluster.wait_until(lambda: cluster.status()["waiting"] == 1)
+        cluster.wait_until(lambda: cluster.status().waiting == 1)
         cluster.end_turn()
         assert said.readline() == "the other once more\n"
 
@@ -144,7 +144,7 @@ def test_a_connection_has_one_turn_at_a_time(cluster: clusterlib.Cluster) -> Non
     cluster.take_turn("test_two")
     cluster.end_turn(dirty="test_two left a mess")
 
-    assert cluster.status()["dirty"] == ["test_two left a mess"]
+    assert cluster.status().dirty == ("test_two left a mess",)
 
 
 def test_turns_of_threads_with_handles_of_their_own_never_overlap(cluster: clusterlib.Cluster) -> None:
@@ -188,7 +188,7 @@ def test_whoever_shares_a_cluster_may_not_break_it(cluster: clusterlib.Cluster) 
             with pytest.raises(ClusterBusy) as caught:
                 harm()
             assert "@pytest.mark.cluster(exclusive=True)" in caught.value.remedies
-        assert second.status()["state"] == "ready"
+        assert second.status().state == "ready"
         second.end_turn()
         cluster.end_turn()
 
@@ -197,9 +197,9 @@ def test_who_has_no_turn_may_do_everything_also_while_somebody_has_one(cluster: 
     with clusterlib.attach() as person:
         cluster.take_turn("test_mine")
         person["node1"].kill()
-        assert person.status()["dirty"] == ["node1 was killed"]
+        assert person.status().dirty == ("node1 was killed",)
         person.restart("node1")
-        assert cluster.end_turn()["dirty"] == []
+        assert cluster.end_turn().dirty == ()
 
 
 def test_a_cluster_that_ends_refuses_whoever_waits(cluster: clusterlib.Cluster) -> None:
@@ -215,7 +215,7 @@ def test_a_cluster_that_ends_refuses_whoever_waits(cluster: clusterlib.Cluster) 
     cluster.take_turn("test_mine")
     waiting = threading.Thread(target=wait)
     waiting.start()
-    cluster.wait_until(lambda: cluster.status()["waiting"] == 1)
+    cluster.wait_until(lambda: cluster.status().waiting == 1)
     cluster.down()
     waiting.join()
 
@@ -224,7 +224,7 @@ def test_a_cluster_that_ends_refuses_whoever_waits(cluster: clusterlib.Cluster) 
 
 def test_what_nodes_printed_is_in_their_logs_when_the_turn_is_over(up: Up, simulate: bool) -> None:
     cluster = up("ci-small", simulate=simulate)
-    log = Path(cluster["node1"].describe()["log"])
+    log = Path(cluster["node1"].status().log)
     for number in range(100):
         cluster.take_turn(f"test_{number}")
         cluster["node1"].run(lambda number=number: print(f"a line of {number}"))  # noqa: T201
@@ -238,16 +238,16 @@ def test_what_nodes_printed_is_in_their_logs_when_the_turn_is_over(up: Up, simul
 
 def test_healing_brings_back_the_dead_and_the_paused(up: Up, simulate: bool) -> None:
     cluster = up("ci-small", nodes=3, simulate=simulate)
-    before = {node.name: node.describe()["starts"] for node in cluster}
+    before = {node.name: node.status().starts for node in cluster}
     cluster["node1"].kill()
     cluster["node3"].pause()
-    assert cluster.status()["dirty"] == ["node1 was killed", "node3 is paused"]
+    assert cluster.status().dirty == ("node1 was killed", "node3 is paused")
 
     cluster.heal()
 
     status = cluster.status()
-    assert (status["state"], status["dirty"]) == ("ready", [])
-    assert {node["name"]: node["starts"] - before[node["name"]] for node in status["nodes"]} == {
+    assert (status.state, status.dirty) == ("ready", ())
+    assert {node.name: node.starts - before[node.name] for node in status.nodes} == {
         "node1": 1,
         "node2": 0,
         "node3": 0,
@@ -257,12 +257,12 @@ def test_healing_brings_back_the_dead_and_the_paused(up: Up, simulate: bool) -> 
 
 def test_fresh_healing_gives_new_processes(up: Up, simulate: bool) -> None:
     cluster = up("ci-small", simulate=simulate)
-    before = {node["pid"] for node in cluster.status()["nodes"]}
+    before = {node.pid for node in cluster.status().nodes}
     cluster["node1"].run(lambda: setattr(sys, "spoilt", True))
 
     cluster.heal(fresh=True)
 
-    assert not before & {node["pid"] for node in cluster.status()["nodes"]}
+    assert not before & {node.pid for node in cluster.status().nodes}
     assert cluster["node1"].run(lambda: hasattr(sys, "spoilt")) is False
 
 
@@ -283,7 +283,7 @@ def test_the_state_of_a_dirty_cluster_survives_its_keeper(
 ) -> None:
     cluster["node1"].kill()
     cluster.wait_until(lambda: cluster.run_folder.read_state()["dirty"] == ["node1 was killed"])
-    keeper = cluster.status()["keeper"]["pid"]
+    keeper = cluster.status().keeper.pid
     os.kill(keeper, signal.SIGKILL)
     assert gone(keeper)
 
@@ -344,7 +344,7 @@ def test_only_a_cluster_that_nobody_holds_can_be_had_alone(up: Up, project: Path
     first.close()
 
     with clusterlib.attach(sole=True) as mine:
-        assert mine.status()["state"] == "ready"
+        assert mine.status().state == "ready"
         with pytest.raises(ClusterBusy):
             clusterlib.attach(sole=True)
     clusterlib.attach().down()
@@ -379,4 +379,4 @@ def test_what_the_nodes_cost_is_written_while_they_run(up: Up, simulate: bool) -
         assert list(sample["nodes"]) == names
         assert all(1 << 20 < one["memory"] < 1 << 28 for one in sample["nodes"].values())
         assert sample["keeper"]["cpu"] > 0
-    assert cluster.status()["peak"]["memory"] > 1 << 20
+    assert cluster.status().peak.memory > 1 << 20

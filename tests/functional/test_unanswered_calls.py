@@ -89,7 +89,7 @@ def test_a_closed_handle_says_that_it_is_closed(up: Up) -> None:
             ask()
         assert "Bad file descriptor" not in str(caught.value)
         assert "clusterlib.attach('default')" in caught.value.remedies[0]
-    assert cluster.status()["state"] == "ready"
+    assert cluster.status().state == "ready"
 
 
 def test_a_handle_that_has_lost_its_keeper_goes_on_to_say_so(up: Up) -> None:

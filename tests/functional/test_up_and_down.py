@@ -34,7 +34,7 @@ def test_a_cluster_is_up_when_every_node_sees_every_other(up: Up, simulate: bool
 
 def test_nothing_is_left_when_the_last_holder_closes_its_handle(up: Up, simulate: bool) -> None:
     with up("dev", simulate=simulate) as cluster:
-        marker, control = cluster.status()["marker"], Path(cluster.status()["control"])
+        marker, control = cluster.status().marker, Path(cluster.status().control)
         assert proc.marked(marker)
 
     assert proc.marked(marker) == []
@@ -111,7 +111,7 @@ def test_nobody_is_attached_to_a_cluster_that_does_not_run(up: Up) -> None:
 
 def test_the_socket_and_the_secrets_are_private(up: Up) -> None:
     cluster = up("dev")
-    control = Path(cluster.status()["control"])
+    control = Path(cluster.status().control)
 
     assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
     assert stat.S_IMODE(control.stat().st_mode) == 0o600
@@ -129,15 +129,15 @@ def test_a_project_at_the_end_of_a_very_long_path_has_a_short_socket(up: Up, tmp
 
     with up("ci-small", project=deep) as cluster:
         assert len(str(deep)) > 108
-        assert len(cluster.status()["control"]) < 100
+        assert len(cluster.status().control) < 100
 
 
 def test_each_node_has_an_address_of_its_own_in_per_node_mode(up: Up) -> None:
     with up("dev", overrides={"network.mode": "per-node"}) as cluster:
-        nodes = cluster.status()["nodes"]
+        nodes = cluster.status().nodes
 
-        assert len({node["address"] for node in nodes}) == 3
-        assert len({tuple(node["ports"].items()) for node in nodes}) == 1
+        assert len({node.address for node in nodes}) == 3
+        assert len({tuple(node.ports.items()) for node in nodes}) == 1
         assert cluster["node3"].members() == ["node1", "node2", "node3"]
 
 
@@ -174,12 +174,12 @@ def test_a_stopped_node_ends_in_order_and_stays_down_until_it_is_started(up: Up,
         second.start()
         assert (second.state, cluster.state) == ("ready", "ready")
         assert first.members() == ["node1", "node2", "node3"]
-        assert cluster.status()["dirty"] == []
+        assert cluster.status().dirty == ()
         second.start()
 
         second.stop()
         cluster.heal()
-        assert (second.state, cluster.status()["dirty"]) == ("ready", [])
+        assert (second.state, cluster.status().dirty) == ("ready", ())
         told = list(read_events(cluster.run_folder.events))
         assert "node.restarting" not in {event["kind"] for event in told}
         deeds = [event["kind"] for event in told if event["kind"] in {"fault.stop", "heal.start"}]
@@ -244,7 +244,7 @@ def test_the_diary_tells_the_life_of_the_cluster(up: Up) -> None:
 def test_the_control_socket_is_named_by_the_cluster_alone(up: Up) -> None:
     cluster = up("ci-small")
 
-    assert Path(cluster.status()["control"]) == socket_path(cluster.status()["identifier"])
+    assert Path(cluster.status().control) == socket_path(cluster.status().identifier)
 
 
 def test_a_started_cluster_may_be_taken_down_twice(up: Up) -> None:
@@ -277,7 +277,7 @@ def test_an_up_waits_for_nodes_that_somebody_else_restarts(up: Up, project: Path
     restarting = threading.Thread(target=cluster.restart)
     looking = clusterlib.attach()
     restarting.start()
-    assert poll(lambda: any(node["state"] == "starting" for node in looking.status()["nodes"]), Deadline(10))
+    assert poll(lambda: any(node.state == "starting" for node in looking.status().nodes), Deadline(10))
 
     with clusterlib.up() as second:
         assert {node.state for node in second} == {"ready"}

@@ -61,7 +61,7 @@ def system(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
 
     def start(profile: str, **options: object) -> clusterlib.Cluster:
         cluster = clusterlib.up(profile, **options)  # type: ignore[arg-type]
-        started.append((cluster, cluster.status()["marker"]))
+        started.append((cluster, cluster.status().marker))
         return cluster
 
     yield start

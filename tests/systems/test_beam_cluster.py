@@ -31,22 +31,20 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[cluster
     for variable in ("CLUSTERLIB_NAME", "CLUSTERLIB_PROJECT", "CLUSTERLIB_PROFILE"):
         monkeypatch.delenv(variable, raising=False)
     with clusterlib.up("beam", nodes=3) as cluster:
-        marker = cluster.status()["marker"]
+        marker = cluster.status().marker
         yield cluster
         cluster.down()
     assert poll(lambda: not marked(marker), Deadline(PATIENCE)), "processes are left"
 
 
 def connect(cluster: clusterlib.Cluster, name: str) -> Connection:
-    node = next(node for node in cluster.status()["nodes"] if node["name"] == name)
+    node = next(node for node in cluster.status().nodes if node.name == name)
     cookie = cluster.cookie_file.read_text()
-    return Connection.open(
-        f"{name}@{node['address']}", cookie, port=node["ports"]["cluster"], timeout=PATIENCE
-    )
+    return Connection.open(f"{name}@{node.address}", cookie, port=node.ports["cluster"], timeout=PATIENCE)
 
 
 def views(cluster: clusterlib.Cluster) -> dict[str, list[str]]:
-    return {node["name"]: node["view"] for node in cluster.status()["nodes"]}
+    return {node.name: list(node.view) for node in cluster.status().nodes}
 
 
 def write_shop(project: Path, start: str) -> None:
@@ -238,9 +236,9 @@ def test_nodes_with_addresses_of_their_own_find_each_other_also_after_all_began_
     cluster: clusterlib.Cluster,
 ) -> None:
     with clusterlib.up("beam", name="wide", nodes=2, overrides={"network.mode": "per-node"}) as wide:
-        described = [wide[name].describe() for name in THREE[:2]]
-        assert len({node["address"] for node in described}) == 2
-        assert len({node["ports"]["cluster"] for node in described}) == 1
+        described = [wide[name].status() for name in THREE[:2]]
+        assert len({node.address for node in described}) == 2
+        assert len({node.ports["cluster"] for node in described}) == 1
         wide.restart()
         wide.scale(3)
         assert views(wide) == dict.fromkeys(THREE, THREE)
@@ -250,15 +248,15 @@ def test_nodes_with_addresses_of_their_own_find_each_other_also_after_all_began_
 
 def test_the_cookie_shows_neither_to_others_nor_in_the_list_of_processes(cluster: clusterlib.Cluster) -> None:
     cookie = cluster.cookie_file.read_text()
-    for node in cluster.status()["nodes"]:
-        file = Path(node["directory"]) / ".erlang.cookie"
+    for node in cluster.status().nodes:
+        file = Path(node.directory) / ".erlang.cookie"
         assert file.stat().st_mode & 0o777 == 0o400
-        assert cookie not in Path(f"/proc/{node['pid']}/cmdline").read_text()
-        assert cookie not in (Path(node["directory"]) / "vm.args").read_text()
+        assert cookie not in Path(f"/proc/{node.pid}/cmdline").read_text()
+        assert cookie not in (Path(node.directory) / "vm.args").read_text()
 
 
 def test_the_machine_s_epmd_is_not_started(cluster: clusterlib.Cluster) -> None:
-    marker = cluster.status()["marker"]
+    marker = cluster.status().marker
 
     commands = [Path(f"/proc/{process.pid}/comm").read_text().strip() for process in marked(marker)]
 

@@ -14,7 +14,7 @@ import pytest
 
 from clusterlib.drivers.beam import epmd
 from clusterlib.errors import EpmdUnavailable
-from clusterlib.health.findings import Finding, Outcome
+from clusterlib.messages.findings import Finding, Outcome
 from clusterlib.operations.doctor import examine_machine
 from clusterlib.operations.doctor_erlang import try_node
 from clusterlib.waiting import Deadline, poll

@@ -306,7 +306,7 @@ os.execvp("erl", ["erl", *sys.argv[1:]])
     cluster = system("beam", nodes=2, overrides={"beam.program": thief})
 
     assert cluster["node1"].members() == ["node1", "node2"]
-    events = (Path(cluster.status()["run"]) / "events.jsonl").read_text().splitlines()
+    events = (Path(cluster.status().run) / "events.jsonl").read_text().splitlines()
     retried = [event for event in map(json.loads, events) if event["kind"] == "cluster.retrying"]
     assert ["cannot have its distribution port" in event["reason"] for event in retried] == [True]
 
@@ -317,10 +317,12 @@ os.execvp("erl", ["erl", *sys.argv[1:]])
 def test_a_client_with_another_cookie_is_refused_and_the_node_says_so(system: System) -> None:
     need("erl", "erlang-base")
     cluster = system("beam", nodes=1)
-    node = cluster["node1"].describe()
+    node = cluster["node1"].status()
 
     with pytest.raises(CookieMismatch):
-        Connection.open(node["node"], "another", epmd_port=node["epmd_port"], timeout=PATIENCE)
+        Connection.open(
+            node.facts["node"], "another", epmd_port=int(node.facts["epmd_port"]), timeout=PATIENCE
+        )
 
     assert poll(lambda: "Invalid challenge reply" in cluster["node1"].log(), Deadline(PATIENCE))
     assert cluster["node1"].members() == ["node1"]
@@ -329,13 +331,15 @@ def test_a_client_with_another_cookie_is_refused_and_the_node_says_so(system: Sy
 def test_nodes_of_a_cluster_are_unknown_to_the_epmd_of_the_machine(system: System) -> None:
     need("erl", "erlang-base")
     cluster = system("beam", nodes=1)
-    node = cluster["node1"].describe()
+    node = cluster["node1"].status()
     cookie = cluster.cookie_file.read_text()
 
-    with Connection.open(node["node"], cookie, epmd_port=node["epmd_port"], timeout=PATIENCE) as known:
-        assert known.peer.name == node["node"]
+    with Connection.open(
+        node.facts["node"], cookie, epmd_port=int(node.facts["epmd_port"]), timeout=PATIENCE
+    ) as known:
+        assert known.peer.name == node.facts["node"]
     with pytest.raises(EpmdUnavailable, match="no epmd answers"):
-        Connection.open(node["node"], cookie, epmd_port=free_port(), timeout=PATIENCE)
+        Connection.open(node.facts["node"], cookie, epmd_port=free_port(), timeout=PATIENCE)
 
 
 def test_clusters_are_up_beside_a_foreign_service_at_epmd_s_usual_port(

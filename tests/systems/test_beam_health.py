@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.drivers.beam.terms import Atom
-from clusterlib.health.findings import Finding, Outcome
+from clusterlib.messages.findings import Finding, Outcome
 from clusterlib.operations.health import Health, examine_health
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import PATIENCE, stop_for_good

@@ -55,7 +55,8 @@ def test_most_nodes_may_be_paused_at_once(system: System) -> None:
 
 def test_a_process_that_somebody_else_stops_is_noticed_as_well(system: System) -> None:
     cluster = up(system)
-    pid = int(cluster["node2"].describe()["pid"])
+    pid = cluster["node2"].pid
+    assert pid is not None
 
     stop_for_good(pid)
     try:
@@ -93,7 +94,7 @@ def test_a_node_of_somebody_else_may_be_silent(system: System, tmp_path: Path) -
     cluster = up(system, 2)
     one, guest = cluster["node1"], Atom("guest@127.0.0.1")
     with Nodes(tmp_path) as nodes:
-        nodes.launch("guest", at=one.describe()["epmd_port"])
+        nodes.launch("guest", at=int(one.status().facts["epmd_port"]))
         one.call("erlang", "set_cookie", [guest, Atom(COOKIE)])
         assert poll(lambda: one.call("net_kernel", "connect_node", [guest]), Deadline(PATIENCE)), nodes.log(
             "guest"
@@ -110,19 +111,21 @@ def test_a_node_of_somebody_else_may_be_silent(system: System, tmp_path: Path) -
 def test_many_connections_wait_at_a_node_that_has_no_time_for_them(system: System) -> None:
     """And none of them is lost: it would try again only after a second, then after three, then after seven."""
     cluster = up(system, 1)
-    node = cluster["node1"].describe()
-    stop_for_good(int(node["pid"]))
+    node = cluster["node1"].status()
+    pid = node.pid
+    assert pid is not None
+    stop_for_good(pid)
 
     with contextlib.ExitStack() as held:
-        held.callback(os.kill, int(node["pid"]), signal.SIGCONT)
+        held.callback(os.kill, pid, signal.SIGCONT)
         for _ in range(500):
-            place = (node["address"], node["ports"]["cluster"])
+            place = (node.address, node.ports["cluster"])
             held.enter_context(socket.create_connection(place, timeout=PATIENCE)).sendall(b"garbage")
-        os.kill(int(node["pid"]), signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
         with Connection.open(
-            str(node["node"]),
+            node.facts["node"],
             cluster.cookie_file.read_text(),
-            port=node["ports"]["cluster"],
+            port=node.ports["cluster"],
             timeout=PATIENCE,
         ) as connection:
             assert connection.call("lists", "sum", [[40, 2]]) == 42

@@ -15,8 +15,8 @@ import pytest
 import clusterlib
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import BuildFailed, ErlangError, NodeUnavailable, StartError, UsageError
-from clusterlib.health.findings import Outcome
 from clusterlib.hosts.proc import marked
+from clusterlib.messages.findings import Outcome
 from clusterlib.operations.doctor import examine_machine
 from clusterlib.operations.sync import synchronise
 from clusterlib.waiting import Deadline, poll
@@ -43,7 +43,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cluster(project: Path) -> Iterator[clusterlib.Cluster]:
     with clusterlib.up() as cluster:
-        marker = cluster.status()["marker"]
+        marker = cluster.status().marker
         yield cluster
         cluster.down()
     assert poll(lambda: not marked(marker), Deadline(PATIENCE)), "processes are left"
@@ -140,7 +140,7 @@ def test_a_rolling_restart_leaves_always_somebody_who_answers(cluster: clusterli
         asking.join(PATIENCE)
 
     assert lost == [0]
-    assert [node["starts"] for node in cluster.status()["nodes"]] == [2, 2, 2]
+    assert [node.starts for node in cluster.status().nodes] == [2, 2, 2]
 
 
 def test_the_shell_of_a_node_is_iex_in_that_node(cluster: clusterlib.Cluster) -> None:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from clusterlib.disk.code import code_on_disk, compiled_code
 from clusterlib.disk.digests import changed
 from clusterlib.frozen import frozen
-from clusterlib.messages.plan import CodeSources, RunningCode, revive
+from clusterlib.messages.plan import CodeSources
+from clusterlib.messages.requests import Code
+from clusterlib.messages.states import NodeState
+from clusterlib.messages.status import ClusterStatus
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
@@ -52,16 +55,16 @@ def look_at_code(cluster: Cluster, on_event: Listener | None = None, *, build: b
 
         unbuilt = unbuilt_files(sources.build, project)
     code = code_of(sources, project, on_event, build=build)
-    running = revive(RunningCode, cluster.keeper.request("code"))
+    running = cluster.keeper.ask(Code())
     loaded = {path for files in running.stale.values() for path in files}
     since = {path for before in running.files for path in changed(before, code)}
     differing = sorted({*since, *loaded, *unbuilt})
     return CodeLook(code, running.files, tuple(differing), running.unasked)
 
 
-def not_stopped(status: Mapping[str, Any]) -> tuple[str, ...]:
+def not_stopped(status: ClusterStatus) -> tuple[str, ...]:
     """The nodes that new code is for: one that was stopped on purpose stays so, and reads the code when it is started."""
-    return tuple(node["name"] for node in status["nodes"] if node["state"] != "stopped")
+    return tuple(node.name for node in status.nodes if node.state is not NodeState.STOPPED)
 
 
 def looked_at(sources: CodeSources, project: Path) -> tuple[str, ...]:

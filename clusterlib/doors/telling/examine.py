@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clusterlib.doors.telling.pieces import colour, several
-from clusterlib.health.findings import Finding, Outcome
+from clusterlib.messages.findings import Finding, Outcome
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Cell, Console

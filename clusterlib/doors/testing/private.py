@@ -58,7 +58,7 @@ class OwnClusters:
         for cluster in self._of_session:
             with contextlib.suppress(ClusterError):  # one that is gone says so to the test that uses it
                 self._pool().count_private(cluster)
-                if cluster.status()["dirty"]:
+                if cluster.status().dirty:
                     cluster.heal()
         if TOLD in item.stash:
             item.stash[TOLD].uses_too(self._of_session)

@@ -359,7 +359,7 @@ class Run:
 
     def _diagnose(self, profile: str) -> list[str]:
         """What is wrong with the machine, once a start has failed."""
-        from clusterlib.health.findings import Outcome
+        from clusterlib.messages.findings import Outcome
 
         findings = self._look_at_machine(profile)
         return [f"{one.name}: {one.evidence}" for one in findings if one.outcome is Outcome.FAILED]

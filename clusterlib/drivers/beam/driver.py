@@ -22,6 +22,7 @@ from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Program, Spawn
 from clusterlib.hosts.ports import Claim
 from clusterlib.hosts.programs import folders_of
+from clusterlib.messages.status import OwnShell
 
 __all__ = ["BeamDriver", "BeamSettings"]
 
@@ -78,7 +79,7 @@ class BeamDriver(Driver):
         asked = self._asked(node)
         cookie = self._cookie(node)
         boot = Boot(
-            name=f"{node.name}@{node.address}",
+            name=_name_of(node),
             epmd_port=self._known_at(node.address),
             home=Path(node.directory),
         )
@@ -90,14 +91,13 @@ class BeamDriver(Driver):
             node.name, Program(self._arguments(node)), node.directory, boot.environment(node.environment)
         ), link
 
-    def facts(self, node: NodeSpec) -> dict[str, Any]:
-        name, epmd_port = f"{node.name}@{node.address}", self._known_at(node.address)
-        return {
-            "node": name,
-            "epmd_port": epmd_port,
-            "shell": self._shell(name),
-            "shell_environment": {"HOME": node.directory, "ERL_EPMD_PORT": f"{epmd_port}"},
-        }
+    def facts(self, node: NodeSpec) -> Mapping[str, str]:
+        return {"node": _name_of(node), "epmd_port": f"{self._known_at(node.address)}"}
+
+    def shell(self, node: NodeSpec) -> OwnShell:
+        epmd_port = f"{self._known_at(node.address)}"
+        command = tuple(self._shell(_name_of(node)))
+        return OwnShell(command, {"HOME": node.directory, "ERL_EPMD_PORT": epmd_port})
 
     def ports_stolen(self, log_tail: list[str]) -> bool:
         return any(sign in line.lower() for line in log_tail for sign in STOLEN)
@@ -201,3 +201,8 @@ class BeamDriver(Driver):
         if address not in self._listeners:
             self._listeners[address] = socket.create_server((address, port))
         return port
+
+
+def _name_of(node: NodeSpec) -> str:
+    """The name by which other nodes know it."""
+    return f"{node.name}@{node.address}"

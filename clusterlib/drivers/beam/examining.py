@@ -13,7 +13,7 @@ from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
-from clusterlib.health.findings import Finding, failed, ok, skipped
+from clusterlib.messages.findings import Finding, failed, ok, skipped
 
 __all__ = ["ANSWERS", "Patient", "examine"]
 

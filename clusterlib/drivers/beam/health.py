@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from clusterlib.health.findings import Finding, failed, ok, skipped, warning
+from clusterlib.messages.findings import Finding, failed, ok, skipped, warning
 
 __all__ = [
     "COLUMNS",

@@ -31,10 +31,10 @@ from clusterlib.errors import (
     NodeExited,
     NodeUnavailable,
 )
-from clusterlib.health.findings import Finding
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung
 from clusterlib.hosts import holders
 from clusterlib.hosts.api import Process
+from clusterlib.messages.findings import Finding
 from clusterlib.waiting import Deadline, pause_async, poll_async
 
 if TYPE_CHECKING:

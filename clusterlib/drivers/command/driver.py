@@ -23,6 +23,7 @@ from clusterlib.health.probes import Answer, Never, NotYet, Ready
 from clusterlib.hosts.api import Host, Program, Spawn
 from clusterlib.hosts.errands import Errand, run_errand
 from clusterlib.hosts.ports import Claim
+from clusterlib.messages.status import OwnShell
 from clusterlib.rendering import render_text
 
 __all__ = ["CommandDriver"]
@@ -89,17 +90,16 @@ class CommandDriver(Driver):
         """What any other text is filled in with: `alive` are the nodes that answer now."""
         return {**self._values[name], "alive": sorted(self.answering())}
 
-    def facts(self, node: NodeSpec) -> dict[str, Any]:
-        values = self._values.get(node.name)
-        if values is None:
-            return {}
+    def shell(self, node: NodeSpec) -> OwnShell | None:
+        if node.name not in self._values or not self.server.shell:
+            return None
         # The shell is a command of the profile like any other: the profile's folders and variables hold for it, too.
         environment = {"PATH": node.environment["PATH"]} if "PATH" in node.environment else {}
-        return {
-            "shell": self._filled(node, self.server.shell),
-            "shell_environment": {**environment, **self._own_environment(node)},
-            "execute": list(self.server.execute),
-        }
+        return OwnShell(
+            command=tuple(self._filled(node, self.server.shell)),
+            environment={**environment, **self._own_environment(node)},
+            execute=tuple(self.server.execute),
+        )
 
     def last_words(self, node: NodeSpec) -> list[str]:
         lines: list[str] = []

@@ -14,9 +14,9 @@ from clusterlib.drivers.api import Link, NodeSpec
 from clusterlib.drivers.command.asking import ask, ports_of, unanswered
 from clusterlib.drivers.command.own_ports import OwnPorts
 from clusterlib.drivers.command.settings import Question
-from clusterlib.health.findings import Finding, failed, ok, skipped
 from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
 from clusterlib.hosts.api import Process
+from clusterlib.messages.findings import Finding, failed, ok, skipped
 from clusterlib.rendering import render_text
 from clusterlib.waiting import backoff, pause_async
 

@@ -51,7 +51,7 @@ def answers(project: Path) -> Path:
 
 
 def starts(cluster: clusterlib.Cluster) -> dict[str, int]:
-    return {node["name"]: node["starts"] for node in cluster.status()["nodes"]}
+    return {node.name: node.starts for node in cluster.status().nodes}
 
 
 def stale(cluster: clusterlib.Cluster) -> list[str]:

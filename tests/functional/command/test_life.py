@@ -26,7 +26,7 @@ def test_a_profile_alone_makes_a_cluster_of_any_program(up: Up, write: Callable[
     assert cluster.state == "ready"
     assert say(cluster, "box2", b"who") == b"PONG box1 box2 box3"
     assert "I am box2" in cluster["box2"].log()
-    assert all(node["view"] == ["box1", "box2", "box3"] for node in cluster.status()["nodes"])
+    assert all(node.view == ("box1", "box2", "box3") for node in cluster.status().nodes)
     members = cluster.run_folder.path / "members"
     assert {one.read_text() for one in members.iterdir()} == {"x\n"}, "a cluster is formed once"
     assert "joining box3" in cluster["box1"].log(), (
@@ -53,7 +53,7 @@ def test_a_killed_node_is_missed_and_comes_back_with_the_data_it_had(
     cluster["box2"].kill()
 
     assert cluster.state == "degraded"
-    assert all("box2" not in node["view"] for node in cluster.status()["nodes"])
+    assert all("box2" not in node.view for node in cluster.status().nodes)
     cluster["box2"].restart()
     assert cluster.state == "ready"
     assert kept.read_text() == "mine"
@@ -160,7 +160,7 @@ def test_nodes_can_be_counted_from_0(up: Up, write: Callable[..., None]) -> None
     cluster.scale(3)
 
     assert [node.name for node in cluster] == ["box-0", "box-1", "box-2"]
-    hosts = {node["host"] for node in cluster.status()["nodes"]}
+    hosts = {node.host for node in cluster.status().nodes}
     assert hosts in ({"127.0.0.1"}, {f"box{number}.localhost" for number in range(3)})
     assert "number 2, after 0+1" in cluster["box-2"].log()
 
@@ -192,7 +192,7 @@ def test_a_line_may_tell_that_a_node_has_found_the_others(up: Up, write: Callabl
     cluster = up("box")
 
     assert cluster.state == "ready"
-    assert all(node["view"] == ["box1", "box2", "box3"] for node in cluster.status()["nodes"])
+    assert all(node.view == ("box1", "box2", "box3") for node in cluster.status().nodes)
 
 
 def test_a_line_that_never_comes_is_named(

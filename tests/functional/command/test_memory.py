@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import clusterlib
-from clusterlib.health.findings import Finding, Outcome
+from clusterlib.messages.findings import Finding, Outcome
 from clusterlib.operations.doctor import examine_machine
 from clusterlib.operations.health import examine_health
 from tests.functional.command.boxes import SERVER

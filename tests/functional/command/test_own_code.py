@@ -153,8 +153,8 @@ def answer(cluster: clusterlib.Cluster) -> str:
 
 
 def starts(cluster: clusterlib.Cluster) -> int:
-    (node,) = cluster.status()["nodes"]
-    return int(node["starts"])
+    (node,) = cluster.status().nodes
+    return int(node.starts)
 
 
 @pytest.mark.parametrize("way", WAYS)

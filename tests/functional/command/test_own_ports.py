@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib import errors
+from clusterlib.messages.requests import Measure
 from clusterlib.operations.health import examine_health
 from tests.functional.command.boxes import arguments, say
 from tests.functional.conftest import Up
@@ -206,7 +207,7 @@ def test_a_server_whose_main_thread_has_ended_starts_and_is_healthy(
     assert say(cluster, "box1", b"who") == b"PONG "
     report = examine_health(project=project)
     assert report.healthy
-    assert cluster.keeper.request("measure")["box1"]["pss"] > 1_000_000
+    assert cluster.keeper.ask(Measure()).nodes["box1"].pss > 1_000_000
     cluster["box1"].restart()
     assert say(cluster, "box1", b"who") == b"PONG "
 

@@ -91,8 +91,8 @@ def test_other_texts_name_the_nodes_that_answer_now(up: Up, write: Callable[...,
 
     cluster["box1"].kill()
 
-    shells = {node["name"]: node["shell"] for node in cluster.status()["nodes"]}
-    assert shells["box2"] == ["echo", "box2+box3"]
+    shells = {node.name: node.shell.command for node in cluster.status().nodes if node.shell}
+    assert shells["box2"] == ("echo", "box2+box3")
 
 
 def test_a_line_that_is_awaited_names_the_nodes_that_run_and_those_that_start(

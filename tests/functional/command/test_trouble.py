@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from clusterlib import errors
-from clusterlib.health.findings import Outcome
 from clusterlib.messages.events import read_events
+from clusterlib.messages.findings import Outcome
 from clusterlib.operations.doctor import examine_machine
 from clusterlib.rundir.folders import latest_run
 from tests.functional.command.boxes import arguments, nothing_is_left

@@ -11,6 +11,7 @@ import pytest
 
 import clusterlib
 from clusterlib.hosts import proc
+from clusterlib.messages.requests import Measure
 from clusterlib.operations.health import examine_health
 from tests.functional.command.boxes import say
 from tests.functional.conftest import Up
@@ -144,7 +145,7 @@ def test_a_server_behind_a_script_that_does_not_end_is_killed_when_the_time_to_s
     cluster["box1"].stop()
 
     assert servers(port) == []
-    assert "did not stop within 1 s and was killed" in cluster["box1"].describe()["reason"]
+    assert "did not stop within 1 s and was killed" in cluster["box1"].status().reason
 
 
 def servers(port: int) -> list[int]:
@@ -199,11 +200,11 @@ def test_the_memory_of_a_node_is_that_of_all_its_processes(up: Up, project: Path
 
     manager = cluster["box1"].pid
     assert manager is not None
-    whole = cluster.keeper.request("measure")["box1"]
+    whole = cluster.keeper.ask(Measure()).nodes["box1"]
 
-    assert whole["threads"] == 2, "the manager and the server"
+    assert whole.threads == 2, "the manager and the server"
     assert memory.evidence.endswith("MiB")
-    assert float(memory.evidence.split()[0]) >= 0.8 * whole["pss"] / 2**20
+    assert float(memory.evidence.split()[0]) >= 0.8 * whole.pss / 2**20
 
 
 def known(pid: int) -> proc.Status:

@@ -99,7 +99,7 @@ def test_kills(cluster):
 
 def test_finds_it_healed(cluster):
     assert len(cluster["node2"].members()) == 3
-    assert cluster.status()["dirty"] == []
+    assert cluster.status().dirty == ()
     cluster["node2"].pause()
 
 def test_and_again(cluster):
@@ -118,7 +118,7 @@ def test_has_its_own_size(cluster):
 
 @pytest.mark.cluster(exclusive=True)
 def test_alone(cluster):
-    (turn,) = cluster.status()["turns"]
+    (turn,) = cluster.status().turns
     assert turn["exclusive"]
     assert turn["holder"].endswith("test_alone")
 

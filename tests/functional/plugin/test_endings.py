@@ -142,7 +142,7 @@ def test_the_cluster_stays_while_you_look(suite: Suite) -> None:
     process = suite.start("--distributed", "--pdb")
     ended = suite.end(
         process,
-        "p 'there are', len(cluster['node1'].members())\np 'turns', len(cluster.status()['turns'])\nc\n",
+        "p 'there are', len(cluster['node1'].members())\np 'turns', len(cluster.status().turns)\nc\n",
     )
 
     assert "('there are', 3)" in ended.text, ended.text
@@ -159,7 +159,7 @@ def test_a_fixture_that_fails_after_the_cluster_was_given_hands_it_back(suite: S
         "@pytest.fixture\ndef untidy(cluster):\n    yield\n    raise RuntimeError('neither')\n"
         "def test_set_up(broken):\n    pass\n"
         "def test_tear_down(untidy):\n    pass\n"
-        "def test_after(cluster):\n    assert len(cluster.status()['turns']) == 1\n",
+        "def test_after(cluster):\n    assert len(cluster.status().turns) == 1\n",
     )
 
     ended = suite.run("--distributed")

@@ -72,7 +72,7 @@ def test_an_error_of_clusterlib_stands_alone_without_what_led_to_it_inside(suite
 import os, signal
 
 def test_lost(cluster):
-    os.kill(cluster.status()["keeper"]["pid"], signal.SIGKILL)
+    os.kill(cluster.status().keeper.pid, signal.SIGKILL)
     while True:
         cluster["node1"].members()
 """,

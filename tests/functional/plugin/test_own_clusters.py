@@ -22,14 +22,14 @@ def client(session_cluster):
     client = clusterlib.attach(session_cluster.name)
     made.append(client)
     yield client
-    assert client.status()["state"] == "ready", "the cluster outlives the clients that use it"
+    assert client.status().state == "ready", "the cluster outlives the clients that use it"
 
 def test_one(client, session_cluster):
     assert client["node1"].call("shop:put", "tea", 1) == 1
     session_cluster["node2"].kill()
 
 def test_two(client):
-    assert client.status()["state"] == "ready", "what a test has killed is started again"
+    assert client.status().state == "ready", "what a test has killed is started again"
     assert client["node1"].call("shop:put", "tea", 1) == 2, "and the others were left alone"
     assert len(made) == 1
 

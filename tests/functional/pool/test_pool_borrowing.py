@@ -28,7 +28,7 @@ def test_a_running_cluster_that_fits_is_borrowed_and_left_as_it_was(
         held.cluster.down()
     held.cluster["node2"].kill()
     held.release()
-    assert use(pool)["state"] == "ready"
+    assert use(pool).state == "ready"
     pool.close()
 
     assert records.of("cluster.started", "how") == ["borrowed"]
@@ -52,12 +52,12 @@ def test_one_that_does_not_fit_is_left_alone_and_told_of(
 
     status = use(pool, needed)
 
-    assert status["name"] == "pytest"
+    assert status.name == "pytest"
     assert why in pool.usage.notes[0]
     assert running.state == "ready"
     assert len(running) == 2
-    assert [lease["holder"] for lease in running.status()["leases"]] == [
-        lease["holder"] for lease in running.status()["leases"][:1]
+    assert [lease.holder for lease in running.status().leases] == [
+        lease.holder for lease in running.status().leases[:1]
     ]
 
 
@@ -68,7 +68,7 @@ def test_one_with_other_settings_is_not_borrowed(
     up("dev", hold=False, **options)
     pool = make_pool({})
 
-    assert use(pool)["name"] == "pytest"
+    assert use(pool).name == "pytest"
     assert len(pool.usage.notes) == 1
 
 
@@ -77,12 +77,12 @@ def test_a_borrowed_cluster_that_was_scaled_meanwhile_serves_those_it_fits(
 ) -> None:
     running = up("dev", nodes=3, hold=False)
     pool = make_pool({})
-    assert use(pool, size=3)["name"] == "default"
+    assert use(pool, size=3).name == "default"
 
     running.scale(2)
 
-    assert use(pool, size=3)["name"] == "pytest"
-    assert use(pool, size=2)["name"] == "pytest"
+    assert use(pool, size=3).name == "pytest"
+    assert use(pool, size=2).name == "pytest"
     assert len(running) == 2
 
 
@@ -113,7 +113,7 @@ def test_a_borrowed_cluster_is_known_to_be_spoilt_though_its_size_cannot_be_put_
 
     held.release()
 
-    assert "spoilt by a test" in running.status()["dirty"]
+    assert "spoilt by a test" in running.status().dirty
     failing.unlink()
 
 
@@ -155,11 +155,11 @@ def test_a_paused_node_with_stale_code_is_found_when_it_can_be_asked(
 def test_when_a_borrowed_cluster_ends_the_next_test_gets_one_of_its_own(make_pool: MakePool, up: Up) -> None:
     running = up("dev", nodes=2, hold=False)
     pool = make_pool()
-    assert use(pool)["name"] == "default"
+    assert use(pool).name == "default"
 
     running.down()
 
-    assert use(pool)["name"] == "pytest"
+    assert use(pool).name == "pytest"
     assert any("ended while the tests ran" in note for note in pool.usage.notes)
 
 
@@ -176,8 +176,8 @@ def test_in_manual_mode_nothing_is_started(make_pool: MakePool, up: Up, records:
     assert [(one.tests, one.nodes) for one in pool.usage.failures] == [(2, 3)]
 
     up("dev", nodes=3, hold=False)
-    assert use(pool, size=3)["name"] == "default"
-    assert use(pool)["name"] == "default"
+    assert use(pool, size=3).name == "default"
+    assert use(pool).name == "default"
 
 
 def test_under_cluster_run_the_cluster_of_the_run_is_used_whatever_its_settings(
@@ -190,12 +190,12 @@ def test_under_cluster_run_the_cluster_of_the_run_is_used_whatever_its_settings(
     monkeypatch.setenv("CLUSTERLIB_PROJECT", str(project))
     pool = Pool(project, Settings(overrides={"nodes.count": 3}))
 
-    assert use(pool)["name"] == "given"
+    assert use(pool).name == "given"
     assert size(use(pool, size=2)) == 2
     other = use(pool, size=3)
     pool.close()
 
-    assert other["name"] == "pytest"
+    assert other.name == "pytest"
     assert pool.usage.notes == [
         "cluster given runs with 2 nodes, tests ask for 3: another one serves them beside it"
     ]
@@ -213,7 +213,7 @@ def test_turns_are_waited_for_no_longer_than_the_profile_says(make_pool: MakePoo
     assert caught.value.error.code == "busy"
     assert not caught.value.may_skip
     running.end_turn()
-    assert use(pool)["name"] == "default"
+    assert use(pool).name == "default"
 
 
 def test_servers_are_borrowed_as_long_as_their_program_is_the_same(

@@ -41,7 +41,7 @@ def test_a_start_that_fails_once_is_a_start_that_succeeds(
     body = f"p = pathlib.Path({once!r}); first = not p.exists(); p.touch(); first and os.kill(os.getpid(), 9)"
     pool = make_pool({**write_app(project, body), "nodes.count": 1})
 
-    assert use(pool)["state"] == "ready"
+    assert use(pool).state == "ready"
     assert records.of("cluster.failed", "next") == ["retry"]
 
 

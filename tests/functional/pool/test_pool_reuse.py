@@ -29,7 +29,7 @@ def test_the_same_cluster_serves_one_test_after_the_other(make_pool: MakePool, r
     assert pids(use(pool, size=1)) == pids(before)
     pool.close()
 
-    assert before["name"] == "pytest"
+    assert before.name == "pytest"
     assert [record["kind"] for record in records] == ["cluster.started", "cluster.ended"]
     (usage,) = pool.usage.clusters
     assert (usage.tests, usage.reuses, usage.how) == (3, 2, "started")
@@ -95,7 +95,7 @@ def test_each_profile_has_its_cluster_and_no_more_are_kept_than_allowed(
         (project / "profiles" / f"{name}.toml").write_text('extends = "dev"\n')
     pool = make_pool(keep=2)
 
-    names = [use(pool, profile=name)["name"] for name in ("one", "two", "one", "three", "one")]
+    names = [use(pool, profile=name).name for name in ("one", "two", "one", "three", "one")]
 
     assert names == ["pytest", "pytest-2", "pytest", "pytest-2", "pytest"]
     assert records.of("cluster.ended", "cluster") == ["pytest-2"]
@@ -120,7 +120,7 @@ def test_a_test_holds_one_cluster_of_a_profile_at_a_time(make_pool: MakePool) ->
     assert caught.value.error.code == "usage"
     held.release()
     held.release()
-    assert use(pool)["state"] == "ready"
+    assert use(pool).state == "ready"
 
 
 def test_a_program_started_by_a_test_finds_the_cluster_by_its_environment(
@@ -149,8 +149,8 @@ def test_what_a_test_broke_is_healed_for_the_next(make_pool: MakePool, records: 
 
     after = use(pool)
 
-    assert after["state"] == "ready"
-    assert not after["dirty"]
+    assert after.state == "ready"
+    assert not after.dirty
     assert pids(after)[0] == pids(held.status)[0]
     assert pids(after)[1] != pids(held.status)[1]
     assert records.of("cluster.healed", "how") == ["healed"]
@@ -196,7 +196,7 @@ def test_a_test_that_says_it_tidies_up_and_does_not_is_found_out(
     held.cluster["node2"].kill()
     held.release()
 
-    assert use(pool)["state"] == "ready"
+    assert use(pool).state == "ready"
     assert records.of("cluster.healed", "how") == ["healed"]
 
 
@@ -204,7 +204,7 @@ def test_a_test_that_says_it_tidies_up_and_does_not_is_found_out(
 def test_a_cluster_that_is_gone_is_replaced(make_pool: MakePool, records: Records, how: str) -> None:
     pool = make_pool({**SMALL, "tests.turn": 2.0})
     held = pool.acquire(Need(), "wrecker")
-    keeper = held.status["keeper"]["pid"]
+    keeper = held.status.keeper.pid
     match how:
         case "down":
             held.cluster.down()
@@ -218,12 +218,12 @@ def test_a_cluster_that_is_gone_is_replaced(make_pool: MakePool, records: Record
 
     after = use(pool)
 
-    assert after["state"] == "ready"
-    assert after["keeper"]["pid"] != keeper
+    assert after.state == "ready"
+    assert after.keeper.pid != keeper
     assert records.of("cluster.healed", "how") == ["replaced"]
     assert "wrecker" in records.of("cluster.healed", "reason")[0]
     assert pool.usage.clusters[-1].replacements == 1
-    assert poll(lambda: not proc.marked(held.status["marker"]), Deadline(10))
+    assert poll(lambda: not proc.marked(held.status.marker), Deadline(10))
 
 
 def test_a_cluster_that_cannot_be_healed_is_replaced(

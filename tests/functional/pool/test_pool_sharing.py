@@ -46,14 +46,14 @@ sys.stdin.readline()
 for round in range(6):
     breaks = (round + number) % 3 == 0
     held = pool.acquire(Need(size=1 + round % 3, exclusive=breaks), f"test {round}")
-    assert held.status["state"] == "ready", held.status
+    assert held.status.state == "ready", held.status
     assert len(held.cluster) >= 1 + round % 3, len(held.cluster)
     if breaks:
-        assert not [turn for turn in held.cluster.status()["turns"][1:]]
+        assert not [turn for turn in held.cluster.status().turns[1:]]
         held.cluster["node1"].kill()
     else:
         assert held.cluster["node1"].call("os:getpid")
-    seen.append(held.status["run"])
+    seen.append(held.status.run)
     held.release()
 pool.close()
 print(json.dumps({"runs": sorted(set(seen)), "how": [one.how for one in pool.usage.clusters]}))
@@ -97,7 +97,7 @@ def test_a_killed_process_leaves_nothing_of_its_pool(project: Path) -> None:
         "pool = Pool(Path.cwd(), Settings(overrides={'nodes.count': 2}))\n"
         "held = pool.acquire(Need(), 'a test')\n"
         "pool.private(size=1)\n"
-        "print(held.status['marker'], flush=True)\n"
+        "print(held.status.marker, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run(
@@ -124,7 +124,7 @@ def test_a_fork_that_closes_the_pool_ends_nothing(make_pool: MakePool) -> None:
     os.waitpid(child, 0)
 
     assert held.cluster.state == "ready"
-    assert [turn["holder"] for turn in held.cluster.status()["turns"]] == ["a test"]
+    assert [turn.holder for turn in held.cluster.status().turns] == ["a test"]
     held.release()
 
 
@@ -135,9 +135,9 @@ def test_a_cluster_that_lingers_is_used_by_the_next_run(make_pool: MakePool, up:
     first.close()
 
     after = use(second)
-    assert after["run"] == before["run"]
+    assert after.run == before.run
     assert second.usage.clusters[0].how == "joined"
-    assert use(third)["run"] != before["run"]
+    assert use(third).run != before.run
 
     second.close()
     third.close()
@@ -156,9 +156,9 @@ def test_one_that_lingers_with_other_settings_is_left_alone_and_stale_code_is_re
     (project / "cart.py").write_text("def total():\n    return 2\n")
 
     other, same = make_pool({**lingering, "environment.SHOP": "1"}), make_pool(lingering)
-    assert use(other)["run"] != before["run"]
+    assert use(other).run != before.run
     held = same.acquire(Need(), "a test")
-    assert held.status["run"] == before["run"]
+    assert held.status.run == before.run
     assert held.cluster["node2"].call("cart:total") == 2
 
     for one in (other, same):
@@ -201,7 +201,7 @@ def test_all_clusters_are_closed_though_one_cannot_be(make_pool: MakePool, proje
     pool = make_pool()
     held = pool.acquire(Need(), "a test")
     pool.private(size=1)
-    os.kill(held.status["keeper"]["pid"], signal.SIGKILL)
+    os.kill(held.status.keeper.pid, signal.SIGKILL)
 
     try:
         pool.close()

@@ -10,6 +10,7 @@ from typing import Any
 import clusterlib
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
+from clusterlib.messages.status import ClusterStatus
 
 Up = Callable[..., clusterlib.Cluster]
 MakePool = Callable[..., Pool]
@@ -27,19 +28,19 @@ class Records(list[dict[str, Any]]):
         return [record[fact] for record in self if record["kind"] == kind]
 
 
-def use(pool: Pool, need: Need | None = None, who: str = "a test", **wanted: Any) -> dict[str, Any]:
+def use(pool: Pool, need: Need | None = None, who: str = "a test", **wanted: Any) -> ClusterStatus:
     """One test that does nothing. Gives the status of the cluster it was given."""
     held = pool.acquire(need or Need(**wanted), who)
     held.release()
     return held.status
 
 
-def size(status: dict[str, Any]) -> int:
-    return len(status["nodes"])
+def size(status: ClusterStatus) -> int:
+    return len(status.nodes)
 
 
-def pids(status: dict[str, Any]) -> list[int]:
-    return [node["pid"] for node in status["nodes"]]
+def pids(status: ClusterStatus) -> list[int | None]:
+    return [node.pid for node in status.nodes]
 
 
 def write_app(project: Path, body: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ import pytest
 
 from clusterlib.client.connection import KeeperClient
 from clusterlib.errors import KeeperLost, StartError
+from clusterlib.messages.requests import Start
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_who_was_hung_up_on_before_it_could_ask_still_hears_why(
     keeper.close()
 
     with pytest.raises(StartError, match="the keeper cannot begin") as caught:
-        client.request("start")
+        client.ask(Start())
 
     assert caught.value.remedies == ("invoke cluster.logs --name shop",)
 
@@ -36,4 +37,4 @@ def test_a_keeper_that_goes_without_a_word_is_lost(ends: tuple[KeeperClient, soc
     keeper.close()
 
     with pytest.raises(KeeperLost, match="the keeper of cluster 'shop' was lost"):
-        client.request("start")
+        client.ask(Start())

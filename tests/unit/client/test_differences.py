@@ -9,6 +9,7 @@ import pytest
 from clusterlib.client.differences import check_shape
 from clusterlib.client.planning import plan_for
 from clusterlib.errors import ClusterConflict
+from tests.statuses import cluster_status, node_status
 
 FIXED = """\
 driver = "command"
@@ -32,14 +33,13 @@ def conflict(project: Path, before: str, after: str = "", **overrides: object) -
     running = plan_for("fx", name="default", project=project)
     (project / "plan.json").write_text(running.to_json())
     profile.write_text(after or before)
-    status = {
-        "name": "default",
-        "profile": "fx",
-        "run": str(project),
-        "nodes": [{}] * len(running.nodes),
-        "simulated": running.simulated,
-        "fingerprint": running.fingerprint,
-    }
+    status = cluster_status(
+        profile="fx",
+        run=str(project),
+        nodes=(node_status(),) * len(running.nodes),
+        simulated=running.simulated,
+        fingerprint=running.fingerprint,
+    )
     with pytest.raises(ClusterConflict) as caught:
         check_shape(status, "fx", {name.replace("__", "."): one for name, one in overrides.items()}, project)
     return caught.value

@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from clusterlib.doors import telling
-from clusterlib.health.findings import Finding, failed, ok, skipped
 from clusterlib.health.matrix import COLUMNS
+from clusterlib.messages.findings import Finding, failed, ok, skipped
+from clusterlib.messages.status import TurnStatus
 from clusterlib.operations.doctor import Diagnosis
 from clusterlib.operations.down import Stopped
 from clusterlib.operations.health import Health, Row
 from clusterlib.operations.run import Ran
 from clusterlib.operations.status import Status
 from clusterlib.operations.views import ClusterView
+from tests.statuses import cluster_status, node_status
 
 Make = Callable[..., Any]
 MEASURED = {"ping": "0.22 ms", "formed": "3/3", "reach": "0.10 ms", "memory": "9 MiB", "cpu": "0.3 %"}
@@ -139,28 +141,13 @@ def test_an_interrupted_run_is_not_called_a_failure(seen: Make) -> None:
 
 def test_the_status_says_who_uses_the_cluster_and_why_it_is_dirty(seen: Make) -> None:
     it = seen()
-    node: dict[str, Any] = {
-        **dict.fromkeys(("name", "state", "reason", "address", "host", "log"), "n"),
-        **dict.fromkeys(("pid", "uptime", "ready_seconds")),
-        "ports": {},
-        "view": [],
-        "starts": 1,
-    }
-    told = {
-        **dict.fromkeys(("name", "state", "profile", "driver", "project", "run", "cookie_file"), "x"),
-        "simulated": False,
-        "held": True,
-        "leases": [],
-        "turns": [{"holder": "test_one", "exclusive": False, "since": "t"}],
-        "waiting": 1,
-        "dirty": ["n was killed", "test_zero left a mess"],
-        "peak": {},
-        "uptime": 1.0,
-        "ready_seconds": 0.1,
-        "keeper": {"containment": "namespace"},
-        "adaptations": [],
-        "nodes": [node],
-    }
+    told = cluster_status(
+        held=True,
+        turns=(TurnStatus("test_one", False, "t"),),
+        waiting=1,
+        dirty=("n was killed", "test_zero left a mess"),
+        nodes=(node_status(pid=None, uptime=None, ready_seconds=None, ports={}, view=()),),
+    )
 
     telling.status(it.console, Status("/p", (ClusterView.of(told),)))
 
@@ -170,32 +157,14 @@ def test_the_status_says_who_uses_the_cluster_and_why_it_is_dirty(seen: Make) ->
 
 
 def status_of_a_long_node(**changed: Any) -> Status:
-    node: dict[str, Any] = {
-        **dict.fromkeys(("host", "log"), "x"),
+    node = {
         "name": "orders-node1",
-        "state": "ready",
-        "reason": "",
-        "address": "127.0.0.1",
         "ports": {"cluster": 20000, "http": 24000},
         "pid": 4194304,
         "uptime": 3700.0,
-        "ready_seconds": 0.1,
-        "view": ["orders-node1"],
-        "starts": 1,
-        **changed,
+        "view": ("orders-node1",),
     }
-    cluster = {
-        **dict.fromkeys(("name", "state", "profile", "driver", "project", "run", "cookie_file"), "x"),
-        **dict.fromkeys(("leases", "turns", "dirty", "adaptations"), ()),
-        "simulated": False,
-        "held": False,
-        "waiting": 0,
-        "peak": {},
-        "uptime": 1.0,
-        "ready_seconds": 0.1,
-        "keeper": {"containment": "none"},
-        "nodes": [node],
-    }
+    cluster = cluster_status(nodes=(node_status(**{**node, **changed}),))
     return Status("/p", (ClusterView.of(cluster),))
 
 

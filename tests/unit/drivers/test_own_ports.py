@@ -9,7 +9,7 @@ from clusterlib.drivers.command.own_ports import OwnPorts
 from clusterlib.health.probes import Answer, NotYet, Ready
 from clusterlib.hosts.api import Exit
 from clusterlib.hosts.listeners import Listener, Owner
-from clusterlib.hosts.resources import Sample
+from clusterlib.messages.measurements import Sample
 
 STRANGER = Listener(Owner.STRANGER, "pid 7: other")
 

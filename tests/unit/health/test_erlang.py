@@ -10,8 +10,8 @@ import pytest
 
 from clusterlib.health import erlang
 from clusterlib.health.erlang import Epmd, Tried
-from clusterlib.health.findings import Outcome
 from clusterlib.health.preflight import Resolve
+from clusterlib.messages.findings import Outcome
 
 
 def resolve_to(*addresses: str) -> Resolve:

@@ -9,8 +9,8 @@ import pytest
 
 from clusterlib.errors import NodeUnavailable
 from clusterlib.health.expectation import Expected
-from clusterlib.health.findings import Outcome
 from clusterlib.health.matrix import COLUMNS, NodeHealth, Subject, Usage, examine
+from clusterlib.messages.findings import Outcome
 
 FINE = Usage(memory=10 * 2**20, cpu_percent=1.5)
 

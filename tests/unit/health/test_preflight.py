@@ -8,7 +8,7 @@ import pytest
 
 from clusterlib.health import preflight
 from clusterlib.health.expectation import Expected
-from clusterlib.health.findings import Outcome
+from clusterlib.messages.findings import Outcome
 
 MEBIBYTE = 2**20
 

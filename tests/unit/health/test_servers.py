@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 from clusterlib.health.servers import judge
+from clusterlib.messages.findings import failed
+from clusterlib.messages.measurements import Examined
 from tests.unit.health.test_matrix import node
 
 
 def test_no_row_advises_to_restart_a_server_that_is_only_paused() -> None:
-    missing = {
-        "name": "formed",
-        "outcome": "failed",
-        "evidence": "1/2",
-        "remedies": ["invoke cluster.restart node2"],
-    }
-    told = {"columns": [["cluster", "formed"]], "nodes": {"node1": {"formed": missing}}}
+    missing = failed("formed", "1/2", "invoke cluster.restart node2")
+    told = Examined((("cluster", "formed"),), {"node1": {"formed": missing}})
 
     _, found = judge([node("node1", []), node("node2", [], state="paused")], told, " --name x")
 

@@ -11,7 +11,8 @@ import pytest
 
 from clusterlib.hosts.belonging import children
 from clusterlib.hosts.proc import LINUX, status
-from clusterlib.hosts.resources import Sample, sample, sample_all
+from clusterlib.hosts.resources import sample, sample_all
+from clusterlib.messages.measurements import Sample
 from clusterlib.waiting import Deadline, poll
 
 

@@ -17,8 +17,9 @@ import pytest
 from clusterlib.errors import StartError
 from clusterlib.hosts.api import Entry, Exit, Process, Program, Spawn, Survivor
 from clusterlib.hosts.listeners import Listener, listener_of
-from clusterlib.hosts.resources import Sample, sample
+from clusterlib.hosts.resources import sample
 from clusterlib.hosts.simulated import SimulatedHost
+from clusterlib.messages.measurements import Sample
 
 PATIENCE = 20.0
 

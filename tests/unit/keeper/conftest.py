@@ -14,8 +14,11 @@ from clusterlib.hosts.fake import FakeHost
 from clusterlib.hosts.ports import PortAllocator
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.provision import Provisioner
+from clusterlib.messages.status import KeeperFacts, KeeperPlace
 from clusterlib.rundir.folders import new_run
 from tests.unit.keeper.stage import PLAN, Lives, Story, World
+
+NOWHERE = KeeperPlace(KeeperFacts(pid=1, guard=2, containment="none"), control="", marker="")
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def play(tmp_path: Path) -> Callable[..., World]:
         run = new_run(tmp_path, plan.name)
         driver = FakeDriver(lives)
         host = FakeHost(driver.behaviours)
-        keeper = Keeper(plan, run, driver, host, Provisioner(run, driver, PortAllocator(tmp_path)), {})
+        keeper = Keeper(plan, run, driver, host, Provisioner(run, driver, PortAllocator(tmp_path)), NOWHERE)
         keeper.holding.leases.take("the test")
         yield World(keeper, driver, host, run)
         await keeper.shut_down("the story is over")

@@ -48,7 +48,7 @@ class World:
         return [event["kind"] for event in read_events(self.run.events)]
 
     def states(self) -> dict[str, str]:
-        return {node["name"]: node["state"] for node in self.keeper.status()["nodes"]}
+        return {node.name: node.state for node in self.keeper.status().nodes}
 
     async def until(self, condition: Callable[[], object]) -> None:
         assert await poll_async(condition, Deadline(10)), (self.states(), self.kinds())

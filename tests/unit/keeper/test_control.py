@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from clusterlib.client.connection import KeeperClient
-from clusterlib.errors import ClusterError, ClusterNotRunning, UsageError
+from clusterlib.errors import ClusterError, ClusterNotRunning
 from clusterlib.keeper.control import LONGEST_BACKLOG, ControlServer
+from clusterlib.messages.requests import Handed, Release, Scale, Status, TakeLease
 from tests.unit.keeper.stage import World
 
 Converse = Callable[[World, Callable[[KeeperClient], Any]], Any]
@@ -44,12 +45,12 @@ def test_what_nobody_foresaw_is_an_answer_too(play: Callable[..., World], conver
     async def story(world: World) -> None:
         await world.keeper.start()
 
-        async def broken(**_: object) -> None:
+        async def broken(_: int) -> None:
             raise ZeroDivisionError("nobody thought of that")
 
         world.keeper.scale = broken  # type: ignore[method-assign, assignment]
         with pytest.raises(ClusterError, match="scale") as caught:
-            await converse(world, lambda client: client.request("scale", count=1))
+            await converse(world, lambda client: client.ask(Scale(1)))
         assert "nobody thought of that" in str(caught.value.cause)
         assert caught.value.remedies
 
@@ -59,9 +60,9 @@ def test_what_nobody_foresaw_is_an_answer_too(play: Callable[..., World], conver
 def test_an_answer_of_any_size_arrives(play: Callable[..., World], converse: Converse) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper._facts["much"] = "x" * 2 * LONGEST_BACKLOG
-        status = await converse(world, lambda client: client.request("status"))
-        assert len(status["much"]) == 2 * LONGEST_BACKLOG
+        world.keeper.holding.dirt.spoilt("x" * 2 * LONGEST_BACKLOG)
+        status = await converse(world, lambda client: client.ask(Status()))
+        assert len(status.dirty[0]) == 2 * LONGEST_BACKLOG
 
     play(story)
 
@@ -71,7 +72,7 @@ def test_a_cluster_that_ends_gives_no_more_leases(play: Callable[..., World], co
         await world.keeper.start()
         world.keeper.shut_down("enough")
         with pytest.raises(ClusterNotRunning) as caught:
-            await converse(world, lambda client: client.request("lease", holder="late"))
+            await converse(world, lambda client: client.ask(TakeLease("late")))
         assert caught.value.cause == "enough"
 
     play(story)
@@ -84,11 +85,11 @@ def test_the_last_lease_that_is_handed_back_is_answered_when_all_is_gone(
         await world.keeper.start()
 
         def talking(client: KeeperClient) -> list[Any]:
-            client.request("lease", holder="me")
+            client.ask(TakeLease("me"))
             world.keeper.holding.leases.release(1, "handed back")
-            return [client.request("release"), world.keeper.finished.done()]
+            return [client.ask(Release()), world.keeper.finished.done()]
 
-        assert await converse(world, talking) == [{"ended": True}, True]
+        assert await converse(world, talking) == [Handed(True), True]
 
     play(story)
 
@@ -96,18 +97,8 @@ def test_the_last_lease_that_is_handed_back_is_answered_when_all_is_gone(
 def test_a_holder_that_dies_gives_its_lease_back(play: Callable[..., World], converse: Converse) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await converse(world, lambda client: client.request("lease", holder="me"))
+        await converse(world, lambda client: client.ask(TakeLease("me")))
         await world.until(lambda: len(world.keeper.holding.leases) == 1)
         assert str(world.keeper.state) == "ready"
-
-    play(story)
-
-
-def test_arguments_that_do_not_fit_are_told_from_a_fault_of_the_keeper(
-    play: Callable[..., World], converse: Converse
-) -> None:
-    async def story(world: World) -> None:
-        with pytest.raises(UsageError, match="kill"):
-            await converse(world, lambda client: client.request("kill", planet="mars"))
 
     play(story)

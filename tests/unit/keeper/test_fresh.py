@@ -94,10 +94,10 @@ def test_data_that_cannot_be_deleted_is_an_error_and_the_cluster_stays_dirty(
         monkeypatch.setattr(clearing, "empty_folder", refuse)
         with pytest.raises(StartError, match="the data of node1 cannot be deleted"):
             await world.keeper.heal(fresh=True)
-        assert world.keeper.status()["dirty"] == ["a table full of rubbish"]
+        assert world.keeper.status().dirty == ("a table full of rubbish",)
         monkeypatch.undo()
         await world.keeper.heal(fresh=True)
-        assert (full(world), world.keeper.status()["dirty"]) == ([], [])
+        assert (full(world), world.keeper.status().dirty) == ([], ())
 
     play(story)
 

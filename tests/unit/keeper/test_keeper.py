@@ -30,8 +30,8 @@ from tests.unit.keeper.stage import PLAN, World
 def test_a_cluster_is_ready_when_all_see_all(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         status = await world.keeper.start()
-        assert status["state"] == "ready"
-        assert [node["view"] for node in status["nodes"]] == [["node1", "node2", "node3"]] * 3
+        assert status.state == "ready"
+        assert [node.view for node in status.nodes] == [("node1", "node2", "node3")] * 3
 
     world = play(story)
     assert world.kinds()[-1] == "cluster.stopped"
@@ -78,7 +78,7 @@ def test_a_node_that_stays_silent_is_told_at_the_deadline(play: Callable[..., Wo
 def test_stolen_ports_are_replaced(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         status = await world.keeper.start()
-        assert status["state"] == "ready"
+        assert status.state == "ready"
 
     world = play(story, {"node1": [Life(exits=1, says=STOLEN)] * 2})
     assert world.kinds().count("cluster.retrying") == 2
@@ -169,7 +169,7 @@ def test_all_that_is_tried_before_a_kill_fits_into_the_time_to_stop(
         monkeypatch.setattr(ManagedNode, "_exits_within", exits_within)
         stopped = await world.keeper.harm.stop("node3")
         monkeypatch.undo()
-        assert (stopped["state"], stopped["reason"]) == (
+        assert (stopped.state, stopped.reason) == (
             "stopped",
             f"did not stop within {stop:g} s and was killed",
         )
@@ -190,19 +190,19 @@ def test_a_node_that_is_stopped_stays_down_until_it_is_started(
     async def story(world: World) -> None:
         harm = world.keeper.harm
         await world.keeper.start()
-        assert (await harm.stop("node2", "ann"))["by"] == "ann"
+        assert (await harm.stop("node2", "ann")).by == "ann"
         await harm.stop("node2")
         assert world.states()["node2"] == "stopped"
         assert str(world.keeper.state) == "degraded"
-        assert world.keeper.status()["dirty"] == ["node2 was stopped"]
+        assert world.keeper.status().dirty == ("node2 was stopped",)
         assert signal.SIGKILL not in world.host.started[1].received
         with pytest.raises(NodeUnavailable):
             await harm.kill("node2")
 
-        assert (await harm.start("node2"))["state"] == "ready"
+        assert (await harm.start("node2")).state == "ready"
         await harm.start("node2")
         assert str(world.keeper.state) == "ready"
-        assert world.keeper.status()["dirty"] == []
+        assert world.keeper.status().dirty == ()
 
         await harm.pause("node1")
         with pytest.raises(NodeUnavailable, match="is paused"):
@@ -236,7 +236,7 @@ def test_a_start_that_fails_leaves_the_node_dead_and_the_cluster_dirty(play: Cal
         with pytest.raises(NodeExited):
             await world.keeper.harm.start("node2")
         assert world.states()["node2"] == "dead"
-        assert world.keeper.status()["dirty"] != []
+        assert world.keeper.status().dirty != ()
 
     play(story, {"node2": [Life(), Life(exits=3)]})
 
@@ -346,9 +346,9 @@ def test_a_failed_growth_leaves_the_cluster_as_it_was(play: Callable[..., World]
 def test_what_is_to_be_known_of_a_ready_node_is_in_its_status(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         status = await world.keeper.start()
-        assert [node["reason"] for node in status["nodes"]] == ["", "owner not verified", ""]
+        assert [node.reason for node in status.nodes] == ["", "owner not verified", ""]
         await world.keeper.harm.kill("node2")
-        assert world.keeper.status()["nodes"][1]["reason"] == "killed by SIGKILL"
+        assert world.keeper.status().nodes[1].reason == "killed by SIGKILL"
 
     play(story, {"node2": [Life(remark="owner not verified")]})
 

@@ -11,6 +11,7 @@ import pytest
 
 from clusterlib.hosts.api import Exit
 from clusterlib.keeper.monitor import THINNING, pause_after
+from clusterlib.messages.status import Peak
 from tests.unit.keeper.stage import World
 
 Play = Callable[..., World]
@@ -52,13 +53,13 @@ def test_the_peak_is_of_all_nodes_at_one_moment_and_the_cpu_of_all_their_lives(p
     async def story(world: World) -> None:
         await world.keeper.start()
         uses(world, 0, 10 * MIB, 1.5)
-        await world.until(lambda: world.keeper.status()["peak"]["memory"] == 12 * MIB)
+        await world.until(lambda: world.keeper.status().peak.memory == 12 * MIB)
         uses(world, 0, MIB, 1.5)
         uses(world, 1, 9 * MIB, 0.5)
-        await world.until(lambda: world.keeper.status()["peak"]["cpu"] == 2.0)
+        await world.until(lambda: world.keeper.status().peak.cpu == 2.0)
         await world.keeper.restart(["node1"])
         uses(world, 3, MIB, 0.25)
-        await world.until(lambda: world.keeper.status()["peak"] == {"memory": 12 * MIB, "cpu": 2.25})
+        await world.until(lambda: world.keeper.status().peak == Peak(12 * MIB, 2.25))
 
     play(story, monitor=0.005)
 
@@ -75,7 +76,7 @@ def test_simulated_nodes_are_one_process(play: Play) -> None:
 def test_where_nobody_looks_there_is_no_file(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        assert world.keeper.status()["peak"] == {"memory": 0, "cpu": 0.0}
+        assert world.keeper.status().peak == Peak()
 
     assert not play(story).run.samples.exists()
 

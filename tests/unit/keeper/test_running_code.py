@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from clusterlib.messages.plan import CodeSources, RunningCode, revive
+from clusterlib.messages.plan import CodeSources, RunningCode
 from tests.unit.keeper.stage import World
 
 Play = Callable[..., World]
@@ -18,7 +18,7 @@ def test_nodes_say_what_they_have_loaded_and_those_that_cannot_are_named(play: P
         world.driver.stale = {"node1": ["cart.py"], "node2": None}
         await world.keeper.harm.kill("node3")
 
-        running = revive(RunningCode, await world.keeper.code())
+        running = await world.keeper.code()
 
         assert running == RunningCode(({"program": "a"},), {"node1": ("cart.py",)}, ("node2",))
 
@@ -31,7 +31,7 @@ def test_a_paused_node_is_not_asked(play: Play) -> None:
         world.driver.stale = {"node1": ["cart.py"]}
         await world.keeper.harm.pause("node1")
 
-        running = revive(RunningCode, await world.keeper.code())
+        running = await world.keeper.code()
 
         assert (running.stale, running.unasked) == ({}, ("node1",))
 
@@ -44,8 +44,8 @@ def test_each_node_has_the_code_that_was_on_disk_when_it_started(play: Play, tmp
     b = {str(program): hashlib.sha256(b"b").hexdigest()}
 
     async def story(world: World) -> None:
-        async def files() -> tuple[dict[str, str], ...]:
-            return revive(RunningCode, await world.keeper.code()).files
+        async def files() -> tuple[Mapping[str, str], ...]:
+            return (await world.keeper.code()).files
 
         await world.keeper.start()
         await world.keeper.restart(["node1"])
@@ -65,8 +65,8 @@ def test_a_simulated_node_among_others_has_their_code(play: Play, tmp_path: Path
     async def story(world: World) -> None:
         await world.keeper.start()
         await world.keeper.restart(["node1"])
-        assert revive(RunningCode, await world.keeper.code()).files == ({"program": "a"},)
+        assert (await world.keeper.code()).files == ({"program": "a"},)
         await world.keeper.restart([])
-        assert revive(RunningCode, await world.keeper.code()).files == ({},)
+        assert (await world.keeper.code()).files == ({},)
 
     play(story, code={"program": "a"}, simulated=True)

@@ -19,8 +19,7 @@ Play = Callable[..., World]
 
 
 def dirty(world: World) -> list[str]:
-    reasons: list[str] = world.keeper.status()["dirty"]
-    return reasons
+    return list(world.keeper.status().dirty)
 
 
 async def take(world: World, holder: str, *, exclusive: bool = True) -> Callable[[], None]:
@@ -89,8 +88,8 @@ def test_healing_resumes_the_paused_and_restarts_only_who_is_gone(play: Play) ->
         await world.keeper.harm.kill("node2")
         await world.keeper.harm.pause("node1")
         status = await world.keeper.heal()
-        assert (status["state"], status["dirty"]) == ("ready", [])
-        assert [node["starts"] for node in status["nodes"]] == [1, 2, 1]
+        assert (status.state, status.dirty) == ("ready", ())
+        assert [node.starts for node in status.nodes] == [1, 2, 1]
 
     world = play(story)
     assert world.kinds().count("cluster.healed") == 1
@@ -101,8 +100,8 @@ def test_fresh_healing_restarts_everybody(play: Play) -> None:
         await world.keeper.start()
         await world.keeper.harm.pause("node1")
         status = await world.keeper.heal(fresh=True)
-        assert (status["state"], status["dirty"]) == ("ready", [])
-        assert [node["starts"] for node in status["nodes"]] == [2, 2, 2]
+        assert (status.state, status.dirty) == ("ready", ())
+        assert [node.starts for node in status.nodes] == [2, 2, 2]
 
     play(story)
 
@@ -115,8 +114,8 @@ def test_a_node_that_dies_while_the_cluster_heals_is_restarted_too(play: Play) -
         await world.until(lambda: world.keeper.nodes["node2"].starts == 2)
         await world.keeper.harm.kill("node3")
         status = await healing
-        assert (status["state"], status["dirty"]) == ("ready", [])
-        assert [node["starts"] for node in status["nodes"]] == [1, 2, 2]
+        assert (status.state, status.dirty) == ("ready", ())
+        assert [node.starts for node in status.nodes] == [1, 2, 2]
 
     play(story, {"node2": [Life(), Life(slow=0.05)]})
 
@@ -174,7 +173,7 @@ def test_an_exclusive_turn_that_ends_with_its_connection_makes_it_dirty(play: Pl
         hang_up()
         hang_up()
         assert dirty(world) == ["test_one was gone before its turn was over"]
-        assert world.keeper.status()["turns"] == []
+        assert world.keeper.status().turns == ()
 
     play(story)
 
@@ -208,7 +207,7 @@ def test_what_a_turn_spoilt_is_known_before_the_next_one_begins(play: Play) -> N
         first = world.keeper.holding.turns.ask("first", exclusive=True)
         second = world.keeper.holding.turns.ask("second", exclusive=True)
         status = await world.keeper.end_turn(first, "it failed in the middle")
-        assert status["dirty"] == ["it failed in the middle"]
+        assert status.dirty == ("it failed in the middle",)
         await world.keeper.begin_turn(second, 0)
 
     kinds = [kind for kind in play(story).kinds() if kind.startswith(("turn.", "cluster.dirty"))]

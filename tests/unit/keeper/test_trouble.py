@@ -220,7 +220,7 @@ def test_only_a_node_that_is_ready_can_be_paused(play: Callable[..., World]) -> 
 def test_a_second_start_finds_the_cluster_started(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         both = await asyncio.gather(world.keeper.start(), world.keeper.start())
-        assert [status["state"] for status in both] == ["ready", "ready"]
+        assert [status.state for status in both] == ["ready", "ready"]
         assert len(world.host.started) == 3
 
     play(story)

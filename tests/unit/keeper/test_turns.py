@@ -29,7 +29,7 @@ def play(story: Callable[[Turns], Awaitable[None]]) -> list[dict[str, Any]]:
 
 
 def holders(turns: Turns) -> list[str]:
-    return [turn["holder"] for turn in turns.describe()]
+    return [turn.holder for turn in turns.status()]
 
 
 def test_an_exclusive_turn_is_alone_and_the_next_one_follows_it() -> None:
@@ -37,7 +37,7 @@ def test_an_exclusive_turn_is_alone_and_the_next_one_follows_it() -> None:
         first, second = turns.ask("a", exclusive=True), turns.ask("b", exclusive=True)
         await turns.begin(first, None)
         assert (holders(turns), turns.waiting) == (["a"], 1)
-        assert turns.describe()[0]["since"] == first.since
+        assert turns.status()[0].since == first.since
         turns.end(first)
         await turns.begin(second, None)
         assert (holders(turns), turns.waiting) == (["b"], 0)
@@ -185,13 +185,13 @@ def test_whatever_happens_nobody_meets_an_exclusive_turn_and_nobody_is_forgotten
                 known.append(turns.ask(str(len(known)), exclusive=exclusive))
             elif known:
                 turns.end(known[which % len(known)])
-            taken = turns.describe()
-            assert len(taken) == 1 or not any(turn["exclusive"] for turn in taken)
+            taken = turns.status()
+            assert len(taken) == 1 or not any(turn.exclusive for turn in taken)
             assert taken or not turns.waiting
-            begun += [int(turn["holder"]) for turn in taken if int(turn["holder"]) not in begun]
+            begun += [int(turn.holder) for turn in taken if int(turn.holder) not in begun]
         assert begun == sorted(begun), "they began in the order in which they asked"
         for turn in known:
             turns.end(turn)
-        assert (turns.describe(), turns.waiting) == ([], 0)
+        assert (turns.status(), turns.waiting) == ((), 0)
 
     play(story)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from clusterlib.health.expectation import Expected
+from clusterlib.messages.status import ClusterStatus
 from clusterlib.operations.expecting import expected_before, expected_of
 from clusterlib.profiles import load_profile
+from tests.statuses import cluster_status, node_status
 
 SAID = "profile box (profiles/box.toml)"
 
 
-def status(project: Path, **changes: object) -> dict[str, Any]:
-    facts = {"project": str(project), "run": "", "profile": "box", "driver": "command", "simulated": False}
-    return {**facts, "memory_origin": SAID, "nodes": [{"memory": 100}, {"memory": 100}], **changes}
+def status(project: Path, **changes: object) -> ClusterStatus:
+    box = {"project": str(project), "run": "", "profile": "box", "driver": "command", "memory_origin": SAID}
+    return cluster_status(**{**box, "nodes": (node_status(memory=100),) * 2, **changes})
 
 
 def test_a_node_is_expected_to_take_what_is_written(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_simulated_nodes_are_one_process_that_may_take_as_much_as_all_of_them(tm
 
 def test_nothing_is_expected_by_a_default(tmp_path: Path) -> None:
     assert expected_of(status(tmp_path, memory_origin="")) is None
-    assert expected_of(status(tmp_path, nodes=[])) is None
+    assert expected_of(status(tmp_path, nodes=())) is None
     assert expected_before(load_profile("dev", project=tmp_path, environ={}), tmp_path) is None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from clusterlib.drivers.beam import health
 from clusterlib.drivers.beam.terms import Atom
-from clusterlib.health.findings import Finding, Outcome
+from clusterlib.messages.findings import Finding, Outcome
 
 FACTS: dict[str, Any] = {
     "applications": [(Atom("kernel"), b"8"), (Atom("shop"), b"1")],

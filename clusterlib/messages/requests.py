@@ -1,0 +1,270 @@
+"""What can be asked of a keeper: each request with its arguments, and the type of its answer.
+
+On the wire a request is named as its class, in small letters: `StopNode` is "stop_node"."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar, Generic, TypeVar
+
+from clusterlib.errors import UsageError
+from clusterlib.frozen import frozen
+from clusterlib.messages.codec import NotReadable, revive
+from clusterlib.messages.measurements import Examined, Measured
+from clusterlib.messages.plan import RunningCode
+from clusterlib.messages.status import ClusterStatus, NodeStatus, TurnGiven
+
+__all__ = [
+    "Abandon",
+    "Code",
+    "Down",
+    "EndTurn",
+    "Examine",
+    "FlushLogs",
+    "Handed",
+    "Heal",
+    "Keep",
+    "Kill",
+    "Load",
+    "Loaded",
+    "Measure",
+    "NodeRequest",
+    "Pause",
+    "Release",
+    "Request",
+    "Restart",
+    "Resume",
+    "Scale",
+    "Stacks",
+    "Start",
+    "StartNode",
+    "Status",
+    "StopNode",
+    "TakeLease",
+    "TakeTurn",
+    "Watch",
+    "answer_of",
+    "name_of",
+    "request_of",
+]
+
+A = TypeVar("A")
+
+
+class Request(Generic[A]):
+    """A question to the keeper whose answer is an A."""
+
+    __slots__ = ()
+    changes: ClassVar[bool] = False
+    """Whether it changes the cluster: then it is refused to those who share the cluster with others."""
+
+
+@frozen
+class Start(Request[ClusterStatus]):
+    """Starts the nodes of the plan, and waits until they are ready. The cluster ends where that fails."""
+
+
+@frozen
+class Status(Request[ClusterStatus]):
+    pass
+
+
+@frozen
+class Watch(Request[None]):
+    """Has every event from now on sent over this connection; those after the number `after` first."""
+
+    after: int | None = None
+
+
+# -- who holds the cluster, and who uses it
+
+
+@frozen
+class TakeLease(Request[ClusterStatus]):
+    holder: str
+    sole: bool = False
+    """Only where nobody else has a lease."""
+
+
+@frozen
+class Handed:
+    """A lease was given back."""
+
+    ended: bool
+    """Whether that has ended the cluster, as it was the last one."""
+
+
+@frozen
+class Release(Request[Handed]):
+    pass
+
+
+@frozen
+class Abandon(Request[Handed]):
+    """Gives the lease back, and ends a cluster that nobody else has come to hold."""
+
+
+@frozen
+class Keep(Request[ClusterStatus]):
+    """From now on the cluster lives until it is told to stop."""
+
+
+@frozen
+class Down(Request[None]):
+    changes = True
+    reason: str = "asked to"
+
+
+@frozen
+class TakeTurn(Request[TurnGiven]):
+    holder: str
+    exclusive: bool = True
+    timeout: float | None = None
+    """Seconds to wait for it at most."""
+
+
+@frozen
+class EndTurn(Request[ClusterStatus]):
+    dirty: str | None = None
+    """What was left in the cluster that the next one must not meet."""
+
+
+# -- looking at it
+
+
+@frozen
+class FlushLogs(Request[None]):
+    """Has all that the nodes have printed written to their log files."""
+
+
+@frozen
+class Examine(Request[Examined]):
+    within: float
+    """Seconds for the nodes to answer."""
+
+
+@frozen
+class Measure(Request[Measured]):
+    pass
+
+
+@frozen
+class Code(Request[RunningCode]):
+    pass
+
+
+@frozen
+class Stacks(Request[tuple[str, ...]]):
+    name: str
+
+
+# -- changing it
+
+
+@frozen
+class Restart(Request[ClusterStatus]):
+    changes = True
+    names: tuple[str, ...] = ()
+    """None: all nodes."""
+    fresh: bool = False
+
+
+@frozen
+class Loaded:
+    status: ClusterStatus
+    loaded: Mapping[str, tuple[str, ...]]
+    """By node, the modules that it has loaded."""
+
+
+@frozen
+class Load(Request[Loaded]):
+    """Has the nodes run compiled modules as they are on disk, without a restart."""
+
+    changes = True
+    code: Mapping[str, str]
+    """What they run afterwards: digests by file."""
+    modules: Mapping[str, str]
+    """Files by name."""
+    gone: tuple[str, ...] = ()
+
+
+@frozen
+class Scale(Request[ClusterStatus]):
+    changes = True
+    count: int
+
+
+@frozen
+class Heal(Request[ClusterStatus]):
+    changes = True
+    fresh: bool = False
+
+
+@frozen
+class NodeRequest(Request[NodeStatus]):
+    """To do something to one node. Its answer is the node as it is afterwards."""
+
+    changes = True
+    name: str
+    by: str = ""
+    """The test or process that asks for it."""
+
+
+@frozen
+class StopNode(NodeRequest):
+    pass
+
+
+@frozen
+class StartNode(NodeRequest):
+    pass
+
+
+@frozen
+class Kill(NodeRequest):
+    pass
+
+
+@frozen
+class Pause(NodeRequest):
+    pass
+
+
+@frozen
+class Resume(NodeRequest):
+    pass
+
+
+# -- on the wire
+
+
+def name_of(kind: type[Request[Any]]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def answer_of(kind: type[Request[A]]) -> type[A]:
+    """The type of the answer to requests of this kind."""
+    (base,) = kind.__orig_bases__  # type: ignore[attr-defined]  # of its own, or of the request that it extends
+    return typing.cast("type[A]", typing.get_args(base)[0])
+
+
+def request_of(
+    kinds: Mapping[str, type[Request[Any]]], name: str, arguments: Mapping[str, Any]
+) -> Request[Any]:
+    """The request that somebody has sent, where it is one of these."""
+    if name not in kinds:
+        raise UsageError(f"the keeper knows no operation {name!r}", evidence=[", ".join(kinds)])
+    kind = kinds[name]
+    known = [one.name for one in fields(kind)]  # type: ignore[arg-type]  # each is a dataclass
+    unknown = ", ".join(repr(one) for one in arguments if one not in known)
+    try:
+        if unknown:
+            raise NotReadable(
+                f"it has no {unknown}, only {', '.join(known)}" if known else f"it takes none, not {unknown}"
+            )
+        return revive(kind, arguments)
+    except NotReadable as error:
+        raise UsageError(f"bad arguments for {name!r}", cause=str(error)) from error

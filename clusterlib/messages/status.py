@@ -1,0 +1,176 @@
+"""What a cluster and its nodes are at a moment, as their keeper knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+
+from clusterlib.frozen import frozen
+from clusterlib.messages.codec import plain
+from clusterlib.messages.plan import CodeSources, Timeouts
+from clusterlib.messages.states import ClusterState, NodeState
+
+__all__ = [
+    "ClusterStatus",
+    "KeeperFacts",
+    "KeeperPlace",
+    "LeaseStatus",
+    "NodeStatus",
+    "OwnShell",
+    "Peak",
+    "TurnGiven",
+    "TurnStatus",
+]
+
+
+@frozen
+class OwnShell:
+    """The shell of a node that is not Python, as a command to run."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    execute: tuple[str, ...] = ()
+    """What comes between the command and one line of code that it is to run."""
+
+
+@frozen
+class NodeStatus:
+    name: str
+    index: int
+    address: str
+    host: str
+    ports: Mapping[str, int]
+    directory: str
+    memory: int
+    state: NodeState
+    reason: str
+    """Why it is in this state; empty where there is nothing to say."""
+    since: str
+    """When it came into this state."""
+    by: str | None
+    """The test or the process that has stopped, killed or paused it."""
+    pid: int | None
+    starts: int
+    view: tuple[str, ...]
+    """The nodes that it sees alive, itself included."""
+    uptime: float | None
+    ready_seconds: float | None
+    """How long its last start took."""
+    log: str
+    shell: OwnShell | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What its driver tells clients besides, in its own words."""
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state is NodeState.READY
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return dict(plain(self))
+
+
+@frozen
+class LeaseStatus:
+    number: int
+    holder: str
+
+
+@frozen
+class TurnStatus:
+    """Who uses the cluster: alone, or beside others."""
+
+    holder: str
+    exclusive: bool
+    since: str
+
+
+@frozen
+class Peak:
+    memory: int = 0
+    """Bytes of all nodes together, when they were most."""
+    cpu: float = 0.0
+    """Seconds of processor time of all nodes, in all their lives."""
+
+
+@frozen
+class KeeperFacts:
+    pid: int
+    guard: int
+    containment: str
+    refusals: tuple[str, ...] = ()
+    """Why a stronger containment could not be had."""
+
+
+@frozen
+class KeeperPlace:
+    """Where a keeper is found, and what it has found out about where it runs."""
+
+    keeper: KeeperFacts
+    control: str
+    """Its socket."""
+    marker: str
+    """What all processes of the cluster carry in their environment."""
+
+
+@frozen
+class ClusterStatus:
+    name: str
+    identifier: str
+    project: str
+    profile: str
+    driver: str
+    simulated: bool
+    state: ClusterState
+    linger: float
+    fingerprint: str
+    run: str
+    """The folder of this run."""
+    cookie_file: str
+    timeouts: Timeouts
+    adaptations: tuple[str, ...]
+    memory_origin: str
+    uptime: float
+    ready_seconds: float | None
+    """How long the start took."""
+    held: bool
+    """Whether the cluster ends with its last lease."""
+    leases: tuple[LeaseStatus, ...]
+    turns: tuple[TurnStatus, ...]
+    waiting: int
+    """How many wait for a turn."""
+    dirty: tuple[str, ...]
+    """What differs from a cluster that has just become ready."""
+    spoilt: bool
+    """Whether a test has left something in the cluster as a whole."""
+    peak: Peak
+    nodes: tuple[NodeStatus, ...]
+    keeper: KeeperFacts
+    control: str
+    marker: str
+    sources: CodeSources
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state is ClusterState.READY
+
+    @property
+    def is_ending(self) -> bool:
+        return self.state in {ClusterState.STOPPING, ClusterState.STOPPED}
+
+    def node(self, name: str) -> NodeStatus | None:
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return dict(plain(self))
+
+
+@frozen
+class TurnGiven:
+    """The cluster as it is when a turn on it begins."""
+
+    status: ClusterStatus
+    waited: float
+    """Seconds for which others had the cluster."""

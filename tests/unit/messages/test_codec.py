@@ -1,0 +1,105 @@
+"""Values survive their way through JSON, and what is no such value is refused with the field that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from clusterlib.errors import UsageError
+from clusterlib.frozen import frozen
+from clusterlib.messages import requests
+from clusterlib.messages.codec import NotReadable, plain, revive
+from clusterlib.messages.findings import ok
+from clusterlib.messages.measurements import Examined
+from clusterlib.messages.requests import Request, TakeTurn, answer_of, name_of, request_of
+from clusterlib.messages.status import ClusterStatus, LeaseStatus, OwnShell, TurnGiven, TurnStatus
+from tests.statuses import cluster_status, node_status
+
+EVERY = [
+    kind
+    for kind in vars(requests).values()
+    if isinstance(kind, type) and issubclass(kind, Request) and kind not in {Request, requests.NodeRequest}
+]
+FULL = cluster_status(
+    leases=(LeaseStatus(1, "me"),),
+    turns=(TurnStatus("a test", True, "now"),),
+    nodes=(node_status(), node_status(name="node2", shell=OwnShell(("sh",), {"A": "b"}), pid=None)),
+)
+
+
+def there_and_back(value: object) -> object:
+    return revive(type(value), json.loads(json.dumps(plain(value))))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        FULL,
+        TurnGiven(FULL, 0.5),
+        Examined((("cluster", "formed"),), {"node1": {"formed": ok("formed", "yes")}}),
+        TakeTurn("me", False, 3.0),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_comes_back_as_it_was(value: object) -> None:
+    assert there_and_back(value) == value
+
+
+def test_a_field_of_a_newer_version_is_left_out_and_a_missing_one_has_its_default() -> None:
+    data = {**plain(TakeTurn("me", False, 3.0)), "colour": "blue"}
+    del data["exclusive"]
+
+    assert revive(TakeTurn, data) == TakeTurn("me", True, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ([], "[] is no object"),
+        ({}, "TakeTurn needs a value for 'holder'"),
+        ({"holder": 3}, "holder: 3 is no str"),
+        ({"holder": "me", "exclusive": 1}, "exclusive: 1 is no bool"),
+        ({"holder": "me", "timeout": True}, "timeout: True is no number"),
+        ({"holder": None}, "holder: None is no str"),
+    ],
+)
+def test_what_is_no_such_value_is_refused_with_the_field(data: Any, said: str) -> None:
+    with pytest.raises(NotReadable) as caught:
+        revive(TakeTurn, data)
+    assert str(caught.value) == said
+
+
+def test_a_field_deep_inside_is_named_with_the_way_to_it() -> None:
+    data = plain(FULL)
+    data["nodes"][1]["state"] = "asleep"
+
+    with pytest.raises(NotReadable, match="nodes: state: 'asleep' is not a valid NodeState"):
+        revive(ClusterStatus, data)
+
+
+def test_what_json_does_not_know_is_refused() -> None:
+    @frozen
+    class Odd:
+        inside: Mapping[str, object]
+
+    with pytest.raises(TypeError, match="object cannot be written as JSON"):
+        plain(Odd({"a": object()}))
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_every_request_has_an_answer_of_a_known_type_and_is_found_by_its_name(
+    kind: type[Request[Any]],
+) -> None:
+    assert answer_of(kind) is not Any
+    assert kind.__name__ in requests.__all__
+    assert name_of(kind).replace("_", "") == kind.__name__.lower()
+
+
+def test_a_request_with_arguments_that_it_does_not_have_is_refused() -> None:
+    kinds = {name_of(kind): kind for kind in EVERY}
+    with pytest.raises(UsageError) as caught:
+        request_of(kinds, "status", {"x": 1})
+    assert caught.value.cause == "it takes none, not 'x'"
