@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -45,29 +46,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = options.keep / f"run-{number}"
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            code, seconds = _run(options.command, folder)
+            # Not below this project, which the projects of the tests would be part of; and a socket's path is short.
+            temporary = Path(tempfile.mkdtemp(prefix="again-"))
+            code, seconds = _run(options.command, folder, temporary)
             _say(
                 f"run {number} of {options.runs}: {'passed' if code == 0 else f'FAILED with {code}'}, {seconds:.0f} s"
             )
             if code != 0:
                 _keep_evidence(folder)
+                shutil.move(temporary, folder / "tmp")
                 return 1
+            shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(folder)
     _say(f"{options.runs} runs in a row passed, {time.monotonic() - began:.0f} s")
     return 0
 
 
-def _run(command: Sequence[str], folder: Path) -> tuple[int, float]:
+def _run(command: Sequence[str], folder: Path, temporary: Path) -> tuple[int, float]:
     began = time.monotonic()
-    temporary = folder / "tmp"
-    temporary.mkdir()
     with (folder / "output.log").open("wb") as output:
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, "PYTEST_DEBUG_TEMPROOT": str(temporary.resolve())},
+            env={**os.environ, "PYTEST_DEBUG_TEMPROOT": str(temporary)},
             check=False,
         )
     return done.returncode, time.monotonic() - began

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,18 @@ def test_it_stops_at_the_first_failure_and_keeps_what_explains_it(
 def test_runs_that_pass_leave_nothing(tmp_path: Path) -> None:
     assert main(["2", "--keep", str(tmp_path), "--", sys.executable, "-c", ""]) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_projects_of_tests_are_no_part_of_the_project_in_which_it_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    says = "import os, sys; print(os.environ['PYTEST_DEBUG_TEMPROOT']); sys.exit(1)"
+
+    main(["1", "--keep", str(tmp_path / "keep"), "--", sys.executable, "-c", says])
+
+    temporary = Path(capsys.readouterr().out.splitlines()[1])
+    assert temporary.parent == Path(tempfile.gettempdir())
+    assert not temporary.exists(), "it is kept with the rest"
 
 
 @pytest.mark.parametrize("arguments", [["0"], ["1", "--load", "-1"], ["1", "--"], ["many"]])
