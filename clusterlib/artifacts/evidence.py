@@ -13,7 +13,8 @@ from clusterlib.artifacts.collecting import CLUSTERS, place_of
 from clusterlib.artifacts.excerpts import Excerpt, excerpt
 from clusterlib.artifacts.facts import natural
 from clusterlib.artifacts.recorder import LEADER, Record, clusters_in, read_records, writers
-from clusterlib.messages.events import Event, read_events
+from clusterlib.messages.events import Event
+from clusterlib.rundir.diary import read_events, read_lines
 
 __all__ = ["CollectedRun", "Evidence", "Run", "named_runs", "read_evidence"]
 
@@ -62,7 +63,7 @@ class CollectedRun:
 
     @cached_property
     def samples(self) -> list[dict[str, Any]]:
-        return list(read_events(self.path / "samples.jsonl"))
+        return list(read_lines(self.path / "samples.jsonl"))
 
     @cached_property
     def plan(self) -> dict[str, Any]:

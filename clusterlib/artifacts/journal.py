@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from clusterlib.artifacts.evidence import Run
 from clusterlib.artifacts.story import Story, Tested, duration, moment
 from clusterlib.frozen import frozen
-from clusterlib.messages.events import Event
+from clusterlib.messages.events import ClusterReady, ClusterStarting, ClusterStopping, Event, NodeMoved
+from clusterlib.messages.states import NodeState
 
 __all__ = ["Entry", "Journal", "write_journals"]
 
@@ -28,6 +29,9 @@ ALWAYS = (0.0, 32503680000.0)
 AROUND_A_TEST = 0.15
 AROUND_A_MARK = 0.5
 AT_THE_END = 0.3
+SHOWN_STATES = frozenset(
+    {NodeState.STARTING, NodeState.READY, NodeState.PAUSED, NodeState.DEAD, NodeState.STOPPED}
+)
 
 
 @frozen
@@ -88,7 +92,7 @@ def _windows(story: Story, run: Run, tests: Iterable[Tested]) -> list[tuple[floa
         for mark in story.marks
         if (mark.cluster, mark.run) == (run.cluster, run.name)
     ]
-    last = max((moment(event.get("time")) or 0.0 for event in run.events[-1:]), default=0.0)
+    last = max((moment(event.time) or 0.0 for event in run.events[-1:]), default=0.0)
     found.append((last - AT_THE_END, last + AT_THE_END))
     merged: list[tuple[float, float]] = []
     for begin, end in sorted(found):
@@ -138,22 +142,16 @@ def _happened(story: Story, run: Run) -> list[Entry]:
 
 
 def _state(event: Event) -> Entry | None:
-    time = moment(event.get("time"))
+    time = moment(event.time)
     if time is None:
         return None
-    node, seconds = str(event.get("node", "")), event.get("seconds")
-    took = f" after {duration(seconds)}" if isinstance(seconds, int | float) else ""
-    match event.get("kind"):
-        case "node.state" if event.get("state") in {"starting", "ready", "paused", "dead", "stopped"}:
-            reason = str(event.get("reason") or event.get("exit") or "")
-            return Entry(time, "event", node, f"{event['state']}{took}" + (f": {reason}" if reason else ""))
-        case "cluster.starting":
-            text = f"the cluster starts: {event.get('nodes')} nodes of profile {event.get('profile')}"
-            return Entry(time, "event", "", text)
-        case "cluster.ready":
-            return Entry(time, "event", "", f"the cluster is ready{took}")
-        case "cluster.stopping":
-            return Entry(time, "event", "", f"the cluster stops: {event.get('reason', '')}")
+    match event.what:
+        case NodeMoved(state=state) as move if state in SHOWN_STATES:
+            took = f" after {duration(move.seconds)}" if move.seconds is not None else ""
+            reason = move.reason or move.exit
+            return Entry(time, "event", move.node, f"{state}{took}" + (f": {reason}" if reason else ""))
+        case ClusterStarting() | ClusterReady() | ClusterStopping() as what:
+            return Entry(time, "event", "", what.sentence())
     return None
 
 

@@ -22,7 +22,8 @@ from clusterlib.artifacts.recorder import Record
 from clusterlib.artifacts.story import moment
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
-from clusterlib.messages.events import Event
+from clusterlib.messages.events import FaultKill, NodeMoved
+from clusterlib.messages.states import NodeState
 
 __all__ = ["Case", "Suite", "suites_of", "to_xml", "write_junit"]
 
@@ -164,32 +165,32 @@ def _start(run: Run) -> Suite:
     begun: dict[str, float] = {}
     killed: set[str] = set()
     for event in run.events:
-        if event.get("kind") == "fault.kill":
-            killed.add(str(event.get("node")))
-        if event.get("kind") != "node.state":
-            continue
-        node, state, time = str(event.get("node")), event.get("state"), moment(event.get("time")) or 0.0
-        if state == "starting":
-            begun.setdefault(node, time)
-        elif node in begun and node not in reached and state in {"ready", "dead", "stopped"}:
-            reached[node] = _reached(event, group, max(0.0, time - begun[node]), killed)
+        time = moment(event.time) or 0.0
+        match event.what:
+            case FaultKill(node=node):
+                killed.add(node)
+            case NodeMoved(node=node, state=NodeState.STARTING):
+                begun.setdefault(node, time)
+            case NodeMoved(node=node, state=NodeState.READY | NodeState.DEAD | NodeState.STOPPED) as move:
+                if node in begun and node not in reached:
+                    reached[node] = _reached(move, group, max(0.0, time - begun[node]), killed)
     missing = [
         Case(node, group, failure=("node-not-ready", f"{node} was never ready", ""))
         for node in sorted(begun.keys() - reached.keys())
     ]
     simulated = "true" if run.plan.get("simulated") else "false"
     told = {"profile": str(run.plan.get("profile", "")), "run": run.name, "simulated": simulated}
-    return Suite(group, (*reached.values(), *missing), str(run.events[0].get("time", "")), told)
+    return Suite(group, (*reached.values(), *missing), run.events[0].time, told)
 
 
-def _reached(event: Event, group: str, seconds: float, killed: set[str]) -> Case:
+def _reached(move: NodeMoved, group: str, seconds: float, killed: set[str]) -> Case:
     """How the first start of a node ended. `killed`: those that were killed on purpose."""
-    node = str(event.get("node"))
-    if event.get("state") == "ready":
+    node = move.node
+    if move.state is NodeState.READY:
         return Case(node, group, seconds)
     if node in killed:
         return Case(node, group, seconds, skipped=f"{node} was killed on purpose before it was ready")
-    reason = str(event.get("reason") or event.get("exit") or "it ended before it was ready")
+    reason = move.reason or move.exit or "it ended before it was ready"
     return Case(node, group, seconds, ("node-exited", f"{node}: {reason}", reason))
 
 

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from clusterlib.artifacts.story import Lane, Mark, Span, moment
 from clusterlib.frozen import frozen
-from clusterlib.messages.events import Event
-from clusterlib.messages.states import unexpected_end
+from clusterlib.messages.events import (
+    ClusterDirty,
+    ClusterHealed,
+    ClusterRestarting,
+    ClusterRetrying,
+    ClusterScaling,
+    ClusterStopped,
+    ClusterStopping,
+    Event,
+    FaultKill,
+    FaultPause,
+    FaultStop,
+    Happening,
+    HealResume,
+    HealStart,
+    NodeAbandoned,
+    NodeKilled,
+    NodeMoved,
+    NodeRestartFailed,
+    NodeRestarting,
+    StateNotSaved,
+    TurnEnded,
+    TurnTaken,
+    Unknown,
+)
+from clusterlib.messages.states import NodeState, unexpected_end
 
 __all__ = ["Diary", "read_diary"]
 
-GONE = frozenset({"stopped", "planned"})
-KNOWN = frozenset({"starting", "ready", "paused", "dead", "stopping"})
+GONE = frozenset({NodeState.STOPPED, NodeState.PLANNED})
 
 
 @frozen
@@ -32,7 +54,7 @@ def read_diary(cluster: str, run: str, events: Iterable[Event], until: float | N
     """`until`: the end of a run whose diary goes on. None where nothing is known of a run."""
     reader = _Reader(cluster, run)
     for event in events:
-        time = moment(event.get("time"))
+        time = moment(event.time)
         if time is not None:
             reader.take(time, event)
     if reader.begin is None:
@@ -58,24 +80,27 @@ class _Reader:
         if self.begin is None:
             self.begin = time
         self._end = max(self._end, time)
-        kind, node = str(event.get("kind", "")), str(event.get("node", ""))
-        if kind == "node.state":
-            self._move(time, node, str(event.get("state", "")), event)
-        elif kind == "node.restarting":
-            self._enter(time, node, "restarting", str(event.get("reason", "")))
-        elif kind == "node.abandoned":
-            self._enter(time, node, "dead", str(event.get("reason", "")))
-        if kind == "fault.kill":
-            self._killed.add(node)
-        if kind == "turn.taken":
-            self._turns[str(event.get("holder", ""))] = bool(event.get("exclusive"))
-        if kind == "turn.ended":
-            self._turns.pop(str(event.get("holder", "")), None)
-        if kind == "cluster.stopped":
-            self._closed = True
-        told = _told(kind, event)
-        if told is not None:
-            self._mark(time, node, *told, deed=_deed(kind, node))
+        match event.what:
+            case NodeMoved() as move:
+                self._move(time, move)
+            case NodeRestarting(node=node, reason=reason):
+                self._enter(time, node, "restarting", reason)
+            case NodeAbandoned(node=node, reason=reason):
+                self._enter(time, node, NodeState.DEAD, reason)
+            case FaultKill(node=node):
+                self._killed.add(node)
+            case TurnTaken(holder=holder, exclusive=exclusive):
+                self._turns[holder] = exclusive
+            case TurnEnded(holder=holder):
+                self._turns.pop(holder, None)
+            case ClusterStopped():
+                self._closed = True
+            case Unknown(name=NodeMoved.kind):  # a state that only another version knows
+                self._enter(time, event.node, "unhealthy", "")
+        kind = _kind_of_mark(event.what)
+        if kind is not None:
+            what = event.what
+            self._mark(time, event.node, kind, what.headline(), what.detail(), deed=what.deed())
 
     def finish(self, until: float | None) -> Diary:
         assert self.begin is not None
@@ -85,16 +110,18 @@ class _Reader:
         lanes = tuple(Lane(self._cluster, node, tuple(spans)) for node, spans in self._spans.items())
         return Diary(self._cluster, self._run, self.begin, end, lanes, tuple(self._marks))
 
-    def _move(self, time: float, node: str, state: str, event: Event) -> None:
-        reason = str(event.get("reason", "") or event.get("exit", ""))
-        if state == "dead" and node not in self._killed and self._open.get(node, ("", "", ""))[1] != "dead":
+    def _move(self, time: float, move: NodeMoved) -> None:
+        node, state = move.node, str(move.state)
+        reason = move.reason or move.exit or ""
+        died = move.state is NodeState.DEAD and self._open.get(node, ("", "", ""))[1] != NodeState.DEAD
+        if died and node not in self._killed:
             how, detail = unexpected_end(reason)
             self._mark(time, node, "crash", f"{node} {how}", detail)
-        if state == "starting":
+        if move.state is NodeState.STARTING:
             self._killed.discard(node)
             if node in self._spans or node in self._open:
                 state = "restarting"
-        self._enter(time, node, state if state in KNOWN | GONE | {"restarting"} else "unhealthy", reason)
+        self._enter(time, node, state, reason)
 
     def _enter(self, time: float, node: str, state: str, reason: str) -> None:
         spans = self._spans.setdefault(node, [])
@@ -112,72 +139,31 @@ class _Reader:
         self._marks.append(Mark(number, time, self._cluster, self._run, node, kind, label, detail, deed, by))
 
 
-Told = tuple[str, Callable[[Event], str], Callable[[Event], str]]
-
-
-def _reason(event: Event) -> str:
-    return str(event.get("reason", ""))
-
-
-_TOLD: dict[str, Told] = {
-    "fault.kill": ("kill", lambda e: f"{e.get('node')} was killed", _reason),
-    "fault.stop": ("fault", lambda e: f"{e.get('node')} was stopped", _reason),
-    "heal.start": ("heal", lambda e: f"{e.get('node')} was started", _reason),
-    "fault.pause": ("pause", lambda e: f"{e.get('node')} was paused", _reason),
-    "heal.resume": ("heal", lambda e: f"{e.get('node')} was resumed", _reason),
-    "cluster.healed": ("heal", lambda _: "the cluster was healed", _reason),
-    "cluster.dirty": ("dirty", lambda _: "the cluster became dirty", _reason),
-    "cluster.scaling": (
-        "scale",
-        lambda e: f"scaled from {e.get('before')} to {e.get('after')} nodes",
-        lambda _: "",
-    ),
-    "cluster.restarting": ("restart", lambda e: f"{_names(e.get('nodes'))} restarted on request", _reason),
-    "cluster.retrying": ("error", lambda _: "the start was repeated", _reason),
-    "node.killed": ("error", lambda e: f"{e.get('node')} did not stop and was killed", _reason),
-    "node.abandoned": ("error", lambda e: f"{e.get('node')} was given up", _reason),
-    "node.restart-failed": (
-        "error",
-        lambda e: f"{e.get('node')} did not start again",
-        lambda e: _problem(e.get("error")),
-    ),
-    "state.not-saved": ("error", lambda _: "the state could not be saved", _reason),
+MARKS: dict[type[Happening], str] = {
+    FaultKill: "kill",
+    FaultStop: "fault",
+    FaultPause: "pause",
+    HealStart: "heal",
+    HealResume: "heal",
+    ClusterHealed: "heal",
+    ClusterDirty: "dirty",
+    ClusterScaling: "scale",
+    ClusterRestarting: "restart",
+    ClusterRetrying: "error",
+    NodeKilled: "error",
+    NodeAbandoned: "error",
+    NodeRestartFailed: "error",
+    StateNotSaved: "error",
 }
-"""What an event is in the picture: kind of mark, label, detail."""
+"""How the picture marks what happened; most is not marked."""
 
 
-def _told(kind: str, event: Event) -> tuple[str, str, str] | None:
-    """Most events are no mark."""
-    if kind in _TOLD:
-        sort, label, detail = _TOLD[kind]
-        return sort, label(event), detail(event)
-    if kind == "cluster.stopping" and event.get("by"):
-        return "fault", "the cluster was taken down", ""
-    if kind == "cluster.stopped" and event.get("clean") is False:
-        return "error", "processes survived the shutdown", ""
-    if kind.startswith(("fault.", "heal.")):
-        sort, _, what = kind.partition(".")
-        return sort, f"{what} {event.get('node', '')}".strip(), _reason(event)
-    return None
-
-
-def _deed(kind: str, node: str) -> str:
-    """What somebody did who made this happen on purpose."""
-    sort, _, what = kind.partition(".")
-    if kind == "cluster.stopping":
-        return "took the cluster down"
-    if sort != "fault":
-        return ""
-    known = {"kill": f"killed {node}", "pause": f"paused {node}", "stop": f"stopped {node}"}
-    return known.get(what, f"caused a {what}" + (f" of {node}" if node else ""))
-
-
-def _names(nodes: Any) -> str:
-    names = [str(node) for node in nodes] if isinstance(nodes, list) else []
-    if len(names) > 3:
-        return f"{len(names)} nodes"
-    return " and ".join(names) if names else "nodes"
-
-
-def _problem(error: Any) -> str:
-    return str(error.get("problem", "")) if isinstance(error, dict) else ""
+def _kind_of_mark(what: Happening) -> str | None:
+    match what:
+        case ClusterStopping(by=by) if by:
+            return "fault"
+        case ClusterStopped(clean=False):
+            return "error"
+        case Unknown(name=name) if name.startswith(("fault.", "heal.")):
+            return name.partition(".")[0]
+    return MARKS.get(type(what))

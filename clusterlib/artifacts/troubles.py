@@ -9,6 +9,8 @@ from clusterlib.artifacts.evidence import Evidence, Run
 from clusterlib.artifacts.facts import base_name, mappings, texts
 from clusterlib.artifacts.recorder import Record
 from clusterlib.artifacts.story import Mark, Outcome, Tested, Trouble, moment
+from clusterlib.messages.events import NodeMoved
+from clusterlib.messages.states import NodeState
 
 __all__ = ["find_troubles"]
 
@@ -108,11 +110,11 @@ def _last_words(run: Run | None, mark: Mark, tests: Sequence[Tested]) -> tuple[s
 
 def _last_start(run: Run, mark: Mark) -> float:
     starts = (
-        moment(event.get("time")) or 0.0
+        moment(event.time) or 0.0
         for event in run.events
-        if event.get("kind") == "node.state"
-        and event.get("node") == mark.node
-        and event.get("state") == "starting"
+        if isinstance(event.what, NodeMoved)
+        and event.what.node == mark.node
+        and event.what.state is NodeState.STARTING
     )
     return max((time for time in starts if time <= mark.time), default=0.0)
 

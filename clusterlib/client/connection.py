@@ -83,7 +83,7 @@ class KeeperClient:
             message = self._read(deadline)
             if "event" in message:
                 if on_event is not None:
-                    on_event(message["event"])
+                    on_event(Event.of(message["event"]))
             elif message.get("id") in {self._number, None}:  # others are late answers that nobody waits for
                 if "error" in message:
                     raise ClusterError.from_dict(message["error"]).of_cluster(self._name)
@@ -98,7 +98,7 @@ class KeeperClient:
                 except KeeperLost:
                     return
                 if "event" in message:
-                    yield message["event"]
+                    yield Event.of(message["event"])
 
     def send_raw(self, data: bytes, seconds: float = CONNECT_SECONDS) -> None:
         """Sends it whole. Who is interrupted meanwhile hears of it afterwards: half a request would spoil the next one."""

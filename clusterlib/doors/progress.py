@@ -6,16 +6,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from clusterlib.messages.events import (
+    ClusterBuilding,
+    ClusterReady,
+    ClusterRestarting,
+    ClusterRetrying,
+    ClusterScaling,
+    ClusterStarting,
+    ClusterStopping,
+    Event,
+    NodeMoved,
+    NodeReached,
+)
+from clusterlib.messages.states import NodeState
+
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
 
     from clusterlib.doors.paint import Paint
 
-__all__ = ["LinesProgress", "LiveProgress", "Picture", "Progress", "SilentProgress", "sentence"]
+__all__ = ["LinesProgress", "LiveProgress", "Picture", "Progress", "SilentProgress"]
 
-Event = dict[str, Any]
 SHOWN_NODES = 12
+TITLES = (ClusterBuilding, ClusterStarting, ClusterRestarting, ClusterScaling, ClusterStopping)
+"""What is going on, until the next of them."""
 
 
 class Progress(Protocol):
@@ -39,8 +54,8 @@ class LinesProgress:
         self._paint = paint
 
     def __call__(self, event: Event) -> None:
-        text = sentence(event)
-        if text and event["kind"] != "cluster.ready":
+        text = event.sentence()
+        if text and not isinstance(event.what, ClusterReady):
             self._say(text)
 
     def close(self) -> None:
@@ -49,7 +64,7 @@ class LinesProgress:
 
 @dataclass(slots=True)
 class Line:
-    state: str = "planned"
+    state: NodeState = NodeState.PLANNED
     step: str = ""
     seconds: float | None = None
     reason: str = ""
@@ -64,37 +79,32 @@ class Picture:
         self.nodes: dict[str, Line] = {}
 
     def take(self, event: Event) -> None:
-        kind = event["kind"]
-        if kind.startswith("cluster."):
-            self._take_cluster(kind, event)
-        name = event.get("node")
-        if not name:
-            return
-        line = self.nodes.setdefault(name, Line())
-        if kind == "node.reached":
-            line.step = event["rung"]
-        elif kind == "node.state":
-            line.state = event["state"]
-            line.seconds = event.get("seconds")
-            line.reason = event.get("reason", "")
-
-    def _take_cluster(self, kind: str, event: Event) -> None:
-        if kind == "cluster.retrying":
-            self.note = f"trying again: {event['reason']}"
+        if event.node:
+            self._take_node(event)
+        elif isinstance(event.what, ClusterRetrying):
+            self.note = event.sentence()
             self.nodes.clear()
-        elif kind in TITLES:
-            self.title = TITLES[kind](event)
+        elif isinstance(event.what, TITLES):
+            self.title = event.sentence()
+
+    def _take_node(self, event: Event) -> None:
+        line = self.nodes.setdefault(event.node, Line())
+        match event.what:
+            case NodeReached(rung=rung):
+                line.step = rung
+            case NodeMoved(state=state, seconds=seconds, reason=reason):
+                line.state, line.seconds, line.reason = state, seconds, reason or ""
 
     def shown(self) -> list[tuple[str, Line]]:
         """The nodes worth a line: all if they fit, else those that are not ready yet."""
         lines = list(self.nodes.items())
         if len(lines) > SHOWN_NODES:
-            lines = [(name, line) for name, line in lines if line.state != "ready"][:SHOWN_NODES]
+            lines = [(name, line) for name, line in lines if line.state is not NodeState.READY][:SHOWN_NODES]
         return lines
 
     @property
     def ready(self) -> int:
-        return sum(line.state == "ready" for line in self.nodes.values())
+        return sum(line.state is NodeState.READY for line in self.nodes.values())
 
 
 class LiveProgress:
@@ -166,74 +176,3 @@ class LiveProgress:
         return self._turning
 
     _turning: Any = None
-
-
-def _simulated(event: Event) -> str:
-    return " [SIMULATED]" if event.get("simulated") else ""
-
-
-TITLES: dict[str, Callable[[Event], str]] = {
-    "cluster.building": lambda e: f"building the project: {e['command']}",
-    "cluster.starting": lambda e: (
-        f"starting cluster {e['name']}: {_count(e['nodes'])}, profile {e['profile']}{_simulated(e)}"
-    ),
-    "cluster.restarting": lambda e: (
-        f"restarting {', '.join(e['nodes'])}" + (" with no data" if e.get("fresh") else "")
-    ),
-    "cluster.scaling": lambda e: f"scaling from {e['before']} to {_count(e['after'])}",
-    "cluster.stopping": lambda e: f"stopping: {e['reason']}",
-}
-
-
-def _count(nodes: int) -> str:
-    return f"{nodes} node" + ("" if nodes == 1 else "s")
-
-
-def _became(event: Event) -> str:
-    node, state, reason = event["node"], event["state"], event.get("reason")
-    match state:
-        case "ready":
-            seconds = event.get("seconds")
-            return f"{node} is ready" + (f" after {seconds:.2f} s" if seconds is not None else "")
-        case "dead" | "paused":
-            return f"{node} is {state}" + (f": {reason}" if reason else "")
-        case "stopped":
-            return f"{node} stopped"
-    return ""
-
-
-SENTENCES: dict[str, Callable[[Event], str]] = {
-    **TITLES,
-    "node.state": _became,
-    "node.killed": lambda e: f"{e['node']} was killed: {e['reason']}",
-    "node.abandoned": lambda e: f"{e['node']} was given up: {e['reason']}",
-    "node.restarting": lambda e: f"{e['node']} is started again in {e['after']:g} s: {e['reason']}",
-    "cluster.retrying": lambda e: f"trying again: {e['reason']}",
-    "cluster.ready": lambda e: f"cluster is ready after {e['seconds']:.2f} s",
-    "cluster.stopped": lambda e: (
-        "cluster stopped" if e.get("clean", True) else "cluster stopped, but something was left behind"
-    ),
-    "cluster.loaded": lambda e: (
-        "new code runs: " + ", ".join([*e["modules"], *(f"{name} is gone" for name in e["gone"])])
-    ),
-    "cluster.dirty": lambda e: f"cluster is dirty: {e['reason']}",
-    "cluster.healed": lambda e: f"cluster is whole and clean again after {e['seconds']:.2f} s",
-    "turn.taken": lambda e: (
-        f"{e['holder']} {'has the cluster alone' if e['exclusive'] else 'shares the cluster'}"
-    ),
-    "turn.ended": lambda e: (
-        f"{e['holder']} is through with the cluster" + (f": {e['dirty']}" if e["dirty"] else "")
-    ),
-    "cluster.lingering": lambda e: f"cluster waits {e['seconds']:g} s to be used again",
-    "fault.kill": lambda e: f"kill {e['node']}",
-    "fault.stop": lambda e: f"stop {e['node']}",
-    "heal.start": lambda e: f"start {e['node']}",
-    "fault.pause": lambda e: f"pause {e['node']}",
-    "heal.resume": lambda e: f"resume {e['node']}",
-}
-
-
-def sentence(event: Event) -> str:
-    """An event as a line for people; empty for what only a machine wants to know."""
-    tell = SENTENCES.get(event["kind"])
-    return tell(event) if tell is not None else ""

@@ -9,7 +9,9 @@ from pathlib import Path
 from clusterlib.drivers.api import Driver
 from clusterlib.errors import NotSupported, StartError
 from clusterlib.hosts.clearing import empty_folder
-from clusterlib.keeper.node import ManagedNode, Tell
+from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.node import ManagedNode
+from clusterlib.messages.events import NodeCleared
 
 __all__ = ["check_fresh", "clear"]
 
@@ -40,4 +42,4 @@ def clear(driver: Driver, node: ManagedNode, tell: Tell) -> None:
             cause=f"{error.strerror}: {error.filename or node.spec.directory}",
             remedies=[f"ls -la {shlex.quote(node.spec.directory)}", "invoke cluster.down"],
         ) from error
-    tell("node.cleared", node=node.name)
+    tell(NodeCleared(node.name))

@@ -28,7 +28,7 @@ from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.lines import Lines, LineTooLong, LongLines
 from clusterlib.keeper.turns import Turn
 from clusterlib.messages.codec import plain
-from clusterlib.messages.events import Event
+from clusterlib.messages.events import ControlRefused, Event
 from clusterlib.messages.requests import (
     Abandon,
     Code,
@@ -111,7 +111,7 @@ class ControlServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, holder: str | None = None
     ) -> None:
         if not peer_is_us(writer.get_extra_info("socket")):
-            self._keeper.events.tell("control.refused", reason="a process of another user")
+            self._keeper.events.tell(ControlRefused("a process of another user"))
             writer.close()
             return
         conversation = Conversation(self._keeper, Lines(reader, self._long_lines), writer)
@@ -223,7 +223,7 @@ class Conversation:
                 heard()
 
     def _tell(self, event: Event) -> None:
-        self._say({"event": event})
+        self._say({"event": event.to_dict()})
 
     def _refuse(self, number: object, error: ClusterError) -> None:
         self._say({"id": number, "error": error.to_dict()})
@@ -264,7 +264,7 @@ class Conversation:
     async def _watch(self, asked: Watch) -> None:
         if asked.after is not None:
             for event in self._keeper.events.recent:
-                if event["number"] > asked.after:
+                if event.number > asked.after:
                     self._tell(event)
         if self._unwatch is None:
             self._unwatch = self._keeper.events.watch(self._tell)

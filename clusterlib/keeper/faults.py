@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable, NodeUnknown
-from clusterlib.keeper.node import ManagedNode, Tell
+from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.revival import Changes
 from clusterlib.keeper.roster import Roster
 from clusterlib.keeper.taint import Dirt
+from clusterlib.messages.events import (
+    ClusterRestarting,
+    FaultKill,
+    FaultPause,
+    FaultStop,
+    HealResume,
+    HealStart,
+)
 from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import NodeStatus
 from clusterlib.waiting import Deadline, poll_async
@@ -32,7 +41,7 @@ class Harm:
     async def kill(self, name: str, by: str = "") -> NodeStatus:
         """`by` says who does it, for those who find the node gone."""
         node = self._alive(name)
-        self._tell("fault.kill", node=name, by=by)
+        self._tell(FaultKill(name, by))
         self._dirt.ended(name, "was killed")
         await node.kill(by)
         return node.status()
@@ -45,7 +54,7 @@ class Harm:
                 remedies=["invoke cluster.status"],
             )
         if node.state is NodeState.READY:
-            self._tell("fault.pause", node=name, by=by)
+            self._tell(FaultPause(name, by))
             self._dirt.paused(name)
             node.pause(by)
             self._roster.look_again()
@@ -63,7 +72,7 @@ class Harm:
             if node.state is not NodeState.STOPPED:
                 if node.state is not NodeState.WAITING:
                     self._alive(name)
-                self._tell("fault.stop", node=name, by=by)
+                self._tell(FaultStop(name, by))
                 self._dirt.ended(name, "was stopped")
                 await self._roster.stop([node], with_the_cluster=False)
                 node.by = by or None
@@ -81,7 +90,7 @@ class Harm:
                     remedies=[f"invoke cluster.resume {name}"],
                 )
             if node.state in GONE:
-                self._tell("heal.start", node=name, by=by)
+                self._tell(HealStart(name, by))
                 await self._bring_back(node)
             return node.status()
 
@@ -150,7 +159,7 @@ class Harm:
 
     def _resume(self, node: ManagedNode, by: str = "") -> None:
         if node.state is NodeState.PAUSED:
-            self._tell("heal.resume", node=node.name, by=by)
+            self._tell(HealResume(node.name, by))
             node.resume()
             self._dirt.resumed(node.name)
             self._roster.look_again()
@@ -160,7 +169,7 @@ class Harm:
     ) -> None:
         """`ended` is called when the old ones have ended: from then on the new ones count."""
         self._roster.prepare(nodes)
-        self._tell("cluster.restarting", nodes=[node.name for node in nodes], fresh=fresh)
+        self._tell(ClusterRestarting(tuple(node.name for node in nodes), fresh))
         await self._roster.stop(nodes)
         if fresh:
             self._roster.clear(nodes)

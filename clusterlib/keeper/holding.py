@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.leases import Leases
-from clusterlib.keeper.node import Tell
 from clusterlib.keeper.taint import Dirt
 from clusterlib.keeper.turns import Turn, Turns
+from clusterlib.messages.events import ClusterLingering
 from clusterlib.waiting import pause_async
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Holding:
 
     async def _linger(self, taken: int) -> None:
         """Waits for another holder. One that came and went meanwhile has started a wait of its own."""
-        self._tell("cluster.lingering", seconds=self.linger)
+        self._tell(ClusterLingering(self.linger))
         await pause_async(self.linger)
         if self.held and not self.leases and self.leases.taken == taken:
             self._keeper.shut_down("nobody came to hold it")

@@ -27,6 +27,7 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.hosts.api import Exit, Host
+from clusterlib.keeper.diary import EventLog
 from clusterlib.keeper.faults import Harm
 from clusterlib.keeper.holding import Holding
 from clusterlib.keeper.looking import Looking
@@ -36,7 +37,16 @@ from clusterlib.keeper.revival import Revival
 from clusterlib.keeper.roster import Roster
 from clusterlib.keeper.state_file import StateFile
 from clusterlib.keeper.turns import Turn
-from clusterlib.messages.events import EventLog
+from clusterlib.messages.events import (
+    ClusterHealed,
+    ClusterLoaded,
+    ClusterReady,
+    ClusterRetrying,
+    ClusterScaling,
+    ClusterStarting,
+    ClusterStopped,
+    ClusterStopping,
+)
 from clusterlib.messages.plan import NodePlan, Plan, RunningCode
 from clusterlib.messages.requests import Loaded
 from clusterlib.messages.states import LIVING, ClusterState, NodeState, unexpected_end
@@ -156,13 +166,7 @@ class Keeper:
             if self._phase is not ClusterState.STARTING:
                 return self.status()
             plan = self.plan
-            self.events.tell(
-                "cluster.starting",
-                name=plan.name,
-                profile=plan.profile,
-                simulated=plan.simulated,
-                nodes=len(plan.nodes),
-            )
+            self.events.tell(ClusterStarting(plan.name, plan.profile, len(plan.nodes), plan.simulated))
             pauses = backoff(plan.retry.first, plan.retry.factor, plan.retry.ceiling)
             for attempt in itertools.count(1):
                 try:
@@ -175,11 +179,11 @@ class Keeper:
                     await self._roster.dismiss(self.nodes.values())
                     if not again:
                         raise
-                    self.events.tell("cluster.retrying", attempt=attempt, reason=error.problem)
+                    self.events.tell(ClusterRetrying(attempt, error.problem))
                     await pause_async(next(pauses))
             self._ready_seconds = round(time.monotonic() - self._begun, 4)
             self._phase = ClusterState.READY
-            self.events.tell("cluster.ready", seconds=self._ready_seconds, simulated=plan.simulated)
+            self.events.tell(ClusterReady(self._ready_seconds, plan.simulated))
             self._state.save()
             if plan.monitor > 0:
                 self.spawn(self._watch_costs())
@@ -218,7 +222,7 @@ class Keeper:
             self._roster.code.runs(self.nodes, code)
             names = sorted({name for names in loaded.values() for name in names})
             if names or gone:
-                self.events.tell("cluster.loaded", modules=names, gone=gone)
+                self.events.tell(ClusterLoaded(tuple(names), tuple(gone)))
             return Loaded(self.status(), {name: tuple(names) for name, names in loaded.items()})
 
     async def code(self) -> RunningCode:
@@ -235,7 +239,7 @@ class Keeper:
                 raise
             finally:
                 self._state.save()
-            self.events.tell("cluster.healed", seconds=round(time.monotonic() - begun, 4), fresh=fresh)
+            self.events.tell(ClusterHealed(round(time.monotonic() - begun, 4), fresh))
             return self.status()
 
     async def stacks(self, name: str) -> tuple[str, ...]:
@@ -257,7 +261,7 @@ class Keeper:
             )
         async with self.alone():
             current = list(self.nodes.values())
-            self.events.tell("cluster.scaling", before=len(current), after=count)
+            self.events.tell(ClusterScaling(len(current), count))
             if count < len(current):
                 await self._roster.dismiss(current[count:])
                 self.holding.dirt.gone([node.name for node in current[count:]])
@@ -272,7 +276,7 @@ class Keeper:
         if self._ending is None:
             self._phase = ClusterState.STOPPING
             self._why = reason
-            self.events.tell("cluster.stopping", reason=reason, by=by)
+            self.events.tell(ClusterStopping(reason, by))
             self.holding.turns.refuse(self.gone())
             overtaken = self._work if self._work is not asyncio.current_task() else None
             self._ending = asyncio.get_running_loop().create_task(self._end(overtaken))
@@ -350,7 +354,7 @@ class Keeper:
                 f"cluster '{self.plan.name}' did not end in order", cause=f"{type(error).__name__}: {error}"
             )
         self._phase = ClusterState.STOPPED
-        self.events.tell("cluster.stopped", clean=problem is None)
+        self.events.tell(ClusterStopped(problem is None))
         self._state.save()
         if not self.finished.done():
             self.finished.set_result(problem)

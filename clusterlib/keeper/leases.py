@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clusterlib.keeper.node import Tell
+from clusterlib.keeper.diary import Tell
+from clusterlib.messages.events import LeaseReleased, LeaseTaken
 from clusterlib.messages.status import LeaseStatus
 
 __all__ = ["Leases"]
@@ -27,7 +28,7 @@ class Leases:
     def take(self, holder: str) -> int:
         self.taken += 1
         self._holders[self.taken] = holder
-        self._tell("lease.taken", holder=holder, leases=len(self))
+        self._tell(LeaseTaken(holder, len(self)))
         return self.taken
 
     def release(self, number: int, how: str) -> None:
@@ -35,6 +36,6 @@ class Leases:
         if number not in self._holders:
             return
         holder = self._holders.pop(number)
-        self._tell("lease.released", holder=holder, how=how, leases=len(self))
+        self._tell(LeaseReleased(holder, how, len(self)))
         if not self._holders:
             self._none_left()

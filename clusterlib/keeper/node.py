@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Driver, Link, NodeSpec
 from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken, StartError
@@ -18,8 +18,9 @@ from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
+from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.output import Output
-from clusterlib.messages.events import now
+from clusterlib.messages.events import NodeComplained, NodeKilled, NodeMoved, NodeReached, NodeStarted, now
 from clusterlib.messages.findings import Finding
 from clusterlib.messages.states import LIVING, NodeState
 from clusterlib.messages.status import NodeStatus
@@ -29,17 +30,13 @@ if TYPE_CHECKING:
     from clusterlib.keeper.early_ends import EarlyEnd
     from clusterlib.messages.measurements import Sample
 
-__all__ = ["AFTER_KILL", "ManagedNode", "Tell"]
+__all__ = ["AFTER_KILL", "ManagedNode"]
 
 AFTER_KILL = 5.0
 SHARE_TO_TERMINATE = 1 / 3
 MOST_TO_TERMINATE = 2.0
 """Of the time that a node has to stop: what is left for SIGTERM, where it was asked in another way and does not end."""
 TAIL = 20
-
-
-class Tell(Protocol):
-    def __call__(self, kind: str, **facts: Any) -> object: ...
 
 
 class ManagedNode:
@@ -178,7 +175,7 @@ class ManagedNode:
         link.begin(process, self._news)
         self._output.follow(process.output)
         process.exit.add_done_callback(self._note_exit)
-        self._tell("node.started", node=self.name, pid=process.pid)
+        self._tell(NodeStarted(self.name, process.pid))
 
     async def _prepare(self, deadline: Deadline) -> None:
         try:
@@ -246,7 +243,7 @@ class ManagedNode:
 
     def _reached(self, rung: str) -> None:
         self.rungs += 1
-        self._tell("node.reached", node=self.name, rung=rung)
+        self._tell(NodeReached(self.name, rung))
 
     def _unless_ended(self, probe: Probe) -> Probe:
         async def guarded() -> Answer:
@@ -331,7 +328,7 @@ class ManagedNode:
             await self._exits_within(deadline.left)
         if self.exit is None:
             why = f"did not stop within {seconds:g} s"
-            self._tell("node.killed", node=self.name, reason=why)
+            self._tell(NodeKilled(self.name, why))
             self.signal(signal.SIGKILL)
             if not await self._exits_within(AFTER_KILL):
                 raise self._survived()
@@ -379,13 +376,11 @@ class ManagedNode:
         self._news.set()
         self._ended(self, self.exit)
 
-    def _move(self, state: NodeState, **facts: Any) -> None:
+    def _move(self, state: NodeState, *, seconds: float | None = None, exit: str | None = None) -> None:  # noqa: A002
         if state is not self.state:
             self.state = state
             self._changed = now()
-            if self.reason:
-                facts["reason"] = self.reason
-            self._tell("node.state", node=self.name, state=str(state), **facts)
+            self._tell(NodeMoved(self.name, state, self.reason or None, seconds, exit))
 
     # -- its output
 
@@ -401,7 +396,7 @@ class ManagedNode:
             before = link.complaint
             link.hear(data)
             if link.complaint != before:
-                self._tell("node.complained", node=self.name, line=link.complaint)
+                self._tell(NodeComplained(self.name, link.complaint or ""))
 
     def _heard(self, data: bytes) -> None:
         self._hear(data)

@@ -7,9 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from clusterlib.errors import ClusterError
-from clusterlib.keeper.node import ManagedNode, Tell
+from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.restarts import Restarts
 from clusterlib.keeper.roster import Roster
+from clusterlib.messages.events import NodeAbandoned, NodeRestartFailed, NodeRestarting
 from clusterlib.messages.plan import RestartPolicy
 from clusterlib.messages.states import NodeState
 from clusterlib.waiting import pause_async
@@ -41,10 +43,10 @@ class Revival:
         pause = self._restarts.next_pause(node.name)
         if pause is None:
             node.reason = f"{why}; {self._restarts}"
-            self._tell("node.abandoned", node=node.name, reason=node.reason)
+            self._tell(NodeAbandoned(node.name, node.reason))
             return
         node.state = NodeState.WAITING
-        self._tell("node.restarting", node=node.name, reason=why, after=pause)
+        self._tell(NodeRestarting(node.name, why, pause))
         self._changes.spawn(self._revive(node, pause))
 
     async def _revive(self, node: ManagedNode, pause: float) -> None:
@@ -56,7 +58,7 @@ class Revival:
                 self._roster.prepare([node])
                 await self._roster.bring_up([node], together=False)
             except ClusterError as error:
-                self._tell("node.restart-failed", node=node.name, error=error.to_dict())
+                self._tell(NodeRestartFailed(node.name, error.to_dict()))
                 node.state = NodeState.DEAD
                 self.crashed(node, error.problem, clean=False)
             finally:

@@ -11,7 +11,8 @@ from clusterlib.errors import ClusterError, NodeNotReady
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
 from clusterlib.keeper.code_at_start import CodeAtStart
-from clusterlib.keeper.node import ManagedNode, Tell
+from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.provision import Provisioner
 from clusterlib.messages.plan import NodePlan, Plan, RunningCode
 from clusterlib.messages.states import NodeState

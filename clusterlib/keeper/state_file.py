@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clusterlib.hosts.places import write_private
-from clusterlib.keeper.node import Tell
+from clusterlib.keeper.diary import Tell
 from clusterlib.messages.codec import plain
+from clusterlib.messages.events import StateNotSaved
 from clusterlib.messages.status import ClusterStatus
 
 __all__ = ["StateFile"]
@@ -37,4 +38,4 @@ class StateFile:
         try:
             write_private(self._path, json.dumps(plain(self._state()), indent=1))
         except OSError as error:
-            self._tell("state.not-saved", reason=str(error))
+            self._tell(StateNotSaved(str(error)))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from clusterlib.keeper.node import Tell
+from clusterlib.keeper.diary import Tell
+from clusterlib.messages.events import ClusterDirty
 
 __all__ = ["Dirt"]
 
@@ -71,5 +72,5 @@ class Dirt:
     def _add(self, node: str | None, what: str, reason: str) -> None:
         if (node, what) not in self._reasons:
             self._reasons[node, what] = reason
-            self._tell("cluster.dirty", reason=reason)
+            self._tell(ClusterDirty(reason))
             self._changed()

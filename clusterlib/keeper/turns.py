@@ -9,8 +9,8 @@ import time
 from collections import deque
 
 from clusterlib.errors import ClusterBusy, ClusterError
-from clusterlib.keeper.node import Tell
-from clusterlib.messages.events import now
+from clusterlib.keeper.diary import Tell
+from clusterlib.messages.events import TurnEnded, TurnTaken, now
 from clusterlib.messages.status import TurnStatus
 
 __all__ = ["Turn", "Turns"]
@@ -74,7 +74,7 @@ class Turns:
         """Ends the turn, or takes it out of the queue. Idempotent."""
         if turn in self._taken:
             self._taken.remove(turn)
-            self._tell("turn.ended", holder=turn.holder, dirty=dirty)
+            self._tell(TurnEnded(turn.holder, dirty))
         elif turn in self._queue:
             self._queue.remove(turn)
             turn.begun.cancel()
@@ -93,7 +93,7 @@ class Turns:
             turn.since = now()
             self._taken.append(turn)
             turn.begun.set_result(None)
-            self._tell("turn.taken", holder=turn.holder, exclusive=turn.exclusive)
+            self._tell(TurnTaken(turn.holder, turn.exclusive))
 
     def _fits(self, turn: Turn) -> bool:
         return not self._taken or not (turn.exclusive or self._taken[0].exclusive)

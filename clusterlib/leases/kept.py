@@ -14,8 +14,9 @@ from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
-from clusterlib.messages.events import read_events
+from clusterlib.messages.events import ClusterStopped, ClusterStopping
 from clusterlib.messages.status import ClusterStatus, Peak
+from clusterlib.rundir.diary import read_events
 from clusterlib.waiting import Deadline
 
 __all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "Kept", "TooSmall"]
@@ -144,13 +145,13 @@ class Kept:
         """How it ended, in the words of who expected it to be there."""
         self._lost = error
         name, last = self.cluster.name, self._last_user
-        diary = {event.get("kind"): event for event in read_events(self.cluster.run_folder.events)}
-        stopping = diary.get("cluster.stopping", {})
-        by_test = bool(last) and (isinstance(error, HandleClosed) or bool(stopping.get("by")))
+        happened = [event.what for event in read_events(self.cluster.run_folder.events)]
+        stopping = next((what for what in happened if isinstance(what, ClusterStopping)), None)
+        by_test = bool(last) and (isinstance(error, HandleClosed) or bool(stopping and stopping.by))
         when = f"while {last} used it, or after" if last else "before it could be used"
         cause = f"{error.problem}: {error.cause}" if error.cause else error.problem
         if stopping:
-            cause = f"it was stopped: {stopping.get('reason')}"
+            cause = f"it was stopped: {stopping.reason}"
         return Ended(
             ClusterNotRunning(
                 f"cluster '{name}' " + (f"was taken down by {last}" if by_test else f"ended {when}"),
@@ -158,7 +159,7 @@ class Kept:
                 evidence=error.evidence,
                 remedies=[f"invoke cluster.events --name {name}"],
             ),
-            on_purpose=by_test and diary.get("cluster.stopped", {}).get("clean") is not False,
+            on_purpose=by_test and ClusterStopped(clean=False) not in happened,
         )
 
     def size_fits(self, need: Need) -> bool:

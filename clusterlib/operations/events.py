@@ -9,10 +9,11 @@ from typing import Any
 from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.errors import ClusterNotRunning
 from clusterlib.frozen import frozen
-from clusterlib.messages.events import Event, read_events
+from clusterlib.messages.events import Event
 from clusterlib.messages.requests import Watch
 from clusterlib.operations.reach import not_running, reached
 from clusterlib.operations.result import Result
+from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import latest_run
 
 __all__ = ["Diary", "diary", "follow_diary"]
@@ -22,7 +23,10 @@ __all__ = ["Diary", "diary", "follow_diary"]
 class Diary(Result):
     cluster: str
     run: str
-    events: tuple[dict[str, Any], ...]
+    events: tuple[Event, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"cluster": self.cluster, "run": self.run, "events": [one.to_dict() for one in self.events]}
 
 
 def diary(*, name: str | None = None, project: Path | str | None = None) -> Diary:
@@ -37,7 +41,7 @@ def follow_diary(*, name: str | None = None, project: Path | str | None = None) 
     """What is written already, then what comes, until the cluster ends."""
     told = 0
     for event in diary(name=name, project=project).events:
-        told = event["number"]
+        told = event.number
         yield event
     try:
         with reached(name, project=project) as cluster:

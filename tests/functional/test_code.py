@@ -132,7 +132,7 @@ def test_a_start_is_repeated_on_other_ports_when_a_port_was_stolen(up: Up, proje
     events: list[str] = []
 
     with up(
-        "ci-small", overrides={"python.app": "app:main"}, on_event=lambda e: events.append(e["kind"])
+        "ci-small", overrides={"python.app": "app:main"}, on_event=lambda e: events.append(e.kind)
     ) as cluster:
         assert cluster.state == "ready"
 

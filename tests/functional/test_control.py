@@ -183,7 +183,7 @@ def test_who_listens_to_a_request_is_told_events_until_its_answer_on_any_connect
     other = clusterlib.attach(cluster.name, project=cluster.project)
     heard: list[str] = []
 
-    other.scale(len(cluster) - 1, on_event=lambda event: heard.append(event["kind"]))
+    other.scale(len(cluster) - 1, on_event=lambda event: heard.append(event.kind))
     other.scale(len(other) + 1)
     other.close()
 
@@ -196,7 +196,7 @@ def test_events_reach_a_watcher_in_order(cluster: clusterlib.Cluster) -> None:
     heard: list[str] = []
 
     def listen() -> None:
-        heard.extend(event["kind"] for event in watcher.events())
+        heard.extend(event.kind for event in watcher.events())
 
     thread = threading.Thread(target=listen)
     thread.start()

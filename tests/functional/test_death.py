@@ -346,7 +346,7 @@ def test_an_interrupt_during_the_start_leaves_nothing(project: Path) -> None:
     script = (
         "import clusterlib\n"
         "def tell(event):\n"
-        "    if event['kind'] == 'node.reached': print(event, flush=True)\n"
+        "    if event.kind == 'node.reached': print(event, flush=True)\n"
         "clusterlib.up('dev', overrides={'python.app': 'slow:main'}, on_event=tell)\n"
     )
     process = subprocess.Popen(

@@ -152,7 +152,7 @@ def test_a_starter_that_gives_up_leaves_the_cluster_to_who_joined_meanwhile(proj
     script = (
         "import clusterlib\n"
         "def tell(event):\n"
-        "    if event['kind'] == 'node.reached': print(event, flush=True)\n"
+        "    if event.kind == 'node.reached': print(event, flush=True)\n"
         "clusterlib.up('ci-small', overrides={'python.app': 'slow:main'}, on_event=tell)\n"
     )
     starter = subprocess.Popen(

@@ -17,7 +17,7 @@ import pytest
 
 import clusterlib
 from clusterlib.errors import ClusterBusy, ClusterConflict, ClusterNotRunning, UsageError
-from clusterlib.messages.events import read_events
+from clusterlib.rundir.diary import read_events
 from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]
@@ -84,7 +84,7 @@ def test_a_holder_that_is_killed_frees_its_turn_and_leaves_the_cluster_dirty(
     assert status.dirty == ("the other was gone before its turn was over",)
     cluster.heal()
     assert cluster.end_turn().dirty == ()
-    kinds = [event["kind"] for event in read_events(cluster.run_folder.events)]
+    kinds = [event.kind for event in read_events(cluster.run_folder.events)]
     assert [kind for kind in kinds if kind.startswith("turn.") or kind.endswith((".dirty", ".healed"))] == [
         "turn.taken",
         "cluster.dirty",

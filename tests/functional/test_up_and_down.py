@@ -13,7 +13,7 @@ from clusterlib.client.start import attach, is_running
 from clusterlib.errors import ClusterConflict, ClusterNotRunning, NodeUnavailable, NodeUnknown, UsageError
 from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
-from clusterlib.messages.events import read_events
+from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import new_run, prune_to_size
 from clusterlib.waiting import Deadline, poll
 
@@ -181,8 +181,8 @@ def test_a_stopped_node_ends_in_order_and_stays_down_until_it_is_started(up: Up,
         cluster.heal()
         assert (second.state, cluster.status().dirty) == ("ready", ())
         told = list(read_events(cluster.run_folder.events))
-        assert "node.restarting" not in {event["kind"] for event in told}
-        deeds = [event["kind"] for event in told if event["kind"] in {"fault.stop", "heal.start"}]
+        assert "node.restarting" not in {event.kind for event in told}
+        deeds = [event.kind for event in told if event.kind in {"fault.stop", "heal.start"}]
         assert deeds == ["fault.stop", "heal.start", "fault.stop"]
 
 
@@ -230,7 +230,7 @@ def test_the_diary_tells_the_life_of_the_cluster(up: Up) -> None:
     with up("ci-small") as cluster:
         diary = cluster.run_folder.events
 
-    kinds = [event["kind"] for event in read_events(diary)]
+    kinds = [event.kind for event in read_events(diary)]
 
     assert kinds[0] == "lease.taken"
     assert [kind for kind in kinds if kind.startswith("cluster.")] == [

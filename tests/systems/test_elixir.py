@@ -81,7 +81,7 @@ def test_its_configuration_is_read_as_mix_reads_it_with_the_environment_of_the_n
 def test_it_is_compiled_once(project: Path) -> None:
     heard: list[str] = []
     for _ in range(2):
-        with clusterlib.up(nodes=1, on_event=lambda event: heard.append(event["kind"])) as cluster:
+        with clusterlib.up(nodes=1, on_event=lambda event: heard.append(event.kind)) as cluster:
             cluster.down()
 
     assert heard.count("cluster.building") == 1

@@ -15,6 +15,7 @@ from clusterlib.disk.digests import changed
 from clusterlib.errors import BuildFailed, ClusterError, NotInTime, StartError
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.hosts.places import write_private
+from clusterlib.messages.events import ClusterBuilding, Event, now
 from clusterlib.messages.plan import Build, digest
 from clusterlib.rundir.folders import builds_folder
 from clusterlib.rundir.lock import ClusterLock
@@ -33,7 +34,7 @@ MADE_BY_TOOLS = frozenset({"_build", "node_modules"})
 
 
 def build_project(
-    build: Build, project: Path, outputs: Outputs, tell: Callable[[dict[str, Any]], None] = lambda _: None
+    build: Build, project: Path, outputs: Outputs, tell: Callable[[Event], None] = lambda _: None
 ) -> None:
     """Runs the build unless it was run for the very files that are there now, and what it made is still there.
 
@@ -57,7 +58,7 @@ def build_project(
             done, json.dumps({**last, "outputs": None})
         )  # if it fails, this is still what the last one knew
         command = build.rebuild if build.rebuild and _hidden(inputs, last) else build.command
-        tell({"kind": "cluster.building", "command": " ".join(command)})
+        tell(Event(0, now(), ClusterBuilding(" ".join(command))))
         _run(command, build, project, log)
         made = outputs()
         if not made:

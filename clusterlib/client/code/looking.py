@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.disk.code import code_on_disk, compiled_code
 from clusterlib.disk.digests import changed
 from clusterlib.frozen import frozen
+from clusterlib.messages.events import Event
 from clusterlib.messages.plan import CodeSources
 from clusterlib.messages.requests import Code
 from clusterlib.messages.states import NodeState
@@ -29,7 +30,7 @@ __all__ = [
     "some_files",
 ]
 
-Listener = Callable[[dict[str, Any]], None]
+Listener = Callable[[Event], None]
 
 
 @frozen

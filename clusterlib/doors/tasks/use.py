@@ -97,7 +97,7 @@ def events(console: Console, *, name: str | None, follow: bool) -> None:
     if follow:
         for event in follow_diary(name=name):
             if console.json:
-                console.record(event)
+                console.record(event.to_dict())
             else:
                 telling.event(console, event)
         return

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.doors.exits import INTERRUPTED
-from clusterlib.doors.progress import sentence
 from clusterlib.doors.telling.pieces import counted, several
+from clusterlib.messages.events import Event
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from clusterlib.operations.views import ClusterView
 
 __all__ = ["diary", "evaluated", "event", "followed", "logs", "ran", "ready", "reported"]
+
+ENTRY = frozenset({"number", "time", "kind"})
+"""What every event has."""
 
 
 def ready(
@@ -98,14 +101,12 @@ def diary(console: Console, result: Diary) -> None:
         event(console, one)
 
 
-def event(console: Console, one: dict[str, Any]) -> None:
-    text = sentence(one)
+def event(console: Console, one: Event) -> None:
+    text = one.sentence()
     if not text:
-        facts = {key: value for key, value in one.items() if key not in {"number", "time", "kind"}}
-        text = console.paint(
-            " ".join([one["kind"], *(f"{key}={value}" for key, value in facts.items())]), "dim"
-        )
-    console.line(f"{console.paint(one['time'][11:23], 'dim')} {text}")
+        facts = [f"{key}={value}" for key, value in one.to_dict().items() if key not in ENTRY]
+        text = console.paint(" ".join([one.kind, *facts]), "dim")
+    console.line(f"{console.paint(one.time[11:23], 'dim')} {text}")
 
 
 def evaluated(console: Console, result: Evaluated) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.client.cluster import Cluster
-from clusterlib.doors.progress import sentence
 from clusterlib.errors import ClusterError
 from clusterlib.hosts.logs import tail
-from clusterlib.messages.events import read_events
+from clusterlib.messages.events import Event
+from clusterlib.rundir.diary import read_events
 
 __all__ = ["sections", "stack_sections", "timed_out"]
 
@@ -42,7 +42,7 @@ def sections(clusters: Sequence[Cluster], began: datetime, lines: int) -> Iterat
 def _of(cluster: Cluster, began: datetime, lines: int, prefix: str) -> Iterator[Section]:
     run = cluster.run_folder
     events = [event for event in read_events(run.events) if _is_since(event, began)]
-    there = {node.name for node in cluster} | {event.get("node") for event in events}
+    there = {node.name for node in cluster} | {event.node for event in events}
     said = {
         node: [line for line in tail(run.log(node), lines) if line.time >= began]
         for node in (run.node_names() if lines else [])
@@ -107,16 +107,16 @@ def _brief(text: str) -> str:
     return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} ... ({len(text)} characters)"
 
 
-def _is_since(event: dict[str, Any], began: datetime) -> bool:
+def _is_since(event: Event, began: datetime) -> bool:
     try:
-        return datetime.fromisoformat(event["time"]) >= began
-    except (KeyError, TypeError, ValueError):
+        return datetime.fromisoformat(event.time) >= began
+    except (TypeError, ValueError):
         return False
 
 
-def _told(event: dict[str, Any]) -> str:
-    text = sentence(event) if str(event.get("kind", "")).startswith(TOLD) else ""
-    return f"{_clock(datetime.fromisoformat(event['time']))} {text}" if text else ""
+def _told(event: Event) -> str:
+    text = event.sentence() if event.kind.startswith(TOLD) else ""
+    return f"{_clock(datetime.fromisoformat(event.time))} {text}" if text else ""
 
 
 def _clock(time: datetime) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from clusterlib.doors.progress import Picture, sentence
+from clusterlib.doors.progress import Picture
+from clusterlib.messages.events import Event
 from clusterlib.waiting import backoff
 
 __all__ = ["Live"]
@@ -27,10 +28,10 @@ class Live:
         self._picture = Picture()
         self._writing = threading.Lock()
 
-    def event(self, event: dict[str, Any]) -> None:
+    def event(self, event: Event) -> None:
         """Takes what a keeper tells while something is being waited for."""
         self._picture.take(event)
-        if self.verbose and (text := sentence(event)):
+        if self.verbose and (text := event.sentence()):
             self.line(text)
 
     def say(self, text: str) -> None:

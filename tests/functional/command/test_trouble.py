@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from clusterlib import errors
-from clusterlib.messages.events import read_events
+from clusterlib.messages.events import NodeMoved
 from clusterlib.messages.findings import Outcome
 from clusterlib.operations.doctor import examine_machine
+from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import latest_run
 from tests.functional.command.boxes import arguments, nothing_is_left
 from tests.functional.conftest import Up
@@ -77,7 +78,7 @@ def test_a_node_that_does_not_hear_its_stop_signal_while_it_starts_is_soon_asked
     assert caught.value.cause == "PANIC: the index is broken"
     run = latest_run(project, "default")
     assert run is not None
-    ends = {event["exit"] for event in read_events(run.events) if "exit" in event}
+    ends = {event.what.exit for event in read_events(run.events) if isinstance(event.what, NodeMoved)}
     assert "killed by SIGTERM" in ends, "the one that had said PANIC was deaf by then"
     assert "killed by SIGKILL" not in ends
     assert nothing_is_left(project)

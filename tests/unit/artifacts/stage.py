@@ -7,6 +7,7 @@ from typing import Any
 
 from clusterlib.artifacts.excerpts import Excerpt
 from clusterlib.artifacts.story import Line, stamp
+from clusterlib.messages.events import Event
 
 __all__ = ["START", "ToldRun", "event", "failed", "ran", "record"]
 
@@ -19,7 +20,7 @@ class ToldRun:
 
     cluster: str = "pytest"
     name: str = "run1"
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
     plan: dict[str, Any] = field(default_factory=lambda: {"profile": "dev"})
     state: dict[str, Any] = field(default_factory=dict)
@@ -67,8 +68,8 @@ def ran(
     ]
 
 
-def event(at: float, kind: str, /, **facts: Any) -> dict[str, Any]:
-    return {"number": 1, "time": stamp(START + at), "kind": kind, **facts}
+def event(at: float, kind: str, /, **facts: Any) -> Event:
+    return Event.of({"number": 1, "time": stamp(START + at), "kind": kind, **facts})
 
 
 def failed(after: float, problem: str = "no port is free", **facts: Any) -> dict[str, Any]:

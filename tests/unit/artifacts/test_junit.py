@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from clusterlib.artifacts.evidence import Evidence
 from clusterlib.artifacts.junit import Case, Suite, suites_of, to_xml, write_junit
+from clusterlib.messages.events import Event
 from tests.unit.artifacts.stage import ToldRun, event, failed, record
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[2] / "schemas" / "junit.xsd")
@@ -96,7 +98,7 @@ KILLED = [
     event(1, "fault.kill", node="node2"),
     event(1, "node.state", node="node2", state="dead", reason="killed by SIGKILL"),
 ]
-BACK = [event(2, "node.state", node="node2", state="starting"), event(3, "cluster.healed")]
+BACK = [event(2, "node.state", node="node2", state="starting"), event(3, "cluster.healed", seconds=0.1)]
 
 
 def health(*failing: tuple[str, str]) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def health(*failing: tuple[str, str]) -> dict[str, Any]:
     return record(4, "health", cluster="pytest", run="/r/run1", columns=COLUMNS, nodes=nodes)
 
 
-def failing(record: dict[str, Any], events: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+def failing(record: dict[str, Any], events: list[Event]) -> tuple[list[str], list[str]]:
     """The names of the cases that failed, and of those that were skipped."""
     cases = suites(record, runs=[ToldRun(events=events)])["health pytest"].cases
     return [case.name for case in cases if case.failure], [case.name for case in cases if case.skipped]
@@ -147,7 +149,7 @@ def test_what_was_healed_or_happened_by_itself_is_a_failure() -> None:
 
     assert failing(found, [*KILLED, *BACK]) == (["node2: started"], [])
     assert failing(found, crash) == (["node2: started"], [])
-    later = [{**entry, "time": event(5, "")["time"]} for entry in KILLED]
+    later = [replace(entry, time=event(5, "").time) for entry in KILLED]
     assert failing(found, later) == (["node2: started"], [])
 
 

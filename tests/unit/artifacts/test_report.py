@@ -78,7 +78,7 @@ def life(nodes: int = 3, lines: int = 2, **facts: Any) -> ToldRun:
         (1 + number / 1000, name, f"line {number} of {name}") for number in range(lines) for name in names
     ]
     samples = [
-        {"time": event(at, "")["time"], "nodes": {"node1": {"memory": 2**20 * at, "cpu": at / 10}}}
+        {"time": event(at, "").time, "nodes": {"node1": {"memory": 2**20 * at, "cpu": at / 10}}}
         for at in range(1, 9)
     ]
     return ToldRun(events=events, lines=said, samples=samples, **facts)

@@ -11,7 +11,9 @@ import pytest
 from clusterlib.artifacts.evidence import named_runs
 from clusterlib.artifacts.recorder import Recorder, read_records
 from clusterlib.artifacts.reporting import Artifacts, finish
-from clusterlib.messages.events import EventLog
+from clusterlib.keeper.diary import EventLog
+from clusterlib.messages.events import FaultKill, NodeMoved
+from clusterlib.messages.states import NodeState
 
 MADE = ["cluster.xml", "environment.json", "plan.json", "report.html", "summary.json"]
 
@@ -23,8 +25,8 @@ def folder(tmp_path: Path) -> Path:
     (run / "nodes").mkdir(parents=True)
     (run / "cookie").write_text("c00k1ec00k1e")
     events = EventLog(run / "events.jsonl")
-    for state in ("starting", "ready"):
-        events.tell("node.state", node="node1", state=state)
+    for state in (NodeState.STARTING, NodeState.READY):
+        events.tell(NodeMoved("node1", state))
     record = Recorder(tmp_path / "artifacts", environ={})
     record("run.started", argv=["pytest"], project=str(tmp_path))
     record("schedule", groups=[])
@@ -32,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
         "cluster.started", cluster="pytest", run=str(run), profile="dev", nodes=1, seconds=0.1, how="started"
     )
     record("test.started", test="t::a", cluster="pytest", run=str(run))
-    events.tell("fault.kill", node="node1")
+    events.tell(FaultKill("node1"))
     (run / "nodes" / "node1.log").write_text(
         f"{record('x')['time']} the cookie is c00k1ec00k1e, the token tok-123456\n"
     )

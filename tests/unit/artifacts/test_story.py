@@ -11,6 +11,7 @@ from clusterlib.artifacts.evidence import Evidence
 from clusterlib.artifacts.story import Outcome, Story, duration
 from clusterlib.artifacts.telling import tell_story
 from clusterlib.artifacts.verdict import judge
+from clusterlib.messages.events import Event
 from tests.unit.artifacts.stage import START, ToldRun, event, failed, ran, record
 
 STARTED = record(0, "run.started", argv=["pytest"], project="/shop")
@@ -297,7 +298,7 @@ def test_the_last_words_of_a_node_are_of_the_test_that_ran_and_of_its_last_start
     again = event(4, "node.state", node="node1", state="starting")
     records = [STARTED, *ran(1, 1.8, "t::a"), *ran(3, 5.5, "t::b"), OVER]
 
-    def evidence(*events: dict[str, Any]) -> tuple[str, ...]:
+    def evidence(*events: Event) -> tuple[str, ...]:
         (trouble,) = story(records, ToldRun(events=[*UP, *events, *DOWN[2:]], lines=lines)).troubles
         return trouble.evidence
 
@@ -444,8 +445,7 @@ def test_a_test_that_was_cut_ended_at_the_latest_with_its_cluster() -> None:
 
 
 def test_two_runs_of_a_cluster_share_its_lanes() -> None:
-    later = [{**entry, "time": entry["time"].replace("T", "T")} for entry in UP]
-    first, second = ToldRun(name="run1", events=[*UP, *DOWN]), ToldRun(name="run2", events=later)
+    first, second = ToldRun(name="run1", events=[*UP, *DOWN]), ToldRun(name="run2", events=[*UP])
     told = story([STARTED], first, second)
 
     assert len(told.lanes) == 2
@@ -455,13 +455,13 @@ def test_two_runs_of_a_cluster_share_its_lanes() -> None:
 
 def test_clusters_tell_what_they_gave_and_took() -> None:
     mib = 2**20
-    samples = [
+    samples: list[dict[str, Any]] = [
         {
-            "time": event(1, "")["time"],
+            "time": event(1, "").time,
             "nodes": {"node1": {"memory": 10 * mib, "cpu": 0.5}, "node2": {"memory": 9 * mib, "cpu": 0.1}},
         },
         {
-            "time": event(2, "")["time"],
+            "time": event(2, "").time,
             "nodes": {"node1": {"memory": 12 * mib, "cpu": 1.0}, "node2": {"memory": 9 * mib, "cpu": 0.05}},
         },
         {"time": "nonsense", "nodes": 3},
@@ -535,7 +535,7 @@ def test_whatever_is_missing_or_odd_in_the_records_the_story_is_told() -> None:
                     changed[key] = chance.choice(odd)
             records.append(changed)
         events = [
-            {**entry, **({"node": chance.choice(odd)} if chance.random() < 0.2 else {})}
+            Event.of({**entry.to_dict(), **({"node": chance.choice(odd)} if chance.random() < 0.2 else {})})
             for entry in [*UP, *KILLED, *DOWN]
         ]
         judge(story(records, ToldRun(events=events)))

@@ -14,6 +14,7 @@ import pytest
 from clusterlib.client.code.building import build_project
 from clusterlib.client.code.looking import code_of
 from clusterlib.errors import BuildFailed, NotInTime, ProgramMissing, StartError
+from clusterlib.messages.events import ClusterBuilding, Event
 from clusterlib.messages.plan import Build, CodeSources
 from clusterlib.waiting import Deadline, poll
 
@@ -148,12 +149,12 @@ def test_many_at_once_build_once(project: Path) -> None:
 
 
 def test_who_waits_is_told_that_it_builds(project: Path) -> None:
-    heard: list[dict[str, object]] = []
+    heard: list[Event] = []
 
     for _ in range(2):
         build_project(shell(BUILDS, project).build, project, lambda: {"shop": "1"}, heard.append)
 
-    assert heard == [{"kind": "cluster.building", "command": f"sh -c {BUILDS}"}]
+    assert [event.what for event in heard] == [ClusterBuilding(f"sh -c {BUILDS}")]
 
 
 def test_one_that_fails_says_what_it_printed_and_is_run_again(project: Path) -> None:

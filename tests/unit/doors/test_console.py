@@ -10,6 +10,7 @@ import pytest
 from clusterlib.doors.paint import Paint
 from clusterlib.doors.progress import LinesProgress, LiveProgress, SilentProgress
 from clusterlib.errors import ClusterNotRunning
+from clusterlib.messages.events import ClusterStarting, Event, now
 
 Make = Callable[..., Any]
 ERROR = ClusterNotRunning(
@@ -66,7 +67,7 @@ def test_an_answer_is_text_on_stdout(seen: Make) -> None:
 def test_with_json_stdout_holds_one_document_and_stderr_nothing(seen: Make) -> None:
     it = seen(json=True)
 
-    it.console.progress()({"kind": "cluster.starting"})
+    it.console.progress()(Event(1, now(), ClusterStarting("default", "dev", 2)))
     it.console.say("on the way")
     it.console.note("by the way")
     it.console.answer({"state": "ready"}, lambda: pytest.fail("text was asked for"))

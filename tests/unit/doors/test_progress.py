@@ -5,16 +5,32 @@ from collections.abc import Callable
 from typing import Any
 
 from clusterlib.doors.paint import Paint
-from clusterlib.doors.progress import SHOWN_NODES, LinesProgress, LiveProgress, Picture, sentence
+from clusterlib.doors.progress import SHOWN_NODES, LinesProgress, LiveProgress, Picture
+from clusterlib.messages.events import (
+    ClusterReady,
+    ClusterRetrying,
+    ClusterStarting,
+    Event,
+    NodeMoved,
+    NodeReached,
+    NodeStarted,
+    now,
+)
+from clusterlib.messages.states import NodeState
 
-STORY: list[dict[str, Any]] = [
-    {"kind": "cluster.starting", "name": "default", "profile": "dev", "simulated": False, "nodes": 2},
-    {"kind": "node.state", "node": "node1", "state": "starting"},
-    {"kind": "node.started", "node": "node1", "pid": 7},
-    {"kind": "node.reached", "node": "node1", "rung": "listening"},
-    {"kind": "node.state", "node": "node1", "state": "ready", "seconds": 0.08},
-    {"kind": "node.state", "node": "node2", "state": "dead", "reason": "exited with code 1"},
-    {"kind": "cluster.ready", "seconds": 0.1, "simulated": False},
+STORY = [
+    Event(number, now(), what)
+    for number, what in enumerate(
+        (
+            ClusterStarting("default", "dev", 2),
+            NodeMoved("node1", NodeState.STARTING),
+            NodeStarted("node1", 7),
+            NodeReached("node1", "listening"),
+            NodeMoved("node1", NodeState.READY, seconds=0.08),
+            NodeMoved("node2", NodeState.DEAD, "exited with code 1"),
+            ClusterReady(0.1),
+        )
+    )
 ]
 
 
@@ -47,8 +63,8 @@ def test_the_picture_keeps_state_step_and_reason_of_every_node() -> None:
 def test_of_many_nodes_only_those_not_ready_yet_are_shown() -> None:
     picture = Picture()
     for number in range(100):
-        state = "ready" if number < 95 else "starting"
-        picture.take({"kind": "node.state", "node": f"node{number}", "state": state})
+        state = NodeState.READY if number < 95 else NodeState.STARTING
+        picture.take(Event(number, now(), NodeMoved(f"node{number}", state)))
 
     assert [name for name, _ in picture.shown()] == [f"node{number}" for number in range(95, 100)]
     assert len(picture.shown()) <= SHOWN_NODES
@@ -59,14 +75,10 @@ def test_another_try_begins_with_a_clean_picture_and_says_why() -> None:
     for event in STORY:
         picture.take(event)
 
-    picture.take({"kind": "cluster.retrying", "attempt": 1, "reason": "a port was stolen"})
+    picture.take(Event(9, now(), ClusterRetrying(1, "a port was stolen")))
 
     assert picture.nodes == {}
     assert "a port was stolen" in picture.note
-
-
-def test_a_simulated_cluster_says_so_from_the_first_line() -> None:
-    assert "[SIMULATED]" in sentence({**STORY[0], "simulated": True})
 
 
 def test_live_progress_leaves_the_screen_as_it_was(seen: Callable[..., Any]) -> None:
@@ -90,23 +102,3 @@ def test_progress_without_events_draws_nothing() -> None:
     LiveProgress(stream, Paint(False)).close()
 
     assert stream.getvalue() == ""
-
-
-def test_turns_and_dirt_are_told_in_sentences() -> None:
-    told: list[dict[str, Any]] = [
-        {"kind": "turn.taken", "holder": "test_one", "exclusive": True},
-        {"kind": "turn.taken", "holder": "test_two", "exclusive": False},
-        {"kind": "cluster.dirty", "reason": "node2 was killed"},
-        {"kind": "turn.ended", "holder": "test_one", "dirty": None},
-        {"kind": "turn.ended", "holder": "test_two", "dirty": "it failed in the middle"},
-        {"kind": "cluster.healed", "seconds": 0.016},
-    ]
-
-    assert [sentence(event) for event in told] == [
-        "test_one has the cluster alone",
-        "test_two shares the cluster",
-        "cluster is dirty: node2 was killed",
-        "test_one is through with the cluster",
-        "test_two is through with the cluster: it failed in the middle",
-        "cluster is whole and clean again after 0.02 s",
-    ]

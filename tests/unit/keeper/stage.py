@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from clusterlib.drivers.fake import FakeDriver, Life
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.keeper.keeper import Keeper
-from clusterlib.messages.events import read_events
 from clusterlib.messages.plan import NodePlan, Plan
+from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.values.ports import PortRange
 from clusterlib.waiting import Deadline, poll_async
@@ -45,7 +45,7 @@ class World:
     run: RunFolder
 
     def kinds(self) -> list[str]:
-        return [event["kind"] for event in read_events(self.run.events)]
+        return [event.kind for event in read_events(self.run.events)]
 
     def states(self) -> dict[str, str]:
         return {node.name: node.state for node in self.keeper.status().nodes}

@@ -10,7 +10,8 @@ import pytest
 
 from clusterlib.errors import NotSupported, StartError
 from clusterlib.keeper import clearing
-from clusterlib.messages.events import read_events
+from clusterlib.messages.events import ClusterRestarting
+from clusterlib.rundir.diary import read_events
 from tests.unit.keeper.stage import World
 
 Play = Callable[..., World]
@@ -41,7 +42,8 @@ def test_a_restart_keeps_the_data_and_a_fresh_one_deletes_it(play: Play) -> None
         assert full(world) == []
 
     world = play(story)
-    restarts = [one["fresh"] for one in read_events(world.run.events) if one["kind"] == "cluster.restarting"]
+    happened = [event.what for event in read_events(world.run.events)]
+    restarts = [what.fresh for what in happened if isinstance(what, ClusterRestarting)]
     assert restarts == [False, True, True]
     assert world.kinds().count("node.cleared") == 4
 

@@ -22,7 +22,8 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.keeper.node import AFTER_KILL, ManagedNode
-from clusterlib.messages.events import read_events
+from clusterlib.messages.events import NodeMoved, NodeRestarting
+from clusterlib.rundir.diary import read_events
 from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import PLAN, World
 
@@ -60,7 +61,8 @@ def test_a_node_that_never_ran_has_not_stopped(play: Callable[..., World]) -> No
         world.driver.prepare = prepare  # type: ignore[method-assign]
         with pytest.raises(TemplateError):
             await world.keeper.start()
-        states = [event["state"] for event in read_events(world.run.events) if event["kind"] == "node.state"]
+        happened = [event.what for event in read_events(world.run.events)]
+        states = [what.state for what in happened if isinstance(what, NodeMoved)]
         assert "starting" in states
         assert "stopped" not in states
 
@@ -139,7 +141,8 @@ def test_restarts_back_off_and_end(play: Callable[..., World]) -> None:
 
     lives = {"node1": [Life(), *[Life(exits=1)] * 9]}
     world = play(story, lives, restart=restart_policy("on-failure", attempts=3, first=0.001, factor=2))
-    pauses = [event["after"] for event in read_events(world.run.events) if event["kind"] == "node.restarting"]
+    happened = [event.what for event in read_events(world.run.events)]
+    pauses = [what.after for what in happened if isinstance(what, NodeRestarting)]
     assert pauses == [0.001, 0.002, 0.004]
 
 

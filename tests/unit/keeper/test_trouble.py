@@ -14,7 +14,9 @@ from clusterlib.drivers.fake import STOLEN, Life
 from clusterlib.errors import ClusterError, NodeExited, NodeNotReady, NodeUnavailable, StartError
 from clusterlib.hosts.api import Spawn
 from clusterlib.keeper.node import ManagedNode
-from clusterlib.messages.events import read_events
+from clusterlib.messages.events import NodeMoved
+from clusterlib.messages.states import NodeState
+from clusterlib.rundir.diary import read_events
 from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import World
 
@@ -315,8 +317,8 @@ def test_what_a_node_says_last_is_in_its_log_however_much_it_is(play: Callable[.
 
     says = "\n".join([*("x" * 70 for _ in range(700)), "the reason"])
     world = play(story, {"node1": [Life(exits=1, says=says)]})
-    ends = [event for event in read_events(world.run.events) if event.get("state") == "dead"]
-    assert ends
+    moves = [event.what for event in read_events(world.run.events) if isinstance(event.what, NodeMoved)]
+    assert NodeState.DEAD in [move.state for move in moves]
 
 
 def test_a_node_named_twice_is_restarted_once(play: Callable[..., World]) -> None:

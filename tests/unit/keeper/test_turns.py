@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,17 +11,15 @@ from hypothesis import strategies as st
 
 from clusterlib.errors import ClusterBusy, ClusterNotRunning
 from clusterlib.keeper.turns import Turn, Turns
+from clusterlib.messages.events import Happening, TurnEnded, TurnTaken
 
 
-def play(story: Callable[[Turns], Awaitable[None]]) -> list[dict[str, Any]]:
+def play(story: Callable[[Turns], Awaitable[None]]) -> list[Happening]:
     """Tells a story, and gives back the events."""
-    told: list[dict[str, Any]] = []
-
-    def tell(kind: str, **facts: Any) -> None:
-        told.append({"kind": kind, **facts})
+    told: list[Happening] = []
 
     async def go() -> None:
-        await story(Turns(tell))
+        await story(Turns(told.append))
 
     asyncio.run(go())
     return told
@@ -44,10 +41,10 @@ def test_an_exclusive_turn_is_alone_and_the_next_one_follows_it() -> None:
         turns.end(second, "a mess")
 
     assert play(story) == [
-        {"kind": "turn.taken", "holder": "a", "exclusive": True},
-        {"kind": "turn.ended", "holder": "a", "dirty": None},
-        {"kind": "turn.taken", "holder": "b", "exclusive": True},
-        {"kind": "turn.ended", "holder": "b", "dirty": "a mess"},
+        TurnTaken("a", True),
+        TurnEnded("a", None),
+        TurnTaken("b", True),
+        TurnEnded("b", "a mess"),
     ]
 
 
@@ -137,7 +134,7 @@ def test_an_end_counts_once() -> None:
         turns.end(first)
         assert holders(turns) == ["second"]
 
-    assert [one["kind"] for one in play(story)].count("turn.ended") == 1
+    assert play(story).count(TurnEnded("first", None)) == 1
 
 
 def test_a_request_that_is_ended_from_elsewhere_does_not_wait_on() -> None:

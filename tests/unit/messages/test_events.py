@@ -1,72 +1,136 @@
+"""The catalogue of events: each is found by its name, survives its way to disk and back, and has its sentence."""
+
 from __future__ import annotations
 
-import resource
-from pathlib import Path
+import json
+from dataclasses import fields
+from typing import Any
 
-from clusterlib.messages.events import Event, EventLog, read_events
+import pytest
 
+from clusterlib.messages import events
+from clusterlib.messages.codec import NotReadable
+from clusterlib.messages.events import (
+    KINDS,
+    ClusterDirty,
+    ClusterHealed,
+    ClusterLoaded,
+    ClusterReady,
+    ClusterRestarting,
+    ClusterScaling,
+    ClusterStarting,
+    ClusterStopped,
+    ClusterStopping,
+    Event,
+    FaultKill,
+    Happening,
+    HealResume,
+    NodeKilled,
+    NodeMoved,
+    NodeRestartFailed,
+    TurnEnded,
+    TurnTaken,
+    Unknown,
+)
+from clusterlib.messages.states import NodeState
 
-def test_events_are_on_disk_as_soon_as_they_are_told(tmp_path: Path) -> None:
-    log = EventLog(tmp_path / "events.jsonl")
-
-    log.tell("node.started", node="node1")
-
-    (event,) = read_events(tmp_path / "events.jsonl")
-    assert (event["number"], event["kind"], event["node"]) == (1, "node.started", "node1")
-    log.close()
-
-
-def test_watchers_hear_events_until_they_stop_watching(tmp_path: Path) -> None:
-    log = EventLog(tmp_path / "events.jsonl")
-    heard: list[Event] = []
-    stop = log.watch(heard.append)
-
-    log.tell("one")
-    stop()
-    stop()
-    log.tell("two")
-
-    assert [event["kind"] for event in heard] == ["one"]
-    log.close()
-
-
-def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    log = EventLog(path)
-    log.tell("whole")
-    log.close()
-    with path.open("a") as file:
-        file.write('{"number": 2, "ki')
-
-    assert [event["kind"] for event in read_events(path)] == ["whole"]
-
-
-def test_a_diary_that_cannot_be_written_costs_lines_not_the_cluster() -> None:
-    log = EventLog(Path("/dev/full"))
-
-    log.tell("lost")
-
-    assert log.lost == 1
-    assert [event["kind"] for event in log.recent] == ["lost"]
-    log.close()
+SAMPLES: dict[str, Any] = {
+    "str": "words",
+    "int": 3,
+    "float": 0.5,
+    "bool": True,
+    "NodeState": NodeState.PAUSED,
+    "tuple[str, ...]": ("a", "b"),
+    "Mapping[str, Any]": {"problem": "no port is free"},
+}
 
 
-def test_no_events_are_read_where_there_are_none(tmp_path: Path) -> None:
-    assert list(read_events(tmp_path / "nothing.jsonl")) == []
+def sample(kind: type[Happening]) -> Happening:
+    """One with a value in every field."""
+    return kind(**{one.name: SAMPLES[str(one.type).removesuffix(" | None")] for one in fields(kind)})  # type: ignore[arg-type]
 
 
-def test_a_line_that_a_full_disk_cut_short_spoils_no_other(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    log = EventLog(path)
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    log.tell("whole")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, usual[1]))
-    try:
-        log.tell("cut")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-    log.tell("after")
-    log.close()
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_an_event_comes_back_from_disk_as_it_was(kind: type[Happening]) -> None:
+    event = Event(3, "2026-01-01T00:00:00.000000Z", sample(kind))
 
-    assert log.lost == 1
-    assert [event["kind"] for event in read_events(path)] == ["whole", "after"]
+    data = json.loads(json.dumps(event.to_dict()))
+
+    assert Event.of(data) == event
+    assert data["kind"] == kind.kind
+    assert kind.__name__ in events.__all__
+
+
+def test_what_there_need_not_be_is_left_out_and_what_there_must_be_is_there() -> None:
+    assert Event(1, "t", NodeMoved("node1", NodeState.READY)).to_dict() == {
+        "number": 1,
+        "time": "t",
+        "kind": "node.state",
+        "node": "node1",
+        "state": "ready",
+    }
+    assert Event(1, "t", TurnEnded("a", None)).to_dict()["dirty"] is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"number": 3, "time": "t", "kind": "node.frozen", "node": "node1", "depth": 3},
+        {"number": 3, "time": "t", "kind": "node.state", "node": "node1", "state": "limping"},
+        {"number": 3, "time": "t", "kind": "node.reached", "node": "node1"},
+    ],
+)
+def test_an_event_of_another_version_keeps_its_name_its_node_and_its_facts(data: dict[str, Any]) -> None:
+    event = Event.of(data)
+
+    assert isinstance(event.what, Unknown)
+    assert (event.kind, event.node, event.sentence()) == (data["kind"], "node1", "")
+    assert event.to_dict() == data
+
+
+@pytest.mark.parametrize("data", [{}, {"kind": 3}, {"kind": "x", "number": "1"}, {"kind": "x", "time": 5}])
+def test_what_is_no_event_is_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(NotReadable):
+        Event.of(data)
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        (
+            ClusterStarting("shop", "dev", 1, simulated=True),
+            "starting cluster shop: 1 node, profile dev [SIMULATED]",
+        ),
+        (ClusterReady(0.204), "cluster is ready after 0.20 s"),
+        (ClusterRestarting(("node1", "node2"), fresh=True), "restarting node1, node2 with no data"),
+        (ClusterRestarting(tuple(map(str, range(9)))), "restarting 9 nodes"),
+        (ClusterScaling(2, 3), "scaling from 2 to 3 nodes"),
+        (ClusterLoaded(("shop",), ("cart",)), "new code runs: shop, cart is gone"),
+        (ClusterDirty("node2 was killed"), "cluster is dirty: node2 was killed"),
+        (ClusterHealed(0.016), "cluster is whole and clean again after 0.02 s"),
+        (ClusterStopping("asked to"), "stopping: asked to"),
+        (ClusterStopping("asked to", by="test_one"), "the cluster was taken down"),
+        (ClusterStopped(), "cluster stopped"),
+        (ClusterStopped(clean=False), "cluster stopped, but something was left behind"),
+        (NodeMoved("node1", NodeState.READY, seconds=0.08), "node1 is ready after 0.08 s"),
+        (NodeMoved("node1", NodeState.READY), "node1 is ready"),
+        (NodeMoved("node1", NodeState.DEAD, "exited with code 1"), "node1 is dead: exited with code 1"),
+        (NodeMoved("node1", NodeState.STARTING), ""),
+        (NodeKilled("node1", "did not stop within 1 s"), "node1 was killed: did not stop within 1 s"),
+        (NodeRestartFailed("node1", {"problem": "no port"}), "node1 did not start again: no port"),
+        (FaultKill("node1"), "node1 was killed"),
+        (HealResume("node1"), "node1 was resumed"),
+        (TurnTaken("test_one", True), "test_one has the cluster alone"),
+        (TurnTaken("test_two", False), "test_two shares the cluster"),
+        (TurnEnded("test_one", None), "test_one is through with the cluster"),
+        (TurnEnded("test_two", "it failed"), "test_two is through with the cluster: it failed"),
+    ],
+)
+def test_what_people_read_is_a_sentence(what: Happening, sentence: str) -> None:
+    assert Event(1, "t", what).sentence() == sentence
+
+
+def test_what_was_done_on_purpose_says_what_somebody_did() -> None:
+    assert FaultKill("node1").deed() == "killed node1"
+    assert ClusterStopping("asked to").deed() == "took the cluster down"
+    assert NodeKilled("node1", "did not stop").deed() == ""

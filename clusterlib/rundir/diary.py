@@ -1,0 +1,35 @@
+"""What a keeper has written line by line into the folder of its run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from clusterlib.messages.codec import NotReadable
+from clusterlib.messages.events import Event
+
+__all__ = ["read_events", "read_lines"]
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """A JSON object for each line; one that a crash or a full disk has cut short is left out."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            yield found
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    for line in read_lines(path):
+        with contextlib.suppress(NotReadable):
+            yield Event.of(line)
