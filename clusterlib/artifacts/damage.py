@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clusterlib.artifacts.story import moment
-from clusterlib.messages.events import (
-    ClusterHealed,
-    ClusterStopping,
-    Event,
-    Fault,
-    Heal,
-    NodeMoved,
-    TurnEnded,
-)
+from clusterlib.messages.event import Event
+from clusterlib.messages.events import ClusterHealed, ClusterStopping, Fault, Heal, NodeMoved, TurnEnded
 from clusterlib.messages.states import NodeState
 
 __all__ = ["WHOLE", "damage_at"]

@@ -13,7 +13,7 @@ from clusterlib.artifacts.collecting import CLUSTERS, place_of
 from clusterlib.artifacts.excerpts import Excerpt, excerpt
 from clusterlib.artifacts.facts import natural
 from clusterlib.artifacts.recorder import LEADER, Record, clusters_in, read_records, writers
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 from clusterlib.rundir.diary import read_events, read_lines
 
 __all__ = ["CollectedRun", "Evidence", "Run", "named_runs", "read_evidence"]

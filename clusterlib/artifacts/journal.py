@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from clusterlib.artifacts.evidence import Run
 from clusterlib.artifacts.story import Story, Tested, duration, moment
 from clusterlib.frozen import frozen
-from clusterlib.messages.events import ClusterReady, ClusterStarting, ClusterStopping, Event, NodeMoved
+from clusterlib.messages.event import Event
+from clusterlib.messages.events import ClusterReady, ClusterStarting, ClusterStopping, NodeMoved
 from clusterlib.messages.states import NodeState
 
 __all__ = ["Entry", "Journal", "write_journals"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from clusterlib.artifacts.story import Lane, Mark, Span, moment
 from clusterlib.frozen import frozen
+from clusterlib.messages.event import Event
 from clusterlib.messages.events import (
     ClusterDirty,
     ClusterHealed,
@@ -14,11 +15,9 @@ from clusterlib.messages.events import (
     ClusterScaling,
     ClusterStopped,
     ClusterStopping,
-    Event,
     FaultKill,
     FaultPause,
     FaultStop,
-    Happening,
     HealResume,
     HealStart,
     NodeAbandoned,
@@ -29,8 +28,8 @@ from clusterlib.messages.events import (
     StateNotSaved,
     TurnEnded,
     TurnTaken,
-    Unknown,
 )
+from clusterlib.messages.happening import Happening, Unknown
 from clusterlib.messages.states import NodeState, unexpected_end
 
 __all__ = ["Diary", "read_diary"]

@@ -18,7 +18,7 @@ from clusterlib import __version__
 from clusterlib.artifacts.facts import mappings
 from clusterlib.artifacts.redaction import Redactor, redactor_for
 from clusterlib.hosts.places import make_private
-from clusterlib.messages.events import now
+from clusterlib.messages.event import now
 
 __all__ = ["LEADER", "RECORDS", "Record", "Recorder", "clusters_in", "read_records", "writers"]
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from clusterlib.errors import ClusterError, HandleClosed, KeeperLost, UsageError
 from clusterlib.messages.codec import NotReadable, plain, revive
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 from clusterlib.messages.requests import Request, answer_of, name_of
 from clusterlib.waiting import Deadline, wait_readable
 

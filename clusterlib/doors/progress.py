@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from clusterlib.messages.event import Event
 from clusterlib.messages.events import (
     ClusterBuilding,
     ClusterReady,
@@ -14,7 +15,6 @@ from clusterlib.messages.events import (
     ClusterScaling,
     ClusterStarting,
     ClusterStopping,
-    Event,
     NodeMoved,
     NodeReached,
 )

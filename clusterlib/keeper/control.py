@@ -28,7 +28,8 @@ from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.lines import Lines, LineTooLong, LongLines
 from clusterlib.keeper.turns import Turn
 from clusterlib.messages.codec import plain
-from clusterlib.messages.events import ControlRefused, Event
+from clusterlib.messages.event import Event
+from clusterlib.messages.events import ControlRefused
 from clusterlib.messages.requests import (
     Abandon,
     Code,

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from clusterlib.messages.events import Event, Happening, now
+from clusterlib.messages.event import Event, now
+from clusterlib.messages.happening import Happening
 
 __all__ = ["EventLog", "Tell"]
 

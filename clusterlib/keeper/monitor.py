@@ -17,7 +17,7 @@ from typing import Any
 
 from clusterlib.hosts.resources import sample
 from clusterlib.keeper.node import ManagedNode
-from clusterlib.messages.events import now
+from clusterlib.messages.event import now
 from clusterlib.messages.measurements import Sample
 from clusterlib.messages.status import Peak
 from clusterlib.waiting import pause_async

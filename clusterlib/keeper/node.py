@@ -20,7 +20,8 @@ from clusterlib.hosts.logs import LogWriter
 from clusterlib.hosts.ports import Claim
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.output import Output
-from clusterlib.messages.events import NodeComplained, NodeKilled, NodeMoved, NodeReached, NodeStarted, now
+from clusterlib.messages.event import now
+from clusterlib.messages.events import NodeComplained, NodeKilled, NodeMoved, NodeReached, NodeStarted
 from clusterlib.messages.findings import Finding
 from clusterlib.messages.states import LIVING, NodeState
 from clusterlib.messages.status import NodeStatus

@@ -10,7 +10,8 @@ from collections import deque
 
 from clusterlib.errors import ClusterBusy, ClusterError
 from clusterlib.keeper.diary import Tell
-from clusterlib.messages.events import TurnEnded, TurnTaken, now
+from clusterlib.messages.event import now
+from clusterlib.messages.events import TurnEnded, TurnTaken
 from clusterlib.messages.status import TurnStatus
 
 __all__ = ["Turn", "Turns"]

@@ -4,18 +4,15 @@ A diary and the control socket hold them as `{"number": 3, "time": "...Z", "kind
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field, fields
+from dataclasses import field
 from typing import Any, ClassVar
 
 from clusterlib.frozen import frozen
-from clusterlib.messages.codec import NotReadable, plain, revive
+from clusterlib.messages.happening import Happening
 from clusterlib.messages.states import NodeState
 
 __all__ = [
-    "KINDS",
     "ClusterBuilding",
     "ClusterDirty",
     "ClusterHealed",
@@ -29,12 +26,10 @@ __all__ = [
     "ClusterStopped",
     "ClusterStopping",
     "ControlRefused",
-    "Event",
     "Fault",
     "FaultKill",
     "FaultPause",
     "FaultStop",
-    "Happening",
     "Heal",
     "HealResume",
     "HealStart",
@@ -52,113 +47,10 @@ __all__ = [
     "StateNotSaved",
     "TurnEnded",
     "TurnTaken",
-    "Unknown",
-    "now",
 ]
 
-KINDS: dict[str, type[Happening]] = {}
 MOST_NAMES = 6
 """Nodes that a sentence names; of more it says how many they are."""
-
-
-class Happening:
-    """Something that has happened. `NodeRestartFailed` is called "node.restart-failed" in diaries."""
-
-    __slots__ = ()
-    kind: ClassVar[str]
-
-    def __init_subclass__(cls) -> None:
-        if "kind" not in vars(cls):
-            about, *rest = re.findall("[A-Z][a-z]*", cls.__name__)
-            cls.kind = f"{about}.{'-'.join(rest)}".lower()
-        if not cls.kind.endswith("."):
-            KINDS[cls.kind] = cls
-
-    def headline(self) -> str:
-        """What happened, for people; empty where only a machine wants to know."""
-        return ""
-
-    def detail(self) -> str:
-        """The reason, or whatever else comes after the headline."""
-        return ""
-
-    def deed(self) -> str:
-        """What somebody did who has made this happen on purpose, as "killed node1"; empty where nobody has."""
-        return ""
-
-    def sentence(self) -> str:
-        headline, detail = self.headline(), self.detail()
-        return f"{headline}: {detail}" if headline and detail else headline
-
-
-@frozen
-class Event:
-    """An entry of a cluster's diary."""
-
-    number: int
-    time: str
-    what: Happening
-
-    @property
-    def kind(self) -> str:
-        return self.what.name if isinstance(self.what, Unknown) else self.what.kind
-
-    @property
-    def node(self) -> str:
-        """The node that it is about; empty where it is about the cluster."""
-        return str(getattr(self.what, "node", ""))
-
-    def sentence(self) -> str:
-        return self.what.sentence()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As it is in the diary."""
-        return {"number": self.number, "time": self.time, "kind": self.kind, **_facts(self.what)}
-
-    @staticmethod
-    def of(data: Mapping[str, Any]) -> Event:
-        """From what `to_dict` has made; NotReadable where that is no event."""
-        number, time, kind = data.get("number", 0), data.get("time", ""), data.get("kind")
-        if type(number) is not int or not isinstance(time, str) or not isinstance(kind, str):
-            raise NotReadable("no event")
-        facts = {key: value for key, value in data.items() if key not in {"number", "time", "kind"}}
-        try:
-            return Event(number, time, revive(KINDS[kind], facts))
-        except (KeyError, NotReadable):
-            return Event(number, time, Unknown(kind, facts))
-
-
-def _facts(what: Happening) -> Mapping[str, Any]:
-    """Without those that there need not be, and that there are not."""
-    if isinstance(what, Unknown):
-        return what.facts
-    needless = {one.name for one in fields(what) if one.default is None}  # type: ignore[arg-type]  # each is a dataclass
-    facts: dict[str, Any] = plain(what)
-    return {key: value for key, value in facts.items() if value is not None or key not in needless}
-
-
-def now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-@frozen
-class Unknown(Happening):
-    """Of another version of clusterlib, or of somebody else."""
-
-    name: str
-    facts: Mapping[str, Any]
-
-    @property
-    def node(self) -> str:
-        return str(self.facts.get("node", ""))
-
-    def headline(self) -> str:
-        about, _, what = self.name.partition(".")
-        return f"{what} {self.node}".strip() if about in {"fault", "heal"} else ""
-
-    def deed(self) -> str:
-        about, _, what = self.name.partition(".")
-        return f"caused a {what}{f' of {self.node}' if self.node else ''}" if about == "fault" else ""
 
 
 # -- a cluster
@@ -167,12 +59,8 @@ class Unknown(Happening):
 @frozen
 class ClusterBuilding(Happening):
     command: str
-
-    def headline(self) -> str:
-        return "building the project"
-
-    def detail(self) -> str:
-        return self.command
+    says = "building the project"
+    why = "{command}"
 
 
 @frozen
@@ -181,9 +69,7 @@ class ClusterStarting(Happening):
     profile: str
     nodes: int
     simulated: bool = False
-
-    def headline(self) -> str:
-        return f"starting cluster {self.name}"
+    says = "starting cluster {name}"
 
     def detail(self) -> str:
         return f"{_count(self.nodes)}, profile {self.profile}{' [SIMULATED]' if self.simulated else ''}"
@@ -193,21 +79,15 @@ class ClusterStarting(Happening):
 class ClusterRetrying(Happening):
     attempt: int
     reason: str
-
-    def headline(self) -> str:
-        return "trying again"
-
-    def detail(self) -> str:
-        return self.reason
+    says = "trying again"
+    why = "{reason}"
 
 
 @frozen
 class ClusterReady(Happening):
     seconds: float
     simulated: bool = False
-
-    def headline(self) -> str:
-        return f"cluster is ready after {self.seconds:.2f} s"
+    says = "cluster is ready after {seconds:.2f} s"
 
 
 @frozen
@@ -232,9 +112,7 @@ class ClusterScaling(Happening):
 class ClusterLoaded(Happening):
     modules: tuple[str, ...]
     gone: tuple[str, ...] = ()
-
-    def headline(self) -> str:
-        return "new code runs"
+    says = "new code runs"
 
     def detail(self) -> str:
         return ", ".join([*self.modules, *(f"{name} is gone" for name in self.gone)])
@@ -243,29 +121,21 @@ class ClusterLoaded(Happening):
 @frozen
 class ClusterDirty(Happening):
     reason: str
-
-    def headline(self) -> str:
-        return "cluster is dirty"
-
-    def detail(self) -> str:
-        return self.reason
+    says = "cluster is dirty"
+    why = "{reason}"
 
 
 @frozen
 class ClusterHealed(Happening):
     seconds: float
     fresh: bool = False
-
-    def headline(self) -> str:
-        return f"cluster is whole and clean again after {self.seconds:.2f} s"
+    says = "cluster is whole and clean again after {seconds:.2f} s"
 
 
 @frozen
 class ClusterLingering(Happening):
     seconds: float
-
-    def headline(self) -> str:
-        return f"cluster waits {self.seconds:g} s to be used again"
+    says = "cluster waits {seconds:g} s to be used again"
 
 
 @frozen
@@ -340,12 +210,8 @@ class NodeKilled(Happening):
 
     node: str
     reason: str
-
-    def headline(self) -> str:
-        return f"{self.node} was killed"
-
-    def detail(self) -> str:
-        return self.reason
+    says = "{node} was killed"
+    why = "{reason}"
 
 
 @frozen
@@ -370,21 +236,15 @@ class NodeRestarting(Happening):
     node: str
     reason: str
     after: float
-
-    def headline(self) -> str:
-        return f"{self.node} is started again in {self.after:g} s"
-
-    def detail(self) -> str:
-        return self.reason
+    says = "{node} is started again in {after:g} s"
+    why = "{reason}"
 
 
 @frozen
 class NodeRestartFailed(Happening):
     node: str
     error: Mapping[str, Any] = field(default_factory=dict)
-
-    def headline(self) -> str:
-        return f"{self.node} did not start again"
+    says = "{node} did not start again"
 
     def detail(self) -> str:
         return str(self.error.get("problem", ""))
@@ -396,12 +256,8 @@ class NodeAbandoned(Happening):
 
     node: str
     reason: str
-
-    def headline(self) -> str:
-        return f"{self.node} was given up"
-
-    def detail(self) -> str:
-        return self.reason
+    says = "{node} was given up"
+    why = "{reason}"
 
 
 # -- what is done to a node on purpose
@@ -409,7 +265,7 @@ class NodeAbandoned(Happening):
 
 @frozen
 class Fault(Happening):
-    """Somebody has broken a node on purpose."""
+    """Somebody has broken a node."""
 
     node: str
     by: str = ""
@@ -443,20 +299,16 @@ class Heal(Happening):
 
     node: str
     by: str = ""
-    done: ClassVar[str] = ""
-
-    def headline(self) -> str:
-        return f"{self.node} was {self.done}"
 
 
 @frozen
 class HealStart(Heal):
-    done = "started"
+    says = "{node} was started"
 
 
 @frozen
 class HealResume(Heal):
-    done = "resumed"
+    says = "{node} was resumed"
 
 
 # -- who uses the cluster
@@ -490,8 +342,7 @@ class TurnEnded(Happening):
     dirty: str | None
     """What is left that the next one must not meet."""
 
-    def headline(self) -> str:
-        return f"{self.holder} is through with the cluster"
+    says = "{holder} is through with the cluster"
 
     def detail(self) -> str:
         return self.dirty or ""
@@ -503,12 +354,8 @@ class TurnEnded(Happening):
 @frozen
 class StateNotSaved(Happening):
     reason: str
-
-    def headline(self) -> str:
-        return "the state could not be saved"
-
-    def detail(self) -> str:
-        return self.reason
+    says = "the state could not be saved"
+    why = "{reason}"
 
 
 @frozen

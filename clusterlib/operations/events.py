@@ -9,7 +9,7 @@ from typing import Any
 from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.errors import ClusterNotRunning
 from clusterlib.frozen import frozen
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 from clusterlib.messages.requests import Watch
 from clusterlib.operations.reach import not_running, reached
 from clusterlib.operations.result import Result

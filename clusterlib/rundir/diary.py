@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.messages.codec import NotReadable
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 
 __all__ = ["read_events", "read_lines"]
 

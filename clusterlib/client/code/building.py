@@ -15,7 +15,8 @@ from clusterlib.disk.digests import changed
 from clusterlib.errors import BuildFailed, ClusterError, NotInTime, StartError
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.hosts.places import write_private
-from clusterlib.messages.events import ClusterBuilding, Event, now
+from clusterlib.messages.event import Event, now
+from clusterlib.messages.events import ClusterBuilding
 from clusterlib.messages.plan import Build, digest
 from clusterlib.rundir.folders import builds_folder
 from clusterlib.rundir.lock import ClusterLock

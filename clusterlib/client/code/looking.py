@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from clusterlib.disk.code import code_on_disk, compiled_code
 from clusterlib.disk.digests import changed
 from clusterlib.frozen import frozen
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 from clusterlib.messages.plan import CodeSources
 from clusterlib.messages.requests import Code
 from clusterlib.messages.states import NodeState

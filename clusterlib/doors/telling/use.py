@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clusterlib.doors.exits import INTERRUPTED
 from clusterlib.doors.telling.pieces import counted, several
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console

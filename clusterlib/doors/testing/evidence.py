@@ -13,7 +13,7 @@ from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.client.cluster import Cluster
 from clusterlib.errors import ClusterError
 from clusterlib.hosts.logs import tail
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 from clusterlib.rundir.diary import read_events
 
 __all__ = ["sections", "stack_sections", "timed_out"]

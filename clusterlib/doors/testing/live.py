@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clusterlib.doors.progress import Picture
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 from clusterlib.waiting import backoff
 
 __all__ = ["Live"]

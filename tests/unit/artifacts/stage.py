@@ -7,7 +7,7 @@ from typing import Any
 
 from clusterlib.artifacts.excerpts import Excerpt
 from clusterlib.artifacts.story import Line, stamp
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 
 __all__ = ["START", "ToldRun", "event", "failed", "ran", "record"]
 

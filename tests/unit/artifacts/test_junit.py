@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from clusterlib.artifacts.evidence import Evidence
 from clusterlib.artifacts.junit import Case, Suite, suites_of, to_xml, write_junit
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 from tests.unit.artifacts.stage import ToldRun, event, failed, record
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[2] / "schemas" / "junit.xsd")

@@ -11,7 +11,7 @@ from clusterlib.artifacts.evidence import Evidence
 from clusterlib.artifacts.story import Outcome, Story, duration
 from clusterlib.artifacts.telling import tell_story
 from clusterlib.artifacts.verdict import judge
-from clusterlib.messages.events import Event
+from clusterlib.messages.event import Event
 from tests.unit.artifacts.stage import START, ToldRun, event, failed, ran, record
 
 STARTED = record(0, "run.started", argv=["pytest"], project="/shop")

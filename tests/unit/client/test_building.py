@@ -14,7 +14,8 @@ import pytest
 from clusterlib.client.code.building import build_project
 from clusterlib.client.code.looking import code_of
 from clusterlib.errors import BuildFailed, NotInTime, ProgramMissing, StartError
-from clusterlib.messages.events import ClusterBuilding, Event
+from clusterlib.messages.event import Event
+from clusterlib.messages.events import ClusterBuilding
 from clusterlib.messages.plan import Build, CodeSources
 from clusterlib.waiting import Deadline, poll
 

@@ -10,7 +10,8 @@ import pytest
 from clusterlib.doors.paint import Paint
 from clusterlib.doors.progress import LinesProgress, LiveProgress, SilentProgress
 from clusterlib.errors import ClusterNotRunning
-from clusterlib.messages.events import ClusterStarting, Event, now
+from clusterlib.messages.event import Event, now
+from clusterlib.messages.events import ClusterStarting
 
 Make = Callable[..., Any]
 ERROR = ClusterNotRunning(

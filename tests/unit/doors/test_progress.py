@@ -6,15 +6,14 @@ from typing import Any
 
 from clusterlib.doors.paint import Paint
 from clusterlib.doors.progress import SHOWN_NODES, LinesProgress, LiveProgress, Picture
+from clusterlib.messages.event import Event, now
 from clusterlib.messages.events import (
     ClusterReady,
     ClusterRetrying,
     ClusterStarting,
-    Event,
     NodeMoved,
     NodeReached,
     NodeStarted,
-    now,
 )
 from clusterlib.messages.states import NodeState
 

@@ -4,7 +4,8 @@ import resource
 from pathlib import Path
 
 from clusterlib.keeper.diary import EventLog
-from clusterlib.messages.events import ClusterDirty, Event, NodeStarted
+from clusterlib.messages.event import Event
+from clusterlib.messages.events import ClusterDirty, NodeStarted
 from clusterlib.rundir.diary import read_events
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from clusterlib.errors import ClusterBusy, ClusterNotRunning
 from clusterlib.keeper.turns import Turn, Turns
-from clusterlib.messages.events import Happening, TurnEnded, TurnTaken
+from clusterlib.messages.events import TurnEnded, TurnTaken
+from clusterlib.messages.happening import Happening
 
 
 def play(story: Callable[[Turns], Awaitable[None]]) -> list[Happening]:

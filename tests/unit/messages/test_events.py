@@ -10,8 +10,8 @@ import pytest
 
 from clusterlib.messages import events
 from clusterlib.messages.codec import NotReadable
+from clusterlib.messages.event import CATALOGUE, Event
 from clusterlib.messages.events import (
-    KINDS,
     ClusterDirty,
     ClusterHealed,
     ClusterLoaded,
@@ -21,17 +21,15 @@ from clusterlib.messages.events import (
     ClusterStarting,
     ClusterStopped,
     ClusterStopping,
-    Event,
     FaultKill,
-    Happening,
     HealResume,
     NodeKilled,
     NodeMoved,
     NodeRestartFailed,
     TurnEnded,
     TurnTaken,
-    Unknown,
 )
+from clusterlib.messages.happening import Happening, Unknown
 from clusterlib.messages.states import NodeState
 
 SAMPLES: dict[str, Any] = {
@@ -50,7 +48,7 @@ def sample(kind: type[Happening]) -> Happening:
     return kind(**{one.name: SAMPLES[str(one.type).removesuffix(" | None")] for one in fields(kind)})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", CATALOGUE.values(), ids=CATALOGUE)
 def test_an_event_comes_back_from_disk_as_it_was(kind: type[Happening]) -> None:
     event = Event(3, "2026-01-01T00:00:00.000000Z", sample(kind))
 

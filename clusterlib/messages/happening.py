@@ -1,0 +1,85 @@
+"""What every kind of event has: a name, sentences made of its fields, and the way to its line in a diary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from clusterlib.frozen import frozen
+from clusterlib.messages.codec import plain
+
+__all__ = ["Happening", "Unknown", "facts_of", "kinds_of"]
+
+
+class Happening:
+    """Something that has happened. `NodeRestartFailed` is called "node.restart-failed" in diaries."""
+
+    __slots__ = ()
+    kind: ClassVar[str] = "."
+
+    def __init_subclass__(cls) -> None:
+        if "kind" not in vars(cls):
+            about, *rest = re.findall("[A-Z][a-z]*", cls.__name__)
+            cls.kind = f"{about}.{'-'.join(rest)}".lower()
+
+    says: ClassVar[str] = ""
+    """The headline, with the names of fields in braces."""
+    why: ClassVar[str] = ""
+    """The detail."""
+
+    def headline(self) -> str:
+        """What happened, for people; empty where only a machine wants to know."""
+        return self.says.format(**self._values())
+
+    def detail(self) -> str:
+        """The reason, or whatever else comes after the headline."""
+        return self.why.format(**self._values())
+
+    def _values(self) -> dict[str, Any]:
+        every = fields(self)  # type: ignore[arg-type]  # each kind is a dataclass
+        return {one.name: getattr(self, one.name) for one in every}
+
+    def deed(self) -> str:
+        """What somebody did who has made this happen on purpose, as "killed node1"; empty where nobody has."""
+        return ""
+
+    def sentence(self) -> str:
+        headline, detail = self.headline(), self.detail()
+        return f"{headline}: {detail}" if headline and detail else headline
+
+
+@frozen
+class Unknown(Happening):
+    """Of another version of clusterlib, or of somebody else."""
+
+    name: str
+    facts: Mapping[str, Any]
+
+    @property
+    def node(self) -> str:
+        return str(self.facts.get("node", ""))
+
+    def headline(self) -> str:
+        about, _, what = self.name.partition(".")
+        return f"{what} {self.node}".strip() if about in {"fault", "heal"} else ""
+
+    def deed(self) -> str:
+        about, _, what = self.name.partition(".")
+        return f"caused a {what}{f' of {self.node}' if self.node else ''}" if about == "fault" else ""
+
+
+def kinds_of(module: object) -> dict[str, type[Happening]]:
+    """The kinds of events that this module declares, by their names; those that others extend have none."""
+    found = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Happening)]
+    return {kind.kind: kind for kind in found if not kind.kind.endswith(".")}
+
+
+def facts_of(what: Happening) -> Mapping[str, Any]:
+    """Without those that there need not be, and that there are not."""
+    if isinstance(what, Unknown):
+        return what.facts
+    needless = {one.name for one in fields(what) if one.default is None}  # type: ignore[arg-type]  # each is a dataclass
+    facts: dict[str, Any] = plain(what)
+    return {key: value for key, value in facts.items() if value is not None or key not in needless}
