@@ -43,8 +43,11 @@ class Console:
         out: TextIO | None = None,
         err: TextIO | None = None,
         environment: Mapping[str, str] | None = None,
+        wording: Callable[[str], str] = str,
     ) -> None:
         self.json = json
+        self.wording = wording
+        """Names commands as they are called here: remedies are written for Invoke."""
         self.remainder = list(remainder)
         """The words after `--`."""
         self.out = sys.stdout if out is None else out
@@ -71,7 +74,7 @@ class Console:
         """The one answer of a task: the document with --json, else whatever `tell` prints."""
         self.close()
         if self.json:
-            self._write(self.out, json_text.dumps(document, indent=2) + "\n")
+            self._write(self.out, json_text.dumps(self._worded(document), indent=2) + "\n")
         else:
             tell()
 
@@ -142,7 +145,7 @@ class Console:
             self._write(self.err, text + "\n")
 
     def note(self, text: str) -> None:
-        self.say(self.aside("note: ", "cyan") + text)
+        self.say(self.aside("note: ", "cyan") + self.wording(text))
 
     def progress(self) -> Progress:
         """What a starting or changing cluster is shown by; it takes events."""
@@ -182,7 +185,8 @@ class Console:
     def error(self, error: ClusterError) -> None:
         self.close()
         if self.json:
-            self._write(self.out, json_text.dumps({"error": error.to_dict()}, indent=2) + "\n")
+            document = self._worded({"error": error.to_dict()})
+            self._write(self.out, json_text.dumps(document, indent=2) + "\n")
             return
         paint = self.aside
         lines = [f"{paint('error:', 'red')} {paint(error.problem, 'bold')} {paint(f'[{error.code}]', 'dim')}"]
@@ -191,7 +195,7 @@ class Console:
         lines += [
             f"  {paint('|', 'dim')} {line}" for text in error.evidence for line in text.splitlines() or [""]
         ]
-        lines += [f"  {paint('try:', 'green')} {remedy}" for remedy in error.remedies]
+        lines += [f"  {paint('try:', 'green')} {self.wording(remedy)}" for remedy in error.remedies]
         self._write(self.err, "\n".join(lines) + "\n")
 
     def interrupted(self) -> None:
@@ -213,6 +217,17 @@ class Console:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.out.fileno())
         os.close(nowhere)
+
+    def _worded(self, document: Any) -> Any:
+        """The document with its remedies as they are called here."""
+        if isinstance(document, Mapping):
+            return {
+                key: [self.wording(str(one)) for one in value]
+                if key == "remedies" and isinstance(value, list | tuple)
+                else self._worded(value)
+                for key, value in document.items()
+            }
+        return [self._worded(one) for one in document] if isinstance(document, list | tuple) else document
 
     def _write(self, stream: TextIO, text: str) -> None:
         try:

@@ -118,11 +118,11 @@ def _prepare(folder: Path) -> None:
 def _run(session: nox.Session, tests: ServedTests, folder: Path, project: Path) -> None:
     if tests.command:
         name = folder.name
-        words = ["cluster.run", "--profile", tests.profile, "--name", name, "--artifacts", str(folder)]
+        words = ["run", "--profile", tests.profile, "--name", name, "--artifacts", str(folder)]
         if session.posargs:
             words += ["--", *tests.command, *tests.args, *session.posargs]
         session.run(
-            "python", "-m", "clusterlib.doors", *words, interrupt_timeout=TIDY_UP, terminate_timeout=TIDY_UP
+            "python", "-m", "clusterlib", *words, interrupt_timeout=TIDY_UP, terminate_timeout=TIDY_UP
         )
         return
     session.run(
@@ -152,7 +152,7 @@ def _is_path(before: str, word: str) -> bool:
 def _finish(session: nox.Session, folder: Path) -> None:
     """The report, whatever became of pytest: it may have been killed before it could write one."""
     if (folder / "records").is_dir():
-        session.run("python", "-m", "clusterlib.doors", "test.report", str(folder))
+        session.run("python", "-m", "clusterlib", "test", "report", str(folder))
 
 
 def _check(session: nox.Session, tests: ServedTests, project: Path) -> None:

@@ -163,7 +163,7 @@ def test_every_task_that_is_mentioned_exists() -> None:
     mentioned = {
         (path.name, task)
         for path in sources
-        for task in re.findall(rf"(?:invoke |inv |clusterlib\.doors ){TASK}", path.read_text())
+        for task in re.findall(rf"(?:invoke |inv |-m clusterlib ){TASK}", path.read_text())
     }
 
     assert sorted((name, task) for name, task in mentioned if task not in known) == []

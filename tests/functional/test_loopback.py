@@ -22,7 +22,7 @@ def alone(folder: Path, loopback: str, *words: str) -> subprocess.CompletedProce
     apart = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", f'{loopback} && exec "$@"', "sh"]
     with TemporaryDirectory(dir="/tmp") as runtime:
         ended = subprocess.run(
-            [*apart, sys.executable, "-m", "clusterlib.doors", *words],
+            [*apart, sys.executable, "-m", "clusterlib", *words],
             check=False,
             cwd=folder,
             env={**os.environ, "CLUSTERLIB_RUNTIME_DIR": runtime, "CLUSTERLIB_TIMEOUTS_START": "3"},

@@ -18,7 +18,7 @@ from tests.functional.plugin.suite import NOT_OURS
 from tests.odd_names import ODD
 
 Told = subprocess.CompletedProcess[str]
-TASK = f'"{sys.executable}" -m clusterlib.doors'
+TASK = f'"{sys.executable}" -m clusterlib'
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0"}
 """Python takes the names of files for ASCII."""
 TESTS = """

@@ -376,7 +376,7 @@ def test_a_warning_that_is_an_error_leaves_no_lease(up: Up, project: Path) -> No
 
 
 def shell(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "clusterlib.doors", "cluster.shell", *arguments]
+    words = [sys.executable, "-m", "clusterlib", "cluster.shell", *arguments]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("CLUSTERLIB_")}
     environment = {**kept, "NO_COLOR": "1"}
     return subprocess.run(

@@ -22,7 +22,7 @@ class Shell:
         self._ours, theirs = os.openpty()
         environment = {name: value for name, value in os.environ.items() if name != "TERM"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "clusterlib.doors", "cluster.shell", node],
+            [sys.executable, "-m", "clusterlib", "cluster.shell", node],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

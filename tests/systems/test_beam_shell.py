@@ -150,7 +150,7 @@ def test_what_is_interrupted_ends_in_the_node_too(shell: NodeShell, cluster: Clu
 def test_from_the_command_line_with_exit_codes_and_json(cluster: Cluster) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "clusterlib.doors", "cluster.shell", *words],
+            [sys.executable, "-m", "clusterlib", "cluster.shell", *words],
             capture_output=True,
             text=True,
             timeout=PATIENCE,

@@ -115,7 +115,7 @@ def test_a_module_in_the_folder_of_the_profile_is_not_run_by_the_check(write: Wr
         (project / name).write_text("open('mark', 'w')\n")
 
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "clusterlib.doors", "profile.check", "theirs"],
+        [sys.executable, "-P", "-m", "clusterlib", "profile.check", "theirs"],
         check=False,
         cwd=project,
         capture_output=True,

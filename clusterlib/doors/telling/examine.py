@@ -89,7 +89,7 @@ def diagnosis(console: Console, result: Diagnosis) -> None:
         beginning = f"{console.paint(word.ljust(7), colour)} {finding.name.ljust(width)}  "
         console.paragraph(beginning, finding.evidence, indent=width + 10)
         for remedy in finding.remedies:
-            console.line(f"{' ' * 8}{console.paint('try:', 'green')} {remedy}")
+            console.line(f"{' ' * 8}{console.paint('try:', 'green')} {console.wording(remedy)}")
     count = sum(finding.outcome is Outcome.FAILED for finding in result.findings)
     warned = sum(finding.outcome is Outcome.WARNING for finding in result.findings)
     if count:
@@ -103,4 +103,4 @@ def _finding(console: Console, title: str, finding: Finding) -> None:
     _, colour = MARKS[finding.outcome]
     console.paragraph(f"{console.paint(title, colour)}: ", finding.evidence, indent=len(title) + 2)
     for remedy in finding.remedies:
-        console.line(f"  {console.paint('try:', 'green')} {remedy}")
+        console.line(f"  {console.paint('try:', 'green')} {console.wording(remedy)}")

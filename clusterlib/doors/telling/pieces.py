@@ -37,7 +37,7 @@ def addresses(console: Console, nodes: Sequence[NodeView]) -> None:
             f"  {console.paint.node(node.name.ljust(width), index)}  {node.endpoint}  {node.url or ''}".rstrip()
         )
     if len(nodes) > len(shown):
-        console.line(f"  and {len(nodes) - len(shown)} more: invoke cluster.status")
+        console.line(f"  and {len(nodes) - len(shown)} more: {console.wording('invoke cluster.status')}")
 
 
 def several(items: Sequence[str], most: int = 5) -> str:

@@ -209,7 +209,7 @@ def test_a_profile_says_that_its_server_runs_no_python_of_the_project(
 
 
 def task(project: Path, *arguments: str) -> str:
-    words = [sys.executable, "-m", "clusterlib.doors", *arguments]
+    words = [sys.executable, "-m", "clusterlib", *arguments]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("CLUSTERLIB_")}
     return subprocess.run(
         words,

@@ -116,7 +116,7 @@ def test_whoever_kills_it_leaves_nothing_but_evidence(
     process.send_signal(how)
     process.communicate()
     suite.assert_nothing_is_left()
-    suite.python("-m", "clusterlib.doors", "test.report", "out")
+    suite.python("-m", "clusterlib", "test.report", "out")
 
     assert (suite.path / "out" / "report.html").stat().st_size > 1000
     assert "test_waits" in (suite.path / "out" / "report.html").read_text()

@@ -200,8 +200,8 @@ def test_reports_are_no_cluster(suite: Suite) -> None:
     suite.file("test_it.py", "def test_one(cluster): assert 0\n")
     suite.run("--distributed")
 
-    told = suite.python("-m", "clusterlib.doors", "cluster.status")
-    refused = suite.python("-m", "clusterlib.doors", "cluster.up", "--name", "reports")
+    told = suite.python("-m", "clusterlib", "cluster.status")
+    refused = suite.python("-m", "clusterlib", "cluster.up", "--name", "reports")
 
     assert told.one("stopped ones:").strip() == "| stopped ones: pytest"
     assert refused.code == 2
@@ -258,7 +258,7 @@ def test_fits(cluster): pass
 def test_larger(cluster): pass
 """,
     )
-    suite.python("-m", "clusterlib.doors", "cluster.up", "--nodes", "2")
+    suite.python("-m", "clusterlib", "cluster.up", "--nodes", "2")
 
     ended = suite.end(suite.start("--distributed", "-o", "cluster_auto=false"))
 

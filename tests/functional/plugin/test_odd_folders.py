@@ -57,7 +57,7 @@ def test_a_report_links_what_lies_beside_it_and_nothing_else(suite: Suite) -> No
     suite.run("--distributed", "--cluster-artifacts=out", "--junitxml=out/junit.xml")
     assert dead_links(suite.path / "out" / "report.html") == []
 
-    remade = suite.python("-m", "clusterlib.doors", "test.report", "out")
+    remade = suite.python("-m", "clusterlib", "test.report", "out")
     assert remade.code == 0
     assert 'href="junit.xml"' in (suite.path / "out" / "report.html").read_text()
     assert dead_links(suite.path / "out" / "report.html") == []

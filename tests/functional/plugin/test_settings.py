@@ -107,9 +107,9 @@ def test_in_manual_mode_only_a_cluster_that_runs_already_is_used(suite: Suite) -
     suite.configure(MANUAL)
 
     without = suite.run("--distributed", "-rs")
-    suite.python("-m", "clusterlib.doors", "cluster.up")
+    suite.python("-m", "clusterlib", "cluster.up")
     with_one = suite.end(suite.start("--distributed", WANTED="ci-small 2"))
-    after = suite.python("-m", "clusterlib.doors", "cluster.status")
+    after = suite.python("-m", "clusterlib", "cluster.status")
 
     assert without.last == "1 skipped", without.text
     assert "invoke cluster.up" in without.text
@@ -129,10 +129,10 @@ def test_a_cluster_started_by_hand_is_borrowed_and_left_running(suite: Suite) ->
         "def test_healed(cluster):\n"
         "    assert len(cluster['node2'].members()) == 2\n",
     )
-    suite.python("-m", "clusterlib.doors", "cluster.up")
+    suite.python("-m", "clusterlib", "cluster.up")
 
     ended = suite.end(suite.start("--distributed", "-n2", WANTED="ci-small 2"))
-    after = suite.python("-m", "clusterlib.doors", "cluster.status")
+    after = suite.python("-m", "clusterlib", "cluster.status")
 
     assert ended.last == "3 passed", ended.text
     assert "borrowed" in ended.text
@@ -143,7 +143,7 @@ def test_a_cluster_started_by_hand_is_borrowed_and_left_running(suite: Suite) ->
 def test_under_cluster_run_every_distributed_test_is_asked_for(suite: Suite) -> None:
     ended = suite.python(
         "-m",
-        "clusterlib.doors",
+        "clusterlib",
         "cluster.run",
         "--profile=ci-large",
         "--",

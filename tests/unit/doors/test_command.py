@@ -9,9 +9,11 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.program import Program
 
+from clusterlib.doors.commands import COMMANDS
+from clusterlib.doors.commands.declaring import declare
+from clusterlib.doors.commands.options import COUNT, FOLLOW, JSON, LINES, NAME, NODE, SOME_NODE, TIMEOUT
 from clusterlib.doors.console import Console
-from clusterlib.doors.tasks.command import ClusterTask, command, remainder
-from clusterlib.doors.tasks.options import COUNT, FOLLOW, JSON, LINES, NAME, NODE, SOME_NODE, TIMEOUT, follows
+from clusterlib.doors.tasks import ClusterTask, follows, remainder
 from clusterlib.errors import ClusterNotRunning, UsageError
 from clusterlib.invoke import namespace
 
@@ -43,8 +45,8 @@ def test_a_bare_word_after_a_task_is_seen(monkeypatch: pytest.MonkeyPatch, line:
     assert told() is expected
 
 
-@command(SOME_NODE, COUNT, TIMEOUT, name="try")
-def attempt(console: Console, *, node: str, count: int, timeout: float | None) -> int | None:
+@declare("ours")(SOME_NODE, COUNT, TIMEOUT, name="try")
+def attempt_(console: Console, *, node: str, count: int, timeout: float | None) -> int | None:
     """Try something."""
     if node == "missing":
         raise ClusterNotRunning("there is none")
@@ -54,9 +56,13 @@ def attempt(console: Console, *, node: str, count: int, timeout: float | None) -
     return 7 if node == "failing" else None
 
 
+def task_called(name: str) -> ClusterTask:
+    return ClusterTask(next(one for one in COMMANDS if one.full_name == name))
+
+
 def code_of(**given: object) -> int:
     try:
-        attempt(Context(), **given)
+        ClusterTask(attempt_)(Context(), **given)
     except Exit as end:
         return end.code
     return 0
@@ -93,9 +99,8 @@ def test_a_word_that_is_wrong_is_called_as_it_was_given(
     line: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["invoke", *line.split()])
-    scale = next(one for one in ClusterTask.known if one.full_name == "cluster.scale")
     with pytest.raises(Exit):
-        scale(Context(), count="x")
+        task_called("cluster.scale")(Context(), count="x")
 
     assert f"error: {name} must be a whole number from 1 on, not 'x'" in capsys.readouterr().err
 
@@ -108,9 +113,8 @@ def test_a_word_that_is_needed_and_not_there_is_bad_input() -> None:
 def test_a_missing_word_is_named_with_the_call_that_has_it(
     task: str, word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = next(one for one in ClusterTask.known if one.full_name == task)
     with pytest.raises(Exit) as caught:
-        found(Context())
+        task_called(task)(Context())
 
     assert caught.value.code == 2
     assert capsys.readouterr().err.splitlines() == [
@@ -129,18 +133,18 @@ def test_an_error_with_json_is_a_document_on_stdout(capsys: pytest.CaptureFixtur
 
 
 def test_a_programming_mistake_is_not_hidden() -> None:
-    @command(name="broken")
+    @declare("ours")(name="broken")
     def broken(console: Console) -> None:
         """Break."""
         raise RuntimeError("ours")
 
     with pytest.raises(RuntimeError, match="ours"):
-        broken(Context())
+        ClusterTask(broken)(Context())
 
 
 def test_an_unknown_option_is_bad_input() -> None:
     with pytest.raises(Exit) as caught:
-        attempt(Context(), node="fine", count="1", colour="red")
+        ClusterTask(attempt_)(Context(), node="fine", count="1", colour="red")
 
     assert caught.value.code == 2
 
@@ -168,8 +172,8 @@ def test_every_task_has_help_for_all_it_takes_and_answers_in_json() -> None:
     for task in tasks:
         assert isinstance(task, ClusterTask)
         assert task.__doc__
-        assert all(option.help.endswith(".") for option in task.options)
-        assert JSON in task.options or task.full_name == "profile.schema"
+        assert all(option.help.endswith(".") for option in task.command.options)
+        assert JSON in task.command.options or task.command.full_name == "profile.schema"
 
 
 def test_a_users_tasks_file_needs_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,7 +125,7 @@ def test_no_task_changes_a_folder_that_others_use(short: Path, task: str) -> Non
     shared.chmod(0o1777)
     (short / "pyproject.toml").touch()
     ended = subprocess.run(
-        [sys.executable, "-m", "clusterlib.doors", task],
+        [sys.executable, "-m", "clusterlib", task],
         check=False,
         cwd=short,
         env={**os.environ, "CLUSTERLIB_RUNTIME_DIR": str(shared)},
@@ -213,7 +213,7 @@ def test_what_never_ends_in_the_registry_is_passed_over(
 def run_with_little_memory(short: Path, task: str) -> subprocess.CompletedProcess[str]:
     little = 512 * 2**20
     return subprocess.run(
-        [sys.executable, "-m", "clusterlib.doors", task],
+        [sys.executable, "-m", "clusterlib", task],
         check=False,
         cwd=short,
         env={**os.environ, "CLUSTERLIB_RUNTIME_DIR": str(short)},
@@ -269,7 +269,7 @@ def test_a_machine_without_proc_or_null_device_is_told_in_words(
     emptied = f'mount -t tmpfs none {folder} && exec "$@"'
     apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", emptied, "sh"]
     ended = subprocess.run(
-        [*apart, sys.executable, "-m", "clusterlib.doors", task],
+        [*apart, sys.executable, "-m", "clusterlib", task],
         check=False,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},

@@ -1,17 +1,19 @@
-"""Tasks that examine: a running cluster, or the machine before there is one."""
+"""Commands that examine: a running cluster, or the machine before there is one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clusterlib.doors.commands.declaring import declare
+from clusterlib.doors.commands.options import NAME, PROFILE
 from clusterlib.doors.exits import FAILED
-from clusterlib.doors.tasks.command import command
-from clusterlib.doors.tasks.options import NAME, PROFILE
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
 
 __all__ = ["doctor", "health"]
+
+command = declare("cluster")
 
 
 @command(NAME)

@@ -1,12 +1,9 @@
-"""Every option a task can have, declared once: its name, its kind and its help are the same wherever it appears."""
+"""Every option that a command can have, declared once: its name, its kind and its help are the same wherever it appears."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from enum import Enum
-
-from invoke.parser.argument import Argument
 
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
@@ -37,7 +34,6 @@ __all__ = [
     "VERBOSE",
     "Kind",
     "Option",
-    "follows",
 ]
 
 
@@ -55,24 +51,23 @@ class Option:
     kind: Kind = Kind.TEXT
     short: str = ""
     word: bool = False
-    """May also be given as a bare word after the task: `cluster.restart node2`."""
+    """May also be given as a bare word: `restart node2`."""
     required: bool = False
 
-    def argument(self, positional: bool) -> Argument:
-        flag = self.name.replace("_", "-")
-        return Argument(
-            names=(flag, self.short) if self.short else (flag,),
-            kind=bool
-            if self.kind is Kind.FLAG
-            else str,  # numbers are read by `read`, which explains mistakes
-            default=False if self.kind is Kind.FLAG else None,
-            help=self.help,
-            positional=positional,
-            attr_name=self.name if flag != self.name else None,  # an alias of itself is an endless one
-        )
+    @property
+    def flag(self) -> str:
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return (self.flag, f"-{self.short}") if self.short else (self.flag,)
+
+    @property
+    def takes_value(self) -> bool:
+        return self.kind is not Kind.FLAG
 
     def read(self, given: object) -> object:
-        """The value a task works with. Raises UsageError for what is not one."""
+        """The value that a command works with. Raises UsageError for what is not one."""
         if self.kind is Kind.FLAG:
             return bool(given)
         if given is None:
@@ -92,9 +87,8 @@ class Option:
     @property
     def _called(self) -> str:
         """As it was given: --count, or COUNT where it was a bare word."""
-        flag = f"--{self.name}"
-        bare = self.word and not any(word.partition("=")[0] == flag for word in sys.argv)
-        return self.name.upper() if bare else flag
+        bare = self.word and not any(word.partition("=")[0] == self.flag for word in sys.argv)
+        return self.name.upper() if bare else self.flag
 
 
 def _at_least(number: float, least: float) -> float:
@@ -133,7 +127,7 @@ FRESH = Option(
 FOLLOW = Option("follow", "Go on as more comes, until the cluster ends or Ctrl-C.", Kind.FLAG, short="f")
 SINCE = Option("since", "Only from then on: 30s, 5m, 2h, 1d ago, or a time such as 2026-01-31T12:00:00Z.")
 GREP = Option("grep", "Only lines in which this regular expression is found.")
-LINES = Option("lines", "Only the last so many.", Kind.WHOLE)
+LINES = Option("lines", "Show the last N lines.", Kind.WHOLE)
 EXPRESSION = Option("command", "Evaluate this in the node instead of prompting.", short="c")
 BORROW = Option("borrow", "Use only a cluster that runs already; never start one.", Kind.FLAG)
 ARTIFACTS = Option("artifacts", "Folder for the report of this run, with JUnit, logs and configurations.")
@@ -144,27 +138,3 @@ PROFILE_NAME = Option("name", "Name of the profile; may be given without --name.
 RESOLVED = Option(
     "resolved", "As it holds here and now: environment applied, adapted to this machine.", Kind.FLAG
 )
-
-
-def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> bool:
-    """Whether the command line gives `task` a bare word.
-
-    Invoke knows words only as required ones, and would refuse `cluster.logs` without a node; so the task looks ahead
-    before it says what it takes. `ours` are words that name a task, which begin something new."""
-    words = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
-    at = next((i for i, word in enumerate(words) if word == task or word.endswith(f".{task}")), None)
-    if at is None:
-        return False
-    takes_value = {
-        flag
-        for option in options
-        if option.kind is not Kind.FLAG
-        for flag in (f"--{option.name.replace('_', '-')}", f"-{option.short}")
-    }
-    rest = iter(words[at + 1 :])
-    for word in rest:
-        if word in takes_value:
-            next(rest, None)
-        elif not word.startswith("-"):
-            return word not in ours
-    return False

@@ -1,17 +1,19 @@
-"""Tasks for profiles: list, show, check, and the schema for editors."""
+"""Commands for profiles: list, show, check, and the schema for editors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clusterlib.doors.commands.declaring import declare
+from clusterlib.doors.commands.options import PROFILE_NAME, RESOLVED
 from clusterlib.doors.exits import BAD_INPUT
-from clusterlib.doors.tasks.command import command
-from clusterlib.doors.tasks.options import PROFILE_NAME, RESOLVED
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
 
 __all__ = ["check", "list_", "schema", "show"]
+
+command = declare("profile")
 
 
 @command(name="list")

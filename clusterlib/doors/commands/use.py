@@ -1,13 +1,12 @@
-"""Tasks that work with a cluster: run something against it, read what it says, talk to a node."""
+"""Commands that work with a cluster: run something against it, read what it says, talk to a node."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from clusterlib.doors.exits import FAILED
-from clusterlib.doors.tasks.command import command
-from clusterlib.doors.tasks.options import (
+from clusterlib.doors.commands.declaring import declare
+from clusterlib.doors.commands.options import (
     ARTIFACTS,
     EXPRESSION,
     FOLLOW,
@@ -22,14 +21,17 @@ from clusterlib.doors.tasks.options import (
     TIMEOUT,
     VERBOSE,
 )
+from clusterlib.doors.exits import FAILED
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
 
 __all__ = ["events", "logs", "run", "shell"]
 
+command = declare("cluster")
 
-@command(PROFILE, NAME, NODES, SIMULATE, TIMEOUT, VERBOSE, ARTIFACTS)
+
+@command(PROFILE, NAME, NODES, SIMULATE, TIMEOUT, VERBOSE, ARTIFACTS, takes_rest=True)
 def run(
     console: Console,
     *,

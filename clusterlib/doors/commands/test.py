@@ -1,19 +1,21 @@
-"""Tasks around test runs: what a run would do, and what one has left."""
+"""Commands around test runs: what a run would do, and what one has left."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clusterlib.doors.tasks.command import command
-from clusterlib.doors.tasks.options import FOLDER, PROFILE
+from clusterlib.doors.commands.declaring import declare
+from clusterlib.doors.commands.options import FOLDER, PROFILE
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
 
 __all__ = ["plan", "report"]
 
+command = declare("test")
 
-@command(PROFILE)
+
+@command(PROFILE, takes_rest=True)
 def plan(console: Console, *, profile: str | None) -> int:
     """Show which tests need which clusters, and start none. What follows `--` goes to pytest."""
     from clusterlib.operations.plan_tests import plan_tests

@@ -1,11 +1,11 @@
-"""Tasks of a cluster's life: start, look, change, disturb, end, tidy."""
+"""Commands of a cluster's life: start, look, change, disturb, end, tidy."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clusterlib.doors.tasks.command import command
-from clusterlib.doors.tasks.options import (
+from clusterlib.doors.commands.declaring import declare
+from clusterlib.doors.commands.options import (
     ALL,
     COUNT,
     FRESH,
@@ -35,6 +35,8 @@ __all__ = [
     "sync",
     "up",
 ]
+
+command = declare("cluster")
 
 
 @command(PROFILE, NAME, NODES, SIMULATE)
@@ -132,13 +134,13 @@ def kill(console: Console, *, node: str, name: str | None) -> None:
 
 @command(SOME_NODE, NAME)
 def pause(console: Console, *, node: str, name: str | None) -> None:
-    """Pause a node with SIGSTOP: it is there, and deaf."""
+    """Suspend a node (SIGSTOP): it stays alive but stops responding."""
     _disturb(console, "pause", node, name)
 
 
 @command(SOME_NODE, NAME)
 def resume(console: Console, *, node: str, name: str | None) -> None:
-    """Let a paused node go on."""
+    """Resume a paused node."""
     _disturb(console, "resume", node, name)
 
 

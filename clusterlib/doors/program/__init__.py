@@ -1,0 +1,1 @@
+"""The program `clusterlib`: the commands without Invoke, and without a tasks.py."""

@@ -1,0 +1,101 @@
+"""What `clusterlib --help` and `clusterlib COMMAND --help` print."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from clusterlib.doors.commands import COMMANDS
+from clusterlib.doors.commands.declaring import Command
+from clusterlib.doors.commands.options import Kind, Option
+from clusterlib.doors.program.wording import PROGRAM, Wording, words_of
+
+__all__ = ["overview", "usage"]
+
+WIDTH = 100
+SECTIONS = (
+    ("Start, change and end clusters", ("up", "down", "restart", "sync", "scale", "run", "clean")),
+    ("Look into them", ("status", "health", "logs", "events", "shell", "doctor")),
+    ("Break nodes on purpose, and bring them back", ("kill", "pause", "resume", "stop", "start")),
+)
+"""The commands of clusters, in the order in which one reads of them; the others follow by their groups."""
+OTHERS = {"cluster": "And more", "profile": "Profiles", "test": "Test runs"}
+
+
+def overview(width: int, wording: Wording) -> str:
+    lines = [
+        f"usage: {PROGRAM} COMMAND [options]",
+        "",
+        "Real clusters of your system, for tests: up in milliseconds, looked into, broken on purpose, and gone.",
+    ]
+    for title, commands in _sections():
+        rows = [(" ".join(words_of(one)), wording(one.help.partition("\n")[0])) for one in commands]
+        lines += ["", f"{title}:", *_columns(rows, width)]
+    lines += [
+        "",
+        "Options:",
+        *_columns(
+            [("-h, --help", "Show this, or the help of a command."), ("--version", "Show the version.")],
+            width,
+        ),
+        "",
+        f"{PROGRAM} COMMAND --help says what a command takes; {PROGRAM} completion bash (zsh, fish) completes words.",
+    ]
+    return "\n".join(lines)
+
+
+def usage(command: Command, width: int, wording: Wording) -> str:
+    called = " ".join((PROGRAM, *words_of(command)))
+    words = [_word(option) for option in command.options if option.word]
+    flags = [f"[{_flag(option)}]" for option in command.options if not option.word]
+    rest = ["[-- WORDS ...]"] if command.takes_rest else []
+    lines = textwrap.wrap(
+        " ".join((f"usage: {called}", *words, *flags, *rest)), min(width, WIDTH), subsequent_indent=" " * 8
+    )
+    lines += ["", *textwrap.wrap(wording(" ".join(command.help.split())), min(width, WIDTH))]
+    rows = [(", ".join(_flags(option)), wording(option.help)) for option in command.options]
+    return "\n".join([*lines, "", "Options:", *_columns([*rows, ("-h, --help", "Show this.")], width)])
+
+
+def _sections() -> Iterable[tuple[str, Sequence[Command]]]:
+    left = {one.full_name: one for one in COMMANDS}
+    for title, names in SECTIONS:
+        yield title, [left.pop(f"cluster.{name}") for name in names]
+    for group in dict.fromkeys(one.group for one in left.values()):
+        yield OTHERS[group], [one for one in left.values() if one.group == group]
+
+
+def _columns(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
+    indent = max(len(first) for first, _ in rows) + 4
+    room = max(20, min(width, WIDTH) - indent)
+    lines = []
+    for first, second in rows:
+        folded = textwrap.wrap(second, room) or [""]
+        lines.append(f"  {first.ljust(indent - 2)}{folded[0]}".rstrip())
+        lines += [" " * indent + line for line in folded[1:]]
+    return lines
+
+
+def _word(option: Option) -> str:
+    return option.name.upper() if option.required else f"[{option.name.upper()}]"
+
+
+def _flag(option: Option) -> str:
+    return f"{option.flag} {_value(option)}".strip()
+
+
+def _flags(option: Option) -> list[str]:
+    *others, last = sorted(option.flags, key=len)
+    return [*others, f"{last} {_value(option)}".strip()]
+
+
+def _value(option: Option) -> str:
+    """What stands for the value: of a number an N, of a time its unit."""
+    match option.kind:
+        case Kind.FLAG:
+            return ""
+        case Kind.WHOLE:
+            return "N"
+        case Kind.SECONDS:
+            return "SECONDS"
+    return option.name.upper().replace("_", "-")

@@ -1,0 +1,82 @@
+"""`clusterlib COMMAND ...`, or `python -m clusterlib COMMAND ...`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from clusterlib import __version__
+from clusterlib.doors.commands import COMMANDS
+from clusterlib.doors.commands.declaring import carry_out, open_streams
+from clusterlib.doors.console import Console
+from clusterlib.doors.exits import FAILED
+from clusterlib.doors.program.help import overview, usage
+from clusterlib.doors.program.parsing import HELP, parse
+from clusterlib.doors.program.wording import ASK, PROGRAM, Wording
+from clusterlib.errors import UsageError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Gives back the exit code."""
+    open_streams()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    own = words[: words.index("--")] if "--" in words else words
+    wording = Wording(COMMANDS)
+    console = Console(json="--json" in own, wording=wording)
+    try:
+        return _carry_out(words, console, wording)
+    except UsageError as error:
+        console.error(error)
+        return error.exit_code
+    except BrokenPipeError:
+        console.abandon()
+        return FAILED
+
+
+def _carry_out(words: Sequence[str], console: Console, wording: Wording) -> int:
+    first = words[0] if words else ""
+    if first in {"", "help", *HELP}:
+        console.line(overview(console.width, wording))
+        return 0 if first else UsageError.exit_code
+    if first in OWN:
+        return OWN[first](console, words[1:])
+    call = parse(words)
+    if call.wants_help:
+        console.line(usage(call.command, console.width, wording))
+        return 0
+    call.given.pop("json", None)
+    console.remainder = list(call.rest)
+    return carry_out(call.command, console, call.given)
+
+
+def _version(console: Console, _: Sequence[str]) -> int:
+    console.line(f"{PROGRAM} {__version__}")
+    return 0
+
+
+def _candidates(console: Console, words: Sequence[str]) -> int:
+    from clusterlib.doors.program.completion import candidates
+
+    for word in candidates(words):
+        console.line(word)
+    return 0
+
+
+def _completion(console: Console, shells: Sequence[str]) -> int:
+    from clusterlib.doors.program.completion import SHELLS
+
+    known = [f"{PROGRAM} completion {shell}" for shell in SHELLS]
+    if len(shells) == 1 and shells[0] in SHELLS:
+        console.line(SHELLS[shells[0]].rstrip())
+    elif HELP & set(shells):
+        console.line("\n".join(["usage:", *(f"  {line}" for line in known)]))
+    else:
+        problem = f"there is no completion for {' '.join(shells)!r}" if shells else "for which shell?"
+        raise UsageError(problem, remedies=known)
+    return 0
+
+
+OWN = {"--version": _version, "completion": _completion, ASK: _candidates}
+"""What only the program has; all else is a command."""

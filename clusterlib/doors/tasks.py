@@ -1,0 +1,103 @@
+"""Invoke tasks, made of the commands. In a project's own tasks.py: `from clusterlib.invoke import namespace`.
+
+To keep tasks of one's own beside them: `ns = Collection(my_task); ns.add_collection(namespace.collections["cluster"])`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.parser.argument import Argument
+from invoke.tasks import Task
+
+from clusterlib.doors.commands import COMMANDS
+from clusterlib.doors.commands.declaring import Command, carry_out, open_streams
+from clusterlib.doors.commands.options import Option
+from clusterlib.doors.console import Console
+
+__all__ = ["ClusterTask", "follows", "namespace", "remainder"]
+
+
+class ClusterTask(Task[Callable[..., None]]):
+    """A task whose options come from declarations, not from a signature."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(_body(command), name=command.name, positional=(), auto_shortflags=False)
+        self.__doc__ = command.help
+        self.command = command
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:  # noqa: ARG002 (the parent's)
+        options, ours = self.command.options, [command.full_name for command in COMMANDS]
+        given = any(option.word for option in options) and follows(self.command.name, options, ours)
+        return [_argument(option, positional=option.word and given) for option in options]
+
+
+def _body(command: Command) -> Callable[..., None]:
+    def body(context: Context, **given: object) -> None:
+        open_streams()
+        console = Console(json=bool(given.pop("json", False)), remainder=remainder(context))
+        code = carry_out(command, console, given)
+        if code:
+            raise Exit(code=code)
+
+    body.__doc__ = command.help
+    body.__name__ = command.body.__name__
+    body.__module__ = command.body.__module__
+    return body
+
+
+def _argument(option: Option, *, positional: bool) -> Argument:
+    flag = option.flag.removeprefix("--")
+    return Argument(
+        names=(flag, option.short) if option.short else (flag,),
+        kind=str
+        if option.takes_value
+        else bool,  # numbers are read by `Option.read`, which explains mistakes
+        default=None if option.takes_value else False,
+        help=option.help,
+        positional=positional,
+        attr_name=option.name if flag != option.name else None,  # an alias of itself is an endless one
+    )
+
+
+def remainder(context: Context) -> list[str]:
+    """What came after `--`, word by word. Invoke joins the words, which loses their borders; the original has them.
+
+    Invoke before 3.0 does not give a task what came after `--`: there the original is all there is."""
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    joined = getattr(context, "remainder", None)
+    return words if joined in {None, " ".join(words)} else shlex.split(joined)
+
+
+def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> bool:
+    """Whether the command line gives `task` a bare word.
+
+    Invoke knows words only as required ones, and would refuse `cluster.logs` without a node; so the task looks ahead
+    before it says what it takes. `ours` are words that name a task, which begin something new."""
+    words = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    at = next((i for i, word in enumerate(words) if word == task or word.endswith(f".{task}")), None)
+    if at is None:
+        return False
+    takes_value = {flag for option in options if option.takes_value for flag in option.flags}
+    rest = iter(words[at + 1 :])
+    for word in rest:
+        if word in takes_value:
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word not in ours
+    return False
+
+
+def _collection(group: str) -> Collection:
+    collection = Collection(group)
+    for command in COMMANDS:
+        if command.group == group:
+            collection.add_task(ClusterTask(command))
+    return collection
+
+
+namespace = Collection(*(_collection(group) for group in dict.fromkeys(one.group for one in COMMANDS)))

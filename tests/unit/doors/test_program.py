@@ -1,0 +1,200 @@
+"""The program `clusterlib`: what it makes of words, what it says of those that make no sense, and what it completes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from clusterlib import __version__
+from clusterlib.doors.commands import COMMANDS
+from clusterlib.doors.program.completion import candidates
+from clusterlib.doors.program.help import overview, usage
+from clusterlib.doors.program.main import main
+from clusterlib.doors.program.parsing import parse
+from clusterlib.doors.program.wording import Wording, words_of
+from clusterlib.errors import UsageError
+from clusterlib.rundir.folders import new_run
+
+WORDING = Wording(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "given", "rest"),
+    [
+        ("up", "cluster.up", {}, ()),
+        ("up --profile ci-small -n 2", "cluster.up", {"profile": "ci-small", "nodes": "2"}, ()),
+        (
+            "up --profile=ci-small -n2 --simulate",
+            "cluster.up",
+            {"profile": "ci-small", "nodes": "2", "simulate": True},
+            (),
+        ),
+        ("cluster.up --json", "cluster.up", {"json": True}, ()),
+        ("profile show dev --resolved", "profile.show", {"name": "dev", "resolved": True}, ()),
+        ("profile.list", "profile.list", {}, ()),
+        ("kill node2 --name shop", "cluster.kill", {"node": "node2", "name": "shop"}, ()),
+        ("kill --name shop node2", "cluster.kill", {"node": "node2", "name": "shop"}, ()),
+        ("logs --since=5m -f node1", "cluster.logs", {"since": "5m", "follow": True, "node": "node1"}, ()),
+        ("shell node1 -c 1+1", "cluster.shell", {"node": "node1", "command": "1+1"}, ()),
+        ("run -- pytest -k x --json", "cluster.run", {}, ("pytest", "-k", "x", "--json")),
+        ("run --timeout 5 --", "cluster.run", {"timeout": "5"}, ()),
+        ("test plan -- tests", "test.plan", {}, ("tests",)),
+    ],
+)
+def test_words_become_a_command_and_its_options(
+    line: str, name: str, given: dict[str, object], rest: Sequence[str]
+) -> None:
+    call = parse(line.split())
+
+    assert (call.command.full_name, call.given, call.rest) == (name, given, rest)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem", "remedy"),
+    [
+        ("upp", "there is no command 'upp'", "clusterlib up"),
+        ("cluster.statsu", "there is no command 'cluster.statsu'", "clusterlib status"),
+        ("frobnicate", "there is no command 'frobnicate'", "clusterlib --help"),
+        ("profile", "profile needs a second word", "clusterlib --help"),
+        ("profile lst", "there is no command 'profile lst'", "clusterlib --help"),
+        ("up 3", "clusterlib up does not know what to do with '3'", "clusterlib up --nodes 3"),
+        ("up shop", "clusterlib up does not know what to do with 'shop'", "clusterlib up --profile shop"),
+        (
+            "kill node1 node2",
+            "clusterlib kill does not know what to do with 'node2'",
+            "clusterlib kill --help",
+        ),
+        ("logs --lnes 3", "clusterlib logs has no option --lnes", "clusterlib logs --lines"),
+        ("status -q", "clusterlib status has no option -q", "clusterlib status --help"),
+        ("up --nodes", "--nodes needs a value", "clusterlib up --help"),
+        ("down --all=yes", "--all takes no value", "clusterlib down --all"),
+        ("scale 2 --count 3", "--count is given twice", "clusterlib scale --help"),
+        ("status -- x", "clusterlib status takes nothing after --", "clusterlib status --help"),
+    ],
+)
+def test_words_that_make_no_sense_are_refused_with_what_would(line: str, problem: str, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(line.split())
+
+    assert caught.value.problem == problem
+    assert remedy in caught.value.remedies
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.full_name)
+def test_each_command_is_in_the_overview_and_has_help_that_names_all_it_takes(command: object) -> None:
+    (known,) = [one for one in COMMANDS if one is command]
+    words = " ".join(words_of(known))
+
+    assert f"\n  {words} " in overview(100, WORDING)
+    text = usage(known, 100, WORDING)
+    assert text.startswith(f"usage: clusterlib {words}")
+    assert all(flag in text for option in known.options for flag in option.flags)
+    assert "cluster." not in text.replace("clusterlib", "")
+
+
+def test_help_is_no_wider_than_the_terminal() -> None:
+    narrow = [overview(60, WORDING), *(usage(one, 60, WORDING) for one in COMMANDS)]
+
+    assert max(len(line) for text in narrow for line in text.split("Options:")[0].splitlines()[4:]) <= 60
+
+
+@pytest.mark.parametrize(
+    ("text", "worded"),
+    [
+        ("invoke cluster.up --nodes 2", "clusterlib up --nodes 2"),
+        ("invoke --help cluster.scale", "clusterlib scale --help"),
+        (
+            "CLUSTERLIB_NODES_HOST=127.0.0.1 invoke cluster.up",
+            "CLUSTERLIB_NODES_HOST=127.0.0.1 clusterlib up",
+        ),
+        (
+            "invoke profile.show dev --resolved  # see [ports]",
+            "clusterlib profile show dev --resolved  # see [ports]",
+        ),
+        ("node3 is dead: invoke cluster.start node3", "node3 is dead: clusterlib start node3"),
+        ("stays until cluster.down; see", "stays until clusterlib down; see"),
+        ("the cluster.upper and cluster.up.toml", "the cluster.upper and cluster.up.toml"),
+        ("invoke ours.build", "invoke ours.build"),
+    ],
+)
+def test_remedies_are_worded_for_the_program(text: str, worded: str) -> None:
+    assert WORDING(text) == worded
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "out", "err"),
+    [
+        ([], 2, "usage: clusterlib COMMAND", ""),
+        (["--help"], 0, "usage: clusterlib COMMAND", ""),
+        (["up", "-h"], 0, "usage: clusterlib up [--profile PROFILE]", ""),
+        (["--version"], 0, f"clusterlib {__version__}", ""),
+        (["profile", "check", "missing"], 2, "", 'error: there is no profile "missing"'),
+        (["completion", "bash"], 0, "complete -o default -F _clusterlib clusterlib", ""),
+        (["completion", "tcsh"], 2, "", "there is no completion for 'tcsh'"),
+    ],
+)
+def test_what_it_prints_and_its_exit_code(
+    words: list[str], code: int, out: str, err: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == code
+
+    printed = capsys.readouterr()
+    assert out in printed.out
+    assert err in printed.err
+
+
+def test_with_json_a_mistake_is_a_document_with_remedies_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["kill", "node1", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["error"]["remedies"] == ["clusterlib up"]
+    assert main(["kil", "node1", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["remedies"][0] == "clusterlib kill"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With a profile of its own, and a cluster that has run."""
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "shop.toml").write_text("nodes.count = 2\n")
+    run = new_run(tmp_path, "front")
+    for name in ("web1", "web2"):
+        run.log(name).parent.mkdir(exist_ok=True)
+        run.log(name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLUSTERLIB_PROJECT", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["sta"], ["start", "status"]),
+        (["pro"], ["profile"]),
+        (["profile", "s"], ["schema", "show"]),
+        (["completion", ""], ["bash", "fish", "zsh"]),
+        (["up", "--pro"], ["--profile"]),
+        (["up", "--profile", "sh"], ["shop"]),
+        (["up", "--profile=sh"], ["--profile=shop"]),
+        (["up", "-p", "sh"], ["shop"]),
+        (["profile", "show", "sh"], ["shop"]),
+        (["down", "--name", ""], ["front"]),
+        (["kill", "--name", "front", "w"], ["web1", "web2"]),
+        (["kill", "--name=front", "w"], ["web1", "web2"]),
+        (["kill", "w"], []),
+        (["cluster.kill", "--na"], ["--name"]),
+        (["run", "--", "py"], []),
+        (["nonsense", ""], []),
+        (["--v"], ["--version"]),
+    ],
+)
+def test_completion_knows_commands_options_profiles_clusters_and_nodes(
+    words: list[str], found: list[str]
+) -> None:
+    assert candidates(words) == found
