@@ -119,8 +119,8 @@ def test_has_its_own_size(cluster):
 @pytest.mark.cluster(exclusive=True)
 def test_alone(cluster):
     (turn,) = cluster.status().turns
-    assert turn["exclusive"]
-    assert turn["holder"].endswith("test_alone")
+    assert turn.exclusive
+    assert turn.holder.endswith("test_alone")
 
 def test_the_whole_cluster_goes(cluster):
     cluster.down()

@@ -51,7 +51,7 @@ def test_a_failing_test_shows_what_each_node_said_and_what_happened_during_it(su
     assert re.search(r"^\d\d:\d\d:\d\d\.\d{3} the last words$", first, re.MULTILINE)
     assert "of another test" not in first
     happened = first.partition("cluster: what happened")[2]
-    assert "kill node3" in happened
+    assert "node3 was killed" in happened
     assert "node3 is dead: killed by SIGKILL" in happened
     assert "node3 said nothing" in first
     assert "node1, node2, node3 said nothing" in second.partition("=====")[0]
@@ -127,7 +127,7 @@ def test_of_much_that_happened_the_first_and_the_last_lines_are_shown(suite: Sui
 
     happened = ended.text.partition("cluster: what happened -")[2].split("\n-")[0].split("\n=")[0]
     lines = happened.strip("-\n").splitlines()
-    assert "kill node2" in lines[0]
+    assert "node2 was killed" in lines[0]
     assert "node3 is dead" in lines[-1]
     assert len(lines) == 31
     (note,) = [line for line in lines if "left out" in line]
