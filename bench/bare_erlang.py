@@ -2,8 +2,8 @@
 
     python -m bench.bare_erlang FOLDER NODES [APPLICATION PATH...]
 
-Each node connects to the others as fast as it can, starts the application if there is one, and says so. Then a line on stdin has
-them killed and reaped."""
+Each node connects to the others as fast as it can, waits until global names are in step, as ours do, starts the application if
+there is one, and says so. Then a line on stdin has them killed and reaped."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ MEET = """
     Meet = fun Again() ->
         [net_kernel:connect_node(Peer) || Peer <- Peers],
         case length(nodes()) of
-            {others} -> {then}, io:put_chars("met\\n");
+            {others} -> ok = global:sync(), {then}, io:put_chars("met\\n");
             _ -> timer:sleep(1), Again()
         end
     end,
