@@ -30,11 +30,11 @@ from clusterlib.drivers.command.driver import CommandDriver
 from clusterlib.drivers.command.settings import Question
 from clusterlib.health.probes import Answer, NotYet, Ready
 from clusterlib.hosts.api import Exit, Program, Spawn
-from clusterlib.hosts.errands import Errand
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.hosts.kernel import adopt_orphans
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.ports import PortAllocator
+from clusterlib.hosts.run_program import ProgramRun
 from clusterlib.keeper.provision import Provisioner
 from clusterlib.rendering import render_text
 from clusterlib.rundir.folders import new_run
@@ -135,7 +135,7 @@ class Bare:
                 raise RuntimeError(f"{node.name}: {told.why}")
             await pause_async(TIGHT)
 
-    async def _run(self, node: NodeSpec, asked: Sequence[str]) -> Errand:
+    async def _run(self, node: NodeSpec, asked: Sequence[str]) -> ProgramRun:
         order = self.orders[node.name]
         process = await asyncio.create_subprocess_exec(
             *asked,
@@ -146,7 +146,7 @@ class Bare:
             user=order.user,
         )
         output, _ = await process.communicate()
-        return Errand(Exit(code=process.returncode), output.decode(errors="replace"))
+        return ProgramRun(Exit(code=process.returncode), output.decode(errors="replace"))
 
     def kill(self) -> None:
         """Also what a server has put into the background, or a tool has started: that has become a child of ours."""

@@ -151,7 +151,7 @@ class Failure:
     culprit: Mark | None
     """The last bad thing that the test did not do itself. None where nothing of that kind is known."""
     deed: Mark | None
-    """The last harm that the test itself did to its cluster."""
+    """The last fault that the test itself caused."""
     remedies: tuple[str, ...]
 
     @property

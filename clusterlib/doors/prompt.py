@@ -93,13 +93,13 @@ class Prompt:
         return 0 if source is None or self._evaluate(source) else FAILED
 
     def _evaluate(self, source: str) -> bool:
-        from clusterlib.doors import telling
+        from clusterlib.doors import render
 
         result = self._session.evaluate(source)
         if self._console.json:
             self._console.record(result.to_dict())
         else:
-            telling.evaluated(self._console, result)
+            render.evaluated(self._console, result)
         return result.traceback is None
 
 

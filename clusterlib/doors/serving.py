@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from clusterlib.client.cluster import Cluster
-from clusterlib.leases.held import Held
+from clusterlib.leases.lease import ClusterLease
 
 __all__ = ["Private", "Server", "put_into_environment", "resized"]
 
@@ -20,7 +20,7 @@ Private = Callable[[str | None, int | None], AbstractContextManager[Cluster]]
 class Server(Protocol):
     """Whoever gives the tests of this process their clusters."""
 
-    def held(self) -> Held:
+    def held(self) -> ClusterLease:
         """The turn of the test that runs now."""
         ...
 
@@ -41,7 +41,7 @@ def put_into_environment(values: Mapping[str, str | None]) -> dict[str, str | No
 
 
 @contextlib.contextmanager
-def resized(held: Held, size: int, private: Private) -> Iterator[Cluster]:
+def resized(held: ClusterLease, size: int, private: Private) -> Iterator[Cluster]:
     """The cluster with exactly that many nodes, for a block. Where it is not the test's to scale, another one."""
     cluster = held.cluster
     before = len(cluster)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from clusterlib.client.start import project_folder
 from clusterlib.doors.serving import Server, put_into_environment, resized
 from clusterlib.errors import ClusterError, UsageError
-from clusterlib.leases.held import Held, Unserved
+from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import IN_A_CLASS, need_of
 from clusterlib.leases.pool import Pool
 
@@ -157,7 +157,7 @@ class _Process:
 
     def __init__(self) -> None:
         self._pool = Pool(project_folder(None))
-        self._held: Held | None = None
+        self._held: ClusterLease | None = None
         self._who = ""
 
     @contextlib.contextmanager
@@ -177,7 +177,7 @@ class _Process:
             put_into_environment(outside)
             held.release()
 
-    def held(self) -> Held:
+    def held(self) -> ClusterLease:
         if self._held is None:
             raise UsageError(
                 "no test runs that could have a cluster",

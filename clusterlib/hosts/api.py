@@ -36,7 +36,7 @@ class Entry:
 
 @frozen
 class Spawn:
-    """One process to start. It stands for all that it starts, daemonised or not, and all that errands of its name left: that
+    """One process to start. It stands for all that it starts, daemonised or not, and all that helpers of its name left: that
     is paused and killed with it, counted with it, and ends when it ends."""
 
     name: str
@@ -46,7 +46,7 @@ class Spawn:
     """The whole environment of the process, but for the marker that the host adds."""
     inherit: Mapping[str, int] = field(default_factory=dict)
     """Descriptors the process inherits, by name. It finds the number in its environment: CLUSTERLIB_FD_<NAME>."""
-    errand: bool = False
+    helper: bool = False
     """A command that is run for the node of this name. What is left of its process group ends with it; what else it leaves
     running belongs to the node."""
     shared: tuple[str, ...] = ()

@@ -39,7 +39,7 @@ class LocalProcess:
         outside: str = "/proc",
     ) -> None:
         self.name = order.name
-        self.errand = order.errand
+        self.helper = order.helper
         self.pid = pid
         self.local_pid = local_pid
         """As the keeper sees it, which differs from `pid` in a PID namespace."""
@@ -75,7 +75,7 @@ class LocalProcess:
 
     def rest(self) -> list[proc.Status]:
         """All that lives and belongs to it, but for itself."""
-        if self.errand:
+        if self.helper:
             return []
         return [seen for seen in self._belonging(self) if seen.command not in self._shared]
 
@@ -87,7 +87,7 @@ class LocalProcess:
         elif number not in FOR_ALL:
             self._request = number
             self._asked.clear()
-        if number in FOR_ALL and not self.errand:
+        if number in FOR_ALL and not self.helper:
             signal_all(self._all, number)
         if self.reaped:
             return
@@ -110,8 +110,8 @@ class LocalProcess:
     def end_rest(self) -> list[proc.Status]:
         """Ends what is left of it when it has ended itself, or asks it to end; gives back what that was.
 
-        What an errand leaves belongs to the node that it was run for, and lives on: also what has not left its group yet."""
-        if self.errand:
+        What a helper leaves belongs to the node that it was run for, and lives on: also what has not left its group yet."""
+        if self.helper:
             return []
         if self._orderly and (rest := self.rest()):
             self._ask(rest)

@@ -134,7 +134,7 @@ class Conversation:
         self._over = False
         self._unwatch: Callable[[], None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
-        harm = keeper.harm
+        faults = keeper.faults
         self._answers: dict[type[Request[Any]], Answerer] = {
             Start: lambda _: self._start(),
             Status: lambda _: self._status(),
@@ -155,11 +155,11 @@ class Conversation:
             Load: lambda asked: keeper.load(asked.code, asked.modules, asked.gone),
             Scale: lambda asked: keeper.scale(asked.count),
             Heal: lambda asked: keeper.heal(fresh=asked.fresh),
-            StopNode: lambda asked: harm.stop(asked.name, self._signature(asked)),
-            StartNode: lambda asked: harm.start(asked.name, self._signature(asked)),
-            Kill: lambda asked: harm.kill(asked.name, self._signature(asked)),
-            Pause: lambda asked: harm.pause(asked.name, self._signature(asked)),
-            Resume: lambda asked: harm.resume(asked.name, self._signature(asked)),
+            StopNode: lambda asked: faults.stop(asked.name, self._signature(asked)),
+            StartNode: lambda asked: faults.start(asked.name, self._signature(asked)),
+            Kill: lambda asked: faults.kill(asked.name, self._signature(asked)),
+            Pause: lambda asked: faults.pause(asked.name, self._signature(asked)),
+            Resume: lambda asked: faults.resume(asked.name, self._signature(asked)),
         }
         self._kinds = {name_of(kind): kind for kind in self._answers}
 

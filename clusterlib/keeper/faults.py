@@ -1,4 +1,4 @@
-"""Harm done to nodes on purpose, and its undoing. What was done is remembered as dirt, until it is undone."""
+"""Faults: what is done to nodes on purpose, and its undoing. What was done is remembered until it is undone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.revival import Changes
 from clusterlib.keeper.roster import Roster
-from clusterlib.keeper.taint import Dirt
+from clusterlib.keeper.taint import Taint
 from clusterlib.messages.events import (
     ClusterRestarting,
     FaultKill,
@@ -22,18 +22,24 @@ from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import NodeStatus
 from clusterlib.waiting import Deadline, poll_async
 
-__all__ = ["Harm"]
+__all__ = ["Faults"]
 
 GONE = frozenset({NodeState.PLANNED, NodeState.DEAD, NodeState.WAITING, NodeState.STOPPED})
 
 
-class Harm:
+class Faults:
     def __init__(
-        self, cluster: str, roster: Roster, dirt: Dirt, changes: Changes, tell: Tell, save: Callable[[], None]
+        self,
+        cluster: str,
+        roster: Roster,
+        taint: Taint,
+        changes: Changes,
+        tell: Tell,
+        save: Callable[[], None],
     ) -> None:
         self._cluster = cluster
         self._roster = roster
-        self._dirt = dirt
+        self._taint = taint
         self._changes = changes
         self._tell = tell
         self._save = save
@@ -42,7 +48,7 @@ class Harm:
         """`by` says who does it, for those who find the node gone."""
         node = self._alive(name)
         self._tell(FaultKill(name, by))
-        self._dirt.ended(name, "was killed")
+        self._taint.ended(name, "was killed")
         await node.kill(by)
         return node.status()
 
@@ -55,7 +61,7 @@ class Harm:
             )
         if node.state is NodeState.READY:
             self._tell(FaultPause(name, by))
-            self._dirt.paused(name)
+            self._taint.paused(name)
             node.pause(by)
             self._roster.look_again()
         return node.status()
@@ -73,7 +79,7 @@ class Harm:
                 if node.state is not NodeState.WAITING:
                     self._alive(name)
                 self._tell(FaultStop(name, by))
-                self._dirt.ended(name, "was stopped")
+                self._taint.ended(name, "was stopped")
                 await self._roster.stop([node], with_the_cluster=False)
                 node.by = by or None
                 self._roster.look_again()
@@ -95,12 +101,12 @@ class Harm:
             return node.status()
 
     async def _bring_back(self, node: ManagedNode) -> None:
-        self._dirt.ended_on_request([node.name], everything=False)
+        self._taint.ended_on_request([node.name], everything=False)
         try:
             self._roster.prepare([node])
             await self._roster.bring_up([node], together=False)
         except ClusterError:
-            self._dirt.ended(node.name, f"is gone: {node.reason}")
+            self._taint.ended(node.name, f"is gone: {node.reason}")
             raise
         finally:
             self._save()
@@ -110,7 +116,7 @@ class Harm:
         names = [node.name for node in nodes]
         everything = fresh and self._roster.nodes.keys() <= set(names)
         await self._restart(
-            nodes, lambda: self._dirt.ended_on_request(names, everything=everything), fresh=fresh
+            nodes, lambda: self._taint.ended_on_request(names, everything=everything), fresh=fresh
         )
 
     async def heal(self, deadline: Deadline, *, fresh: bool) -> None:
@@ -133,7 +139,7 @@ class Harm:
                     ],
                     remedies=["invoke cluster.health", "invoke cluster.restart"],
                 )
-        self._dirt.clear()
+        self._taint.clear()
 
     def find(self, name: str) -> ManagedNode:
         nodes = self._roster.nodes
@@ -161,7 +167,7 @@ class Harm:
         if node.state is NodeState.PAUSED:
             self._tell(HealResume(node.name, by))
             node.resume()
-            self._dirt.resumed(node.name)
+            self._taint.resumed(node.name)
             self._roster.look_again()
 
     async def _restart(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.leases import Leases
-from clusterlib.keeper.taint import Dirt
+from clusterlib.keeper.taint import Taint
 from clusterlib.keeper.turns import Turn, Turns
 from clusterlib.messages.events import ClusterLingering
 from clusterlib.waiting import pause_async
@@ -22,7 +22,7 @@ class Holding:
     def __init__(self, keeper: Keeper, tell: Tell, linger: float, changed: Callable[[], None]) -> None:
         self.leases = Leases(tell, self._unwanted)
         self.turns = Turns(tell)
-        self.dirt = Dirt(tell, changed)
+        self.taint = Taint(tell, changed)
         self.held = True
         """Until whoever started it asks to keep it."""
         self._keeper = keeper
@@ -42,7 +42,7 @@ class Holding:
     def end_turn(self, turn: Turn, dirty: str | None = None) -> None:
         """Ends a turn in order; what it says it has spoilt is remembered before anybody else gets one."""
         if dirty:
-            self.dirt.spoilt(dirty)
+            self.taint.spoilt(dirty)
         self.turns.end(turn, dirty)
 
     def lose_turn(self, turn: Turn) -> None:

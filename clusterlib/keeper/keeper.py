@@ -28,7 +28,7 @@ from clusterlib.errors import (
 )
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.keeper.diary import EventLog
-from clusterlib.keeper.faults import Harm
+from clusterlib.keeper.faults import Faults
 from clusterlib.keeper.holding import Holding
 from clusterlib.keeper.looking import Looking
 from clusterlib.keeper.node import ManagedNode
@@ -81,8 +81,8 @@ class Keeper:
         self._state = StateFile(run.state, self.status, self.events.tell)
         self.holding = Holding(self, self.events.tell, plan.linger, self._state.save_soon)
         self._roster = Roster(plan, run, driver, host, provisioner, self.events.tell, self._node_ended)
-        self.harm = Harm(
-            plan.name, self._roster, self.holding.dirt, self, self.events.tell, self._state.save_soon
+        self.faults = Faults(
+            plan.name, self._roster, self.holding.taint, self, self.events.tell, self._state.save_soon
         )
         self.looking = Looking(self._roster, driver)
         self._monitor: Monitor | None = None  # until there is something to look at
@@ -148,8 +148,8 @@ class Keeper:
             leases=holding.leases.status(),
             turns=holding.turns.status(),
             waiting=holding.turns.waiting,
-            dirty=tuple(holding.dirt.reasons()),
-            spoilt=holding.dirt.of_the_whole,
+            dirty=tuple(holding.taint.reasons()),
+            spoilt=holding.taint.of_the_whole,
             peak=self._monitor.peak if self._monitor else Peak(),
             nodes=tuple(node.status() for node in self.nodes.values()),
             keeper=self._place.keeper,
@@ -192,13 +192,13 @@ class Keeper:
     async def restart(self, names: Sequence[str], *, fresh: bool = False) -> ClusterStatus:
         """Stops and starts these nodes (none named: all), which then run the code as it is now; `fresh`: with no data."""
         async with self.alone():
-            nodes = [self.harm.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
+            nodes = [self.faults.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
             if fresh:
                 from clusterlib.keeper.clearing import check_fresh
 
                 check_fresh(self._driver, [node.name for node in nodes])
             try:
-                await self.harm.restart(nodes, fresh=fresh)
+                await self.faults.restart(nodes, fresh=fresh)
             except ClusterError:
                 self._note_the_gone()
                 raise
@@ -233,7 +233,7 @@ class Keeper:
         async with self.alone():
             begun = time.monotonic()
             try:
-                await self.harm.heal(Deadline(self.plan.timeouts.start), fresh=fresh)
+                await self.faults.heal(Deadline(self.plan.timeouts.start), fresh=fresh)
             except ClusterError:
                 self._note_the_gone()
                 raise
@@ -245,7 +245,7 @@ class Keeper:
     async def stacks(self, name: str) -> tuple[str, ...]:
         from clusterlib.keeper.stacks import dump_stacks
 
-        return tuple(await dump_stacks(self._driver, self.harm.find(name), simulated=self.plan.simulated))
+        return tuple(await dump_stacks(self._driver, self.faults.find(name), simulated=self.plan.simulated))
 
     async def scale(self, count: int) -> ClusterStatus:
         """Adds or removes nodes, the last ones first, while the others go on."""
@@ -264,7 +264,7 @@ class Keeper:
             self.events.tell(ClusterScaling(len(current), count))
             if count < len(current):
                 await self._roster.dismiss(current[count:])
-                self.holding.dirt.gone([node.name for node in current[count:]])
+                self.holding.taint.gone([node.name for node in current[count:]])
                 self._roster.tell_all()
             elif count > len(current):
                 await self._grow(range(len(current) + 1, count + 1))
@@ -333,14 +333,14 @@ class Keeper:
             return
         self._state.save_soon()
         if node.state is NodeState.DEAD and not self._roster.is_rising(node):
-            self.holding.dirt.ended(node.name, ": ".join(filter(None, unexpected_end(str(how)))))
+            self.holding.taint.ended(node.name, ": ".join(filter(None, unexpected_end(str(how)))))
             self._revival.crashed(node, str(how), clean=how.clean)
 
     def _note_the_gone(self) -> None:
         """A change failed. Who is not there after it is missed, whatever came before."""
         for node in self.nodes.values():
             if node.state is NodeState.DEAD:
-                self.holding.dirt.ended(node.name, f"is gone: {node.reason}")
+                self.holding.taint.ended(node.name, f"is gone: {node.reason}")
 
     # -- ending
 

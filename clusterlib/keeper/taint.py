@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection
 from clusterlib.keeper.diary import Tell
 from clusterlib.messages.events import ClusterDirty
 
-__all__ = ["Dirt"]
+__all__ = ["Taint"]
 
 PAUSED = "is paused"
 
 
-class Dirt:
+class Taint:
     def __init__(self, tell: Tell, changed: Callable[[], None]) -> None:
         self._tell = tell
         self._changed = changed

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from clusterlib.errors import ClusterError
-from clusterlib.leases.held import Unserved
 from clusterlib.leases.ladder import Stranded
+from clusterlib.leases.lease import Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.usage import FailureUsage
 

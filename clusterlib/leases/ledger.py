@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clusterlib.client.ending import take_down
 from clusterlib.errors import ClusterError
-from clusterlib.leases.kept import Kept
+from clusterlib.leases.pooled import PooledCluster
 from clusterlib.leases.starting import Started
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage, Usage
@@ -64,22 +64,22 @@ class Ledger:
         if text not in self._usage.notes:
             self._usage.notes.append(text)
 
-    def end(self, kept: Kept, error: ClusterError | None = None, *, for_all: bool = False) -> None:
+    def end(self, pooled: PooledCluster, error: ClusterError | None = None, *, for_all: bool = False) -> None:
         """Hands a cluster back; one that cannot go on is taken down `for_all`, unless it is somebody else's.
 
         `error` is why it cannot go on. That is recorded as `because`: an `error` of its end is one that left something."""
         begun = time.monotonic()
-        kept.look()
+        pooled.look()
         left: ClusterError | None = None
         try:
-            kept.end(for_all=for_all or error is not None)
+            pooled.end(for_all=for_all or error is not None)
         except ClusterError as trouble:
-            if not kept.borrowed:
-                left = self._force_down(kept.cluster.name, trouble)
+            if not pooled.borrowed:
+                left = self._force_down(pooled.cluster.name, trouble)
         self._record(
             "cluster.ended",
-            cluster=kept.cluster.name,
-            run=str(kept.cluster.run_folder.path),
+            cluster=pooled.cluster.name,
+            run=str(pooled.cluster.run_folder.path),
             seconds=round(time.monotonic() - begun, 4),
             error=left.to_dict() if left else None,
             because=error.to_dict() if error else None,

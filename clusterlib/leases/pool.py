@@ -22,11 +22,11 @@ from clusterlib.errors import (
 )
 from clusterlib.leases.borrowing import Lender, nodes_asked_for
 from clusterlib.leases.failures import Failures
-from clusterlib.leases.held import Held, Unserved
-from clusterlib.leases.kept import GONE, BeyondRepair, KeepsItsSize, Kept, TooSmall
 from clusterlib.leases.ladder import Stranded, may_skip
+from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.ledger import Ledger
 from clusterlib.leases.need import Need
+from clusterlib.leases.pooled import GONE, BeyondRepair, KeepsItsSize, PooledCluster, TooSmall
 from clusterlib.leases.schedule import Asked, Group, Schedule, Shape, make_schedule, too_large
 from clusterlib.leases.settings import Settings
 from clusterlib.leases.starting import Started, Starter
@@ -35,7 +35,7 @@ from clusterlib.leases.usage import ClusterUsage, Usage
 from clusterlib.profiles import default_profile
 from clusterlib.waiting import Deadline
 
-__all__ = ["Held", "Pool", "Settings", "Unserved"]
+__all__ = ["ClusterLease", "Pool", "Settings", "Unserved"]
 
 LIVES = 5
 """How many clusters may end under the hands of one test before it is told so."""
@@ -72,8 +72,8 @@ class Pool:
         self._failures = Failures(self.usage.failures)
         self._terms: dict[str, Terms] = {}
         self._groups: dict[str, Group] = {}
-        self._borrowed: dict[str, Kept] = {}
-        self._own: dict[str, Kept] = {}
+        self._borrowed: dict[str, PooledCluster] = {}
+        self._own: dict[str, PooledCluster] = {}
         self._private: dict[int, tuple[Cluster, ClusterUsage, Terms]] = {}
 
     # -- what is to come
@@ -110,7 +110,7 @@ class Pool:
 
     # -- serving
 
-    def acquire(self, need: Need, who: str, *, afresh: bool = False) -> Held:
+    def acquire(self, need: Need, who: str, *, afresh: bool = False) -> ClusterLease:
         """A cluster that satisfies the need, whole and clean, and a turn on it. Raises Unserved.
 
         `afresh`: for a test that has failed and is run again. All nodes begin anew, with no data."""
@@ -122,20 +122,20 @@ class Pool:
         ) as error:  # a turn that did not come, an end that was no end: no reason to skip a test
             raise Unserved(error, may_skip=False, profile=profile) from error
 
-    def _serve(self, need: Need, terms: Terms, who: str, *, afresh: bool) -> Held:
+    def _serve(self, need: Need, terms: Terms, who: str, *, afresh: bool) -> ClusterLease:
         lost: ClusterError | None = None
         for _ in range(LIVES):
-            kept, how = self._find(need, terms, lost)
+            pooled, how = self._find(need, terms, lost)
             try:
                 again = afresh and how != "started"  # a new cluster has nothing of the last attempt
-                status = kept.enter(need, self._signed(who), Deadline(terms.tests.turn), afresh=again)
+                status = pooled.enter(need, self._signed(who), Deadline(terms.tests.turn), afresh=again)
             except (*GONE, TooSmall, KeepsItsSize, BeyondRepair) as error:
-                lost = self._part_with(kept, error)
+                lost = self._part_with(pooled, error)
                 continue
-            kept.held = True
-            kept.usage.tests += 1
-            kept.usage.reuses += how == "reused"
-            return Held(kept, need, who, status, how)
+            pooled.held = True
+            pooled.usage.tests += 1
+            pooled.usage.reuses += how == "reused"
+            return ClusterLease(pooled, need, who, status, how)
         last = lost or ClusterError(f"no cluster stayed as {who} needs it")
         raise Unserved(last, may_skip=may_skip(terms, last), profile=terms.profile) from lost
 
@@ -173,7 +173,7 @@ class Pool:
         known = self._private.pop(id(cluster), None)
         if known is not None:
             _, usage, terms = known
-            self._ledger.end(Kept(cluster, terms, usage, record=self._record))
+            self._ledger.end(PooledCluster(cluster, terms, usage, record=self._record))
 
     def close(self) -> None:
         """Hands back every cluster, the last one first. Idempotent; does nothing in a fork of the process that made it.
@@ -226,7 +226,7 @@ class Pool:
             return self.terms(profile)
         return read_terms(profile, self._project, {**self._settings.overrides, **overrides})
 
-    def _find(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[Kept, str]:
+    def _find(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[PooledCluster, str]:
         """A cluster that serves the need or can be made to, and how it was come by."""
         profile = terms.profile
         misfit: str | None = None
@@ -234,11 +234,11 @@ class Pool:
             asked = nodes_asked_for(need, terms)
             misfit = f"cluster {loan.cluster.name} runs with {len(loan.cluster)} nodes, tests ask for {asked}"
             loan = None
-        for kept in (loan, self._own.get(profile)):
-            if kept is not None:
-                self._check_use(kept, need)
+        for pooled in (loan, self._own.get(profile)):
+            if pooled is not None:
+                self._check_use(pooled, need)
                 self._note_beside(misfit)
-                return kept, "reused"
+                return pooled, "reused"
         if profile not in self._borrowed:
             borrowed, misfit = self._borrow(need, terms)
             if borrowed is not None:
@@ -252,27 +252,27 @@ class Pool:
         if misfit is not None:
             self._ledger.note(f"{misfit}: another one serves them beside it")
 
-    def _check_use(self, kept: Kept, need: Need) -> None:
-        if kept.held:
+    def _check_use(self, pooled: PooledCluster, need: Need) -> None:
+        if pooled.held:
             error = UsageError(
-                f"cluster '{kept.cluster.name}' is in use by this very test",
+                f"cluster '{pooled.cluster.name}' is in use by this very test",
                 cause="one test holds one cluster of a profile at a time",
                 remedies=["cluster_factory()  # gives another one"],
             )
-            raise Unserved(error, may_skip=False, profile=kept.terms.profile)
-        if kept.required(need) > len(kept.cluster):
-            known = self._failures.remembered(kept.terms.profile, kept.required(need))
+            raise Unserved(error, may_skip=False, profile=pooled.terms.profile)
+        if pooled.required(need) > len(pooled.cluster):
+            known = self._failures.remembered(pooled.terms.profile, pooled.required(need))
             if known is not None:
                 raise known
 
-    def _borrow(self, need: Need, terms: Terms) -> tuple[Kept | None, str | None]:
+    def _borrow(self, need: Need, terms: Terms) -> tuple[PooledCluster | None, str | None]:
         """The running cluster, or why it does not fit."""
         manual = not terms.tests.auto
         cluster, misfit = self._lender.borrow(terms, need, self._settings.overrides, as_it_is=manual)
         if cluster is None:
             return None, misfit
         usage = self._ledger.open(Started(cluster, "borrowed", 0.0, len(cluster)), terms)
-        kept = Kept(
+        pooled = PooledCluster(
             cluster,
             terms,
             usage,
@@ -281,10 +281,10 @@ class Pool:
             record=self._record,
             on_event=self._on_event,
         )
-        self._borrowed[terms.profile] = kept
-        return kept, None
+        self._borrowed[terms.profile] = pooled
+        return pooled, None
 
-    def _start(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[Kept, str]:
+    def _start(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[PooledCluster, str]:
         nodes, least = self._size(need, terms)
         self._make_room()
         started: Started | None = None
@@ -300,11 +300,13 @@ class Pool:
                 self._failures.add(terms.profile, failure)
         usage = self._ledger.open(started, terms)
         base = started.base if not need.exact else max(terms.shape.count, started.base)
-        kept = Kept(started.cluster, terms, usage, base=base, record=self._record, on_event=self._on_event)
-        self._own[terms.profile] = kept
+        pooled = PooledCluster(
+            started.cluster, terms, usage, base=base, record=self._record, on_event=self._on_event
+        )
+        self._own[terms.profile] = pooled
         if lost is not None and started.how == "started":  # who joins it has not replaced it
-            self._ledger.replaced(kept.usage, lost, started.seconds)
-        return kept, started.how
+            self._ledger.replaced(pooled.usage, lost, started.seconds)
+        return pooled, started.how
 
     def _size(self, need: Need, terms: Terms) -> tuple[int, int]:
         """How many nodes to start with, and with how few to make do."""
@@ -340,41 +342,41 @@ class Pool:
 
     # -- parting
 
-    def _part_with(self, kept: Kept, error: Exception) -> ClusterError | None:
+    def _part_with(self, pooled: PooledCluster, error: Exception) -> ClusterError | None:
         """The cluster could not be used. Gives what went wrong where another one is to take its place."""
-        name, profile = kept.cluster.name, kept.terms.profile
+        name, profile = pooled.cluster.name, pooled.terms.profile
         match error:
-            case BeyondRepair() if kept.borrowed:
-                skips = may_skip(kept.terms, error.error)
+            case BeyondRepair() if pooled.borrowed:
+                skips = may_skip(pooled.terms, error.error)
                 raise Unserved(error.error, may_skip=skips, profile=profile) from error
             case TooSmall():
                 self._ledger.note(f"cluster {name} has another size now: another one serves beside it")
-                self._drop(kept, None)
+                self._drop(pooled, None)
                 return None
             case KeepsItsSize():
-                self._drop(kept, None, for_all=True)  # whoever shares it would only join it again
+                self._drop(pooled, None, for_all=True)  # whoever shares it would only join it again
                 return None
             case BeyondRepair():
-                self._drop(kept, error.error)
+                self._drop(pooled, error.error)
                 return error.error
             case _:
                 assert isinstance(error, ClusterError)
-                if kept.borrowed:
+                if pooled.borrowed:
                     self._ledger.note(f"cluster {name}, which was borrowed, ended while the tests ran")
-                ended = kept.ended(error)
-                self._drop(kept, None if ended.on_purpose else ended.error)
+                ended = pooled.ended(error)
+                self._drop(pooled, None if ended.on_purpose else ended.error)
                 return ended.error
 
-    def _drop(self, kept: Kept, error: ClusterError | None, *, for_all: bool = False) -> None:
-        shelf = self._borrowed if kept.borrowed else self._own
-        shelf.pop(kept.terms.profile, None)
-        self._ledger.end(kept, error, for_all=for_all)
+    def _drop(self, pooled: PooledCluster, error: ClusterError | None, *, for_all: bool = False) -> None:
+        shelf = self._borrowed if pooled.borrowed else self._own
+        shelf.pop(pooled.terms.profile, None)
+        self._ledger.end(pooled, error, for_all=for_all)
 
     def _make_room(self) -> None:
         """Of the clusters of its own, the pool keeps those used last."""
         idle = sorted((one for one in self._own.values() if not one.held), key=lambda one: one.used)
-        for kept in idle[: max(0, len(self._own) + 1 - max(1, self._settings.keep))]:
-            self._drop(kept, None)
+        for pooled in idle[: max(0, len(self._own) + 1 - max(1, self._settings.keep))]:
+            self._drop(pooled, None)
 
     def _signed(self, who: str) -> str:
         return who if self._worker == "main" else f"{who} [{self._worker}]"

@@ -23,7 +23,7 @@ LISTS = ("paths", "args", "command")
 
 @frozen
 class ServedTests:
-    """The tests that a profile serves; or the mistakes that keep anyone from telling.
+    """The tests that a profile serves; or the mistakes that keep anyone from render.
 
     No paths and no command: those that pytest finds by itself, by its `testpaths`."""
 

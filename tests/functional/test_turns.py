@@ -174,7 +174,7 @@ def test_whoever_shares_a_cluster_may_not_break_it(cluster: clusterlib.Cluster) 
     with clusterlib.attach() as second:
         cluster.take_turn("first", exclusive=False)
         second.take_turn("second", exclusive=False)
-        for harm in (
+        for fault in (
             cluster["node1"].stop,
             cluster["node1"].start,
             cluster["node1"].kill,
@@ -186,7 +186,7 @@ def test_whoever_shares_a_cluster_may_not_break_it(cluster: clusterlib.Cluster) 
             cluster.down,
         ):
             with pytest.raises(ClusterBusy) as caught:
-                harm()
+                fault()
             assert "@pytest.mark.cluster(exclusive=True)" in caught.value.remedies
         assert second.status().state == "ready"
         second.end_turn()

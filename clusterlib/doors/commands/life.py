@@ -48,70 +48,70 @@ def up(console: Console, *, profile: str | None, name: str | None, nodes: int | 
         profile, name=name, nodes=nodes, simulate=simulate or None, on_event=console.progress()
     )
     from clusterlib.doors import (
-        telling,
+        render,
     )  # not before: until the keeper has been started, every import is waited for
 
-    console.answer(started.to_dict(), lambda: telling.started(console, started))
+    console.answer(started.to_dict(), lambda: render.started(console, started))
 
 
 @command(NAME, ALL)
 def down(console: Console, *, name: str | None, all: bool) -> None:  # noqa: A002 (the name of the option)
     """End a cluster; returns when its processes are really gone. None running is a success, too."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.down import bring_down
 
     stopped = bring_down(name, every=all)
-    console.answer(stopped.to_dict(), lambda: telling.stopped(console, stopped))
+    console.answer(stopped.to_dict(), lambda: render.stopped(console, stopped))
 
 
 @command(NODE, NAME, ROLLING, FRESH)
 def restart(console: Console, *, node: str | None, name: str | None, rolling: bool, fresh: bool) -> None:
     """Restart a node, or all of them; they run the project's code as it is now, and keep their data, but with --fresh."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.restart import restart as carry_out
 
     restarted = carry_out(node, name=name, rolling=rolling, fresh=fresh, on_event=console.progress())
-    console.answer(restarted.to_dict(), lambda: telling.restarted(console, restarted))
+    console.answer(restarted.to_dict(), lambda: render.restarted(console, restarted))
 
 
 @command(NAME)
 def sync(console: Console, *, name: str | None) -> None:
     """Have all nodes run the project's code as it is now: built, loaded where nodes can do that, else by a rolling restart."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.sync import synchronise
 
     synced = synchronise(name, on_event=console.progress())
-    console.answer(synced.to_dict(), lambda: telling.synchronised(console, synced))
+    console.answer(synced.to_dict(), lambda: render.synchronised(console, synced))
 
 
 @command(NAME)
 def status(console: Console, *, name: str | None) -> None:
     """Show the clusters of this project that run, and their nodes."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.status import look
 
     found = look(name)
-    console.answer(found.to_dict(), lambda: telling.status(console, found))
+    console.answer(found.to_dict(), lambda: render.status(console, found))
 
 
 @command(COUNT, NAME)
 def scale(console: Console, *, count: int, name: str | None) -> None:
     """Add or remove nodes of a running cluster until it has COUNT; the others go on."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.scale import scale as carry_out
 
     scaled = carry_out(count, name=name, on_event=console.progress())
-    console.answer(scaled.to_dict(), lambda: telling.scaled(console, scaled))
+    console.answer(scaled.to_dict(), lambda: render.scaled(console, scaled))
 
 
 @command(NAME, ALL)
 def clean(console: Console, *, name: str | None, all: bool) -> None:  # noqa: A002
     """Remove the run folders of stopped clusters, and whatever a dead one left behind."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.clean import clean as carry_out
 
     cleaned = carry_out(name, every=all)
-    console.answer(cleaned.to_dict(), lambda: telling.cleaned(console, cleaned))
+    console.answer(cleaned.to_dict(), lambda: render.cleaned(console, cleaned))
 
 
 @command(SOME_NODE, NAME)
@@ -147,8 +147,8 @@ def resume(console: Console, *, node: str, name: str | None) -> None:
 def _disturb(console: Console, what: str, node: str, name: str | None) -> None:
     from typing import cast
 
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.disturb import Disturbance, disturb
 
     disturbed = disturb(cast("Disturbance", what), node, name=name)
-    console.answer(disturbed.to_dict(), lambda: telling.disturbed(console, disturbed))
+    console.answer(disturbed.to_dict(), lambda: render.disturbed(console, disturbed))

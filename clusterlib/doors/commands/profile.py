@@ -19,31 +19,31 @@ command = declare("profile")
 @command(name="list")
 def list_(console: Console) -> None:
     """List the profiles of this project and the shipped ones."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.profiles import list_all
 
     found = list_all()
-    console.answer(found.to_dict(), lambda: telling.profiles(console, found))
+    console.answer(found.to_dict(), lambda: render.profiles(console, found))
 
 
 @command(PROFILE_NAME, RESOLVED)
 def show(console: Console, *, name: str | None, resolved: bool) -> None:
     """Show what a profile says, or with --resolved what holds here; each value with its origin."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.profiles import show as look
 
     found = look(name, resolved=resolved)
-    console.answer(found.to_dict(), lambda: telling.profile(console, found))
+    console.answer(found.to_dict(), lambda: render.profile(console, found))
 
 
 @command(PROFILE_NAME)
 def check(console: Console, *, name: str | None) -> int | None:
     """Report every mistake of a profile, or of all."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.profiles import check as examine
 
     found = examine(name)
-    console.answer(found.to_dict(), lambda: telling.checks(console, found))
+    console.answer(found.to_dict(), lambda: render.checks(console, found))
     return None if found.ok else BAD_INPUT
 
 

@@ -29,8 +29,8 @@ def plan(console: Console, *, profile: str | None) -> int:
 @command(FOLDER)
 def report(console: Console, *, folder: str | None) -> None:
     """Make the report of a test run from its artifacts, whatever became of the run."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.report import make_report
 
     made = make_report(folder)
-    console.answer(made.to_dict(), lambda: telling.reported(console, made))
+    console.answer(made.to_dict(), lambda: render.reported(console, made))

@@ -44,7 +44,7 @@ def run(
     artifacts: str | None,
 ) -> int:
     """Run a command (after `--`), or the profile's tests, with a cluster: a new one, or the one that runs."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.run import run as carry_out
 
     progress = console.progress()
@@ -59,11 +59,11 @@ def run(
             verbose=verbose,
             artifacts=artifacts,
             on_event=progress,
-            on_ready=lambda cluster, borrowed, words: telling.ready(
+            on_ready=lambda cluster, borrowed, words: render.ready(
                 console, cluster, borrowed, words, verbose=verbose
             ),
         )
-    console.answer(ran.to_dict(), lambda: telling.ran(console, ran, timeout))
+    console.answer(ran.to_dict(), lambda: render.ran(console, ran, timeout))
     return ran.exit_code
 
 
@@ -79,21 +79,21 @@ def logs(
     lines: int | None,
 ) -> None:
     """Show what the nodes said, merged by time; of the last run if none is running."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.logs import LogView
 
     view = LogView(node, name=name, since=since, grep=grep, lines=lines)
     if follow:
-        telling.followed(console, view)
+        render.followed(console, view)
         return
     found = view.read()
-    console.answer(found.to_dict(), lambda: telling.logs(console, view, found))
+    console.answer(found.to_dict(), lambda: render.logs(console, view, found))
 
 
 @command(NAME, FOLLOW)
 def events(console: Console, *, name: str | None, follow: bool) -> None:
     """Show what happened to the cluster: the keeper's diary; of the last run if none is running."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.operations.events import diary, follow_diary
 
     if follow:
@@ -101,16 +101,16 @@ def events(console: Console, *, name: str | None, follow: bool) -> None:
             if console.json:
                 console.record(event.to_dict())
             else:
-                telling.event(console, event)
+                render.event(console, event)
         return
     found = diary(name=name)
-    console.answer(found.to_dict(), lambda: telling.diary(console, found))
+    console.answer(found.to_dict(), lambda: render.diary(console, found))
 
 
 @command(NODE, NAME, EXPRESSION)
 def shell(console: Console, *, node: str | None, name: str | None, command: str | None) -> int | None:
     """Open a Python prompt in a node, or evaluate one expression there with -c; of a server program: its own shell."""
-    from clusterlib.doors import telling
+    from clusterlib.doors import render
     from clusterlib.doors.prompt import Prompt
     from clusterlib.operations.shell import NodeShell, run_own_shell
 
@@ -122,7 +122,7 @@ def shell(console: Console, *, node: str | None, name: str | None, command: str 
             console.note(session.stale_sentence)
         if command is not None:
             found = session.evaluate(command)
-            console.answer(found.to_dict(), lambda: telling.evaluated(console, found))
+            console.answer(found.to_dict(), lambda: render.evaluated(console, found))
             return FAILED if found.traceback else None
         prompt = Prompt(console, session)
         return prompt.talk() if sys.stdin.isatty() else prompt.read(sys.stdin)

@@ -19,7 +19,7 @@ from clusterlib.doors.testing.report import Report
 from clusterlib.doors.testing.sharing import reserve_for_all
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.errors import ClusterError
-from clusterlib.leases.held import Unserved
+from clusterlib.leases.lease import Unserved
 from clusterlib.leases.naming import Reservation
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
 

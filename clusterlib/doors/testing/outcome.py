@@ -16,12 +16,12 @@ from clusterlib.artifacts.explained import Explained, Stacks, shortened
 from clusterlib.client.cluster import Cluster
 from clusterlib.doors.testing.explaining import explain
 
-__all__ = ["Told"]
+__all__ = ["TestOutcome"]
 
 LONGEST_MESSAGE = 4000
 
 
-class Told:
+class TestOutcome:
     def __init__(self, item: pytest.Item, project: Path, *, plain_since: float | None = None) -> None:
         """`plain_since`: when a test began that is no distributed one, and is told of because it failed."""
         self.plain = plain_since is not None

@@ -11,18 +11,18 @@ import pytest
 from clusterlib.client.arguments import check_flag, check_overrides
 from clusterlib.client.cluster import Cluster
 from clusterlib.doors.testing.needs import uses_session
-from clusterlib.doors.testing.outcome import Told
+from clusterlib.doors.testing.outcome import TestOutcome
 from clusterlib.errors import ClusterError
-from clusterlib.leases.held import Unserved
+from clusterlib.leases.lease import Unserved
 from clusterlib.leases.need import need_of
 
 if TYPE_CHECKING:
     from clusterlib.doors.testing.live import Live
     from clusterlib.leases.pool import Pool
 
-__all__ = ["TOLD", "Factory", "OwnClusters"]
+__all__ = ["OUTCOME", "Factory", "OwnClusters"]
 
-TOLD = pytest.StashKey[Told]()
+OUTCOME = pytest.StashKey[TestOutcome]()
 """What becomes of a test."""
 
 
@@ -60,9 +60,9 @@ class OwnClusters:
                 self._pool().count_private(cluster)
                 if cluster.status().dirty:
                     cluster.heal()
-        if TOLD in item.stash:
-            item.stash[TOLD].uses_too(self._of_session)
-            item.stash[TOLD].is_served()
+        if OUTCOME in item.stash:
+            item.stash[OUTCOME].uses_too(self._of_session)
+            item.stash[OUTCOME].is_served()
 
     @contextlib.contextmanager
     def started(
@@ -90,8 +90,8 @@ class OwnClusters:
             self._give_up(unserved)
         clusters = self._of_session if session else self._of_test
         clusters.append(cluster)
-        if item is not None and TOLD in item.stash:
-            item.stash[TOLD].uses_too([cluster])
+        if item is not None and OUTCOME in item.stash:
+            item.stash[OUTCOME].uses_too([cluster])
         try:
             yield cluster
         finally:

@@ -27,16 +27,16 @@ from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.doors.testing.live import Live
 from clusterlib.doors.testing.needs import is_skipped_by_unittest, need_of_item
 from clusterlib.doors.testing.options import Said, read_options
-from clusterlib.doors.testing.outcome import Told
+from clusterlib.doors.testing.outcome import TestOutcome
 from clusterlib.doors.testing.place import choose, project_of
 from clusterlib.doors.testing.planning import FAULT, NEED, PlanOnly, Unusable, plan_run
-from clusterlib.doors.testing.private import TOLD, Factory, OwnClusters
+from clusterlib.doors.testing.private import OUTCOME, Factory, OwnClusters
 from clusterlib.doors.testing.report import Report
 from clusterlib.doors.testing.sharing import read_name
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.doors.testing.tracebacks import Tracebacks
 from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
-from clusterlib.leases.held import Held, Unserved
+from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Schedule
@@ -90,7 +90,7 @@ class Run:
         self._left: dict[str, int] = {}
         """How many tests of each profile are still to come."""
         self._item: pytest.Item | None = None
-        self._held: Held | None = None
+        self._held: ClusterLease | None = None
         self._outside: dict[str, str | None] = {}
         """What the environment was before the test got a cluster."""
         self.own = OwnClusters(lambda: self._pool, self._live, self._give_up)
@@ -162,8 +162,8 @@ class Run:
         if (NEED not in item.stash and FAULT not in item.stash) or is_skipped_by_unittest(item):
             return
         self._item = item
-        former = item.stash.get(TOLD, None)  # a plugin may run a test again that has failed
-        told = item.stash[TOLD] = Told(item, self._said.project)
+        former = item.stash.get(OUTCOME, None)  # a plugin may run a test again that has failed
+        told = item.stash[OUTCOME] = TestOutcome(item, self._said.project)
         told.again = former is not None and former.bad
         try:
             if FAULT in item.stash:
@@ -175,10 +175,10 @@ class Run:
         finally:
             self._record("test.started", **told.begins())
 
-    def _take(self, item: pytest.Item, need: Need) -> Held:
+    def _take(self, item: pytest.Item, need: Need) -> ClusterLease:
         try:
             with self._live.waiting(item.nodeid, f"a cluster: {need}"):
-                again = TOLD in item.stash and item.stash[TOLD].again
+                again = OUTCOME in item.stash and item.stash[OUTCOME].again
                 held = self._held = self._pool.acquire(need, item.nodeid, afresh=again)
         except Unserved as unserved:
             self._give_up(unserved)
@@ -186,13 +186,13 @@ class Run:
         self._outside = put_into_environment(held.environment)
         return held
 
-    def take_late(self, item: pytest.Item) -> Held:
+    def take_late(self, item: pytest.Item) -> ClusterLease:
         """For a fixture of ours; a test that asks for one by another way than its arguments has no cluster before."""
         if self._held is not None:
             return self._held
-        if is_new := TOLD not in item.stash:
-            item.stash[TOLD] = Told(item, self._said.project)
-        told = item.stash[TOLD]
+        if is_new := OUTCOME not in item.stash:
+            item.stash[OUTCOME] = TestOutcome(item, self._said.project)
+        told = item.stash[OUTCOME]
         try:
             held = self._take(item, need_of_item(item))
             told.uses(held.cluster)
@@ -247,12 +247,12 @@ class Run:
                 self._report.refresh(urgent=told.bad)
         return report
 
-    def _told_of(self, item: pytest.Item, report: pytest.TestReport) -> Told | None:
+    def _told_of(self, item: pytest.Item, report: pytest.TestReport) -> TestOutcome | None:
         """A test that is no distributed one is told of from its failure on: the evidence of a red run must not be green."""
-        told = item.stash.get(TOLD, None)
+        told = item.stash.get(OUTCOME, None)
         begins_again = told is not None and told.plain and report.when == "setup"  # pytest-rerunfailures
         if begins_again or (told is None and report.failed):
-            told = item.stash[TOLD] = Told(item, self._said.project, plain_since=report.start)
+            told = item.stash[OUTCOME] = TestOutcome(item, self._said.project, plain_since=report.start)
             self._record("test.started", **told.begins())
         return told
 
@@ -272,7 +272,7 @@ class Run:
 
     # -- for fixtures and test cases
 
-    def held(self) -> Held:
+    def held(self) -> ClusterLease:
         """The turn of the test that runs now."""
         assert self._item is not None, "no test runs"
         return self.take_late(self._item)
@@ -382,7 +382,7 @@ def run_of_session(config: pytest.Config) -> Run:
     return run
 
 
-def held_for(item: pytest.Item) -> Held:
+def held_for(item: pytest.Item) -> ClusterLease:
     return run_of(item).take_late(item)
 
 

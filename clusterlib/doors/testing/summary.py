@@ -13,7 +13,7 @@ import pytest
 from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.doors.testing.report import Report
 from clusterlib.errors import ClusterError
-from clusterlib.leases.held import Unserved
+from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
 
 __all__ = ["Tally", "plan_lines", "tell"]

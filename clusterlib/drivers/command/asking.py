@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from clusterlib.drivers.command.settings import Question
 from clusterlib.health.probes import Answer, Never, NotYet, Ready
-from clusterlib.hosts.errands import Errand
+from clusterlib.hosts.run_program import ProgramRun
 from clusterlib.rendering import render_text
 
 __all__ = ["Run", "ask", "ports_of", "unanswered"]
 
-Run = Callable[[Sequence[str]], Awaitable[Errand]]
+Run = Callable[[Sequence[str]], Awaitable[ProgramRun]]
 """Runs a command in the node's folder."""
 
 ANYTHING = re.compile("")

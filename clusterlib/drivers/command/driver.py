@@ -21,8 +21,8 @@ from clusterlib.drivers.command.settings import Server
 from clusterlib.errors import CommandFailed
 from clusterlib.health.probes import Answer, Never, NotYet, Ready
 from clusterlib.hosts.api import Host, Program, Spawn
-from clusterlib.hosts.errands import Errand, run_errand
 from clusterlib.hosts.ports import Claim
+from clusterlib.hosts.run_program import ProgramRun, run_program
 from clusterlib.messages.status import OwnShell
 from clusterlib.rendering import render_text
 
@@ -134,7 +134,7 @@ class CommandDriver(Driver):
         if former is not None:
             former.close()
         self._links[node.name] = link
-        return self._spawn(node, words, errand=False), link
+        return self._spawn(node, words, helper=False), link
 
     def stopping(self, names: Collection[str]) -> None:
         self._all_leave = bool(names) and self._links.keys() <= set(names)
@@ -167,10 +167,10 @@ class CommandDriver(Driver):
     def ports_stolen(self, log_tail: list[str]) -> bool:
         return any(sign in line.lower() for line in log_tail for sign in STOLEN)
 
-    async def run(self, node: NodeSpec, words: Sequence[str], *, heard: bool = False) -> Errand:
+    async def run(self, node: NodeSpec, words: Sequence[str], *, heard: bool = False) -> ProgramRun:
         """Runs a command as this node would. `heard`: what it prints belongs to the node's log."""
         hear = self._hear.get(node.name) if heard else None
-        return await run_errand(self._host, self._spawn(node, words), hear or (lambda _: None))
+        return await run_program(self._host, self._spawn(node, words), hear or (lambda _: None))
 
     async def stop(self, node: NodeSpec) -> bool:
         words = self._filled(node, self.server.stop_command)
@@ -233,7 +233,7 @@ class CommandDriver(Driver):
         seed = self._seed()
         words = self._filled(seed, self.server.form)
         try:
-            done = await run_errand(self._host, self._spawn(seed, words), self._hear_forming)
+            done = await run_program(self._host, self._spawn(seed, words), self._hear_forming)
             if done.exit.clean:
                 self._is_formed = True
             else:
@@ -257,7 +257,7 @@ class CommandDriver(Driver):
         words = self._filled_at_start(node, self.server.prepare)
         if not words[0]:
             return
-        done = await run_errand(self._host, self._spawn(node, words), hear)
+        done = await run_program(self._host, self._spawn(node, words), hear)
         if not done.exit.clean:
             raise _failed(f"{node.name} could not be prepared", words, done, self._looks(node))
 
@@ -293,13 +293,13 @@ class CommandDriver(Driver):
         values = self.values_at_start(node.name)
         return [render_text(text, values) for text in texts]
 
-    def _spawn(self, node: NodeSpec, words: Sequence[str], *, errand: bool = True) -> Spawn:
+    def _spawn(self, node: NodeSpec, words: Sequence[str], *, helper: bool = True) -> Spawn:
         return Spawn(
             name=node.name,
             run=Program(tuple(words)),
             directory=node.directory,
             environment={**node.environment, **self._own_environment(node)},
-            errand=errand,
+            helper=helper,
             shared=self.server.shared,
             user=self._user,
         )
@@ -336,7 +336,7 @@ class CommandDriver(Driver):
                 os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
-def _failed(problem: str, words: Sequence[str], done: Errand, remedies: Sequence[str]) -> CommandFailed:
+def _failed(problem: str, words: Sequence[str], done: ProgramRun, remedies: Sequence[str]) -> CommandFailed:
     return CommandFailed(
         problem,
         cause=f"{' '.join(words)[:300]}: {done.exit}",

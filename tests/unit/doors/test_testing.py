@@ -14,7 +14,7 @@ from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.doors.testing.sharing import read_name, reserve_for_all
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.errors import LeftBehind, NodeExited
-from clusterlib.leases.held import Unserved
+from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
 
 

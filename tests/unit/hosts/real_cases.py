@@ -242,29 +242,29 @@ async def what_left_the_session_counts_in_what_is_used(host: Host) -> None:
     await _end(host, [alone, together])
 
 
-async def what_an_errand_leaves_belongs_to_the_node_of_its_name(host: Host) -> None:
+async def what_a_helper_leaves_belongs_to_the_node_of_its_name(host: Host) -> None:
     node = await host.spawn(order("wait"))
     await output_until(node, b"waiting")
-    errand = await host.spawn(_daemoniser(hide=1, stay=0, name=node.name))
-    daemon = int((await output_until(errand, b"\n")).split()[1])
-    assert await errand.exit == Exit(code=0)
+    helper = await host.spawn(_daemoniser(hide=1, stay=0, name=node.name))
+    daemon = int((await output_until(helper, b"\n")).split()[1])
+    assert await helper.exit == Exit(code=0)
     assert _lives(daemon)
     node.signal(signal.SIGKILL)
     await node.exit
     assert not _lives(daemon)
-    await _end(host, [node, errand])
+    await _end(host, [node, helper])
 
 
-async def what_an_errand_leaves_lives_on_before_it_has_left_the_group(host: Host) -> None:
+async def what_a_helper_leaves_lives_on_before_it_has_left_the_group(host: Host) -> None:
     """As a daemon does a moment after its parent has ended."""
     text = "sh -c 'echo daemon $$; exec sleep 1000' &"
-    errand = await host.spawn(
-        Spawn("node", Program(("sh", "-c", text)), "/", {"PATH": os.defpath}, errand=True)
+    helper = await host.spawn(
+        Spawn("node", Program(("sh", "-c", text)), "/", {"PATH": os.defpath}, helper=True)
     )
-    assert await errand.exit == Exit(code=0)
-    daemon = int((await output_until(errand, b"\n")).split()[1])
+    assert await helper.exit == Exit(code=0)
+    daemon = int((await output_until(helper, b"\n")).split()[1])
     assert _lives(daemon)
-    await _end(host, [errand])
+    await _end(host, [helper])
 
 
 async def one_that_forks_all_the_time_does_not_escape(host: Host) -> None:
@@ -337,8 +337,8 @@ CASES: dict[str, Case] = {
         what_left_the_session_ends_with_its_node_however_that_ends,
         a_pause_and_its_end_reach_what_left_the_session,
         what_left_the_session_counts_in_what_is_used,
-        what_an_errand_leaves_belongs_to_the_node_of_its_name,
-        what_an_errand_leaves_lives_on_before_it_has_left_the_group,
+        what_a_helper_leaves_belongs_to_the_node_of_its_name,
+        what_a_helper_leaves_lives_on_before_it_has_left_the_group,
         one_that_forks_all_the_time_does_not_escape,
         without_its_nursery_the_host_says_so,
         an_abandoned_spawn_leaves_nothing,
@@ -350,9 +350,9 @@ CASES: dict[str, Case] = {
 
 
 def _daemoniser(*, hide: int, stay: int, name: str = "node", untag: int = 0) -> Spawn:
-    """One that does not stay is an errand: what it leaves lives on."""
+    """One that does not stay is a helper: what it leaves lives on."""
     what = Entry(f"{HERE}:daemonise", {"hide": hide, "stay": stay, "untag": untag})
-    return Spawn(name, what, "/", {"PATH": os.defpath}, errand=not stay)
+    return Spawn(name, what, "/", {"PATH": os.defpath}, helper=not stay)
 
 
 async def have_a_family(host: Host) -> None:

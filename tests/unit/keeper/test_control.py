@@ -60,7 +60,7 @@ def test_what_nobody_foresaw_is_an_answer_too(play: Callable[..., World], conver
 def test_an_answer_of_any_size_arrives(play: Callable[..., World], converse: Converse) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.holding.dirt.spoilt("x" * 2 * LONGEST_BACKLOG)
+        world.keeper.holding.taint.spoilt("x" * 2 * LONGEST_BACKLOG)
         status = await converse(world, lambda client: client.ask(Status()))
         assert len(status.dirty[0]) == 2 * LONGEST_BACKLOG
 

@@ -52,7 +52,7 @@ def test_a_healing_keeps_the_data_and_a_fresh_one_deletes_it(play: Play) -> None
     async def story(world: World) -> None:
         await world.keeper.start()
         fill(world)
-        await world.keeper.harm.kill("node2")
+        await world.keeper.faults.kill("node2")
         await world.keeper.heal()
         assert full(world) == ["node1", "node2", "node3"]
         await world.keeper.heal(fresh=True)
@@ -92,7 +92,7 @@ def test_data_that_cannot_be_deleted_is_an_error_and_the_cluster_stays_dirty(
     async def story(world: World) -> None:
         await world.keeper.start()
         fill(world)
-        world.keeper.holding.dirt.spoilt("a table full of rubbish")
+        world.keeper.holding.taint.spoilt("a table full of rubbish")
         monkeypatch.setattr(clearing, "empty_folder", refuse)
         with pytest.raises(StartError, match="the data of node1 cannot be deleted"):
             await world.keeper.heal(fresh=True)

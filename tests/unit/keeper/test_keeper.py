@@ -98,7 +98,7 @@ def test_ports_that_are_stolen_for_ever_end_the_start(play: Callable[..., World]
 def test_a_crash_degrades_the_cluster_and_is_not_repaired_unless_asked(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node2")
+        await world.keeper.faults.kill("node2")
         assert world.states()["node2"] == "dead"
         assert str(world.keeper.state) == "degraded"
 
@@ -114,7 +114,7 @@ def test_the_restart_policy_decides_after_a_crash(
 ) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node1")
+        await world.keeper.faults.kill("node1")
         if restarted:
             await world.until(lambda: str(world.keeper.state) == "ready")
         assert (world.keeper.nodes["node1"].starts == 2) is restarted
@@ -135,7 +135,7 @@ def test_a_clean_exit_is_restarted_only_always(play: Callable[..., World]) -> No
 def test_restarts_back_off_and_end(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node1")
+        await world.keeper.faults.kill("node1")
         await world.until(lambda: "given up" in world.keeper.nodes["node1"].reason)
         assert world.states()["node1"] == "dead"
 
@@ -170,7 +170,7 @@ def test_all_that_is_tried_before_a_kill_fits_into_the_time_to_stop(
     async def story(world: World) -> None:
         await world.keeper.start()
         monkeypatch.setattr(ManagedNode, "_exits_within", exits_within)
-        stopped = await world.keeper.harm.stop("node3")
+        stopped = await world.keeper.faults.stop("node3")
         monkeypatch.undo()
         assert (stopped.state, stopped.reason) == (
             "stopped",
@@ -191,26 +191,26 @@ def test_a_node_that_is_stopped_stays_down_until_it_is_started(
     play: Callable[..., World], policy: Literal["never", "always"]
 ) -> None:
     async def story(world: World) -> None:
-        harm = world.keeper.harm
+        faults = world.keeper.faults
         await world.keeper.start()
-        assert (await harm.stop("node2", "ann")).by == "ann"
-        await harm.stop("node2")
+        assert (await faults.stop("node2", "ann")).by == "ann"
+        await faults.stop("node2")
         assert world.states()["node2"] == "stopped"
         assert str(world.keeper.state) == "degraded"
         assert world.keeper.status().dirty == ("node2 was stopped",)
         assert signal.SIGKILL not in world.host.started[1].received
         with pytest.raises(NodeUnavailable):
-            await harm.kill("node2")
+            await faults.kill("node2")
 
-        assert (await harm.start("node2")).state == "ready"
-        await harm.start("node2")
+        assert (await faults.start("node2")).state == "ready"
+        await faults.start("node2")
         assert str(world.keeper.state) == "ready"
         assert world.keeper.status().dirty == ()
 
-        await harm.pause("node1")
+        await faults.pause("node1")
         with pytest.raises(NodeUnavailable, match="is paused"):
-            await harm.start("node1")
-        await harm.stop("node1")
+            await faults.start("node1")
+        await faults.stop("node1")
         await world.keeper.heal()
         assert world.states()["node1"] == "ready"
 
@@ -221,12 +221,12 @@ def test_a_node_that_is_stopped_stays_down_until_it_is_started(
 def test_a_node_that_waits_to_be_revived_can_be_stopped(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node1")
+        await world.keeper.faults.kill("node1")
         assert world.states()["node1"] == "waiting"
-        await world.keeper.harm.stop("node1")
+        await world.keeper.faults.stop("node1")
         assert world.states()["node1"] == "stopped"
         assert len(world.host.started) == 3
-        await world.keeper.harm.start("node1")
+        await world.keeper.faults.start("node1")
         assert world.states()["node1"] == "ready"
 
     play(story, restart=restart_policy("always", first=60))
@@ -235,9 +235,9 @@ def test_a_node_that_waits_to_be_revived_can_be_stopped(play: Callable[..., Worl
 def test_a_start_that_fails_leaves_the_node_dead_and_the_cluster_dirty(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.stop("node2")
+        await world.keeper.faults.stop("node2")
         with pytest.raises(NodeExited):
-            await world.keeper.harm.start("node2")
+            await world.keeper.faults.start("node2")
         assert world.states()["node2"] == "dead"
         assert world.keeper.status().dirty != ()
 
@@ -248,7 +248,7 @@ def test_what_survives_everything_is_reported(play: Callable[..., World]) -> Non
     async def story(world: World) -> None:
         await world.keeper.start()
         immortal = world.host.started[0]
-        await world.keeper.harm.kill("node2")
+        await world.keeper.faults.kill("node2")
         immortal.unkillable = True
         world.driver.stop("node1")
         world.host.started[1].unkillable = True
@@ -350,7 +350,7 @@ def test_what_is_to_be_known_of_a_ready_node_is_in_its_status(play: Callable[...
     async def story(world: World) -> None:
         status = await world.keeper.start()
         assert [node.reason for node in status.nodes] == ["", "owner not verified", ""]
-        await world.keeper.harm.kill("node2")
+        await world.keeper.faults.kill("node2")
         assert world.keeper.status().nodes[1].reason == "killed by SIGKILL"
 
     play(story, {"node2": [Life(remark="owner not verified")]})
@@ -359,12 +359,12 @@ def test_what_is_to_be_known_of_a_ready_node_is_in_its_status(play: Callable[...
 def test_a_paused_node_is_paused_until_resumed(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.pause("node1")
-        await world.keeper.harm.pause("node1")
+        await world.keeper.faults.pause("node1")
+        await world.keeper.faults.pause("node1")
         assert world.states()["node1"] == "paused"
         assert world.host.started[0].stopped
 
-        await world.keeper.harm.resume("node1")
+        await world.keeper.faults.resume("node1")
         assert world.states()["node1"] == "ready"
 
     play(story)
@@ -373,7 +373,7 @@ def test_a_paused_node_is_paused_until_resumed(play: Callable[..., World]) -> No
 def test_a_paused_node_can_be_stopped(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.pause("node1")
+        await world.keeper.faults.pause("node1")
 
     world = play(story)
     assert "node.killed" not in world.kinds()
@@ -383,12 +383,12 @@ def test_impossible_wishes_are_refused(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
         with pytest.raises(NodeUnknown):
-            await world.keeper.harm.kill("node9")
+            await world.keeper.faults.kill("node9")
         with pytest.raises(UsageError):
             await world.keeper.scale(0)
-        await world.keeper.harm.kill("node1")
+        await world.keeper.faults.kill("node1")
         with pytest.raises(NodeUnavailable):
-            await world.keeper.harm.pause("node1")
+            await world.keeper.faults.pause("node1")
 
     play(story)
 

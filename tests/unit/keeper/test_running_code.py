@@ -16,7 +16,7 @@ def test_nodes_say_what_they_have_loaded_and_those_that_cannot_are_named(play: P
     async def story(world: World) -> None:
         await world.keeper.start()
         world.driver.stale = {"node1": ["cart.py"], "node2": None}
-        await world.keeper.harm.kill("node3")
+        await world.keeper.faults.kill("node3")
 
         running = await world.keeper.code()
 
@@ -29,7 +29,7 @@ def test_a_paused_node_is_not_asked(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
         world.driver.stale = {"node1": ["cart.py"]}
-        await world.keeper.harm.pause("node1")
+        await world.keeper.faults.pause("node1")
 
         running = await world.keeper.code()
 
@@ -53,8 +53,8 @@ def test_each_node_has_the_code_that_was_on_disk_when_it_started(play: Play, tmp
         await world.keeper.restart(["node2"])
         await world.keeper.scale(2)
         assert await files() == (b,)
-        await world.keeper.harm.stop("node2")
-        await world.keeper.harm.stop("node1")
+        await world.keeper.faults.stop("node2")
+        await world.keeper.faults.stop("node1")
         assert await files() == (), "nodes that were stopped read their code when they are started"
 
     sources = CodeSources(files=(str(program),))

@@ -11,7 +11,7 @@ import pytest
 from clusterlib.drivers.fake import Life
 from clusterlib.errors import NodeExited, NodeNotReady
 from clusterlib.hosts.api import Exit
-from clusterlib.keeper.taint import Dirt
+from clusterlib.keeper.taint import Taint
 from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import World
 
@@ -33,7 +33,7 @@ def test_a_killed_node_makes_it_dirty_once_and_a_restart_of_that_node_clean(play
     async def story(world: World) -> None:
         await world.keeper.start()
         assert dirty(world) == []
-        await world.keeper.harm.kill("node2")
+        await world.keeper.faults.kill("node2")
         assert dirty(world) == ["node2 was killed"]
         await world.keeper.restart(["node1"])
         assert dirty(world) == ["node2 was killed"]
@@ -71,12 +71,12 @@ def test_what_the_restart_policy_revived_is_dirty_all_the_same(play: Play) -> No
 def test_resuming_the_last_paused_node_leaves_nothing_behind(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.pause("node1")
-        await world.keeper.harm.pause("node3")
+        await world.keeper.faults.pause("node1")
+        await world.keeper.faults.pause("node3")
         assert dirty(world) == ["node1 is paused", "node3 is paused"]
-        await world.keeper.harm.resume("node1")
+        await world.keeper.faults.resume("node1")
         assert dirty(world) == ["node3 is paused"]
-        await world.keeper.harm.resume("node3")
+        await world.keeper.faults.resume("node3")
         assert dirty(world) == []
 
     play(story)
@@ -85,8 +85,8 @@ def test_resuming_the_last_paused_node_leaves_nothing_behind(play: Play) -> None
 def test_healing_resumes_the_paused_and_restarts_only_who_is_gone(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node2")
-        await world.keeper.harm.pause("node1")
+        await world.keeper.faults.kill("node2")
+        await world.keeper.faults.pause("node1")
         status = await world.keeper.heal()
         assert (status.state, status.dirty) == ("ready", ())
         assert [node.starts for node in status.nodes] == [1, 2, 1]
@@ -98,7 +98,7 @@ def test_healing_resumes_the_paused_and_restarts_only_who_is_gone(play: Play) ->
 def test_fresh_healing_restarts_everybody(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.pause("node1")
+        await world.keeper.faults.pause("node1")
         status = await world.keeper.heal(fresh=True)
         assert (status.state, status.dirty) == ("ready", ())
         assert [node.starts for node in status.nodes] == [2, 2, 2]
@@ -109,10 +109,10 @@ def test_fresh_healing_restarts_everybody(play: Play) -> None:
 def test_a_node_that_dies_while_the_cluster_heals_is_restarted_too(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node2")
+        await world.keeper.faults.kill("node2")
         healing = asyncio.ensure_future(world.keeper.heal())
         await world.until(lambda: world.keeper.nodes["node2"].starts == 2)
-        await world.keeper.harm.kill("node3")
+        await world.keeper.faults.kill("node3")
         status = await healing
         assert (status.state, status.dirty) == ("ready", ())
         assert [node.starts for node in status.nodes] == [1, 2, 2]
@@ -123,7 +123,7 @@ def test_a_node_that_dies_while_the_cluster_heals_is_restarted_too(play: Play) -
 def test_a_healing_that_fails_says_why_and_leaves_it_dirty(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node2")
+        await world.keeper.faults.kill("node2")
         with pytest.raises(NodeExited):
             await world.keeper.heal()
         assert dirty(world) == ["node2 was killed"]
@@ -159,7 +159,7 @@ def test_a_node_that_dies_while_the_others_restart_is_not_forgotten(play: Play) 
         await world.until(
             lambda: world.states()["node1"] == "ready" and world.keeper.nodes["node1"].starts == 2
         )
-        await world.keeper.harm.kill("node1")
+        await world.keeper.faults.kill("node1")
         await restarting
         assert dirty(world) == ["node1 was killed"]
 
@@ -217,7 +217,7 @@ def test_what_a_turn_spoilt_is_known_before_the_next_one_begins(play: Play) -> N
 def test_only_a_fresh_restart_of_all_leaves_nothing_of_what_was_spoilt(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.holding.dirt.spoilt("a table full of rubbish")
+        world.keeper.holding.taint.spoilt("a table full of rubbish")
         await world.keeper.restart(["node1", "node2"], fresh=True)
         assert dirty(world) == ["a table full of rubbish"]
         await world.keeper.restart([])
@@ -231,7 +231,7 @@ def test_only_a_fresh_restart_of_all_leaves_nothing_of_what_was_spoilt(play: Pla
 def test_the_state_on_disk_says_why_it_is_dirty(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.holding.dirt.spoilt("a table full of rubbish")
+        world.keeper.holding.taint.spoilt("a table full of rubbish")
         await world.until(
             lambda: json.loads(world.run.state.read_text())["dirty"] == ["a table full of rubbish"]
         )
@@ -273,29 +273,29 @@ def test_a_node_that_never_stops_talking_does_not_keep_a_turn_from_ending(play: 
 
 
 def test_what_is_the_matter_with_one_node_is_not_the_matter_with_the_whole() -> None:
-    dirt = Dirt(lambda *_, **__: {}, lambda: None)
+    taint = Taint(lambda *_, **__: {}, lambda: None)
 
-    dirt.ended("node2", "was killed")
-    assert not dirt.of_the_whole
-    dirt.spoilt("a test left its data")
-    assert dirt.of_the_whole
+    taint.ended("node2", "was killed")
+    assert not taint.of_the_whole
+    taint.spoilt("a test left its data")
+    assert taint.of_the_whole
 
 
 def test_a_node_that_ended_is_not_paused_any_more() -> None:
-    dirt = Dirt(lambda *_, **__: {}, lambda: None)
-    dirt.paused("node1")
-    dirt.paused("node2")
+    taint = Taint(lambda *_, **__: {}, lambda: None)
+    taint.paused("node1")
+    taint.paused("node2")
 
-    dirt.ended("node2", "was killed")
+    taint.ended("node2", "was killed")
 
-    assert dirt.reasons() == ["node1 is paused", "node2 was killed"]
+    assert taint.reasons() == ["node1 is paused", "node2 was killed"]
 
 
 def test_a_node_that_was_taken_away_takes_its_reasons_along() -> None:
-    dirt = Dirt(lambda *_, **__: {}, lambda: None)
-    dirt.ended("node2", "was killed")
-    dirt.ended("node3", "was killed")
+    taint = Taint(lambda *_, **__: {}, lambda: None)
+    taint.ended("node2", "was killed")
+    taint.ended("node3", "was killed")
 
-    dirt.gone(["node3"])
+    taint.gone(["node3"])
 
-    assert dirt.reasons() == ["node2 was killed"]
+    assert taint.reasons() == ["node2 was killed"]

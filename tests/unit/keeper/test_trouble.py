@@ -28,7 +28,7 @@ def test_a_node_that_crashes_while_another_is_restarted_comes_back(play: Callabl
         await world.keeper.start()
         restarting = asyncio.ensure_future(world.keeper.restart(["node1"]))
         await world.until(lambda: world.keeper.nodes["node1"].starts == 2)
-        await world.keeper.harm.kill("node3")
+        await world.keeper.faults.kill("node3")
         await restarting
         await world.until(lambda: str(world.keeper.state) == "ready")
         assert world.keeper.nodes["node3"].starts == 2
@@ -41,7 +41,7 @@ def test_a_restart_does_not_wait_for_a_node_that_died_meanwhile(play: Callable[.
         await world.keeper.start()
         restarting = asyncio.ensure_future(world.keeper.restart(["node1"]))
         await world.until(lambda: world.keeper.nodes["node1"].starts == 2)
-        await world.keeper.harm.kill("node3")
+        await world.keeper.faults.kill("node3")
         async with asyncio.timeout(5):
             await restarting
         assert world.states() == {"node1": "ready", "node2": "ready", "node3": "dead"}
@@ -55,7 +55,7 @@ def test_a_restart_does_not_wait_for_a_node_that_is_paused_meanwhile(play: Calla
         restarting = asyncio.ensure_future(world.keeper.restart(["node1"]))
         await world.until(lambda: world.keeper.nodes["node1"].starts == 2)
         world.driver.alive.discard("node3")  # as the others see a paused node
-        await world.keeper.harm.pause("node3")
+        await world.keeper.faults.pause("node3")
         async with asyncio.timeout(5):
             await restarting
         assert world.states()["node1"] == "ready"
@@ -66,7 +66,7 @@ def test_a_restart_does_not_wait_for_a_node_that_is_paused_meanwhile(play: Calla
 def test_a_revival_that_fails_is_tried_again(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node1")
+        await world.keeper.faults.kill("node1")
         await world.until(lambda: str(world.keeper.state) == "ready")
         assert world.keeper.nodes["node1"].starts == 4
 
@@ -173,7 +173,7 @@ def test_a_start_fails_when_a_node_that_was_ready_ends_before_the_others_are(
         monkeypatch.setattr(ManagedNode, "climb", hesitate)
         starting = asyncio.ensure_future(world.keeper.start())
         await world.until(lambda: set(world.states().values()) == {"ready"})
-        await world.keeper.harm.kill("node1")
+        await world.keeper.faults.kill("node1")
         held.set()
         with pytest.raises(NodeExited, match="node1"):
             await starting
@@ -195,7 +195,7 @@ def test_what_a_node_said_in_a_former_life_is_no_evidence(play: Callable[..., Wo
 def test_a_node_comes_back_only_when_nobody_sees_its_former_life(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        await world.keeper.harm.kill("node2")
+        await world.keeper.faults.kill("node2")
         world.driver.alive.add("node2")  # the others have not noticed yet
         restarting = asyncio.ensure_future(world.keeper.restart(["node2"]))
         await world.until(lambda: world.states()["node2"] == "stopped")
@@ -212,7 +212,7 @@ def test_only_a_node_that_is_ready_can_be_paused(play: Callable[..., World]) -> 
         starting = asyncio.ensure_future(world.keeper.start())
         await world.until(lambda: "node1" in world.keeper.nodes and world.keeper.nodes["node1"].pid)
         with pytest.raises(NodeUnavailable, match="starting"):
-            await world.keeper.harm.pause("node1")
+            await world.keeper.faults.pause("node1")
         await starting
         assert world.states()["node1"] == "ready"
 

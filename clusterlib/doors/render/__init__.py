@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clusterlib.doors.telling.examine import diagnosis, health
-from clusterlib.doors.telling.life import (
+from clusterlib.doors.render.examine import diagnosis, health
+from clusterlib.doors.render.life import (
     cleaned,
     disturbed,
     restarted,
@@ -13,8 +13,8 @@ from clusterlib.doors.telling.life import (
     stopped,
     synchronised,
 )
-from clusterlib.doors.telling.profiles import checks, profile, profiles
-from clusterlib.doors.telling.use import diary, evaluated, event, followed, logs, ran, ready, reported
+from clusterlib.doors.render.profiles import checks, profile, profiles
+from clusterlib.doors.render.use import diary, evaluated, event, followed, logs, ran, ready, reported
 
 __all__ = [
     "checks",

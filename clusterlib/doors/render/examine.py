@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clusterlib.doors.telling.pieces import colour, several
+from clusterlib.doors.render.pieces import colour, several
 from clusterlib.messages.findings import Finding, Outcome
 
 if TYPE_CHECKING:

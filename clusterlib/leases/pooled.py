@@ -19,7 +19,7 @@ from clusterlib.messages.status import ClusterStatus, Peak
 from clusterlib.rundir.diary import read_events
 from clusterlib.waiting import Deadline
 
-__all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "Kept", "TooSmall"]
+__all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "PooledCluster", "TooSmall"]
 
 GONE = (KeeperLost, ClusterNotRunning)
 HANDING_BACK_SECONDS = 5.0
@@ -53,7 +53,7 @@ class Ended:
     """A test took it down in order. That is no trouble: it is for the test to do."""
 
 
-class Kept:
+class PooledCluster:
     """A cluster of the pool, with what is known of it."""
 
     def __init__(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Exit, Host, Process, Spawn
 
-__all__ = ["Errand", "run_errand"]
+__all__ = ["ProgramRun", "run_program"]
 
 MOST_KEPT = 256 * 1024
 PIECE = 65536
@@ -18,7 +18,7 @@ MOST_PIECES = 64
 
 
 @frozen
-class Errand:
+class ProgramRun:
     exit: Exit
     output: str
 
@@ -27,7 +27,7 @@ class Errand:
         return self.output.splitlines()
 
 
-async def run_errand(host: Host, order: Spawn, hear: Callable[[bytes], None] = lambda _: None) -> Errand:
+async def run_program(host: Host, order: Spawn, hear: Callable[[bytes], None] = lambda _: None) -> ProgramRun:
     """Runs it to its end; `hear` is told what it prints as it prints it. Cancelled, it is killed and waited for."""
     process = await host.spawn(order)
     kept = bytearray()
@@ -58,7 +58,7 @@ async def run_errand(host: Host, order: Spawn, hear: Callable[[bytes], None] = l
     finally:
         loop.remove_reader(process.output)
         os.close(process.output)
-    return Errand(how, kept.decode("utf-8", errors="replace"))
+    return ProgramRun(how, kept.decode("utf-8", errors="replace"))
 
 
 async def _ended(process: Process) -> Exit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clusterlib.doors.telling.pieces import adapted, addresses, colour, counted, duration, several, title
+from clusterlib.doors.render.pieces import adapted, addresses, colour, counted, duration, several, title
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Cell, Console

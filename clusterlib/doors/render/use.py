@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clusterlib.doors.exits import INTERRUPTED
-from clusterlib.doors.telling.pieces import counted, several
+from clusterlib.doors.render.pieces import counted, several
 from clusterlib.messages.event import Event
 
 if TYPE_CHECKING:

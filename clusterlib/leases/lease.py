@@ -5,12 +5,12 @@ from __future__ import annotations
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.environment import environment_of
 from clusterlib.errors import ClusterError
-from clusterlib.leases.kept import Kept
 from clusterlib.leases.need import Need, need_of
+from clusterlib.leases.pooled import PooledCluster
 from clusterlib.leases.schedule import too_large
 from clusterlib.messages.status import ClusterStatus
 
-__all__ = ["Held", "Unserved"]
+__all__ = ["ClusterLease", "Unserved"]
 
 
 class Unserved(Exception):
@@ -26,28 +26,28 @@ class Unserved(Exception):
         """Whether this test is the first to hear of it; the later ones need not be told at length."""
 
 
-class Held:
+class ClusterLease:
     """One test's turn on a cluster. `release` ends the turn; the cluster stays with the pool."""
 
-    def __init__(self, kept: Kept, need: Need, who: str, status: ClusterStatus, how: str) -> None:
-        self.cluster: Cluster = kept.cluster
+    def __init__(self, pooled: PooledCluster, need: Need, who: str, status: ClusterStatus, how: str) -> None:
+        self.cluster: Cluster = pooled.cluster
         self.need = need
         self.who = who
-        self.borrowed = kept.borrowed
+        self.borrowed = pooled.borrowed
         self.how = how
         """started, borrowed, joined or reused."""
         self.status = status
         """The cluster as it was when the turn began."""
-        self._kept = kept
+        self._pooled = pooled
         self._released = False
 
     def __repr__(self) -> str:
-        return f"<Held {self.cluster.name!r} by {self.who!r}, {self.how}>"
+        return f"<ClusterLease {self.cluster.name!r} by {self.who!r}, {self.how}>"
 
     @property
     def notes(self) -> list[str]:
         """What is worth telling about this cluster: that it is smaller than asked for, or simulated instead."""
-        return self._kept.usage.notes
+        return self._pooled.usage.notes
 
     @property
     def environment(self) -> dict[str, str]:
@@ -58,13 +58,13 @@ class Held:
     def scales(self) -> bool:
         """Whether the test may change its size: nobody else's, used by nobody else, and of a kind that can change."""
         alone = any(turn.exclusive for turn in self.status.turns)
-        return alone and not self.borrowed and not self._kept.terms.shape.fixed
+        return alone and not self.borrowed and not self._pooled.terms.shape.fixed
 
     def check_size(self, size: int) -> None:
         """Raises NeedImpossible for a size that no cluster of this profile can have here."""
         written = "with_cluster_size({})"
         need_of(size=size, remedies=[written.format(3)])
-        terms = self._kept.terms
+        terms = self._pooled.terms
         fault = too_large(self.who, size, terms.profile, terms.shape, written=written)
         if fault is not None:
             raise fault
@@ -76,4 +76,4 @@ class Held:
         need starts another."""
         if not self._released:
             self._released = True
-            self._kept.leave(self.need, self.who)
+            self._pooled.leave(self.need, self.who)
