@@ -48,6 +48,7 @@ def test_a_cluster_is_started_used_broken_and_ended_without_a_tasks_file(run: Ru
         "ready",
         "dead",
     ]
+    assert "until clusterlib down" in run("status").stdout
     refused = run("kill", "node2", code=1).stderr
     assert "try: clusterlib start node2" in refused
     assert "invoke" not in refused
