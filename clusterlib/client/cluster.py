@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from clusterlib.client.arguments import check_flag, check_type, seconds_of
 from clusterlib.client.connection import KILLING_SECONDS, KeeperClient, Listener
 from clusterlib.client.node import Node
+from clusterlib.drivers.registry import calls_of
 from clusterlib.errors import (
     ClusterConflict,
     ClusterError,
@@ -67,6 +68,8 @@ class Cluster:
         self.run_folder = RunFolder(Path(status.run))
         self.cookie_file = Path(status.cookie_file)
         self.call_seconds = status.timeouts.call
+        self.kind = calls_of(status.driver)
+        """What clients can do with its nodes."""
         self.sources = status.sources
         """Where the code of its nodes is."""
         self.notes = notes

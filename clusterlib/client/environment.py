@@ -18,7 +18,7 @@ def environment_of(cluster: Cluster, status: ClusterStatus | None = None) -> dic
         "CLUSTERLIB_RUN": str(cluster.run_folder.path),
         "CLUSTERLIB_COOKIE_FILE": str(cluster.cookie_file),
     }
-    main = "cluster" if cluster.driver == "python" else next(iter(nodes[0].ports), "") if nodes else ""
+    main = next(iter(nodes[0].ports), "") if nodes else ""
     for variable, purpose, form in (
         ("CLUSTERLIB_NODES", main, "{name}={address}:{port}"),
         ("CLUSTERLIB_HTTP", "http", "{name}=http://{address}:{port}"),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from clusterlib.client.arguments import seconds_of
 from clusterlib.client.caller import caller_name
 from clusterlib.client.condition import explain
+from clusterlib.drivers.calls import Evaluation, Place, ports_in_words
 from clusterlib.errors import (
     CallTimeout,
     ClusterError,
@@ -27,12 +26,11 @@ from clusterlib.hosts.identity import Identity
 from clusterlib.messages.requests import Kill, NodeRequest, Pause, Resume, Stacks, StartNode, StopNode
 from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import NodeStatus
-from clusterlib.runtime.client import CodeDigest, NodeClient
+from clusterlib.runtime.client import CodeDigest
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
-    from clusterlib.drivers.beam.connection import Connection
 
 __all__ = ["Node"]
 
@@ -50,14 +48,20 @@ class Node:
     def __init__(self, cluster: Cluster, name: str) -> None:
         self._cluster = cluster
         self.name = name
-        self._client: NodeClient | None = None
-        self._connection: Connection | None = None
         self.called: datetime | None = None
         """When code was last asked to run in it over this handle."""
         self.last_look: tuple[datetime, list[str]] | None = None
         """Its stacks at the moment when a call was given up, and that moment."""
-        self._opening = threading.Lock()
-        self._lock = threading.Lock()
+        place = Place(
+            name=name,
+            cluster=cluster.name,
+            driver=cluster.driver,
+            cookie_file=cluster.cookie_file,
+            sources=cluster.sources,
+            status=self.status,
+            look=self._look_at_stacks,
+        )
+        self._calls = cluster.kind(place)
 
     def __repr__(self) -> str:
         return f"<Node {self.name} of cluster {self._cluster.name!r}>"
@@ -100,7 +104,7 @@ class Node:
         node = self.status()
         if "http" not in node.ports:
             raise NotSupported(
-                f"{self.name} has no port called http", cause=f"its ports are {_told(node.ports)}"
+                f"{self.name} has no port called http", cause=f"its ports are {ports_in_words(node.ports)}"
             )
         return f"http://{node.address}:{node.ports['http']}"
 
@@ -127,48 +131,23 @@ class Node:
                 f"what is called in {self.name} has no name",
                 remedies=['node.call("package.module:function", 1, 2)'],
             )
-        if self._cluster.driver == "beam":
-            return self._call_erlang(target, *args, timeout=self._limit(timeout), **kwargs)
         self.called = datetime.now(UTC)
-        return self._ask_node(lambda node: node.call(target, args, kwargs, timeout=self._limit(timeout)))
-
-    def _call_erlang(self, module: str, function: str, args: Sequence[Any] = (), *, timeout: float) -> Any:
-        try:
-            return self._erlang(timeout).call(module, function, args, timeout=timeout)
-        except (NodeUnavailable, CallTimeout) as error:
-            raise self._explained(error) from error
-
-    def _erlang(self, timeout: float) -> Connection:
-        """The connection to an Erlang node; one that ended with a former life of the node is replaced."""
-        with self._opening:
-            if self._connection is None or self._connection.lost is not None:
-                self.close()
-                self._connection = self._open(timeout)
-            return self._connection
-
-    def _open(self, timeout: float) -> Connection:
-        from clusterlib.drivers.beam.connection import Connection
-
-        node = self.status()
-        if node.pid is None:
-            raise NodeUnavailable(f"{self.name} cannot be called", cause="it has no process")
-        cookie = self._cluster.cookie_file.read_text(encoding="ascii").strip()
-        return Connection.open(node.facts["node"], cookie, port=node.ports["cluster"], timeout=timeout)
+        return self._asked(lambda: self._calls.call(target, args, kwargs, self._limit(timeout)))
 
     def run(
         self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any
     ) -> T:
         """Runs any callable in the node, closures and lambdas too."""
         self.called = datetime.now(UTC)
-        result: T = self._ask_node(
-            lambda node: node.run(function, args, kwargs, timeout=self._limit(timeout))
-        )
+        result: T = self._asked(lambda: self._calls.run(function, args, kwargs, self._limit(timeout)))
         return result
 
     def stacks(self) -> list[str]:
         """What its code does at this moment: the stacks of its coroutines and threads, as lines. Also of one that hangs."""
         with contextlib.suppress(CallTimeout, NodeUnavailable):
-            return list(self._talk().ask("stacks", timeout=LOOK_SECONDS))
+            found = self._calls.stacks(LOOK_SECONDS)
+            if found is not None:
+                return found
         lines = self._cluster.keeper.ask(Stacks(self.name))
         return list(lines)
 
@@ -187,36 +166,31 @@ class Node:
 
     def members(self, timeout: float | None = None) -> list[str]:
         """The nodes this node sees alive, itself included."""
-        if self._cluster.driver == "beam":
-            return sorted(
-                str(name).partition("@")[0] for name in self.call("clusterlib_node", "seen", timeout=timeout)
-            )
-        return list(self._ask_node(lambda node: node.members(timeout=self._limit(timeout))))
+        return self._asked(lambda: self._calls.members(self._limit(timeout)))
 
     def ping(self, timeout: float | None = None) -> float:
         """Seconds a round trip takes."""
-        if self._cluster.driver == "beam":
-            began = time.monotonic()
-            self.call("erlang", "node", timeout=timeout)
-            return time.monotonic() - began
-        return float(self._ask_node(lambda node: node.ping(timeout=self._limit(timeout))))
+        return self._asked(lambda: self._calls.ping(self._limit(timeout)))
 
     def digest(self) -> CodeDigest:
         """The project's modules this node has loaded, each with the digest of its source, and which are stale.
 
         In an Erlang node it is the digest of the compiled module."""
-        if self._cluster.driver == "beam":
-            return self._erlang_digest()
-        return self._ask_node(lambda node: node.digest())
+        return self._asked(lambda: self._calls.digest(self._limit(None)))
 
-    def _erlang_digest(self) -> CodeDigest:
-        from clusterlib.disk.code import modules_of
+    # -- a shell in it
 
-        modules = [[name, str(path)] for name, path in modules_of(self._cluster.sources).items()]
-        found = self.call("clusterlib_node", "compare", [modules])
-        running = {name.decode(): running.hex() for name, running, _ in found if isinstance(running, bytes)}
-        stale = (name.decode() for name, running, on_disk in found if running != on_disk)
-        return CodeDigest(running, tuple(sorted(stale)))
+    def evaluate(self, session: str, source: str, timeout: float) -> Evaluation:
+        """Runs code as typed in a shell. Names survive from one call to the next of a session."""
+        return self._asked(lambda: self._calls.evaluate(session, source, timeout))
+
+    def complete(self, session: str, text: str, timeout: float) -> list[str]:
+        """Names in the session that continue the text."""
+        return self._asked(lambda: self._calls.complete(session, text, timeout))
+
+    def forget(self, session: str, timeout: float) -> None:
+        """The session is over."""
+        self._asked(lambda: self._calls.forget(session, timeout))
 
     # -- what can be done to it
 
@@ -250,15 +224,11 @@ class Node:
             return self._cluster.call_seconds
         return seconds_of(timeout, 'node.call("package.module:function", timeout=5)')
 
-    def _ask_node(self, ask: Callable[[NodeClient], T]) -> T:
-        """Asks the node where it is; one that has moved, as somebody removed and added it, is asked where it is now."""
-        client = self._talk()
+    def _asked(self, ask: Callable[[], T]) -> T:
         try:
-            return ask(client)
+            return ask()
         except (NodeUnavailable, CallTimeout) as error:
-            if not isinstance(error.__cause__, ConnectionRefusedError) or not self._moved(client):
-                raise self._explained(error) from error
-        return ask(self._talk())
+            raise self._explained(error) from error
 
     def _explained(self, error: NodeUnavailable | CallTimeout) -> ClusterError:
         """The same error with what the keeper knows. It sees an end a moment later than the connection that breaks."""
@@ -273,61 +243,10 @@ class Node:
         node = self.status()
         return None if node.is_ready else node
 
-    def _talk(self) -> NodeClient:
-        """The connection pool to the node."""
-        known = self._client
-        if known is not None:
-            return known
-        address, port = self._place()  # not under the lock: the answer may say that this very node is gone
-        with self._lock:
-            if self._client is None:
-                self._client = NodeClient(self.name, address, port, str(self._cluster.cookie_file))
-                self._client.unanswered = self._look_at_stacks
-            return self._client
-
-    def _moved(self, client: NodeClient) -> bool:
-        if self._place() == (client.address, client.port):
-            return False
-        self.close()
-        return True
-
-    def _place(self) -> tuple[str, int]:
-        node = self.status()
-        if self._cluster.driver == "beam":
-            raise NotSupported(
-                f"{self.name} runs no Python: it is an Erlang node",
-                remedies=['node.call("lists", "reverse", [[1, 2, 3]])  # module, function, arguments'],
-            )
-        if self._cluster.driver != "python":
-            raise NotSupported(
-                f"{self.name} takes no calls: it is a server program (driver {self._cluster.driver!r})",
-                cause=f"its own client reaches it at {node.address}, ports {_told(node.ports)}",
-                remedies=[
-                    f"node.address and node.ports, for its client: {_example(node)}",
-                    f"invoke cluster.shell {self.name}",
-                ],
-            ).of_cluster(self._cluster.name)
-        return node.address, node.ports["cluster"]
-
     def close(self) -> None:
-        with self._lock:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._calls.close()
 
 
 def _is_stopped(pid: int | None) -> bool:
     found = Identity.of(pid) if pid is not None else None
     return found is not None and found.stopped
-
-
-def _told(ports: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {port}" for name, port in ports.items())
-
-
-def _example(node: NodeStatus) -> str:
-    name = next(iter(node.ports), "client")
-    return f'connect(node.address, node.ports["{name}"])'

@@ -58,7 +58,7 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
             _subject(cluster[node.name], node, used.get(node.name), expected) for node in status.nodes
         ]
         left = status.timeouts.health - (time.monotonic() - began)
-        if cluster.driver == "python":
+        if cluster.kind.examined_directly:
             columns, found = COLUMNS, examine(subjects, left, option)
         else:
             told = cluster.keeper.ask(Examine(max(LEAST, left - SPARE)))

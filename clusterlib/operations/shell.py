@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import shlex
@@ -14,7 +13,7 @@ from typing import Self
 from clusterlib.client.cluster import Cluster, Node
 from clusterlib.client.code.looking import some_files
 from clusterlib.drivers.api import SESSION
-from clusterlib.errors import ClusterError, NotSupported
+from clusterlib.errors import NotSupported
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
 from clusterlib.operations.reach import reached
@@ -25,7 +24,6 @@ __all__ = ["Evaluated", "NodeShell", "run_own_shell"]
 WITHOUT_LIMIT = 30 * 86400.0
 """Whoever types an endless loop ends it with Ctrl-C, not with a timeout."""
 QUICKLY = 5.0
-PYTHON_SESSION = "clusterlib.operations.shell_session"
 MOST_SESSIONS = 50
 
 
@@ -61,7 +59,7 @@ def run_own_shell(
     talks to the node by itself: the cluster need not be held for it. `on_stale` hears that it runs other code than is on disk."""
     with reached(name, project=project) as cluster:
         status = cluster.status()
-        if status.driver == "python" or (status.driver == "beam" and code is not None):
+        if cluster.kind.has_prompt or (cluster.kind.evaluates and code is not None):
             return None
         ready = (one for one in status.nodes if one.is_ready)
         chosen = (status.node(cluster[node].name) if node else None) or next(ready, status.nodes[0])
@@ -115,8 +113,8 @@ class NodeShell:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if not self._is_erlang and self._node.status().is_ready:
-                self._node.call(f"{PYTHON_SESSION}:forget", self._session, timeout=QUICKLY)
+            if self._node.status().is_ready:
+                self._node.forget(self._session, QUICKLY)
         finally:
             self._reached.__exit__(kind, error, trace)
 
@@ -124,28 +122,8 @@ class NodeShell:
         """Runs statements in the node; the value of a last expression is given back. What it raises is a result, too."""
         # As it came from a command line that Python did not take for UTF-8.
         source = source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        if self._is_erlang:
-            return self._evaluate_there(source)
-        told = self._node.call(f"{PYTHON_SESSION}:evaluate", self._session, source, timeout=WITHOUT_LIMIT)
-        return Evaluated(self.node, told["value"], told["output"], told["traceback"], self.stale)
-
-    def _evaluate_there(self, source: str) -> Evaluated:
-        from clusterlib.drivers.beam.terms import text
-
-        try:
-            told = self._node.call(
-                "clusterlib_node", "evaluate", [source, self._session], timeout=WITHOUT_LIMIT
-            )
-        except KeyboardInterrupt:
-            with contextlib.suppress(ClusterError):
-                self._node.call("clusterlib_node", "interrupt", [self._session], timeout=QUICKLY)
-            raise
-        shown = {str(key): text(value) for key, value in told.items()}
-        return Evaluated(self.node, shown.get("value"), shown["output"], shown.get("problem"), self.stale)
-
-    @property
-    def _is_erlang(self) -> bool:
-        return self.cluster.driver == "beam"
+        found = self._node.evaluate(self._session, source, WITHOUT_LIMIT)
+        return Evaluated(self.node, found.value, found.printed, found.problem, self.stale)
 
     @property
     def stale_sentence(self) -> str | None:
@@ -154,12 +132,11 @@ class NodeShell:
 
     def complete(self, text: str) -> list[str]:
         """Names in the session that continue `text`."""
-        found = self._node.call(f"{PYTHON_SESSION}:complete", self._session, text, timeout=QUICKLY)
-        return [str(one) for one in found]
+        return self._node.complete(self._session, text, QUICKLY)
 
     def _choose(self, node: str | None) -> Node:
         status = self.cluster.status()
-        if status.driver not in {"python", "beam"}:
+        if not self.cluster.kind.evaluates:
             raise NotSupported(
                 f"nodes of the driver {status.driver!r} have no Python prompt",
                 cause="they have the shell of their own that the profile names",

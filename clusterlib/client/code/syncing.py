@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Synced", "sync_code"]
 
-LOADABLE = ".beam"
-
 
 @frozen
 class Synced:
@@ -42,7 +40,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     look = look_at_code(cluster, on_event)
     code, differing = dict(look.code), look.changed
     seen = looked_at(cluster.sources, cluster.project)
-    why = _why_not_loaded(cluster.driver, differing, look.before, code)
+    why = _why_not_loaded(cluster.kind.loads_code, differing, look.before, code)
     if why:
         rolling = (
             not cluster.simulated
@@ -60,7 +58,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
                 f"invoke cluster.restart {look.unasked[0]}",
             ],
         ).of_cluster(cluster.name)
-    if cluster.driver != "beam":
+    if not cluster.kind.loads_code:
         return Synced((), {}, (), looked_at=seen)
     modules = {name: str(path) for name, path in modules_of(cluster.sources).items()}
     gone = sorted({Path(path).stem for path in differing if path not in code} - modules.keys())
@@ -69,19 +67,24 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
 
 
 def _why_not_loaded(
-    driver: str, differing: tuple[str, ...], before: Sequence[Mapping[str, str]], code: Mapping[str, str]
+    loadable: tuple[str, ...],
+    differing: tuple[str, ...],
+    before: Sequence[Mapping[str, str]],
+    code: Mapping[str, str],
 ) -> str:
     """Why the nodes must be restarted; empty where they need not be."""
     if not differing:
         return ""
-    if driver != "beam":
+    if not loadable:
         return "nodes of this kind take new code only when they start"
-    read_at_start = [path for path in differing if not path.endswith(LOADABLE)]
+    read_at_start = [path for path in differing if not path.endswith(loadable)]
     if read_at_start:
         return f"{read_at_start[0]} is read only when a node starts"
-    new = sorted(folder for files in before for folder in _folders(code) - _folders(files))
+    new = sorted(
+        folder for files in before for folder in _folders(code, loadable) - _folders(files, loadable)
+    )
     return f"{new[0]} is not on the code path of the nodes yet" if new else ""
 
 
-def _folders(code: Mapping[str, str]) -> set[str]:
-    return {str(Path(path).parent) for path in code if path.endswith(LOADABLE)}
+def _folders(code: Mapping[str, str], loadable: tuple[str, ...]) -> set[str]:
+    return {str(Path(path).parent) for path in code if path.endswith(loadable)}

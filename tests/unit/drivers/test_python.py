@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from clusterlib.drivers.api import NodeSpec
-from clusterlib.drivers.python import PythonDriver, PythonLink
+from clusterlib.drivers.python.driver import PythonDriver, PythonLink
 from clusterlib.hosts.ports import Claim
 
 ROSTER = [{"name": f"node{number}", "address": "127.0.0.1", "port": number} for number in range(500)]

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from clusterlib.operations.shell_session import complete, evaluate, forget
+from clusterlib.drivers.python.shell_session import complete, evaluate, forget
 
 _numbers = count()
 

@@ -1,0 +1,1 @@
+"""Embedded nodes: processes of this Python that run the project's own code."""
