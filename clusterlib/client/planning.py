@@ -6,15 +6,16 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from clusterlib.client.code.looking import Listener, code_of
-from clusterlib.client.code.sources import code_sources, has_own_paths, within
+from clusterlib.client.code.sources import code_sources
+from clusterlib.drivers.planning import Planned
+from clusterlib.drivers.registry import kind_of
 from clusterlib.errors import ProgramMissing
 from clusterlib.hosts.programs import beside_python, blocked_program, find_program, folders_of, how_to_install
 from clusterlib.messages.plan import (
     Backoff,
-    CodeSources,
     DerivedPort,
     NodePlan,
     Plan,
@@ -23,12 +24,8 @@ from clusterlib.messages.plan import (
 )
 from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
 from clusterlib.profiles.model import DRIVERS
-from clusterlib.profiles.resolved import as_plain
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.values.kinds import derived_port, packages_of
-
-if TYPE_CHECKING:
-    from clusterlib.profiles.erlang import Beam
 
 V = TypeVar("V", Timeouts, Backoff, RestartPolicy)
 
@@ -40,7 +37,6 @@ __all__ = [
     "plan_for",
 ]
 
-SERVER = ("command", "environment", "ready", "form", "formed", "health")
 """The sections that driver `command` is told of."""
 
 
@@ -79,7 +75,8 @@ def make_plan(
     nodes = values.nodes
     programs = _programs(resolved, project)
     sources = code_sources(resolved, project, programs)
-    server = _server(resolved, project, programs, sources)
+    kind, planned = kind_of(values.driver), Planned(resolved, project, programs, sources)
+    server = kind.settings(planned)  # a mistake in them is found before anything is built
     return Plan(
         identifier=cluster_identifier(project, name),
         name=name,
@@ -104,7 +101,7 @@ def make_plan(
         held=held,
         templates=dict(values.templates),
         template_search=tuple(str(folder) for folder in template_folders(project)),
-        environment={**_path(resolved, programs), **_python_path(resolved, project), **values.environment},
+        environment={**_path(resolved, programs), **kind.environment(planned), **values.environment},
         derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
         server=server,
         sources=sources,
@@ -182,50 +179,6 @@ def _path(resolved: ResolvedProfile, programs: Mapping[str, Path]) -> dict[str, 
     used = {str(program.parent) for program in programs.values()} - {*before, *path.split(os.pathsep)}
     after = [folder for folder in beside_python() if folder in used]
     return {"PATH": os.pathsep.join([*before, path, *after])} if before or after else {}
-
-
-def _python_path(resolved: ResolvedProfile, project: Path) -> dict[str, str]:
-    """PYTHONPATH with the code roots that the profile names for a server program; embedded nodes need none."""
-    roots = within(project, resolved.values.python.path)
-    if resolved.values.driver != "command" or not roots or not has_own_paths(resolved):
-        return {}
-    inherited = [path for path in [os.environ.get("PYTHONPATH")] if path]
-    return {"PYTHONPATH": os.pathsep.join([*roots, *inherited])}
-
-
-def _server(
-    resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path], sources: CodeSources
-) -> dict[str, Any]:
-    """What the driver is told that runs a program: its sections of the profile, and where the program is."""
-    values = resolved.values
-    if values.driver == "beam":
-        return _erlang(values.beam, project, programs, sources)
-    if values.driver != "command":
-        return {}
-    return {
-        **{section: as_plain(getattr(values, section)) for section in SERVER},
-        "program": str(programs[values.command.program]),
-        "ports": list(values.ports),
-        "stop_seconds": values.timeouts.stop,
-    }
-
-
-def _erlang(beam: Beam, project: Path, programs: Mapping[str, Path], sources: CodeSources) -> dict[str, Any]:
-    """What driver `beam` is told of its nodes."""
-    path, applications, iex = sources.modules, beam.applications, None
-    if beam.mix:
-        from clusterlib.drivers.beam.mix import elixir_libraries, mix_applications
-
-        path = (*path, elixir_libraries(programs["elixir"]))
-        applications = applications or mix_applications(project)
-        iex = find_program("iex", [str(programs["elixir"].parent)])
-    return {
-        "program": str(programs[beam.program]),
-        "applications": list(applications),
-        "path": list(path),
-        "config": list(within(project, beam.config)),
-        "iex": str(iex) if iex else None,
-    }
 
 
 def _same(kind: type[V], section: object) -> V:

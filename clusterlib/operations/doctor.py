@@ -13,6 +13,7 @@ from pathlib import Path
 
 from clusterlib.client.planning import find_programs, missing_remedies
 from clusterlib.client.start import project_folder
+from clusterlib.drivers.registry import kind_of
 from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.health import preflight
@@ -119,26 +120,7 @@ def _programs(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
     user = resolved.values.command.user
     if user is not None and os.geteuid() == 0:
         yield preflight.check_user(user)
-    if resolved.values.driver == "beam":
-        from clusterlib.operations.doctor_erlang import examine_erlang
-
-        program = found.get(resolved.values.beam.program)
-        yield from examine_erlang(program if program is not None and program.name == "erl" else None)
-        if resolved.values.beam.mix:
-            yield _mix_project(resolved, project)
-
-
-def _mix_project(resolved: ResolvedProfile, project: Path) -> Finding:
-    from clusterlib.drivers.beam.mix import mix_applications
-
-    if resolved.values.beam.applications:
-        return ok(
-            "mix project", f"starts {', '.join(resolved.values.beam.applications)}, as the profile says"
-        )
-    try:
-        return ok("mix project", f"starts {', '.join(mix_applications(project))}")
-    except ClusterError as error:
-        return failed("mix project", error.problem, *error.remedies)
+    yield from kind_of(resolved.values.driver).preflight(resolved, project, found)
 
 
 def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from clusterlib.drivers.beam import epmd
+from clusterlib.drivers.beam.preflight import try_node
 from clusterlib.errors import EpmdUnavailable
 from clusterlib.messages.findings import Finding, Outcome
 from clusterlib.operations.doctor import examine_machine
-from clusterlib.operations.doctor_erlang import try_node
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import PATIENCE
 from tests.systems.installed import need

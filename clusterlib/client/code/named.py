@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from clusterlib.client.code.paths import HERE, PROJECT, is_file, is_read_at_start, size_of
+from clusterlib.disk.paths import HERE, PROJECT, is_file, is_read_at_start, size_of
 
 __all__ = ["named_in"]
 

@@ -6,7 +6,7 @@ import re
 from glob import glob
 from pathlib import Path
 
-from clusterlib.client.code.paths import head_of, is_file
+from clusterlib.disk.paths import head_of, is_file
 from clusterlib.messages.plan import NoCode
 from clusterlib.profiles.testing import settings_of_pytest
 

@@ -14,7 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from clusterlib.client.code.named import named_in
-from clusterlib.client.code.paths import (
+from clusterlib.disk.digests import comes_to
+from clusterlib.disk.paths import (
     HERE,
     PROJECT,
     head_of,
@@ -23,7 +24,6 @@ from clusterlib.client.code.paths import (
     with_project,
     within,
 )
-from clusterlib.disk.digests import comes_to
 from clusterlib.frozen import frozen
 from clusterlib.messages.plan import NoCode
 from clusterlib.profiles import ResolvedProfile

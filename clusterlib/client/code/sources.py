@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clusterlib.client.code.named import named_in
-from clusterlib.client.code.paths import within
 from clusterlib.client.code.templates import made_of, templates_of
+from clusterlib.disk.paths import within
 from clusterlib.messages.plan import Build, CodeSources
 from clusterlib.profiles import ResolvedProfile
 

@@ -6,7 +6,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from clusterlib.client.code.paths import is_file
+from clusterlib.disk.paths import is_file
 from clusterlib.frozen import frozen
 from clusterlib.profiles import ResolvedProfile, template_folders
 from clusterlib.rendering.references import references_of

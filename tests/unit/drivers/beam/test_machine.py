@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.health import erlang
-from clusterlib.health.erlang import Epmd, Tried
+from clusterlib.drivers.beam import machine
+from clusterlib.drivers.beam.machine import Epmd, Tried
 from clusterlib.health.preflight import Resolve
 from clusterlib.messages.findings import Outcome
 
@@ -23,8 +23,8 @@ def resolve_nothing(host: str) -> Sequence[str]:
 
 
 def test_an_epmd_that_is_missing_or_well_is_no_trouble() -> None:
-    missing = erlang.check_epmd(Epmd(4369))
-    there = erlang.check_epmd(Epmd(4369, ["rabbit", "shop"]))
+    missing = machine.check_epmd(Epmd(4369))
+    there = machine.check_epmd(Epmd(4369, ["rabbit", "shop"]))
 
     assert missing.outcome is there.outcome is Outcome.OK
     assert "none runs at port 4369" in missing.evidence
@@ -33,7 +33,7 @@ def test_an_epmd_that_is_missing_or_well_is_no_trouble() -> None:
 
 
 def test_what_holds_the_port_of_epmd_and_is_none_is_named() -> None:
-    found = erlang.check_epmd(Epmd(4369, problem="it answered b'HTTP'", holder="pid 7 (nginx), user ann"))
+    found = machine.check_epmd(Epmd(4369, problem="it answered b'HTTP'", holder="pid 7 (nginx), user ann"))
 
     assert found.outcome is Outcome.WARNING
     assert "pid 7 (nginx)" in found.evidence
@@ -42,10 +42,10 @@ def test_what_holds_the_port_of_epmd_and_is_none_is_named() -> None:
 
 
 def test_localhost_must_be_found_by_ipv4() -> None:
-    assert erlang.check_localhost_is_loopback(resolve_to("::1", "127.0.0.1")).outcome is Outcome.OK
+    assert machine.check_localhost_is_loopback(resolve_to("::1", "127.0.0.1")).outcome is Outcome.OK
 
-    six = erlang.check_localhost_is_loopback(resolve_to("::1"))
-    none = erlang.check_localhost_is_loopback(resolve_nothing)
+    six = machine.check_localhost_is_loopback(resolve_to("::1"))
+    none = machine.check_localhost_is_loopback(resolve_nothing)
 
     assert six.outcome is none.outcome is Outcome.WARNING
     assert "localhost is ::1, not 127.0.0.1" in six.evidence
@@ -54,9 +54,9 @@ def test_localhost_must_be_found_by_ipv4() -> None:
 
 
 def test_a_host_name_that_does_not_resolve_makes_short_names_of_no_use() -> None:
-    assert erlang.check_host_name("box", resolve_to("192.0.2.1")).evidence == "box resolves to 192.0.2.1"
+    assert machine.check_host_name("box", resolve_to("192.0.2.1")).evidence == "box resolves to 192.0.2.1"
 
-    found = erlang.check_host_name("box", resolve_nothing)
+    found = machine.check_host_name("box", resolve_nothing)
 
     assert found.outcome is Outcome.WARNING
     assert "-sname" in found.evidence
@@ -80,7 +80,7 @@ def test_a_cookie_that_erlang_refuses_is_told(
     file.write_text(content)
     file.chmod(mode)
 
-    found = erlang.check_cookie([tmp_path / "none", file], os.getuid())
+    found = machine.check_cookie([tmp_path / "none", file], os.getuid())
 
     assert (found.outcome, told in found.evidence) == (outcome, True), found
     assert "secret" not in found.evidence
@@ -89,19 +89,19 @@ def test_a_cookie_that_erlang_refuses_is_told(
 
 def test_a_cookie_of_somebody_else_or_none_at_all(tmp_path: Path) -> None:
     file = tmp_path / ".erlang.cookie"
-    assert "nodes of yours make one" in erlang.check_cookie([file], os.getuid()).evidence
+    assert "nodes of yours make one" in machine.check_cookie([file], os.getuid()).evidence
     file.write_text("secret")
 
-    found = erlang.check_cookie([file], os.getuid() + 1)
+    found = machine.check_cookie([file], os.getuid() + 1)
 
     assert found.outcome is Outcome.WARNING
     assert "belongs to somebody else" in found.evidence
 
 
 def test_a_node_that_was_tried() -> None:
-    fine = erlang.check_distribution(Tried("/usr/bin/erl", "27", 0.25))
-    old = erlang.check_distribution(Tried("/usr/bin/erl", "22", 0.25))
-    broken = erlang.check_distribution(
+    fine = machine.check_distribution(Tried("/usr/bin/erl", "27", 0.25))
+    old = machine.check_distribution(Tried("/usr/bin/erl", "22", 0.25))
+    broken = machine.check_distribution(
         Tried("/usr/bin/erl", problem="it ended with exit code 1", said=["no disk"])
     )
 
@@ -111,4 +111,4 @@ def test_a_node_that_was_tried() -> None:
     assert "25 or newer" in old.evidence
     assert broken.evidence == "/usr/bin/erl: it ended with exit code 1; no disk"
     assert broken.remedies
-    assert erlang.check_distribution(None).outcome is Outcome.SKIPPED
+    assert machine.check_distribution(None).outcome is Outcome.SKIPPED

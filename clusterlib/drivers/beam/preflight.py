@@ -1,4 +1,4 @@
-"""Looks at what Erlang nodes need of this machine: gathers the facts that `health/erlang` judges."""
+"""Looks at what Erlang nodes need of this machine: gathers the facts that `machine` judges."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from clusterlib.drivers.beam import epmd
+from clusterlib.drivers.beam import epmd, machine
 from clusterlib.drivers.beam.aio import AsyncConnection
 from clusterlib.drivers.beam.epmd import Directory, NameServer
+from clusterlib.drivers.beam.machine import Epmd, Tried
 from clusterlib.drivers.beam.starting import Boot
 from clusterlib.drivers.beam.terms import Atom, text
 from clusterlib.errors import ClusterError, EpmdUnavailable, NodeUnavailable
-from clusterlib.health import erlang
-from clusterlib.health.erlang import Epmd, Tried
 from clusterlib.hosts import holders
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.messages.findings import Finding
@@ -41,11 +40,11 @@ SAID_LINES: Final = 3
 
 def examine_erlang(program: Path | None) -> Iterator[Finding]:
     """`program`: where `erl` is; None where it is not there, or not what starts the nodes."""
-    yield erlang.check_epmd(_epmd())
-    yield erlang.check_localhost_is_loopback(_resolve)
-    yield erlang.check_host_name(socket.gethostname(), _resolve)
-    yield erlang.check_cookie(_cookie_files(), os.getuid())
-    yield erlang.check_distribution(try_node(program) if program is not None else None)
+    yield machine.check_epmd(_epmd())
+    yield machine.check_localhost_is_loopback(_resolve)
+    yield machine.check_host_name(socket.gethostname(), _resolve)
+    yield machine.check_cookie(_cookie_files(), os.getuid())
+    yield machine.check_distribution(try_node(program) if program is not None else None)
 
 
 def _epmd() -> Epmd:

@@ -1,0 +1,52 @@
+"""What a profile says about Erlang nodes, for their driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from clusterlib.disk.paths import within
+from clusterlib.drivers.beam.mix import elixir_libraries, mix_applications
+from clusterlib.drivers.planning import Planned
+from clusterlib.errors import ClusterError
+from clusterlib.hosts.programs import find_program
+from clusterlib.messages.findings import Finding, failed, ok
+from clusterlib.profiles import ResolvedProfile
+
+__all__ = ["preflight", "settings"]
+
+
+def settings(planned: Planned) -> dict[str, Any]:
+    """As `BeamSettings.of` reads them."""
+    beam, programs = planned.resolved.values.beam, planned.programs
+    path, applications, iex = planned.sources.modules, beam.applications, None
+    if beam.mix:
+        path = (*path, elixir_libraries(programs["elixir"]))
+        applications = applications or mix_applications(planned.project)
+        iex = find_program("iex", [str(programs["elixir"].parent)])
+    return {
+        "program": str(programs[beam.program]),
+        "applications": list(applications),
+        "path": list(path),
+        "config": list(within(planned.project, beam.config)),
+        "iex": str(iex) if iex else None,
+    }
+
+
+def preflight(resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path]) -> Iterator[Finding]:
+    """Whether such nodes can run on this machine."""
+    from clusterlib.drivers.beam.preflight import examine_erlang
+
+    beam = resolved.values.beam
+    program = programs.get(beam.program)
+    yield from examine_erlang(program if program is not None and program.name == "erl" else None)
+    if not beam.mix:
+        return
+    if beam.applications:
+        yield ok("mix project", f"starts {', '.join(beam.applications)}, as the profile says")
+        return
+    try:
+        yield ok("mix project", f"starts {', '.join(mix_applications(project))}")
+    except ClusterError as error:
+        yield failed("mix project", error.problem, *error.remedies)
