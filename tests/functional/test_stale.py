@@ -396,7 +396,7 @@ def test_a_shell_says_that_the_nodes_run_other_code(up: Up, project: Path) -> No
 
     assert (told.returncode, told.stdout) == (0, "1\n")
     (line,) = told.stderr.splitlines()
-    assert "runs other code than is on disk (stock.py); cluster.up or cluster.sync renews it" in line
+    assert "runs other code than is on disk (stock.py); clusterlib up or clusterlib sync renews it" in line
     assert (json.loads(as_json.stdout)["stale"], as_json.stderr) == ([str(project / "stock.py")], "")
     assert starts(cluster) == [1, 1]
 

@@ -229,7 +229,7 @@ def test_a_parallel_run_without_distributed_tests_does_not_wait_for_what_would_s
     assert ended.lines[-1].split() == [
         "clusterlib.artifacts",
         "clusterlib.artifacts.home",
-        "clusterlib",
+        "clusterlib.doors",
         "clusterlib.doors.pytest_plugin",
         "clusterlib.doors.testing",
         "clusterlib.doors.testing.declared",
