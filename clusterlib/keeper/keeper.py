@@ -20,7 +20,6 @@ from clusterlib.errors import (
     ClusterNotRunning,
     LeftBehind,
     NodeExited,
-    NodeUnavailable,
     NotSupported,
     PortTaken,
     StartError,
@@ -49,7 +48,7 @@ from clusterlib.messages.events import (
 )
 from clusterlib.messages.plan import NodePlan, Plan, RunningCode
 from clusterlib.messages.requests import Loaded
-from clusterlib.messages.states import LIVING, ClusterState, NodeState, unexpected_end
+from clusterlib.messages.states import ClusterState, NodeState, unexpected_end
 from clusterlib.messages.status import ClusterStatus, KeeperPlace, Peak, TurnGiven
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, backoff, pause_async
@@ -209,16 +208,7 @@ class Keeper:
     async def load(self, code: Mapping[str, str], modules: Mapping[str, str], gone: Sequence[str]) -> Loaded:
         """Has the nodes run these compiled modules as they are on disk, without a restart. The dead find them there."""
         async with self.alone():
-            living = [node.name for node in self.nodes.values() if node.state in LIVING]
-            deaf = [name for name in living if self.nodes[name].state is not NodeState.READY]
-            if deaf:
-                verb = "resume" if self.nodes[deaf[0]].state is NodeState.PAUSED else "restart"
-                raise NodeUnavailable(
-                    f"{', '.join(deaf)} cannot be given new code now",
-                    cause=f"{deaf[0]} is {self.nodes[deaf[0]].state}",
-                    remedies=[f"invoke cluster.{verb} {deaf[0]}"],
-                )
-            loaded = await self._driver.load(living, modules, gone)
+            loaded = await self._driver.load(self._roster.those_that_load(), modules, gone)
             self._roster.code.runs(self.nodes, code)
             names = sorted({name for names in loaded.values() for name in names})
             if names or gone:

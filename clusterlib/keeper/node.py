@@ -106,13 +106,7 @@ class ManagedNode:
     def status(self) -> NodeStatus:
         spec = self.spec
         return NodeStatus(
-            name=spec.name,
-            index=spec.index,
-            address=spec.address,
-            host=spec.host,
-            ports=spec.ports,
-            directory=spec.directory,
-            memory=spec.memory,
+            **spec.to_dict(),
             state=self.state,
             reason=self.reason or self._remark,
             since=self._changed,

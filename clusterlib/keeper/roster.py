@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from clusterlib.drivers.api import Driver, NodeSpec
-from clusterlib.errors import ClusterError, NodeNotReady
+from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.ports import Claim
 from clusterlib.keeper.code_at_start import CodeAtStart
@@ -177,6 +177,19 @@ class Roster:
             stale={name: tuple(answer) for name, answer in told.items() if answer},
             unasked=tuple(name for name, answer in told.items() if answer is None),
         )
+
+    def those_that_load(self) -> list[str]:
+        """The nodes that live, all of which must be able to load new code now."""
+        living = [node for node in self.nodes.values() if node.living]
+        deaf = [node for node in living if node.state is not NodeState.READY]
+        if deaf:
+            verb = "resume" if deaf[0].state is NodeState.PAUSED else "restart"
+            raise NodeUnavailable(
+                f"{', '.join(node.name for node in deaf)} cannot be given new code now",
+                cause=f"{deaf[0].name} is {deaf[0].state}",
+                remedies=[f"invoke cluster.{verb} {deaf[0].name}"],
+            )
+        return [node.name for node in living]
 
     def flush_logs(self) -> None:
         """All that the nodes have printed by now is in their log files when this returns."""
