@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from clusterlib.client.start import up as up
     from clusterlib.doors.testcase import DistributedAsyncTestCase as DistributedAsyncTestCase
     from clusterlib.doors.testcase import DistributedTestCase as DistributedTestCase
+    from clusterlib.messages.event import Event as Event
     from clusterlib.messages.states import ClusterState as ClusterState
     from clusterlib.messages.states import NodeState as NodeState
     from clusterlib.messages.status import ClusterStatus as ClusterStatus
     from clusterlib.messages.status import NodeStatus as NodeStatus
+    from clusterlib.messages.status import TurnGiven as TurnGiven
     from clusterlib.profiles import load_profile as load_profile
 
 __version__ = "0.1.0"
@@ -25,9 +27,11 @@ __all__ = [
     "ClusterStatus",
     "DistributedAsyncTestCase",
     "DistributedTestCase",
+    "Event",
     "Node",
     "NodeState",
     "NodeStatus",
+    "TurnGiven",
     "__version__",
     "attach",
     "errors",
@@ -41,9 +45,11 @@ _HOMES = {
     "ClusterStatus": "clusterlib.messages.status",
     "DistributedAsyncTestCase": "clusterlib.doors.testcase",
     "DistributedTestCase": "clusterlib.doors.testcase",
+    "Event": "clusterlib.messages.event",
     "Node": "clusterlib.client.cluster",
     "NodeState": "clusterlib.messages.states",
     "NodeStatus": "clusterlib.messages.status",
+    "TurnGiven": "clusterlib.messages.status",
     "attach": "clusterlib.client.start",
     "load_profile": "clusterlib.profiles",
     "up": "clusterlib.client.start",

@@ -20,6 +20,7 @@
     ├── NeedImpossible              no cluster can be what a test asks for
     ├── KeeperLost                  the keeper died or does not answer
     │   └── HandleClosed            nothing can be asked over a handle that was closed
+    ├── OtherVersion                the cluster was started by another version of clusterlib
     ├── LeftBehind                  something survived a shutdown
     ├── StaleCode                   nodes do not all run the code that is on disk, after they were told to
     ├── NodeUnknown                 the cluster has no node of that name                         (exit 2)
@@ -69,6 +70,7 @@ __all__ = [
     "NodeUnknown",
     "NotInTime",
     "NotSupported",
+    "OtherVersion",
     "PortTaken",
     "PortsExhausted",
     "ProfileError",
@@ -231,6 +233,12 @@ class NeedImpossible(ClusterError):
 
 class KeeperLost(ClusterError):
     code = "keeper-lost"
+
+
+class OtherVersion(ClusterError):
+    """The keeper of the cluster is of another version of clusterlib, and does not understand this one, or is not understood."""
+
+    code = "other-version"
 
 
 class HandleClosed(KeeperLost):

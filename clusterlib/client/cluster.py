@@ -169,7 +169,8 @@ class Cluster:
     # -- using it in turn with others
 
     def take_turn(self, who: str, *, exclusive: bool = True, timeout: float | None = None) -> TurnGiven:
-        """Waits until this handle may use the cluster: alone, or beside others who share it. Gives the status then.
+        """Waits until this handle may use the cluster: alone, or beside others who share it. Gives the status then, and how
+        long it has waited.
 
         Turns come in the order in which they were asked for. ClusterBusy after `timeout` seconds; None waits for ever.
         Meanwhile no other thread can ask anything over this handle: `attach` gives one of its own."""

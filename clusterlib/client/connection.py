@@ -10,18 +10,20 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from clusterlib.errors import ClusterError, HandleClosed, KeeperLost, UsageError
+from clusterlib.errors import ClusterError, HandleClosed, KeeperLost, OtherVersion, UsageError
 from clusterlib.messages.codec import NotReadable, plain, revive
-from clusterlib.messages.event import Event
 from clusterlib.messages.requests import Request, answer_of, name_of
 from clusterlib.waiting import Deadline, wait_readable
+
+if TYPE_CHECKING:
+    from clusterlib.messages.event import Event
 
 __all__ = ["KILLING_SECONDS", "KeeperClient"]
 
 A = TypeVar("A")
-Listener = Callable[[Event], None]
+Listener = Callable[["Event"], None]
 ANSWER_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 KILLING_SECONDS = 25.0
@@ -74,18 +76,20 @@ class KeeperClient:
         try:
             return revive(answer_of(kind), result)
         except NotReadable as error:
-            raise self._lost(
-                f"its answer to {name_of(kind)!r} is of another version of clusterlib: {error}"
-            ) from error
+            raise OtherVersion(
+                f"cluster '{self._name}' was started by another version of clusterlib",
+                cause=f"its keeper's answer to {name_of(kind)!r} is not understood: {error}",
+                remedies=["invoke cluster.down", "invoke cluster.up"],
+            ).of_cluster(self._name) from error
 
     def _answer(self, deadline: Deadline | None, on_event: Listener | None) -> object:
         while True:
             message = self._read(deadline)
             if "event" in message:
                 if on_event is not None:
-                    on_event(Event.of(message["event"]))
+                    on_event(_event_of(message))
             elif message.get("id") in {self._number, None}:  # others are late answers that nobody waits for
-                if "error" in message:
+                if isinstance(message.get("error"), dict):
                     raise ClusterError.from_dict(message["error"]).of_cluster(self._name)
                 return message.get("result")
 
@@ -98,7 +102,7 @@ class KeeperClient:
                 except KeeperLost:
                     return
                 if "event" in message:
-                    yield Event.of(message["event"])
+                    yield _event_of(message)
 
     def send_raw(self, data: bytes, seconds: float = CONNECT_SECONDS) -> None:
         """Sends it whole. Who is interrupted meanwhile hears of it afterwards: half a request would spoil the next one."""
@@ -187,9 +191,11 @@ class KeeperClient:
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         try:
-            message: dict[str, Any] = json.loads(line)
+            message = json.loads(line)
         except ValueError as error:  # an interrupt can swallow a piece
             raise self._over("what it said came through in pieces") from error
+        if not isinstance(message, dict):
+            raise self._over("what it said is no answer")
         return message
 
     def _over(self, cause: str) -> KeeperLost:
@@ -204,6 +210,13 @@ class KeeperClient:
             cause=cause,
             remedies=["invoke cluster.status", "invoke cluster.down"],
         ).of_cluster(self._name)
+
+
+def _event_of(message: dict[str, Any]) -> Event:
+    from clusterlib.messages.event import Event  # the catalogue of events: not every client listens
+
+    data = message["event"]
+    return Event.of(data if isinstance(data, dict) else {})
 
 
 def _handle_closed(name: str) -> HandleClosed:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clusterlib.client.connection import KILLING_SECONDS, KeeperClient
 from clusterlib.client.start import cluster_name, lock_of, project_folder
-from clusterlib.errors import KeeperLost, LeftBehind
+from clusterlib.errors import KeeperLost, LeftBehind, OtherVersion
 from clusterlib.frozen import frozen
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
@@ -19,6 +19,8 @@ from clusterlib.waiting import Deadline, poll
 __all__ = ["Ending", "take_down"]
 
 ANSWER_SECONDS = 5.0
+STOP_SECONDS = 60.0
+"""For nodes to stop, where it is not known what their profile says."""
 BOOT_SECONDS = 10.0
 GUARD_SECONDS = 7.0
 DEATH_SECONDS = 10.0
@@ -125,10 +127,17 @@ def _ask(name: str, control: Path, doomed: _Doomed) -> None:
     poll(lambda: control.exists() or any(entry.dead() for entry in doomed.entries), Deadline(ANSWER_SECONDS))
     client = KeeperClient.connect(control, name)
     try:
-        status = client.ask(Status(), seconds=ANSWER_SECONDS)
-        client.ask(Down(), seconds=status.timeouts.stop + KILLING_SECONDS)
+        client.ask(Down(), seconds=_stop_seconds(client) + KILLING_SECONDS)
     finally:
         client.close()
+
+
+def _stop_seconds(client: KeeperClient) -> float:
+    """A keeper of another version understands that it is to end, whatever else it says."""
+    try:
+        return client.ask(Status(), seconds=ANSWER_SECONDS).timeouts.stop
+    except OtherVersion:
+        return STOP_SECONDS
 
 
 def _guard_lets_go(doomed: _Doomed, lock: ClusterLock) -> bool:

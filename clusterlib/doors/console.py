@@ -223,7 +223,7 @@ class Console:
         if isinstance(document, Mapping):
             return {
                 key: [self.wording(str(one)) for one in value]
-                if key == "remedies" and isinstance(value, list | tuple)
+                if key in {"remedies", "notes"} and isinstance(value, list | tuple)
                 else self._worded(value)
                 for key, value in document.items()
             }

@@ -1,4 +1,4 @@
-"""The drivers by name."""
+"""The kinds of nodes by name. Nothing of them is imported before it is needed: clients read this, too."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.drivers.api import Driver
 from clusterlib.drivers.calls import NodeCalls
-from clusterlib.drivers.python.driver import PRELOAD, PythonDriver
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
-from clusterlib.hosts.api import Host
 
 if TYPE_CHECKING:
+    from clusterlib.drivers.api import Driver
     from clusterlib.drivers.planning import Planned
+    from clusterlib.hosts.api import Host
     from clusterlib.messages.findings import Finding
     from clusterlib.profiles import ResolvedProfile
 
 __all__ = ["PRELOAD", "NodeKind", "calls_of", "driver_named", "kind_of"]
 
+PRELOAD = ("clusterlib.runtime.node",)
+"""What the warm process imports once, so that no node has to."""
+
 
 def _python(server: Mapping[str, Any], host: Host) -> Driver:  # noqa: ARG001 - the embedded node needs neither
+    from clusterlib.drivers.python.driver import PythonDriver
+
     return PythonDriver()
 
 

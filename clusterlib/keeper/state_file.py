@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,6 @@ class StateFile:
             self._due.cancel()
             self._due = None
         try:
-            write_private(self._path, json.dumps(plain(self._state()), indent=1))
+            write_private(self._path, json.dumps({**plain(self._state()), "saved": time.time()}, indent=1))
         except OSError as error:
             self._tell(StateNotSaved(str(error)))

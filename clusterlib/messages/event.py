@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from clusterlib.frozen import frozen
@@ -24,6 +25,8 @@ class Event:
     number: int
     time: str
     what: Happening
+    data: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """What it was read from; it may have more than the catalogue knows."""
 
     @property
     def kind(self) -> str:
@@ -39,19 +42,22 @@ class Event:
 
     def to_dict(self) -> dict[str, Any]:
         """As it is in the diary."""
+        if self.data is not None:
+            return dict(self.data)
         return {"number": self.number, "time": self.time, "kind": self.kind, **facts_of(self.what)}
 
     @staticmethod
     def of(data: Mapping[str, Any]) -> Event:
-        """From what `to_dict` has made; NotReadable where that is no event."""
-        number, time, kind = data.get("number", 0), data.get("time", ""), data.get("kind")
-        if type(number) is not int or not isinstance(time, str) or not isinstance(kind, str):
-            raise NotReadable("no event")
+        """From what `to_dict` has made. What is not in the catalogue, or not as it says, is Unknown."""
+        number, time, kind = data.get("number"), data.get("time"), data.get("kind")
+        number = number if type(number) is int else 0
+        time = time if isinstance(time, str) else ""
         facts = {key: value for key, value in data.items() if key not in {"number", "time", "kind"}}
         try:
-            return Event(number, time, revive(CATALOGUE[kind], facts))
+            what: Happening = revive(CATALOGUE[str(kind)], facts)
         except (KeyError, NotReadable):
-            return Event(number, time, Unknown(kind, facts))
+            what = Unknown(str(kind or ""), facts)
+        return Event(number, time, what, data)
 
 
 def now() -> str:

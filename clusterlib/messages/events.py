@@ -159,7 +159,7 @@ class ClusterStopped(Happening):
     clean: bool = True
 
     def headline(self) -> str:
-        return "cluster stopped" if self.clean else "cluster stopped, but something was left behind"
+        return "cluster stopped" if self.clean else "cluster stopped, but processes have survived"
 
 
 # -- a node
@@ -210,7 +210,7 @@ class NodeKilled(Happening):
 
     node: str
     reason: str
-    says = "{node} was killed"
+    says = "{node} had to be killed"
     why = "{reason}"
 
 

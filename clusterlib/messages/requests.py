@@ -58,6 +58,8 @@ class Request(Generic[A]):
     """A question to the keeper whose answer is an A."""
 
     __slots__ = ()
+    op: ClassVar[str] = ""
+    """Its name on the wire, where that is another one than the class has."""
     changes: ClassVar[bool] = False
     """Whether it changes the cluster: then it is refused to those who share the cluster with others."""
 
@@ -84,6 +86,7 @@ class Watch(Request[None]):
 
 @frozen
 class TakeLease(Request[ClusterStatus]):
+    op = "lease"
     holder: str
     sole: bool = False
     """Only where nobody else has a lease."""
@@ -242,7 +245,7 @@ class Resume(NodeRequest):
 
 
 def name_of(kind: type[Request[Any]]) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+    return kind.op or re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 def answer_of(kind: type[Request[A]]) -> type[A]:

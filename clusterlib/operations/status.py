@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clusterlib.client.start import project_folder
-from clusterlib.errors import ClusterNotRunning
+from clusterlib.errors import ClusterNotRunning, OtherVersion
 from clusterlib.frozen import frozen
 from clusterlib.operations.reach import reached, wanted_names
 from clusterlib.operations.result import Result
@@ -25,7 +25,7 @@ def look(name: str | None = None, *, project: Path | str | None = None) -> Statu
     """The named cluster, or all that run in this project. Raises ClusterNotRunning when there is none."""
     folder = project_folder(project)
     names = wanted_names(name, project=folder)
-    views = []
+    views, strange = [], None
     for one in names:
         try:
             with reached(one, project=folder) as cluster:
@@ -33,6 +33,10 @@ def look(name: str | None = None, *, project: Path | str | None = None) -> Statu
         except ClusterNotRunning:
             if len(names) == 1:
                 raise
+        except OtherVersion as error:  # it does not hide the others
+            strange = error
+    if not views and strange is not None:
+        raise strange
     if not views:
         known = all_names(folder)
         raise ClusterNotRunning(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clusterlib.messages.codec import NotReadable
 from clusterlib.messages.event import Event
 
 __all__ = ["read_events", "read_lines"]
@@ -30,6 +28,4 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    for line in read_lines(path):
-        with contextlib.suppress(NotReadable):
-            yield Event.of(line)
+    return map(Event.of, read_lines(path))

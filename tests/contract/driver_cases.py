@@ -12,7 +12,8 @@ from pathlib import Path
 
 from clusterlib.drivers.api import Driver, Link
 from clusterlib.drivers.beam.driver import BeamDriver
-from clusterlib.drivers.python.driver import PRELOAD, PythonDriver
+from clusterlib.drivers.python.driver import PythonDriver
+from clusterlib.drivers.registry import PRELOAD
 from clusterlib.health.probes import Never, Ready, climb
 from clusterlib.hosts.api import Host, Process
 from clusterlib.hosts.containment import enter

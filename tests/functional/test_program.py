@@ -17,7 +17,7 @@ SCRIPT = Path(sys.executable).with_name("clusterlib")
 WITH_BASH = r"""
 eval "$(clusterlib completion bash)"
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
-_clusterlib
+_clusterlib clusterlib
 printf '%s\n' "${COMPREPLY[@]}"
 """
 
@@ -74,7 +74,11 @@ def test_the_script_is_installed_beside_python() -> None:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 @pytest.mark.parametrize(
     ("words", "found"),
-    [(["clusterlib", "sta"], "start\nstatus\n"), (["clusterlib", "up", "--profile", "ci-s"], "ci-small\n")],
+    [
+        (["clusterlib", "sta"], "start\nstatus\n"),
+        (["clusterlib", "up", "--profile", "ci-s"], "ci-small\n"),
+        (["clusterlib", "up", "--profile", "=", "ci-s"], "ci-small\n"),
+    ],
 )
 def test_bash_completes_words(project: Path, words: list[str], found: str) -> None:
     path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"

@@ -9,10 +9,19 @@ from pathlib import Path
 import pytest
 
 import clusterlib
+from clusterlib.client.ending import take_down
 from clusterlib.client.start import attach, is_running
-from clusterlib.errors import ClusterConflict, ClusterNotRunning, NodeUnavailable, NodeUnknown, UsageError
+from clusterlib.errors import (
+    ClusterConflict,
+    ClusterNotRunning,
+    NodeUnavailable,
+    NodeUnknown,
+    OtherVersion,
+    UsageError,
+)
 from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
+from clusterlib.messages.codec import NotReadable, revive
 from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import new_run, prune_to_size
 from clusterlib.waiting import Deadline, poll
@@ -224,6 +233,24 @@ def test_a_paused_node_is_missed_and_rejoins_when_resumed(up: Up, simulate: bool
 def test_a_node_that_is_not_there_is_named(up: Up) -> None:
     with up("ci-small") as cluster, pytest.raises(NodeUnknown, match="node9"):
         cluster["node9"].kill()
+
+
+def test_a_cluster_of_another_version_is_ended_in_order(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = up("ci-small", hold=False)
+
+    def of_another_version(kind: type, data: object) -> object:
+        if kind is clusterlib.ClusterStatus:
+            raise NotReadable("nodes: NodeStatus needs a value for 'zone'")
+        return revive(kind, data)
+
+    monkeypatch.setattr("clusterlib.client.connection.revive", of_another_version)
+    with pytest.raises(OtherVersion):
+        cluster.status()
+
+    assert take_down().forced is None
+
+    kinds = [event.kind for event in read_events(cluster.run_folder.events)]
+    assert "cluster.stopped" in kinds
 
 
 def test_the_diary_tells_the_life_of_the_cluster(up: Up) -> None:

@@ -20,7 +20,7 @@ SHELLS = {
 # In ~/.bashrc: eval "$({PROGRAM} completion bash)"
 _{PROGRAM}() {{
     local IFS=$'\\n'
-    COMPREPLY=($({PROGRAM} {ASK} "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null))
+    COMPREPLY=($("$1" {ASK} "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null))
 }}
 complete -o default -F _{PROGRAM} {PROGRAM}
 """,
@@ -28,31 +28,47 @@ complete -o default -F _{PROGRAM} {PROGRAM}
 # In ~/.zshrc, after compinit: eval "$({PROGRAM} completion zsh)"
 _{PROGRAM}() {{
     local -a found
-    found=("${{(@f)$({PROGRAM} {ASK} "${{(@)words[2,CURRENT]}}" 2>/dev/null)}}")
+    found=("${{(@f)$("$words[1]" {ASK} "${{(@)words[2,CURRENT]}}" 2>/dev/null)}}")
     if [[ -n "$found" ]]; then compadd -a found; else _files; fi
 }}
 compdef _{PROGRAM} {PROGRAM}
 """,
     "fish": f"""\
 # In ~/.config/fish/config.fish: {PROGRAM} completion fish | source
-complete -c {PROGRAM} -a '({PROGRAM} {ASK} (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+complete -c {PROGRAM} -a '((commandline -opc)[1] {ASK} (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
 """,
 }
 
 
 def candidates(words: Sequence[str]) -> list[str]:
     """What the last of these words, which may be empty, could become. Nothing: the names of files."""
-    *before, begun = words or [""]
+    joined = _joined(words or [""])
+    *before, begun = joined
     if "--" in before:
         return []
-    return sorted({word for word in _known(before, begun) if word.startswith(begun)})
+    found = {word for word in _known(before, begun) if word.startswith(begun)}
+    if len(joined) < len(words) and "=" in begun and words[-2:-1] != [begun]:
+        found = {word.partition("=")[2] for word in found}  # bash replaces what comes after the sign
+    return sorted(found)
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Bash takes `--profile=dev` for three words."""
+    joined: list[str] = []
+    for word in words:
+        after_flag = bool(joined) and joined[-1].startswith("--")
+        if after_flag and (word == "=" or joined[-1].endswith("=")):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
 
 
 def _known(before: Sequence[str], begun: str) -> Iterable[str]:
     if not before:
         return [*(words_of(one)[0] for one in COMMANDS), "completion", *HELP, "--version"]
     if before[0] == "completion":
-        return SHELLS
+        return SHELLS if len(before) == 1 else []
     if list(before) in [[group] for group in groups()]:
         return [one.name for one in COMMANDS if one.group == before[0]]
     try:
@@ -63,25 +79,21 @@ def _known(before: Sequence[str], begun: str) -> Iterable[str]:
 
 
 def _of(command: Command, given: Sequence[str], begun: str) -> Iterable[str]:
-    waiting = next(
-        (one for one in command.options if one.takes_value and given and given[-1] in one.flags), None
-    )
-    if waiting is not None:
-        return _values(command, waiting, given)
+    flags = {flag: option for option in command.options if option.takes_value for flag in option.flags}
+    if given and given[-1] in flags:
+        return _values(command, flags[given[-1]], given)
     flag, is_value, _ = begun.partition("=")
-    if is_value:
-        option = next((one for one in command.options if flag in one.flags), None)
-        return [f"{flag}={value}" for value in _values(command, option, given)] if option else []
+    if is_value and flag in flags:
+        return [f"{flag}={value}" for value in _values(command, flags[flag], given)]
     if begun.startswith("-"):
         return [*(flag for option in command.options for flag in option.flags), *HELP]
-    bare = next((one for one in command.options if one.word), None)
-    return _values(command, bare, given) if bare is not None else []
+    bare = [option for option in command.options if option.word]
+    taken = sum(not word.startswith("-") and before not in flags for before, word in pairwise(["", *given]))
+    return _values(command, bare[taken], given) if taken < len(bare) else []
 
 
-def _values(command: Command, option: Option | None, given: Sequence[str]) -> Iterable[str]:
+def _values(command: Command, option: Option, given: Sequence[str]) -> Iterable[str]:
     """What the project knows of that name; a mistake in the project completes nothing."""
-    if option is None:
-        return []
     known: dict[str, Callable[[], Iterable[str]]] = {
         "profile": _profiles,
         "name": _profiles if command.group == "profile" else _clusters,
@@ -115,9 +127,12 @@ def _clusters() -> Iterable[str]:
 
 
 def _nodes(name: str | None) -> Iterable[str]:
-    """Those of the last run: to ask the cluster would take longer, and they are the same while it runs."""
+    """As its keeper has written them down: to ask it would take longer."""
     from clusterlib.client.start import cluster_name, project_folder
     from clusterlib.rundir.folders import latest_run
 
     run = latest_run(project_folder(None), cluster_name(name))
-    return run.node_names() if run is not None else []
+    if run is None:
+        return []
+    nodes = run.read_state().get("nodes")
+    return [str(node["name"]) for node in nodes] if isinstance(nodes, list) else run.node_names()

@@ -22,26 +22,30 @@ SECTIONS = (
 OTHERS = {"cluster": "And more", "profile": "Profiles", "test": "Test runs"}
 
 
-def overview(width: int, wording: Wording) -> str:
-    lines = [
-        f"usage: {PROGRAM} COMMAND [options]",
-        "",
-        "Real clusters of your system, for tests: up in milliseconds, looked into, broken on purpose, and gone.",
-    ]
+def overview(width: int, wording: Wording, *, only: str = "") -> str:
+    """`only`: the commands of this group."""
+    width = min(width, WIDTH)
+    lines = [f"usage: {PROGRAM} {f'{only} ' if only else ''}COMMAND [options]", ""]
+    if not only:
+        about = "Real clusters of your system, for tests: started in milliseconds, looked into, broken on purpose, and ended."
+        lines += [*textwrap.wrap(about, width), ""]
     for title, commands in _sections():
-        rows = [(" ".join(words_of(one)), wording(one.help.partition("\n")[0])) for one in commands]
-        lines += ["", f"{title}:", *_columns(rows, width)]
-    lines += [
-        "",
-        "Options:",
-        *_columns(
-            [("-h, --help", "Show this, or the help of a command."), ("--version", "Show the version.")],
-            width,
-        ),
-        "",
-        f"{PROGRAM} COMMAND --help says what a command takes; {PROGRAM} completion bash (zsh, fish) completes words.",
-    ]
-    return "\n".join(lines)
+        if only in {"", commands[0].group}:
+            rows = [(" ".join(words_of(one)), wording(one.help.partition("\n")[0])) for one in commands]
+            lines += [f"{title}:", *_columns(rows, width), ""]
+    more = f"{PROGRAM} COMMAND --help says what a command takes. {PROGRAM} completion bash (zsh, fish) completes words."
+    return "\n".join(
+        [
+            *lines,
+            "Options:",
+            *_columns(
+                [("-h, --help", "Show this, or the help of a command."), ("--version", "Show the version.")],
+                width,
+            ),
+            "",
+            *textwrap.wrap(more, width),
+        ]
+    )
 
 
 def usage(command: Command, width: int, wording: Wording) -> str:

@@ -11,7 +11,7 @@ from clusterlib.doors.commands.declaring import carry_out, open_streams
 from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED
 from clusterlib.doors.program.help import overview, usage
-from clusterlib.doors.program.parsing import HELP, parse
+from clusterlib.doors.program.parsing import HELP, groups, parse
 from clusterlib.doors.program.wording import ASK, PROGRAM, Wording
 from clusterlib.errors import UsageError
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     own = words[: words.index("--")] if "--" in words else words
     wording = Wording(COMMANDS)
-    console = Console(json="--json" in own, wording=wording)
+    console = Console(json="--json" in own, wording=wording)  # until it is known what the words mean
     try:
         return _carry_out(words, console, wording)
     except UsageError as error:
@@ -36,17 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _carry_out(words: Sequence[str], console: Console, wording: Wording) -> int:
-    first = words[0] if words else ""
-    if first in {"", "help", *HELP}:
+    first, *others = words or [""]
+    if first in {"", "help", *HELP} and not others:
         console.line(overview(console.width, wording))
         return 0 if first else UsageError.exit_code
-    if first in OWN:
-        return OWN[first](console, words[1:])
+    if first in {"help", *HELP}:  # `help kill`, `--help kill`
+        words = [*others, "--help"]
+    elif first in OWN:
+        return OWN[first](console, others)
+    if words[0] in groups() and len(words) > 1 and words[1] in HELP:
+        console.line(overview(console.width, wording, only=words[0]))
+        return 0
     call = parse(words)
     if call.wants_help:
         console.line(usage(call.command, console.width, wording))
         return 0
-    call.given.pop("json", None)
+    console.json = bool(call.given.pop("json", False))
     console.remainder = list(call.rest)
     return carry_out(call.command, console, call.given)
 

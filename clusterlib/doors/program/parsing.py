@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 
 from clusterlib.doors.commands import COMMANDS
 from clusterlib.doors.commands.declaring import Command
-from clusterlib.doors.commands.options import Kind, Option
+from clusterlib.doors.commands.options import Option
 from clusterlib.doors.program.wording import MAIN_GROUP, PROGRAM, words_of
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 
-__all__ = ["HELP", "Call", "find_command", "groups", "parse"]
+__all__ = ["HELP", "Call", "called", "find_command", "groups", "parse"]
 
 HELP = frozenset({"--help", "-h"})
 MOST_SUGGESTIONS = 3
@@ -34,61 +35,67 @@ def groups() -> list[str]:
 
 
 def find_command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
-    """The command that the first words name, and the words after it. `cluster.up` is understood, too."""
-    first = words[0]
+    """The command that the first words name, and the words after it. `cluster.up` and `cluster up` are understood, too."""
+    first, *others = words
+    if first == MAIN_GROUP and others:
+        return find_command(others)
     for command in COMMANDS:
         called = words_of(command)
         if tuple(words[: len(called)]) == called:
             return command, words[len(called) :]
         if first == command.full_name:
-            return command, words[1:]
-    if first in groups():
-        second = words[1] if len(words) > 1 and not words[1].startswith("-") else None
-        names = [one.name for one in COMMANDS if one.group == first]
-        problem = (
-            f"{first} needs a second word" if second is None else f"there is no command '{first} {second}'"
+            return command, others
+    raise _unknown(first, others)
+
+
+def _unknown(first: str, others: Sequence[str]) -> UsageError:
+    if first.startswith("-"):
+        return UsageError(
+            f"{first} is no command", cause="options come after the command", remedies=[f"{PROGRAM} --help"]
         )
-        raise UsageError(
-            problem,
-            evidence=[f"{PROGRAM} {first} {name}" for name in names],
-            remedies=[f"{PROGRAM} --help"],
+    if first not in groups():
+        near = [f"{PROGRAM} {name}" for name in _near(first.rpartition(".")[2], _names())]
+        return UsageError(f"there is no command {first!r}", remedies=[*near, f"{PROGRAM} --help"])
+    names = {one.name: f"{PROGRAM} {first} {one.name}" for one in COMMANDS if one.group == first}
+    if not others:
+        return UsageError(
+            f"{first} needs a second word", remedies=[*names.values(), f"{PROGRAM} {first} --help"]
         )
-    every = [*(" ".join(words_of(one)) for one in COMMANDS), *(one.full_name for one in COMMANDS)]
-    near = [f"{PROGRAM} {name}" for name in _near(first.removeprefix(f"{MAIN_GROUP}."), every)]
-    raise UsageError(f"there is no command {first!r}", remedies=[*near, f"{PROGRAM} --help"])
+    near = [names[name] for name in difflib.get_close_matches(others[0], names, MOST_SUGGESTIONS)]
+    return UsageError(
+        f"there is no command '{first} {others[0]}'",
+        remedies=[*(near or names.values()), f"{PROGRAM} {first} --help"],
+    )
+
+
+def _names() -> dict[str, str]:
+    """What is called how, by the last word: `report` is found, too."""
+    return {one.name: " ".join(words_of(one)) for one in reversed(COMMANDS)}
 
 
 def parse(words: Sequence[str]) -> Call:
     """Options may come before, between and after the bare words. Raises UsageError."""
-    words = list(words)
-    rest: tuple[str, ...] = ()
-    has_rest = "--" in words
-    if has_rest:
-        at = words.index("--")
-        words, rest = words[:at], tuple(words[at + 1 :])
     if not words:
         raise UsageError("no command is given", remedies=[f"{PROGRAM} --help"])
     command, left = find_command(words)
-    if HELP & set(left):
-        return Call(command, {}, rest, wants_help=True)
     given: dict[str, object] = {}
     bare = [option for option in command.options if option.word]
     queue = list(left)
     while queue:
         word = queue.pop(0)
+        if word == "--":
+            if not command.takes_rest:
+                raise UsageError(f"{called(command)} takes nothing after --", remedies=[_help(command)])
+            return Call(command, given, tuple(queue))
+        if word in HELP:
+            return Call(command, {}, (), wants_help=True)
         if word.startswith("-") and word != "-":
             _take_option(command, word, queue, given)
         elif bare:
-            option = bare.pop(0)
-            _set(command, given, option, word)
+            _set(command, given, bare.pop(0), word)
         else:
-            raise _surplus(command, word)
-    if has_rest and not command.takes_rest:
-        raise UsageError(
-            f"{_called(command)} takes nothing after --",
-            remedies=[_help(command)],
-        )
-    return Call(command, given, rest)
+            raise _surplus(command, word, given)
+    return Call(command, given, ())
 
 
 def _take_option(command: Command, word: str, queue: list[str], given: dict[str, object]) -> None:
@@ -97,12 +104,18 @@ def _take_option(command: Command, word: str, queue: list[str], given: dict[str,
         flag, has_value, value = word[:2], "=", word[2:].removeprefix("=")
     option = next((one for one in command.options if flag in one.flags), None)
     if option is None:
-        flags = [one.flag for one in command.options]
-        near = [f"{_called(command)} {name}" for name in _near(flag, flags)]
-        raise UsageError(f"{_called(command)} has no option {flag}", remedies=[*near, _help(command)])
+        flags = [*(one.flag for one in command.options), "--help"]
+        near = [
+            f"{called(command)} {name}" for name in difflib.get_close_matches(flag, flags, MOST_SUGGESTIONS)
+        ]
+        raise UsageError(
+            f"{called(command)} has no option {flag}",
+            cause=f"it has {', '.join(flags)}",
+            remedies=dict.fromkeys([*near, _help(command)]),
+        )
     if not option.takes_value:
         if has_value:
-            raise UsageError(f"{flag} takes no value", remedies=[f"{_called(command)} {flag}"])
+            raise UsageError(f"{flag} takes no value", remedies=[f"{called(command)} {flag}"])
         given[option.name] = True
         return
     if not has_value:
@@ -118,31 +131,42 @@ def _set(command: Command, given: dict[str, object], option: Option, value: str)
     given[option.name] = value
 
 
-def _surplus(command: Command, word: str) -> UsageError:
-    """A word too many, and the option that was probably meant."""
-    meant = [one for one in command.options if one.takes_value and not one.word]
-    if word.isdigit():
-        likely = [one for one in meant if one.kind is Kind.WHOLE]
-    else:
-        likely = [one for one in meant if one.name in {"profile", "name"}]
-    words = [f"{_called(command)} {option.flag} {word}" for option in likely]
+def _surplus(command: Command, word: str, given: Mapping[str, object]) -> UsageError:
+    """A word too many, and what was probably meant."""
     taken = [option.name.upper() for option in command.options if option.word]
+    remedies = _meant(command, word, given) if word.isprintable() else []
     return UsageError(
-        f"{_called(command)} does not know what to do with {word!r}",
+        f"{called(command)} does not know what to do with {word!r}",
         cause=f"it takes no word beside {' and '.join(taken)}"
         if taken
         else "it takes no words, only options",
-        remedies=[*words, _help(command)],
+        remedies=[*remedies, _help(command)],
     )
 
 
-def _near(word: str, known: Sequence[str]) -> list[str]:
-    return difflib.get_close_matches(word, known, MOST_SUGGESTIONS, cutoff=0.6)
+def _meant(command: Command, word: str, given: Mapping[str, object]) -> list[str]:
+    quoted = shlex.quote(word)
+    if command.takes_rest:
+        return [f"{called(command)} -- {quoted}"]
+    options = {one.name: one for one in command.options if one.takes_value and one.name not in given}
+    if "command" in options:  # of a shell
+        before = [
+            shlex.quote(str(given[one.name])) for one in command.options if one.word and one.name in given
+        ]
+        return [" ".join((called(command), *before, "-c", quoted))]
+    if any(one.word for one in command.options):
+        return []
+    likely = ["nodes"] if word.isdigit() else ["profile", "name"]
+    return [f"{called(command)} {options[name].flag} {quoted}" for name in likely if name in options]
 
 
-def _called(command: Command) -> str:
+def _near(word: str, known: Mapping[str, str]) -> list[str]:
+    return [known[name] for name in difflib.get_close_matches(word, known, MOST_SUGGESTIONS)]
+
+
+def called(command: Command) -> str:
     return " ".join((PROGRAM, *words_of(command)))
 
 
 def _help(command: Command) -> str:
-    return f"{_called(command)} --help"
+    return f"{called(command)} --help"

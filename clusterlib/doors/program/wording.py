@@ -25,7 +25,7 @@ class Wording:
     def __init__(self, commands: Iterable[Command]) -> None:
         self._called = {one.full_name: " ".join((PROGRAM, *words_of(one))) for one in commands}
         names = "|".join(re.escape(name) for name in sorted(self._called, key=len, reverse=True))
-        self._named = re.compile(rf"\b(?:invoke )?(--help )?({names})\b(?![.\w-])")
+        self._named = re.compile(rf"(?<![\w./-])(?:invoke )?(--help )?({names})\b(?![./\w-])")
 
     def __call__(self, text: str) -> str:
         return self._named.sub(self._reworded, text)

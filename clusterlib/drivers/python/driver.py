@@ -15,10 +15,7 @@ from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
 from clusterlib.hosts.api import Entry, Process, Spawn
 from clusterlib.hosts.ports import Claim
 
-__all__ = ["PRELOAD", "PythonDriver"]
-
-PRELOAD = ("clusterlib.runtime.node",)
-"""What the warm process imports once, so that no node has to."""
+__all__ = ["PythonDriver"]
 
 
 class PythonDriver(Driver):

@@ -41,7 +41,7 @@ def evaluate(session: str, source: str) -> dict[str, str | None]:
                 else:
                     exec(code, space)  # noqa: S102
         except SystemExit as error:
-            problem = f"SystemExit: {error.code}\n(a prompt does not end its node: invoke cluster.kill)\n"
+            problem = f"SystemExit: {error.code}\n(a prompt does not end its node; cluster.kill does)\n"
         except BaseException as error:  # noqa: BLE001 - whatever it raised is the answer
             problem = _told(error)
     return {"value": value, "output": output.getvalue(), "traceback": problem}
