@@ -67,15 +67,15 @@ def up(
     join: bool = True,
     on_event: Listener | None = None,
 ) -> Cluster:
-    """A running cluster of this profile: a new one, or the one of that name if it runs already.
+    """Start a cluster of this profile, or join the one of that name if it runs already.
 
-    Whoever names no profile, nodes or mode means the cluster that runs, whatever it is; where none runs, the project's default
-    profile. Otherwise a running cluster must be what is asked for.
+    Without arguments, joins the running cluster, or starts the project's default profile. With a profile, nodes or a
+    mode, a running cluster must match them; otherwise ClusterConflict.
 
-    With `join=False` it is a new one, or ClusterConflict: of several who want that at once, exactly one gets it.
+    With `join=False`, never joins: ClusterConflict if the cluster runs. Of several callers at once, exactly one starts it.
 
-    With `hold` the cluster lives until the last handle on it is closed or its process ends, however it ends;
-    without, until somebody calls `down`."""
+    With `hold`, the cluster ends with the last handle on it, also if that process is killed. Without, it runs until
+    `down`."""
     check_essentials()
     open_standard_streams()
     check_start(name, project, profile, overrides, simulate, hold=hold, join=join)
@@ -107,10 +107,10 @@ def attach(
     sole: bool = False,
     check_code: bool = True,
 ) -> Cluster:
-    """The cluster of that name, which must run. Holding the handle keeps it running. Nothing of it is changed.
+    """Join the cluster of that name, which must be running. The handle keeps it running. Nothing is changed.
 
-    With `sole` nobody else may hold it at that moment: else ClusterBusy. With `check_code` a StaleCodeWarning tells where its
-    nodes run other code than is on disk; `up` would restart them."""
+    With `sole`, no one else may hold it at that moment; otherwise ClusterBusy. With `check_code`, warns
+    (StaleCodeWarning) if its nodes run other code than is on disk; `up` would restart them."""
     check_essentials()
     open_standard_streams()
     check_start(name, project, sole=sole, check_code=check_code)
