@@ -39,7 +39,7 @@ app = "shop.main:start"
 path = ["src"]
 ```
 
-## Who says what a value is
+## Where a value comes from
 
 The later one wins; `profile.show` prints for each value who said it, and where.
 

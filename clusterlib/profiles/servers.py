@@ -110,7 +110,7 @@ class Question:
     means: str = setting(
         "",
         text(),
-        'What a good answer means, in plain words: "it knows all nodes". Told in place of the expression where it fails.',
+        'What a good answer means, in plain words: "it knows all nodes". Shown in place of the expression where it fails.',
     )
     limit: float = setting(
         5.0, number(above=0, most=LONGEST_QUESTION), "Seconds after which an answer counts as none."
