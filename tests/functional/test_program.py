@@ -71,6 +71,23 @@ def test_the_script_is_installed_beside_python() -> None:
     assert done.stdout.startswith("clusterlib ")
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+def test_fish_completes_words(project: Path) -> None:
+    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    asks = "clusterlib completion fish | source; complete -C 'clusterlib up --profile ci-s'"
+
+    done = subprocess.run(
+        ["fish", "-c", asks],
+        cwd=project,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (done.stdout.strip(), done.stderr) == ("ci-small", "")
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 @pytest.mark.parametrize(
     ("words", "found"),

@@ -35,7 +35,11 @@ compdef _{PROGRAM} {PROGRAM}
 """,
     "fish": f"""\
 # In ~/.config/fish/config.fish: {PROGRAM} completion fish | source
-complete -c {PROGRAM} -a '((commandline -opc)[1] {ASK} (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+function __{PROGRAM}_complete
+    set -l words (commandline -opc)
+    $words[1] {ASK} $words[2..] (commandline -ct) 2>/dev/null
+end
+complete -c {PROGRAM} -a '(__{PROGRAM}_complete)'
 """,
 }
 
@@ -129,10 +133,14 @@ def _clusters() -> Iterable[str]:
 def _nodes(name: str | None) -> Iterable[str]:
     """As its keeper has written them down: to ask it would take longer."""
     from clusterlib.client.start import cluster_name, project_folder
+    from clusterlib.messages.codec import NotReadable, revive
+    from clusterlib.messages.status import ClusterStatus
     from clusterlib.rundir.folders import latest_run
 
     run = latest_run(project_folder(None), cluster_name(name))
     if run is None:
         return []
-    nodes = run.read_state().get("nodes")
-    return [str(node["name"]) for node in nodes] if isinstance(nodes, list) else run.node_names()
+    try:
+        return [node.name for node in revive(ClusterStatus, run.read_state()).nodes]
+    except NotReadable:  # it has not been written yet, or by another version
+        return run.node_names()

@@ -42,8 +42,8 @@ def _carry_out(words: Sequence[str], console: Console, wording: Wording) -> int:
         return 0 if first else UsageError.exit_code
     if first in {"help", *HELP}:  # `help kill`, `--help kill`
         words = [*others, "--help"]
-    elif first in OWN:
-        return OWN[first](console, others)
+    if words[0] in OWN:
+        return OWN[words[0]](console, words[1:])
     if words[0] in groups() and len(words) > 1 and words[1] in HELP:
         console.line(overview(console.width, wording, only=words[0]))
         return 0
