@@ -109,11 +109,11 @@ def calls(bench: Bench) -> list[Row]:
         node = cluster["node1"]
         status = node.status()
         environment = {**os.environ, "HOME": status.directory, "ERL_EPMD_PORT": status.facts["epmd_port"]}
-        told = ["erl_call", "-c", cluster.cookie_file.read_text(), "-name", status.facts["node"]]
+        words = ["erl_call", "-c", cluster.cookie_file.read_text(), "-name", status.facts["node"]]
         ours = _timed(lambda: node.call("lists", "reverse", [[1, 2, 3]]), CALLS)
         theirs = _timed(
             lambda: subprocess.run(
-                [*told, "-a", "lists reverse [[1,2,3]]"],
+                [*words, "-a", "lists reverse [[1,2,3]]"],
                 env=environment,
                 check=True,
                 stdout=subprocess.DEVNULL,

@@ -179,8 +179,8 @@ def _start(run: Run) -> Suite:
         for node in sorted(begun.keys() - reached.keys())
     ]
     simulated = "true" if run.plan.get("simulated") else "false"
-    told = {"profile": str(run.plan.get("profile", "")), "run": run.name, "simulated": simulated}
-    return Suite(group, (*reached.values(), *missing), run.events[0].time, told)
+    properties = {"profile": str(run.plan.get("profile", "")), "run": run.name, "simulated": simulated}
+    return Suite(group, (*reached.values(), *missing), run.events[0].time, properties)
 
 
 def _reached(move: NodeMoved, group: str, seconds: float, killed: set[str]) -> Case:

@@ -87,8 +87,8 @@ class KeeperClient:
             message = self._read(deadline)
             if "event" in message:
                 if on_event is not None:
-                    on_event(_event_of(message))
-            elif message.get("id") in {self._number, None}:  # others are late answers that nobody waits for
+                    on_event(_event_of(message["event"]))
+            elif message.get("id") in {self._number, None}:  # others are late answers
                 if isinstance(message.get("error"), dict):
                     raise ClusterError.from_dict(message["error"]).of_cluster(self._name)
                 return message.get("result")
@@ -102,7 +102,7 @@ class KeeperClient:
                 except KeeperLost:
                     return
                 if "event" in message:
-                    yield _event_of(message)
+                    yield _event_of(message["event"])
 
     def send_raw(self, data: bytes, seconds: float = CONNECT_SECONDS) -> None:
         """Sends it whole. Who is interrupted meanwhile hears of it afterwards: half a request would spoil the next one."""
@@ -212,10 +212,9 @@ class KeeperClient:
         ).of_cluster(self._name)
 
 
-def _event_of(message: dict[str, Any]) -> Event:
+def _event_of(data: object) -> Event:
     from clusterlib.messages.event import Event  # the catalogue of events: not every client listens
 
-    data = message["event"]
     return Event.of(data if isinstance(data, dict) else {})
 
 

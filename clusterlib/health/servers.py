@@ -26,16 +26,17 @@ MEASURED = (("performance", "memory"), ("performance", "cpu"))
 
 
 def judge(
-    subjects: Sequence[Subject], told: Examined, option: str
+    subjects: Sequence[Subject], examined: Examined, option: str
 ) -> tuple[tuple[tuple[str, str], ...], list[NodeHealth]]:
-    """The columns, and each node's row. `told` is the keeper's answer; a node that is missing in it did not answer in time."""
-    asked = told.columns
+    """The columns, and each node's row. `examined` is the keeper's answer; a node that is
+    missing in it did not answer in time."""
+    asked = examined.columns
     resumes = {
         f"invoke cluster.restart {one.name}": f"invoke cluster.{UNDONE_BY[one.state]} {one.name}"
         for one in subjects
         if one.state in UNDONE_BY
     }
-    found = [_row(subject, asked, told.nodes.get(subject.name), option, resumes) for subject in subjects]
+    found = [_row(subject, asked, examined.nodes.get(subject.name), option, resumes) for subject in subjects]
     before = sum(group == "connectivity" for group, _ in asked)
     return (*asked[:before], STARTED, *asked[before:], *MEASURED), found
 
@@ -43,7 +44,7 @@ def judge(
 def _row(
     node: Subject,
     asked: Sequence[tuple[str, str]],
-    told: Mapping[str, Finding] | None,
+    examined: Mapping[str, Finding] | None,
     option: str,
     resumes: Mapping[str, str],
 ) -> NodeHealth:
@@ -52,8 +53,8 @@ def _row(
     why = unfit(node, option)
     checks = {"started": why or ok("started", node.state)}
     for position, (_, name) in enumerate(asked):
-        if told is not None:
-            checks[name] = _finding(told[name], option, resumes)
+        if examined is not None:
+            checks[name] = _finding(examined[name], option, resumes)
         elif why is None and position == 0:
             checks[name] = failed(name, "no answer in time", look)
         else:
@@ -69,6 +70,6 @@ def _row(
     return NodeHealth(node.name, node.state, checks)
 
 
-def _finding(told: Finding, option: str, resumes: Mapping[str, str]) -> Finding:
-    remedies = tuple(f"{resumes.get(remedy, remedy)}{option}" for remedy in told.remedies)
-    return Finding(told.name, told.outcome, told.evidence, remedies)
+def _finding(finding: Finding, option: str, resumes: Mapping[str, str]) -> Finding:
+    remedies = tuple(f"{resumes.get(remedy, remedy)}{option}" for remedy in finding.remedies)
+    return Finding(finding.name, finding.outcome, finding.evidence, remedies)

@@ -42,7 +42,7 @@ class Happening:
         return {one.name: getattr(self, one.name) for one in every}
 
     def deed(self) -> str:
-        """What somebody did who has made this happen on purpose, as "killed node1"; empty where nobody has."""
+        """What somebody did who has made this happen on purpose, as "killed node1"; empty where it was not on purpose."""
         return ""
 
     def sentence(self) -> str:

@@ -89,7 +89,7 @@ class TakeLease(Request[ClusterStatus]):
     op = "lease"
     holder: str
     sole: bool = False
-    """Only where nobody else has a lease."""
+    """Only where no one else has a lease."""
 
 
 @frozen
@@ -107,12 +107,12 @@ class Release(Request[Handed]):
 
 @frozen
 class Abandon(Request[Handed]):
-    """Gives the lease back, and ends a cluster that nobody else has come to hold."""
+    """Gives the lease back, and ends a cluster that no one else has come to hold."""
 
 
 @frozen
 class Keep(Request[ClusterStatus]):
-    """From now on the cluster lives until it is told to stop."""
+    """From now on the cluster runs until `Down`."""
 
 
 @frozen

@@ -60,7 +60,7 @@ class NodeStatus:
     log: str
     shell: OwnShell | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What its driver tells clients besides, in its own words."""
+    """What else its driver has to say to clients, by names of its own."""
 
     @property
     def is_ready(self) -> bool:

@@ -39,14 +39,14 @@ def diary(*, name: str | None = None, project: Path | str | None = None) -> Diar
 
 def follow_diary(*, name: str | None = None, project: Path | str | None = None) -> Iterator[Event]:
     """What is written already, then what comes, until the cluster ends."""
-    told = 0
+    last = 0
     for event in diary(name=name, project=project).events:
-        told = event.number
+        last = event.number
         yield event
     try:
         with reached(name, project=project) as cluster:
             missed: list[Event] = []
-            cluster.keeper.ask(Watch(told), on_event=missed.append)
+            cluster.keeper.ask(Watch(last), on_event=missed.append)
             yield from missed
             yield from cluster.keeper.events()
     except ClusterNotRunning:

@@ -26,7 +26,7 @@ FEWEST_LINES = 3
 """Of each node, however many there are."""
 LONGEST_LINE = 300
 Section = tuple[str, str]
-TOLD = ("fault.", "heal.", "node.", "cluster.")
+SHOWN = ("fault.", "heal.", "node.", "cluster.")
 
 
 def sections(clusters: Sequence[Cluster], began: datetime, lines: int) -> Iterator[Section]:
@@ -115,7 +115,7 @@ def _is_since(event: Event, began: datetime) -> bool:
 
 
 def _told(event: Event) -> str:
-    text = event.sentence() if event.kind.startswith(TOLD) else ""
+    text = event.sentence() if event.kind.startswith(SHOWN) else ""
     return f"{_clock(datetime.fromisoformat(event.time))} {text}" if text else ""
 
 
