@@ -13,7 +13,7 @@ from clusterlib.health.probes import Rung
 from clusterlib.hosts.api import Process, Spawn
 from clusterlib.hosts.ports import Claim
 from clusterlib.messages.findings import Finding
-from clusterlib.messages.status import OwnShell
+from clusterlib.messages.status import NodePlace, OwnShell
 
 __all__ = ["SESSION", "Driver", "Link", "NodeSpec"]
 
@@ -22,31 +22,13 @@ SESSION = "{session}"
 
 
 @frozen
-class NodeSpec:
-    """One node with everything filled in: where it is, what it reads, what it is told."""
+class NodeSpec(NodePlace):
+    """One node with everything filled in: where it is, and the environment of its process."""
 
-    name: str
-    index: int
-    address: str
-    host: str
-    ports: Mapping[str, int]
-    directory: str
-    memory: int
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "index": self.index,
-            "address": self.address,
-            "host": self.host,
-            "ports": dict(self.ports),
-            "directory": self.directory,
-            "memory": self.memory,
-        }
-
     def for_templates(self) -> dict[str, Any]:
-        return {**self.to_dict(), "index0": self.index - 1}
+        return {**self.place(), "index0": self.index - 1}
 
 
 class Link(Protocol):

@@ -106,7 +106,7 @@ class ManagedNode:
     def status(self) -> NodeStatus:
         spec = self.spec
         return NodeStatus(
-            **spec.to_dict(),
+            **spec.place(),
             state=self.state,
             reason=self.reason or self._remark,
             since=self._changed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, fields
 from typing import Any
 
 from clusterlib.frozen import frozen
@@ -16,6 +16,7 @@ __all__ = [
     "KeeperFacts",
     "KeeperPlace",
     "LeaseStatus",
+    "NodePlace",
     "NodeStatus",
     "OwnShell",
     "Peak",
@@ -35,7 +36,9 @@ class OwnShell:
 
 
 @frozen
-class NodeStatus:
+class NodePlace:
+    """Where a node is, for as long as it belongs to its cluster."""
+
     name: str
     index: int
     address: str
@@ -43,6 +46,14 @@ class NodeStatus:
     ports: Mapping[str, int]
     directory: str
     memory: int
+
+    def place(self) -> dict[str, Any]:
+        """These fields, by name."""
+        return {one.name: getattr(self, one.name) for one in fields(NodePlace)}
+
+
+@frozen
+class NodeStatus(NodePlace):
     state: NodeState
     reason: str
     """Why it is in this state; empty where there is nothing to say."""
