@@ -33,9 +33,9 @@ from clusterlib.hosts.api import Exit, Program, Spawn
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.hosts.kernel import adopt_orphans
 from clusterlib.hosts.places import runtime_dir
-from clusterlib.hosts.ports import PortAllocator
 from clusterlib.hosts.run_program import ProgramRun
 from clusterlib.keeper.provision import Provisioner
+from clusterlib.network.ports import PortAllocator
 from clusterlib.rendering import render_text
 from clusterlib.rundir.folders import new_run
 from clusterlib.waiting import Deadline, pause_async

@@ -11,9 +11,9 @@ from clusterlib.errors import NotSupported
 from clusterlib.frozen import frozen
 from clusterlib.health.probes import Rung
 from clusterlib.hosts.api import Process, Spawn
-from clusterlib.hosts.ports import Claim
 from clusterlib.messages.findings import Finding
 from clusterlib.messages.status import NodePlace, OwnShell
+from clusterlib.network.ports import Claim
 
 __all__ = ["SESSION", "Driver", "Link", "NodeSpec"]
 

@@ -18,7 +18,7 @@ from clusterlib.frozen import frozen
 from clusterlib.health.probes import Answer, NotYet, Ready, Rung
 from clusterlib.hosts.api import Process, Program, Spawn
 from clusterlib.hosts.fake import Behaviour, FakeProcess
-from clusterlib.hosts.ports import Claim
+from clusterlib.network.ports import Claim
 from clusterlib.waiting import pause_async
 
 __all__ = ["FakeDriver", "Life"]

@@ -46,7 +46,7 @@ def not_ready(name: str, deadline: Deadline, why: str, last_words: list[str]) ->
 
 def _trouble_with_loopback() -> OSError | None:
     """Looked at only when a start has failed, so that one that succeeds does not pay for it."""
-    from clusterlib.hosts.loopback import try_loopback
+    from clusterlib.network.loopback import try_loopback
 
     try:
         try_loopback("127.0.0.1")

@@ -115,11 +115,11 @@ def _keeper(
     from clusterlib.hosts.api import Host
     from clusterlib.hosts.local import LocalHost
     from clusterlib.hosts.places import runtime_dir, write_private
-    from clusterlib.hosts.ports import PortAllocator
     from clusterlib.hosts.registry import register
     from clusterlib.keeper.keeper import Keeper
     from clusterlib.keeper.provision import Provisioner
     from clusterlib.messages.status import KeeperFacts, KeeperPlace
+    from clusterlib.network.ports import PortAllocator
     from clusterlib.rundir.folders import RunFolder
 
     plan, run = order.plan, RunFolder(Path(order.run))

@@ -17,7 +17,6 @@ from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken, S
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
-from clusterlib.hosts.ports import Claim
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.output import Output
 from clusterlib.messages.event import now
@@ -25,6 +24,7 @@ from clusterlib.messages.events import NodeComplained, NodeKilled, NodeMoved, No
 from clusterlib.messages.findings import Finding
 from clusterlib.messages.states import LIVING, NodeState
 from clusterlib.messages.status import NodeStatus
+from clusterlib.network.ports import Claim
 from clusterlib.waiting import Deadline
 
 if TYPE_CHECKING:

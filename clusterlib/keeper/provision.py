@@ -12,8 +12,8 @@ from typing import Any
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import PortsExhausted, StartError
 from clusterlib.hosts.places import make_private, write_private
-from clusterlib.hosts.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.messages.plan import NodePlan, Plan
+from clusterlib.network.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.numbering import host_of
 from clusterlib.rendering import complete, render
 from clusterlib.rundir.folders import RunFolder

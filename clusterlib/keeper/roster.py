@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable
 from clusterlib.hosts.api import Exit, Host
-from clusterlib.hosts.ports import Claim
 from clusterlib.keeper.code_at_start import CodeAtStart
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.provision import Provisioner
 from clusterlib.messages.plan import NodePlan, Plan, RunningCode
 from clusterlib.messages.states import NodeState
+from clusterlib.network.ports import Claim
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, poll_async
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.start import is_running
 from clusterlib.errors import ClusterConflict
-from clusterlib.hosts.ports import Lock, take_claim
+from clusterlib.network.ports import Lock, take_claim
 from clusterlib.rundir.folders import all_names, cluster_identifier
 
 __all__ = ["Reservation", "names_in_use", "reserve_name", "start_in_free_slot"]

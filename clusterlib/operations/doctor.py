@@ -18,11 +18,11 @@ from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.health import preflight
 from clusterlib.hosts import holders
-from clusterlib.hosts.loopback import try_loopback
 from clusterlib.hosts.places import runtime_dir
-from clusterlib.hosts.ports import is_free
 from clusterlib.hosts.registry import Registry
 from clusterlib.messages.findings import Finding, Outcome, failed, ok, skipped
+from clusterlib.network.loopback import try_loopback
+from clusterlib.network.ports import is_free
 from clusterlib.numbering import host_of, name_of
 from clusterlib.operations.expecting import expected_before
 from clusterlib.operations.probe_containment import reachable_containment

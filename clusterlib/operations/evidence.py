@@ -13,15 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusterlib.artifacts.recorder import Recorder
 from clusterlib.client.cluster import Cluster
 from clusterlib.errors import ClusterError, UsageError
+from clusterlib.evidence.recorder import Recorder
 from clusterlib.machine.facts import detect_machine
 from clusterlib.profiles import default_profile
 from clusterlib.rundir.folders import latest_run
 
 if TYPE_CHECKING:
-    from clusterlib.artifacts.claiming import Claim
+    from clusterlib.evidence.claiming import Claim
 
 __all__ = ["Evidence"]
 
@@ -103,7 +103,7 @@ class Evidence:
         """The report, from all that was written."""
         if self._record is None or self.folder is None or self._claim is None:
             return
-        from clusterlib.artifacts.reporting import finish
+        from clusterlib.evidence.reporting import finish
 
         self._outcome("error", "interrupted", 0.0)
         if self._run:
@@ -135,7 +135,7 @@ class Evidence:
 
 
 def _claimed(folder: Path) -> Claim:
-    from clusterlib.artifacts.claiming import claim
+    from clusterlib.evidence.claiming import claim
 
     claimed = claim(folder)
     if claimed is None:

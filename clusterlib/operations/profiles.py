@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clusterlib.artifacts.redaction import MARK, Redactor, is_secret
 from clusterlib.client.start import project_folder
+from clusterlib.evidence.redaction import MARK, Redactor, is_secret
 from clusterlib.frozen import frozen
 from clusterlib.operations.result import Result
 from clusterlib.profiles import Mistake, default_profile, list_profiles, load_profile, schema

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from clusterlib.artifacts.home import REPORTS
-from clusterlib.artifacts.recorder import RECORDS
-from clusterlib.artifacts.reporting import finish
 from clusterlib.client.start import project_folder
 from clusterlib.errors import UsageError
+from clusterlib.evidence.home import REPORTS
+from clusterlib.evidence.recorder import RECORDS
+from clusterlib.evidence.reporting import finish
 from clusterlib.frozen import frozen
 from clusterlib.operations.result import Result
 

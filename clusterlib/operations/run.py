@@ -132,7 +132,7 @@ def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
 
 def _tails(cluster: Cluster) -> dict[str, tuple[str, ...]]:
     """What the nodes printed last, for a terminal or a log of CI: without secrets."""
-    from clusterlib.artifacts.redaction import redactor_for
+    from clusterlib.evidence.redaction import redactor_for
 
     clean = redactor_for([cluster.run_folder.path], os.environ).text
     return {

@@ -6,9 +6,9 @@ import contextlib
 import os
 from pathlib import Path
 
-from clusterlib.artifacts.redaction import Redactor, redactor_for
 from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.errors import ClusterError
+from clusterlib.evidence.redaction import Redactor, redactor_for
 from clusterlib.rundir.folders import latest_run
 
 __all__ = ["shown"]

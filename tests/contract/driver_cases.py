@@ -20,11 +20,11 @@ from clusterlib.hosts.containment import enter
 from clusterlib.hosts.local import LocalHost
 from clusterlib.hosts.nursery import Nursery
 from clusterlib.hosts.places import runtime_dir
-from clusterlib.hosts.ports import PortAllocator
 from clusterlib.hosts.proc import MARKER
 from clusterlib.hosts.simulated import SimulatedHost
 from clusterlib.keeper.provision import Provisioner
 from clusterlib.messages.plan import NodePlan, Plan
+from clusterlib.network.ports import PortAllocator
 from clusterlib.profiles import template_folders
 from clusterlib.rundir.folders import RunFolder, new_run
 from clusterlib.values.ports import PortRange

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.artifacts.recorder import Recorder, read_records
+from clusterlib.evidence.recorder import Recorder, read_records
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 PATIENCE = 90

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import clusterlib
-from clusterlib.artifacts.recorder import Recorder
-from clusterlib.artifacts.reporting import finish
 from clusterlib.errors import StartError
+from clusterlib.evidence.recorder import Recorder
+from clusterlib.evidence.reporting import finish
 from clusterlib.rundir.folders import latest_run
 from tests.functional.browser import Page, browser, find_browser
 from tests.functional.conftest import Up

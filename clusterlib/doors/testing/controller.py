@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from clusterlib.artifacts.recorder import Recorder, read_records
 from clusterlib.doors.testing import junit
 from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.doors.testing.options import read_options
@@ -19,6 +18,7 @@ from clusterlib.doors.testing.report import Report
 from clusterlib.doors.testing.sharing import reserve_for_all
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.errors import ClusterError
+from clusterlib.evidence.recorder import Recorder, read_records
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.naming import Reservation
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.client.cluster import Cluster
 from clusterlib.errors import ClusterError
+from clusterlib.evidence.redaction import redactor_for
 from clusterlib.hosts.logs import tail
 from clusterlib.messages.event import Event
 from clusterlib.rundir.diary import read_events

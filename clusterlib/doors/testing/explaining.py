@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.artifacts.explained import LONGEST_LINE, Explained, Remote, Source, shortened
+from clusterlib.evidence.explained import LONGEST_LINE, Explained, Remote, Source, shortened
 from clusterlib.runtime.pickling import RemoteTraceback
 
 __all__ = ["explain"]

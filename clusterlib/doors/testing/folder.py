@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from clusterlib.artifacts.recorder import writers
 from clusterlib.doors.testing.options import usage_error
 from clusterlib.errors import UsageError
+from clusterlib.evidence.recorder import writers
 from clusterlib.hosts.places import make_private, write_private
 from clusterlib.rundir.folders import KEPT_BYTES, size_of
 
 if TYPE_CHECKING:
-    from clusterlib.artifacts.claiming import Claim
+    from clusterlib.evidence.claiming import Claim
 
 __all__ = ["ReportFolder"]
 
@@ -46,7 +46,7 @@ class ReportFolder:
     @classmethod
     def claim(cls, wanted: Path) -> Path:
         """That folder, or the next of its name that no living run writes to. What an earlier run left of ours goes."""
-        from clusterlib.artifacts.claiming import claim  # few name a folder
+        from clusterlib.evidence.claiming import claim  # few name a folder
 
         for number in itertools.count(1):
             path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from _pytest.junitxml import bin_xml_escape, mangle_test_address, xml_key
 
-from clusterlib.artifacts.explained import shortened
-from clusterlib.artifacts.redaction import Redactor, redactor_for
 from clusterlib.client.cluster import Cluster
+from clusterlib.evidence.explained import shortened
+from clusterlib.evidence.redaction import Redactor, redactor_for
 
 __all__ = ["Logs", "carry", "whole"]
 
@@ -95,8 +95,8 @@ def _is_replaceable(path: Path) -> bool:
 
 def _clean(path: Path, artifacts: Path) -> None:
     """Takes out the secrets, which XML may have written in a way of its own: so it is read as XML."""
-    from clusterlib.artifacts.evidence import named_runs
-    from clusterlib.artifacts.recorder import read_records
+    from clusterlib.evidence.evidence import named_runs
+    from clusterlib.evidence.recorder import read_records
 
     redactor = redactor_for(named_runs(read_records(artifacts)), os.environ)
     tree = ET.parse(path)  # noqa: S314 - pytest has just written it

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from clusterlib.artifacts.explained import Explained, Stacks, shortened
 from clusterlib.client.cluster import Cluster
 from clusterlib.doors.testing.explaining import explain
+from clusterlib.evidence.explained import Explained, Stacks, shortened
 
 __all__ = ["TestOutcome"]
 

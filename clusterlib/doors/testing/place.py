@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.artifacts.home import REPORTS
+from clusterlib.evidence.home import REPORTS
 from clusterlib.profiles.project import find_project
 
 __all__ = ["choose", "project_of"]

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from clusterlib.artifacts.recorder import Recorder
-from clusterlib.artifacts.reporting import Artifacts
-from clusterlib.artifacts.story import Story
 from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.errors import ClusterError
+from clusterlib.evidence.recorder import Recorder
+from clusterlib.evidence.reporting import Artifacts
+from clusterlib.evidence.story import Story
 from clusterlib.leases.usage import Usage
 
 __all__ = ["Report"]
@@ -82,7 +82,7 @@ class Report:
 
     def _tell_github(self, story: Story) -> None:
         """Annotations are what is printed in a certain form; the summary of the job is a file that everybody appends to."""
-        from clusterlib.artifacts.github import job_summary, workflow_commands
+        from clusterlib.evidence.github import job_summary, workflow_commands
 
         root = os.environ.get("GITHUB_WORKSPACE")
         self.annotations = list(workflow_commands(story, Path(root) if root else None))

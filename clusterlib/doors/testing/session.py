@@ -15,8 +15,6 @@ from typing import Any, NoReturn
 
 import pytest
 
-from clusterlib.artifacts.recorder import Recorder
-from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.watching import watch_clusters
 from clusterlib.doors.serving import put_into_environment, resized
@@ -36,6 +34,8 @@ from clusterlib.doors.testing.sharing import read_name
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.doors.testing.tracebacks import Tracebacks
 from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
+from clusterlib.evidence.recorder import Recorder
+from clusterlib.evidence.redaction import redactor_for
 from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool

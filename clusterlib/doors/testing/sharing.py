@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clusterlib.artifacts.recorder import RECORDS
+from clusterlib.evidence.recorder import RECORDS
 from clusterlib.hosts.places import write_private
 from clusterlib.leases.naming import Reservation, reserve_name
 

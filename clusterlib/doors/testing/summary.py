@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from clusterlib.artifacts.redaction import redactor_for
 from clusterlib.doors.testing.report import Report
 from clusterlib.errors import ClusterError
+from clusterlib.evidence.redaction import redactor_for
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
 

@@ -20,9 +20,9 @@ from clusterlib.drivers.beam.link import BeamLink
 from clusterlib.drivers.beam.starting import Boot
 from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Program, Spawn
-from clusterlib.hosts.ports import Claim
 from clusterlib.hosts.programs import folders_of
 from clusterlib.messages.status import OwnShell
+from clusterlib.network.ports import Claim
 
 __all__ = ["BeamDriver", "BeamSettings"]
 

@@ -21,9 +21,9 @@ from clusterlib.drivers.command.settings import Server
 from clusterlib.errors import CommandFailed
 from clusterlib.health.probes import Answer, Never, NotYet, Ready
 from clusterlib.hosts.api import Host, Program, Spawn
-from clusterlib.hosts.ports import Claim
 from clusterlib.hosts.run_program import ProgramRun, run_program
 from clusterlib.messages.status import OwnShell
+from clusterlib.network.ports import Claim
 from clusterlib.rendering import render_text
 
 __all__ = ["CommandDriver"]

@@ -13,7 +13,7 @@ from typing import Any
 from clusterlib.drivers.api import Driver, Link, NodeSpec
 from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
 from clusterlib.hosts.api import Entry, Process, Spawn
-from clusterlib.hosts.ports import Claim
+from clusterlib.network.ports import Claim
 
 __all__ = ["PythonDriver"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.artifacts.recorder import read_records
+from clusterlib.evidence.recorder import read_records
 from clusterlib.hosts import proc
 from clusterlib.waiting import Deadline, poll
 

@@ -227,8 +227,8 @@ def test_a_parallel_run_without_distributed_tests_does_not_wait_for_what_would_s
     ended = suite.run("-n1")
 
     assert ended.lines[-1].split() == [
-        "clusterlib.artifacts",
-        "clusterlib.artifacts.home",
+        "clusterlib.evidence",
+        "clusterlib.evidence.home",
         "clusterlib.doors",
         "clusterlib.doors.pytest_plugin",
         "clusterlib.doors.testing",

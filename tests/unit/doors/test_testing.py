@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from clusterlib.artifacts.claiming import claim
 from clusterlib.doors.testing.controller import usage_of
 from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.doors.testing.sharing import read_name, reserve_for_all
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.errors import LeftBehind, NodeExited
+from clusterlib.evidence.claiming import claim
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
 

@@ -12,7 +12,7 @@ import pytest
 
 from clusterlib.drivers.api import NodeSpec
 from clusterlib.drivers.python.driver import PythonDriver, PythonLink
-from clusterlib.hosts.ports import Claim
+from clusterlib.network.ports import Claim
 
 ROSTER = [{"name": f"node{number}", "address": "127.0.0.1", "port": number} for number in range(500)]
 NODE = NodeSpec("node1", 1, "127.0.0.1", "localhost", {}, "/", 0)

@@ -17,8 +17,8 @@ import pytest
 from clusterlib.errors import StartError, UsageError
 from clusterlib.hosts import places
 from clusterlib.hosts.places import lock_for_us, open_lock, read_private, runtime_dir, socket_path
-from clusterlib.hosts.ports import PortAllocator
 from clusterlib.hosts.registry import Registry, sweep_leftovers
+from clusterlib.network.ports import PortAllocator
 from clusterlib.rundir.lock import ClusterLock
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from clusterlib.drivers.fake import FakeDriver
 from clusterlib.hosts.fake import FakeHost
-from clusterlib.hosts.ports import PortAllocator
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.provision import Provisioner
 from clusterlib.messages.status import KeeperFacts, KeeperPlace
+from clusterlib.network.ports import PortAllocator
 from clusterlib.rundir.folders import new_run
 from tests.unit.keeper.stage import PLAN, Lives, Story, World
 

@@ -1,0 +1,248 @@
+"""Copies what a run of a cluster left in its folder: redacted, bounded, as far as it is there, and only what is new.
+
+It works while the cluster runs. Nothing here fails because a file is missing, is being written or goes away."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
+from pathlib import Path
+from typing import BinaryIO
+
+from clusterlib.evidence.redaction import Redactor
+from clusterlib.frozen import frozen
+from clusterlib.hosts.logs import STAMP_LENGTH, rotated
+from clusterlib.hosts.places import write_private
+from clusterlib.rundir.folders import RunFolder
+
+__all__ = ["CLUSTERS", "Collector", "place_of"]
+
+CLUSTERS = "clusters"
+MOST_OF_A_LOG = 20 * 2**20
+HEAD = 4 * 2**20
+MOST_OF_A_CONFIG = 2**20
+MOST_OF_ALL_CONFIGS = 32 * 2**20
+MEMORY = ".collected"
+
+Clean = Callable[[bytes], bytes]
+
+
+@frozen
+class _Seen:
+    """How far a growing file has been copied."""
+
+    device: int
+    number: int
+    size: int
+    changed: int
+    copied: int
+    """Bytes of whole lines; -1 where only parts were kept."""
+
+
+class Collector:
+    """Remembers what it has copied already, so that asking again after each failing test costs next to nothing.
+
+    What was copied is not copied again by another process either: it may not know the secrets that were taken out."""
+
+    def __init__(self, folder: Path, most: int = MOST_OF_A_LOG) -> None:
+        self.folder = folder
+        self._most = most
+        self._seen: dict[Path, _Seen] = {}
+        self._clean: dict[Path, Redactor] = {}
+        """What has been taken out of the copies at each place, as far as this process knows."""
+
+    def collect(self, cluster: str, run: Path, redactor: Redactor) -> Path:
+        """Brings the copies of a run folder up to date; gives back where they are."""
+        source, target = RunFolder(run), place_of(self.folder, cluster, run)
+        known = self._clean.get(target)
+        if known is None or known.secrets != redactor.secrets:
+            if known is None:
+                self._recall(target)
+            _clean_again(target, redactor)
+            self._clean[target] = redactor
+        if run.is_dir():
+            before = dict(self._seen)
+            self._bring_up_to_date(run, source, target, redactor)
+            if self._seen != before:
+                self._memorise(target)
+        return target
+
+    def _bring_up_to_date(self, run: Path, source: RunFolder, target: Path, redactor: Redactor) -> None:
+        for diary in (source.events, run / "samples.jsonl"):
+            self._grow(diary, target / diary.name, lambda data: _lines(data, redactor.line))
+        for document in (source.plan, source.state):
+            self._copy(document, target / document.name, lambda data: _document(data, redactor))
+        self._grow(source.keeper_log, target / source.keeper_log.name, redactor.data)
+        left = MOST_OF_ALL_CONFIGS
+        for path in _files(run / "nodes"):
+            inside = path.relative_to(run / "nodes")
+            if inside.parts[1:2] == ("data",) and path.suffix != ".log":
+                continue  # what a server stores is neither configuration nor evidence
+            if len(inside.parts) > 1:
+                left -= self._copy(path, target / "configs" / inside, redactor.data, left)
+            elif path.suffix == ".log":
+                self._log(path, target / "logs" / path.name, redactor.data)
+
+    def _recall(self, place: Path) -> None:
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            for name, values in json.loads((place / MEMORY).read_bytes()).items():
+                self._seen[place / name] = _Seen(*(int(value) for value in values))
+
+    def _memorise(self, place: Path) -> None:
+        mine = {
+            str(path.relative_to(place)): astuple(seen)
+            for path, seen in self._seen.items()
+            if path.is_relative_to(place)
+        }
+        with contextlib.suppress(OSError):
+            write_private(place / MEMORY, json.dumps(mine))
+
+    def _copy(self, source: Path, target: Path, clean: Clean, most: int = MOST_OF_A_CONFIG) -> int:
+        """A file that is replaced as a whole, if it is a text of sensible size. Gives back its size."""
+        with contextlib.suppress(OSError):
+            now = source.stat()
+            seen = _Seen(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, -1)
+            if self._seen.get(target) == seen and target.exists():
+                return now.st_size
+            with source.open("rb") as file:
+                data = file.read(MOST_OF_A_CONFIG + 1)
+            if len(data) > min(MOST_OF_A_CONFIG, most) or b"\0" in data[:4096]:
+                return 0  # a database that a node keeps in its folder is no configuration
+            _write(target, clean(data))
+            self._seen[target] = seen
+            return len(data)
+        return 0
+
+    def _log(self, source: Path, target: Path, clean: Clean) -> None:
+        """A node's log with its predecessor, as one file."""
+        before = rotated(source)
+        if not before.exists():
+            self._grow(source, target, clean)
+            return
+        with contextlib.suppress(OSError):
+            now, then = source.stat(), before.stat()
+            seen = _Seen(now.st_dev, now.st_ino, now.st_size + then.st_size, now.st_mtime_ns, -1)
+            if self._seen.get(target) == seen and target.exists():
+                return
+            with before.open("rb") as first, source.open("rb") as second:
+                _write_parts(target, [first, second], [then.st_size, now.st_size], self._most, clean)
+            self._seen[target] = seen
+
+    def _grow(self, source: Path, target: Path, clean: Clean) -> None:
+        """A file that only grows: what is new of it is appended, as whole lines."""
+        with contextlib.suppress(OSError), source.open("rb") as file:
+            now = os.fstat(file.fileno())
+            seen = self._seen.get(target)
+            known = seen is not None and (seen.device, seen.number) == (now.st_dev, now.st_ino)
+            if known and seen is not None and target.exists():
+                if (seen.size, seen.changed) == (now.st_size, now.st_mtime_ns):
+                    return
+                if 0 <= seen.copied <= now.st_size <= self._most:
+                    copied = seen.copied + _append(target, file, seen.copied, clean)
+                    self._note(target, now, copied)
+                    return
+            if now.st_size > self._most:
+                _write_parts(target, [file], [now.st_size], self._most, clean)
+                self._note(target, now, -1)
+                return
+            data = file.read()
+            ending = data.rfind(b"\n") + 1
+            _write(target, clean(data))
+            # An unfinished last line is shown, but copied anew once it is whole.
+            self._note(target, now, ending if ending == len(data) else -1)
+
+    def _note(self, target: Path, now: os.stat_result, copied: int) -> None:
+        self._seen[target] = _Seen(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, copied)
+
+
+def place_of(folder: Path, cluster: str, run: Path) -> Path:
+    """Where the copies of a run are."""
+    return folder / CLUSTERS / (cluster.replace("/", "_").lstrip(".") or "cluster") / run.name
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Regular files below, without following links: a link may lead to anything, a secret included."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent, name)
+            if not name.endswith("cookie") and not path.is_symlink() and path.is_file():
+                yield path
+
+
+def _lines(data: bytes, clean: Clean) -> bytes:
+    return b"".join(clean(line) + b"\n" for line in data.splitlines())
+
+
+def _document(data: bytes, redactor: Redactor) -> bytes:
+    try:
+        return json.dumps(redactor.value(json.loads(data)), indent=1).encode()
+    except (ValueError, RecursionError):
+        return redactor.data(data)
+
+
+def _clean_again(place: Path, redactor: Redactor) -> None:
+    """Takes out of what was copied before what is only now known to be secret."""
+    for path in _files(place):
+        if path.name == MEMORY:
+            continue
+        with contextlib.suppress(OSError):
+            data = path.read_bytes()
+            if path.suffix == ".jsonl":
+                cleaned = _lines(data, redactor.line)
+            elif path.parent == place and path.suffix == ".json":
+                cleaned = _document(data, redactor)
+            else:
+                cleaned = redactor.data(data)
+            if cleaned != data:
+                _write(path, cleaned)
+
+
+def _append(target: Path, file: BinaryIO, offset: int, clean: Clean) -> int:
+    file.seek(offset)
+    data = file.read()
+    data = data[: data.rfind(b"\n") + 1]
+    if data:
+        with target.open("ab") as copy:
+            copy.write(clean(data))
+    return len(data)
+
+
+def _write(target: Path, data: bytes) -> None:
+    # As write_private does: whole or not at all, for its owner only. Bytes that are no text come out as they went in.
+    write_private(target, data.decode(errors="surrogateescape"))
+
+
+def _write_parts(target: Path, files: list[BinaryIO], sizes: list[int], most: int, clean: Clean) -> None:
+    """Beginning and end of what is too large, or all of it; as whole lines, with a line that says what is left out."""
+    total = sum(sizes)
+    head = min(HEAD, most // 2)
+    if total <= most:
+        first, last = b"".join(file.read() for file in files), b""
+    else:
+        first = _read(files, sizes, 0, head)
+        first = first[: first.rfind(b"\n") + 1]
+        last = _read(files, sizes, total - (most - head), most - head)
+        last = last[last.find(b"\n") + 1 :]
+    note = b""
+    if last:
+        stamp = last[:STAMP_LENGTH].decode(errors="replace")
+        left_out = (total - len(first) - len(last)) / 2**20
+        note = f"{stamp} ... {left_out:.1f} MiB of this log are left out here ...\n".encode()
+    _write(target, clean(first) + note + clean(last))
+
+
+def _read(files: list[BinaryIO], sizes: list[int], offset: int, count: int) -> bytes:
+    """A piece of files that follow one another."""
+    found = b""
+    for file, size in zip(files, sizes, strict=True):
+        if offset < size and count > 0:
+            file.seek(offset)
+            piece = file.read(min(count, size - offset))
+            found += piece
+            count -= len(piece)
+        offset = max(0, offset - size)
+    return found

@@ -1,0 +1,35 @@
+"""What was done to a cluster on purpose, and not undone. It is no failure of the cluster, whatever it looks like afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clusterlib.evidence.story import moment
+from clusterlib.messages.event import Event
+from clusterlib.messages.events import ClusterHealed, ClusterStopping, Fault, Heal, NodeMoved, TurnEnded
+from clusterlib.messages.states import NodeState
+
+__all__ = ["WHOLE", "damage_at"]
+
+WHOLE = ""
+"""Stands for the cluster as a whole, where damage is told by node."""
+
+
+def damage_at(time: float, events: Iterable[Event]) -> dict[str, str]:
+    """What tests had done by then that was still there: a clause for each node. A crash, which nobody asked for, is not in it."""
+    found: dict[str, str] = {}
+    for event in events:
+        if (moment(event.time) or 0.0) > time:
+            break
+        match event.what:
+            case Fault() as fault:
+                found[fault.node] = fault.headline()
+            case ClusterStopping(by=by) as stopping if by:
+                found[WHOLE] = stopping.headline()
+            case TurnEnded(dirty=dirty) if dirty:
+                found[WHOLE] = f"the cluster was {dirty}"
+            case ClusterHealed():
+                found.clear()
+            case Heal(node=node) | NodeMoved(node=node, state=NodeState.STARTING | NodeState.READY):
+                found.pop(node, None)
+    return found

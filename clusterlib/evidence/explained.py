@@ -1,0 +1,114 @@
+"""What explains a failure as a person looks for it: the failing line in its source, the traceback, and that of the node.
+
+A door fills it in when the test fails, as nobody else has the source and the exception; it travels in the record of the test."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from clusterlib.evidence.facts import mapping, mappings, texts, whole
+from clusterlib.frozen import frozen
+
+__all__ = [
+    "LONGEST_LINE",
+    "LONGEST_TRACEBACK",
+    "Explained",
+    "Remote",
+    "Source",
+    "read_explained",
+    "shortened",
+]
+
+LONGEST_TRACEBACK = 16_000
+LONGEST_LINE = 240
+
+
+@frozen
+class Source:
+    """Some lines of a file around the one that failed."""
+
+    file: str
+    line: int
+    function: str
+    first: int
+    """The number of the first of these lines."""
+    lines: tuple[str, ...]
+
+    def numbered(self) -> tuple[tuple[str, bool], ...]:
+        """Each line with its number, and whether it is the one that failed."""
+        width = len(str(self.first + len(self.lines)))
+        numbers = range(self.first, self.first + len(self.lines))
+        return tuple(
+            (f"{'>' if number == self.line else ' '} {number:{width}} | {text}".rstrip(), number == self.line)
+            for number, text in zip(numbers, self.lines, strict=True)
+        )
+
+
+@frozen
+class Remote:
+    """Where an exception was raised on the node that it came from."""
+
+    node: str
+    traceback: str
+
+
+@frozen
+class Stacks:
+    """What the threads and coroutines of a node did when a test was out of time."""
+
+    title: str
+    text: str
+
+
+@frozen
+class Explained:
+    sources: tuple[Source, ...] = ()
+    """From the test's own line to where it failed, as far as that is code of the project."""
+    remotes: tuple[Remote, ...] = ()
+    traceback: str = ""
+    """The whole, as pytest shows it."""
+    stacks: tuple[Stacks, ...] = ()
+    """Of the nodes that a test had called when its time was over."""
+
+    def to_record(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def read_explained(value: object) -> Explained:
+    """From a record, which may lack anything."""
+    told = mapping(value)
+    sources = [_source(one) for one in mappings(told.get("sources"))]
+    remotes = [
+        Remote(str(one.get("node") or ""), str(one["traceback"]))
+        for one in mappings(told.get("remotes"))
+        if one.get("traceback")
+    ]
+    return Explained(
+        tuple(source for source in sources if source.lines),
+        tuple(remotes),
+        str(told.get("traceback") or ""),
+        tuple(
+            Stacks(str(one.get("title") or ""), str(one["text"]))
+            for one in mappings(told.get("stacks"))
+            if one.get("text")
+        ),
+    )
+
+
+def _source(told: dict[str, Any]) -> Source:
+    return Source(
+        file=str(told.get("file") or ""),
+        line=whole(told.get("line")) or 0,
+        function=str(told.get("function") or ""),
+        first=whole(told.get("first")) or 1,
+        lines=texts(told.get("lines")),
+    )
+
+
+def shortened(text: str, most: int = LONGEST_TRACEBACK) -> str:
+    """A text of many pages: its beginning and its end, where the point is."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}\n\n... {len(text) - 2 * half} characters are left out ...\n\n{text[-half:]}"

@@ -1,0 +1,137 @@
+"""What failed, with all that may tell why: what happened to the cluster, and what its nodes said meanwhile."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from clusterlib.evidence.evidence import Run
+from clusterlib.evidence.facts import natural
+from clusterlib.evidence.story import Failure, Lane, Mark, Said, Tested
+
+__all__ = ["find_failures"]
+
+NOTICED = 0.1
+"""The keeper may learn a moment after the test of what a node said or did during it."""
+MOST_TOLD = 40
+MOST_MARKS = 12
+AWAY = frozenset({"paused", "dead", "unhealthy", "restarting"})
+"""States in which a node is of no use to a test that begins."""
+LINES = 30
+FEW_LINES = 6
+NO_CLUSTER = ("", "")
+MANY_NODES = 8
+_REMEDY = re.compile(r"^\s*(?:E\s+)?try: (.+)$", re.MULTILINE)
+
+
+def find_failures(
+    runs: Sequence[Run], tests: Sequence[Tested], marks: Sequence[Mark], lanes: Sequence[Lane]
+) -> tuple[Failure, ...]:
+    return _Finder(runs, tests, marks, lanes).find()
+
+
+class _Finder:
+    def __init__(
+        self, runs: Sequence[Run], tests: Sequence[Tested], marks: Sequence[Mark], lanes: Sequence[Lane]
+    ) -> None:
+        self._tests = tests
+        self._runs = {(run.cluster, run.name): run for run in runs}
+        self._latest = {run.cluster: run for run in runs}
+        self._marks: dict[str, list[Mark]] = {}
+        for mark in marks:
+            self._marks.setdefault(mark.cluster, []).append(mark)
+        self._begins: dict[str, list[float]] = {}
+        for test in tests:
+            for cluster, _ in test.clusters or (NO_CLUSTER,):
+                self._begins.setdefault(cluster, []).append(test.begin)
+        self._lanes: dict[str, list[Lane]] = {}
+        for lane in lanes:
+            self._lanes.setdefault(lane.cluster, []).append(lane)
+
+    def find(self) -> tuple[Failure, ...]:
+        found: list[Failure] = []
+        for test in self._tests:
+            if test.outcome.bad:
+                during = self._during(test)
+                deeds = [mark for mark in during if _did(test, mark)]
+                others = [mark for mark in during if _hurts(mark) and not _did(test, mark)]
+                culprits = others or self._left_broken(test)
+                said = self._said(test) if len(found) < MOST_TOLD else ()
+                remedies = tuple(dict.fromkeys(_REMEDY.findall(test.message)))
+                found.append(
+                    Failure(
+                        test,
+                        said,
+                        tuple(during[-MOST_MARKS:]),
+                        culprit=culprits[-1] if culprits else None,
+                        deed=deeds[-1] if deeds else None,
+                        remedies=remedies,
+                    )
+                )
+        return tuple(found)
+
+    def _until(self, test: Tested) -> float:
+        """A little longer than the test took, but never into the next one."""
+        following = test.end + NOTICED
+        for cluster, _ in test.clusters or (NO_CLUSTER,):
+            begins = self._begins[cluster]
+            place = bisect.bisect_left(begins, max(test.end, test.begin + 1e-6))
+            following = min([following, *begins[place : place + 1]])
+        return max(test.end, following)
+
+    def _during(self, test: Tested) -> list[Mark]:
+        found: list[Mark] = []
+        for cluster in dict.fromkeys(cluster for cluster, _ in test.clusters):
+            marks = self._marks.get(cluster, [])
+            first = bisect.bisect_left(marks, test.begin, key=lambda mark: mark.time)
+            last = bisect.bisect_right(marks, self._until(test), key=lambda mark: mark.time)
+            found += marks[first:last]
+        return sorted(found, key=lambda mark: mark.time)
+
+    def _left_broken(self, test: Tested) -> list[Mark]:
+        """What was done to nodes that were not back when the test began."""
+        found: list[Mark] = []
+        for cluster in dict.fromkeys(cluster for cluster, _ in test.clusters):
+            away = {
+                lane.node
+                for lane in self._lanes.get(cluster, ())
+                for span in lane.spans
+                if span.begin < test.begin < span.end and span.state in AWAY
+            }
+            marks = self._marks.get(cluster, [])
+            before = marks[: bisect.bisect_left(marks, test.begin, key=lambda mark: mark.time)]
+            found += [mark for mark in before if mark.node in away and _hurts(mark)]
+        return sorted(found, key=lambda mark: mark.time)
+
+    def _said(self, test: Tested) -> tuple[Said, ...]:
+        several = len(test.clusters) > 1
+        return tuple(
+            dataclasses.replace(said, node=f"{cluster}: {said.node}") if several else said
+            for cluster, run in test.clusters
+            for said in self._said_in(test, cluster, run)
+        )
+
+    def _said_in(self, test: Tested, cluster: str, name: str) -> list[Said]:
+        run = self._runs.get((cluster, name)) or (self._latest.get(cluster) if not name else None)
+        if run is None:
+            return []
+        nodes = sorted(run.logs, key=natural)
+        most = LINES if len(nodes) <= MANY_NODES else FEW_LINES
+        found = []
+        for node in nodes:
+            part = run.said(node, test.begin, self._until(test), most)
+            if part.lines:
+                found.append(Said(node, part.lines, part.left_out, f"{run.folder}/logs/{node}.log"))
+        return found
+
+
+def _hurts(mark: Mark) -> bool:
+    """Whether it took a node away. What went wrong with the cluster as a whole says nothing of a test."""
+    return mark.bad and bool(mark.node)
+
+
+def _did(test: Tested, mark: Mark) -> bool:
+    """Whether the test did this itself. Where the keeper knows of nobody, it was the test: it has the cluster for itself."""
+    return bool(mark.deed) and mark.by in {"", test.test, f"{test.test} [{test.worker}]"}

@@ -1,0 +1,168 @@
+"""From a cluster's diary: in which state each node was when, and what happened to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clusterlib.evidence.story import Lane, Mark, Span, moment
+from clusterlib.frozen import frozen
+from clusterlib.messages.event import Event
+from clusterlib.messages.events import (
+    ClusterDirty,
+    ClusterHealed,
+    ClusterRestarting,
+    ClusterRetrying,
+    ClusterScaling,
+    ClusterStopped,
+    ClusterStopping,
+    FaultKill,
+    FaultPause,
+    FaultStop,
+    HealResume,
+    HealStart,
+    NodeAbandoned,
+    NodeKilled,
+    NodeMoved,
+    NodeRestartFailed,
+    NodeRestarting,
+    StateNotSaved,
+    TurnEnded,
+    TurnTaken,
+)
+from clusterlib.messages.happening import Happening, Unknown
+from clusterlib.messages.states import NodeState, unexpected_end
+
+__all__ = ["Diary", "read_diary"]
+
+GONE = frozenset({NodeState.STOPPED, NodeState.PLANNED})
+
+
+@frozen
+class Diary:
+    """One run of one cluster."""
+
+    cluster: str
+    run: str
+    begin: float
+    end: float
+    lanes: tuple[Lane, ...]
+    marks: tuple[Mark, ...]
+
+
+def read_diary(cluster: str, run: str, events: Iterable[Event], until: float | None = None) -> Diary | None:
+    """`until`: the end of a run whose diary goes on. None where nothing is known of a run."""
+    reader = _Reader(cluster, run)
+    for event in events:
+        time = moment(event.time)
+        if time is not None:
+            reader.take(time, event)
+    if reader.begin is None:
+        return None
+    return reader.finish(until)
+
+
+class _Reader:
+    def __init__(self, cluster: str, run: str) -> None:
+        self.begin: float | None = None
+        self._cluster = cluster
+        self._run = run
+        self._end = 0.0
+        self._closed = False
+        self._open: dict[str, tuple[float, str, str]] = {}
+        self._spans: dict[str, list[Span]] = {}
+        self._killed: set[str] = set()
+        self._turns: dict[str, bool] = {}
+        """Who uses the cluster, and whether alone."""
+        self._marks: list[Mark] = []
+
+    def take(self, time: float, event: Event) -> None:
+        if self.begin is None:
+            self.begin = time
+        self._end = max(self._end, time)
+        match event.what:
+            case NodeMoved() as move:
+                self._move(time, move)
+            case NodeRestarting(node=node, reason=reason):
+                self._enter(time, node, "restarting", reason)
+            case NodeAbandoned(node=node, reason=reason):
+                self._enter(time, node, NodeState.DEAD, reason)
+            case FaultKill(node=node):
+                self._killed.add(node)
+            case TurnTaken(holder=holder, exclusive=exclusive):
+                self._turns[holder] = exclusive
+            case TurnEnded(holder=holder):
+                self._turns.pop(holder, None)
+            case ClusterStopped():
+                self._closed = True
+            case Unknown(name=NodeMoved.kind):  # a state that only another version knows
+                self._enter(time, event.node, "unhealthy", "")
+        kind = _kind_of_mark(event.what)
+        if kind is not None:
+            what = event.what
+            self._mark(time, event.node, kind, what.headline(), what.detail(), deed=what.deed())
+
+    def finish(self, until: float | None) -> Diary:
+        assert self.begin is not None
+        end = self._end if self._closed or until is None else max(self._end, until)
+        for node in list(self._open):
+            self._enter(end, node, "", "")
+        lanes = tuple(Lane(self._cluster, node, tuple(spans)) for node, spans in self._spans.items())
+        return Diary(self._cluster, self._run, self.begin, end, lanes, tuple(self._marks))
+
+    def _move(self, time: float, move: NodeMoved) -> None:
+        node, state = move.node, str(move.state)
+        reason = move.reason or move.exit or ""
+        died = move.state is NodeState.DEAD and self._open.get(node, ("", "", ""))[1] != NodeState.DEAD
+        if died and node not in self._killed:
+            how, detail = unexpected_end(reason)
+            self._mark(time, node, "crash", f"{node} {how}", detail)
+        if move.state is NodeState.STARTING:
+            self._killed.discard(node)
+            if node in self._spans or node in self._open:
+                state = "restarting"
+        self._enter(time, node, state, reason)
+
+    def _enter(self, time: float, node: str, state: str, reason: str) -> None:
+        spans = self._spans.setdefault(node, [])
+        before = self._open.pop(node, None)
+        if before is not None and before[1] not in GONE:
+            spans.append(Span(before[0], max(time, before[0]), before[1], before[2]))
+        if state and state not in GONE:
+            self._open[node] = (time, state, reason)
+
+    def _mark(
+        self, time: float, node: str, kind: str, label: str, detail: str = "", *, deed: str = ""
+    ) -> None:
+        number = len(self._marks)
+        by = next((holder for holder, alone in self._turns.items() if alone), "") if deed else ""
+        self._marks.append(Mark(number, time, self._cluster, self._run, node, kind, label, detail, deed, by))
+
+
+MARKS: dict[type[Happening], str] = {
+    FaultKill: "kill",
+    FaultStop: "fault",
+    FaultPause: "pause",
+    HealStart: "heal",
+    HealResume: "heal",
+    ClusterHealed: "heal",
+    ClusterDirty: "dirty",
+    ClusterScaling: "scale",
+    ClusterRestarting: "restart",
+    ClusterRetrying: "error",
+    NodeKilled: "error",
+    NodeAbandoned: "error",
+    NodeRestartFailed: "error",
+    StateNotSaved: "error",
+}
+"""How the picture marks what happened; most is not marked."""
+
+
+def _kind_of_mark(what: Happening) -> str | None:
+    match what:
+        case ClusterStopping(by=by) if by:
+            return "fault"
+        case ClusterStopped(clean=False):
+            return "error"
+        case Unknown(name=name) if name.startswith(("fault.", "heal.")):
+            return name.partition(".")[0]
+    return MARKS.get(type(what))

@@ -1,0 +1,163 @@
+"""Evidence, written at the moment it comes to be: one line of JSON a record, one file a process.
+
+Whatever kills the run, what happened before is on disk. Everything else in the folder is made from it, at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from clusterlib import __version__
+from clusterlib.evidence.facts import mappings
+from clusterlib.evidence.redaction import Redactor, redactor_for
+from clusterlib.hosts.places import make_private
+from clusterlib.messages.event import now
+
+__all__ = ["LEADER", "RECORDS", "Record", "Recorder", "clusters_in", "read_records", "writers"]
+
+Record = dict[str, Any]
+LEADER = "main"
+"""Who writes the records of a run as a whole. Workers have names of their own."""
+RECORDS = "records"
+
+
+class Recorder:
+    """Appends records to `<folder>/records/<worker>.jsonl`. A full disk costs evidence, never the run.
+
+    Secrets are taken out before anything is written: the folder is there to be shown around.
+
+    It holds a lock on its file for as long as it lives, which the kernel drops whatever becomes of it: so a reader
+    knows a run that goes on from one that was killed."""
+
+    def __init__(self, folder: Path, worker: str = LEADER, environ: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.worker = worker
+        self.lost = 0
+        """Records that could not be written."""
+        self._environ = os.environ if environ is None else environ
+        self._runs: set[Path] = set()
+        self._redactor: Redactor | None = None
+        self._torn = b""
+        self._file = -1
+        with contextlib.suppress(OSError):
+            self._file = _open_private(folder / RECORDS, f"{_plain(worker)}.jsonl")
+            self._torn = _unfinished(self._file)
+
+    def __call__(self, kind: str, **facts: Any) -> Record:
+        """Writes one record at once. What JSON does not know is written as its text."""
+        record: Record = {"time": now(), "kind": kind, "worker": self.worker, **facts}
+        try:
+            line = self._torn + self._redacted(record) + b"\n"
+            self._torn = b"" if os.write(self._file, line) == len(line) else b"\n"
+        except (OSError, ValueError):
+            self._torn = b"\n"
+        if self._torn:
+            self.lost += 1
+        return record
+
+    def begin(self, project: Path, machine: Mapping[str, Any]) -> None:
+        """The first record: what this run is."""
+        self(
+            "run.started",
+            argv=sys.argv,
+            project=str(project),
+            python=platform.python_version(),
+            clusterlib=__version__,
+            machine=machine,
+        )
+
+    def _redacted(self, record: Record) -> bytes:
+        runs = {Path(run) for _, run in clusters_in(record) if run}
+        if self._redactor is None or not runs <= self._runs:
+            self._runs |= runs
+            self._redactor = redactor_for(self._runs, self._environ)
+        return self._redactor.line(json.dumps(record, default=str).encode())
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def clusters_in(record: Record) -> list[tuple[str, str]]:
+    """The clusters that a record is about, each with the folder of its run; a test may have used several."""
+    named = [record, *mappings(record.get("also"))]
+    texts = [
+        [value if isinstance(value := one.get(key), str) else "" for key in ("cluster", "run")]
+        for one in named
+    ]
+    return [(cluster, run) for cluster, run in texts if cluster or run]
+
+
+def read_records(folder: Path) -> list[Record]:
+    """The records of all workers by time. A line that was cut short is left out, and spoils no other."""
+    found: list[Record] = []
+    for path in _files(folder):
+        with contextlib.suppress(OSError):
+            found += parse_lines(path.read_bytes().splitlines(), path.stem)
+    found.sort(key=lambda record: record["time"])
+    return found
+
+
+def parse_lines(lines: Iterable[bytes], worker: str) -> Iterator[Record]:
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and all(isinstance(record.get(key), str) for key in ("time", "kind")):
+            record.setdefault("worker", worker)
+            yield record
+
+
+def writers(folder: Path) -> frozenset[str]:
+    """The workers that are still there to write records: each holds the lock of its file."""
+    return frozenset(path.stem for path in _files(folder) if _is_locked(path))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted((folder / RECORDS).glob("*.jsonl"))
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system that knows no locks
+    finally:
+        os.close(file)
+    return False
+
+
+def _open_private(folder: Path, name: str) -> int:
+    make_private(folder)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = os.open(folder / name, flags, 0o600)
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_SH)
+    return file
+
+
+def _unfinished(file: int) -> bytes:
+    """What ends the line that a killed predecessor left unfinished."""
+    size = os.fstat(file).st_size
+    return b"\n" if size and os.pread(file, 1, size - 1) != b"\n" else b""
+
+
+def _plain(worker: str) -> str:
+    """A worker's name as the name of a file."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in worker).lstrip(".") or LEADER

@@ -1,0 +1,110 @@
+"""Makes everything of an artifacts folder from what was recorded: copies of the clusters' files, JUnit, summary, report.
+
+It can be done at any time and as often as one likes: while the run goes on, at its end, after it was killed. Each file is
+replaced as a whole, so nobody ever reads half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from clusterlib.evidence.collecting import Collector
+from clusterlib.evidence.evidence import Evidence, named_runs, read_evidence
+from clusterlib.evidence.junit import write_junit
+from clusterlib.evidence.machine import describe_environment
+from clusterlib.evidence.recorder import read_records
+from clusterlib.evidence.redaction import redactor_for
+from clusterlib.evidence.report import write_report
+from clusterlib.evidence.story import Story
+from clusterlib.evidence.summary import summarise
+from clusterlib.evidence.telling import tell_story
+from clusterlib.evidence.tests_junit import write_missing_junit
+from clusterlib.hosts.places import write_private
+
+__all__ = ["Artifacts", "finish"]
+
+SHARE = 0.02
+"""Of the run's time, at most this much is spent on reports that nobody may ever look at."""
+
+
+class Artifacts:
+    """An artifacts folder in the making."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self._environ = os.environ if environ is None else environ
+        self._collector = Collector(folder)
+        self._spent = 0.0
+        self._done = 0.0
+
+    def refresh(self) -> Story | None:
+        """After a test: brings all up to date, unless that was done a moment ago and would slow the tests down.
+
+        What is put off is made up for by `finish`, or by whoever reports on the records of a killed run."""
+        if self._done and time.monotonic() - self._done < self._spent / SHARE:
+            return None
+        return self.finish()
+
+    def finish(self, *, junit: bool = False) -> Story:
+        """`junit`: also of the tests, where pytest has not written that itself."""
+        began = time.monotonic()
+        story = self._make(junit)
+        self._done = time.monotonic()
+        self._spent = self._done - began
+        return story
+
+    def _make(self, junit: bool) -> Story:
+        folder = self.folder
+        records = read_records(folder)
+        runs = named_runs(records)
+        redactor = redactor_for(runs, self._environ)
+        for run, cluster in runs.items():
+            self._collector.collect(cluster, run, redactor)
+        evidence = read_evidence(folder, [redactor.value(record) for record in records])
+        story = tell_story(evidence)
+        _write_json(folder / "summary.json", summarise(story))
+        environment = _keep_first(
+            folder / "environment.json", lambda: describe_environment(evidence, redactor, self._environ)
+        )
+        plan = _plan(evidence)
+        if plan is not None:
+            _write_json(folder / "plan.json", plan)
+        write_junit(folder / "cluster.xml", evidence)
+        if junit:
+            write_missing_junit(folder, story)
+        write_report(folder / "report.html", story, evidence, environment)
+        return story
+
+
+def finish(folder: Path | str, environ: Mapping[str, str] | None = None, *, junit: bool = False) -> Story:
+    """Brings an artifacts folder up to date, once. `junit`: also of the tests, where pytest has not written that itself."""
+    return Artifacts(Path(folder), environ).finish(junit=junit)
+
+
+def _plan(evidence: Evidence) -> dict[str, Any] | None:
+    """Which tests were to be served by which cluster, as the schedule was last made."""
+    schedules = list(evidence.of("schedule"))
+    if not schedules:
+        return None
+    return {key: value for key, value in schedules[-1].items() if key not in {"kind", "worker", "run"}}
+
+
+def _keep_first(path: Path, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The environment is that of the run; whoever reports on it later, perhaps elsewhere, changes nothing about it."""
+    try:
+        known = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        known = None
+    if isinstance(known, dict):
+        return known
+    environment = describe()
+    _write_json(path, environment)
+    return environment
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    write_private(path, json.dumps(data, indent=1, default=str) + "\n")

@@ -1,0 +1,311 @@
+"""What happened, told as one: who lived when, which test ran when, what was broken, what failed and what to do.
+
+Plain values. They are made by `telling` from evidence, and shown by the report, the JUnit of the cluster, the summary
+and the annotations. Times are seconds since the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from clusterlib.evidence.explained import Explained
+from clusterlib.frozen import frozen
+
+__all__ = [
+    "Failure",
+    "Lane",
+    "Line",
+    "Mark",
+    "Outcome",
+    "Said",
+    "Served",
+    "Span",
+    "Story",
+    "Tested",
+    "Trouble",
+    "Usage",
+    "clock",
+    "duration",
+    "moment",
+    "stamp",
+]
+
+
+class Outcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    RUNNING = "running"
+    """It had not ended when this was told, and whoever runs it is still there."""
+    CUT = "cut"
+    """It never ended: what ran it was killed, or interrupted."""
+    RERUN = "rerun"
+    """It did not pass, and was run again: the last attempt counts."""
+
+    @property
+    def bad(self) -> bool:
+        return self in {Outcome.FAILED, Outcome.ERROR, Outcome.CUT}
+
+
+@frozen
+class Span:
+    """A node in one state: starting, ready, unhealthy, paused, dead, restarting, stopping."""
+
+    begin: float
+    end: float
+    state: str
+    reason: str = ""
+
+
+@frozen
+class Lane:
+    cluster: str
+    node: str
+    spans: tuple[Span, ...]
+
+    @property
+    def eventful(self) -> bool:
+        return any(span.state not in {"starting", "ready", "stopping"} for span in self.spans)
+
+
+@frozen
+class Tested:
+    number: int
+    test: str
+    worker: str
+    cluster: str
+    run: str
+    begin: float
+    end: float
+    outcome: Outcome
+    message: str = ""
+    file: str = ""
+    line: int | None = None
+    explained: Explained = Explained()
+    waited: float = 0.0
+    """Seconds before it began, until its cluster was there, whole and free."""
+    also: tuple[tuple[str, str], ...] = ()
+    """The other clusters that it used, each with its run."""
+    plain: bool = False
+    """It needs no cluster, and is told of because it failed."""
+
+    @property
+    def clusters(self) -> tuple[tuple[str, str], ...]:
+        """All that it used, each with its run."""
+        return ((self.cluster, self.run), *self.also) if self.cluster else self.also
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.begin
+
+
+@frozen
+class Mark:
+    """Something that happened at a moment: kill, pause, fault, heal, crash, error, restart, scale, dirty."""
+
+    number: int
+    time: float
+    cluster: str
+    run: str
+    node: str
+    kind: str
+    label: str
+    """A clause: "node2 was killed"."""
+    detail: str = ""
+    deed: str = ""
+    """The same, of whoever did it on purpose: "killed node2"."""
+    by: str = ""
+    """The test that did it, as far as the keeper knows."""
+
+    @property
+    def bad(self) -> bool:
+        return self.kind in {"kill", "pause", "fault", "crash", "error"}
+
+
+@frozen
+class Line:
+    time: float
+    node: str
+    text: str
+
+
+@frozen
+class Said:
+    """What a node printed in some time: the last lines, and how many were before them."""
+
+    node: str
+    lines: tuple[Line, ...]
+    left_out: int
+    file: str
+    """The whole log, from the report's place."""
+
+
+@frozen
+class Failure:
+    tested: Tested
+    said: tuple[Said, ...]
+    marks: tuple[Mark, ...]
+    """What happened to its cluster during the test."""
+    culprit: Mark | None
+    """The last bad thing that the test did not do itself. None where nothing of that kind is known."""
+    deed: Mark | None
+    """The last fault that the test itself caused."""
+    remedies: tuple[str, ...]
+
+    @property
+    def cause(self) -> str:
+        """One clause, or nothing: "node2 ended by itself 0.3 s before it failed"."""
+        return self.cause_of("it")
+
+    def cause_of(self, test: str) -> str:
+        """`cause`, with a name for the test."""
+        if self.culprit is None:
+            return ""
+        label, time = self.culprit.label, self.culprit.time
+        if time < self.tested.begin:
+            return f"{label} {duration(self.tested.begin - time)} before {test} began, and was not back"
+        return f"{label} {_before(time, self.tested.end, test)}"
+
+    @property
+    def did(self) -> str:
+        """One clause, or nothing: "the test killed node2 0.3 s before it failed"."""
+        if self.deed is None:
+            return ""
+        return f"the test {self.deed.deed} {_before(self.deed.time, self.tested.end, 'it')}"
+
+
+@frozen
+class Trouble:
+    """What went wrong outside of tests: a start, a crash, an end that was none."""
+
+    time: float
+    where: str
+    code: str
+    problem: str
+    cause: str
+    evidence: tuple[str, ...]
+    remedies: tuple[str, ...]
+    attempts: int = 1
+    tests: int = 0
+    """How many tests it cost."""
+    then: str = ""
+    """What was done about it: retry, smaller, simulate, skip, fail."""
+
+
+@frozen
+class Usage:
+    """What a node took, over time."""
+
+    cluster: str
+    node: str
+    times: tuple[float, ...]
+    memory: tuple[float, ...]
+    cpu: tuple[float, ...]
+    """Share of one processor, between two looks."""
+    cpu_seconds: float
+
+    @property
+    def peak(self) -> float:
+        return max(self.memory, default=0)
+
+
+@frozen
+class Served:
+    """A cluster and what it was good for."""
+
+    cluster: str
+    profile: str
+    nodes: int
+    how: str
+    simulated: bool
+    begin: float
+    end: float
+    start_seconds: float | None
+    starts: int
+    healed: int
+    tests: int
+    failed: int
+    peak_memory: float
+    cpu_seconds: float
+    folders: tuple[str, ...]
+    """Where its runs lie, from the report's place."""
+    borrowed: bool = False
+
+
+@frozen
+class Story:
+    project: str
+    command: tuple[str, ...]
+    began: float
+    ended: float
+    going: bool
+    """The run is still there."""
+    killed: bool
+    """It is gone, and never said goodbye."""
+    exit_code: int | None
+    tests: tuple[Tested, ...]
+    failures: tuple[Failure, ...]
+    troubles: tuple[Trouble, ...]
+    lanes: tuple[Lane, ...]
+    marks: tuple[Mark, ...]
+    clusters: tuple[Served, ...]
+    usage: tuple[Usage, ...]
+    counts: dict[str, int] = field(default_factory=dict)
+    interrupted: bool = False
+    """Somebody, or a test, ended it before all tests had run: Ctrl-C, `pytest.exit()`."""
+    unmet: int = 0
+    """Records that could not be understood, or were lost."""
+
+    def count(self, *outcomes: Outcome) -> int:
+        return sum(self.counts.get(outcome, 0) for outcome in outcomes)
+
+    @property
+    def total(self) -> int:
+        """Tests, and not attempts at them."""
+        return len(self.tests) - self.count(Outcome.RERUN)
+
+    @property
+    def failed(self) -> int:
+        return self.count(Outcome.FAILED, Outcome.ERROR, Outcome.CUT)
+
+
+def moment(text: object) -> float | None:
+    """Seconds since the epoch of a time as records have it."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def stamp(time: float) -> str:
+    """The reverse."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def clock(time: float) -> str:
+    """The time of day: 14:03:07.250, in UTC, as logs have it."""
+    return stamp(time)[11:23]
+
+
+def _before(time: float, end: float, test: str) -> str:
+    ago = end - time
+    return f"{duration(ago)} before {test} failed" if ago > 0.001 else f"as {test} failed"
+
+
+def duration(value: float) -> str:
+    """A duration as people say it."""
+    value = max(0.0, value)
+    if value < 0.0095:
+        return f"{value * 1000:.1f} ms"
+    if value < 0.95:
+        return f"{value * 1000:.0f} ms"
+    if value < 9.95:
+        return f"{value:.1f} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    if value < 7200:
+        return f"{value / 60:.0f} min"
+    return f"{value / 3600:.1f} h"

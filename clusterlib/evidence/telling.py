@@ -1,0 +1,93 @@
+"""Makes the story from the evidence. Pure, and forgiving: whatever is missing is left out, never guessed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable
+
+from clusterlib.evidence.evidence import Evidence
+from clusterlib.evidence.facts import base_name, natural, texts, whole
+from clusterlib.evidence.failures import find_failures
+from clusterlib.evidence.lanes import Diary, read_diary
+from clusterlib.evidence.story import Lane, Mark, Story, moment
+from clusterlib.evidence.tested import read_tests, was_interrupted
+from clusterlib.evidence.troubles import find_troubles
+from clusterlib.evidence.usage import clusters_of, usage_of
+
+__all__ = ["tell_story"]
+
+
+def tell_story(evidence: Evidence) -> Story:
+    records = evidence.records
+    times = [time for record in records if (time := moment(record["time"])) is not None]
+    last = max(times, default=0.0)
+    diaries = _diaries(evidence, last)
+    started = evidence.start
+    over = [record for record in evidence.of("run.ended") if record["worker"] == started.get("worker")]
+    going = not over and str(started.get("worker")) in evidence.alive
+    tests = read_tests(evidence, last, diaries)
+    marks = _marks(diaries)
+    began = min([*times, *(diary.begin for diary in diaries)], default=0.0)
+    ended = max([last, *(test.end for test in tests), *(diary.end for diary in diaries)], default=0.0)
+    lanes = _joined(diaries)
+    failures = find_failures(evidence.runs, tests, marks, lanes)
+    return Story(
+        project=str(started.get("project", "")),
+        command=texts(started.get("argv")),
+        began=began,
+        ended=ended,
+        going=going,
+        killed=bool(started) and not over and not going,
+        interrupted=was_interrupted(evidence),
+        exit_code=whole(over[-1].get("exit_code")) if over else None,
+        tests=tests,
+        failures=failures,
+        troubles=find_troubles(evidence, tests, marks),
+        lanes=lanes,
+        marks=marks,
+        clusters=clusters_of(evidence, tests, diaries),
+        usage=usage_of(evidence.runs),
+        counts=dict(Counter(str(test.outcome) for test in tests)),
+    )
+
+
+def _diaries(evidence: Evidence, last: float) -> list[Diary]:
+    """A diary that has no end goes on while the run does; that of a run that was killed ends with the last sign of it."""
+    signs = _signs(evidence)
+    found = []
+    for run in evidence.runs:
+        until = last if evidence.alive else signs.get((run.cluster, run.name))
+        diary = read_diary(run.cluster, run.name, run.events, until)
+        if diary is not None:
+            found.append(diary)
+    return sorted(found, key=lambda diary: diary.begin)
+
+
+def _signs(evidence: Evidence) -> dict[tuple[str, str], float]:
+    """When anything was last heard of each run."""
+    found: dict[tuple[str, str], float] = {}
+    for record in evidence.records:
+        key = (str(record.get("cluster")), base_name(record.get("run")))
+        found[key] = max(found.get(key, 0.0), moment(record["time"]) or 0.0)
+    for run in evidence.runs:
+        for sample in run.samples[-1:]:
+            key = (run.cluster, run.name)
+            found[key] = max(found.get(key, 0.0), moment(sample.get("time")) or 0.0)
+    return found
+
+
+def _marks(diaries: Iterable[Diary]) -> tuple[Mark, ...]:
+    marks = sorted((mark for diary in diaries for mark in diary.marks), key=lambda mark: mark.time)
+    return tuple(dataclasses.replace(mark, number=number) for number, mark in enumerate(marks, 1))
+
+
+def _joined(diaries: Iterable[Diary]) -> tuple[Lane, ...]:
+    """One lane a node of a cluster, over all its runs: clusters and nodes in the order of their names."""
+    lanes: dict[tuple[str, str], Lane] = {}
+    for diary in diaries:
+        for lane in diary.lanes:
+            key = (lane.cluster, lane.node)
+            before = lanes[key].spans if key in lanes else ()
+            lanes[key] = dataclasses.replace(lane, spans=before + lane.spans)
+    return tuple(sorted(lanes.values(), key=lambda lane: (natural(lane.cluster), natural(lane.node))))

@@ -1,0 +1,154 @@
+"""What went wrong outside of tests, each once: starts that failed, nodes that ended by themselves, ends that were none."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from clusterlib.evidence.evidence import Evidence, Run
+from clusterlib.evidence.facts import base_name, mappings, texts
+from clusterlib.evidence.recorder import Record
+from clusterlib.evidence.story import Mark, Outcome, Tested, Trouble, moment
+from clusterlib.messages.events import NodeMoved
+from clusterlib.messages.states import NodeState
+
+__all__ = ["find_troubles"]
+
+LAST_WORDS = 8
+BEFORE_A_CRASH = 30.0
+MOST_CRASHES = 20
+
+
+def find_troubles(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark]) -> tuple[Trouble, ...]:
+    found = [
+        *_starts(evidence, tests),
+        *_endings(evidence),
+        *_findings(evidence),
+        *_crashes(evidence, tests, marks),
+    ]
+    return tuple(sorted(found, key=lambda trouble: trouble.time))
+
+
+def _starts(evidence: Evidence, tests: Sequence[Tested]) -> list[Trouble]:
+    """However often a start was tried and however many tests wanted it: one trouble."""
+    found: dict[tuple[str, str, str], Trouble] = {}
+    for record in evidence.of("cluster.failed"):
+        where = _where(record)
+        trouble = _trouble(record, where)
+        key = (where, trouble.code, trouble.problem)
+        before = found.get(key)
+        if before is not None:
+            trouble = dataclasses.replace(trouble, time=before.time, attempts=before.attempts + 1)
+        found[key] = trouble
+    return [_with_cost(trouble, tests) for trouble in found.values()]
+
+
+def _with_cost(trouble: Trouble, tests: Sequence[Tested]) -> Trouble:
+    hit = sum(
+        trouble.problem in test.message and bool(trouble.problem)
+        for test in tests
+        if test.outcome in {Outcome.SKIPPED, Outcome.ERROR, Outcome.FAILED}
+    )
+    return dataclasses.replace(trouble, tests=max(trouble.tests, hit))
+
+
+def _endings(evidence: Evidence) -> list[Trouble]:
+    """Why a cluster could not go on, and what its end has left."""
+    return [
+        _trouble({**record, "error": record[what]}, f"cluster {record.get('cluster')}")
+        for record in evidence.of("cluster.ended")
+        for what in ("because", "error")
+        if isinstance(record.get(what), dict)
+    ]
+
+
+def _findings(evidence: Evidence) -> list[Trouble]:
+    """What the pre-flight checks said no to. The same finding of two profiles is one."""
+    found: dict[tuple[str, str], Trouble] = {}
+    for record in evidence.of("preflight"):
+        for finding in mappings(record.get("findings")):
+            if finding.get("outcome") == "failed":
+                name, why = (
+                    str(finding.get("name", "")),
+                    str(finding.get("detail") or finding.get("evidence") or ""),
+                )
+                remedies = texts(finding.get("remedies"))
+                time = moment(record["time"]) or 0.0
+                where = f"pre-flight of profile {record.get('profile')}"
+                found.setdefault((name, why), Trouble(time, where, name, why or name, "", (), remedies))
+    return list(found.values())
+
+
+def _crashes(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark]) -> list[Trouble]:
+    """Nodes that ended although nobody asked them to, with their last words."""
+    runs = {(run.cluster, run.name): run for run in evidence.runs}
+    crashes = [mark for mark in marks if mark.kind == "crash"]
+    failed_starts = {base_name(record.get("run")) for record in evidence.of("cluster.failed")}
+    return [
+        Trouble(
+            mark.time,
+            f"cluster {mark.cluster}",
+            "node-exited",
+            f"{mark.label}: {mark.detail}" if mark.detail else mark.label,
+            "",
+            _last_words(runs.get((mark.cluster, mark.run)), mark, tests),
+            (f"invoke cluster.logs {mark.node} --name {mark.cluster}",),
+        )
+        for mark in crashes[:MOST_CRASHES]
+        if mark.run not in failed_starts  # the error of the start tells it better
+    ]
+
+
+def _last_words(run: Run | None, mark: Mark, tests: Sequence[Tested]) -> tuple[str, ...]:
+    """What the node said before it ended, since its last start and since the test began: what was before belongs to others."""
+    if run is None:
+        return ()
+    began = max(_last_start(run, mark), _tests_began(tests, mark), mark.time - BEFORE_A_CRASH)
+    said = run.said(mark.node, began, mark.time + 0.05, LAST_WORDS)
+    return tuple(line.text for line in said.lines)
+
+
+def _last_start(run: Run, mark: Mark) -> float:
+    starts = (
+        moment(event.time) or 0.0
+        for event in run.events
+        if isinstance(event.what, NodeMoved)
+        and event.what.node == mark.node
+        and event.what.state is NodeState.STARTING
+    )
+    return max((time for time in starts if time <= mark.time), default=0.0)
+
+
+def _tests_began(tests: Sequence[Tested], mark: Mark) -> float:
+    """When the first of the tests began that used the cluster then; where none did, the last one before."""
+    there = [
+        test
+        for test in tests
+        if (test.cluster, test.run) == (mark.cluster, mark.run) and test.begin <= mark.time
+    ]
+    running = [test.begin for test in there if mark.time <= test.end]
+    return min(running) if running else max((test.begin for test in there), default=0.0)
+
+
+def _trouble(record: Record, where: str) -> Trouble:
+    error = record.get("error")
+    error = error if isinstance(error, dict) else {"problem": str(error or "it failed")}
+    tests = record.get("tests")
+    return Trouble(
+        time=moment(record["time"]) or 0.0,
+        where=where,
+        code=str(error.get("code") or "cluster-error"),
+        problem=str(error.get("problem") or ""),
+        cause=str(error.get("cause") or ""),
+        evidence=texts(error.get("evidence")),
+        remedies=texts(error.get("remedies")),
+        tests=len(tests) if isinstance(tests, list) else tests if isinstance(tests, int) else 0,
+        then=str(record.get("next") or ""),
+    )
+
+
+def _where(record: Record) -> str:
+    nodes = f", {record['nodes']} nodes" if record.get("nodes") else ""
+    if record.get("cluster"):
+        return f"cluster {record['cluster']} (profile {record.get('profile')}{nodes})"
+    return f"a cluster of profile {record.get('profile')}{nodes}"
