@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import ClusterConflict
 from clusterlib.profiles.model import Profile
-from clusterlib.profiles.origins import in_toml
-from clusterlib.profiles.settings import kind_of
+from clusterlib.values.fields import kind_of
 from clusterlib.values.kinds import memory_text
+from clusterlib.values.wording import in_toml
 
 if TYPE_CHECKING:
     from clusterlib.messages.plan import Plan

@@ -12,10 +12,10 @@ from clusterlib.frozen import frozen
 from clusterlib.operations.result import Result
 from clusterlib.profiles import Mistake, default_profile, list_profiles, load_profile, schema
 from clusterlib.profiles.model import drivers_of
-from clusterlib.profiles.origins import in_toml
 from clusterlib.profiles.resolution import examine_profile
 from clusterlib.rendering.checking import check_templates
 from clusterlib.values.kinds import memory_text
+from clusterlib.values.wording import in_toml
 
 __all__ = [
     "Checked",

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from clusterlib.frozen import frozen
 from clusterlib.profiles.documents import Unreadable, read_document
-from clusterlib.profiles.origins import SHIPPED, nearest
+from clusterlib.profiles.origins import SHIPPED
 from clusterlib.profiles.project import find_project
+from clusterlib.values.wording import nearest
 
 __all__ = [
     "Found",

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
-from clusterlib.profiles.origins import Mistake, nearest
+from clusterlib.profiles.origins import Mistake
 from clusterlib.profiles.servers import FILLED_IN, Asked, Question
 from clusterlib.values.kinds import derived_port
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
+from clusterlib.values.wording import nearest
 
 __all__ = ["check_together", "find_template", "ports_each", "room_outside"]
 

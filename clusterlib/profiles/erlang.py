@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles.settings import flag, setting, text, texts
+from clusterlib.values.fields import flag, setting, text, texts
 
 __all__ = ["Beam"]
 

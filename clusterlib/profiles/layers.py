@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
 from clusterlib.profiles.documents import Document
-from clusterlib.profiles.origins import Mistake, Origin, Source, nearest
+from clusterlib.profiles.origins import Mistake, Origin, Source
 from clusterlib.values.kinds import INHERITED
+from clusterlib.values.wording import nearest
 
 # Merging knows nothing of settings. Whoever only merges, as a noxfile does, need not wait for what validates them.
 if TYPE_CHECKING:
-    from clusterlib.profiles.settings import Kind
+    from clusterlib.values.fields import Kind
 
 __all__ = [
     "Layer",
@@ -159,7 +160,7 @@ def _forget(merged: Merged, path: Path) -> None:
 def variables() -> dict[str, tuple[Path, Kind]]:
     """Every setting that a variable can give, by the variable's name."""
     from clusterlib.profiles.model import Profile
-    from clusterlib.profiles.settings import kind_of
+    from clusterlib.values.fields import kind_of
 
     found: dict[str, tuple[Path, Kind]] = {}
     for top in fields(Profile):
@@ -229,7 +230,7 @@ def command_line_layer(overrides: Mapping[str, object]) -> tuple[Layer, list[Mis
 def _split(name: str) -> Path:
     """`templates.node.json` is the key `node.json` of `templates`."""
     from clusterlib.profiles.model import Profile
-    from clusterlib.profiles.settings import kind_of
+    from clusterlib.values.fields import kind_of
 
     top, _, rest = name.partition(".")
     opened = any(one.name == top and kind_of(one).open for one in fields(Profile))

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from clusterlib.frozen import frozen
 from clusterlib.profiles.erlang import Beam
 from clusterlib.profiles.servers import Command, Form, Formed, Health, Ready
-from clusterlib.profiles.settings import (
+from clusterlib.values.fields import (
     choice,
     flag,
     number,

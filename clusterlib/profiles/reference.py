@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.profiles.model import DRIVERS, Profile
-from clusterlib.profiles.origins import in_toml
-from clusterlib.profiles.settings import Kind, json_schema_of, kind_of
+from clusterlib.values.fields import Kind, json_schema_of, kind_of
 from clusterlib.values.kinds import memory_text
+from clusterlib.values.wording import in_toml
 
 __all__ = ["reference", "schema"]
 

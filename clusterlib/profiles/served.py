@@ -12,9 +12,10 @@ from pathlib import Path
 from clusterlib.frozen import frozen
 from clusterlib.profiles.catalogue import list_profiles
 from clusterlib.profiles.layers import Layer, Merged, merge
-from clusterlib.profiles.origins import Mistake, in_toml
+from clusterlib.profiles.origins import Mistake
 from clusterlib.profiles.sources import default_profile, profile_layers, project_layers, project_table
 from clusterlib.values.kinds import INHERITED
+from clusterlib.values.wording import in_toml
 
 __all__ = ["ServedTests", "profiles_with_tests", "served_by"]
 

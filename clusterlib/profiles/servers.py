@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Literal
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles.settings import choice, flag, number, optional, setting, text, texts, texts_of, whole
+from clusterlib.values.fields import choice, flag, number, optional, setting, text, texts, texts_of, whole
 from clusterlib.values.kinds import (
     check_identifier,
     check_pattern,

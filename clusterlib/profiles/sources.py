@@ -10,8 +10,9 @@ from typing import Any
 from clusterlib.profiles.catalogue import Found, candidates, display, is_path, locate, suggestion
 from clusterlib.profiles.documents import Document, Unreadable, contents, read_document
 from clusterlib.profiles.layers import Layer
-from clusterlib.profiles.origins import Mistake, Origin, in_toml
+from clusterlib.profiles.origins import Mistake, Origin
 from clusterlib.profiles.project import find_project
+from clusterlib.values.wording import in_toml
 
 __all__ = ["default_layer", "default_profile", "profile_layers", "project_layers", "project_table"]
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from clusterlib.profiles.layers import Merged, dotted
 from clusterlib.profiles.model import Profile
-from clusterlib.profiles.origins import Mistake, nearest
-from clusterlib.profiles.settings import Kind, Misfit, Place, kind_of, section
+from clusterlib.profiles.origins import Mistake
+from clusterlib.values.fields import Kind, Misfit, Place, kind_of, section
+from clusterlib.values.wording import nearest
 
 __all__ = ["known_keys", "validate"]
 

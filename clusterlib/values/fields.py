@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles.origins import in_toml, nearest
 from clusterlib.values.kinds import INHERITED, Wrong
+from clusterlib.values.wording import in_toml, nearest
 
 __all__ = [
     "Kind",
