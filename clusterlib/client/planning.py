@@ -56,7 +56,7 @@ def plan_for(
 
 def places_of_mistakes(profile: str, project: Path, overrides: Mapping[str, object]) -> tuple[str, ...]:
     """The files and lines of a profile whose texts cannot be filled in. The keeper knows the texts, and not where they stand."""
-    from clusterlib.rendering.checking import check_templates
+    from clusterlib.profiles.trying import check_templates
 
     mistakes = check_templates(load_profile(profile, project=project, overrides=overrides))
     return tuple(f"{one.where}: {one.field}: {one.problem}" for one in mistakes)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.plan import CodeSources
-from clusterlib.profiles import ResolvedProfile
+
+if TYPE_CHECKING:
+    from clusterlib.profiles import ResolvedProfile
 
 __all__ = ["Planned"]
 

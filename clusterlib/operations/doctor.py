@@ -28,7 +28,7 @@ from clusterlib.operations.expecting import expected_before
 from clusterlib.operations.probe_containment import reachable_containment
 from clusterlib.operations.result import Result
 from clusterlib.profiles import ResolvedProfile, default_profile, load_profile
-from clusterlib.rendering.checking import check_templates
+from clusterlib.profiles.trying import check_templates
 
 __all__ = ["Diagnosis", "examine_machine"]
 

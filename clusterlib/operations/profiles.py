@@ -13,7 +13,7 @@ from clusterlib.operations.result import Result
 from clusterlib.profiles import Mistake, default_profile, list_profiles, load_profile, schema
 from clusterlib.profiles.model import drivers_of
 from clusterlib.profiles.resolution import examine_profile
-from clusterlib.rendering.checking import check_templates
+from clusterlib.profiles.trying import check_templates
 from clusterlib.values.kinds import memory_text
 from clusterlib.values.wording import in_toml
 

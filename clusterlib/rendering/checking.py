@@ -1,4 +1,4 @@
-"""Tries every template and text of a profile with made-up values, and says what is wrong with them.
+"""Tries templates and texts with made-up values, and says what is wrong with them.
 
 The profile may come from anybody. Jinja's sandbox keeps a template from running code. A process of its own, with limits,
 makes sure that it also ends and fits into memory. None is started where all texts are plain, as those of embedded nodes are."""
@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.frozen import frozen
-from clusterlib.profiles import Mistake, Origin, ResolvedProfile, template_folders
 from clusterlib.rendering import rendered, rendered_text
 from clusterlib.rendering.faults import Fault, Faulty
 from clusterlib.rendering.plain import Unusual, filled_in, parts_of, parts_of_file
-from clusterlib.rendering.samples import sample_values
 
-__all__ = ["Trial", "answer_of", "check_templates", "faults_of"]
+__all__ = ["Trial", "answer_of", "faults_of"]
 
-MOST_SAMPLES = 3
 CPU_SECONDS = 10
 MEMORY = 512 * 2**20
 PATIENCE = 120.0
@@ -57,28 +54,6 @@ class Trial:
         except Unusual:
             return False
         return True
-
-
-def check_templates(profile: ResolvedProfile, search: Sequence[Path] | None = None) -> list[Mistake]:
-    """What is wrong with the templates and texts of a profile, by file and line."""
-    folders = template_folders(profile.project) if search is None else tuple(search)
-    count = min(profile.values.nodes.count, MOST_SAMPLES)
-    samples = [sample_values(profile, index) for index in range(1, count + 1)]
-    trials = [trial for trial in _trials(profile) if not trial.is_plain(folders, samples)]
-    mistakes = []
-    for trial, fault in zip(trials, faults_of(trials, folders, samples), strict=False):
-        if fault is not None:
-            place = Origin("profile", profile.name, fault.file, fault.line)
-            origin = place if fault.file else profile.origin(trial.field)
-            mistakes.append(Mistake(fault.problem, fault.right, trial.field, origin))
-    return mistakes
-
-
-def _trials(profile: ResolvedProfile) -> Iterator[Trial]:
-    for output, template in profile.values.templates.items():
-        yield Trial(f"templates.{output}", template, "")
-    for field, text in profile.texts():
-        yield Trial(field, None, text)
 
 
 def faults_of(

@@ -13,8 +13,8 @@ import pytest
 from clusterlib.errors import TemplateError
 from clusterlib.operations import profiles
 from clusterlib.profiles import load_profile
+from clusterlib.profiles.trying import check_templates
 from clusterlib.rendering import render, render_text
-from clusterlib.rendering.checking import check_templates
 
 Write = Callable[[str], Path]
 

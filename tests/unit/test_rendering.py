@@ -19,9 +19,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from clusterlib.errors import TemplateError
 from clusterlib.machine.facts import Machine
 from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
+from clusterlib.profiles.samples import sample_values
+from clusterlib.profiles.trying import check_templates
 from clusterlib.rendering import complete, render, render_page, render_text
-from clusterlib.rendering.checking import check_templates
-from clusterlib.rendering.samples import sample_values
 from tests.odd_names import ODD
 
 ROOT = Path(__file__).parents[2]
@@ -273,7 +273,7 @@ def test_what_our_own_nodes_read_is_written_without_the_template_language(
 ) -> None:
     code = (
         "import sys; from pathlib import Path; from clusterlib.profiles import load_profile, template_folders\n"
-        "from clusterlib.rendering import render; from clusterlib.rendering.samples import sample_values\n"
+        "from clusterlib.rendering import render; from clusterlib.profiles.samples import sample_values\n"
         f"values = sample_values(load_profile({profile!r}))\n"
         f"text = render({template!r}, template_folders(Path.cwd()), values)\n"
         "print('node1' in text and '127' in text, 'jinja2' in sys.modules)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.disk.paths import within
 from clusterlib.drivers.beam.mix import elixir_libraries, mix_applications
@@ -12,7 +12,9 @@ from clusterlib.drivers.planning import Planned
 from clusterlib.errors import ClusterError
 from clusterlib.hosts.programs import find_program
 from clusterlib.messages.findings import Finding, failed, ok
-from clusterlib.profiles import ResolvedProfile
+
+if TYPE_CHECKING:
+    from clusterlib.profiles import ResolvedProfile
 
 __all__ = ["preflight", "settings"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from clusterlib.disk.paths import within
 from clusterlib.drivers.planning import Planned
-from clusterlib.profiles.resolved import as_plain
+from clusterlib.messages.codec import plain
 
 __all__ = ["environment", "settings"]
 
@@ -18,7 +18,7 @@ def settings(planned: Planned) -> dict[str, Any]:
     """As `Server.of` reads them."""
     values = planned.resolved.values
     return {
-        **{section: as_plain(getattr(values, section)) for section in SECTIONS},
+        **{section: plain(getattr(values, section)) for section in SECTIONS},
         "program": str(planned.programs[values.command.program]),
         "ports": list(values.ports),
         "stop_seconds": values.timeouts.stop,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clusterlib.numbering import host_of, name_of
+from clusterlib.profiles.resolved import ResolvedProfile
 from clusterlib.rendering import complete
-
-if TYPE_CHECKING:
-    from clusterlib.profiles import ResolvedProfile
 
 __all__ = ["sample_values"]
 
