@@ -1,4 +1,4 @@
-"""Real clusters for tests, in milliseconds. The public names; each is loaded when it is first used."""
+"""Real clusters for tests, in milliseconds. Each public name is loaded when it is first used."""
 
 from __future__ import annotations
 

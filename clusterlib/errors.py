@@ -1,39 +1,39 @@
-"""The tree of errors. Every error teaches: what is wrong, why, what was seen, what to do.
+"""The tree of errors. Every error has a problem, a cause, the evidence, and remedies.
 
     ClusterError
-    ├── UsageError                  a command or an argument makes no sense                      (exit 2)
-    │   └── WrongType               an argument is of a type that makes no sense; a TypeError, too
-    ├── ProfileError                mistakes in a profile, all of them at once                   (exit 2)
-    ├── TemplateError               a template is missing, malformed or asks for an unknown name (exit 2)
-    ├── StartError                  a cluster did not come up
+    ├── UsageError                  a command or an argument is invalid                (exit 2)
+    │   └── WrongType               an argument has the wrong type; also a TypeError
+    ├── ProfileError                mistakes in a profile, all of them at once         (exit 2)
+    ├── TemplateError               a template is missing, or has a mistake            (exit 2)
+    ├── StartError                  a cluster did not start
     │   ├── NodeExited              a node ended before it was ready
-    │   │   └── ApplicationFailed   it did so by itself: its application raised, or exited
-    │   ├── NodeNotReady            a node lived but did not get ready in time
-    │   ├── CommandFailed           a command that prepares a node or forms a cluster failed or did not end
-    │   ├── BuildFailed             the command that compiles the project failed or did not end
-    │   ├── PortTaken               somebody else listens on a port of a node
+    │   │   └── ApplicationFailed   because its application raised, or exited
+    │   ├── NodeNotReady            a node lived but was not ready in time
+    │   ├── CommandFailed           a command of the profile failed or did not end
+    │   ├── BuildFailed             the command that compiles the project failed
+    │   ├── PortTaken               another process listens on a port of a node
     │   ├── PortsExhausted          no free port in a range
     │   └── ProgramMissing          a program is not on PATH
-    ├── ClusterNotRunning           there is no such cluster now                                 (exit 3)
-    ├── ClusterConflict             a cluster of that name runs, but not the one asked for
-    ├── ClusterBusy                 somebody else uses the cluster now
-    ├── NeedImpossible              no cluster can be what a test asks for
+    ├── ClusterNotRunning           no cluster of that name runs                       (exit 3)
+    ├── ClusterConflict             a cluster of that name runs, with other settings
+    ├── ClusterBusy                 another process or test uses the cluster
+    ├── NeedImpossible              no cluster can satisfy the need of a test
     ├── KeeperLost                  the keeper died or does not answer
-    │   └── HandleClosed            nothing can be asked over a handle that was closed
-    ├── OtherVersion                the cluster was started by another version of clusterlib
-    ├── LeftBehind                  something survived a shutdown
-    ├── StaleCode                   nodes do not all run the code that is on disk, after they were told to
-    ├── NodeUnknown                 the cluster has no node of that name                         (exit 2)
+    │   └── HandleClosed            the handle was closed
+    ├── OtherVersion                another version of clusterlib started the cluster
+    ├── LeftBehind                  processes survived a shutdown
+    ├── StaleCode                   nodes run other code than is on disk, after a sync
+    ├── NodeUnknown                 the cluster has no node of that name               (exit 2)
     ├── NodeUnavailable             the node is not reachable in its present state
-    │   ├── NoDistribution          an Erlang node of that name does not take connections
-    │   ├── EpmdUnavailable         nobody who knows the ports of Erlang nodes answers, or somebody foreign does
+    │   ├── NoDistribution          an Erlang node does not accept connections
+    │   ├── EpmdUnavailable         no epmd answers, or another program does
     │   ├── CookieMismatch          an Erlang node refuses this cookie
-    │   └── NameTaken               an Erlang node of that name is connected already, or another one answers in its place
-    ├── NotSupported                this driver cannot do that
-    ├── NotInTime                   something waited for did not come true in time
+    │   └── NameTaken               the name of an Erlang node is in use
+    ├── NotSupported                this driver does not support the operation
+    ├── NotInTime                   a condition did not become true in time
     ├── CallTimeout                 a remote call took longer than its limit
-    ├── TermError                   a value that Erlang has no term for, or bytes that are no term
-    └── RemoteError                 a remote call raised something that could not travel whole
+    ├── TermError                   not an Erlang term, or no term for a value
+    └── RemoteError                 the exception of a remote call cannot be transmitted
         └── ErlangError             a remote call ended with an Erlang exception
 
 This module imports nothing of ours, so that the smallest process can raise and carry them. An error crosses a socket whole:
@@ -88,7 +88,7 @@ __all__ = [
 
 
 class ClusterlibWarning(UserWarning):
-    """Something that works, but may not be what was meant."""
+    """Something that works but may not be intended."""
 
 
 class StaleCodeWarning(ClusterlibWarning):
@@ -96,7 +96,7 @@ class StaleCodeWarning(ClusterlibWarning):
 
 
 DEFAULT_CLUSTER = "default"
-"""What a cluster is called that is given no name."""
+"""The name of a cluster if none is given."""
 
 
 class ClusterError(Exception):
@@ -131,7 +131,10 @@ class ClusterError(Exception):
         return _revive, (self.to_dict(),)
 
     def of_cluster(self, name: str) -> Self:
-        """The same error, whose remedies mean that cluster: a task that is not told its name means the default one."""
+        """The same error, with remedies for that cluster.
+
+        Without a name they would mean the default cluster.
+        """
         if name != DEFAULT_CLUSTER:
             self.remedies = tuple(_named(remedy, name) for remedy in self.remedies)
         return self
@@ -147,7 +150,10 @@ class ClusterError(Exception):
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> ClusterError:
-        """Revives an error that crossed a socket. An unknown code still becomes a ClusterError, with nothing lost."""
+        """Restores an error that was sent over a socket.
+
+        An unknown code becomes a ClusterError with all its texts.
+        """
         kind = every_error().get(str(data.get("code")), ClusterError)
         return kind(
             str(data.get("problem", "unknown problem")),
@@ -185,7 +191,10 @@ class NodeExited(StartError):
 
 
 class ApplicationFailed(NodeExited):
-    """What the tests are about has failed, and not the machine: it would fail again, here and everywhere."""
+    """The user's application has failed, not the machine.
+
+    It would fail again, here and everywhere.
+    """
 
     code = "application-failed"
 
@@ -236,7 +245,7 @@ class KeeperLost(ClusterError):
 
 
 class OtherVersion(ClusterError):
-    """The keeper of the cluster is of another version of clusterlib, and does not understand this one, or is not understood."""
+    """The keeper has another version of clusterlib, and the two cannot communicate."""
 
     code = "other-version"
 
@@ -300,7 +309,10 @@ class RemoteError(ClusterError):
 
 
 class ErlangError(RemoteError):
-    """An exception of an Erlang process, as Erlang tells it. What crossed a socket or was pickled keeps the text only."""
+    """An exception of an Erlang process.
+
+    After it was sent over a socket or pickled, only the text is left.
+    """
 
     code = "erlang-error"
 
@@ -325,7 +337,7 @@ class ErlangError(RemoteError):
 
 
 def every_error() -> dict[str, type[ClusterError]]:
-    """Every error by its code: what the socket and the troubleshooting guide are checked against."""
+    """Every error by its code. The socket and the troubleshooting guide are checked against it."""
     found: dict[str, type[ClusterError]] = {}
     unseen = [ClusterError]
     while unseen:
@@ -336,11 +348,14 @@ def every_error() -> dict[str, type[ClusterError]]:
 
 
 _TASK = r"invoke cluster\.(\w+)((?: +(?!and\b|or\b|#|--(?: |$))[^\s,]+)*)"
-"""A task in a remedy and its words. What comes behind them is prose, a comment, or the command of `cluster.run`."""
+"""A task in a remedy and its words.
+
+What follows is prose, a comment, or the command of `cluster.run`.
+"""
 
 
 def _named(remedy: str, cluster: str) -> str:
-    import re  # only where something goes wrong
+    import re  # needed only for errors
 
     def name(found: re.Match[str]) -> str:
         task, words = found.groups()

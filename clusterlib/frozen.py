@@ -1,8 +1,11 @@
-"""Frozen values with named fields: `@frozen` is `@dataclass(frozen=True, slots=True)`, made in a tenth of the time.
+"""Frozen values with named fields: `@frozen` is `@dataclass(frozen=True, slots=True)`, made in a
+tenth of the time.
 
-The standard decorator writes, compiles and runs the source of seven methods for each class. With the fifty classes that a
-keeper knows before its first node, that was more than a fourth of the time of its imports. Here all classes share the methods,
-which look up the fields when they are called. `fields`, `replace`, `asdict` and `copy` work as with any dataclass."""
+The standard decorator generates, compiles and runs the source of seven methods for each class. For
+the fifty classes that a keeper uses before its first node, this took more than a quarter of its
+import time. Here all classes share these methods, which look up the fields when they are called.
+`fields`, `replace`, `asdict` and `copy` work as with any dataclass.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen(cls: type[T]) -> type[T]:
-    """What the class defines itself is kept."""
+    """Methods that the class defines itself are kept."""
     own = {name for name, value in vars(cls).items() if value is not None}
-    cls.__doc__ = cls.__doc__ or cls.__name__  # else its signature would be looked up, to stand there
+    cls.__doc__ = cls.__doc__ or cls.__name__  # else dataclasses would compute the signature for it
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     made.__shape__ = _Shape(made)
     for method in METHODS.keys() - own:
@@ -28,7 +31,7 @@ def frozen(cls: type[T]) -> type[T]:
 
 
 class _Shape:
-    """What the methods want to know of a class."""
+    """What the methods need to know about a class."""
 
     def __init__(self, cls: type) -> None:
         every = fields(cls)

@@ -1,4 +1,7 @@
-"""The only place that sleeps. Everything else waits on an event, or says here what it waits for and until when."""
+"""The only module that sleeps.
+
+Other code waits on an event, or calls these functions with a deadline.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ LONGEST_PAUSE = 0.05
 
 
 class Deadline:
-    """A moment on the monotonic clock, passed down so that a whole story shares one limit."""
+    """A moment on the monotonic clock. It is passed down, so that all steps share one limit."""
 
     __slots__ = ("_end", "seconds")
 
@@ -42,7 +45,7 @@ class Deadline:
 
 
 def backoff(first: float, factor: float = 2.0, ceiling: float = 60.0) -> Iterator[float]:
-    """Pauses that grow: first, first*factor, ... up to the ceiling, for ever."""
+    """Growing pauses: first, first*factor, ... up to the ceiling, endlessly."""
     seconds = first
     while True:
         yield min(seconds, ceiling)
@@ -50,9 +53,11 @@ def backoff(first: float, factor: float = 2.0, ceiling: float = 60.0) -> Iterato
 
 
 def poll(check: Callable[[], T], deadline: Deadline, *, longest: float = LONGEST_PAUSE) -> T:
-    """Calls `check` until it gives something true, or the deadline passes; gives back its last answer.
+    """Calls `check` until the result is true or the deadline passes. Returns the last result.
 
-    Starts at a millisecond and backs off, so what is quick is seen quickly and what is slow costs little."""
+    The first pause is a millisecond, later ones are longer, so quick results are noticed quickly
+    and slow ones cost little.
+    """
     for seconds in backoff(FIRST_PAUSE, 1.5, longest):
         answer = check()
         if answer or deadline.passed:
@@ -63,7 +68,7 @@ def poll(check: Callable[[], T], deadline: Deadline, *, longest: float = LONGEST
 
 async def poll_async(check: Callable[[], T], deadline: Deadline, *, longest: float = LONGEST_PAUSE) -> T:
     """`poll` for the event loop."""
-    import asyncio  # 40 ms that only a process with an event loop should pay
+    import asyncio  # takes 40 ms, only for processes with an event loop
 
     for seconds in backoff(FIRST_PAUSE, 1.5, longest):
         answer = check()
@@ -74,12 +79,14 @@ async def poll_async(check: Callable[[], T], deadline: Deadline, *, longest: flo
 
 
 def wait_readable(descriptor: int, seconds: float | None = None) -> bool:
-    """Waits until the descriptor can be read, and says whether it can; signal handlers run meanwhile.
+    """Waits until the descriptor is readable, and returns whether it is. Signal handlers run
+    meanwhile.
 
-    A plain blocking call can lose a signal: the interpreter notes it in C and runs its handler when
-    the call returns, but a signal that comes just before the call, or to another thread, does not
-    make it return. So this also waits for the descriptor that the interpreter writes to when it
-    notes a signal."""
+    A blocking call alone can miss a signal: the interpreter notes it in C and runs its handler when
+    the call returns. A signal that arrives just before the call, or in another thread, does not
+    make the call return. So this also waits for the descriptor to which the interpreter writes when
+    it notes a signal.
+    """
     deadline = None if seconds is None else Deadline(seconds)
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
@@ -91,16 +98,17 @@ def wait_readable(descriptor: int, seconds: float | None = None) -> bool:
             if any(ready != notes.descriptor for ready, _ in found):
                 return True
             if found:
-                notes.read()  # their handlers have run by now
+                notes.read()  # the handlers have run by now
             elif deadline is not None and deadline.passed:
                 return False
 
 
 class _SignalNotes:
-    """What the interpreter writes when it notes a signal, while we wait.
+    """The descriptor to which the interpreter writes when it notes a signal.
 
-    Only the main thread can ask for it; in another thread there is no descriptor. An event loop that
-    has asked before us gets what was written meanwhile."""
+    Only the main thread can set it up; in another thread there is no descriptor. If an event loop
+    has set up its own, it receives what was written meanwhile.
+    """
 
     descriptor: int | None = None
 
@@ -132,12 +140,12 @@ class _SignalNotes:
 
 
 def pause(seconds: float) -> None:
-    """`pause_async` for who has no event loop."""
+    """`pause_async` without an event loop."""
     time.sleep(seconds)
 
 
 async def pause_async(seconds: float) -> None:
-    """A pause that is itself the point, such as the back-off before a restart."""
+    """A pause that is intended as such, for example the back-off before a restart."""
     import asyncio
 
     await asyncio.sleep(seconds)

@@ -1,1 +1,1 @@
-"""What nodes are made of, as it is on disk now."""
+"""Digests of the files that nodes are made of, as they are on disk now."""

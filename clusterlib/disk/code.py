@@ -12,7 +12,7 @@ __all__ = ["code_on_disk", "compiled_code", "modules_of"]
 
 
 def code_on_disk(sources: CodeSources) -> dict[str, str]:
-    """Digests by file. Nothing is built."""
+    """Digests by file. Does not build anything."""
     return {
         **sources_below(sources.trees, sources.left_out),
         **watched_files(sources.watched),
@@ -22,7 +22,10 @@ def code_on_disk(sources: CodeSources) -> dict[str, str]:
 
 
 def modules_of(sources: CodeSources) -> dict[str, Path]:
-    """The compiled modules that Erlang nodes find, by name. Of two of a name it is the one that is searched first."""
+    """The compiled modules that Erlang nodes find, by name.
+
+    If a name occurs twice, the first on the search path counts.
+    """
     found: dict[str, Path] = {}
     for folder in folders_of(sources.modules):
         for path in Path(folder).glob("*.beam"):
@@ -31,5 +34,5 @@ def modules_of(sources: CodeSources) -> dict[str, Path]:
 
 
 def compiled_code(sources: CodeSources) -> dict[str, str]:
-    """What a build has made: digests by file."""
+    """Digests of what a build has made, by file."""
     return {str(path): digest_of(path) for path in modules_of(sources).values()}

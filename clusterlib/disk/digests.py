@@ -1,6 +1,6 @@
 # ruff: noqa: PTH110, PTH113, PTH116, PTH118, PTH119, PTH120, PTH123
 # (a tree of thousands of files is walked at every start: plain strings are three times as fast)
-"""Which files are they? Digests of sources and of watched files, as they are on disk now."""
+"""Digests of sources and of watched files, as they are on disk now."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ __all__ = ["MAGIC", "changed", "comes_to", "named_files", "sources_below", "watc
 
 MOST_CONTENTS = (
     64 << 20
-)  # bytes read of one set of files; of what is beyond, size and time of change stand for the contents
-MOST_OF_A_FILE = (
-    1 << 20
-)  # the same for one of the files that nodes read when they start: a program may have 25 MB
+)  # bytes read of one set of files; of files beyond this, only size and time of change count
+MOST_OF_A_FILE = 1 << 20  # the same for one file that nodes read at their start: a program may have 25 MB
 NO_CODE = NoCode()
 NO_FILE = "no file"
 MAGIC = re.compile(r"[*?[]")
 OURS = frozenset({".clusterlib", ".git", "__pycache__"})
-"""What changes all the time, and is no file of the project's."""
+"""These change all the time, and are not files of the project."""
 
 
 def sources_below(roots: Iterable[str], left_out: NoCode = NO_CODE) -> dict[str, str]:
-    """The digest of each Python file and extension module under these folders, by its path; tests are left out.
+    """The digest of each Python file and extension module under these folders, by path, without
+    tests.
 
-    Left out, too: what `left_out` says, hidden folders, virtual environments, installed packages, and the node_modules of npm.
-    Links are followed, but no folder is entered twice."""
+    Also left out are paths for which `left_out` is true, hidden folders, virtual environments,
+    installed packages, and the node_modules of npm. Links are followed, but no folder is entered
+    twice.
+    """
     aside, is_test = frozenset(left_out.paths), _matcher(left_out.names)
 
     def enters(folder: str) -> bool:
@@ -43,14 +44,19 @@ def sources_below(roots: Iterable[str], left_out: NoCode = NO_CODE) -> dict[str,
 
 
 def watched_files(patterns: Iterable[str]) -> dict[str, str]:
-    """The digest of each file that one of these absolute patterns names, by its path. A folder means all that is in it."""
+    """The digest of each file that matches one of these absolute patterns, by path.
+
+    A folder means everything in it.
+    """
     return _digests(path for pattern in patterns for path in _matching(pattern))
 
 
 def named_files(paths: Iterable[str]) -> dict[str, str]:
-    """The digest of each of these files. Only large ones, such as programs, count as changed when they are touched.
+    """The digest of each of these files. Only large files, such as programs, count as changed if
+    they are touched.
 
-    What is no file, such as a folder or a socket, is as good as nothing there."""
+    A path that is not a file, such as a folder or a socket, counts as missing.
+    """
     return {path: _digest(path, MOST_OF_A_FILE)[0] if os.path.isfile(path) else NO_FILE for path in paths}
 
 
@@ -71,7 +77,7 @@ def _leads_to(root: str, folder: str, left_out: NoCode) -> bool:
 
 
 def _matcher(patterns: Iterable[str]) -> Callable[[str], object]:
-    """Whether a path ends as one of these patterns says: a pattern without a slash is one of names."""
+    """Whether a path matches one of these patterns. A pattern without a slash matches names."""
     if not patterns:
         return lambda _: False
     return re.compile("|".join(fnmatch.translate(f"*/{pattern}") for pattern in patterns)).match
@@ -108,7 +114,9 @@ def _is_not_ours(folder: str) -> bool:
 
 
 def _expression(pattern: str) -> str:
-    """The pattern as a regular expression: `**` for any folders, `*` and `?` within one name. A folder means all in it."""
+    """The pattern as a regular expression: `**` matches any folders, `*` and `?` match within one
+    name. A folder means everything in it.
+    """
     parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]/]+\])", pattern)
     known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     told = (known.get(part) or (_choice(part) if part.startswith("[") else re.escape(part)) for part in parts)
@@ -134,7 +142,7 @@ def _walk(root: str, enters: Callable[[str], bool]) -> Iterator[str]:
             entered.add((facts.st_dev, facts.st_ino))
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
-            continue  # a folder that we may not read holds nothing that a node could read
+            continue  # a folder that we may not read contains nothing that a node could read
         for entry in entries:
             try:
                 if entry.is_dir():

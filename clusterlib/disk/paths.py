@@ -1,4 +1,6 @@
-"""The files and folders that a profile names: where they are in the project, and which of them are read at a start."""
+"""Finds the files and folders that a profile names, and decides which of them are read at a
+start.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ __all__ = [
 ]
 
 HERE = "\ue000"
-"""Stands for the folder of the project, which may have spaces in its name, until a text is cut into words."""
+"""Stands for the project's folder, which may contain spaces, until a text is split into words."""
 PROJECT = re.compile(r"\{\{-?\s*cluster\.project\s*(\|\s*quote\s*)?-?\}\}")
 READ_AT_START = frozenset(
     {
@@ -40,7 +42,10 @@ READ_AT_START = frozenset(
     }
     | {".pl", ".properties", ".py", ".pyz", ".rb", ".sh", ".toml", ".ts", ".wasm", ".xml", ".yaml", ".yml"}
 )
-"""How files elsewhere end that a program given them reads when it starts; others, such as a database, change as it runs."""
+"""Suffixes of files elsewhere that a program reads when it starts.
+
+Others, such as a database, change while it runs.
+"""
 
 
 def is_file(path: Path) -> bool:
@@ -58,7 +63,7 @@ def size_of(path: Path) -> int:
 
 
 def is_read_at_start(path: Path) -> bool:
-    """Whether a program that is given this file reads it when it starts, as far as one can see."""
+    """Whether a program that gets this file probably reads it when it starts."""
     return is_file(path) and (path.suffix in READ_AT_START or names_interpreter(path))
 
 
@@ -68,7 +73,7 @@ def with_project(text: str, project: Path) -> str:
 
 
 def within(project: Path | str, paths: Iterable[str]) -> tuple[str, ...]:
-    """These paths, where relative ones begin in the project."""
+    """These paths, with relative ones resolved in the project."""
     return tuple(os.path.normpath(Path(project) / path) for path in paths)
 
 

@@ -1,1 +1,1 @@
-"""What this machine offers: processors, memory, and whether it is one of CI."""
+"""Processors and memory of this machine, and whether it is a CI machine."""

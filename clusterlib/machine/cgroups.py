@@ -1,6 +1,8 @@
-"""What cgroups leave of this machine: version 1 and 2, nested, from within a container or outside.
+"""The limits that cgroups set: version 1 and 2, nested, inside a container or outside.
 
-A limit holds for everything below it, so each group is asked, from ours up to the top that can be seen."""
+A limit applies to everything below it, so all groups are read, from ours up to the top that is
+visible.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ NO_MEMORY_LIMIT = 2**60  # version 1 writes "unlimited" as the largest multiple 
 
 @frozen
 class Limit:
-    """How much may be used, and the file that says so."""
+    """An amount, and the file that sets it."""
 
     amount: float
     file: str
@@ -25,7 +27,7 @@ class Limit:
 @frozen
 class _Mount:
     inside: str
-    """The group that is mounted; not the top one when the mount was made for a container."""
+    """The group that is mounted. In a container this need not be the top group."""
     point: str
     controllers: frozenset[str]
     """Empty for version 2."""
@@ -38,7 +40,9 @@ def cpu_limit(root: Path = Path("/")) -> Limit | None:
 
 
 def memory_limit(root: Path = Path("/")) -> Limit | None:
-    """The tightest memory limit, as what is left of it: what is used goes off, but for cache that can be dropped."""
+    """The memory left within the tightest limit: used memory is subtracted, except cache that can
+    be dropped.
+    """
     limits = [*_memory_left(root, "", "memory.max", "memory.current", "inactive_file")]
     limits += _memory_left(
         root, "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
@@ -70,7 +74,7 @@ def _memory_left(root: Path, controller: str, most: str, used: str, droppable: s
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of our group and of those around it; `controller` is empty for version 2."""
+    """The folders of our group and of its parents; `controller` is empty for version 2."""
     ours = _membership(root, controller)
     if ours is None:
         return
@@ -81,7 +85,7 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
         top = root / mount.point.lstrip("/")
         inside = mount.inside.rstrip("/")
         below = ours.removeprefix(inside) if ours == inside or ours.startswith(inside + "/") else ""
-        # A path with ".." lies outside of our cgroup namespace: what we see is the mount itself.
+        # A path with ".." is outside of our cgroup namespace: what we see is the mount itself.
         parts = [] if ".." in below else [part for part in below.split("/") if part]
         for length in range(len(parts), -1, -1):
             yield top.joinpath(*parts[:length])

@@ -1,4 +1,4 @@
-"""What this machine has to give, and whether it works for CI."""
+"""The resources of this machine, and whether it is a CI machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Machine", "detect_ci", "detect_machine"]
 USUAL_EPHEMERAL = PortRange(32768, 60999)
 NO = ("", "0", "false", "no", "off")
 
-# In this order: several of them also set the plain `CI`.
+# The order matters: several systems also set the plain `CI`.
 SYSTEMS = (
     ("GITHUB_ACTIONS", "GitHub Actions"),
     ("GITLAB_CI", "GitLab CI"),
@@ -31,21 +31,21 @@ SYSTEMS = (
 
 @frozen
 class Machine:
-    """What there is, as far as we may use it."""
+    """The resources that we may use."""
 
     ci: str | None
     """The name of the CI system, None on a developer's machine."""
     cpus: float
     memory: int
-    """Bytes that are free for us."""
+    """Free bytes that we may use."""
     ephemeral: PortRange = USUAL_EPHEMERAL
     """The ports that the kernel gives to outgoing connections."""
     reasons: tuple[str, ...] = ()
-    """How each of these was found."""
+    """How each of these values was determined."""
 
     @property
     def name(self) -> str:
-        """As reasons begin: "GitHub Actions: 2 CPUs -> 2 nodes"."""
+        """The beginning of reasons: "GitHub Actions: 2 CPUs -> 2 nodes"."""
         return self.ci or "this machine"
 
     def to_json(self) -> dict[str, Any]:
@@ -61,7 +61,9 @@ class Machine:
 def detect_machine(
     environ: Mapping[str, str] | None = None, root: Path = Path("/"), affinity: int | None = None
 ) -> Machine:
-    """Looks at the environment, at /proc and at cgroups below `root`, and at the CPUs this process may use."""
+    """Reads the environment, /proc, the cgroups below `root`, and the CPUs that this process may
+    use.
+    """
     environ = os.environ if environ is None else environ
     ci, why_ci = detect_ci(environ)
     cpus, why_cpus = _cpus(root, len(os.sched_getaffinity(0)) if affinity is None else affinity)
@@ -70,7 +72,10 @@ def detect_machine(
 
 
 def detect_ci(environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """The CI system, and the variable that tells it. `CI=false` overrules them all: it is said by a person."""
+    """The CI system, and the variable that shows it.
+
+    `CI=false` has precedence, since a person has set it.
+    """
     if environ.get("CI", "").strip().lower() in NO and environ.get("CI", "").strip():
         return None, f"no CI: CI={environ['CI'].strip()}"
     for variable, name in SYSTEMS:

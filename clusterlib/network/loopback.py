@@ -10,7 +10,10 @@ ANSWER_SECONDS = 0.5
 
 
 def try_loopback(address: str) -> None:
-    """Listens and connects there. Raises OSError: an interface that is down lets a program listen, and delivers nothing."""
+    """Listens and connects on the loopback.
+
+    Raises OSError: on an interface that is down, a program can listen, but nothing is delivered.
+    """
     with socket.socket() as listener, socket.socket() as client:
         listener.bind((address, 0))
         listener.listen(1)

@@ -1,12 +1,13 @@
-"""Ports that cannot race: machine-wide claims that the kernel frees, round-robin through their range.
+"""Machine-wide claims of ports, which the kernel frees. They are taken round-robin through a range.
 
-A claim is an abstract Unix socket (Linux): no file, no TMPDIR, the same for all users, and its scope is the
-network namespace, which is exactly the scope of a port. Elsewhere it is a file lock at a fixed place. Either
-is gone with its holder, however that ends.
+A claim is an abstract Unix socket (Linux). It needs no file and no TMPDIR and is the same for all
+users, and its scope is the network namespace, like that of a port. On other systems it is a file
+lock at a fixed place. Both are freed when their holder ends, for any reason.
 
-A port is free when a server could listen on it. Closed connections that the kernel still remembers (TIME_WAIT) do
-not count: a server with SO_REUSEADDR listens beside them. What keeps late packets of an old cluster away from a new
-one is the order of the walk: the port that was released last is the last one to be used again."""
+A port is free when a server could listen on it. Closed connections that the kernel remembers
+(TIME_WAIT) do not count, because a server with SO_REUSEADDR can listen beside them. To keep late
+packets of an old cluster away from a new one, the port that was released last is used last.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ class Lock(Protocol):
 
 
 class FileLock:
-    """A claim where there are no abstract sockets."""
+    """A claim on systems without abstract sockets."""
 
     def __init__(self, name: str, folder: Path = LOCK_FOLDER) -> None:
         if not folder.exists():
@@ -60,7 +61,7 @@ class FileLock:
 
 
 def take_claim(name: str) -> Lock | None:
-    """The machine-wide claim of that name, unless somebody has it."""
+    """Takes the machine-wide claim of that name. None if another process has it."""
     try:
         if sys.platform != "linux":
             return FileLock(name)
@@ -78,7 +79,7 @@ def take_claim(name: str) -> Lock | None:
 
 
 class Claim:
-    """A port that is ours on this machine until we close the claim or die."""
+    """A port that is reserved for us on this machine until we close the claim or die."""
 
     def __init__(self, address: str, port: int, lock: Lock) -> None:
         self.address = address
@@ -86,7 +87,10 @@ class Claim:
         self._lock = lock
 
     def listen(self, backlog: int = 512) -> socket.socket:
-        """The port as a listening socket, for a node to inherit: nobody can come in between."""
+        """The port as a listening socket, for a node to inherit.
+
+        So no other process can take it in between.
+        """
         listener = _tcp(self.address)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -105,14 +109,16 @@ class Claim:
 
 
 class AddressBlock:
-    """A /24 of loopback addresses that is ours on this machine until we close it or die."""
+    """A /24 of loopback addresses that is reserved for us on this machine until we close it
+    or die.
+    """
 
     def __init__(self, number: int, lock: Lock) -> None:
         self._network = BLOCKS.network_address + (number << 8)
         self._lock = lock
 
     def address(self, index: int) -> str:
-        """The address of the node of that index, counted from 1."""
+        """The address of the node with that index, which counts from 1."""
         if not 1 <= index <= 254:
             raise UsageError(
                 f"there is no address for node {index}",
@@ -129,8 +135,11 @@ class AddressBlock:
 
 
 class PortAllocator:
-    """Hands out claims. `state_dir` is where this user's turns are remembered, `proc` the /proc users are
-    seen in."""
+    """Makes claims.
+
+    `state_dir` remembers the last port of this user; `proc` is the /proc in which the users of
+    ports are found.
+    """
 
     def __init__(self, state_dir: Path, *, proc: str = "/proc") -> None:
         self._state = state_dir
@@ -139,7 +148,10 @@ class PortAllocator:
     def claim(
         self, address: str, first: int, last: int, avoid: Collection[int] = (), *, in_order: bool = False
     ) -> Claim:
-        """The next free port of the range, or with `in_order` the lowest. Raises PortsExhausted, with who has them."""
+        """Claims the next free port of the range, or with `in_order` the lowest.
+
+        Raises PortsExhausted with the holders of the ports.
+        """
         if not 0 < first <= last <= 65535:
             raise UsageError(
                 f"{first}-{last} is not a range of ports.", remedies=["use ports from 1024 to 65535"]
@@ -165,7 +177,10 @@ class PortAllocator:
         raise self._exhausted(address, first, last, taken, claimed)
 
     def claim_exactly(self, address: str, port: int) -> Claim | None:
-        """This very port, for one that follows from another; None where somebody has it."""
+        """Claims exactly this port, which depends on another one.
+
+        None if another process has it.
+        """
         if not 0 < port <= 65535:
             return None
         lock = take_claim(_claim_name(address, port))
@@ -201,7 +216,10 @@ class PortAllocator:
 
     @contextlib.contextmanager
     def _turns(self, name: str, count: int) -> Iterator[Iterator[int]]:
-        """0..count-1, starting behind the one that had its turn last. One process of this user at a time."""
+        """0..count-1, starting after the last one that was used.
+
+        One process of this user at a time.
+        """
         path = self._state / f"{name}.turn"
         descriptor = open_lock(path)
         reached = start = 0
@@ -259,10 +277,12 @@ def is_free(address: str, port: int) -> bool:
 
 
 def _obstacle(address: str, port: int) -> OSError | None:
-    """What keeps a server from listening there.
+    """What prevents a server from listening on the port.
 
-    The probe for TCP sets SO_REUSEADDR, as servers do: so it fails where somebody listens, and not where connections
-    of an ended server only wait (TIME_WAIT). For UDP that option would let two servers have one port."""
+    The TCP probe sets SO_REUSEADDR, as servers do. So it fails beside a listener, but not beside
+    connections of an ended server in TIME_WAIT. For UDP, this option would let two servers share a
+    port.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(family, kind) as probe:

@@ -1,10 +1,12 @@
-"""Values and a template make a text. The only user of jinja2, which is imported with the first text and not before.
+"""Renders templates. The only user of jinja2, which is imported with the first text that needs it.
 
-Every failure becomes a TemplateError with the template's file and line, also inside what it includes. A template is rendered
-in Jinja's sandbox: it reaches the values that it is given, and no code, no file and no program.
+Every failure becomes a TemplateError with file and line, also for included templates. A template is
+rendered in Jinja's sandbox: it can use the values that it is given, but not code, files or
+programs.
 
-A text whose marks are nothing but names, as what an embedded or an Erlang node reads, is filled in without jinja2, whose
-import was a fifth of all that a keeper imports; where anything is unusual, jinja2 does it, and says what is wrong."""
+A text that contains only names, such as those of embedded and Erlang nodes, is filled in without
+jinja2, whose import was a fifth of all imports of a keeper. Everything else is left to jinja2.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ __all__ = ["complete", "render", "render_page", "render_text", "rendered", "rend
 
 
 def render(template: Path | str, search: Sequence[Path], values: Mapping[str, Any]) -> str:
-    """The text of a template, looked for in `search` in that order. Raises TemplateError.
+    """Renders a template, which is searched in the folders of `search` in order. Raises
+    TemplateError.
 
-    A template can include what lies in these folders, and nothing outside of them."""
+    A template can include files from these folders only.
+    """
     try:
         return rendered(template, search, values)
     except Faulty as error:
@@ -36,7 +40,10 @@ def render(template: Path | str, search: Sequence[Path], values: Mapping[str, An
 
 
 def render_text(text: str, values: Mapping[str, Any]) -> str:
-    """A text of a profile, filled in; one without marks is given back as it is. Raises TemplateError."""
+    """Fills in a text of a profile.
+
+    A text without marks is returned unchanged. Raises TemplateError.
+    """
     try:
         return rendered_text(text, values)
     except Faulty as error:
@@ -48,9 +55,11 @@ def render_text(text: str, values: Mapping[str, Any]) -> str:
 
 
 def complete(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds what follows from the cluster and the node: who is first, who the others are, where data belongs.
+    """Adds values that follow from the cluster and the node: the first node, the other nodes, the
+    data folder.
 
-    `alive` and `starting` are facts of a moment, so the caller gives them."""
+    `alive` and `starting` change over time, so the caller passes them.
+    """
     nodes, node = values["cluster"]["nodes"], values["node"]
     return {
         **values,
@@ -66,7 +75,10 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def render_page(template: Path, values: Mapping[str, Any], **filters: Callable[..., Any]) -> str:
-    """The text of a page of ours: every value is escaped. What it includes lies beside it."""
+    """Renders a page of clusterlib, with every value escaped.
+
+    Included files are in the same folder.
+    """
     from clusterlib.rendering.language import page_environment
 
     environment = page_environment(template.parent, tuple(filters.items()))
@@ -74,7 +86,7 @@ def render_page(template: Path, values: Mapping[str, Any], **filters: Callable[.
 
 
 def rendered(template: Path | str, search: Sequence[Path], values: Mapping[str, Any]) -> str:
-    """The text of a template. Raises Faulty."""
+    """Renders a template. Raises Faulty."""
     if isinstance(template, Path):
         search, template = (template.parent, *search), template.name
     folders = tuple(str(folder) for folder in search)
@@ -86,7 +98,7 @@ def rendered(template: Path | str, search: Sequence[Path], values: Mapping[str, 
 
 
 def rendered_text(text: str, values: Mapping[str, Any]) -> str:
-    """A text of a profile, filled in. Raises Faulty."""
+    """Fills in a text of a profile. Raises Faulty."""
     with contextlib.suppress(Unusual):
         return filled_in(parts_of(text), values)
     from clusterlib.rendering.language import text_rendered

@@ -1,7 +1,9 @@
-"""Tries templates and texts with made-up values, and says what is wrong with them.
+"""Tries templates and texts with sample values, and reports what is wrong.
 
-The profile may come from anybody. Jinja's sandbox keeps a template from running code. A process of its own, with limits,
-makes sure that it also ends and fits into memory. None is started where all texts are plain, as those of embedded nodes are."""
+The profile may come from anybody. Jinja's sandbox prevents a template from running code. A separate
+process with limits ensures that it also ends and fits into memory. No process is started if all
+texts are plain, like those of embedded nodes.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +23,19 @@ __all__ = ["Trial", "answer_of", "faults_of"]
 CPU_SECONDS = 10
 MEMORY = 512 * 2**20
 PATIENCE = 120.0
-"""For the whole process, also where the machine is so busy that its ten seconds of CPU take their time."""
+"""For the whole process, even if the machine is so busy that its ten seconds of CPU take long."""
 
 
 @frozen
 class Trial:
-    """One template, by its name, or one text."""
+    """One template, by name, or one text."""
 
     field: str
     template: str | None
     text: str
 
     def tried(self, folders: Sequence[Path], samples: Sequence[dict[str, Any]]) -> Fault | None:
-        """What is wrong with it, if anything is."""
+        """The fault, or None."""
         try:
             for values in samples:
                 if self.template is not None:
@@ -45,7 +47,7 @@ class Trial:
         return None
 
     def is_plain(self, folders: Sequence[Path], samples: Sequence[dict[str, Any]]) -> bool:
-        """Whether it is filled in without the template language, so that nothing can go wrong."""
+        """Whether it can be filled in without jinja2, so that nothing can go wrong."""
         names = tuple(map(str, folders))
         try:
             parts = parts_of(self.text) if self.template is None else parts_of_file(self.template, names)
@@ -59,7 +61,10 @@ class Trial:
 def faults_of(
     trials: Sequence[Trial], folders: Sequence[Path], samples: Sequence[dict[str, Any]]
 ) -> list[Fault | None]:
-    """One for each trial, in their order. One that breaks the limits is the last that is looked at."""
+    """The fault or None for each trial, in order.
+
+    If one exceeds the limits, the rest is not tried.
+    """
     if not trials:
         return []
     from clusterlib.hosts.confined import run_confined
@@ -89,7 +94,7 @@ def faults_of(
 
 
 def answer_of(asked: dict[str, Any]) -> Iterator[str]:
-    """In that process: a line for each trial, as soon as it is known."""
+    """Runs in the separate process: yields a line for each trial, as soon as it is known."""
     from dataclasses import asdict
 
     folders = [Path(folder) for folder in asked["folders"]]

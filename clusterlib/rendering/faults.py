@@ -1,4 +1,4 @@
-"""What keeps a template from becoming a text, as one value that can be passed on."""
+"""The reason why a template cannot be rendered, as a value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Fault", "Faulty"]
 
 @frozen
 class Fault:
-    """What is wrong, what would be right, and where it stands."""
+    """What is wrong, a correction, and the place."""
 
     problem: str
     right: str
@@ -22,7 +22,7 @@ class Fault:
 
 
 class Faulty(Exception):
-    """Carries a fault to where it is shown."""
+    """Carries a fault as an exception."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.problem)

@@ -1,7 +1,10 @@
-"""Jinja, as templates and the texts of profiles have it: in its sandbox, with bounds, and with errors that teach.
+"""Jinja as templates and texts of profiles use it: in its sandbox, with limits, and with helpful
+errors.
 
-A profile may come from somebody else, and is checked before it is trusted. So no template reaches the inside of Python's
-objects, changes what it is given, or makes something that is larger than any file a node reads."""
+A profile may come from somebody else, and is checked before it is trusted. So a template cannot
+reach the internals of Python's objects, change its values, or produce something larger than any
+file that a node reads.
+"""
 
 from __future__ import annotations
 
@@ -25,22 +28,24 @@ from clusterlib.rendering.plain import first_file
 __all__ = ["LARGEST", "file_rendered", "page_environment", "references_in", "text_rendered"]
 
 LARGEST = 2**20
-"""Characters of a template, of a text that is made by repeating, and of a width; and bits of a number."""
+"""The limit for characters of a template, of a repeated text and of a width, and for bits of a
+number.
+"""
 MANY_BITS = 4096
 TOO_LARGE = "makes something that is too large"
 
 
 def file_rendered(template: str, folders: tuple[str, ...], values: Mapping[str, Any]) -> str:
-    """Raises Faulty."""
+    """Renders a template file. Raises Faulty."""
     try:
         return _environment(folders).get_template(template).render(values)
     except Exception as error:
-        # A template computes, so it can raise whatever computing raises; each is the template's fault, not ours.
+        # A template computes, so it can raise any exception; each is a fault of the template.
         raise Faulty(_fault_of(error, template, folders, values)) from error
 
 
 def text_rendered(text: str, values: Mapping[str, Any]) -> str:
-    """Raises Faulty."""
+    """Renders a text. Raises Faulty."""
     try:
         return _text_template(text).render(values)
     except Exception as error:
@@ -48,7 +53,7 @@ def text_rendered(text: str, values: Mapping[str, Any]) -> str:
 
 
 def references_in(text: str) -> tuple[str | None, ...]:
-    """The names of the templates that this one refers to; None where a name is computed."""
+    """The names of the templates that this one refers to. None stands for a computed name."""
     try:
         return tuple(find_referenced_templates(_environment(()).parse(text)))
     except jinja2.TemplateError:
@@ -56,7 +61,7 @@ def references_in(text: str) -> tuple[str | None, ...]:
 
 
 class Explained(jinja2.StrictUndefined):
-    """Fails on any use, and says which names there are instead."""
+    """An undefined name. Fails on any use, with a list of the names that exist."""
 
     def __init__(
         self,
@@ -71,7 +76,7 @@ class Explained(jinja2.StrictUndefined):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """What a template may do: read values, compute with them, and call methods that change nothing."""
+    """Allows a template to read values, compute with them, and call methods that change nothing."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
@@ -94,7 +99,7 @@ class Loader(jinja2.FileSystemLoader):
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
-        """A compiled template is used again as long as the very same file would be read."""
+        """Reuses a compiled template as long as the same file would be read."""
         searched = tuple(map(str, self.searchpath))
         path = first_file(template, searched)
         if path is not None and Path(path).stat().st_size > LARGEST:
@@ -105,7 +110,7 @@ class Loader(jinja2.FileSystemLoader):
 
 
 def _mark(path: str) -> tuple[int, ...] | None:
-    """Tells a file from every other that may take its place."""
+    """Identifies the version of a file."""
     try:
         seen = Path(path).stat()
     except OSError:
@@ -177,7 +182,7 @@ def _to_json(value: object, **options: Any) -> str:
 
 def _refuse(value: object) -> str:
     if isinstance(value, jinja2.Undefined):
-        str(value)  # raises with the name that is missing
+        str(value)  # raises, with the name that is missing
     raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
 
 
@@ -213,7 +218,7 @@ def _fault_of(error: Exception, template: str, folders: tuple[str, ...], values:
 
 
 def _words_of(error: Exception, folders: tuple[str, ...], values: Mapping[str, Any]) -> tuple[str, str]:
-    """What is wrong, and what would be right."""
+    """What is wrong, and a correction."""
     match error:
         case jinja2.TemplateNotFound():
             searched = f"searched in {' and '.join(folders) or 'no folder'}"
@@ -236,7 +241,10 @@ def _known(values: Mapping[str, Any]) -> str:
 
 
 def _place_of(traceback: TracebackType | None, folders: tuple[str, ...]) -> tuple[str | None, int | None]:
-    """Jinja writes the lines of templates into the traceback; the innermost one is where it happened."""
+    """The place in the template.
+
+    Jinja writes the lines of templates into the traceback; the innermost one counts.
+    """
     place: tuple[str | None, int | None] = None, None
     inside: Callable[[str], bool] = lambda file: any(file.startswith(f"{folder}/") for folder in folders)  # noqa: E731
     while traceback is not None:

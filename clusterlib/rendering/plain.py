@@ -1,4 +1,4 @@
-"""Fills in a text whose marks are nothing but names, without jinja2."""
+"""Fills in a text that contains only names, without jinja2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Unusual", "filled_in", "first_file", "parts_of", "parts_of_file"]
 
 
 class Unusual(Exception):
-    """More than names, or a name that needs explaining."""
+    """The text contains more than names, or a name that needs an explanation."""
 
 
 Mark = tuple[tuple[str, ...], bool]
@@ -20,7 +20,7 @@ Mark = tuple[tuple[str, ...], bool]
 Parts = tuple[str | Mark, ...]
 
 LONGEST = 16 * 1024
-"""A longer text is left to jinja2: what is found with one look at it grows too fast."""
+"""A longer text is left to jinja2, because the regular expressions here would be too slow."""
 MARK = re.compile(r"(?<!\{)\{\{ *([a-z]\w*(?:\.[a-z]\w*)*) *(\| *tojson *)?\}\}")
 COMMENT = re.compile(r"(?<!\s)\s*\{#-.*?-#\}\s*", re.DOTALL)
 UNUSUAL = re.compile(r"\{[{%#]|\r")
@@ -39,7 +39,7 @@ def parts_of_file(template: str, folders: tuple[str, ...]) -> Parts:
 
 @cache
 def parts_of(text: str) -> Parts:
-    """Plain text and marks, in turns. Nothing, where there is more to it."""
+    """Plain text and marks, alternating. None if the text contains anything else."""
     if len(text) > LONGEST:
         return ()
     parts: list[str | Mark] = []
@@ -74,7 +74,7 @@ def _shown(mark: Mark, values: Mapping[str, Any]) -> str:
 
 
 def _json(value: object) -> str:
-    """As the filter of jinja2 has it: without the characters that mean something in HTML."""
+    """The same as jinja2's filter: without the characters that have a meaning in HTML."""
     import json
 
     try:

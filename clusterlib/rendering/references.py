@@ -1,4 +1,4 @@
-"""Which other templates a template refers to."""
+"""The other templates that a template refers to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ REFERENCE = re.compile(r"\{%[-+]?\s*(?:include|extends|import|from)\b")
 
 
 def references_of(text: str) -> tuple[str | None, ...]:
-    """Their names; None stands for those whose names are computed. One that is malformed refers to none."""
+    """The names of these templates; None stands for computed names.
+
+    A malformed template refers to none.
+    """
     if REFERENCE.search(text) is None:
         return ()
-    from clusterlib.rendering.language import references_in  # with jinja2, which most templates do not need
+    from clusterlib.rendering.language import references_in  # needs jinja2, which most templates do not
 
     return references_in(text)

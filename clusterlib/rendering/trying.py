@@ -1,4 +1,7 @@
-"""The program that tries templates within limits: reads what to try from its standard input, writes a line for each."""
+"""The program that tries templates within limits.
+
+It reads the trials from stdin and writes a line for each.
+"""
 
 from __future__ import annotations
 

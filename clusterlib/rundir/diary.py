@@ -1,4 +1,4 @@
-"""What a keeper has written line by line into the folder of its run."""
+"""Reads files that a keeper writes line by line into its run folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["read_events", "read_lines"]
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """A JSON object for each line; one that a crash or a full disk has cut short is left out."""
+    """A JSON object for each line.
+
+    A line that was truncated by a crash or a full disk is left out.
+    """
     try:
         text = path.read_text(errors="replace")
     except OSError:

@@ -1,4 +1,6 @@
-"""Where a cluster keeps its files: `.clusterlib/<name>/<run>/` in the project, ignored by git, private to the user."""
+"""The files of a cluster: `.clusterlib/<name>/<run>/` in the project, ignored by git, private to
+the user.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +37,18 @@ HOME = ".clusterlib"
 REPORTS = "reports"
 BUILDS = "builds"
 RESERVED = {REPORTS: "the reports of test runs are", BUILDS: "what is known of the project's builds is"}
-"""Folders in there that are none of a cluster, and what is in them."""
+"""Folders that do not belong to a cluster, and their content."""
 KEPT_RUNS = 5
 STAMP = "%Y%m%d-%H%M%S.%f"
 KEPT_BYTES = 1 << 30
-"""Of all runs of a project together, and of all reports."""
+"""The limit for all runs of a project together, and also for all reports."""
 
 
 def cluster_identifier(project: Path, name: str) -> str:
-    """Names the cluster machine-wide, for this user: the same project and name always give the same."""
+    """Names the cluster machine-wide for this user.
+
+    The same project and name always give the same identifier.
+    """
     key = f"{os.getuid()}\0{project.resolve()}\0{name}"
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:12]
 
@@ -55,14 +60,14 @@ class RunFolder:
     path: Path
 
     def hold(self) -> int:
-        """Marks the run as one that goes on, for as long as the descriptor is open. Nobody removes it meanwhile."""
+        """Locks the run while the descriptor is open, so that it is not removed."""
         descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         return descriptor
 
     @property
     def goes_on(self) -> bool:
-        """Whether a keeper holds it, also one that is registered where we do not look."""
+        """Whether a keeper holds the run, even one that is registered in another place."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -77,7 +82,9 @@ class RunFolder:
 
     @property
     def is_recent(self) -> bool:
-        """Whether somebody may still come for it: it began less than a day ago, or it is not known when."""
+        """Whether the run may still be needed: it began less than a day ago, or at an
+        unknown time.
+        """
         import datetime as dt
 
         begun = self.begun
@@ -85,14 +92,14 @@ class RunFolder:
 
     @property
     def begun(self) -> dt.datetime | None:
-        """When it began, in UTC, as its name says; None where it has another name."""
+        """When the run began, in UTC, according to its name. None for any other name."""
         import datetime as dt
 
         try:
             date, time, _ = self.path.name.split("-")
             return dt.datetime.fromisoformat(f"{date}T{time}").replace(
                 tzinfo=dt.UTC
-            )  # strptime takes long to import
+            )  # importing strptime takes long
         except (ValueError, OverflowError):
             return None
 
@@ -154,7 +161,7 @@ def check_name(name: str) -> str:
 
 
 def new_run(project: Path, name: str) -> RunFolder:
-    """Makes the folder of a new run, private, and forgets the oldest ones."""
+    """Makes the private folder of a new run, and prunes old ones."""
     stamp = _next_stamp(runs_of(project, check_name(name)))
     run = RunFolder(project / HOME / check_name(name) / f"{stamp}-{os.urandom(2).hex()}")
     _make_private(project, run.path / "nodes")
@@ -163,7 +170,10 @@ def new_run(project: Path, name: str) -> RunFolder:
 
 
 def _next_stamp(runs: list[RunFolder]) -> str:
-    """The time, or a microsecond after the last run where a clock was set back: names tell the order of runs."""
+    """The time; or a microsecond after the last run, if the clock was set back.
+
+    Names show the order of runs.
+    """
     import datetime as dt
 
     now = dt.datetime.now(dt.UTC)
@@ -175,19 +185,21 @@ def _next_stamp(runs: list[RunFolder]) -> str:
 
 
 def builds_folder(project: Path) -> Path:
-    """Where it is noted which builds of the project are done, and what they printed."""
+    """The folder with the state of the project's builds, and their output."""
     folder = project / HOME / BUILDS
     _make_private(project, folder)
     return folder
 
 
 def _make_private(project: Path, folder: Path) -> None:
-    """Makes this folder below our own in the project; all of them are the user's alone, and ignored by git."""
+    """Makes this folder below `.clusterlib` in the project, private to the user and ignored
+    by git.
+    """
     home = project / HOME
     try:
         make_private(folder)
         while folder != project:
-            if not folder.is_symlink():  # what a link of the user leads to is not ours to change
+            if not folder.is_symlink():  # clusterlib does not change the target of a user's link
                 folder.chmod(0o700)
             folder = folder.parent
         ignore = home / ".gitignore"
@@ -223,13 +235,19 @@ def all_names(project: Path) -> list[str]:
 
 
 def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -> list[Path]:
-    """Removes the oldest run folders; only folders that carry our own marks are touched, and never the spared one."""
+    """Removes the oldest run folders, except the spared one.
+
+    Only folders with clusterlib's marks are removed.
+    """
     runs = runs_of(project, name)
     return [run.path for run in runs[: max(0, len(runs) - keep)] if run != spare and _remove(run)]
 
 
 def prune_to_size(project: Path, spare: Collection[Path], most: int = KEPT_BYTES) -> list[Path]:
-    """Removes the oldest runs of all clusters, until the rest is no larger than that. The latest of each stays for a day."""
+    """Removes the oldest runs of all clusters until the rest fits into `most`.
+
+    The latest of each cluster stays for a day.
+    """
     by_name = [runs_of(project, name) for name in all_names(project)]
     kept = {*spare, *(runs[-1].path for runs in by_name if runs and runs[-1].is_recent)}
     total = 0
@@ -242,7 +260,7 @@ def prune_to_size(project: Path, spare: Collection[Path], most: int = KEPT_BYTES
 
 
 def _remove(run: RunFolder) -> bool:
-    """Only what carries our own marks, and is over."""
+    """Removes the folder only if it has clusterlib's marks and the run is over."""
     if not (run.path / "nodes").is_dir() or run.goes_on:
         return False
     import shutil
@@ -252,7 +270,7 @@ def _remove(run: RunFolder) -> bool:
 
 
 def size_of(folder: Path) -> int:
-    """What the files in it take on the disk, as far as we may look."""
+    """The disk usage of the files in it, as far as we may read them."""
     total = 0
     unseen = [os.fspath(folder)]
     while unseen:

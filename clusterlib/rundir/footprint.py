@@ -1,4 +1,6 @@
-"""What the nodes of a profile took in earlier runs of a project, by the samples that their keepers have left."""
+"""What the nodes of a profile took in earlier runs of a project, from the samples of their
+keepers.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,20 @@ from clusterlib.rundir.folders import RunFolder, all_names, runs_of
 __all__ = ["Footprint", "measured_footprint"]
 
 LOOKED_AT = 20
-"""Runs of the project, the newest first, ..."""
+"""Runs of the project that are read, the newest first, ..."""
 ENOUGH = 3
-"""... until so many of the profile were measured."""
+"""... until this many runs of the profile were found."""
 TAIL = 64 * 1024
-"""Bytes at the end of a file: some hundred looks at a cluster."""
+"""Bytes at the end of a file: some hundred samples of a cluster."""
 MOST = 2**50
 
 
 @frozen
 class Footprint:
-    """The most that a process of a cluster took: a node, or the simulation that all nodes are in."""
+    """The most that a process of a cluster took.
+
+    The process is a node, or the simulation of all nodes.
+    """
 
     memory: int
     run: RunFolder
@@ -38,9 +43,11 @@ class Footprint:
 def measured_footprint(
     project: Path, profile: str, *, driver: str, simulated: bool, besides: Path | None = None
 ) -> Footprint | None:
-    """Of the newest runs, the one whose processes took most; None where none was measured. `besides` does not count.
+    """The footprint of the newest run with the largest one; None if there is none. `besides` is
+    left out.
 
-    Bounded, however many runs there are and however long they were."""
+    The work is bounded, for any number and length of runs.
+    """
     wanted = {"profile": profile, "driver": driver, "simulated": simulated}
     found: list[Footprint] = []
     for run in _newest(project, besides):
@@ -58,7 +65,7 @@ def measured_footprint(
 def _newest(project: Path, besides: Path | None) -> list[RunFolder]:
     try:
         runs = [run for name in all_names(project) for run in runs_of(project, name) if run.path != besides]
-    except OSError:  # somebody cleans at this moment, or we may not look
+    except OSError:  # the folder is being removed, or we may not read it
         return []
     return sorted(runs, key=lambda run: run.path.name, reverse=True)[:LOOKED_AT]
 
@@ -67,7 +74,7 @@ def _amounts(samples: Path) -> Iterator[int]:
     for line in _tail(samples).splitlines():
         try:
             sample: Any = json.loads(line)
-        except (ValueError, RecursionError):  # the first line may be cut, and the last one of a full disk
+        except (ValueError, RecursionError):  # the first line may be cut, and the last one on a full disk
             continue
         nodes = sample.get("nodes") if isinstance(sample, dict) else None
         for figures in nodes.values() if isinstance(nodes, dict) else ():

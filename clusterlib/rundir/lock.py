@@ -1,7 +1,9 @@
-"""One cluster of a name at a time: a file lock that keeper and guard hold together; the kernel frees it when both are gone.
+"""Allows one cluster of a name at a time, with a file lock that keeper and guard hold together.
 
-The file says which cluster it is, and which processes hold it: one that is paused before it is known otherwise, or after
-it is forgotten, can still be ended."""
+The kernel frees the lock when both are gone. The file contains the name of the cluster and the
+processes that hold it. So a process can be ended even if it was paused before it was registered or
+after it was removed from the registry.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,17 @@ MOST_READ = 16384
 
 
 class ClusterLock:
-    """The right to run the cluster of that identifier."""
+    """The lock for running the cluster with that identifier."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Takes the lock if it is free. A descriptor inherited by a child keeps it taken when we are gone."""
+        """Takes the lock if it is free.
+
+        A child that inherits the descriptor keeps the lock after our end.
+        """
         if self._descriptor is not None:
             return True
         while True:
@@ -42,12 +47,12 @@ class ClusterLock:
                 os.close(descriptor)
                 return False
             if self._is_current(descriptor):
-                os.ftruncate(descriptor, 0)  # it told of the last holders
+                os.ftruncate(descriptor, 0)  # it described the last holders
                 self._descriptor = descriptor
                 return True
             os.close(
                 descriptor
-            )  # its last holder removed the file while we opened it: this lock protects nothing
+            )  # its last holder removed the file while we opened it, so this lock protects nothing
 
     def _is_current(self, descriptor: int) -> bool:
         try:
@@ -61,30 +66,33 @@ class ClusterLock:
         return self._descriptor
 
     def let_go(self) -> None:
-        """Closes our descriptor; whoever inherited it holds on."""
+        """Closes our descriptor. A process that inherited it keeps the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def remove(self) -> None:
-        """Removes the file where the lock is free: it only says what is over."""
+        """Removes the file if the lock is free: its content is outdated."""
         if self.take():
             self.path.unlink(missing_ok=True)
             self.let_go()
 
     def note(self, project: Path, name: str) -> None:
-        """Says which cluster it is."""
+        """Writes the name of the cluster into the file."""
         _append(self.descriptor, {"project": str(project), "name": name})
 
     def name_in(self, project: Path) -> str | None:
-        """The name of the cluster, where it is one of that project."""
+        """The name of the cluster, if it belongs to that project."""
         for line in self._lines():
             if line.get("project") == str(project):
                 return str(line["name"])
         return None
 
     def holders(self) -> list[Identity]:
-        """Keeper and guard, those that live. Processes of another container cannot be seen from here."""
+        """The living processes among keeper and guard.
+
+        Processes of another container are not visible.
+        """
         from clusterlib.hosts.identity import Identity
 
         found = []
@@ -94,7 +102,7 @@ class ClusterLock:
         return [one for one in found if one.alive()]
 
     def _lines(self) -> Iterator[dict[str, Any]]:
-        """A line that makes no sense is one that is being written, or was when its writer died."""
+        """An invalid line is being written, or its writer died while writing."""
         import json
 
         try:
@@ -108,7 +116,9 @@ class ClusterLock:
                     yield told
 
     def is_free(self) -> bool:
-        """Asked with a shared lock, so that those who ask are not taken for one who holds it."""
+        """Uses a shared lock, so that several checks at the same time do not see each other as
+        holders.
+        """
         try:
             descriptor = open_lock(self.path, os.O_RDONLY)
         except FileNotFoundError:
@@ -122,7 +132,9 @@ class ClusterLock:
         return True
 
     def wait_free(self, deadline: Deadline, holders: Collection[Identity] = ()) -> bool:
-        """Waits until the lock is free; or until those who held it are gone, as the next may have it already."""
+        """Waits until the lock is free, or until its holders are gone, since another process may
+        have it already.
+        """
 
         def gone() -> bool:
             return self.is_free() or (bool(holders) and not any(holder.alive() for holder in holders))
@@ -131,7 +143,7 @@ class ClusterLock:
 
 
 def note_holder(descriptor: int, holder: Identity | None) -> None:
-    """Adds a process to those that hold the lock of this descriptor."""
+    """Adds a process to the holders of the lock of this descriptor."""
     if holder is not None:
         _append(descriptor, holder.to_dict())
 
@@ -139,5 +151,5 @@ def note_holder(descriptor: int, holder: Identity | None) -> None:
 def _append(descriptor: int, line: Mapping[str, Any]) -> None:
     import json
 
-    with contextlib.suppress(OSError):  # on a full disk the lock still locks
+    with contextlib.suppress(OSError):  # the lock works on a full disk, too
         os.write(descriptor, json.dumps(line).encode() + b"\n")

@@ -1,7 +1,9 @@
-"""How a setting is declared: once, with its default, its kind and its description.
+"""Declares a setting once, with its default, its kind and its description.
 
-A kind knows three things: which values it accepts, what an editor is told (JSON schema), and how a text from the environment
-or the command line becomes such a value. The tables themselves are plain frozen dataclasses."""
+A kind defines which values are accepted, their JSON schema for editors, and how a text from the
+environment or the command line becomes such a value. The tables themselves are plain frozen
+dataclasses.
+"""
 
 from __future__ import annotations
 
@@ -63,13 +65,16 @@ class Misfit:
     place: Place
     problem: str
     right: str | None
-    """What would be right; None for a key that is unknown, which is for those to say who know all keys."""
+    """A correction; None for an unknown key, as only the caller knows all keys."""
     as_text: str | None = None
-    """The same for a text that stands in no file, such as a variable, where it is something else."""
+    """The same for a text outside of a file, such as a variable, if it differs."""
 
 
 Read = Callable[[object, Place, list[Misfit]], object]
-"""Gives the value as it is used. What it does not accept it adds to the list, and what it then gives is of no use."""
+"""Returns the value as it is used.
+
+If it is not accepted, adds to the list; the result is then meaningless.
+"""
 
 
 @frozen
@@ -79,7 +84,8 @@ class Kind:
     read: Read
     json: Mapping[str, Any]
     from_text: Callable[[str], object] = str
-    """Never refuses: a text it cannot read is handed on, and reading says what is wrong with it."""
+    """Never refuses: a text that it cannot read is returned as it is, and reported when it is read.
+    """
     table: type | None = None
     """The dataclass of a section."""
     open: bool = False
@@ -163,7 +169,7 @@ def text(check: Callable[[str], str] | None = None, **json: Any) -> Kind:
 
 
 def choice(*known: str, reserved: Mapping[str, str] = MappingProxyType({})) -> Kind:
-    """One of the known words; a reserved one is refused with its own reason."""
+    """One of the known words. A reserved word is refused with its own reason."""
 
     def check(word: str) -> str:
         if word in known:
@@ -209,7 +215,7 @@ def optional(kind: Kind) -> Kind:
 
 
 def parsed(parse: Callable[[object], object], **json: Any) -> Kind:
-    """Whatever `parse` makes of it; it refuses by raising Wrong."""
+    """The result of `parse`, which refuses by raising Wrong."""
 
     def read(value: object, place: Place, misfits: list[Misfit]) -> object:
         try:
@@ -222,7 +228,7 @@ def parsed(parse: Callable[[object], object], **json: Any) -> Kind:
 
 
 def table(check_key: Callable[[str], str], values: Kind, description: str) -> Any:
-    """A table whose keys the author chooses, within what `check_key` accepts; empty where nothing is said."""
+    """A table with keys chosen by the author, which `check_key` accepts; empty by default."""
 
     def read(value: object, place: Place, misfits: list[Misfit]) -> object:
         if not isinstance(value, Mapping):
@@ -248,7 +254,9 @@ def _nothing() -> Mapping[str, object]:
 
 
 def _table_reader(of: type) -> Read:
-    """Reads a table whose keys are declared: every mistake at once, and no key that is not declared."""
+    """Reads a table whose keys are declared: every mistake at once, and no key that is not
+    declared.
+    """
     assert is_dataclass(of)
     kinds = {one.name: kind_of(one) for one in fields(of)}
     lists = {one.name: one.default for one in fields(of) if isinstance(one.default, tuple)}
@@ -270,7 +278,9 @@ def _table_reader(of: type) -> Read:
 
 
 def _with_default_items(default: tuple[object, ...], value: object) -> object:
-    """A list in which "..." is still there: nobody before it said anything, so it is the default."""
+    """A list that still contains "..." after merging: there was no earlier list, so "..." stands
+    for the default.
+    """
     if not isinstance(value, list) or INHERITED not in value:
         return value
     return [item for one in value for item in (default if one == INHERITED else (one,))]
@@ -296,7 +306,7 @@ class _Bounds:
     most: float | None = None
 
     def refuse(self, value: float) -> str | None:
-        """What to write instead; None where the value is within them."""
+        """A correction; None if the value is accepted."""
         if self.above is not None and not value > self.above:
             return f"write more than {self.above:g}"
         if self.least is not None and not value >= self.least:
@@ -307,13 +317,15 @@ class _Bounds:
 
 
 def _must_be(what: tuple[str, ...], value: object, place: Place) -> Misfit:
-    """`what` is in words what must be, how a file has it, and how a text has it where that is something else."""
+    """`what` describes the value in words, how to write it in a file, and how to write it in a text
+    if that differs.
+    """
     as_text = what[2] if len(what) > 2 and isinstance(value, str) else None
     return Misfit(place, f"must be {what[0]}, not {in_toml(value)}", what[1], as_text)
 
 
 def _is_unicode(value: str) -> bool:
-    """Not so where it holds bytes of the environment that are no text."""
+    """False if it contains bytes of the environment that are not text."""
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
@@ -339,7 +351,7 @@ def _flag_from(value: str) -> object:
 
 
 def _list_from(value: str) -> object:
-    """As a shell splits words: what a person types into a variable."""
+    """Split as a shell does, because a person types it into a variable."""
     import shlex
 
     try:

@@ -1,6 +1,7 @@
-"""The kinds of values a profile is made of, each with the words for what is wrong and what would be right.
+"""The kinds of values in a profile, each with messages for what is wrong and what would be right.
 
-Every `parse_*` and `check_*` raises `Wrong`; none of them knows about files, lines or pydantic."""
+Every `parse_*` and `check_*` raises `Wrong`; none of them knows about files or lines.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 INHERITED = "..."
-"""In a list: all that the list had so far."""
+"""In a list: all inherited items."""
 LONGEST_NAME = 48  # a node's name is part of socket paths, which are short
 MOST_MEMORY = 2**50
 UNITS = {
@@ -58,11 +59,13 @@ PACKAGES = {
     "pip": rf"[A-Za-z0-9][A-Za-z0-9._-]*(?:\s*\[[A-Za-z0-9._,\s-]+\])?(?:{VERSION}(?:\s*,{VERSION})*)?",
     "npm": PACKAGE,
 }
-"""How each of them names a package: pip with extras and versions, such as `uvicorn[standard]>=0.2,<1`."""
+"""The syntax of package names for each installer: for pip with extras and versions, such as
+`uvicorn[standard]>=0.2,<1`.
+"""
 
 
 class Wrong(ValueError):
-    """A value that cannot be, and what would be right."""
+    """A value that is not accepted, and a correction."""
 
     def __init__(self, problem: str, right: str) -> None:
         super().__init__(problem)
@@ -203,7 +206,7 @@ def check_derived(text: str) -> str:
 
 
 def derived_port(text: str) -> tuple[str, int]:
-    """`client + 10000`: the purpose it follows, and its distance."""
+    """`client + 10000`: the purpose it depends on, and the distance."""
     found = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,31})\s*([+-])\s*([0-9]{1,5})\s*", text, re.ASCII)
     if found is None or int(found[3]) == 0:
         raise Wrong("does not say how one port follows from another", 'write "client + 10000", for example')
@@ -216,7 +219,9 @@ def check_packages(text: str) -> str:
 
 
 def packages_of(text: str) -> dict[str, str]:
-    """`debian redis-server, homebrew redis`: the package that brings a program, by what installs it."""
+    """`debian redis-server, homebrew redis`: the package that brings a program, by what installs
+    it.
+    """
     packages = {}
     for part in re.split(rf",\s*(?=(?:{'|'.join(PACKAGES)})\s)", text.strip()):
         system, package = (*part.split(maxsplit=1), "", "")[:2]
@@ -232,7 +237,7 @@ def packages_of(text: str) -> dict[str, str]:
 
 def check_pattern(pattern: str) -> str:
     if "{{" in pattern or "{%" in pattern:
-        return pattern  # what it becomes is known when there are nodes
+        return pattern  # the result is only known when there are nodes
     try:
         re.compile(pattern)
     except re.error as error:

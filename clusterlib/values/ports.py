@@ -7,7 +7,7 @@ from clusterlib.frozen import frozen
 __all__ = ["FIRST_PORT", "LAST_PORT", "PortRange"]
 
 FIRST_PORT = 1024
-"""Binding one below it takes privileges."""
+"""Ports below this need privileges."""
 LAST_PORT = 65535
 
 

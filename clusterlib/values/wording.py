@@ -1,4 +1,6 @@
-"""How values and words are shown in a message: a value as its author would write it, and the word that was probably meant."""
+"""How values and words are shown in a message: values as in TOML, and the word that was probably
+meant.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ LONGEST_SHOWN = 60
 
 
 def in_toml(value: object, *, whole: bool = False) -> str:  # noqa: PLR0911 - one for each kind of value
-    """A value the way its author would have written it; in a message never too long to read, `whole` in a list of values."""
+    """A value as in TOML, shortened in a message; with `whole`, complete in a list of values."""
     match value:
         case bool():
             return "true" if value else "false"
         case int():
-            # Text of an endless number is refused by Python itself (0xfff... in TOML has no limit).
+            # Python refuses to format a very large number (0xfff... in TOML has no limit).
             return str(value) if value.bit_length() <= 64 else f"a number of {value.bit_length()} bits"
         case str():
             shown = json.dumps(value, ensure_ascii=not value.isprintable())
@@ -34,7 +36,7 @@ def in_toml(value: object, *, whole: bool = False) -> str:  # noqa: PLR0911 - on
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """What was probably meant."""
-    from difflib import get_close_matches  # only a mistake has to wait for it
+    """The known word that was probably meant."""
+    from difflib import get_close_matches  # only needed after a mistake
 
     return next(iter(get_close_matches(word, list(known), 1, cutoff)), None)
