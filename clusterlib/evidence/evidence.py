@@ -7,16 +7,48 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from clusterlib.evidence.collecting import CLUSTERS, place_of
 from clusterlib.evidence.excerpts import Excerpt, excerpt
-from clusterlib.evidence.facts import natural
-from clusterlib.evidence.recorder import LEADER, Record, clusters_in, read_records, writers
+from clusterlib.evidence.names import natural
+from clusterlib.evidence.recorder import read_records, writers
+from clusterlib.evidence.records import LEADER, Record, Recorded, RunStarted
+from clusterlib.frozen import frozen
+from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
-from clusterlib.rundir.diary import read_events, read_lines
+from clusterlib.messages.measurements import Look
+from clusterlib.messages.plan import NodePlan
+from clusterlib.rundir.diary import read_events, read_looks
 
-__all__ = ["CollectedRun", "Evidence", "Run", "named_runs", "read_evidence"]
+__all__ = [
+    "CollectedRun",
+    "Evidence",
+    "PlanRead",
+    "Run",
+    "StateRead",
+    "named_runs",
+    "read_evidence",
+]
+
+R = TypeVar("R", bound=Recorded)
+V = TypeVar("V")
+
+
+@frozen
+class PlanRead:
+    """What a report takes from the plan of a run."""
+
+    profile: str = ""
+    simulated: bool = False
+    nodes: tuple[NodePlan, ...] = ()
+
+
+@frozen
+class StateRead:
+    """What a report takes from the last state of a run."""
+
+    ready_seconds: float | None = None
 
 
 class Run(Protocol):
@@ -33,11 +65,15 @@ class Run(Protocol):
     @property
     def events(self) -> list[Event]: ...
     @property
-    def samples(self) -> list[dict[str, Any]]: ...
+    def samples(self) -> list[Look]: ...
     @property
-    def plan(self) -> dict[str, Any]: ...
+    def plan(self) -> PlanRead: ...
     @property
-    def state(self) -> dict[str, Any]: ...
+    def plan_text(self) -> str:
+        """The whole plan, for people; empty where there is none."""
+
+    @property
+    def state(self) -> StateRead: ...
     @property
     def logs(self) -> dict[str, int]:
         """The size of each node's log."""
@@ -62,16 +98,23 @@ class CollectedRun:
         return list(read_events(self.path / "events.jsonl"))
 
     @cached_property
-    def samples(self) -> list[dict[str, Any]]:
-        return list(read_lines(self.path / "samples.jsonl"))
+    def samples(self) -> list[Look]:
+        return list(read_looks(self.path / "samples.jsonl"))
 
     @cached_property
-    def plan(self) -> dict[str, Any]:
-        return _document(self.path / "plan.json")
+    def plan(self) -> PlanRead:
+        return _document(self.path / "plan.json", PlanRead)
 
     @cached_property
-    def state(self) -> dict[str, Any]:
-        return _document(self.path / "state.json")
+    def plan_text(self) -> str:
+        try:
+            return json.dumps(json.loads((self.path / "plan.json").read_bytes()), indent=1)
+        except (OSError, ValueError):
+            return ""
+
+    @cached_property
+    def state(self) -> StateRead:
+        return _document(self.path / "state.json", StateRead)
 
     @cached_property
     def logs(self) -> dict[str, int]:
@@ -83,34 +126,35 @@ class CollectedRun:
 
 @dataclass(frozen=True)
 class Evidence:
-    records: list[Record]
+    records: list[Record[Recorded]]
     runs: list[Run] = field(default_factory=list)
     alive: frozenset[str] = frozenset()
     """The workers that are still there to write records."""
 
-    def of(self, *kinds: str) -> Iterator[Record]:
-        return (record for record in self.records if record["kind"] in kinds)
+    def of(self, kind: type[R]) -> Iterator[Record[R]]:
+        for record in self.records:
+            if isinstance(record.what, kind):
+                yield Record(record.time, record.worker, record.what, record.data)
 
-    @property
-    def start(self) -> Record:
-        """How the run was started: told by who leads it, however many workers it has, and whichever was the first to write."""
-        started = list(self.of("run.started"))
-        return next(
-            (record for record in started if record["worker"] == LEADER), started[0] if started else {}
-        )
+    @cached_property
+    def start(self) -> Record[RunStarted] | None:
+        """How the run was started, as its leader says, or else the first worker that wrote."""
+        started = list(self.of(RunStarted))
+        by_leader = (record for record in started if record.worker == LEADER)
+        return next(by_leader, started[0] if started else None)
 
 
-def named_runs(records: Iterable[Record]) -> dict[Path, str]:
+def named_runs(records: Iterable[Record[Recorded]]) -> dict[Path, str]:
     """The run folders that the records name, each with its cluster, in the order they are named."""
     found: dict[Path, str] = {}
     for record in records:
-        for cluster, run in clusters_in(record):
-            if run:
-                found.setdefault(Path(run), cluster or Path(run).parent.name)
+        for used in record.what.used():
+            if used.run:
+                found.setdefault(Path(used.run), used.cluster or Path(used.run).parent.name)
     return found
 
 
-def read_evidence(folder: Path, records: list[Record] | None = None) -> Evidence:
+def read_evidence(folder: Path, records: list[Record[Recorded]] | None = None) -> Evidence:
     """All that lies in an artifacts folder; `records` where they have been read already."""
     records = read_records(folder) if records is None else records
     runs: dict[Path, Run] = {}
@@ -124,9 +168,8 @@ def read_evidence(folder: Path, records: list[Record] | None = None) -> Evidence
     return Evidence(records, ordered, writers(folder))
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path, kind: type[V]) -> V:
     try:
-        found = json.loads(path.read_bytes())
+        return salvage(kind, json.loads(path.read_bytes()))
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return kind()

@@ -4,21 +4,9 @@ A door fills it in when the test fails, as nobody else has the source and the ex
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
-from clusterlib.evidence.facts import mapping, mappings, texts, whole
 from clusterlib.frozen import frozen
 
-__all__ = [
-    "LONGEST_LINE",
-    "LONGEST_TRACEBACK",
-    "Explained",
-    "Remote",
-    "Source",
-    "read_explained",
-    "shortened",
-]
+__all__ = ["LONGEST_LINE", "LONGEST_TRACEBACK", "Explained", "Remote", "Source", "Stacks", "shortened"]
 
 LONGEST_TRACEBACK = 16_000
 LONGEST_LINE = 240
@@ -70,40 +58,6 @@ class Explained:
     """The whole, as pytest shows it."""
     stacks: tuple[Stacks, ...] = ()
     """Of the nodes that a test had called when its time was over."""
-
-    def to_record(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-
-def read_explained(value: object) -> Explained:
-    """From a record, which may lack anything."""
-    told = mapping(value)
-    sources = [_source(one) for one in mappings(told.get("sources"))]
-    remotes = [
-        Remote(str(one.get("node") or ""), str(one["traceback"]))
-        for one in mappings(told.get("remotes"))
-        if one.get("traceback")
-    ]
-    return Explained(
-        tuple(source for source in sources if source.lines),
-        tuple(remotes),
-        str(told.get("traceback") or ""),
-        tuple(
-            Stacks(str(one.get("title") or ""), str(one["text"]))
-            for one in mappings(told.get("stacks"))
-            if one.get("text")
-        ),
-    )
-
-
-def _source(told: dict[str, Any]) -> Source:
-    return Source(
-        file=str(told.get("file") or ""),
-        line=whole(told.get("line")) or 0,
-        function=str(told.get("function") or ""),
-        first=whole(told.get("first")) or 1,
-        lines=texts(told.get("lines")),
-    )
 
 
 def shortened(text: str, most: int = LONGEST_TRACEBACK) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from clusterlib.evidence.evidence import Run
-from clusterlib.evidence.facts import natural
+from clusterlib.evidence.names import natural
 from clusterlib.evidence.story import Failure, Lane, Mark, Said, Tested
 
 __all__ = ["find_failures"]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clusterlib.evidence.explained import shortened
-from clusterlib.evidence.story import Failure, Outcome, Served, Story, Trouble, duration
+from clusterlib.evidence.outcome import Outcome
+from clusterlib.evidence.story import Failure, Served, Story, Trouble, duration
 from clusterlib.evidence.verdict import judge
 
 __all__ = ["LARGEST_SUMMARY", "job_summary", "workflow_commands"]

@@ -17,17 +17,25 @@ from typing import Any
 
 from clusterlib.evidence.damage import WHOLE, damage_at
 from clusterlib.evidence.evidence import Evidence, Run
-from clusterlib.evidence.facts import base_name, mappings, real, texts
-from clusterlib.evidence.recorder import Record
+from clusterlib.evidence.names import base_name
+from clusterlib.evidence.records import (
+    ClusterEnded,
+    ClusterObtained,
+    ClusterRefused,
+    HealthRecorded,
+    PreflightRecorded,
+    Record,
+    RecordedError,
+)
 from clusterlib.evidence.story import moment
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
 from clusterlib.messages.events import FaultKill, NodeMoved
+from clusterlib.messages.findings import Finding, Outcome
 from clusterlib.messages.states import NodeState
 
 __all__ = ["Case", "Suite", "suites_of", "to_xml", "write_junit"]
 
-TRIED_AGAIN = frozenset({"retry", "smaller", "simulate"})
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -89,50 +97,51 @@ def clean(text: str) -> str:
 
 
 def _preflights(evidence: Evidence) -> list[Suite]:
-    latest = {str(record.get("profile")): record for record in evidence.of("preflight")}
+    latest = {record.what.profile: record for record in evidence.of(PreflightRecorded)}
     found = []
     for profile, record in latest.items():
         name = f"pre-flight {profile}"
-        cases = [_finding(finding, name) for finding in mappings(record.get("findings"))]
-        found.append(Suite(name, tuple(cases), record["time"], {"profile": profile}))
+        cases = [_finding(finding, finding.name, name) for finding in record.what.findings]
+        found.append(Suite(name, tuple(cases), record.time, {"profile": profile}))
     return found
 
 
-def _finding(finding: Mapping[str, Any], group: str) -> Case:
-    name, outcome = str(finding.get("name", "")), str(finding.get("outcome", ""))
-    told = str(finding.get("detail") or finding.get("evidence") or "")
-    remedies = [f"try: {remedy}" for remedy in texts(finding.get("remedies"))]
-    body = "\n".join([told, *remedies])
-    if outcome == "failed":
-        return Case(name, group, failure=(name, told or name, body))
-    if outcome == "skipped":
-        return Case(name, group, skipped=told or "skipped")
-    return Case(name, group, told=f"{outcome}: {body}" if outcome == "warning" else told)
+def _finding(finding: Finding, name: str, group: str) -> Case:
+    told = finding.evidence
+    body = "\n".join([told, *(f"try: {remedy}" for remedy in finding.remedies)])
+    match finding.outcome:
+        case Outcome.FAILED:
+            return Case(name, group, failure=(name, told or name, body))
+        case Outcome.SKIPPED:
+            return Case(name, group, skipped=told or "skipped")
+        case Outcome.WARNING:
+            return Case(name, group, told=f"warning: {body}")
+    return Case(name, group, told=told)
 
 
 def _failed_starts(evidence: Evidence) -> list[Suite]:
     """Each attempt is a case: what passes at the second one is worth knowing, too."""
-    started = {str(record.get("profile")): record["time"] for record in evidence.of("cluster.started")}
-    grouped: dict[str, list[Record]] = {}
-    for record in evidence.of("cluster.failed"):
-        name = str(record.get("cluster") or f"of profile {record.get('profile')}")
+    started = {record.what.profile: record.time for record in evidence.of(ClusterObtained)}
+    grouped: dict[str, list[Record[ClusterRefused]]] = {}
+    for record in evidence.of(ClusterRefused):
+        name = record.what.cluster or f"of profile {record.what.profile}"
         grouped.setdefault(name, []).append(record)
     found = []
     for cluster, records in grouped.items():
         group = f"start {cluster}"
         cases = tuple(
-            _attempt(record, number, group, started.get(str(record.get("profile")), ""))
+            _attempt(record, number, group, started.get(record.what.profile, ""))
             for number, record in enumerate(records, 1)
         )
-        told = {"profile": str(records[0].get("profile")), "then": str(records[-1].get("next"))}
-        found.append(Suite(group, cases, records[0]["time"], told))
+        told = {"profile": records[0].what.profile, "then": records[-1].what.next}
+        found.append(Suite(group, cases, records[0].time, told))
     return found
 
 
-def _attempt(record: Record, number: int, group: str, started: str) -> Case:
+def _attempt(record: Record[ClusterRefused], number: int, group: str, started: str) -> Case:
     """`started`: when a cluster of this profile was last started."""
-    failure = _failure(record.get("error"))
-    if record.get("next") in TRIED_AGAIN and record["time"] < started:
+    failure = _failure(record.what.error)
+    if record.what.is_tried_again and record.time < started:
         _, problem, _ = failure
         return Case(
             f"attempt {number}", group, skipped=f"it was tried again, and a cluster started: {problem}"
@@ -140,21 +149,14 @@ def _attempt(record: Record, number: int, group: str, started: str) -> Case:
     return Case(f"attempt {number}", group, failure=failure)
 
 
-def _failure(error: Any) -> tuple[str, str, str]:
-    if not isinstance(error, Mapping):
-        return "cluster-error", str(error or "it failed"), ""
-    lines = [f"cause: {error['cause']}"] if error.get("cause") else []
-    lines += texts(error.get("evidence"))
-    lines += [f"try: {remedy}" for remedy in texts(error.get("remedies"))]
-    return (
-        str(error.get("code") or "cluster-error"),
-        str(error.get("problem") or "it failed"),
-        "\n".join(lines),
-    )
+def _failure(error: RecordedError) -> tuple[str, str, str]:
+    lines = [f"cause: {error.cause}"] if error.cause else []
+    lines += [*error.evidence, *(f"try: {remedy}" for remedy in error.remedies)]
+    return error.code, error.problem, "\n".join(lines)
 
 
 def _starts(evidence: Evidence) -> list[Suite]:
-    failed = {base_name(record.get("run")) for record in evidence.of("cluster.failed")}
+    failed = {base_name(record.what.run) for record in evidence.of(ClusterRefused)}
     return [_start(run) for run in evidence.runs if run.events and run.name not in failed]
 
 
@@ -178,8 +180,8 @@ def _start(run: Run) -> Suite:
         Case(node, group, failure=("node-not-ready", f"{node} was never ready", ""))
         for node in sorted(begun.keys() - reached.keys())
     ]
-    simulated = "true" if run.plan.get("simulated") else "false"
-    properties = {"profile": str(run.plan.get("profile", "")), "run": run.name, "simulated": simulated}
+    simulated = "true" if run.plan.simulated else "false"
+    properties = {"profile": run.plan.profile, "run": run.name, "simulated": simulated}
     return Suite(group, (*reached.values(), *missing), run.events[0].time, properties)
 
 
@@ -197,17 +199,15 @@ def _reached(move: NodeMoved, group: str, seconds: float, killed: set[str]) -> C
 def _healths(evidence: Evidence) -> list[Suite]:
     diaries = {run.name: run.events for run in evidence.runs}
     found = []
-    latest = {(str(r.get("cluster")), str(r.get("run"))): r for r in evidence.of("health")}
+    latest = {(record.what.cluster, record.what.run): record for record in evidence.of(HealthRecorded)}
     for (cluster, run), record in latest.items():
-        group = f"health {cluster}"
-        damage = damage_at(moment(record["time"]) or 0.0, diaries.get(base_name(run), ()))
-        context = _Context(_groups(record), damage, _fallen(record), _nodes(record))
-        cases = [
-            _check(check, str(row.get("node")), group, context)
-            for row in mappings(record.get("nodes"))
-            for check in mappings(row.get("checks"))
-        ]
-        found.append(Suite(group, tuple(cases), record["time"]))
+        group, health = f"health {cluster}", record.what
+        damage = damage_at(moment(record.time) or 0.0, diaries.get(base_name(run), ()))
+        groups = {name: group for group, name in health.columns}
+        nodes = frozenset(row.node for row in health.nodes)
+        context = _Context(groups, damage, _fallen(health), nodes)
+        cases = [_check(check, row.node, group, context) for row in health.nodes for check in row.checks]
+        found.append(Suite(group, tuple(cases), record.time))
     return found
 
 
@@ -236,56 +236,43 @@ class _Context:
         return ""
 
 
-def _check(check: Mapping[str, Any], node: str, group: str, context: _Context) -> Case:
+def _check(check: Finding, node: str, group: str, context: _Context) -> Case:
     """One event is one failure at most: what a node lacks because another one is not there is skipped."""
-    name = str(check.get("name"))
-    case = _finding({**check, "name": f"{node}: {name}"}, group)
+    case = _finding(check, f"{node}: {check.name}", group)
     if case.failure is None:
         return case
     _, finding, _ = case.failure
-    excuse = context.excuse(node, name, finding)
+    excuse = context.excuse(node, check.name, finding)
     return Case(case.name, group, skipped=f"{excuse}; found: {finding}") if excuse else case
 
 
-def _fallen(health: Record) -> dict[str, str]:
+def _fallen(health: HealthRecorded) -> dict[str, str]:
     return {
-        str(row.get("node")): str(check.get("evidence") or f"{row.get('node')} is not up")
-        for row in mappings(health.get("nodes"))
-        for check in mappings(row.get("checks"))
-        if check.get("name") == "started" and check.get("outcome") == "failed"
+        row.node: check.evidence or f"{row.node} is not up"
+        for row in health.nodes
+        for check in row.checks
+        if check.name == "started" and check.outcome is Outcome.FAILED
     }
-
-
-def _nodes(health: Record) -> frozenset[str]:
-    return frozenset(str(row.get("node")) for row in mappings(health.get("nodes")))
-
-
-def _groups(health: Record) -> dict[str, str]:
-    """The group of each check."""
-    columns = health.get("columns")
-    pairs = [texts(pair) for pair in columns] if isinstance(columns, list | tuple) else []
-    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
 
 def _clean_ups(evidence: Evidence) -> list[Suite]:
     """It fails if something is left. The reason why the cluster could not go on is shown, and fails nothing."""
     found = []
-    for record in evidence.of("cluster.ended"):
-        cluster = str(record.get("cluster"))
-        group = f"clean-up {cluster}"
-        error, because = record.get("error"), record.get("because")
+    for record in evidence.of(ClusterEnded):
+        ended = record.what
+        group = f"clean-up {ended.cluster}"
         case = Case(
             "nothing is left",
             group,
-            real(record.get("seconds")) or 0.0,
-            _failure(error) if error else None,
-            told=_ended_because(because) if because else "",
+            ended.seconds,
+            _failure(ended.error) if ended.error else None,
+            told=_ended_because(ended.because) if ended.because else "",
         )
-        found.append(Suite(group, (case,), record["time"]))
+        found.append(Suite(group, (case,), record.time))
     return found
 
 
-def _ended_because(error: Any) -> str:
+def _ended_because(error: RecordedError) -> str:
     _, problem, more = _failure(error)
     return f"it could not go on: {problem}\n{more}".strip()
 

@@ -6,13 +6,16 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import field
 from functools import cache
-from typing import Any
 
 from clusterlib.evidence.evidence import Evidence
+from clusterlib.evidence.records import MachineFacts, RunStarted
 from clusterlib.evidence.redaction import MARK, Redactor, is_secret
+from clusterlib.frozen import frozen
+from clusterlib.messages.codec import plain, salvage
 
-__all__ = ["describe_environment"]
+__all__ = ["Environment", "describe_environment"]
 
 PACKAGES = (
     "clusterlib", "cloudpickle", "invoke", "jinja2", "junit-xml", "nox", "psutil", "pydantic-core", "pytest",
@@ -44,22 +47,37 @@ NAMES = (
 )
 
 
-def describe_environment(
-    evidence: Evidence, redactor: Redactor, environ: Mapping[str, str]
-) -> dict[str, Any]:
-    started = evidence.start
-    told = {key: started.get(key) for key in ("argv", "project", "python", "clusterlib", "machine")}
-    described: dict[str, Any] = {
-        **told,
-        "python": told["python"] or platform.python_version(),
-        "executable": sys.executable,
-        "platform": platform.platform(),
-        "processors": os.cpu_count(),
-        "packages": _versions(),
-        "variables": _variables(environ, redactor),
-    }
-    redacted: dict[str, Any] = redactor.value(described)
-    return redacted
+@frozen
+class Environment:
+    """Where a run took place."""
+
+    argv: tuple[str, ...] = ()
+    project: str = ""
+    python: str = ""
+    clusterlib: str = ""
+    machine: MachineFacts = MachineFacts()
+    executable: str = ""
+    platform: str = ""
+    processors: int | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def describe_environment(evidence: Evidence, redactor: Redactor, environ: Mapping[str, str]) -> Environment:
+    started = evidence.start.what if evidence.start else RunStarted()
+    found = Environment(
+        started.argv,
+        started.project,
+        started.python or platform.python_version(),
+        started.clusterlib,
+        started.machine,
+        sys.executable,
+        platform.platform(),
+        os.cpu_count(),
+        _versions(),
+        _variables(environ, redactor),
+    )
+    return salvage(Environment, redactor.value(plain(found)))
 
 
 def _variables(environ: Mapping[str, str], redactor: Redactor) -> dict[str, str]:

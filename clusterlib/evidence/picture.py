@@ -6,7 +6,8 @@ import bisect
 from collections.abc import Iterable, Sequence
 
 from clusterlib.evidence.axis import Axis, Fold, make_axis
-from clusterlib.evidence.story import Lane, Mark, Outcome, Story, Tested, Trouble, clock, duration
+from clusterlib.evidence.outcome import Outcome
+from clusterlib.evidence.story import Lane, Mark, Story, Tested, Trouble, clock, duration
 from clusterlib.frozen import frozen
 
 __all__ = ["Block", "Picture", "Row", "Sign", "draw"]

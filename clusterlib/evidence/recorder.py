@@ -12,19 +12,16 @@ import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from clusterlib import __version__
-from clusterlib.evidence.facts import mappings
+from clusterlib.evidence.records import LEADER, MachineFacts, Record, Recorded, RunStarted
 from clusterlib.evidence.redaction import Redactor, redactor_for
 from clusterlib.hosts.places import make_private
+from clusterlib.machine.facts import Machine
 from clusterlib.messages.event import now
 
-__all__ = ["LEADER", "RECORDS", "Record", "Recorder", "clusters_in", "read_records", "writers"]
+__all__ = ["RECORDS", "Recorder", "read_records", "writers"]
 
-Record = dict[str, Any]
-LEADER = "main"
-"""Who writes the records of a run as a whole. Workers have names of their own."""
 RECORDS = "records"
 
 
@@ -50,9 +47,9 @@ class Recorder:
             self._file = _open_private(folder / RECORDS, f"{_plain(worker)}.jsonl")
             self._torn = _unfinished(self._file)
 
-    def __call__(self, kind: str, **facts: Any) -> Record:
-        """Writes one record at once. What JSON does not know is written as its text."""
-        record: Record = {"time": now(), "kind": kind, "worker": self.worker, **facts}
+    def __call__(self, what: Recorded) -> Record[Recorded]:
+        """Writes one record at once."""
+        record = Record(now(), self.worker, what)
         try:
             line = self._torn + self._redacted(record) + b"\n"
             self._torn = b"" if os.write(self._file, line) == len(line) else b"\n"
@@ -62,23 +59,24 @@ class Recorder:
             self.lost += 1
         return record
 
-    def begin(self, project: Path, machine: Mapping[str, Any]) -> None:
+    def begin(self, project: Path, machine: Machine) -> None:
         """The first record: what this run is."""
         self(
-            "run.started",
-            argv=sys.argv,
-            project=str(project),
-            python=platform.python_version(),
-            clusterlib=__version__,
-            machine=machine,
+            RunStarted(
+                tuple(sys.argv),
+                str(project),
+                platform.python_version(),
+                __version__,
+                MachineFacts.of(machine),
+            )
         )
 
-    def _redacted(self, record: Record) -> bytes:
-        runs = {Path(run) for _, run in clusters_in(record) if run}
+    def _redacted(self, record: Record[Recorded]) -> bytes:
+        runs = {Path(used.run) for used in record.what.used() if used.run}
         if self._redactor is None or not runs <= self._runs:
             self._runs |= runs
             self._redactor = redactor_for(self._runs, self._environ)
-        return self._redactor.line(json.dumps(record, default=str).encode())
+        return self._redactor.line(json.dumps(record.to_dict()).encode())
 
     def close(self) -> None:
         """Idempotent."""
@@ -87,35 +85,22 @@ class Recorder:
             self._file = -1
 
 
-def clusters_in(record: Record) -> list[tuple[str, str]]:
-    """The clusters that a record is about, each with the folder of its run; a test may have used several."""
-    named = [record, *mappings(record.get("also"))]
-    texts = [
-        [value if isinstance(value := one.get(key), str) else "" for key in ("cluster", "run")]
-        for one in named
-    ]
-    return [(cluster, run) for cluster, run in texts if cluster or run]
-
-
-def read_records(folder: Path) -> list[Record]:
+def read_records(folder: Path) -> list[Record[Recorded]]:
     """The records of all workers by time. A line that was cut short is left out, and spoils no other."""
-    found: list[Record] = []
+    found: list[Record[Recorded]] = []
     for path in _files(folder):
         with contextlib.suppress(OSError):
-            found += parse_lines(path.read_bytes().splitlines(), path.stem)
-    found.sort(key=lambda record: record["time"])
+            found += _parsed(path.read_bytes().splitlines(), path.stem)
+    found.sort(key=lambda record: record.time)
     return found
 
 
-def parse_lines(lines: Iterable[bytes], worker: str) -> Iterator[Record]:
+def _parsed(lines: Iterable[bytes], worker: str) -> Iterator[Record[Recorded]]:
     for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and all(isinstance(record.get(key), str) for key in ("time", "kind")):
-            record.setdefault("worker", worker)
-            yield record
+        with contextlib.suppress(ValueError, RecursionError):
+            record = Record.of(json.loads(line), worker)
+            if record is not None:
+                yield record
 
 
 def writers(folder: Path) -> frozenset[str]:

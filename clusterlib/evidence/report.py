@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.explained import Explained, shortened
 from clusterlib.evidence.journal import Entry, write_journals
+from clusterlib.evidence.machine import Environment
+from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.picture import draw
-from clusterlib.evidence.story import Failure, Outcome, Story, Tested, Usage, clock, duration
+from clusterlib.evidence.records import ScheduleRecorded
+from clusterlib.evidence.story import Failure, Story, Tested, Usage, clock, duration
 from clusterlib.evidence.verdict import judge
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
@@ -51,20 +52,20 @@ class Curve:
     told: str
 
 
-def write_report(path: Path, story: Story, evidence: Evidence, environment: dict[str, Any]) -> None:
+def write_report(path: Path, story: Story, evidence: Evidence, environment: Environment) -> None:
     beside = tuple(name for name in BESIDE if (path.parent / name).exists())
     write_private(path, make_report(story, evidence, environment, beside))
 
 
 def make_report(
-    story: Story, evidence: Evidence, environment: dict[str, Any], beside: Sequence[str] = ()
+    story: Story, evidence: Evidence, environment: Environment, beside: Sequence[str] = ()
 ) -> str:
     """`beside`: what lies in the same folder, to be linked."""
     tests = _shown(story.tests)
     failures = story.failures[:MOST_FAILURES]
     journals = write_journals(story, evidence.runs)
-    plans = {run.cluster: json.dumps(run.plan, indent=1) for run in evidence.runs if run.plan}
-    schedule = next(iter(evidence.of("schedule")), None)
+    plans = {run.cluster: run.plan_text for run in evidence.runs if run.plan_text}
+    schedule = next((record.what for record in evidence.of(ScheduleRecorded)), None)
     values = {
         "story": story,
         "verdict": judge(story),
@@ -101,7 +102,6 @@ def make_report(
         sentence=_sentence,
         short=_short,
         sign=_sign,
-        textual=_textual,
         tied=_tied,
     )
 
@@ -263,7 +263,3 @@ def _sentence(clause: str) -> str:
 def _tied(text: str) -> str:
     """A number and its unit stay on one line."""
     return re.sub(r"(\d) (ms|s|min|h)\b", "\\1\u00a0\\2", text)
-
-
-def _textual(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -8,22 +8,23 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from clusterlib.evidence.collecting import Collector
 from clusterlib.evidence.evidence import Evidence, named_runs, read_evidence
 from clusterlib.evidence.junit import write_junit
-from clusterlib.evidence.machine import describe_environment
+from clusterlib.evidence.machine import Environment, describe_environment
 from clusterlib.evidence.recorder import read_records
-from clusterlib.evidence.redaction import redactor_for
+from clusterlib.evidence.records import Record, Recorded, ScheduleRecorded
+from clusterlib.evidence.redaction import Redactor, redactor_for
 from clusterlib.evidence.report import write_report
 from clusterlib.evidence.story import Story
-from clusterlib.evidence.summary import summarise
+from clusterlib.evidence.summary import write_summary
 from clusterlib.evidence.telling import tell_story
 from clusterlib.evidence.tests_junit import write_missing_junit
 from clusterlib.hosts.places import write_private
+from clusterlib.messages.codec import plain, salvage
 
 __all__ = ["Artifacts", "finish"]
 
@@ -64,20 +65,26 @@ class Artifacts:
         redactor = redactor_for(runs, self._environ)
         for run, cluster in runs.items():
             self._collector.collect(cluster, run, redactor)
-        evidence = read_evidence(folder, [redactor.value(record) for record in records])
+        evidence = read_evidence(folder, [_cleaned(record, redactor) for record in records])
         story = tell_story(evidence)
-        _write_json(folder / "summary.json", summarise(story))
-        environment = _keep_first(
-            folder / "environment.json", lambda: describe_environment(evidence, redactor, self._environ)
-        )
-        plan = _plan(evidence)
-        if plan is not None:
-            _write_json(folder / "plan.json", plan)
+        write_summary(folder / "summary.json", story)
+        environment = self._environment(evidence, redactor)
+        _write_plan(folder / "plan.json", evidence)
         write_junit(folder / "cluster.xml", evidence)
         if junit:
             write_missing_junit(folder, story)
         write_report(folder / "report.html", story, evidence, environment)
         return story
+
+    def _environment(self, evidence: Evidence, redactor: Redactor) -> Environment:
+        """Described once, by the run itself: a report that is made later, perhaps elsewhere, changes nothing about it."""
+        path = self.folder / "environment.json"
+        try:
+            return salvage(Environment, json.loads(path.read_bytes()))
+        except (OSError, ValueError):
+            environment = describe_environment(evidence, redactor, self._environ)
+        _write_json(path, environment)
+        return environment
 
 
 def finish(folder: Path | str, environ: Mapping[str, str] | None = None, *, junit: bool = False) -> Story:
@@ -85,26 +92,18 @@ def finish(folder: Path | str, environ: Mapping[str, str] | None = None, *, juni
     return Artifacts(Path(folder), environ).finish(junit=junit)
 
 
-def _plan(evidence: Evidence) -> dict[str, Any] | None:
+def _cleaned(record: Record[Recorded], redactor: Redactor) -> Record[Recorded]:
+    """A process that reports later may know more secrets than the one that wrote the record."""
+    return Record.of(redactor.value(record.to_dict())) or record
+
+
+def _write_plan(path: Path, evidence: Evidence) -> None:
     """Which tests were to be served by which cluster, as the schedule was last made."""
-    schedules = list(evidence.of("schedule"))
-    if not schedules:
-        return None
-    return {key: value for key, value in schedules[-1].items() if key not in {"kind", "worker", "run"}}
+    schedules = list(evidence.of(ScheduleRecorded))
+    if schedules:
+        data = schedules[-1].to_dict()
+        _write_json(path, {key: value for key, value in data.items() if key not in {"kind", "worker"}})
 
 
-def _keep_first(path: Path, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The environment is that of the run; whoever reports on it later, perhaps elsewhere, changes nothing about it."""
-    try:
-        known = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        known = None
-    if isinstance(known, dict):
-        return known
-    environment = describe()
-    _write_json(path, environment)
-    return environment
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    write_private(path, json.dumps(data, indent=1, default=str) + "\n")
+def _write_json(path: Path, value: object) -> None:
+    write_private(path, json.dumps(plain(value), indent=1) + "\n")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from clusterlib.evidence.explained import Explained
+from clusterlib.evidence.outcome import Outcome
 from clusterlib.frozen import frozen
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Lane",
     "Line",
     "Mark",
-    "Outcome",
     "Said",
     "Served",
     "Span",
@@ -30,23 +29,6 @@ __all__ = [
     "moment",
     "stamp",
 ]
-
-
-class Outcome(StrEnum):
-    PASSED = "passed"
-    FAILED = "failed"
-    ERROR = "error"
-    SKIPPED = "skipped"
-    RUNNING = "running"
-    """It had not ended when this was told, and whoever runs it is still there."""
-    CUT = "cut"
-    """It never ended: what ran it was killed, or interrupted."""
-    RERUN = "rerun"
-    """It did not pass, and was run again: the last attempt counts."""
-
-    @property
-    def bad(self) -> bool:
-        return self in {Outcome.FAILED, Outcome.ERROR, Outcome.CUT}
 
 
 @frozen

@@ -1,19 +1,21 @@
-"""The story as plain data: what a script wants to know of a run."""
+"""summary.json: what a script wants to know of a run."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+import json
+from pathlib import Path
 
 from clusterlib.evidence.story import Story, Tested, stamp
 from clusterlib.evidence.verdict import judge
+from clusterlib.hosts.places import write_private
+from clusterlib.messages.codec import plain
 
-__all__ = ["summarise"]
+__all__ = ["write_summary"]
 
 
-def summarise(story: Story) -> dict[str, Any]:
+def write_summary(path: Path, story: Story) -> None:
     verdict = judge(story)
-    return {
+    summary = {
         "verdict": verdict.sentence,
         "tone": verdict.tone,
         "began": stamp(story.began),
@@ -33,17 +35,16 @@ def summarise(story: Story) -> dict[str, Any]:
             }
             for failure in story.failures
         ],
-        "troubles": [
-            {**dataclasses.asdict(trouble), "time": stamp(trouble.time)} for trouble in story.troubles
-        ],
+        "troubles": [{**plain(trouble), "time": stamp(trouble.time)} for trouble in story.troubles],
         "clusters": [
-            {**dataclasses.asdict(served), "begin": stamp(served.begin), "end": stamp(served.end)}
+            {**plain(served), "begin": stamp(served.begin), "end": stamp(served.end)}
             for served in story.clusters
         ],
     }
+    write_private(path, json.dumps(summary, indent=1) + "\n")
 
 
-def _test(test: Tested) -> dict[str, Any]:
+def _test(test: Tested) -> dict[str, object]:
     return {
         "test": test.test,
         "outcome": str(test.outcome),

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from clusterlib.evidence.evidence import Evidence
-from clusterlib.evidence.facts import base_name, natural, texts, whole
 from clusterlib.evidence.failures import find_failures
 from clusterlib.evidence.lanes import Diary, read_diary
+from clusterlib.evidence.names import base_name, natural
+from clusterlib.evidence.records import RunEnded, RunStarted, UsedCluster
 from clusterlib.evidence.story import Lane, Mark, Story, moment
 from clusterlib.evidence.tested import read_tests, was_interrupted
 from clusterlib.evidence.troubles import find_troubles
@@ -20,12 +21,14 @@ __all__ = ["tell_story"]
 
 def tell_story(evidence: Evidence) -> Story:
     records = evidence.records
-    times = [time for record in records if (time := moment(record["time"])) is not None]
+    times = [time for record in records if (time := moment(record.time)) is not None]
     last = max(times, default=0.0)
     diaries = _diaries(evidence, last)
     started = evidence.start
-    over = [record for record in evidence.of("run.ended") if record["worker"] == started.get("worker")]
-    going = not over and str(started.get("worker")) in evidence.alive
+    leader = started.worker if started else None
+    over = [record for record in evidence.of(RunEnded) if record.worker == leader]
+    going = not over and leader in evidence.alive
+    what = started.what if started else RunStarted()
     tests = read_tests(evidence, last, diaries)
     marks = _marks(diaries)
     began = min([*times, *(diary.begin for diary in diaries)], default=0.0)
@@ -33,14 +36,14 @@ def tell_story(evidence: Evidence) -> Story:
     lanes = _joined(diaries)
     failures = find_failures(evidence.runs, tests, marks, lanes)
     return Story(
-        project=str(started.get("project", "")),
-        command=texts(started.get("argv")),
+        project=what.project,
+        command=what.argv,
         began=began,
         ended=ended,
         going=going,
-        killed=bool(started) and not over and not going,
+        killed=started is not None and not over and not going,
         interrupted=was_interrupted(evidence),
-        exit_code=whole(over[-1].get("exit_code")) if over else None,
+        exit_code=over[-1].what.exit_code if over else None,
         tests=tests,
         failures=failures,
         troubles=find_troubles(evidence, tests, marks),
@@ -68,12 +71,13 @@ def _signs(evidence: Evidence) -> dict[tuple[str, str], float]:
     """When anything was last heard of each run."""
     found: dict[tuple[str, str], float] = {}
     for record in evidence.records:
-        key = (str(record.get("cluster")), base_name(record.get("run")))
-        found[key] = max(found.get(key, 0.0), moment(record["time"]) or 0.0)
+        first = next(iter(record.what.used()), UsedCluster())
+        key = (first.cluster, base_name(first.run))
+        found[key] = max(found.get(key, 0.0), moment(record.time) or 0.0)
     for run in evidence.runs:
         for sample in run.samples[-1:]:
             key = (run.cluster, run.name)
-            found[key] = max(found.get(key, 0.0), moment(sample.get("time")) or 0.0)
+            found[key] = max(found.get(key, 0.0), moment(sample.time) or 0.0)
     return found
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from clusterlib.evidence.evidence import Evidence
-from clusterlib.evidence.explained import read_explained
-from clusterlib.evidence.facts import base_name, real, whole
+from clusterlib.evidence.explained import Explained
 from clusterlib.evidence.lanes import Diary
-from clusterlib.evidence.recorder import Record, clusters_in
-from clusterlib.evidence.story import Outcome, Tested, moment
+from clusterlib.evidence.names import base_name
+from clusterlib.evidence.outcome import Outcome
+from clusterlib.evidence.records import OfTest, Record, RunEnded, TestEnded, TestStarted, UsedCluster
+from clusterlib.evidence.story import Tested, moment
 
 __all__ = ["read_tests", "was_interrupted"]
 
@@ -21,24 +21,24 @@ INTERRUPTED = 2
 
 def read_tests(evidence: Evidence, last: float, diaries: Sequence[Diary]) -> tuple[Tested, ...]:
     """In the order in which they began."""
-    begun: dict[tuple[str, str], Record] = {}
-    unannounced: dict[str, Record] = {}
+    begun: dict[tuple[str, str], Record[TestStarted]] = {}
+    unannounced: dict[str, Record[TestEnded]] = {}
     found: list[Tested] = []
-    for record in evidence.of("test.started", "test.ended"):
-        key = (record["worker"], str(record.get("test", "")))
-        if record["kind"] == "test.started":
-            begun[key] = record
-        elif key in begun:
-            found.append(_ended(record, begun.pop(key)))
-        else:
-            unannounced[key[1]] = record
-    for (worker, test), record in begun.items():
-        # The end of a test whose worker crashed is told by another.
-        end = unannounced.pop(test, None)
-        found.append(
-            _ended(end, record) if end is not None else _unended(record, worker, evidence, last, diaries)
-        )
-    found += [_ended(record, {}) for record in unannounced.values()]
+    for record in evidence.of(OfTest):
+        key = (record.worker, record.what.test)
+        if isinstance(record.what, TestStarted):
+            begun[key] = Record(record.time, record.worker, record.what)
+        elif isinstance(record.what, TestEnded):
+            end = Record(record.time, record.worker, record.what)
+            if key in begun:
+                found.append(_ended(end, begun.pop(key)))
+            else:
+                unannounced[key[1]] = end
+    for (_, test), start in begun.items():
+        # Where a worker crashed, another one records the end of its test.
+        ended = unannounced.pop(test, None)
+        found.append(_ended(ended, start) if ended is not None else _unended(start, evidence, last, diaries))
+    found += [_ended(end, None) for end in unannounced.values()]
     found.sort(key=lambda test: (test.begin, test.end))
     return tuple(
         dataclasses.replace(test, number=number) for number, test in enumerate(_last_attempts(found), 1)
@@ -56,41 +56,44 @@ def _last_attempts(tests: Sequence[Tested]) -> list[Tested]:
     ]
 
 
-def _ended(record: Record, begun: Record) -> Tested:
-    end = moment(record["time"]) or 0.0
-    asked = moment(record.get("began"))
-    begin = moment(record.get("served")) or moment(begun.get("time")) or asked
+def _ended(record: Record[TestEnded], begun: Record[TestStarted] | None) -> Tested:
+    what = record.what
+    end = moment(record.time) or 0.0
+    asked = moment(what.began)
+    begin = moment(what.served) or moment(begun.time if begun else None) or asked
     if begin is None:
-        begin = end - (real(record.get("seconds")) or 0.0)
+        begin = end - what.seconds
+    first: OfTest = what if what.cluster or begun is None else begun.what
     return Tested(
         number=0,
-        test=str(record.get("test", "")),
-        worker=str(begun.get("worker", record["worker"])),
-        cluster=str(record.get("cluster") or begun.get("cluster") or ""),
-        run=base_name(record.get("run") or begun.get("run")),
+        test=what.test,
+        worker=begun.worker if begun else record.worker,
+        cluster=first.cluster or "",
+        run=base_name(what.run or (begun.what.run if begun else None)),
         begin=min(begin, end),
         end=end,
-        outcome=_outcome(record.get("outcome")),
-        message=str(record.get("message") or ""),
-        file=str(record.get("file") or ""),
-        line=whole(record.get("line")),
-        explained=read_explained(record.get("explained")),
+        outcome=what.outcome,
+        message=what.message,
+        file=what.file or "",
+        line=what.line,
+        explained=what.explained or Explained(),
         waited=max(0.0, begin - asked) if asked is not None else 0.0,
-        also=_also(record) or _also(begun),
-        plain=record.get("plain") is True,
+        also=_also(what.also or (begun.what.also if begun else ())),
+        plain=what.plain,
     )
 
 
-def _also(record: Record) -> tuple[tuple[str, str], ...]:
-    return tuple((cluster, base_name(run)) for cluster, run in clusters_in({"also": record.get("also")}))
+def _also(used: Iterable[UsedCluster]) -> tuple[tuple[str, str], ...]:
+    return tuple((one.cluster, base_name(one.run)) for one in used if one.cluster or one.run)
 
 
 def _unended(
-    record: Record, worker: str, evidence: Evidence, last: float, diaries: Sequence[Diary]
+    record: Record[TestStarted], evidence: Evidence, last: float, diaries: Sequence[Diary]
 ) -> Tested:
-    begin = moment(record["time"]) or last
-    cluster, run = str(record.get("cluster") or ""), base_name(record.get("run"))
-    over = {record["worker"] for record in evidence.of("run.ended")}
+    what, worker = record.what, record.worker
+    begin = moment(record.time) or last
+    cluster, run = what.cluster or "", base_name(what.run)
+    over = {end.worker for end in evidence.of(RunEnded)}
     if worker in evidence.alive - over:
         outcome, message, end = Outcome.RUNNING, "It is running.", last
     else:
@@ -98,7 +101,7 @@ def _unended(
         message = f"It was running when {_what_cut_it(worker, over, evidence)}."
     return Tested(
         number=0,
-        test=str(record.get("test", "")),
+        test=what.test,
         worker=worker,
         cluster=cluster,
         run=run,
@@ -106,9 +109,9 @@ def _unended(
         end=max(begin, end),
         outcome=outcome,
         message=message,
-        file=str(record.get("file") or ""),
-        line=whole(record.get("line")),
-        also=_also(record),
+        file=what.file or "",
+        line=what.line,
+        also=_also(what.also),
     )
 
 
@@ -121,13 +124,13 @@ def _what_cut_it(worker: str, over: set[str], evidence: Evidence) -> str:
 
 def was_interrupted(evidence: Evidence) -> bool:
     """Whether the process that leads the run broke off in a test, or says that it was interrupted."""
-    leader = evidence.start.get("worker")
-    ends = [record for record in evidence.of("run.ended") if record["worker"] == leader]
+    leader = evidence.start.worker if evidence.start else None
+    ends = [record for record in evidence.of(RunEnded) if record.worker == leader]
     if not ends:
         return False
-    began = {str(record.get("test")) for record in evidence.of("test.started") if record["worker"] == leader}
-    ended = {str(record.get("test")) for record in evidence.of("test.ended")}
-    return ends[-1].get("exit_code") == INTERRUPTED or bool(began - ended)
+    began = {record.what.test for record in evidence.of(TestStarted) if record.worker == leader}
+    ended = {record.what.test for record in evidence.of(TestEnded)}
+    return ends[-1].what.exit_code == INTERRUPTED or bool(began - ended)
 
 
 def _last_sign(cluster: str, run: str, begin: float, last: float, diaries: Sequence[Diary]) -> float:
@@ -136,10 +139,3 @@ def _last_sign(cluster: str, run: str, begin: float, last: float, diaries: Seque
         diary.end for diary in diaries if (diary.cluster, diary.run) == (cluster, run) and diary.end > begin
     ]
     return min(ends, default=last)
-
-
-def _outcome(text: Any) -> Outcome:
-    try:
-        return Outcome(str(text))
-    except ValueError:
-        return Outcome.ERROR

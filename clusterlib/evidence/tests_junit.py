@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from clusterlib.evidence.junit import Case, Suite, to_xml
-from clusterlib.evidence.story import Failure, Outcome, Said, Story, Tested, clock, stamp
+from clusterlib.evidence.outcome import Outcome
+from clusterlib.evidence.story import Failure, Said, Story, Tested, clock, stamp
 from clusterlib.hosts.places import write_private
 
 __all__ = ["JUNIT", "is_recorded", "write_missing_junit"]

@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from clusterlib.evidence.evidence import Evidence, Run
-from clusterlib.evidence.facts import base_name, mappings, texts
-from clusterlib.evidence.recorder import Record
-from clusterlib.evidence.story import Mark, Outcome, Tested, Trouble, moment
+from clusterlib.evidence.names import base_name
+from clusterlib.evidence.outcome import Outcome
+from clusterlib.evidence.records import ClusterEnded, ClusterRefused, PreflightRecorded, RecordedError
+from clusterlib.evidence.story import Mark, Tested, Trouble, moment
 from clusterlib.messages.events import NodeMoved
+from clusterlib.messages.findings import Outcome as CheckOutcome
 from clusterlib.messages.states import NodeState
 
 __all__ = ["find_troubles"]
@@ -32,9 +34,9 @@ def find_troubles(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[M
 def _starts(evidence: Evidence, tests: Sequence[Tested]) -> list[Trouble]:
     """However often a start was tried and however many tests wanted it: one trouble."""
     found: dict[tuple[str, str, str], Trouble] = {}
-    for record in evidence.of("cluster.failed"):
-        where = _where(record)
-        trouble = _trouble(record, where)
+    for record in evidence.of(ClusterRefused):
+        where = _where(record.what)
+        trouble = _trouble(record.time, record.what.error, where, then=record.what.next)
         key = (where, trouble.code, trouble.problem)
         before = found.get(key)
         if before is not None:
@@ -55,27 +57,24 @@ def _with_cost(trouble: Trouble, tests: Sequence[Tested]) -> Trouble:
 def _endings(evidence: Evidence) -> list[Trouble]:
     """Why a cluster could not go on, and what its end has left."""
     return [
-        _trouble({**record, "error": record[what]}, f"cluster {record.get('cluster')}")
-        for record in evidence.of("cluster.ended")
-        for what in ("because", "error")
-        if isinstance(record.get(what), dict)
+        _trouble(record.time, error, f"cluster {record.what.cluster}")
+        for record in evidence.of(ClusterEnded)
+        for error in (record.what.because, record.what.error)
+        if error is not None
     ]
 
 
 def _findings(evidence: Evidence) -> list[Trouble]:
     """What the pre-flight checks said no to. The same finding of two profiles is one."""
     found: dict[tuple[str, str], Trouble] = {}
-    for record in evidence.of("preflight"):
-        for finding in mappings(record.get("findings")):
-            if finding.get("outcome") == "failed":
-                name, why = (
-                    str(finding.get("name", "")),
-                    str(finding.get("detail") or finding.get("evidence") or ""),
-                )
-                remedies = texts(finding.get("remedies"))
-                time = moment(record["time"]) or 0.0
-                where = f"pre-flight of profile {record.get('profile')}"
-                found.setdefault((name, why), Trouble(time, where, name, why or name, "", (), remedies))
+    for record in evidence.of(PreflightRecorded):
+        for finding in record.what.findings:
+            if finding.outcome is CheckOutcome.FAILED:
+                name, why = finding.name, finding.evidence
+                time = moment(record.time) or 0.0
+                where = f"pre-flight of profile {record.what.profile}"
+                trouble = Trouble(time, where, name, why or name, "", (), finding.remedies)
+                found.setdefault((name, why), trouble)
     return list(found.values())
 
 
@@ -83,7 +82,7 @@ def _crashes(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark])
     """Nodes that ended although nobody asked them to, with their last words."""
     runs = {(run.cluster, run.name): run for run in evidence.runs}
     crashes = [mark for mark in marks if mark.kind == "crash"]
-    failed_starts = {base_name(record.get("run")) for record in evidence.of("cluster.failed")}
+    failed_starts = {base_name(record.what.run) for record in evidence.of(ClusterRefused)}
     return [
         Trouble(
             mark.time,
@@ -130,25 +129,21 @@ def _tests_began(tests: Sequence[Tested], mark: Mark) -> float:
     return min(running) if running else max((test.begin for test in there), default=0.0)
 
 
-def _trouble(record: Record, where: str) -> Trouble:
-    error = record.get("error")
-    error = error if isinstance(error, dict) else {"problem": str(error or "it failed")}
-    tests = record.get("tests")
+def _trouble(time: str, error: RecordedError, where: str, *, then: str = "") -> Trouble:
     return Trouble(
-        time=moment(record["time"]) or 0.0,
+        time=moment(time) or 0.0,
         where=where,
-        code=str(error.get("code") or "cluster-error"),
-        problem=str(error.get("problem") or ""),
-        cause=str(error.get("cause") or ""),
-        evidence=texts(error.get("evidence")),
-        remedies=texts(error.get("remedies")),
-        tests=len(tests) if isinstance(tests, list) else tests if isinstance(tests, int) else 0,
-        then=str(record.get("next") or ""),
+        code=error.code,
+        problem=error.problem,
+        cause=error.cause or "",
+        evidence=error.evidence,
+        remedies=error.remedies,
+        then=then,
     )
 
 
-def _where(record: Record) -> str:
-    nodes = f", {record['nodes']} nodes" if record.get("nodes") else ""
-    if record.get("cluster"):
-        return f"cluster {record['cluster']} (profile {record.get('profile')}{nodes})"
-    return f"a cluster of profile {record.get('profile')}{nodes}"
+def _where(refused: ClusterRefused) -> str:
+    nodes = f", {refused.nodes} nodes" if refused.nodes else ""
+    if refused.cluster:
+        return f"cluster {refused.cluster} (profile {refused.profile}{nodes})"
+    return f"a cluster of profile {refused.profile}{nodes}"

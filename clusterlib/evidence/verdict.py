@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clusterlib.evidence.story import Failure, Outcome, Story, Trouble, duration
+from clusterlib.evidence.outcome import Outcome
+from clusterlib.evidence.story import Failure, Story, Trouble, duration
 from clusterlib.frozen import frozen
 
 __all__ = ["Verdict", "judge"]

@@ -13,12 +13,12 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from clusterlib.hosts.resources import sample
 from clusterlib.keeper.node import ManagedNode
+from clusterlib.messages.codec import plain
 from clusterlib.messages.event import now
-from clusterlib.messages.measurements import Sample
+from clusterlib.messages.measurements import Figures, Look, Sample
 from clusterlib.messages.status import Peak
 from clusterlib.waiting import pause_async
 
@@ -106,14 +106,13 @@ class Monitor:
             return
         begun = time.thread_time()
         self.memory = max(self.memory, sum(found.pss for found in seen.values()))
-        line = {"time": now(), "nodes": {name: _figures(found) for name, found in seen.items()}}
         keeper = sample(os.getpid())
-        if keeper is not None:
-            line["keeper"] = _figures(keeper)
+        nodes = {name: _figures(found) for name, found in seen.items()}
+        look = Look(now(), nodes, _figures(keeper) if keeper is not None else None)
         with contextlib.suppress(OSError):  # a full disk costs the figures, never the cluster
             if self._file is None:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            self._written += os.write(self._file, json.dumps(line).encode() + b"\n")
+            self._written += os.write(self._file, json.dumps(plain(look)).encode() + b"\n")
         self._cost += time.thread_time() - begun
 
 
@@ -123,5 +122,5 @@ def pause_after(interval: float, written: int, cost: float) -> float:
     return max(interval * (1 << doublings), cost / MOST_OF_A_CORE)
 
 
-def _figures(found: Sample) -> dict[str, Any]:
-    return {"memory": found.pss, "cpu": round(found.cpu_seconds, 2)}
+def _figures(found: Sample) -> Figures:
+    return Figures(found.pss, round(found.cpu_seconds, 2))

@@ -19,6 +19,7 @@ from clusterlib.errors import (
     TemplateError,
     UsageError,
 )
+from clusterlib.evidence.records import ClusterRefused, RecordedError, RecordWriter
 from clusterlib.frozen import frozen
 from clusterlib.leases.terms import Terms
 from clusterlib.waiting import Deadline, backoff, pause
@@ -62,7 +63,7 @@ class Stranded(Exception):
 class Climb:
     """One attempt to get a cluster, by all the means that the profile allows."""
 
-    def __init__(self, terms: Terms, record: Callable[..., object], diagnose: Diagnose | None = None) -> None:
+    def __init__(self, terms: Terms, record: RecordWriter, diagnose: Diagnose | None = None) -> None:
         self._terms = terms
         self._record = record
         self._diagnose = diagnose
@@ -82,12 +83,13 @@ class Climb:
                 if following is None and not isinstance(error, FINAL):
                     error = explained(error, self._terms.profile, self._diagnose)
                 self._record(
-                    "cluster.failed",
-                    profile=self._terms.profile,
-                    nodes=step.nodes,
-                    attempt=attempt,
-                    error=error.to_dict(),
-                    next=following.kind if following else "skip" if skips else "fail",
+                    ClusterRefused(
+                        profile=self._terms.profile,
+                        nodes=step.nodes,
+                        attempt=attempt,
+                        error=RecordedError.of(error),
+                        next=following.kind if following else "skip" if skips else "fail",
+                    )
                 )
                 if following is None:
                     fewest = 1 if isinstance(error, WHATEVER_THE_SIZE) else step.nodes

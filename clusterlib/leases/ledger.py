@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from clusterlib.client.ending import take_down
 from clusterlib.errors import ClusterError
+from clusterlib.evidence.records import (
+    ClusterEnded,
+    ClusterObtained,
+    ClusterRepaired,
+    RecordedError,
+    RecordWriter,
+)
 from clusterlib.leases.pooled import PooledCluster
 from clusterlib.leases.starting import Started
 from clusterlib.leases.terms import Terms
@@ -17,7 +23,7 @@ __all__ = ["Ledger"]
 
 
 class Ledger:
-    def __init__(self, project: Path, usage: Usage, record: Callable[..., object]) -> None:
+    def __init__(self, project: Path, usage: Usage, record: RecordWriter) -> None:
         self._project = project
         self._usage = usage
         self._record = record
@@ -37,28 +43,22 @@ class Ledger:
         )
         self._usage.clusters.append(usage)
         self._record(
-            "cluster.started",
-            cluster=cluster.name,
-            run=usage.run,
-            profile=terms.profile,
-            nodes=usage.nodes,
-            seconds=usage.start_seconds,
-            how=usage.how,
-            simulated=usage.simulated,
-            private_to=private_to,
+            ClusterObtained(
+                cluster=cluster.name,
+                run=usage.run,
+                profile=terms.profile,
+                nodes=usage.nodes,
+                seconds=usage.start_seconds,
+                how=usage.how,
+                simulated=usage.simulated,
+                private_to=private_to,
+            )
         )
         return usage
 
     def replaced(self, usage: ClusterUsage, lost: ClusterError, seconds: float) -> None:
         usage.replacements += 1
-        self._record(
-            "cluster.healed",
-            cluster=usage.name,
-            run=usage.run,
-            how="replaced",
-            seconds=round(seconds, 4),
-            reason=lost.problem,
-        )
+        self._record(ClusterRepaired(usage.name, usage.run, "replaced", round(seconds, 4), lost.problem))
 
     def note(self, text: str) -> None:
         if text not in self._usage.notes:
@@ -77,12 +77,13 @@ class Ledger:
             if not pooled.borrowed:
                 left = self._force_down(pooled.cluster.name, trouble)
         self._record(
-            "cluster.ended",
-            cluster=pooled.cluster.name,
-            run=str(pooled.cluster.run_folder.path),
-            seconds=round(time.monotonic() - begun, 4),
-            error=left.to_dict() if left else None,
-            because=error.to_dict() if error else None,
+            ClusterEnded(
+                cluster=pooled.cluster.name,
+                run=str(pooled.cluster.run_folder.path),
+                seconds=round(time.monotonic() - begun, 4),
+                error=RecordedError.of(left) if left else None,
+                because=RecordedError.of(error) if error else None,
+            )
         )
         if left is not None:
             raise left

@@ -20,6 +20,7 @@ from clusterlib.errors import (
     ProfileError,
     UsageError,
 )
+from clusterlib.evidence.records import RecordWriter
 from clusterlib.leases.borrowing import Lender, nodes_asked_for
 from clusterlib.leases.failures import Failures
 from clusterlib.leases.ladder import Stranded, may_skip
@@ -52,11 +53,11 @@ class Pool:
         settings: Settings | None = None,
         *,
         worker: str = "main",
-        record: Callable[..., object] = lambda *_, **__: None,
+        record: RecordWriter = lambda _: None,
         on_event: Listener | None = None,
         diagnose: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
-        """`record(kind, **facts)` is told every step; `diagnose(profile)` says what is wrong with the machine
+        """`record` writes down every step; `diagnose(profile)` says what is wrong with the machine
         after a start has failed."""
         self.usage = Usage()
         self._ledger = Ledger(project, self.usage, record)

@@ -10,6 +10,7 @@ from clusterlib.client.cluster import Cluster
 from clusterlib.client.code.looking import CodeLook, look_at_code, some_files
 from clusterlib.client.connection import Listener
 from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning, HandleClosed, KeeperLost
+from clusterlib.evidence.records import ClusterRepaired, RecordWriter
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
 from clusterlib.leases.terms import Terms
@@ -65,7 +66,7 @@ class PooledCluster:
         base: int | None = None,
         borrowed: bool = False,
         content: bool = False,
-        record: Callable[..., object],
+        record: RecordWriter,
         on_event: Listener | None = None,
     ) -> None:
         self.cluster = cluster
@@ -302,11 +303,6 @@ class PooledCluster:
             raise
         except ClusterError as error:
             raise BeyondRepair(error, reason) from error
-        self._record(
-            "cluster.healed",
-            cluster=self.cluster.name,
-            run=str(self.cluster.run_folder.path),
-            how=how,
-            seconds=round(time.monotonic() - begun, 4),
-            reason=reason,
-        )
+        seconds = round(time.monotonic() - begun, 4)
+        run = str(self.cluster.run_folder.path)
+        self._record(ClusterRepaired(self.cluster.name, run, how, seconds, reason))

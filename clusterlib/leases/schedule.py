@@ -6,9 +6,15 @@ happens to be free when it does."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from clusterlib.errors import NeedImpossible, ProfileError
+from clusterlib.evidence.records import (
+    LargestNeed,
+    PlannedGroup,
+    RecordedError,
+    ScheduleRecorded,
+    Unservable,
+)
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import MOST_NODES, Need
 
@@ -68,15 +74,9 @@ class Group:
     starts: bool = True
     """Whether a cluster is started for it; else the one of the group before takes its size."""
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "profile": self.profile,
-            "nodes": self.nodes,
-            "exact": self.exact,
-            "starts": self.starts,
-            "tests": list(self.tests),
-            "largest": {"test": self.largest.test, "size": self.largest.size},
-        }
+    def recorded(self) -> PlannedGroup:
+        largest = LargestNeed(self.largest.test, self.largest.size)
+        return PlannedGroup(self.profile, self.nodes, self.exact, self.starts, self.tests, largest)
 
 
 @frozen
@@ -108,16 +108,23 @@ class Schedule:
         """The groups that the one cluster of this profile serves, in their order."""
         return tuple(group for group in self.groups if group.profile == profile)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "tests": self.tests,
-            "starts": self.starts,
-            "groups": [group.to_dict() for group in self.groups],
-            "impossible": [
-                {"test": self.asked[place].test, "error": error.to_dict()}
-                for place, error in sorted((self.impossible or {}).items())
-            ],
-        }
+    def recorded(
+        self, private: Sequence[str] = (), *, total: int = 0, distributed: int = 0
+    ) -> ScheduleRecorded:
+        """`private`: tests that start their clusters themselves. `total`: how many tests there are at all."""
+        impossible = [
+            Unservable(self.asked[place].test, RecordedError.of(error))
+            for place, error in sorted((self.impossible or {}).items())
+        ]
+        return ScheduleRecorded(
+            self.tests,
+            self.starts,
+            tuple(group.recorded() for group in self.groups),
+            tuple(impossible),
+            tuple(private),
+            total,
+            distributed,
+        )
 
 
 def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Schedule:

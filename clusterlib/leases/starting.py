@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from clusterlib.client.cluster import Cluster
 from clusterlib.client.connection import Listener
 from clusterlib.client.start import attach, up
 from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning
+from clusterlib.evidence.records import RecordWriter
 from clusterlib.frozen import frozen
 from clusterlib.leases.fitting import misfit
 from clusterlib.leases.ladder import Climb, Diagnose, Step
@@ -42,7 +43,7 @@ class Starter:
         self,
         project: Path,
         settings: Settings,
-        record: Callable[..., object],
+        record: RecordWriter,
         on_event: Listener | None,
         diagnose: Diagnose | None,
     ) -> None:

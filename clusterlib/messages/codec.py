@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-__all__ = ["NotReadable", "plain", "revive"]
+__all__ = ["NotReadable", "plain", "revive", "salvage"]
 
+K = TypeVar("K")
 V = TypeVar("V")
 Reader = Callable[[Any], Any]
-_readers: dict[object, Reader] = {}
+_readers: dict[tuple[object, bool], Reader] = {}
 
 
 class NotReadable(ValueError):
@@ -41,32 +43,46 @@ def plain(value: object) -> Any:
 def revive(kind: type[V], data: object) -> V:
     """The value that `plain` has made this data of. Fields that `kind` does not have are left out; those that are missing must
     have a default."""
+    return _read(kind, data, lenient=False)
+
+
+def salvage(kind: type[V], data: object) -> V:
+    """As much of the value as can be read. A field that is missing or of the wrong type has its
+    default; an item of a list that cannot be read is left out.
+
+    For files that another version has written, or that a crash has cut short. Raises NotReadable
+    where a field without a default is missing."""
+    return _read(kind, data, lenient=True)
+
+
+def _read(kind: type[V], data: object, *, lenient: bool) -> V:
     try:
-        return typing.cast("V", _reader(kind)(data))
+        return typing.cast("V", _reader(kind, lenient)(data))
     except NotReadable:
         raise
     except (TypeError, ValueError) as error:
         raise NotReadable(str(error)) from error
 
 
-def _reader(kind: Any) -> Reader:
-    if kind not in _readers:
-        _readers[kind] = _made(kind)
-    return _readers[kind]
+def _reader(kind: Any, lenient: bool) -> Reader:
+    key = (kind, lenient)
+    if key not in _readers:
+        _readers[key] = _made(kind, lenient)
+    return _readers[key]
 
 
-def _made(kind: Any) -> Reader:
+def _made(kind: Any, lenient: bool) -> Reader:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
-        return _sequence(inner)
+        return _sequence(inner, lenient)
     if origin in {typing.Union, types.UnionType}:
-        return _optional(inner)
+        return _optional(inner, lenient)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return _mapping(_reader(inner[1]))
+        return _mapping(_reader(inner[1], lenient), lenient)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
     if isinstance(kind, type) and is_dataclass(kind):
-        return _record(kind)
+        return _record(kind, lenient)
     return _number if kind is float else _exactly(kind)
 
 
@@ -90,15 +106,15 @@ def _number(data: Any) -> float:
     return float(data)
 
 
-def _optional(inner: tuple[Any, ...]) -> Reader:
+def _optional(inner: tuple[Any, ...], lenient: bool) -> Reader:
     (some,) = (one for one in inner if one is not type(None))
-    read = _reader(some)
+    read = _reader(some, lenient)
     return lambda data: None if data is None else read(data)
 
 
-def _record(kind: type) -> Reader:
+def _record(kind: type, lenient: bool) -> Reader:
     hints = typing.get_type_hints(kind)  # they are written as text, which takes a compiler to read
-    readers = [(one.name, _reader(hints[one.name])) for one in fields(kind)]
+    readers = [(one.name, _reader(hints[one.name], lenient)) for one in fields(kind)]
 
     def read(data: Any) -> Any:
         _check(dict, data)
@@ -108,23 +124,34 @@ def _record(kind: type) -> Reader:
                 try:
                     values[name] = inner(data[name])
                 except (TypeError, ValueError) as error:
-                    raise NotReadable(f"{name}: {error}") from None
+                    if not lenient:
+                        raise NotReadable(f"{name}: {error}") from None
         return kind(**values)
 
     return read
 
 
-def _sequence(inner: tuple[Any, ...]) -> Reader:
+def _sequence(inner: tuple[Any, ...], lenient: bool) -> Reader:
     """`tuple[X, ...]`, or a tuple of some types."""
     if inner[-1:] == (Ellipsis,):
-        read = _reader(inner[0])
+        read = _reader(inner[0], lenient)
+        if lenient:
+            return lambda data: tuple([value for _, value in _readable(read, enumerate(_check(list, data)))])
         return lambda data: tuple([read(item) for item in _check(list, data)])
-    readers = [_reader(one) for one in inner]
+    readers = [_reader(one, lenient) for one in inner]
     return lambda data: tuple([each(item) for each, item in zip(readers, _check(list, data), strict=True)])
 
 
-def _mapping(read: Reader) -> Reader:
+def _mapping(read: Reader, lenient: bool) -> Reader:
+    if lenient:
+        return lambda data: dict(_readable(read, _check(dict, data).items()))
     return lambda data: {key: read(item) for key, item in _check(dict, data).items()}
+
+
+def _readable(read: Reader, items: Iterable[tuple[K, Any]]) -> Iterator[tuple[K, Any]]:
+    for key, item in items:
+        with contextlib.suppress(TypeError, ValueError):
+            yield key, read(item)
 
 
 def _check(kind: type, data: Any) -> Any:

@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 class Finding:
     name: str
     outcome: Outcome
-    evidence: str
+    evidence: str = ""
     remedies: tuple[str, ...] = ()
     """Each can be pasted into a shell."""
 

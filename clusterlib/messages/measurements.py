@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.findings import Finding
 
-__all__ = ["Examined", "Measured", "Sample"]
+__all__ = ["Examined", "Figures", "Look", "Measured", "Sample"]
 
 
 @frozen
@@ -23,6 +24,25 @@ class Sample:
     threads: int
     descriptors: int | None
     """None where the open files may not be looked at."""
+
+
+@frozen
+class Figures:
+    """What of a sample is kept over time."""
+
+    memory: int
+    """Bytes."""
+    cpu: float
+    """Seconds of processor time since it started."""
+
+
+@frozen
+class Look:
+    """A line of samples.jsonl: what the nodes used at a moment."""
+
+    time: str
+    nodes: Mapping[str, Figures] = field(default_factory=dict)
+    keeper: Figures | None = None
 
 
 @frozen

@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.errors import ClusterError, UsageError
+from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.recorder import Recorder
+from clusterlib.evidence.records import (
+    ClusterEnded,
+    ClusterObtained,
+    ClusterRefused,
+    PreflightRecorded,
+    RecordedError,
+    RunEnded,
+    TestEnded,
+    TestStarted,
+    UsedCluster,
+)
 from clusterlib.machine.facts import detect_machine
 from clusterlib.profiles import default_profile
 from clusterlib.rundir.folders import latest_run
@@ -37,11 +49,13 @@ class Evidence:
         self._command = shlex.join(command) or f"the tests of profile {self._profile}"
         self._project = project
         self._began = time.monotonic()
-        self._run: dict[str, str] = {}
+        self._run: UsedCluster | None = None
         self._told = False
         """Whether the outcome of the command is on record."""
-        self._ending: dict[str, object] = {"error": None, "because": None}
-        """What went wrong: at the end of the cluster, or before it."""
+        self._because: RecordedError | None = None
+        """What went wrong before the end of the cluster."""
+        self._left: RecordedError | None = None
+        """What went wrong at its end."""
         self._claim = _claimed(self.folder) if self.folder else None
         self._record = Recorder(self.folder) if self.folder else None
 
@@ -51,53 +65,60 @@ class Evidence:
             return
         from clusterlib.operations.doctor import examine_machine
 
-        self._record.begin(self._project, detect_machine(os.environ).to_json())
+        self._record.begin(self._project, detect_machine(os.environ))
         with contextlib.suppress(ClusterError):  # what keeps it from looking is told by the start itself
-            found = examine_machine(self._profile, project=self._project).to_dict()
-            self._record("preflight", profile=found["profile"], findings=found["findings"])
+            found = examine_machine(self._profile, project=self._project)
+            self._record(PreflightRecorded(found.profile, found.findings))
 
     def ready(self, cluster: Cluster, command: Sequence[str], *, borrowed: bool) -> None:
         self._command = shlex.join(command)
-        self._run = {"cluster": cluster.name, "run": str(cluster.run_folder.path)}
+        self._run = UsedCluster(cluster.name, str(cluster.run_folder.path))
         if self._record is None:
             return
         self._record(
-            "cluster.started",
-            **self._run,
-            profile=cluster.profile,
-            nodes=len(list(cluster)),
-            seconds=round(time.monotonic() - self._began, 4),
-            how="borrowed" if borrowed else "started",
-            simulated=cluster.simulated,
+            ClusterObtained(
+                self._run.cluster,
+                self._run.run,
+                profile=cluster.profile,
+                nodes=len(list(cluster)),
+                seconds=round(time.monotonic() - self._began, 4),
+                how="borrowed" if borrowed else "started",
+                simulated=cluster.simulated,
+            )
         )
-        self._record("test.started", test=self._command, **self._run)
+        self._record(TestStarted(self._run.cluster, self._run.run, self._command))
 
     def ended(self, cluster: Cluster, code: int, seconds: float) -> None:
         """The command is through; how are the nodes?"""
-        self._outcome("failed" if code else "passed", f"exit code {code}" if code else "", seconds)
+        self._outcome(
+            Outcome.FAILED if code else Outcome.PASSED, f"exit code {code}" if code else "", seconds
+        )
         if self._record is not None:
             from clusterlib.operations.health import examine_health
 
             with contextlib.suppress(ClusterError):
-                health = examine_health(cluster.name, project=cluster.project).to_dict()
-                self._record("health", **{**health, **self._run})
+                health = examine_health(cluster.name, project=cluster.project)
+                self._record(health.recorded(str(cluster.run_folder.path)))
 
     def failed(self, error: ClusterError, cluster: str) -> None:
         """The cluster did not start, the command could not, or the cluster did not end as it should."""
-        self._ending["error" if self._told else "because"] = error.to_dict()
-        if self._record is not None and not self._run:
+        told = RecordedError.of(error)
+        if self._told:
+            self._left = told
+        else:
+            self._because = told
+        if self._record is not None and self._run is None:
             latest = latest_run(self._project, cluster)
-            where = {"cluster": cluster, "run": str(latest.path)} if latest else {}
             self._record(
-                "cluster.failed",
-                **where,
-                profile=self._profile,
-                nodes=None,
-                attempt=1,
-                error=error.to_dict(),
-                next="fail",
+                ClusterRefused(
+                    cluster if latest else None,
+                    str(latest.path) if latest else None,
+                    profile=self._profile,
+                    error=told,
+                    next="fail",
+                )
             )
-        self._outcome("error", error.problem, 0.0)
+        self._outcome(Outcome.ERROR, error.problem, 0.0)
 
     def finish(self, code: int) -> None:
         """The report, from all that was written."""
@@ -105,32 +126,32 @@ class Evidence:
             return
         from clusterlib.evidence.reporting import finish
 
-        self._outcome("error", "interrupted", 0.0)
-        if self._run:
+        self._outcome(Outcome.ERROR, "interrupted", 0.0)
+        if self._run is not None:
             seconds = round(time.monotonic() - self._began, 4)
-            self._record("cluster.ended", **self._run, seconds=seconds, **self._ending)
-        self._record("run.ended", exit_code=code)
+            self._record(ClusterEnded(self._run.cluster, self._run.run, seconds, self._left, self._because))
+        self._record(RunEnded(code))
         self._record.close()
         try:
             finish(self.folder, junit=True)
         finally:
             self._claim.close()
 
-    def _outcome(self, outcome: str, message: str, seconds: float) -> None:
+    def _outcome(self, outcome: Outcome, message: str, seconds: float) -> None:
         if self._record is None or self._told:
             return
         self._told = True
+        began = datetime.now(UTC) - timedelta(seconds=seconds)
         self._record(
-            "test.ended",
-            test=self._command,
-            outcome=outcome,
-            seconds=round(seconds, 4),
-            message=message,
-            file=None,
-            line=None,
-            cluster=self._run.get("cluster"),
-            run=self._run.get("run"),
-            began=(datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            TestEnded(
+                self._run.cluster if self._run else None,
+                self._run.run if self._run else None,
+                self._command,
+                outcome=outcome,
+                seconds=round(seconds, 4),
+                message=message,
+                began=began.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            )
         )
 
 

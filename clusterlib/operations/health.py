@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clusterlib.client.cluster import Node
+from clusterlib.evidence.records import HealthRecorded, NodeRecorded
 from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
 from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, examine
@@ -44,6 +45,21 @@ class Health(Result):
     """Group and name of each check."""
     nodes: tuple[Row, ...]
     seconds: float
+
+    def recorded(self, run: str) -> HealthRecorded:
+        """As a test run records it. `run`: the folder of the cluster's run."""
+        rows = tuple(NodeRecorded(row.node, row.state, row.healthy, row.checks) for row in self.nodes)
+        return HealthRecorded(
+            self.cluster,
+            run,
+            self.profile,
+            self.simulated,
+            self.state,
+            self.healthy,
+            self.columns,
+            rows,
+            self.seconds,
+        )
 
 
 def examine_health(name: str | None = None, *, project: Path | str | None = None) -> Health:

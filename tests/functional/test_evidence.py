@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from clusterlib.evidence.recorder import Recorder, read_records
+from clusterlib.evidence.records import ClusterObtained, RunEnded, RunStarted, TestEnded
 
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 PATIENCE = 90
@@ -61,12 +62,12 @@ def invoke(shop: Path) -> Invoke:
 
 
 def kinds(folder: Path) -> list[str]:
-    return [record["kind"] for record in read_records(folder)]
+    return [record.what.kind for record in read_records(folder)]
 
 
 def ended(folder: Path) -> dict[str, Any]:
-    [record] = [record for record in read_records(folder) if record["kind"] == "test.ended"]
-    return record
+    [record] = [record for record in read_records(folder) if isinstance(record.what, TestEnded)]
+    return record.to_dict()
 
 
 def failures(junit: Path) -> list[str]:
@@ -104,7 +105,7 @@ def test_a_command_that_fails_is_a_failed_test_of_the_cluster(invoke: Invoke, sh
     assert done.returncode == 7
     assert json.loads(done.stdout)["artifacts"] == str(shop / "out")
     assert (ended(shop / "out")["outcome"], ended(shop / "out")["message"]) == ("failed", "exit code 7")
-    assert read_records(shop / "out")[-1]["exit_code"] == 7
+    assert read_records(shop / "out")[-1].what == RunEnded(7)
     assert "exit code 7" in (shop / "out" / "report.html").read_text()
 
 
@@ -143,7 +144,7 @@ def test_evidence_of_an_earlier_run_is_not_taken_for_that_of_this_one(invoke: In
 
 def test_a_folder_that_another_run_writes_to_is_refused(invoke: Invoke, shop: Path) -> None:
     recorder = Recorder(shop / "out")
-    recorder("run.started")
+    recorder(RunStarted())
     try:
         done = invoke("cluster.run", "--simulate", "--artifacts", "out", "--", "true")
     finally:
@@ -170,8 +171,9 @@ def test_a_borrowed_cluster_is_told_as_such_and_goes_on(invoke: Invoke, shop: Pa
 
     invoke("cluster.run", "--artifacts", "out", "--", "true")
 
-    [started] = [record for record in read_records(shop / "out") if record["kind"] == "cluster.started"]
-    assert started["how"] == "borrowed"
+    records = [record.what for record in read_records(shop / "out")]
+    [obtained] = [what for what in records if isinstance(what, ClusterObtained)]
+    assert obtained.how == "borrowed"
     assert invoke("cluster.status").returncode == 0
 
 

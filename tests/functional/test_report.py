@@ -13,7 +13,19 @@ import pytest
 
 import clusterlib
 from clusterlib.errors import StartError
+from clusterlib.evidence.explained import Explained, Remote, Source
+from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.recorder import Recorder
+from clusterlib.evidence.records import (
+    ClusterEnded,
+    ClusterObtained,
+    ClusterRefused,
+    RecordedError,
+    RunEnded,
+    RunStarted,
+    TestEnded,
+    TestStarted,
+)
 from clusterlib.evidence.reporting import finish
 from clusterlib.rundir.folders import latest_run
 from tests.functional.browser import Page, browser, find_browser
@@ -22,22 +34,22 @@ from tests.functional.conftest import Up
 FAILING = "tests/test_stock.py::test_the_total_survives_a_crash"
 REMEDY = "invoke cluster.logs node"
 """Of the node that gave up first, whichever that was."""
-EXPLAINED = {
-    "sources": [
-        {
-            "file": "tests/test_stock.py",
-            "line": 12,
-            "function": "test_the_total_survives_a_crash",
-            "first": 11,
-            "lines": [
+EXPLAINED = Explained(
+    (
+        Source(
+            "tests/test_stock.py",
+            12,
+            "test_the_total_survives_a_crash",
+            11,
+            (
                 "    cluster['node2'].kill()",
                 "    assert total(cluster['node1']) == 8, 'the totals differ'",
-            ],
-        }
-    ],
-    "remotes": [{"node": "node1", "traceback": "Traceback (most recent call last):\\nKeyError: 'color'"}],
-    "traceback": "E   AssertionError: the totals differ",
-}
+            ),
+        ),
+    ),
+    (Remote("node1", "Traceback (most recent call last):\\nKeyError: 'color'"),),
+    "E   AssertionError: the totals differ",
+)
 SAID = "put 1 tea into the store"
 SECRET = "sesame-open-yourself"
 SHOP = f"""
@@ -122,18 +134,11 @@ def artifacts(project: Path, up: Up, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = project / "artifacts"
     monkeypatch.setenv("SHOP_PASSWORD", SECRET)
     record = Recorder(folder)
-    record(
-        "run.started",
-        argv=["pytest", "--distributed"],
-        project=str(project),
-        python="3",
-        clusterlib="0",
-        machine=None,
-    )
+    record(RunStarted(("pytest", "--distributed"), str(project), "3", "0"))
     _fail_to_start(project, up, monkeypatch, record)
     cluster = up("dev", name="pytest")
-    run = {"cluster": cluster.name, "run": str(cluster.run_folder.path)}
-    record("cluster.started", **run, profile="dev", nodes=3, seconds=0.1, how="started", simulated=False)
+    run = str(cluster.run_folder.path)
+    record(ClusterObtained(cluster.name, run, "dev", 3, 0.1))
 
     def fine() -> None:
         cluster["node1"].call("shop:put", "cups")
@@ -147,8 +152,8 @@ def artifacts(project: Path, up: Up, monkeypatch: pytest.MonkeyPatch) -> Path:
     _test(record, cluster, "tests/test_stock.py::test_fine", fine)
     _test(record, cluster, FAILING, crash)
     cluster.down()
-    record("cluster.ended", **run, seconds=1.0, error=None)
-    record("run.ended", exit_code=1)
+    record(ClusterEnded(cluster.name, run, 1.0))
+    record(RunEnded(1))
     record.close()
     finish(folder)
     return folder
@@ -161,35 +166,36 @@ def _fail_to_start(project: Path, up: Up, monkeypatch: pytest.MonkeyPatch, recor
             up("dev", name="broken")
     run = latest_run(project, "broken")
     assert run is not None
-    error = caught.value.to_dict()
-    record(
-        "cluster.failed",
-        cluster="broken",
-        run=str(run.path),
-        profile="dev",
-        nodes=3,
-        attempt=1,
-        error=error,
-        next="skip",
-    )
+    error = RecordedError.of(caught.value)
+    record(ClusterRefused("broken", str(run.path), "dev", 3, error=error, next="skip"))
 
 
 def _test(record: Recorder, cluster: clusterlib.Cluster, name: str, body: Callable[[], None]) -> None:
-    run = {"cluster": cluster.name, "run": str(cluster.run_folder.path)}
+    run = str(cluster.run_folder.path)
     cluster.take_turn(name)
-    began = record("test.started", test=name, **run)["time"]
+    began = record(TestStarted(cluster.name, run, name)).time
     start = time.monotonic()
-    outcome, message = "passed", ""
+    outcome, message = Outcome.PASSED, ""
     try:
         body()
     except AssertionError as error:
-        outcome, message = "failed", str(error)
+        outcome, message = Outcome.FAILED, str(error)
     cluster.end_turn()  # after which all that the nodes printed is in their logs
     seconds = time.monotonic() - start
-    place = {"file": "tests/test_stock.py", "line": 12, "began": began}
-    if outcome == "failed":
-        place["explained"] = EXPLAINED
-    record("test.ended", test=name, outcome=outcome, seconds=seconds, message=message, **place, **run)
+    record(
+        TestEnded(
+            cluster.name,
+            run,
+            name,
+            "tests/test_stock.py",
+            12,
+            outcome=outcome,
+            seconds=seconds,
+            message=message,
+            explained=EXPLAINED if outcome.bad else None,
+            began=began,
+        )
+    )
 
 
 def sees(page: Page, selector: str, text: str = "") -> bool:

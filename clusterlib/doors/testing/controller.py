@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,19 @@ from clusterlib.doors.testing.sharing import reserve_for_all
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.errors import ClusterError
 from clusterlib.evidence.recorder import Recorder, read_records
+from clusterlib.evidence.records import (
+    LEADER,
+    ClusterObtained,
+    ClusterRefused,
+    ClusterRepaired,
+    Recorded,
+    ScheduleRecorded,
+    TestStarted,
+)
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.naming import Reservation
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
+from clusterlib.messages.codec import plain
 
 __all__ = ["Controller", "usage_of"]
 
@@ -47,7 +57,8 @@ class Controller:
         """A worker knows its tests; all have the same, so the first one's plan is told."""
         if self._planned:
             return
-        plan = next((one for one in read_records(self._folder.path) if one["kind"] == "schedule"), None)
+        records = read_records(self._folder.path)
+        plan = next((one.what for one in records if isinstance(one.what, ScheduleRecorded)), None)
         reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
         if plan is None or reporter is None:
             return
@@ -97,43 +108,40 @@ class Controller:
 
     def _add_the_unheard(self) -> None:
         """Workers that crashed have told nobody what they have used; their records have."""
-        by_worker: dict[str, list[dict[str, Any]]] = {}
+        by_worker: dict[str, list[Recorded]] = {}
         for record in read_records(self._folder.path):
-            by_worker.setdefault(str(record["worker"]), []).append(record)
+            by_worker.setdefault(record.worker, []).append(record.what)
         for worker, records in by_worker.items():
-            if worker not in self._heard and worker != "main":
+            if worker not in self._heard and worker != LEADER:
                 self._tally.add(usage_of(records))
 
 
-def usage_of(records: list[dict[str, Any]]) -> Usage:
+def usage_of(records: Sequence[Recorded]) -> Usage:
     """What a process has used, as far as its records know."""
     usage = Usage()
     clusters: dict[str, ClusterUsage] = {}
-    for record in records:
-        kind, run = record["kind"], str(record.get("run"))
-        if kind == "cluster.started":
-            clusters[run] = ClusterUsage(
-                name=record["cluster"],
-                run=run,
-                profile=record["profile"],
-                nodes=record["nodes"],
-                how=record["how"],
-                simulated=record["simulated"],
-                start_seconds=record["seconds"],
-            )
-        elif kind == "test.started" and run in clusters:
-            clusters[run].reuses += bool(clusters[run].tests)
-            clusters[run].tests += 1
-        elif kind == "cluster.healed" and run in clusters:
-            clusters[run].heals += record["how"] in ("healed", "fresh")
-            clusters[run].replacements += record["how"] == "replaced"
-            clusters[run].scalings += record["how"] == "scaled"
-        elif kind == "cluster.failed" and record["next"] in ("skip", "fail"):
-            may_skip = record["next"] == "skip"
-            usage.failures.append(
-                FailureUsage(
-                    record["profile"], record["nodes"], record["error"], may_skip, record["attempt"], tests=1
+    for what in records:
+        match what:
+            case ClusterObtained(run=str(run)):
+                clusters[run] = ClusterUsage(
+                    name=what.cluster or "",
+                    run=run,
+                    profile=what.profile,
+                    nodes=what.nodes or 0,
+                    how=what.how,
+                    simulated=what.simulated,
+                    start_seconds=what.seconds or 0.0,
                 )
-            )
+            case TestStarted(run=str(run)) if run in clusters:
+                clusters[run].reuses += bool(clusters[run].tests)
+                clusters[run].tests += 1
+            case ClusterRepaired(run=str(run), how=how) if run in clusters:
+                clusters[run].heals += how in ("healed", "fresh")
+                clusters[run].replacements += how == "replaced"
+                clusters[run].scalings += how == "scaled"
+            case ClusterRefused(next="skip" | "fail" as following):
+                error, may_skip = plain(what.error), following == "skip"
+                failure = FailureUsage(what.profile, what.nodes or 0, error, may_skip, what.attempt, tests=1)
+                usage.failures.append(failure)
     usage.clusters = list(clusters.values())
     return usage

@@ -15,6 +15,7 @@ from clusterlib.frozen import frozen
 from clusterlib.leases.settings import Settings
 
 if TYPE_CHECKING:
+    from clusterlib.machine.facts import Machine
     from clusterlib.profiles import ResolvedProfile
     from clusterlib.profiles.model import Tests
 
@@ -32,7 +33,7 @@ class Said:
     settings: Settings
     tests: Tests
     """What the profile of the run says about tests."""
-    machine: Mapping[str, Any]
+    machine: Machine
 
 
 def read_options(config: pytest.Config, project: Path) -> Said:
@@ -57,7 +58,7 @@ def read_options(config: pytest.Config, project: Path) -> Said:
         raise usage_error(_explained(error, config, settings, project, said)) from error
     if option.cluster_linger and not resolved.values.linger:
         overrides["linger"] = LINGER
-    return Said(project, settings, resolved.values.tests, resolved.machine.to_json())
+    return Said(project, settings, resolved.values.tests, resolved.machine)
 
 
 def usage_error(error: ClusterError) -> pytest.UsageError:

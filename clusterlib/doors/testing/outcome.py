@@ -8,13 +8,14 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.doors.testing.explaining import explain
 from clusterlib.evidence.explained import Explained, Stacks, shortened
+from clusterlib.evidence.outcome import Outcome
+from clusterlib.evidence.records import TestEnded, TestStarted, UsedCluster
 
 __all__ = ["TestOutcome"]
 
@@ -27,7 +28,7 @@ class TestOutcome:
         self.plain = plain_since is not None
         self.began = datetime.now(UTC) if plain_since is None else datetime.fromtimestamp(plain_since, UTC)
         """From when on what its cluster says belongs to it."""
-        self.outcome = "passed"
+        self.outcome = Outcome.PASSED
         self.clusters: list[Cluster] = []
         """All that it used: the one of its turn first, then those that were started for it, or by it."""
         self.again = False
@@ -46,7 +47,7 @@ class TestOutcome:
 
     @property
     def bad(self) -> bool:
-        return self.outcome in ("failed", "error")
+        return self.outcome.bad
 
     def uses(self, cluster: Cluster) -> None:
         """It has its turn from now on; what was done to make the cluster ready for it is not its doing."""
@@ -62,24 +63,25 @@ class TestOutcome:
             if all(cluster.run_folder.path != known.run_folder.path for known in self.clusters):
                 self.clusters.append(cluster)
 
-    def begins(self) -> dict[str, Any]:
-        """The record `test.started`: all that is known, should the test end this process."""
-        return {"test": self._test, "file": self._file, "line": self._line, **self.where()}
+    def started(self) -> TestStarted:
+        """All that is known, in case the test ends this process."""
+        cluster, run, also = self._used()
+        return TestStarted(cluster, run, self._test, self._file, self._line, also)
 
-    def where(self) -> dict[str, Any]:
-        used = [{"cluster": one.name, "run": str(one.run_folder.path)} for one in self.clusters]
-        first = used[0] if used else {"cluster": None, "run": None}
-        return {**first, "also": used[1:]}
+    def _used(self) -> tuple[str | None, str | None, tuple[UsedCluster, ...]]:
+        """The first cluster, its run, and the others."""
+        used = tuple(UsedCluster(one.name, str(one.run_folder.path)) for one in self.clusters)
+        return (used[0].cluster, used[0].run, used[1:]) if used else (None, None, ())
 
     def take(self, report: pytest.TestReport, raised: pytest.ExceptionInfo[BaseException] | None) -> None:
         self._seconds += report.duration
         if report.failed and not self.bad:
-            self.outcome = "failed" if report.when == "call" else "error"
+            self.outcome = Outcome.FAILED if report.when == "call" else Outcome.ERROR
             self._explain(report)
             with contextlib.suppress(Exception):  # a failure that cannot be explained is one failure, not two
                 self._explained = explain(report, raised, self._project, self._path)
-        elif report.skipped and self.outcome == "passed":
-            self.outcome = "skipped"
+        elif report.skipped and self.outcome is Outcome.PASSED:
+            self.outcome = Outcome.SKIPPED
             self._message = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
 
     def shows(self, stacks: Iterable[tuple[str, str]]) -> None:
@@ -87,21 +89,23 @@ class TestOutcome:
         found = tuple(Stacks(title, shortened(text)) for title, text in stacks)
         self._explained = dataclasses.replace(self._explained or Explained(), stacks=found)
 
-    def facts(self) -> dict[str, Any]:
-        """The record `test.ended`."""
-        return {
-            "test": self._test,
-            "outcome": self.outcome,
-            "seconds": round(self._seconds, 6),
-            "message": self._message[:LONGEST_MESSAGE],
-            "explained": self._explained.to_record() if self._explained else None,
-            "file": self._file,
-            "line": self._line,
-            **self.where(),
-            "began": _stamp(self._started),
-            "served": _stamp(self._served) if self._served else None,
-            "plain": self.plain,
-        }
+    def ended(self) -> TestEnded:
+        cluster, run, also = self._used()
+        return TestEnded(
+            cluster,
+            run,
+            self._test,
+            self._file,
+            self._line,
+            also,
+            outcome=self.outcome,
+            seconds=round(self._seconds, 6),
+            message=self._message[:LONGEST_MESSAGE],
+            explained=self._explained,
+            began=_stamp(self._started),
+            served=_stamp(self._served) if self._served else None,
+            plain=self.plain,
+        )
 
     def _explain(self, report: pytest.TestReport) -> None:
         crash = getattr(report.longrepr, "reprcrash", None)

@@ -14,9 +14,11 @@ from clusterlib.doors.testing.needs import need_of_item, needs_shared
 from clusterlib.doors.testing.options import Said, usage_error
 from clusterlib.doors.testing.summary import plan_lines
 from clusterlib.errors import ClusterError, NeedImpossible
+from clusterlib.evidence.records import ScheduleRecorded
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Asked, Schedule
+from clusterlib.messages.codec import plain
 
 __all__ = ["FAULT", "NEED", "PlanOnly", "Unusable", "plan_run"]
 
@@ -28,8 +30,8 @@ FAULT = pytest.StashKey[NeedImpossible]()
 
 def plan_run(
     config: pytest.Config, pool: Pool, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]
-) -> tuple[Schedule, dict[str, Any]]:
-    """The schedule, and the same as plain data. Each test of ours knows from here on what it needs, or why it cannot have it."""
+) -> tuple[Schedule, ScheduleRecorded]:
+    """The schedule, and the same for the record. Each test of ours knows from here on what it needs, or why it cannot have it."""
     chosen = set(map(id, wanted))
     asked = [_asked(item) if id(item) in chosen else Asked(item.nodeid) for item in items]
     try:
@@ -39,9 +41,9 @@ def plan_run(
     for place, fault in (schedule.impossible or {}).items():
         items[place].stash[FAULT] = fault
     private = [item.nodeid for item in wanted if NEED in item.stash and item.stash[NEED] is None]
-    told = {**schedule.to_dict(), "private": private, "total": len(items), "distributed": len(wanted)}
-    _write(config, told)
-    return schedule, told
+    planned = schedule.recorded(private, total=len(items), distributed=len(wanted))
+    _write(config, planned)
+    return schedule, planned
 
 
 class PlanOnly:
@@ -51,14 +53,14 @@ class PlanOnly:
         self._config = config
         self._pool = Pool(said.project, said.settings)
         self._each = config.stash.get(PARALLEL, False) and said.tests.workers == "each"
-        self._told: dict[str, Any] = {}
+        self._planned = ScheduleRecorded()
 
     def plan(self, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]) -> Sequence[int]:
-        schedule, self._told = plan_run(self._config, self._pool, items, wanted)
+        schedule, self._planned = plan_run(self._config, self._pool, items, wanted)
         return schedule.order
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        return plan_lines(self._told, whole=True, quiet=False, each_worker=self._each)
+        return plan_lines(self._planned, whole=True, quiet=False, each_worker=self._each)
 
     def begin_tests(self) -> None:
         pass
@@ -106,9 +108,9 @@ def _asked(item: pytest.Item) -> Asked:
     return Asked(item.nodeid, need)
 
 
-def _write(config: pytest.Config, told: dict[str, Any]) -> None:
+def _write(config: pytest.Config, planned: ScheduleRecorded) -> None:
     given = getattr(config, "workerinput", {"workerid": "gw0"})
     if config.option.cluster_plan_to and given["workerid"] == "gw0":  # all workers have the same plan
         target = config.invocation_params.dir / config.option.cluster_plan_to
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(told, indent=2) + "\n")
+        target.write_text(json.dumps(plain(planned), indent=2) + "\n")

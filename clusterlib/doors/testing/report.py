@@ -12,6 +12,7 @@ from typing import TypeVar
 from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.errors import ClusterError
 from clusterlib.evidence.recorder import Recorder
+from clusterlib.evidence.records import RunEnded
 from clusterlib.evidence.reporting import Artifacts
 from clusterlib.evidence.story import Story
 from clusterlib.leases.usage import Usage
@@ -62,12 +63,11 @@ class Report:
         for one in latest.values():
             with contextlib.suppress(ClusterError):  # it is gone, or ends
                 if is_running(one.name, project=project):
-                    found = examine_health(one.name, project=project).to_dict()
-                    self._record("health", **{**found, "cluster": one.name, "run": one.run})
+                    self._record(examine_health(one.name, project=project).recorded(one.run))
 
     def close(self, exit_code: int) -> None:
         """The run is over."""
-        self._record("run.ended", exit_code=exit_code)
+        self._record(RunEnded(exit_code))
         self._record.close()
         wanted, github = self.wanted(exit_code), os.environ.get("GITHUB_ACTIONS") == "true"
         story = self._try(lambda: self._made.finish(junit=True)) if wanted or github else None

@@ -35,6 +35,7 @@ from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.doors.testing.tracebacks import Tracebacks
 from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
 from clusterlib.evidence.recorder import Recorder
+from clusterlib.evidence.records import PreflightRecorded, RunEnded, ScheduleRecorded
 from clusterlib.evidence.redaction import redactor_for
 from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import Need
@@ -86,7 +87,7 @@ class Run:
         self._tally = Tally()
         self._schedule = Schedule(())
         self._pool = self._new_pool()
-        self._plan: dict[str, Any] = {}
+        self._plan = ScheduleRecorded()
         self._left: dict[str, int] = {}
         """How many tests of each profile are still to come."""
         self._item: pytest.Item | None = None
@@ -118,7 +119,7 @@ class Run:
                 profile = self._profile(need)
                 self._left[profile] = self._left.get(profile, 0) + 1
         self._pool.expect(self._schedule)
-        self._record("schedule", **self._plan)
+        self._record(self._plan)
         return self._schedule.order
 
     def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
@@ -173,7 +174,7 @@ class Run:
                 told.uses(self._take(item, need).cluster)
             self.own.heal(item)
         finally:
-            self._record("test.started", **told.begins())
+            self._record(told.started())
 
     def _take(self, item: pytest.Item, need: Need) -> ClusterLease:
         try:
@@ -198,7 +199,7 @@ class Run:
             told.uses(held.cluster)
         finally:
             if is_new:
-                self._record("test.started", **told.begins())
+                self._record(told.started())
         return held
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -242,7 +243,7 @@ class Run:
             said = sections(told.clusters, told.began, self._said.tests.log_lines)
             junit.carry(report, [*stacks, *said], told.clusters)
         if report.when == "teardown":
-            self._record("test.ended", **told.facts())
+            self._record(told.ended())
             if self._worker == "main":
                 self._report.refresh(urgent=told.bad)
         return report
@@ -253,7 +254,7 @@ class Run:
         begins_again = told is not None and told.plain and report.when == "setup"  # pytest-rerunfailures
         if begins_again or (told is None and report.failed):
             told = item.stash[OUTCOME] = TestOutcome(item, self._said.project, plain_since=report.start)
-            self._record("test.started", **told.begins())
+            self._record(told.started())
         return told
 
     def _give_up(self, unserved: Unserved) -> NoReturn:
@@ -331,7 +332,7 @@ class Run:
                 "forced": None if forced is None else [forced.error.to_dict(), forced.may_skip],
             }
             self._config.workeroutput["clusterlib"] = json.dumps(told)  # type: ignore[attr-defined]
-            self._record("run.ended", exit_code=int(session.exitstatus))
+            self._record(RunEnded(int(session.exitstatus)))
             self._record.close()
             return
         self._tally.add(self._pool.usage)
@@ -353,8 +354,7 @@ class Run:
             found = examine_machine(profile, project=self._said.project)
         except ClusterError:
             return ()  # what keeps it from looking is told by the start itself
-        told = found.to_dict()
-        self._record("preflight", profile=told["profile"], findings=told["findings"])
+        self._record(PreflightRecorded(found.profile, found.findings))
         return found.findings
 
     def _diagnose(self, profile: str) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from clusterlib.doors.testing.report import Report
 from clusterlib.errors import ClusterError
+from clusterlib.evidence.records import ScheduleRecorded
 from clusterlib.evidence.redaction import redactor_for
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
@@ -91,52 +92,46 @@ def _merge(known: ClusterUsage, one: ClusterUsage) -> None:
 # -- before the first test
 
 
-def plan_lines(plan: Mapping[str, Any], *, whole: bool, quiet: bool, each_worker: bool = False) -> list[str]:
+def plan_lines(plan: ScheduleRecorded, *, whole: bool, quiet: bool, each_worker: bool = False) -> list[str]:
     """The plan in one line, or all of it. `each_worker`: every process has clusters of its own."""
-    groups: list[dict[str, Any]] = plan["groups"]
-    impossible: list[dict[str, Any]] = plan["impossible"]
-    private: list[str] = plan.get("private", [])
-    if not plan["distributed"]:
+    private, impossible = plan.private, plan.impossible
+    if not plan.distributed:
         return ["clusterlib: no test that is left needs a cluster"] if whole else []
     if quiet and not whole:
         return []
-    profiles = list(dict.fromkeys(group["profile"] for group in groups))
+    profiles = list(dict.fromkeys(group.profile for group in plan.groups))
     words = [
-        f"clusterlib: {plan['distributed']} of {_counted(plan['total'], 'test')} {_are(plan['distributed'])} distributed"
+        f"clusterlib: {plan.distributed} of {_counted(plan.total, 'test')} {_are(plan.distributed)} distributed"
     ]
     if profiles:
-        starts = plan["starts"]
         words.append(
             f"{'profile' if len(profiles) == 1 else 'profiles'} {', '.join(profiles)}, "
-            f"{_counted(starts, 'cluster start')}{' a worker' if each_worker else ''}"
+            f"{_counted(plan.starts, 'cluster start')}{' a worker' if each_worker else ''}"
         )
     if private:
         words.append(f"{len(private)} {'starts its' if len(private) == 1 else 'start their'} own")
     if impossible:
         words.append(f"{len(impossible)} can never be served")
     lines = ["; ".join(words)]
-    return [*lines, *_whole(groups, private, impossible)] if whole else lines
+    return [*lines, *_whole(plan)] if whole else lines
 
 
-def _whole(
-    groups: Sequence[Mapping[str, Any]], private: Sequence[str], impossible: Sequence[Mapping[str, Any]]
-) -> Iterator[str]:
-    for group in groups:
-        profile, tests = group["profile"], group["tests"]
-        verb = "start" if group["starts"] else "then as"
-        size = _counted(group["nodes"], "node")
-        why = group["largest"]
-        asked = f", as {why['test']} asks for" if why["size"] == group["nodes"] and not group["exact"] else ""
-        yield f"  {verb} {profile} with {'exactly ' if group['exact'] else ''}{size}{asked}: {_counted(len(tests), 'test')}"
-        yield from _listed(tests)
-    if private:
-        yield f"  clusters that tests start for themselves: {_counted(len(private), 'test')}"
-        yield from _listed(private)
-    if impossible:
+def _whole(plan: ScheduleRecorded) -> Iterator[str]:
+    for group in plan.groups:
+        verb = "start" if group.starts else "then as"
+        size = f"{'exactly ' if group.exact else ''}{_counted(group.nodes, 'node')}"
+        if group.largest.size == group.nodes and not group.exact:
+            size += f", as {group.largest.test} asks for"
+        yield f"  {verb} {group.profile} with {size}: {_counted(len(group.tests), 'test')}"
+        yield from _listed(group.tests)
+    if plan.private:
+        yield f"  clusters that tests start for themselves: {_counted(len(plan.private), 'test')}"
+        yield from _listed(plan.private)
+    if plan.impossible:
         yield "  can never be served:"
-    for one in impossible:
-        problem = one["error"]["problem"]
-        yield f"    {problem}" if one["test"] in problem else f"    {one['test']}: {problem}"
+    for one in plan.impossible:
+        problem = one.error.problem
+        yield f"    {problem}" if one.test in problem else f"    {one.test}: {problem}"
 
 
 def _listed(tests: Sequence[str]) -> Iterator[str]:

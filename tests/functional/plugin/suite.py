@@ -129,7 +129,7 @@ class Suite:
 
     def records(self, kind: str, folder: Path | None = None) -> list[dict[str, Any]]:
         where = folder or self.reports[-1]
-        return [record for record in read_records(where) if record["kind"] == kind]
+        return [record.to_dict() for record in read_records(where) if record.what.kind == kind]
 
     def assert_nothing_is_left(self, *, but: str = "") -> None:
         markers = [run["marker"] for run in self.runs if run["name"] != but]

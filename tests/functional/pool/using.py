@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import clusterlib
+from clusterlib.evidence.records import Recorded
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
+from clusterlib.messages.codec import plain
 from clusterlib.messages.status import ClusterStatus
 
 Up = Callable[..., clusterlib.Cluster]
@@ -21,8 +23,8 @@ QUICK: dict[str, object] = {**SMALL, "retry.attempts": 2, "retry.first": 0.01, "
 class Records(list[dict[str, Any]]):
     """What the pool told, step by step."""
 
-    def __call__(self, kind: str, **facts: Any) -> None:
-        self.append(json.loads(json.dumps({"kind": kind, **facts})))  # it must be fit for a file
+    def __call__(self, what: Recorded) -> None:
+        self.append(json.loads(json.dumps({"kind": what.kind, **plain(what)})))  # it must be fit for a file
 
     def of(self, kind: str, fact: str) -> list[Any]:
         return [record[fact] for record in self if record["kind"] == kind]

@@ -14,6 +14,16 @@ from clusterlib.doors.testing.sharing import read_name, reserve_for_all
 from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.errors import LeftBehind, NodeExited
 from clusterlib.evidence.claiming import claim
+from clusterlib.evidence.records import (
+    ClusterObtained,
+    ClusterRefused,
+    ClusterRepaired,
+    LargestNeed,
+    PlannedGroup,
+    RecordedError,
+    ScheduleRecorded,
+    TestStarted,
+)
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
 
@@ -132,41 +142,18 @@ def test_what_is_left_behind_fails_a_run_whose_tests_have_passed(
 
 
 def test_what_a_dead_worker_has_used_is_read_from_its_records() -> None:
-    run = {"cluster": "pytest", "run": "/run"}
-    error = NodeExited("node1 ended").to_dict()
+    error = RecordedError.of(NodeExited("node1 ended"))
     usage = usage_of(
         [
-            {
-                "kind": "cluster.failed",
-                "profile": "dev",
-                "nodes": 5,
-                "error": error,
-                "attempt": 1,
-                "next": "retry",
-            },
-            {
-                "kind": "cluster.failed",
-                "profile": "dev",
-                "nodes": 5,
-                "error": error,
-                "attempt": 2,
-                "next": "skip",
-            },
-            {
-                "kind": "cluster.started",
-                **run,
-                "profile": "dev",
-                "nodes": 3,
-                "seconds": 0.2,
-                "how": "started",
-                "simulated": False,
-            },
-            {"kind": "test.started", "test": "a", **run},
-            {"kind": "cluster.healed", **run, "how": "healed"},
-            {"kind": "cluster.healed", **run, "how": "scaled"},
-            {"kind": "cluster.healed", **run, "how": "replaced"},
-            {"kind": "test.started", "test": "b", **run},
-            {"kind": "test.started", "test": "c", "cluster": None, "run": None},
+            ClusterRefused(profile="dev", nodes=5, error=error, attempt=1, next="retry"),
+            ClusterRefused(profile="dev", nodes=5, error=error, attempt=2, next="skip"),
+            ClusterObtained("pytest", "/run", "dev", 3, 0.2),
+            TestStarted("pytest", "/run", "a"),
+            ClusterRepaired("pytest", "/run", "healed"),
+            ClusterRepaired("pytest", "/run", "scaled"),
+            ClusterRepaired("pytest", "/run", "replaced"),
+            TestStarted("pytest", "/run", "b"),
+            TestStarted(None, None, "c"),
         ]
     )
 
@@ -178,15 +165,9 @@ def test_what_a_dead_worker_has_used_is_read_from_its_records() -> None:
 
 
 def test_a_long_plan_is_cut_and_a_short_one_is_a_line() -> None:
-    group = {
-        "profile": "dev",
-        "nodes": 5,
-        "exact": False,
-        "starts": True,
-        "tests": [f"test_{number}" for number in range(30)],
-        "largest": {"test": "test_7", "size": 5},
-    }
-    plan = {"groups": [group], "impossible": [], "starts": 1, "total": 40, "distributed": 30}
+    tests = tuple(f"test_{number}" for number in range(30))
+    group = PlannedGroup("dev", 5, tests=tests, largest=LargestNeed("test_7", 5))
+    plan = ScheduleRecorded(starts=1, groups=(group,), total=40, distributed=30)
 
     assert plan_lines(plan, whole=False, quiet=False) == [
         "clusterlib: 30 of 40 tests are distributed; profile dev, 1 cluster start"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from clusterlib.evidence.evidence import PlanRead, StateRead
 from clusterlib.evidence.excerpts import Excerpt
+from clusterlib.evidence.records import Record, Recorded
 from clusterlib.evidence.story import Line, stamp
+from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
+from clusterlib.messages.measurements import Look
 
-__all__ = ["START", "ToldRun", "event", "failed", "ran", "record"]
+__all__ = ["START", "ToldRun", "event", "failed", "looks", "ran", "read", "record"]
 
 START = 1_800_000_000.0
 
@@ -21,9 +27,10 @@ class ToldRun:
     cluster: str = "pytest"
     name: str = "run1"
     events: list[Event] = field(default_factory=list)
-    samples: list[dict[str, Any]] = field(default_factory=list)
-    plan: dict[str, Any] = field(default_factory=lambda: {"profile": "dev"})
-    state: dict[str, Any] = field(default_factory=dict)
+    samples: list[Look] = field(default_factory=list)
+    plan: PlanRead = field(default_factory=lambda: PlanRead("dev"))
+    plan_text: str = '{"profile": "dev"}'
+    state: StateRead = field(default_factory=StateRead)
     lines: list[tuple[float, str, str]] = field(default_factory=list)
 
     @property
@@ -48,6 +55,15 @@ class ToldRun:
 
 def record(after: float, kind: str, *, worker: str = "main", **facts: Any) -> dict[str, Any]:
     return {"time": stamp(START + after), "kind": kind, "worker": worker, **facts}
+
+
+def read(records: Iterable[dict[str, Any]]) -> list[Record[Recorded]]:
+    """As they are read from a file."""
+    return [found for one in records if (found := Record.of(json.loads(json.dumps(one)))) is not None]
+
+
+def looks(samples: Iterable[dict[str, Any]]) -> list[Look]:
+    return [salvage(Look, sample) for sample in samples]
 
 
 def ran(

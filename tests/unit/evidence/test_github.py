@@ -9,7 +9,7 @@ from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.github import LARGEST_SUMMARY, job_summary, workflow_commands
 from clusterlib.evidence.story import Story
 from clusterlib.evidence.telling import tell_story
-from tests.unit.evidence.stage import failed, ran, record
+from tests.unit.evidence.stage import failed, ran, read, record
 
 STARTED = record(0, "run.started", argv=["pytest"], project="/repo/shop")
 UP = record(
@@ -27,7 +27,9 @@ UP = record(
 def story(*records: dict[str, Any]) -> Story:
     return tell_story(
         Evidence(
-            sorted([STARTED, UP, *records, record(99, "run.ended", exit_code=1)], key=lambda r: r["time"])
+            sorted(
+                read([STARTED, UP, *records, record(99, "run.ended", exit_code=1)]), key=lambda one: one.time
+            )
         )
     )
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.junit import Case, Suite, suites_of, to_xml, write_junit
 from clusterlib.messages.event import Event
-from tests.unit.evidence.stage import ToldRun, event, failed, record
+from tests.unit.evidence.stage import ToldRun, event, failed, read, record
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[2] / "schemas" / "junit.xsd")
 EVENTS = [
@@ -30,15 +30,15 @@ EVENTS = [
 
 
 def suites(*records: dict[str, Any], runs: list[ToldRun] | None = None) -> dict[str, Suite]:
-    return {suite.name: suite for suite in suites_of(Evidence(list(records), list(runs or [])))}
+    return {suite.name: suite for suite in suites_of(Evidence(read(records), list(runs or [])))}
 
 
 def test_a_failed_preflight_check_fails_and_a_warning_is_told() -> None:
     findings = [
-        {"name": "memory", "outcome": "ok", "detail": "plenty"},
+        {"name": "memory", "outcome": "ok", "evidence": "plenty"},
         {"name": "files", "outcome": "warning", "evidence": "1024 are few", "remedies": ["ulimit -n 4096"]},
-        {"name": "ports", "outcome": "failed", "detail": "none is free", "remedies": ["ss -ltnp"]},
-        {"name": "netns", "outcome": "skipped", "detail": "not asked for"},
+        {"name": "ports", "outcome": "failed", "evidence": "none is free", "remedies": ["ss -ltnp"]},
+        {"name": "netns", "outcome": "skipped", "evidence": "not asked for"},
     ]
 
     ok, warning, bad, skipped = suites(record(1, "preflight", profile="dev", findings=findings))[
@@ -229,7 +229,10 @@ def test_a_cluster_that_could_not_go_on_and_left_nothing_is_a_good_clean_up() ->
 def test_what_is_written_is_valid(tmp_path: Path) -> None:
     records = [
         record(
-            1, "preflight", profile="dev", findings=[{"name": "ports", "outcome": "failed", "detail": "none"}]
+            1,
+            "preflight",
+            profile="dev",
+            findings=[{"name": "ports", "outcome": "failed", "evidence": "none"}],
         ),
         failed(2),
         record(3, "cluster.ended", cluster="pytest", run="/r", seconds=0.00001, error=None),
@@ -237,7 +240,7 @@ def test_what_is_written_is_valid(tmp_path: Path) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        write_junit(tmp_path / "cluster.xml", Evidence(records, [ToldRun(events=EVENTS)]))
+        write_junit(tmp_path / "cluster.xml", Evidence(read(records), [ToldRun(events=EVENTS)]))
 
     SCHEMA.validate(tmp_path / "cluster.xml")
     root = ET.parse(tmp_path / "cluster.xml").getroot()

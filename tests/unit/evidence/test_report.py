@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from clusterlib.evidence.evidence import Evidence
+from clusterlib.evidence.machine import Environment
 from clusterlib.evidence.report import make_report
 from clusterlib.evidence.telling import tell_story
-from tests.unit.evidence.stage import ToldRun, event, failed, ran, record
+from tests.unit.evidence.stage import ToldRun, event, failed, looks, ran, read, record
 
 STARTED = record(0, "run.started", argv=["pytest", "--distributed"], project="/home/me/shop")
 OVER = record(900, "run.ended", exit_code=1)
@@ -60,10 +61,8 @@ class Parsed(HTMLParser):
 
 
 def page(records: list[dict[str, Any]], *runs: ToldRun, **environment: Any) -> str:
-    evidence = Evidence(sorted(records, key=lambda one: one["time"]), list(runs))
-    return make_report(
-        tell_story(evidence), evidence, {"packages": {}, "variables": {}, "machine": None, **environment}
-    )
+    evidence = Evidence(sorted(read(records), key=lambda one: one.time), list(runs))
+    return make_report(tell_story(evidence), evidence, Environment(**environment))
 
 
 def life(nodes: int = 3, lines: int = 2, **facts: Any) -> ToldRun:
@@ -81,7 +80,7 @@ def life(nodes: int = 3, lines: int = 2, **facts: Any) -> ToldRun:
         {"time": event(at, "").time, "nodes": {"node1": {"memory": 2**20 * at, "cpu": at / 10}}}
         for at in range(1, 9)
     ]
-    return ToldRun(events=events, lines=said, samples=samples, **facts)
+    return ToldRun(events=events, lines=said, samples=looks(samples), **facts)
 
 
 WHOLE = [

@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clusterlib.evidence.evidence import named_runs
+from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.recorder import Recorder, read_records
+from clusterlib.evidence.records import (
+    ClusterObtained,
+    PreflightRecorded,
+    RunStarted,
+    ScheduleRecorded,
+    TestEnded,
+    TestStarted,
+)
 from clusterlib.evidence.reporting import Artifacts, finish
 from clusterlib.keeper.diary import EventLog
 from clusterlib.messages.events import FaultKill, NodeMoved
 from clusterlib.messages.states import NodeState
+from tests.unit.evidence.stage import read
+from tests.unit.evidence.stage import record as written
 
 MADE = ["cluster.xml", "environment.json", "plan.json", "report.html", "summary.json"]
 
@@ -28,17 +40,15 @@ def folder(tmp_path: Path) -> Path:
     for state in (NodeState.STARTING, NodeState.READY):
         events.tell(NodeMoved("node1", state))
     record = Recorder(tmp_path / "artifacts", environ={})
-    record("run.started", argv=["pytest"], project=str(tmp_path))
-    record("schedule", groups=[])
-    record(
-        "cluster.started", cluster="pytest", run=str(run), profile="dev", nodes=1, seconds=0.1, how="started"
-    )
-    record("test.started", test="t::a", cluster="pytest", run=str(run))
+    record(RunStarted(("pytest",), str(tmp_path)))
+    record(ScheduleRecorded())
+    record(ClusterObtained("pytest", str(run), "dev", 1, 0.1))
+    record(TestStarted("pytest", str(run), "t::a"))
     events.tell(FaultKill("node1"))
     (run / "nodes" / "node1.log").write_text(
-        f"{record('x')['time']} the cookie is c00k1ec00k1e, the token tok-123456\n"
+        f"{record(PreflightRecorded()).time} the cookie is c00k1ec00k1e, the token tok-123456\n"
     )
-    record("test.ended", test="t::a", outcome="failed", message="refused", cluster="pytest", run=str(run))
+    record(TestEnded("pytest", str(run), "t::a", outcome=Outcome.FAILED, message="refused"))
     record.close()
     events.close()
     return tmp_path / "artifacts"
@@ -120,7 +130,8 @@ def test_runs_are_named_once_with_their_cluster(folder: Path, tmp_path: Path) ->
     assert list(named_runs(read_records(folder)).items()) == [
         (tmp_path / ".clusterlib" / "pytest" / "run1", "pytest")
     ]
-    assert named_runs([{"run": "/x/.clusterlib/other/run9"}, {"run": 7}, {"run": ""}, {}]) == {
+    runs: list[Any] = ["/x/.clusterlib/other/run9", 7, "", None]
+    assert named_runs(read(written(1, "cluster.ended", run=run) for run in runs)) == {
         Path("/x/.clusterlib/other/run9"): "other"
     }
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from clusterlib.evidence.evidence import Evidence
-from clusterlib.evidence.story import Outcome, Story, duration
+from clusterlib.evidence.outcome import Outcome
+from clusterlib.evidence.story import Story, duration
 from clusterlib.evidence.telling import tell_story
 from clusterlib.evidence.verdict import judge
 from clusterlib.messages.event import Event
-from tests.unit.evidence.stage import START, ToldRun, event, failed, ran, record
+from tests.unit.evidence.stage import START, ToldRun, event, failed, looks, ran, read, record
 
 STARTED = record(0, "run.started", argv=["pytest"], project="/shop")
 UP = [
@@ -39,7 +40,7 @@ OVER = record(9.2, "run.ended", exit_code=1)
 
 def story(records: list[dict[str, Any]], *runs: ToldRun, alive: frozenset[str] = frozenset()) -> Story:
     records = sorted(records, key=lambda record: record["time"])
-    return tell_story(Evidence(records, list(runs), alive))
+    return tell_story(Evidence(read(records), list(runs), alive))
 
 
 def spans(told: Story, node: str) -> list[tuple[str, float, float]]:
@@ -485,7 +486,7 @@ def test_clusters_tell_what_they_gave_and_took() -> None:
         record(5, "cluster.healed", cluster="pytest", run="/r/run1", how="scaled", seconds=0.1, reason="y"),
         OVER,
     ]
-    told = story(records, ToldRun(events=[*UP, *DOWN], samples=samples))
+    told = story(records, ToldRun(events=[*UP, *DOWN], samples=looks(samples)))
 
     (served,) = told.clusters
     assert (served.nodes, served.start_seconds, served.tests, served.failed, served.healed) == (

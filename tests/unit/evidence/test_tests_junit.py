@@ -6,28 +6,29 @@ from pathlib import Path
 import pytest
 
 from clusterlib.evidence.evidence import Evidence
+from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.recorder import Recorder
+from clusterlib.evidence.records import RunStarted, TestEnded, TestStarted
 from clusterlib.evidence.reporting import finish
 from clusterlib.evidence.telling import tell_story
 from clusterlib.evidence.tests_junit import write_missing_junit
-from tests.unit.evidence.stage import ToldRun, ran
+from tests.unit.evidence.stage import ToldRun, ran, read
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "junit.xsd"
 
 
 def ended(record: Recorder, test: str, outcome: str, message: str = "") -> None:
-    record("test.started", test=test, cluster="pytest", run="/nowhere/1")
+    record(TestStarted("pytest", "/nowhere/1", test))
     record(
-        "test.ended",
-        test=test,
-        outcome=outcome,
-        seconds=0.5,
-        message=message,
-        file=None,
-        line=None,
-        cluster="pytest",
-        run="/nowhere/1",
-        began="2026-01-31T12:00:00.000000Z",
+        TestEnded(
+            "pytest",
+            "/nowhere/1",
+            test,
+            outcome=Outcome(outcome),
+            seconds=0.5,
+            message=message,
+            began="2026-01-31T12:00:00.000000Z",
+        )
     )
 
 
@@ -35,11 +36,11 @@ def ended(record: Recorder, test: str, outcome: str, message: str = "") -> None:
 def killed(tmp_path: Path) -> Path:
     """What a run leaves that was killed in the middle of a test."""
     record = Recorder(tmp_path)
-    record("run.started", argv=["pytest"])
+    record(RunStarted(("pytest",)))
     ended(record, "tests/test_shop.py::TestCart::test_total[a::b]", "passed")
     ended(record, "tests/test_shop.py::test_wrong", "failed", "assert 1 == 2\nand more")
     ended(record, "test_top.py::test_left_out", "skipped", "no cluster")
-    record("test.started", test="test_top.py::test_cut", cluster="pytest", run="/nowhere/1")
+    record(TestStarted("pytest", "/nowhere/1", "test_top.py::test_cut"))
     record.close()
     return tmp_path
 
@@ -68,7 +69,7 @@ def test_a_failed_test_has_its_traceback_and_what_its_nodes_said(tmp_path: Path)
     failing = ran(
         1, 2, "t.py::test_a", "failed", message="KeyError: 'a'", explained={"traceback": "the whole"}
     )
-    told = tell_story(Evidence(failing, [ToldRun(lines=lines)]))
+    told = tell_story(Evidence(read(failing), [ToldRun(lines=lines)]))
 
     write_missing_junit(tmp_path, told)
 
@@ -102,7 +103,7 @@ def test_what_pytest_wrote_stays_and_what_was_recorded_is_brought_up_to_date(kil
 
 
 def test_a_run_that_ended_before_its_first_test_has_no_junit(tmp_path: Path) -> None:
-    Recorder(tmp_path)("run.started", argv=["pytest"])
+    Recorder(tmp_path)(RunStarted(("pytest",)))
 
     write_missing_junit(tmp_path, finish(tmp_path))
 

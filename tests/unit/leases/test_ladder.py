@@ -19,9 +19,11 @@ from clusterlib.errors import (
     StartError,
     TemplateError,
 )
+from clusterlib.evidence.records import Recorded
 from clusterlib.leases.ladder import Climb, Step, Stranded
 from clusterlib.leases.naming import reserve_name
 from clusterlib.leases.terms import Terms, read_terms
+from clusterlib.messages.codec import plain
 
 Records = list[dict[str, Any]]
 MakeTerms = Callable[..., Terms]
@@ -51,8 +53,8 @@ def climb(
         steps.append(step)
         raise error
 
-    def record(kind: str, **facts: Any) -> None:
-        records.append(json.loads(json.dumps({"kind": kind, **facts})))
+    def record(what: Recorded) -> None:
+        records.append(json.loads(json.dumps(plain(what))))
 
     with pytest.raises(Stranded) as caught:
         Climb(terms, record).start(begin, nodes, least)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from clusterlib.errors import ClusterError, NeedImpossible, ProfileError
 from clusterlib.leases.need import Need
 from clusterlib.leases.schedule import Asked, Schedule, Shape, make_schedule
+from clusterlib.messages.codec import plain
 
 SHAPES = {"dev": Shape(3, 100, "2 CPUs"), "shop": Shape(2, 100, "2 CPUs"), "big": Shape(5, 100, "2 CPUs")}
 
@@ -152,7 +153,7 @@ def test_the_order_does_not_depend_on_how_much_memory_is_free() -> None:
 def test_a_schedule_can_be_written_down() -> None:
     made = schedule(Need(size=4), Need("nowhere"), None)
 
-    told = json.loads(json.dumps(made.to_dict()))
+    told = json.loads(json.dumps(plain(made.recorded())))
 
     assert told["tests"] == 2
     assert told["starts"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 from clusterlib.messages import requests
-from clusterlib.messages.codec import NotReadable, plain, revive
+from clusterlib.messages.codec import NotReadable, plain, revive, salvage
 from clusterlib.messages.findings import ok
 from clusterlib.messages.measurements import Examined
 from clusterlib.messages.requests import Request, TakeTurn, answer_of, name_of, request_of
@@ -103,3 +104,35 @@ def test_a_request_with_arguments_that_it_does_not_have_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
         request_of(kinds, "status", {"x": 1})
     assert caught.value.cause == "it takes none, not 'x'"
+
+
+@frozen
+class Inner:
+    name: str
+    size: int = 1
+
+
+@frozen
+class Outer:
+    inner: Inner | None = None
+    many: tuple[Inner, ...] = ()
+    named: Mapping[str, Inner] = field(default_factory=dict)
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+def test_what_can_be_read_of_damaged_data_is_read() -> None:
+    data = {
+        "inner": {"name": "a", "size": "large"},
+        "many": [{"name": "b"}, {"size": 2}, 7],
+        "named": {"c": {"name": "c"}, "d": None},
+        "pairs": [["x", "y"], ["x"]],
+    }
+
+    assert salvage(Outer, data) == Outer(Inner("a"), (Inner("b"),), {"c": Inner("c")}, (("x", "y"),))
+    assert salvage(Outer, {"inner": {"size": 3}, "many": "none"}) == Outer()
+    with pytest.raises(NotReadable):
+        salvage(Inner, {"size": 3})
+    with pytest.raises(NotReadable):
+        salvage(Outer, [])
+    with pytest.raises(NotReadable):
+        revive(Outer, data)
