@@ -10,17 +10,15 @@ import shutil
 from pathlib import Path
 
 from clusterlib.errors import UsageError
-from clusterlib.evidence.collecting import CLUSTERS
-from clusterlib.evidence.recorder import RECORDS, writers
-from clusterlib.evidence.tests_junit import JUNIT, is_recorded
+from clusterlib.evidence.artifacts import JUNIT, MARK, OF_THE_RUN
+from clusterlib.evidence.recorder import writers
+from clusterlib.evidence.tests_junit import is_recorded
 
-__all__ = ["MARK", "Claim", "claim"]
+__all__ = ["Claim", "claim"]
 
-MARK = ".clusterlib-artifacts"
-"""The file that says: what lies here under our names was made by a run. It also carries the lock of the run."""
 MARKED = b"What lies here under these names is made by clusterlib, and cleared away by its next run.\n"
-FOLDERS = (RECORDS, CLUSTERS)
-FILES = ("cluster.xml", "report.html", "plan.json", "summary.json", "environment.json")
+OURS = tuple(artifact for artifact in OF_THE_RUN if artifact not in {JUNIT, MARK})
+"""Only runs of ours make them; junit.xml may be pytest's."""
 
 
 class Claim:
@@ -42,7 +40,7 @@ def claim(folder: Path) -> Claim | None:
     Raises UsageError where it cannot be made, or has something of its user's under a name of ours: that would be lost."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(folder / MARK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        lock = os.open(MARK.in_(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise UsageError(
             f"artifacts cannot be left in {folder}",
@@ -76,19 +74,20 @@ def _clear(folder: Path, mark: int) -> None:
         _refuse_what_is_not_ours(folder)
         os.write(mark, MARKED)
         return
-    for name in FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
-    if is_recorded(folder / JUNIT):
-        (folder / JUNIT).unlink(missing_ok=True)
+    for artifact in OURS:
+        if artifact.is_folder:
+            shutil.rmtree(artifact.in_(folder), ignore_errors=True)
+        else:
+            artifact.in_(folder).unlink(missing_ok=True)
+    if is_recorded(JUNIT.in_(folder)):
+        JUNIT.in_(folder).unlink(missing_ok=True)
 
 
 def _refuse_what_is_not_ours(folder: Path) -> None:
-    found = [name for name in (*FOLDERS, *FILES) if os.path.lexists(folder / name)]
+    found = [artifact.name for artifact in OURS if os.path.lexists(artifact.in_(folder))]
     if not found:
         return
-    (folder / MARK).unlink(missing_ok=True)
+    MARK.in_(folder).unlink(missing_ok=True)
     raise UsageError(
         f"{folder} has {', '.join(found)} already, which no run has made",
         cause="evidence of a run goes by these names; what has them now would be overwritten",

@@ -12,20 +12,32 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import BinaryIO
 
+from clusterlib.evidence.artifacts import (
+    CLUSTERS,
+    EVENTS,
+    KEEPER_LOG,
+    LOGS,
+    MEMORY,
+    OF_A_CLUSTER,
+    PLAN_OF_A_CLUSTER,
+    RENDERED,
+    SAMPLES,
+    STATE,
+    Artifact,
+    Cleaning,
+)
 from clusterlib.evidence.redaction import Redactor
 from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import STAMP_LENGTH, rotated
 from clusterlib.hosts.places import write_private
 from clusterlib.rundir.folders import RunFolder
 
-__all__ = ["CLUSTERS", "Collector", "place_of"]
+__all__ = ["Collector", "place_of"]
 
-CLUSTERS = "clusters"
 MOST_OF_A_LOG = 20 * 2**20
 HEAD = 4 * 2**20
 MOST_OF_A_CONFIG = 2**20
 MOST_OF_ALL_CONFIGS = 32 * 2**20
-MEMORY = ".collected"
 
 Clean = Callable[[bytes], bytes]
 
@@ -71,24 +83,28 @@ class Collector:
         return target
 
     def _bring_up_to_date(self, run: Path, source: RunFolder, target: Path, redactor: Redactor) -> None:
-        for diary in (source.events, run / "samples.jsonl"):
-            self._grow(diary, target / diary.name, lambda data: _lines(data, redactor.line))
-        for document in (source.plan, source.state):
-            self._copy(document, target / document.name, lambda data: _document(data, redactor))
-        self._grow(source.keeper_log, target / source.keeper_log.name, redactor.data)
+        for growing, artifact in (
+            (source.events, EVENTS),
+            (source.samples, SAMPLES),
+            (source.keeper_log, KEEPER_LOG),
+        ):
+            self._grow(growing, artifact.in_(target), _cleaner(artifact, redactor))
+        for document, artifact in ((source.plan, PLAN_OF_A_CLUSTER), (source.state, STATE)):
+            self._copy(document, artifact.in_(target), _cleaner(artifact, redactor))
         left = MOST_OF_ALL_CONFIGS
         for path in _files(run / "nodes"):
             inside = path.relative_to(run / "nodes")
             if inside.parts[1:2] == ("data",) and path.suffix != ".log":
                 continue  # what a server stores is neither configuration nor evidence
             if len(inside.parts) > 1:
-                left -= self._copy(path, target / "configs" / inside, redactor.data, left)
+                rendered = RENDERED.in_(target) / inside
+                left -= self._copy(path, rendered, _cleaner(RENDERED, redactor), left)
             elif path.suffix == ".log":
-                self._log(path, target / "logs" / path.name, redactor.data)
+                self._log(path, LOGS.in_(target) / path.name, _cleaner(LOGS, redactor))
 
     def _recall(self, place: Path) -> None:
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            for name, values in json.loads((place / MEMORY).read_bytes()).items():
+            for name, values in json.loads(MEMORY.in_(place).read_bytes()).items():
                 self._seen[place / name] = _Seen(*(int(value) for value in values))
 
     def _memorise(self, place: Path) -> None:
@@ -98,7 +114,7 @@ class Collector:
             if path.is_relative_to(place)
         }
         with contextlib.suppress(OSError):
-            write_private(place / MEMORY, json.dumps(mine))
+            MEMORY.write(place, json.dumps(mine))
 
     def _copy(self, source: Path, target: Path, clean: Clean, most: int = MOST_OF_A_CONFIG) -> int:
         """A file that is replaced as a whole, if it is a text of sensible size. Gives back its size."""
@@ -160,7 +176,7 @@ class Collector:
 
 def place_of(folder: Path, cluster: str, run: Path) -> Path:
     """Where the copies of a run are."""
-    return folder / CLUSTERS / (cluster.replace("/", "_").lstrip(".") or "cluster") / run.name
+    return CLUSTERS.in_(folder) / (cluster.replace("/", "_").lstrip(".") or "cluster") / run.name
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -171,6 +187,19 @@ def _files(folder: Path) -> Iterator[Path]:
             path = Path(parent, name)
             if not name.endswith("cookie") and not path.is_symlink() and path.is_file():
                 yield path
+
+
+def _cleaner(artifact: Artifact, redactor: Redactor) -> Clean:
+    """As the table of artifacts says."""
+    match artifact.cleaning:
+        case Cleaning.LINES:
+            return lambda data: _lines(data, redactor.line)
+        case Cleaning.DOCUMENT:
+            return lambda data: _document(data, redactor)
+        case Cleaning.TEXT:
+            return redactor.data
+        case Cleaning.SOURCE:
+            return lambda data: data
 
 
 def _lines(data: bytes, clean: Clean) -> bytes:
@@ -186,19 +215,14 @@ def _document(data: bytes, redactor: Redactor) -> bytes:
 
 def _clean_again(place: Path, redactor: Redactor) -> None:
     """Takes out of what was copied before what is only now known to be secret."""
-    for path in _files(place):
-        if path.name == MEMORY:
-            continue
-        with contextlib.suppress(OSError):
-            data = path.read_bytes()
-            if path.suffix == ".jsonl":
-                cleaned = _lines(data, redactor.line)
-            elif path.parent == place and path.suffix == ".json":
-                cleaned = _document(data, redactor)
-            else:
-                cleaned = redactor.data(data)
-            if cleaned != data:
-                _write(path, cleaned)
+    for artifact in OF_A_CLUSTER:
+        clean, copy = _cleaner(artifact, redactor), artifact.in_(place)
+        for path in _files(copy) if artifact.is_folder else [copy]:
+            with contextlib.suppress(OSError):
+                data = path.read_bytes()
+                cleaned = clean(data)
+                if cleaned != data:
+                    _write(path, cleaned)
 
 
 def _append(target: Path, file: BinaryIO, offset: int, clean: Clean) -> int:

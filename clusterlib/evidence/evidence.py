@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from clusterlib.evidence.collecting import CLUSTERS, place_of
+from clusterlib.evidence.artifacts import CLUSTERS, EVENTS, LOGS, PLAN_OF_A_CLUSTER, SAMPLES, STATE
+from clusterlib.evidence.collecting import place_of
 from clusterlib.evidence.excerpts import Excerpt, excerpt
 from clusterlib.evidence.names import natural
 from clusterlib.evidence.recorder import read_records, writers
@@ -95,33 +96,33 @@ class CollectedRun:
 
     @cached_property
     def events(self) -> list[Event]:
-        return list(read_events(self.path / "events.jsonl"))
+        return list(read_events(EVENTS.in_(self.path)))
 
     @cached_property
     def samples(self) -> list[Look]:
-        return list(read_looks(self.path / "samples.jsonl"))
+        return list(read_looks(SAMPLES.in_(self.path)))
 
     @cached_property
     def plan(self) -> PlanRead:
-        return _document(self.path / "plan.json", PlanRead)
+        return _document(PLAN_OF_A_CLUSTER.in_(self.path), PlanRead)
 
     @cached_property
     def plan_text(self) -> str:
         try:
-            return json.dumps(json.loads((self.path / "plan.json").read_bytes()), indent=1)
+            return json.dumps(json.loads(PLAN_OF_A_CLUSTER.in_(self.path).read_bytes()), indent=1)
         except (OSError, ValueError):
             return ""
 
     @cached_property
     def state(self) -> StateRead:
-        return _document(self.path / "state.json", StateRead)
+        return _document(STATE.in_(self.path), StateRead)
 
     @cached_property
     def logs(self) -> dict[str, int]:
-        return {log.stem: log.stat().st_size for log in sorted((self.path / "logs").glob("*.log"))}
+        return {log.stem: log.stat().st_size for log in sorted(LOGS.in_(self.path).glob("*.log"))}
 
     def said(self, node: str, begin: float, end: float, most: int) -> Excerpt:
-        return excerpt(self.path / "logs" / f"{node}.log", node, begin, end, most)
+        return excerpt(LOGS.in_(self.path) / f"{node}.log", node, begin, end, most)
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def read_evidence(folder: Path, records: list[Record[Recorded]] | None = None) -
         place = place_of(folder, cluster, run)
         if place.is_dir():
             runs[place] = CollectedRun(cluster, place, str(place.relative_to(folder)))
-    for place in sorted((folder / CLUSTERS).glob("*/*/")):
+    for place in sorted(CLUSTERS.in_(folder).glob("*/*/")):
         runs.setdefault(place, CollectedRun(place.parent.name, place, str(place.relative_to(folder))))
     ordered = sorted(runs.values(), key=lambda run: (natural(run.cluster), run.name))
     return Evidence(records, ordered, writers(folder))

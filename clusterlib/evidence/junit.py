@@ -15,6 +15,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from clusterlib.evidence.artifacts import CLUSTER_XML
 from clusterlib.evidence.damage import WHOLE, damage_at
 from clusterlib.evidence.evidence import Evidence, Run
 from clusterlib.evidence.names import base_name
@@ -29,7 +30,6 @@ from clusterlib.evidence.records import (
 )
 from clusterlib.evidence.story import moment
 from clusterlib.frozen import frozen
-from clusterlib.hosts.places import write_private
 from clusterlib.messages.events import FaultKill, NodeMoved
 from clusterlib.messages.findings import Finding, Outcome
 from clusterlib.messages.states import NodeState
@@ -59,8 +59,8 @@ class Suite:
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_junit(path: Path, evidence: Evidence) -> None:
-    write_private(path, to_xml(suites_of(evidence)))
+def write_junit(folder: Path, evidence: Evidence) -> None:
+    CLUSTER_XML.write(folder, to_xml(suites_of(evidence)))
 
 
 def suites_of(evidence: Evidence) -> list[Suite]:

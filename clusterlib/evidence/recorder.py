@@ -14,15 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from clusterlib import __version__
+from clusterlib.evidence.artifacts import RECORDS
 from clusterlib.evidence.records import LEADER, MachineFacts, Record, Recorded, RunStarted
 from clusterlib.evidence.redaction import Redactor, redactor_for
-from clusterlib.hosts.places import make_private
 from clusterlib.machine.facts import Machine
 from clusterlib.messages.event import now
 
-__all__ = ["RECORDS", "Recorder", "read_records", "writers"]
-
-RECORDS = "records"
+__all__ = ["Recorder", "read_records", "writers"]
 
 
 class Recorder:
@@ -44,7 +42,7 @@ class Recorder:
         self._torn = b""
         self._file = -1
         with contextlib.suppress(OSError):
-            self._file = _open_private(folder / RECORDS, f"{_plain(worker)}.jsonl")
+            self._file = _open_private(RECORDS.make(folder), f"{_plain(worker)}.jsonl")
             self._torn = _unfinished(self._file)
 
     def __call__(self, what: Recorded) -> Record[Recorded]:
@@ -109,7 +107,7 @@ def writers(folder: Path) -> frozenset[str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted((folder / RECORDS).glob("*.jsonl"))
+    return sorted(RECORDS.in_(folder).glob("*.jsonl"))
 
 
 def _is_locked(path: Path) -> bool:
@@ -129,7 +127,6 @@ def _is_locked(path: Path) -> bool:
 
 
 def _open_private(folder: Path, name: str) -> int:
-    make_private(folder)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     file = os.open(folder / name, flags, 0o600)
     with contextlib.suppress(OSError):

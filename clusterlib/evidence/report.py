@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+from clusterlib.evidence.artifacts import OF_THE_RUN, REPORT
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.explained import Explained, shortened
 from clusterlib.evidence.journal import Entry, write_journals
@@ -19,13 +20,13 @@ from clusterlib.evidence.records import ScheduleRecorded
 from clusterlib.evidence.story import Failure, Story, Tested, Usage, clock, duration
 from clusterlib.evidence.verdict import judge
 from clusterlib.frozen import frozen
-from clusterlib.hosts.places import write_private
 from clusterlib.rendering import render_page
 
 __all__ = ["make_report", "write_report"]
 
 TEMPLATE = Path(__file__).parent / "page" / "report.html.j2"
-BESIDE = ("junit.xml", "cluster.xml", "summary.json", "environment.json", "records/", "clusters/")
+BESIDE = tuple(artifact for artifact in OF_THE_RUN if artifact is not REPORT and not artifact.is_internal)
+"""What the page links."""
 CLUSTER_OPTIONS = {
     "--profile": "--cluster-profile",
     "--cluster-profile": "--cluster-profile",
@@ -52,9 +53,9 @@ class Curve:
     told: str
 
 
-def write_report(path: Path, story: Story, evidence: Evidence, environment: Environment) -> None:
-    beside = tuple(name for name in BESIDE if (path.parent / name).exists())
-    write_private(path, make_report(story, evidence, environment, beside))
+def write_report(folder: Path, story: Story, evidence: Evidence, environment: Environment) -> None:
+    beside = tuple(artifact.label for artifact in BESIDE if artifact.in_(folder).exists())
+    REPORT.write(folder, make_report(story, evidence, environment, beside))
 
 
 def make_report(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from clusterlib.evidence.artifacts import ENVIRONMENT, PLAN
 from clusterlib.evidence.collecting import Collector
 from clusterlib.evidence.evidence import Evidence, named_runs, read_evidence
 from clusterlib.evidence.junit import write_junit
@@ -23,7 +24,6 @@ from clusterlib.evidence.story import Story
 from clusterlib.evidence.summary import write_summary
 from clusterlib.evidence.telling import tell_story
 from clusterlib.evidence.tests_junit import write_missing_junit
-from clusterlib.hosts.places import write_private
 from clusterlib.messages.codec import plain, salvage
 
 __all__ = ["Artifacts", "finish"]
@@ -67,23 +67,22 @@ class Artifacts:
             self._collector.collect(cluster, run, redactor)
         evidence = read_evidence(folder, [_cleaned(record, redactor) for record in records])
         story = tell_story(evidence)
-        write_summary(folder / "summary.json", story)
+        write_summary(folder, story)
         environment = self._environment(evidence, redactor)
-        _write_plan(folder / "plan.json", evidence)
-        write_junit(folder / "cluster.xml", evidence)
+        _write_plan(folder, evidence)
+        write_junit(folder, evidence)
         if junit:
             write_missing_junit(folder, story)
-        write_report(folder / "report.html", story, evidence, environment)
+        write_report(folder, story, evidence, environment)
         return story
 
     def _environment(self, evidence: Evidence, redactor: Redactor) -> Environment:
         """Described once, by the run itself: a report that is made later, perhaps elsewhere, changes nothing about it."""
-        path = self.folder / "environment.json"
         try:
-            return salvage(Environment, json.loads(path.read_bytes()))
+            return salvage(Environment, json.loads(ENVIRONMENT.in_(self.folder).read_bytes()))
         except (OSError, ValueError):
             environment = describe_environment(evidence, redactor, self._environ)
-        _write_json(path, environment)
+        ENVIRONMENT.write(self.folder, _json(plain(environment)))
         return environment
 
 
@@ -97,13 +96,14 @@ def _cleaned(record: Record[Recorded], redactor: Redactor) -> Record[Recorded]:
     return Record.of(redactor.value(record.to_dict())) or record
 
 
-def _write_plan(path: Path, evidence: Evidence) -> None:
+def _write_plan(folder: Path, evidence: Evidence) -> None:
     """Which tests were to be served by which cluster, as the schedule was last made."""
     schedules = list(evidence.of(ScheduleRecorded))
     if schedules:
         data = schedules[-1].to_dict()
-        _write_json(path, {key: value for key, value in data.items() if key not in {"kind", "worker"}})
+        shown = {key: value for key, value in data.items() if key not in {"kind", "worker"}}
+        PLAN.write(folder, _json(shown))
 
 
-def _write_json(path: Path, value: object) -> None:
-    write_private(path, json.dumps(plain(value), indent=1) + "\n")
+def _json(data: object) -> str:
+    return json.dumps(data, indent=1) + "\n"

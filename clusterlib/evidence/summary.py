@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from clusterlib.evidence.artifacts import SUMMARY
 from clusterlib.evidence.story import Story, Tested, stamp
 from clusterlib.evidence.verdict import judge
-from clusterlib.hosts.places import write_private
 from clusterlib.messages.codec import plain
 
 __all__ = ["write_summary"]
 
 
-def write_summary(path: Path, story: Story) -> None:
+def write_summary(folder: Path, story: Story) -> None:
     verdict = judge(story)
     summary = {
         "verdict": verdict.sentence,
@@ -41,7 +41,7 @@ def write_summary(path: Path, story: Story) -> None:
             for served in story.clusters
         ],
     }
-    write_private(path, json.dumps(summary, indent=1) + "\n")
+    SUMMARY.write(folder, json.dumps(summary, indent=1) + "\n")
 
 
 def _test(test: Tested) -> dict[str, object]:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clusterlib.evidence.artifacts import JUNIT
 from clusterlib.evidence.junit import Case, Suite, to_xml
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.story import Failure, Said, Story, Tested, clock, stamp
-from clusterlib.hosts.places import write_private
 
-__all__ = ["JUNIT", "is_recorded", "write_missing_junit"]
+__all__ = ["is_recorded", "write_missing_junit"]
 
-JUNIT = "junit.xml"
 NAME = "recorded tests"
 """The suite's name, by which a file of ours is known and may be replaced."""
 
 
 def write_missing_junit(folder: Path, story: Story) -> None:
     """What pytest wrote itself knows more, and stays."""
-    path = folder / JUNIT
+    path = JUNIT.in_(folder)
     if path.exists() and not is_recorded(path):
         return
     failures = {failure.tested.number: failure for failure in story.failures}
@@ -28,7 +27,8 @@ def write_missing_junit(folder: Path, story: Story) -> None:
         if tested.outcome is not Outcome.RERUN
     )
     if cases:
-        write_private(path, to_xml([Suite(NAME, cases, stamp(min(tested.begin for tested in story.tests)))]))
+        began = stamp(min(tested.begin for tested in story.tests))
+        JUNIT.write(folder, to_xml([Suite(NAME, cases, began)]))
 
 
 def is_recorded(path: Path) -> bool:

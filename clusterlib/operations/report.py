@@ -7,8 +7,8 @@ from pathlib import Path
 
 from clusterlib.client.start import project_folder
 from clusterlib.errors import UsageError
+from clusterlib.evidence.artifacts import RECORDS, REPORT
 from clusterlib.evidence.home import REPORTS
-from clusterlib.evidence.recorder import RECORDS
 from clusterlib.evidence.reporting import finish
 from clusterlib.frozen import frozen
 from clusterlib.operations.result import Result
@@ -29,19 +29,21 @@ def make_report(folder: Path | str | None = None, *, project: Path | str | None 
     """Of that folder, or of the latest run of this project that left one."""
     began = time.monotonic()
     chosen = Path(folder).absolute() if folder else _latest(project_folder(project))
-    if not (chosen / RECORDS).is_dir():
+    if not RECORDS.in_(chosen).is_dir():
         raise UsageError(
             f"{chosen} holds no evidence of a test run",
-            cause=f"a folder of artifacts has a folder {RECORDS}/, which is written while the tests run",
+            cause=f"a folder of artifacts has a folder {RECORDS.label}, which is written while the tests run",
             remedies=["pytest --distributed --cluster-artifacts=artifacts"],
         )
     finish(chosen, junit=True)
     files = tuple(sorted(path.name for path in chosen.glob("[!.]*") if path.is_file()))
-    return Reported(str(chosen), str(chosen / "report.html"), files, round(time.monotonic() - began, 4))
+    return Reported(str(chosen), str(REPORT.in_(chosen)), files, round(time.monotonic() - began, 4))
 
 
 def _latest(project: Path) -> Path:
-    found = {path.parent.resolve() for path in (project / REPORTS).glob(f"*/{RECORDS}")}  # `latest` is a link
+    found = {
+        path.parent.resolve() for path in (project / REPORTS).glob(f"*/{RECORDS.name}")
+    }  # `latest` is a link
     if not found:
         raise UsageError(
             f"no test run of {project} has left artifacts yet",
@@ -49,4 +51,4 @@ def _latest(project: Path) -> Path:
             'others do with --cluster-artifacts, or [tests] artifacts = "always" in the profile',
             remedies=["pytest --distributed --cluster-artifacts=artifacts", "invoke test.report artifacts"],
         )
-    return max(found, key=lambda path: (path / RECORDS).stat().st_mtime)
+    return max(found, key=lambda path: RECORDS.in_(path).stat().st_mtime)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clusterlib.evidence.recorder import RECORDS
-from clusterlib.hosts.places import write_private
+from clusterlib.evidence.artifacts import RECORDS
 from clusterlib.leases.naming import Reservation, reserve_name
 
 __all__ = ["read_name", "reserve_for_all"]
 
-FILE = f"{RECORDS}/shared-name"
+FILE = "shared-name"
 """Beside the records, which go when the next run claims the folder: its workers must not read the name of this one."""
 
 
 def reserve_for_all(project: Path, folder: Path) -> Reservation:
     """Reserved as long as what this gives back is not closed, and its process lives."""
     reservation = reserve_name(project)
-    write_private(folder / FILE, reservation.name)
+    RECORDS.write_part(folder, FILE, reservation.name)
     return reservation
 
 
 def read_name(folder: Path) -> str:
     """The reserved name; nothing as long as there is none."""
     try:
-        return (folder / FILE).read_text()
+        return (RECORDS.in_(folder) / FILE).read_text()
     except FileNotFoundError:
         return ""

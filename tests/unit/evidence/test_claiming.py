@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from clusterlib.errors import UsageError
-from clusterlib.evidence.claiming import MARK, Claim, claim
+from clusterlib.evidence.artifacts import MARK
+from clusterlib.evidence.claiming import Claim, claim
 from clusterlib.evidence.recorder import Recorder
 
 
@@ -37,7 +38,7 @@ def test_what_an_earlier_run_has_made_goes_and_everything_else_stays(tmp_path: P
 
     claimed(tmp_path).close()
 
-    assert names(tmp_path) == {MARK, "mine.txt"}
+    assert names(tmp_path) == {MARK.name, "mine.txt"}
 
 
 def test_what_pytest_has_written_itself_stays(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_what_pytest_has_written_itself_stays(tmp_path: Path) -> None:
 
     claimed(tmp_path).close()
 
-    assert names(tmp_path) == {MARK, "junit.xml"}
+    assert names(tmp_path) == {MARK.name, "junit.xml"}
 
 
 @pytest.mark.parametrize("name", ["clusters", "records", "plan.json", "environment.json"])
@@ -90,7 +91,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_its_reason(tmp_path: Path) ->
 def test_a_mark_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
     """In a folder that others may write to, it could lead to any file of ours."""
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / MARK).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "out" / MARK.name).symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(UsageError):
         claim(tmp_path / "out")
