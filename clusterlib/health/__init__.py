@@ -1,1 +1,1 @@
-"""Is it ready, is it well, and if not, why not: probes, pre-flight, diagnosis."""
+"""Readiness, health and diagnosis of nodes: probes, pre-flight, the health matrix."""

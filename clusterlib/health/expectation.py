@@ -1,4 +1,6 @@
-"""How much memory nodes are expected to take: what a profile says, or what was measured. Never a default."""
+"""How much memory nodes are expected to take: the amount in a profile, or a measured one, but never
+a default.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,17 @@ from clusterlib.frozen import frozen
 __all__ = ["Expected"]
 
 GROWN = 2
-"""Runs differ. A process that takes so many times what was measured before is worth a look ..."""
+"""Runs differ. A warning needs a process that takes this many times the measured amount ..."""
 NOTEWORTHY = 16 * 2**20
-"""... where these are more than so many bytes above it."""
+"""... and this many bytes more."""
 
 
 @frozen
 class Expected:
-    """An amount of memory, and how it is known."""
+    """An amount of memory, and its origin."""
 
     memory: int
-    """Bytes of one process: of a node, or of the simulation that all nodes are in."""
+    """Bytes of one process: a node, or the simulation of all nodes."""
     why: str
     """Where it is written, or when it was measured."""
     measured: bool = False
@@ -27,7 +29,7 @@ class Expected:
         return f"as {self.why}" if self.measured else self.why
 
     def exceeded_by(self, memory: int) -> str:
-        """What is to be said of a process that takes so many bytes; nothing where it takes about what is expected."""
+        """A message about a process that takes so many bytes; None if this is about as expected."""
         amount = f"{self.memory / 2**20:.0f} MiB"
         if not self.measured:
             return f"more than the {amount} of {self.why}" if memory > self.memory else ""

@@ -1,11 +1,12 @@
-"""The health matrix: every node asked every question, all nodes side by side, within a hard limit.
+"""The health matrix: every check on every node, all nodes at the same time, within a hard limit.
 
     connectivity  ping, rpc, cookie
     application   started, serving, operations
-    cluster       formed (it sees every other), reach (it calls its neighbour, which gives the latency between nodes)
+    cluster       formed (it sees every other), reach (a call to its neighbour, with the latency)
     performance   memory, cpu
 
-A node that cannot answer costs the others nothing: what it did not say in time is a finding, too."""
+A node that cannot answer does not delay the others: an answer that is late is a finding, too.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 LONGEST_ANSWER = 1.5
 LEAST = 0.05
 SPARE = 0.3
-"""Kept back from the limit, to put the matrix together."""
+"""Part of the limit that is reserved for assembling the matrix."""
 
 
 class Talk(Protocol):
@@ -62,27 +63,30 @@ class Talk(Protocol):
 
 @frozen
 class Usage:
-    """What a node's process takes."""
+    """The memory and CPU of a node's process."""
 
     memory: int
     cpu_percent: float
     stopped: bool = False
-    """By a signal, from outside: alive, and deaf."""
+    """By a signal from outside: it is alive but does not respond."""
 
 
 @frozen
 class Subject:
-    """A node as the keeper knows it, and how to talk to it."""
+    """A node as the keeper knows it, and how to connect to it."""
 
     name: str
     state: str
     reason: str
     pid: int | None
     expected: Expected | None
-    """What its process is expected to take; None where it is neither written nor measured."""
+    """The expected memory of its process; None if it is neither written nor measured."""
     talk: Talk
     serving: Callable[[float], str | None]
-    """Asks the node's own health endpoint, within so many seconds: None if all is well, else what is not."""
+    """Asks the node's health endpoint, within so many seconds.
+
+    None if all is well, else the problem.
+    """
     usage: Callable[[], Usage | None]
 
 
@@ -98,7 +102,10 @@ class NodeHealth:
 
 
 def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> list[NodeHealth]:
-    """Asks all nodes at once; gives back within `seconds`. `option` is what remedies add to name the cluster."""
+    """Checks all nodes at once, and returns within `seconds`.
+
+    `option` names the cluster in remedies.
+    """
     deadline = Deadline(max(LEAST, seconds - SPARE))
     answers: queue.SimpleQueue[NodeHealth] = queue.SimpleQueue()
     for subject in subjects:
@@ -115,7 +122,7 @@ def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> li
 
 
 def _aside(work: Callable[[], None]) -> None:
-    """In a thread; where the user may have no more of them, here and now: one after the other is better than none."""
+    """Runs in a thread. If the user may not have more threads, runs here, one after another."""
     try:
         threading.Thread(target=work, daemon=True).start()
     except RuntimeError:
@@ -123,7 +130,7 @@ def _aside(work: Callable[[], None]) -> None:
 
 
 class _Examination:
-    """All questions to one node, in the order in which one makes sense only after another."""
+    """All checks of one node, in an order in which each depends only on earlier ones."""
 
     def __init__(
         self, subject: Subject, everyone: Sequence[Subject], deadline: Deadline, option: str
@@ -159,7 +166,9 @@ class _Examination:
         return round(max(LEAST, min(LONGEST_ANSWER, self._deadline.left)), 2)
 
     def _connects(self) -> bool:
-        """The first word to a node is the handshake, which proves the cookie both ways; the second is the ping."""
+        """The first message to a node is the handshake, in which both sides prove the cookie; the
+        second is the ping.
+        """
         try:
             self._node.talk.ping(timeout=self._limit)
             self._checks["cookie"] = ok("cookie", "ok")
@@ -185,7 +194,7 @@ class _Examination:
         return ok("serving", "ok") if problem is None else failed("serving", problem, *self._look())
 
     def _operations(self) -> Finding:
-        """Work sent to a node is done by that node."""
+        """The node executes work that is sent to it."""
         doer = self._node.talk.call("clusterlib.health.remote:who_am_i", timeout=self._limit)
         closure = self._node.talk.run(lambda: sum(range(10)), timeout=self._limit)
         if (doer, closure) != (self._node.name, 45):
@@ -198,7 +207,7 @@ class _Examination:
         missing = [name for name in self._names if name not in seen]
         if missing:
             shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-            verb = "resume" if missing[0] in self._paused else "restart"  # as its own row has it
+            verb = "resume" if missing[0] in self._paused else "restart"  # the same as in its own row
             return failed(
                 "formed",
                 f"{told}: it does not see {shown}",
@@ -207,7 +216,9 @@ class _Examination:
         return ok("formed", told)
 
     def _reach(self) -> Finding:
-        """In a ring: each node calls the next that is ready, so that each calls and is called, at a cost that grows with n."""
+        """In a ring: each node calls the next ready one, so each calls and is called, and the cost
+        grows with n.
+        """
         if len(self._ring) < 2:
             return skipped("reach", "no other node is ready")
         peer = self._ring[(self._ring.index(self._node.name) + 1) % len(self._ring)]
@@ -246,7 +257,7 @@ class _Examination:
 
 
 def measure(usage: Usage, expected: Expected | None, *look: str) -> dict[str, Finding]:
-    """What a process takes, and whether that is more than it is expected to."""
+    """What a process takes, and whether this is more than expected."""
     memory = ok("memory", f"{usage.memory / 2**20:.0f} MiB")
     excess = expected.exceeded_by(usage.memory) if expected else ""
     if excess:
@@ -255,7 +266,7 @@ def measure(usage: Usage, expected: Expected | None, *look: str) -> dict[str, Fi
 
 
 def unfit(node: Subject, option: str) -> Finding | None:
-    """Nodes that the keeper knows not to be there are not asked, only told about."""
+    """Nodes that the keeper knows to be down are not asked, only reported."""
     if node.state == "ready":
         return None
     told = f"{node.name} is {node.state}" + (f": {node.reason}" if node.reason else "")

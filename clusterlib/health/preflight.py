@@ -1,5 +1,7 @@
-"""Pre-flight: can this machine carry that cluster? Each check judges facts that it is given, so each can be tested without
-the machine that has the trouble."""
+"""Pre-flight: whether this machine can run the cluster.
+
+Each check judges facts that it is given, so each can be tested on a machine without the problem.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,7 @@ def check_loopback(attempt: Callable[[str], None], addresses: Iterable[str] = ("
 
 
 def check_hosts(hosts: Iterable[str], resolve: Resolve) -> Finding:
-    """The names the nodes go by, as the profile has them."""
+    """Checks the host names of the nodes in the profile."""
     wrong = []
     names = sorted(set(hosts))
     for host in names:
@@ -114,7 +116,10 @@ def check_hosts(hosts: Iterable[str], resolve: Resolve) -> Finding:
 def check_ports(
     purpose: str, first: int, last: int, needed: int, holder: Callable[[int], str | None]
 ) -> Finding:
-    """Whether the range has `needed` free ports. `holder` tells who has a port; None is a free one."""
+    """Whether the range has `needed` free ports.
+
+    `holder` returns the holder of a port; None for a free one.
+    """
     name = f"ports for {purpose}"
     free, held = 0, {}
     for port in range(first, last + 1):
@@ -137,7 +142,9 @@ def check_ports(
 
 
 def check_ephemeral(ranges: Mapping[str, tuple[int, int]], ephemeral: tuple[int, int]) -> Finding:
-    """A port that the kernel may hand to any outgoing connection is free now and taken a moment later."""
+    """A port that the kernel may assign to any outgoing connection is free now and taken a moment
+    later.
+    """
     first, last = ephemeral
     inside = [
         f"{purpose} {low}-{high}" for purpose, (low, high) in ranges.items() if low <= last and first <= high
@@ -155,7 +162,7 @@ def check_ephemeral(ranges: Mapping[str, tuple[int, int]], ephemeral: tuple[int,
 
 
 def check_containment(rung: str | None, refusals: Sequence[str]) -> Finding:
-    """`refusals` tell why the rungs above are not to be had."""
+    """`refusals` are the reasons why the rungs above are not available."""
     why = "; ".join(refusals)
     if rung is None:
         return failed("containment", why or "no rung is available", "unset CLUSTERLIB_CONTAINMENT")
@@ -224,7 +231,10 @@ def check_disk(free: int, nodes: int, place: Path) -> Finding:
 def check_memory(
     available: int, nodes: int, expected: Expected | None, *, simulated: bool = False, monitored: bool = True
 ) -> Finding:
-    """What is written fails where it does not fit; what was measured warns, as the next run may take less."""
+    """An amount that is written in the profile fails if it does not fit.
+
+    A measured one only warns, as the next run may take less.
+    """
     free = f"{mebibytes(available)} available"
     if expected is None:
         unknown = "what a node of this profile takes is not known yet"
@@ -260,7 +270,7 @@ def check_processes(limit: int, nodes: int) -> Finding:
 
 
 def check_user(name: str) -> Finding:
-    """Whom a server runs as that refuses root."""
+    """Checks the user for a server that refuses root."""
     try:
         number = pwd.getpwnam(name).pw_uid
     except KeyError:
@@ -270,7 +280,7 @@ def check_user(name: str) -> Finding:
 
 
 def check_templates(outputs: Sequence[str], faults: Sequence[str]) -> Finding:
-    """`faults` is what a trial rendering found, with file and line."""
+    """`faults` are the results of a trial rendering, with file and line."""
     if not outputs:
         return skipped("templates", "the profile has none")
     if faults:

@@ -33,7 +33,9 @@ LAST_CHANCE = 0.1
 SOON = 0.01
 LATE = 0.05
 SELDOM = 0.1
-"""Pauses between two questions: growing to 10 ms, then this share of the time that was waited already, at most 100 ms."""
+"""Pauses between two questions grow to 10 ms, then to this share of the elapsed time, at most 100
+ms.
+"""
 LONGEST_REST = 1.0
 
 Answer = Ready | NotYet | Never
@@ -51,11 +53,11 @@ class Rung:
     name: str
     probe: Probe
     polls: bool = True
-    """False where the answer is there at once, and a change is always announced through `news`."""
+    """False if the answer is immediate, and every change is announced through `news`."""
     interval: float = 0.0
-    """Seconds between two questions; 0: they back off."""
+    """Seconds between two questions; 0 for back-off."""
     silence: Callable[[], str] = _silent
-    """Why it is not ready where the probe hangs: a probe that knows what it asks can say that."""
+    """The reason why it is not ready, if the probe hangs."""
 
 
 async def climb(
@@ -65,11 +67,13 @@ async def climb(
     reached: Callable[[str], None] = lambda _: None,
     ended: asyncio.Future[Any] | None = None,
 ) -> tuple[str, Answer]:
-    """Climbs until the top, a dead end or the deadline. Gives back the last rung asked and its answer.
+    """Climbs to the top, a dead end or the deadline. Returns the last rung and its answer.
 
-    `news` wakes the climber at once when something changed (an exit, a line, a message); polling is the fallback. `ended` is
-    done when there is nobody left to ask: also a probe that hangs, or is slow to answer, does not hide that.
-    A probe that takes long is asked less often, so that asking never takes all of a machine."""
+    `news` wakes the climber at once when something has changed (an exit, a line, a message);
+    polling is the fallback. `ended` is done when the node has ended, so a probe that hangs or is
+    slow does not hide an exit. A probe that takes long is asked less often, so that questions never
+    take all of the processor.
+    """
     name, answer = "", Answer.__args__[0]()
     for rung in ladder:
         name = rung.name
@@ -95,14 +99,20 @@ async def climb(
 
 
 def _pauses() -> Iterator[float]:
-    """What comes is noticed a little late at most, measured by how long it took; what takes long is asked for less often."""
+    """A change is noticed after a delay relative to the elapsed time.
+
+    Slow probes are asked less often.
+    """
     begun = time.monotonic()
     for pause in backoff(0.001, 1.6, SOON):
         yield min(max(pause, LATE * (time.monotonic() - begun)), SELDOM)
 
 
 async def _asked(rung: Rung, deadline: Deadline, ended: asyncio.Future[Any] | None) -> Answer:
-    """The answer of a probe. One that hangs has until the deadline, or a moment more where that has just passed."""
+    """The answer of a probe.
+
+    A probe that hangs has until the deadline, or a moment more if that has just passed.
+    """
     if not rung.polls:
         return await rung.probe()
     asking = asyncio.ensure_future(rung.probe())

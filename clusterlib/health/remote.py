@@ -1,4 +1,7 @@
-"""What the health matrix runs inside a node. Standard library and the runtime only."""
+"""The part of the health matrix that runs inside a node.
+
+Uses the standard library and the runtime only.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ ROUNDS = 5
 
 
 def round_trip(peer: str, timeout: float) -> float:
-    """Seconds a call from this node to `peer` takes: the median of a few, once the connection stands."""
+    """Seconds for a call from this node to `peer`: the median of a few, on an open connection."""
     node = this_node()
     node.call(peer, "operator:add", 1, 1, timeout=timeout)
     taken = []

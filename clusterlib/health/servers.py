@@ -1,13 +1,15 @@
-"""The health matrix of nodes that their keeper asks, each driver in its way; here its findings are put together.
+"""The health matrix of nodes that their keeper asks. Each driver asks in its way; this module
+combines the findings.
 
-A server program, as its profile says:
+A server program, as described in its profile:
 
-connectivity  answering
-application   started, health (what the profile asks besides), log (no line that tells of a crash)
-cluster       formed
-performance   memory, cpu
+    connectivity  answering
+    application   started, health (the profile's own question), log (no line of a crash)
+    cluster       formed
+    performance   memory, cpu
 
-An Erlang node: see `drivers/beam/health`. The driver names its columns; `started` comes after those of connectivity.
+An Erlang node: see `drivers/beam/health`. The driver names its columns; `started` comes after those
+of connectivity.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ MEASURED = (("performance", "memory"), ("performance", "cpu"))
 def judge(
     subjects: Sequence[Subject], examined: Examined, option: str
 ) -> tuple[tuple[tuple[str, str], ...], list[NodeHealth]]:
-    """The columns, and each node's row. `examined` is the keeper's answer; a node that is
-    missing in it did not answer in time."""
+    """The columns, and each node's row.
+
+    `examined` is the keeper's answer; a node that is missing in it did not answer in time.
+    """
     asked = examined.columns
     resumes = {
         f"invoke cluster.restart {one.name}": f"invoke cluster.{UNDONE_BY[one.state]} {one.name}"
@@ -48,7 +52,7 @@ def _row(
     option: str,
     resumes: Mapping[str, str],
 ) -> NodeHealth:
-    """`resumes`: what to do instead of a restart that the driver asks for, where a node is only paused."""
+    """`resumes` replaces a restart among the driver's remedies if a node is only paused."""
     look = f"invoke cluster.logs {node.name}{option}"
     why = unfit(node, option)
     checks = {"started": why or ok("started", node.state)}

@@ -1,1 +1,4 @@
-"""Where nodes run: spawn, signal, reap, ports, log files. The only room that may use subprocess and psutil."""
+"""Runs the processes of nodes: spawning, signals, reaping, ports, log files.
+
+The only room that may use subprocess and psutil.
+"""

@@ -1,4 +1,6 @@
-"""What a host is: the seam between those who decide what runs (keeper, drivers) and how it runs here."""
+"""The interface of a host, between the code that decides what runs (keeper, drivers) and the way it
+runs here.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,11 @@ class Program:
 
 @frozen
 class Entry:
-    """A Python function to call in a fork of the warm process: `package.module:function(argument)`.
+    """A Python function to call in a fork of the nursery: `package.module:function(argument)`.
 
-    `argument` is plain data (what JSON can hold). The function's integer result, or None, is the exit code."""
+    `argument` is plain data (what JSON can hold). The function's integer result, or None, is the
+    exit code.
+    """
 
     target: str
     argument: Mapping[str, object] = field(default_factory=dict)
@@ -36,23 +40,38 @@ class Entry:
 
 @frozen
 class Spawn:
-    """One process to start. It stands for all that it starts, daemonised or not, and all that helpers of its name left: that
-    is paused and killed with it, counted with it, and ends when it ends."""
+    """One process to start, together with all that it starts, daemonised or not, and all that
+    helpers of its name leave running.
+
+    All of these are paused, killed and measured with it, and end when it ends.
+    """
 
     name: str
     run: Program | Entry
     directory: str
     environment: Mapping[str, str] = field(default_factory=dict)
-    """The whole environment of the process, but for the marker that the host adds."""
+    """The whole environment of the process, except the marker that the host adds."""
     inherit: Mapping[str, int] = field(default_factory=dict)
-    """Descriptors the process inherits, by name. It finds the number in its environment: CLUSTERLIB_FD_<NAME>."""
+    """Descriptors that the process inherits, by name.
+
+    Their numbers are in its environment: CLUSTERLIB_FD_<NAME>.
+    """
     helper: bool = False
-    """A command that is run for the node of this name. What is left of its process group ends with it; what else it leaves
-    running belongs to the node."""
+    """A command that is run for the node of this name.
+
+    When it ends, the rest of its process group ends; other processes that it leaves running belong
+    to the node.
+    """
     shared: tuple[str, ...] = ()
-    """Names of programs that it starts for others, too: they do not end, and are not paused, with it, but with the host."""
+    """Names of programs that it also starts for other nodes.
+
+    They are not ended or paused with it, but end with the host.
+    """
     user: str | None = None
-    """Who the process is to be, where we are root; it can still enter the folders that only root may. None: as we are."""
+    """The user of the process, if we are root.
+
+    It may still enter folders that only root may enter. None: our user.
+    """
 
 
 @frozen
@@ -62,7 +81,10 @@ class Exit:
     code: int | None = None
     signal: int | None = None
     left: tuple[str, ...] = field(default=(), compare=False)
-    """The programs that it had started and that still ran when it had ended by itself. They were ended, too."""
+    """The programs that it had started and that still ran when it ended by itself.
+
+    They were ended, too.
+    """
 
     @property
     def clean(self) -> bool:
@@ -70,7 +92,7 @@ class Exit:
 
     @property
     def into_background(self) -> bool:
-        """Whether it ended as a server does that continues as a daemon."""
+        """Whether it ended like a server that continues as a daemon."""
         return self.clean and bool(self.left)
 
     def __str__(self) -> str:
@@ -86,7 +108,7 @@ class Exit:
 
 @frozen
 class Survivor:
-    """A process of this cluster found alive when none should be."""
+    """A process of this cluster that is still alive after a shutdown."""
 
     pid: int
     command: str
@@ -100,44 +122,58 @@ class Process(Protocol):
 
     @property
     def pid(self) -> int:
-        """As the user sees it in `ps`, also where the process lives in a PID namespace of its own."""
+        """The PID that users see in `ps`, even if the process lives in a PID namespace."""
 
     @property
     def output(self) -> int:
-        """Descriptor on which the owner reads stdout and stderr, non-blocking. The owner closes it."""
+        """The descriptor for reading stdout and stderr, non-blocking. The owner closes it."""
 
     @property
     def exit(self) -> asyncio.Future[Exit]:
-        """Done as soon as the process ended, and with it all that belonged to it. Never cancelled by the host."""
+        """Done as soon as the process and everything that belonged to it has ended.
+
+        Never cancelled by the host.
+        """
 
     def usage(self) -> Sample | None:
-        """What it uses now, with all that belongs to it; None once it ended, or where that cannot be told."""
+        """What it uses now, with everything that belongs to it.
+
+        None if it has ended, or if this is unknown.
+        """
 
     def listener(self, address: str, port: int) -> Listener:
-        """Who takes connections to this port: a process of this node, or somebody else."""
+        """Who accepts connections on this port: a process of this node, or another one."""
 
     def signal(self, number: int) -> None:
-        """Delivers a signal to this very process (never to another that got its number); no-op once it ended.
+        """Sends a signal to this process, never to another one with the same PID. Does nothing once
+        it has ended.
 
-        The signals that no process can hear (SIGKILL, SIGSTOP, SIGCONT) go to all that belongs to it."""
+        Signals that a process cannot handle (SIGKILL, SIGSTOP, SIGCONT) go to everything that
+        belongs to it.
+        """
 
     def end_in_order(self) -> None:
-        """What is left of a program when it ends is asked to end as it was itself, and killed only by a SIGKILL from now on.
+        """From now on, when the program ends, the rest of it is asked to end in the same way, and
+        killed only by a SIGKILL.
 
-        Otherwise, and for an entry, what is left is killed at once."""
+        Without this, and for an entry, the rest is killed at once.
+        """
 
 
 class Host(Protocol):
-    """Starts processes and answers for their end. All methods belong to the keeper's event loop."""
+    """Starts processes and ensures that they end. All methods belong to the keeper's event loop."""
 
     async def spawn(self, order: Spawn) -> Process:
         """Starts a process. Raises ProgramMissing or StartError."""
 
     def drain(self) -> None:
-        """Passes on to each process's `output` what it had printed and the host still has in its own hands, if anything."""
+        """Passes output that the host still holds on to each process's `output`."""
 
     async def sweep(self, seconds: float) -> list[Survivor]:
-        """Kills everything that descends from what this host started, daemonised or not; gives back what still lives."""
+        """Kills everything that this host started and its descendants, daemonised or not.
+
+        Returns what still lives.
+        """
 
     async def close(self) -> None:
         """Ends the host itself, after its processes. Idempotent."""

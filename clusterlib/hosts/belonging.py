@@ -1,12 +1,14 @@
-"""Which processes belong to a node, and signals that take them all together, as the end of a machine would.
+"""Which processes belong to a node, and signals for all of them together, like the end of a
+machine.
 
-    keeper -+- node (the process that was started) -- whatever it starts
-            +- orphans: their parent has ended, and the keeper, who adopts them, is their parent now
+    keeper -+- node (the process that was started) -- everything it starts
+            +- orphans: their parent has ended, and the keeper, which adopts them, is their parent
 
-What lives below a node belongs to it. An orphan is known by the tag of its node.
+Everything below a node belongs to it. An orphan is recognised by the tag of its node.
 
-The kernel lists the children of a process, which is the quickest way to find them. A kernel that was built without these
-lists (CONFIG_PROC_CHILDREN) says only who the parent of each process is, so all processes are looked at."""
+The kernel lists the children of a process, which is the quickest way to find them. A kernel without
+these lists (CONFIG_PROC_CHILDREN) only shows the parent of each process, so all processes are read.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,11 @@ __all__ = ["belonging", "children", "freeze", "signal_all", "signal_one"]
 CHILDREN = "children"
 """The file of each thread that lists its children."""
 MOST_LOOKS = 100
-"""At a keeper whose children change all the time."""
+"""The limit for a keeper whose children change all the time."""
 FREEZE_SECONDS = 3.0
 
 Look = Callable[[int], list[int]]
-"""Gives the children of a process."""
+"""Returns the children of a process."""
 
 
 def wears(pid: int, tag: int) -> bool:
@@ -51,7 +53,7 @@ def _kernel_lists(file: str) -> bool:
 
 
 def _by_their_parents() -> Look:
-    """Looks at all processes once."""
+    """Reads all processes once."""
     found: dict[int, list[int]] = {}
     for seen in filter(None, map(proc.status, proc.processes())):
         found.setdefault(seen.parent, []).append(seen.pid)
@@ -59,7 +61,7 @@ def _by_their_parents() -> Look:
 
 
 def _listed(pid: int) -> list[int]:
-    """Each thread has children of its own."""
+    """Each thread has its own children."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - asked again and again
     except OSError:
@@ -69,9 +71,11 @@ def _listed(pid: int) -> list[int]:
 
 
 def belonging(leader: int | None, tag: int, keeper: int, known: Collection[int]) -> list[proc.Status]:
-    """The living processes that belong to the node of this leader, but for the leader itself, those above before those below.
+    """The living processes of the node of this leader, without the leader, parents before children.
 
-    Without a leader, which has ended, what it left. `known` are children of the keeper that are nobody's orphans."""
+    Without a leader (it has ended): what it left behind. `known` are children of the keeper that
+    are not orphans.
+    """
     if not proc.LINUX:
         return [] if leader is None else proc.descendants(leader)
     found: list[int] = []
@@ -84,7 +88,7 @@ def belonging(leader: int | None, tag: int, keeper: int, known: Collection[int])
                 found += _tagged(orphan, tag, look)
         if children(keeper) == adopted:
             break
-        # Else one may have ended, and given its child to the keeper, behind our back.
+        # Otherwise a process may have ended meanwhile, and its child may have moved to the keeper.
     return [seen for seen in map(proc.status, found) if seen is not None and seen.alive]
 
 
@@ -97,15 +101,20 @@ def _below(pid: int, look: Look) -> Iterator[int]:
 
 
 def _tagged(orphan: int, tag: int, look: Look) -> list[int]:
-    """Those of this orphan and of what lives below it that wear the tag, each with all that lives below it."""
+    """Those that have the tag among this orphan and its descendants, each with all of its
+    descendants.
+    """
     if wears(orphan, tag):
         return list(_below(orphan, look))
     return [found for child in look(orphan) for found in _tagged(child, tag, look)]
 
 
 def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list[proc.Status]:
-    """Signals all that `look` finds, as one: they are stopped first, so that none reacts to the end of another, and none
-    escapes by starting a new one meanwhile. Gives them back."""
+    """Signals all processes that `look` finds, and returns them.
+
+    They are stopped first, so that none reacts to the end of another, and none escapes by starting
+    a new one.
+    """
     found = freeze(look)
     if number != signal.SIGSTOP:
         for seen in found:
@@ -114,7 +123,10 @@ def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list
 
 
 def freeze(look: Callable[[], Collection[proc.Status]]) -> list[proc.Status]:
-    """Stops all, until a look finds nothing new: what is stopped starts nothing. Not without end: some are faster than we are."""
+    """Stops all, until nothing new is found: a stopped process starts nothing.
+
+    The number of rounds is limited, because some programs are faster.
+    """
     stopped: dict[tuple[int, float], proc.Status] = {}
     deadline = Deadline(FREEZE_SECONDS)
     while not deadline.passed:

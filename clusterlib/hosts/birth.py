@@ -1,7 +1,8 @@
-"""What a newborn process does between the fork and the program it is going to be.
+"""What a new process does between the fork and its program.
 
-It runs in a fork of the nursery: a single thread, no event loop. Every failure goes to the keeper through the
-report pipe, which closes by itself when the program runs."""
+It runs in a fork of the nursery: a single thread, no event loop. Failures are sent to the keeper
+through the report pipe, which is closed automatically when the program runs.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +31,15 @@ from clusterlib.hosts.tags import VARIABLE, wear
 __all__ = ["FIRST_INHERITED", "Newborn", "become", "descriptor_variable"]
 
 FIRST_INHERITED = 3
-"""Inherited descriptors count from here in the order of `Spawn.inherit`, so a program can be told `fd://3`."""
+"""The number of the first inherited descriptor.
+
+They follow in the order of `Spawn.inherit`, so a program can use `fd://3`.
+"""
 
 
 @frozen
 class Newborn:
-    """One order, as it reaches the new process."""
+    """One order, as the new process gets it."""
 
     name: str
     argv: list[str] | None
@@ -55,12 +59,12 @@ class Newborn:
 
 
 def descriptor_variable(name: str) -> str:
-    """The variable in which a process finds the number of an inherited descriptor."""
+    """The variable with the number of an inherited descriptor."""
     return "CLUSTERLIB_FD_" + "".join(letter if letter.isalnum() else "_" for letter in name).upper()
 
 
 def become(order: Newborn, go: int, report: int, output: int, inherited: list[int]) -> NoReturn:
-    """Turns this fork into what was ordered. Never returns, and never lets an exception out."""
+    """Turns this fork into the ordered process. Never returns or raises."""
     try:
         _join_the_keeper(order, go, report)
         report = _arrange_descriptors(report, output, inherited)
@@ -83,13 +87,13 @@ def _join_the_keeper(order: Newborn, go: int, report: int) -> None:
     if hasattr(signal, "pidfd_send_signal"):
         kernel.die_with_parent(signal.SIGKILL)
     if os.getppid() != order.keeper:
-        os._exit(1)  # the keeper is gone, or never adopted us: nobody would own this process
+        os._exit(1)  # the keeper is gone, or has not adopted us: this process would have no owner
     os.write(report, f"{os.getpid()}\n".encode())
     os.setsid()
 
 
 def _arrange_descriptors(report: int, output: int, inherited: list[int]) -> int:
-    """0 reads nothing, 1 and 2 write to the owner, the inherited ones follow, and nothing else is open."""
+    """0 is empty, 1 and 2 go to the owner, the inherited ones follow, and nothing else is open."""
     above = FIRST_INHERITED + len(inherited)
     report, output, *inherited = [
         fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, above) for descriptor in (report, output, *inherited)
@@ -141,7 +145,7 @@ def _become_user(user: str, order: Newborn) -> None:
             remedies=[f"getent passwd {user}", "run it as an ordinary user"],
         ) from error
     if hasattr(signal, "pidfd_send_signal"):
-        kernel.die_with_parent(signal.SIGKILL)  # the kernel forgets it when the user changes
+        kernel.die_with_parent(signal.SIGKILL)  # the kernel drops this setting when the user changes
     os.environ.update(USER=user, LOGNAME=user, HOME=order.directory)
 
 
@@ -183,7 +187,7 @@ def _execute(argv: list[str], order: Newborn) -> NoReturn:
 
 
 def _resolve(order: Newborn) -> Callable[[dict[str, Any]], int | None]:
-    """Finds the function, in a process that looks as if it had been started for it."""
+    """Imports the function, in a process that looks as if it had been started for it."""
     kernel.name_process(order.name)
     _open_standard_streams()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -198,7 +202,7 @@ def _resolve(order: Newborn) -> Callable[[dict[str, Any]], int | None]:
         found: Any = import_module(module_name)
         for part in path.split("."):
             found = getattr(found, part)
-    except BaseException as error:  # a module may raise anything while it is imported
+    except BaseException as error:  # a module may raise any exception while it is imported
         raise StartError(
             f"{order.name}: {order.target} cannot be imported",
             cause=f"{type(error).__name__}: {error}",

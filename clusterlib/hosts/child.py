@@ -1,4 +1,7 @@
-"""A process that the keeper has started on this machine: signalled, measured and ended with all that belongs to it."""
+"""A process that the keeper has started on this machine.
+
+It is signalled, measured and ended with all that belongs to it.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["LocalProcess"]
 
 FOR_ALL = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT})
-"""Signals that nobody can hear: they mean everything that belongs to a process."""
+"""Signals that a process cannot handle. They are sent to everything that belongs to a process."""
 LONGEST_COMMAND = 15
-"""Of a program's name, as the kernel keeps it."""
+"""The length of a program's name in the kernel."""
 
 
 class LocalProcess:
@@ -42,27 +45,27 @@ class LocalProcess:
         self.helper = order.helper
         self.pid = pid
         self.local_pid = local_pid
-        """As the keeper sees it, which differs from `pid` in a PID namespace."""
+        """The PID in the keeper's namespace, which differs from `pid` in a PID namespace."""
         self.reaped = False
-        """Whether its PID may be somebody else's by now. Only the reaper sets it."""
+        """Whether its PID may belong to another process by now. Only the reaper sets it."""
         self.output = output
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._belonging = belonging
         self._outside = outside
         self._is_program = isinstance(order.run, Program)
         self._orderly = False
-        """Whether what it leaves is asked to end first."""
+        """Whether the rest of it is asked to end before it is killed."""
         self._request: int = signal.SIGTERM
-        """How it was asked to end."""
+        """The signal that asked it to end."""
         self._asked: set[tuple[int, float]] = set()
-        """Those of what it left that were asked the same."""
+        """The processes of the rest that were sent the same signal."""
         self._shared = {name[:LONGEST_COMMAND] for name in order.shared}
         self._descriptor = os.pidfd_open(local_pid) if sys.platform == "linux" else -1
 
     def usage(self) -> Sample | None:
         if self.exit.done():
             return None
-        # Later than a cluster's start, which it would delay.
+        # later than a cluster's start, which it would delay
         from clusterlib.hosts.resources import sample_all
 
         return sample_all([*self._itself(), *(seen.pid for seen in self.rest())])
@@ -74,7 +77,7 @@ class LocalProcess:
         return listener_of(address, port, pids, self._outside)
 
     def rest(self) -> list[proc.Status]:
-        """All that lives and belongs to it, but for itself."""
+        """All living processes that belong to it, without itself."""
         if self.helper:
             return []
         return [seen for seen in self._belonging(self) if seen.command not in self._shared]
@@ -100,7 +103,8 @@ class LocalProcess:
                 os.kill(self.local_pid, number)  # not reaped yet, so the PID is still its own
 
     def end_in_order(self) -> None:
-        # An embedded node answers for what it starts. Outside of Linux what has lost its parent is not found again.
+        # An embedded node is responsible for what it starts. Outside of Linux, processes that have
+        # lost their parent cannot be found.
         self._orderly = self._is_program and proc.LINUX
 
     @property
@@ -108,9 +112,11 @@ class LocalProcess:
         return self._orderly
 
     def end_rest(self) -> list[proc.Status]:
-        """Ends what is left of it when it has ended itself, or asks it to end; gives back what that was.
+        """Ends the rest of it after its own end, or asks it to end. Returns these processes.
 
-        What a helper leaves belongs to the node that it was run for, and lives on: also what has not left its group yet."""
+        What a helper leaves belongs to the node that it was run for, and lives on, even if it is
+        still in the helper's process group.
+        """
         if self.helper:
             return []
         if self._orderly and (rest := self.rest()):
@@ -122,7 +128,7 @@ class LocalProcess:
         return signal_all(self.rest, signal.SIGKILL)
 
     def end(self, how: Exit) -> None:
-        """Only the reaper calls this."""
+        """Called by the reaper only."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -130,7 +136,9 @@ class LocalProcess:
             self.exit.set_result(how)
 
     def _ask(self, rest: list[proc.Status]) -> None:
-        """Those that have lost their parent: each knows best how to end what lives below it."""
+        """Signals those that have lost their parent: each knows best how to end its own
+        children.
+        """
         known = {seen.pid for seen in rest}
         for seen in rest:
             if seen.parent not in known and (seen.pid, seen.started) not in self._asked:
@@ -145,7 +153,7 @@ class LocalProcess:
         return [itself, *self.rest()] if itself is not None and itself.alive else self.rest()
 
     def _signal_group(self, number: int) -> None:
-        """It is not reaped yet, so the number of its group is its own, once it has made one."""
+        """It is not reaped yet, so the number of its group is its own, if it has made one."""
         if os.getpgid(self.local_pid) == self.local_pid:
             os.killpg(self.local_pid, number)
         else:

@@ -1,4 +1,4 @@
-"""Emptying a folder that is ours, and nothing beyond it."""
+"""Empties a folder of ours, and nothing outside of it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ __all__ = ["empty_folder"]
 
 MOUNTS = Path("/proc/self/mountinfo")
 MOUNT_POINT = 4
-"""Which word of a line of that file is the folder that something is mounted at."""
+"""The index of the mount point in a line of that file."""
 
 
 def empty_folder(folder: Path) -> None:
-    """Removes all that is in this folder, and keeps the folder. One that is not there is empty.
+    """Removes everything in this folder, and keeps the folder. A missing folder counts as empty.
 
-    A link is removed, what it leads to is not. Where something is mounted below it, nothing is removed: it is not ours.
-    Raises OSError with the name of what cannot be removed."""
+    A link is removed, its target is not. If something is mounted below the folder, nothing is
+    removed, because it is not ours. Raises OSError with the name of the file that cannot be
+    removed.
+    """
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "it is a link, and what it leads to is not ours", str(folder))
     if not folder.is_dir():
@@ -29,7 +31,7 @@ def empty_folder(folder: Path) -> None:
 
 
 def _empty(top: str) -> None:
-    """However deep it is nested."""
+    """Works for any depth."""
     below: list[str] = []
     unseen = [top]
     while unseen:
@@ -42,12 +44,12 @@ def _empty(top: str) -> None:
                 unseen.append(entry.path)
             else:
                 Path(entry.path).unlink()
-    for folder in reversed(below):  # what lies in a folder was found after it
+    for folder in reversed(below):  # the content of a folder was found after the folder
         Path(folder).rmdir()
 
 
 def _make_ours_to_change(folder: str) -> None:
-    """A program may have made a folder read-only, for itself as for others."""
+    """A program may have made a folder read-only, for itself as well."""
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         Path(folder).chmod(0o700)
 
@@ -56,6 +58,6 @@ def _mounted_below(folder: str) -> list[str]:
     try:
         lines = MOUNTS.read_bytes().splitlines()
     except OSError:
-        return []  # not Linux: what is mounted there cannot be removed anyway, and says so
+        return []  # not Linux: to remove a mount point fails with an error anyway
     points = (line.split()[MOUNT_POINT].decode("unicode_escape", "surrogateescape") for line in lines)
     return [point for point in points if point.startswith(f"{folder}/")]

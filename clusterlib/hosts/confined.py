@@ -1,4 +1,4 @@
-"""A program of ours that works on what somebody else wrote: for so long, with so much memory, and no further."""
+"""Runs a program of clusterlib on untrusted data, with limits of time and memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ PACKAGES = str(Path(__file__).parents[2])
 
 
 def run_confined(module: str, data: bytes, *, cpu_seconds: int, memory: int, patience: float) -> bytes:
-    """What the module printed until it ended, or was ended at a limit. It reads `data` from its standard input.
+    """Returns the output of the module until it ended or was ended at a limit. It reads `data` from
+    its standard input.
 
-    The folder where we are is not on its path: what lies there is as foreign as the data."""
+    The current folder is not on its path, because its content is as untrusted as the data.
+    """
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", module],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, _path()))},
@@ -43,7 +45,10 @@ def _path() -> list[str]:
 
 
 def _limit(pid: int, cpu_seconds: int, memory: int) -> None:
-    """Before it is given anything to read. Where the system cannot limit another process, patience is what is left."""
+    """Before it gets any data.
+
+    If the system cannot limit another process, only the time is limited.
+    """
     limit = getattr(resource, "prlimit", None)
     if limit is None:
         return

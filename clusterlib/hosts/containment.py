@@ -1,17 +1,20 @@
-"""Nothing outlives its keeper: what a keeper calls first, before any event loop or thread.
+"""Ensures that no process outlives its keeper. A keeper calls this first, before any event loop or
+thread.
 
-    with the guard's eyes:  start -> guard --fork--> keeper -> nursery, nodes, whatever they daemonise
-                                      |                 |
-                                      +- keeper gone: sweep what is left, tidy up, end with its code
-                                                        +- guard gone: told by SIGTERM and by `guard_gone`
+    as the guard sees it:  start -> guard --fork--> keeper -> nursery, nodes, their daemons
+                                     |                |
+                                     +- keeper gone: sweep, clean up, end with its code
+                                                      +- guard gone: SIGTERM, and `guard_gone`
 
-The process that calls `enter` stays behind as the guard; only its child, the keeper, returns. The ladder:
+The process that calls `enter` stays behind as the guard; only its child, the keeper, returns. The
+ladder:
 
-- `namespace`: the keeper is the init of a PID namespace. When it dies the kernel kills everything in it.
-- `user-namespace`: the same for an ordinary user, inside a user namespace that maps nobody but this user.
-- `sweep`: where namespaces are forbidden. The keeper adopts orphans, what it starts dies with it by a
-  parent-death signal, and the guard, who adopts what the keeper leaves, kills the rest: all that is below
-  it, and all that carries the marker.
+- `namespace`: the keeper is the init of a PID namespace. When it dies, the kernel kills everything
+  in it.
+- `user-namespace`: the same for an ordinary user, inside a user namespace that maps only this user.
+- `sweep`: if namespaces are forbidden. The keeper adopts orphans, and its children die with it by a
+  parent-death signal. The guard adopts what the keeper leaves, and kills all that is below it and
+  all that carries the marker.
 """
 
 from __future__ import annotations
@@ -38,7 +41,9 @@ from clusterlib.waiting import Deadline
 __all__ = ["RUNGS", "Containment", "Rung", "enter"]
 
 Rung = Literal["auto", "namespace", "user-namespace", "sweep"]
-"""`auto` takes the highest rung that works here, `namespace` either of the two, the others themselves."""
+"""`auto` uses the highest rung that works here, `namespace` either of the two, the others only
+themselves.
+"""
 
 RUNGS: tuple[Rung, ...] = ("auto", "namespace", "user-namespace", "sweep")
 SWEEP_SECONDS = 5.0
@@ -47,30 +52,32 @@ CAP_SYS_ADMIN = 21
 
 @frozen
 class Containment:
-    """What holds the processes of this keeper together."""
+    """The containment of this keeper's processes."""
 
     rung: str
-    """The rung in force: namespace, user-namespace or sweep."""
+    """The rung in use: namespace, user-namespace or sweep."""
     keeper_pid: int
-    """This process, as the user sees it."""
+    """The PID of this process that users see."""
     guard_pid: int
     guard_gone: int
-    """A descriptor that becomes readable when the guard is gone. It tells the same as the SIGTERM that comes
-    then, and unlike the signal it cannot be lost."""
+    """A descriptor that becomes readable when the guard is gone.
+
+    A SIGTERM is sent then, too, but a signal can be lost.
+    """
     refusals: tuple[str, ...] = ()
-    """Why the rungs above are not in force."""
+    """Why the rungs above are not in use."""
     proc: str = "/proc"
-    """The /proc on which PIDs are those the user sees; a path that only this process can use."""
+    """A /proc with the PIDs that users see. Only this process can use the path."""
     outside: str = ""
-    """The PID namespace in which the user sees them."""
+    """The PID namespace of the PIDs that users see."""
 
     @property
     def isolated(self) -> bool:
-        """Whether this keeper is the init of a PID namespace of its own."""
+        """Whether this keeper is the init of its own PID namespace."""
         return self.rung != "sweep"
 
     def keeper(self) -> Identity | None:
-        """This process, as it is known outside."""
+        """The identity of this process outside of its namespace."""
         return self._of(self.keeper_pid)
 
     def guard(self) -> Identity | None:
@@ -80,7 +87,7 @@ class Containment:
         return Identity.of(pid, proc_path=self.proc, namespace=self.outside)
 
     def outer_pid(self, pid: int) -> int:
-        """Translates a PID of here to the one the user sees in `ps`."""
+        """Translates a PID of this namespace to the one that users see in `ps`."""
         if not self.isolated or sys.platform != "linux":
             return pid
         descriptor = os.pidfd_open(pid)
@@ -96,14 +103,16 @@ class Containment:
 def enter(
     rung: str, *, marker: str, on_keeper_death: Callable[[], None], keep_in_guard: Sequence[int] = ()
 ) -> Containment:
-    """Contains everything this process is going to start. Returns in the keeper, a child of the caller.
+    """Contains everything that this process will start. Returns in the keeper, a child of the
+    caller.
 
-    Of what the caller has open, the guard keeps the standard descriptors and those of `keep_in_guard`. When
-    the keeper and all it started are gone, it runs `on_keeper_death` and ends with the keeper's exit code
-    (128+n for signal n)."""
+    Of the caller's descriptors, the guard keeps the standard ones and those of `keep_in_guard`.
+    When the keeper and everything it started are gone, the guard runs `on_keeper_death` and ends
+    with the keeper's exit code (128+n for signal n).
+    """
     if rung not in RUNGS:
         raise UsageError(f"there is no containment {rung!r}", remedies=[f"use one of: {', '.join(RUNGS)}"])
-    # What the caller ignores or blocks is inherited, and would keep us from hearing of an end.
+    # Signals that the caller ignores or blocks are inherited, and would hide the end of a child.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     sys.stdout.flush()
@@ -151,7 +160,8 @@ def _may_administer() -> bool:
     return False
 
 
-# The rungs. Each gives a Containment in the keeper; in the guard, the keeper's PID or why it was refused.
+# The rungs. Each returns a Containment in the keeper; in the guard, the keeper's PID or the
+# reason for a refusal.
 
 
 def _start_plain(kind: str, lifeline: int, held: int) -> Containment | int | str:
@@ -214,16 +224,17 @@ def _leave_for_namespace(kind: str) -> None:
 
 
 def _become_keeper(lifeline: int) -> None:
-    """Ties this process to the guard, once the guard is its parent."""
+    """Connects this process to the guard, once the guard is its parent."""
     if os.read(lifeline, 1) != b"!":
         os._exit(1)
-    # An init has no default actions, so a signal before the caller's own handlers are there would be lost.
+    # An init has no default actions, so a signal before the caller's own handlers exist would be
+    # lost.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     if sys.platform == "linux":
         kernel.die_with_parent(signal.SIGTERM)
     if select.select([lifeline], [], [], 0)[0]:
-        os._exit(1)  # the guard died before we could ask to be told
+        os._exit(1)  # the guard died before we could ask for the signal
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
@@ -241,7 +252,8 @@ def _guard(
         for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(ignored, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
-        # What the caller has open is the keeper's: a channel ends with the keeper, not with its guard.
+        # The caller's descriptors are the keeper's: a channel must end with the keeper, not with
+        # its guard.
         close_all_but(held, *kept)
         kernel.name_process(f"clusterlib guard of {keeper}")
         code = _wait_for(keeper)
@@ -253,7 +265,7 @@ def _guard(
 
 
 def _wait_for(keeper: int) -> int:
-    """Until the keeper is gone: hands SIGTERM on to it, reaps what it leaves."""
+    """Waits until the keeper is gone. Passes SIGTERM on to it, and reaps what it leaves."""
     while True:
         with contextlib.suppress(ChildProcessError):
             while True:
@@ -268,7 +280,9 @@ def _wait_for(keeper: int) -> int:
 
 
 def _sweep(marker: str) -> None:
-    """Ends what the keeper left: all that is below us, as we adopt it, and all that carries the marker."""
+    """Ends what the keeper left: everything below us, as we adopt it, and everything that carries
+    the marker.
+    """
     me = os.getpid()
     deadline = Deadline(SWEEP_SECONDS)
     proc.end_all(lambda: proc.descendants(me), deadline)

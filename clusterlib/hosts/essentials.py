@@ -1,4 +1,6 @@
-"""What every machine has, and a bare container or chroot may lack: told in words before anything is started."""
+"""Checks for things that every machine has, but a bare container or chroot may lack, before
+anything is started.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ __all__ = ["check_essentials"]
 
 
 def check_essentials() -> None:
-    """Raises StartError where /proc or /dev/null is missing."""
+    """Raises StartError if /proc or /dev/null is missing."""
     if sys.platform == "linux" and not os.path.exists("/proc/self/stat"):  # noqa: PTH110 - twice as fast
         raise StartError(
             "there is no /proc here",

@@ -1,4 +1,4 @@
-"""A host in memory, for tests of whoever uses a host: processes are scripted, and behave as on the real one.
+"""A host in memory, for tests of code that uses a host. Its processes are scripted.
 
     async def server(process: FakeProcess) -> int:
         process.print("listening")
@@ -8,8 +8,10 @@
     host = FakeHost({"redis-server": server})
     process = await host.spawn(Spawn("node1", Program(("redis-server",)), "/"))
 
-It passes the same contract tests as the real one. Signals do what they do to a real process: those that it neither
-handles nor ignores end it, SIGSTOP freezes it at its next await, SIGCONT lets it go on."""
+It passes the same contract tests as the real one. Signals have the same effects as on a real
+process: those that it neither handles nor ignores end it, SIGSTOP suspends it at its next await,
+and SIGCONT resumes it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ HARMLESS = frozenset({signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIG
 
 
 class FakeProcess:
-    """Both sides of a fake process: what its owner holds (`Process`), and what its behaviour uses."""
+    """Both sides of a fake process: the interface of its owner (`Process`), and of its
+    behaviour.
+    """
 
     def __init__(self, order: Spawn, pid: int, marker: str) -> None:
         self.order = order
@@ -52,13 +56,13 @@ class FakeProcess:
         for number, name in enumerate(order.inherit, FIRST_INHERITED):
             self.environment[descriptor_variable(name)] = str(number)
         self.received: list[int] = []
-        """Every signal it ever got."""
+        """Every signal it has received."""
         self.unkillable = False
-        """Set to play a process that survives a sweep."""
+        """Set this to simulate a process that survives a sweep."""
         self.uses = Sample(rss=1 << 20, pss=1 << 20, cpu_seconds=0.0, threads=1, descriptors=3)
-        """What it claims to use while it lives."""
+        """Its reported usage while it lives."""
         self.listens = Listener(Owner.NODE)
-        """Who is said to listen on its ports."""
+        """The reported listener on its ports."""
         self._handlers: dict[int, Callable[[], object]] = {}
         self._running = asyncio.Event()
         self._running.set()
@@ -78,7 +82,7 @@ class FakeProcess:
         return self.listens
 
     def end_in_order(self) -> None:
-        """Nothing to do: it starts nothing."""
+        """Does nothing: it starts no processes."""
 
     def signal(self, number: int) -> None:
         if self.exit.done():
@@ -104,11 +108,11 @@ class FakeProcess:
 
     @property
     def argument(self) -> Mapping[str, object]:
-        """What an Entry was given; nothing for a Program."""
+        """The argument of an Entry; empty for a Program."""
         return {} if isinstance(self.order.run, Program) else self.order.run.argument
 
     def write(self, data: bytes) -> None:
-        """To stdout. What exceeds the pipe while nobody reads is lost."""
+        """Writes to stdout. Output beyond the size of the pipe is lost if it is not read."""
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(self._writing, data)
 
@@ -116,11 +120,11 @@ class FakeProcess:
         self.write(text.encode() + b"\n")
 
     def handle(self, number: int, handler: Callable[[], object]) -> None:
-        """As `signal.signal` does. A handler that does nothing ignores the signal."""
+        """Works as `signal.signal`. A handler that does nothing ignores the signal."""
         self._handlers[number] = handler
 
     async def signalled(self, number: int) -> None:
-        """Waits for a signal, which thereby has a handler."""
+        """Waits for a signal, which then has a handler."""
         came = asyncio.Event()
         self.handle(number, came.set)
         await came.wait()
@@ -138,7 +142,7 @@ class FakeProcess:
         self.inherited.clear()
 
     def start(self, behaviour: Behaviour) -> None:
-        """The host calls this once."""
+        """Called once by the host."""
         self._task = asyncio.get_running_loop().create_task(self._live(behaviour))
 
     async def _live(self, behaviour: Behaviour) -> None:
@@ -159,7 +163,7 @@ Behaviour = Callable[[FakeProcess], Coroutine[Any, Any, int | None]]
 
 
 class _Stoppable(Awaitable[int | None]):
-    """Runs a coroutine, but not while the event is clear: what SIGSTOP does."""
+    """Runs a coroutine, but not while the event is clear: the effect of SIGSTOP."""
 
     def __init__(self, inner: Coroutine[Any, Any, int | None], running: asyncio.Event) -> None:
         self._inner = inner
@@ -186,14 +190,17 @@ class _Stoppable(Awaitable[int | None]):
 
 
 class FakeHost:
-    """Implements `Host`. Behaviours go by the name of the program (`argv[0]`) or the target of the entry."""
+    """Implements `Host`.
+
+    The behaviour depends on the name of the program (`argv[0]`) or the target of the entry.
+    """
 
     def __init__(self, behaviours: Mapping[str, Behaviour], *, marker: str = "fake") -> None:
         self._behaviours = dict(behaviours)
         self._marker = marker
         self._closed = False
         self.started: list[FakeProcess] = []
-        """Every process ever started, in order."""
+        """Every process that was started, in order."""
 
     async def spawn(self, order: Spawn) -> FakeProcess:
         if self._closed:
@@ -214,7 +221,7 @@ class FakeHost:
         return process
 
     def drain(self) -> None:
-        """What a fake process prints is in its pipe at once."""
+        """The output of a fake process is in its pipe at once."""
 
     async def sweep(self, seconds: float) -> list[Survivor]:
         del seconds  # a fake dies at once, or never
@@ -231,7 +238,7 @@ class FakeHost:
 
 
 def exits(code: int = 0, says: str = "") -> Behaviour:
-    """Prints something and ends."""
+    """Prints a text and ends."""
 
     async def behaviour(process: FakeProcess) -> int:
         if says:

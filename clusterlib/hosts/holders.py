@@ -1,4 +1,6 @@
-"""What holds a port: a process, the cluster that claimed it, or connections that the kernel still remembers."""
+"""Finds what holds a port: a process, the cluster that claimed it, or connections that the kernel
+still remembers.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ __all__ = ["UNKNOWN", "Holder", "of_claims", "of_port", "of_ports"]
 
 @frozen
 class Holder:
-    """What holds a port, in words, and the process to look at, where there is one in sight."""
+    """What holds a port, in words, and the process to examine if one is visible."""
 
     what: str
     pid: int | None = None
     end: str | None = None
-    """The command that ends it, where it is a cluster of ours."""
+    """The command that ends the holder, if it is one of our clusters."""
 
     def __str__(self) -> str:
         return self.what
@@ -35,7 +37,7 @@ def of_port(address: str, port: int, *, proc: str = "/proc") -> str | None:
 
 
 def of_ports(address: str, ports: Collection[int], *, proc: str = "/proc") -> dict[int, Holder]:
-    """What holds each of these ports. Those that nothing holds are left out."""
+    """The holders of these ports. Ports without a holder are left out."""
     import psutil
 
     everyone = {address, "0.0.0.0", "::", f"::ffff:{address}"}  # noqa: S104 - compared, not bound
@@ -53,7 +55,9 @@ def of_ports(address: str, ports: Collection[int], *, proc: str = "/proc") -> di
 
 
 def of_claims(names: Mapping[int, str], *, proc: str = "/proc") -> dict[int, Holder]:
-    """The cluster, or else the process, that claimed each of these ports, by the names of their claims."""
+    """The cluster, or else the process, that claimed each of these ports, by the names of their
+    claims.
+    """
     import psutil
 
     from clusterlib.hosts.registry import Registry
@@ -76,7 +80,10 @@ def of_claims(names: Mapping[int, str], *, proc: str = "/proc") -> dict[int, Hol
 
 
 def _process(pid: int) -> Holder:
-    """Its name and its user. Not its command line, which may hold a password: evidence is shown around."""
+    """The name and the user of a process.
+
+    Not its command line, which may contain a password: evidence may be shown to others.
+    """
     import psutil
 
     try:
@@ -95,7 +102,7 @@ def _without_process(states: list[str]) -> Holder:
 
 @contextlib.contextmanager
 def _looking_at(proc: str) -> Iterator[None]:
-    """Lets psutil look there. What cannot be read leaves the answer as it is."""
+    """Makes psutil read that /proc. Unreadable parts are left out of the answer."""
     import psutil
 
     usual, psutil.PROCFS_PATH = psutil.PROCFS_PATH, proc

@@ -1,4 +1,7 @@
-"""Who a process is. A PID alone is never trusted: it goes with the start time and the boot."""
+"""The identity of a process.
+
+A PID alone is never trusted: the start time and the boot belong to it.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ __all__ = ["Identity", "pid_namespace"]
 
 @frozen
 class Identity:
-    """One process, for ever: no other process at any time has the same."""
+    """One process. No other process at any time has the same identity."""
 
     pid: int
     started: float
     boot: str
     namespace: str = ""
-    """The PID namespace in which the process has this PID; empty where there are none."""
+    """The PID namespace of this PID; empty on systems without namespaces."""
 
     @classmethod
     def current(cls) -> Identity:
@@ -33,7 +36,7 @@ class Identity:
 
     @classmethod
     def of(cls, pid: int, *, proc_path: str = "/proc", namespace: str | None = None) -> Identity | None:
-        """The process that has this PID now; None when there is none."""
+        """The process that has this PID now; None if there is none."""
         seen = proc.status(pid, proc_path)
         if seen is None or not seen.alive:
             return None
@@ -48,21 +51,24 @@ class Identity:
 
     @property
     def foreign(self) -> bool:
-        """Whether it lives where we cannot look: in another container that shares our files."""
+        """Whether it lives outside of our view: in another container that shares our files."""
         return self.boot == boot_id() and self.namespace != pid_namespace()
 
     def alive(self) -> bool:
-        """Whether that very process lives; a zombie does not. A foreign one cannot be seen, so: no."""
+        """Whether exactly this process lives; a zombie does not.
+
+        A foreign process is not visible, so it counts as dead.
+        """
         return not self.foreign and Identity.of(self.pid) == self
 
     @property
     def stopped(self) -> bool:
-        """Whether that very process is paused, so that there is no point in waiting for it."""
+        """Whether exactly this process is paused, so that it is useless to wait for it."""
         seen = proc.status(self.pid)
         return seen is not None and seen.state in {"T", "t"} and self.alive()
 
     def kill(self, number: int = signal.SIGKILL) -> bool:
-        """Signals that very process, or nobody. Tells whether it was there."""
+        """Signals exactly this process, or none. Returns whether it existed."""
         if not self.alive():
             return False
         seen = proc.Status(self.pid, "", "R", 0, self.started)
@@ -73,7 +79,7 @@ class Identity:
 
 
 def boot_id() -> str:
-    """Tells one boot of the machine from another."""
+    """Identifies a boot of the machine."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except FileNotFoundError:

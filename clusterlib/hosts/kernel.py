@@ -1,4 +1,4 @@
-"""The few system calls that Python has no name for. Linux only, but for what says otherwise."""
+"""System calls that Python does not provide. Linux only, unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -53,13 +53,16 @@ def _check(result: int, what: str) -> None:
 
 
 def die_with_parent(number: int) -> None:
-    """Asks for a signal when the parent ends. The parent is the *thread* that forked: call it in children of
-    a thread that lives as long as its process. The caller checks afterwards that the parent is there."""
+    """Requests a signal when the parent ends.
+
+    The parent is the *thread* that forked: call it in children of a thread that lives as long as
+    its process. Afterwards the caller checks that the parent still exists.
+    """
     _check(_libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(int(number)), 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
 def adopt_orphans() -> None:
-    """From now on whatever a descendant leaves behind becomes a child of this process."""
+    """From now on, everything that a descendant leaves behind becomes a child of this process."""
     _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
@@ -72,24 +75,29 @@ def unshare(flags: int) -> None:
 def mount_own_proc() -> None:
     """Gives this mount namespace a /proc of this process's PID namespace.
 
-    The mounts become slaves, not private: what the machine mounts later (a home that is mounted on demand)
-    still appears here, while our /proc never appears there."""
+    The mounts become slaves, not private: later mounts of the machine (a home that is mounted on
+    demand) still appear here, while our /proc never appears there.
+    """
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_SLAVE), None), "mount(make slave)")
     flags = ctypes.c_ulong(MS_NOSUID | MS_NODEV | MS_NOEXEC)
     _check(_libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount(/proc)")
 
 
 def drop_capabilities() -> None:
-    """Gives up what a new user namespace granted, so that permissions work as for any ordinary process."""
+    """Drops the capabilities that a new user namespace grants, so that permissions work as for an
+    ordinary process.
+    """
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
     _check(_libc.capset(ctypes.byref(header), ctypes.byref(nothing)), "capset")
 
 
 def become_user(user: int, group: int, groups: list[int]) -> None:
-    """Root becomes somebody else for good, also across exec, but keeps the right to enter folders that are root's alone.
+    """Changes from root to another user permanently, also across exec. The right to enter root's
+    folders is kept.
 
-    Elsewhere than on Linux it does not keep that, and needs folders that everybody may enter."""
+    On systems other than Linux this right is lost, and the folders must be open to all.
+    """
     kept = sys.platform == "linux"
     if kept:
         _check(_libc.prctl(PR_SET_KEEPCAPS, ctypes.c_ulong(1), 0, 0, 0), "prctl(PR_SET_KEEPCAPS)")
@@ -109,7 +117,7 @@ def become_user(user: int, group: int, groups: list[int]) -> None:
 
 
 def close_all_but(*kept: int) -> None:
-    """Closes every descriptor but the standard ones and these. Works everywhere."""
+    """Closes every descriptor except the standard ones and these. Works everywhere."""
     start = 3
     for descriptor in sorted(kept):
         os.closerange(start, descriptor)
@@ -118,7 +126,7 @@ def close_all_but(*kept: int) -> None:
 
 
 def name_process(title: str) -> None:
-    """Shows a forked process in `ps` and `top` as what it is, not as what it was forked from. Best effort."""
+    """Sets the name of a forked process in `ps` and `top`. Best effort."""
     if not hasattr(signal, "pidfd_send_signal"):
         return
     text = title.encode(errors="replace")

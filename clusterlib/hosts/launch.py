@@ -1,4 +1,4 @@
-"""For clients: starts a keeper that stays, and runs commands that must not."""
+"""For clients: starts keepers that stay, and runs commands that must not."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ from clusterlib.waiting import Deadline, poll, wait_readable
 __all__ = ["CHANNEL", "SCARCE", "TIMED_OUT", "reap", "run_aside", "run_command", "start_detached"]
 
 CHANNEL = "{channel}"
-"""In the arguments of `start_detached`, this word becomes the number of the channel's descriptor."""
+"""In the arguments of `start_detached`, this word is replaced by the number of the channel's
+descriptor.
+"""
 TIMED_OUT = 124
-"""The exit code of a command that took too long, as `timeout` has it."""
+"""The exit code of a command that took too long, the same as that of `timeout`."""
 GRACE_SECONDS = 5.0
 REAP_SECONDS = 1.0
 
 WARDEN = "trap '' INT TERM HUP QUIT TSTP TTIN TTOU; read -r _ || kill -KILL 0"
-"""A shell that leads the process group of a command. It reads a pipe of ours: a line says that all is well;
-the end of the pipe, that we died, and then it kills its own group. The group cannot be anybody else's while
-its leader lives."""
+"""A shell that leads the process group of a command.
+
+It reads a pipe: a line means that all is well. The end of the pipe means that we died; then it
+kills its own group. While the leader lives, the group cannot belong to anything else.
+"""
 
 SCARCE = {
     errno.EAGAIN: ["ulimit -u  # processes and threads allowed", "invoke cluster.doctor"],
@@ -39,7 +43,7 @@ SCARCE = {
     errno.ENFILE: ["sysctl fs.file-nr  # open files of the whole machine, and how many there may be"],
     errno.ENOMEM: ["free -m  # memory left"],
 }
-"""What to look at where the machine has no more of something."""
+"""What to check if a resource of the machine is exhausted."""
 
 
 def start_detached(
@@ -51,10 +55,12 @@ def start_detached(
     fds: Sequence[int] = (),
     begun: Callable[[int], object] = lambda _: None,
 ) -> socket.socket:
-    """Starts a process in a session of its own, and gives back our end of a socket to it. `begun` is told its PID at once.
+    """Starts a process in its own session, and returns our end of a socket to it. `begun` gets its
+    PID at once.
 
-    Of our descriptors it has `fds`, under their numbers, and its end of the socket, whose number replaces
-    `{channel}` among the arguments. What it prints goes to `log`, a path or a descriptor."""
+    Of our descriptors it has `fds`, with their numbers, and its end of the socket, whose number
+    replaces `{channel}` in the arguments. Its output goes to `log`, a path or a descriptor.
+    """
     try:
         ours, theirs = socket.socketpair()
     except OSError as error:
@@ -96,12 +102,13 @@ def run_command(
     timeout: float | None = None,
     grace: float = GRACE_SECONDS,
 ) -> int:
-    """Runs a command with our standard streams and gives back its exit code: 128+n for signal n, 124 for the
-    timeout.
+    """Runs a command with our standard streams and returns its exit code: 128+n for signal n, 124
+    for the timeout.
 
-    The command has a process group of its own, which is the terminal's foreground while it runs, so Ctrl-C
-    is its to handle. Signals to us are handed on to it. At the timeout the whole group is asked to end, then
-    killed. If we are killed, even by SIGKILL, so is the whole group."""
+    The command has its own process group, which is the terminal's foreground while it runs, so it
+    gets Ctrl-C. Signals to us are passed on to it. At the timeout the whole group is asked to end,
+    then killed. If we are killed, even by SIGKILL, so is the whole group.
+    """
     with (
         _warden() as group,
         _foreground(group) as terminal,
@@ -121,9 +128,11 @@ def run_aside(
     timeout: float | None = None,
     grace: float = GRACE_SECONDS,
 ) -> int:
-    """Runs a command that nobody talks to; what it prints goes to a file. Exit codes as with `run_command`.
+    """Runs a command without interaction; its output goes to a file. Exit codes as with
+    `run_command`.
 
-    When we are interrupted or killed, so is its whole group."""
+    If we are interrupted or killed, so is its whole group.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     log = os.open(output, flags, 0o600)
     try:
@@ -185,7 +194,7 @@ def _result(command: subprocess.Popen[bytes], group: int, timeout: float | None,
         code = command.wait()
         return code if code >= 0 else 128 - code
     _signal_group(group, signal.SIGTERM)
-    _signal_group(group, signal.SIGCONT)  # what is stopped would not hear it
+    _signal_group(group, signal.SIGCONT)  # a stopped process would not get it
     _wait(command, grace)
     _signal_group(group, signal.SIGKILL)  # also what the command leaves behind
     command.wait()
@@ -193,7 +202,10 @@ def _result(command: subprocess.Popen[bytes], group: int, timeout: float | None,
 
 
 def _signal_group(group: int, number: int) -> None:
-    """To everyone in the group. The warden ignores what can be ignored, and dies with the rest of a SIGKILL."""
+    """Signals all processes of the group.
+
+    The warden ignores all signals that can be ignored, and dies of SIGKILL with the rest.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
 
@@ -214,10 +226,12 @@ def _wait(command: subprocess.Popen[bytes], seconds: float | None) -> bool:
 
 
 class _Attendant:
-    """Our SIGINT, SIGTERM and SIGHUP go to the command; when it is stopped from the terminal, so are we.
+    """Passes our SIGINT, SIGTERM and SIGHUP on to the command. If it is stopped from the terminal,
+    we stop as well.
 
-    It listens before there is a command, so that nothing that comes while it starts is lost. Only the main thread can
-    have handlers; in another it does nothing."""
+    It is installed before the command starts, so that no signal is lost meanwhile. Only the main
+    thread can have handlers; in another thread this does nothing.
+    """
 
     def __init__(self, group: int, terminal: int | None) -> None:
         self._group = group
@@ -264,8 +278,10 @@ class _Attendant:
 
 @contextlib.contextmanager
 def _foreground(group: int) -> Iterator[int | None]:
-    """Makes the group the foreground of our terminal, if we are that now; gives back the terminal's
-    descriptor."""
+    """Makes the group the foreground of our terminal, if we are the foreground now.
+
+    Returns the terminal's descriptor.
+    """
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -285,7 +301,7 @@ def _foreground(group: int) -> Iterator[int | None]:
 
 
 def _give_terminal(terminal: int, group: int) -> None:
-    """Without being stopped for it, as a background process otherwise is."""
+    """Without this, a background process would be stopped."""
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     try:
         with contextlib.suppress(OSError):
@@ -295,11 +311,14 @@ def _give_terminal(terminal: int, group: int) -> None:
 
 
 _left: list[int] = []
-"""Keepers that are still our children, to be reaped when they ended, lest a long run collects zombies."""
+"""Keepers that are still our children.
+
+They are reaped when they have ended, so that a long run does not collect zombies.
+"""
 
 
 def _leave(process: subprocess.Popen[bytes]) -> None:
-    """We neither wait for this process nor end it. Popen would warn about that."""
+    """We neither wait for this process nor end it, about which Popen would warn."""
     process.returncode = 0
     _left[:] = [process.pid, *(pid for pid in _left if not _reaped(pid))]
 
@@ -312,7 +331,7 @@ def _reaped(pid: int) -> bool:
 
 
 def reap(pid: int) -> None:
-    """Takes the exit of a detached process that is ending, where it is our child; does nothing where it is not."""
+    """Waits for a detached process that is ending, if it is our child; otherwise does nothing."""
     with contextlib.suppress(ChildProcessError):
         poll(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, Deadline(REAP_SECONDS))
 
@@ -322,7 +341,7 @@ def _start_error(program: str, error: OSError, environment: Mapping[str, str] | 
 
     path = (os.environ if environment is None else environment).get("PATH", os.defpath)
 
-    # A folder of PATH that may not be read turns "there is none" into "permission denied".
+    # An unreadable folder of PATH turns "not found" into "permission denied".
     missing = isinstance(error, FileNotFoundError) or (
         "/" not in program and which(program, path=path) is None
     )

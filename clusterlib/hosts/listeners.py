@@ -1,6 +1,8 @@
-"""Whose a listening TCP port is: read from the kernel's table of sockets, and from the files that processes have open.
+"""Finds the owner of a listening TCP port, from the kernel's table of sockets and the open files of
+processes.
 
-Linux only. Elsewhere, and where the files of a process may not be read, the owner is not known."""
+Linux only. On other systems, and if the files of a process may not be read, the owner is unknown.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ __all__ = ["Listener", "Owner", "listener_of", "port_taken"]
 LISTENING = b"0A"
 WORD = 4
 MAPPED = b"\0" * 10 + b"\xff" * 2
-"""What makes an IPv4 address one of IPv6: servers that speak both write theirs like this."""
+"""The prefix of IPv4 addresses in IPv6: servers that use both write their addresses like this."""
 
 
 class Owner(Enum):
@@ -33,11 +35,14 @@ class Owner(Enum):
 class Listener:
     owner: Owner
     who: str = ""
-    """A stranger, as far as it can be seen."""
+    """The other process, as far as it is visible."""
 
 
 def listener_of(address: str, port: int, pids: Sequence[int], everybody: str = "/proc") -> Listener:
-    """Whether who takes connections to this port is one of these processes. A stranger is looked for in the /proc `everybody`."""
+    """Whether one of these processes accepts connections on this port.
+
+    Another process is searched in the /proc `everybody`.
+    """
     if not proc.LINUX:
         return Listener(Owner.UNKNOWN)
     sockets = _listening(address, port)
@@ -58,7 +63,7 @@ def listener_of(address: str, port: int, pids: Sequence[int], everybody: str = "
 
 
 def port_taken(node: str, address: str, port: int, stranger: Listener) -> PortTaken:
-    """What to tell the user of a node whose port a stranger has."""
+    """The message for the user of a node whose port another process has."""
     process = f" ({stranger.who})" if stranger.who else ""
     return PortTaken(
         f"{node} cannot have its port",
@@ -71,7 +76,10 @@ def port_taken(node: str, address: str, port: int, stranger: Listener) -> PortTa
 
 
 def _listening(address: str, port: int) -> set[int]:
-    """The sockets (inodes) that take connections to this address: the kernel prefers one that listens on it to one on all."""
+    """The sockets (inodes) that accept connections to this address.
+
+    The kernel prefers one on this address to one on all addresses.
+    """
     ipv6 = ":" in address
     packed = socket.inet_pton(socket.AF_INET6 if ipv6 else socket.AF_INET, address)
     tables = [("tcp6", packed), ("tcp6", bytes(16))]
@@ -88,7 +96,10 @@ def _listening(address: str, port: int) -> set[int]:
 
 
 def _entries(table: str) -> Iterable[tuple[bytes, int, int]]:
-    """Address, port and inode of each listening socket. They come before all others, so the rest is not read."""
+    """Address, port and inode of each listening socket.
+
+    They come first in the table, so the rest is not read.
+    """
     try:
         with open(f"/proc/net/{table}", "rb") as lines:  # noqa: PTH123 - read while a node starts
             next(lines, None)
@@ -103,13 +114,13 @@ def _entries(table: str) -> Iterable[tuple[bytes, int, int]]:
 
 
 def _in_order(address: bytes) -> bytes:
-    """The kernel writes each word of it as a number of this machine."""
+    """The kernel writes each word in the byte order of the machine."""
     words = [int(address[start : start + 2 * WORD], 16) for start in range(0, len(address), 2 * WORD)]
     return b"".join(word.to_bytes(WORD, sys.byteorder) for word in words)
 
 
 def _sockets_of(pid: int, wanted: set[int], path: str = "/proc") -> set[int] | None:
-    """Those of these sockets that the process has open; None where we may not look."""
+    """Those of these sockets that the process has open; None if we may not read this."""
     whole = f"{path}/{pid}"
     found = _open_in(whole, wanted)
     if not found and (folder := proc.folder_of(pid, path)) != whole:
@@ -118,7 +129,7 @@ def _sockets_of(pid: int, wanted: set[int], path: str = "/proc") -> set[int] | N
 
 
 def _open_in(folder: str, wanted: set[int]) -> set[int] | None:
-    """Those of these sockets that are open in this folder of a process or of a thread."""
+    """Those of these sockets that are open in this folder of a process or thread."""
     names = {f"socket:[{inode}]": inode for inode in wanted}
     found = set()
     try:
@@ -137,6 +148,6 @@ def _open_in(folder: str, wanted: set[int]) -> set[int] | None:
 
 
 def _describe(sockets: set[int], path: str) -> str:
-    """Of all processes that we can see, those that have these sockets open."""
+    """The processes among all visible ones that have these sockets open."""
     owners = [pid for pid in proc.processes(path) if _sockets_of(pid, sockets, path)]
     return ", ".join(f"pid {pid}: {proc.command_line(pid, path)[:120]}" for pid in owners[:3])

@@ -1,4 +1,7 @@
-"""This machine as a host: processes forked by the nursery, reaped here on the event loop. No threads."""
+"""This machine as a host: processes are forked by the nursery and reaped here on the event loop.
+
+No threads.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,13 @@ __all__ = ["LocalHost"]
 
 CLOSE_SECONDS = 10.0
 REST_SECONDS = 10.0
-"""How long an end is not told because something that belonged to the process cannot be ended."""
+"""The longest delay of the report of an end, if a process that belonged to it cannot be ended."""
 AGAIN = 0.02
 NURSERY_GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN})
 
 
 def _next_ended() -> os.waitid_result | None:
-    """A child that has ended, and is left as it is."""
+    """A child that has ended. It is not reaped by this."""
     try:
         return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -40,7 +43,9 @@ def _next_ended() -> os.waitid_result | None:
 
 
 class _Birth:
-    """An order on its way: what of it is not sent yet, and what its report pipe has told so far."""
+    """An order in progress: the part that is not sent yet, and what its report pipe has delivered
+    so far.
+    """
 
     def __init__(self, order: Spawn, report: int, output: int, unsent: bytes, descriptors: list[int]) -> None:
         self.order = order
@@ -48,23 +53,26 @@ class _Birth:
         self.output = output
         self.unsent = unsent
         self.descriptors = descriptors
-        """They travel with the first byte, and are open here until then."""
+        """They are sent with the first byte, and stay open here until then."""
         self.refusal: OSError | None = None
         self.text = b""
         self.process: LocalProcess | None = None
         self.told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def let_go(self) -> None:
-        """Closes what the new process gets: from now on it alone has these ends."""
+        """Closes the descriptors of the new process, which is then the only one that has these
+        ends.
+        """
         for descriptor in self.descriptors:
             os.close(descriptor)
         self.descriptors = []
 
 
 class LocalHost:
-    """Implements `Host` for the keeper. Make it inside the running loop, in the main thread.
+    """Implements `Host` for the keeper. Create it inside the running loop, in the main thread.
 
-    It is the only one who reaps in this process: whatever else would wait for a child must not."""
+    It reaps all children of this process, so nothing else may wait for a child.
+    """
 
     def __init__(self, nursery: Nursery, containment: Containment) -> None:
         self._nursery = nursery
@@ -72,17 +80,17 @@ class LocalHost:
         self._loop = asyncio.get_running_loop()
         self._children: dict[int, LocalProcess] = {}
         self._ending: dict[LocalProcess, tuple[Exit, Deadline]] = {}
-        """Those that have ended, and what belonged to them has not yet."""
+        """Processes that have ended while something that belonged to them has not."""
         self._later: asyncio.TimerHandle | None = None
         self._tags: dict[str, int] = {}
-        """What all that belongs to a node wears, by its name."""
+        """The tags of nodes, by name."""
         self._births: set[_Birth] = set()
         self._outbox: deque[_Birth] = deque()
         self._nursery_ended: asyncio.Future[Exit] = self._loop.create_future()
         self._something_ended = asyncio.Event()
         self._closed = False
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
-        self._reap()  # what ended before we listened
+        self._reap()  # children that ended before we listened
 
     # Spawning.
 
@@ -147,9 +155,12 @@ class LocalHost:
         )
 
     def _flush(self) -> None:
-        """Sends what the channel takes now; the rest when it takes more. The loop never waits here.
+        """Sends what the channel accepts now; the rest when it accepts more. The loop never waits
+        here.
 
-        An order that cannot be sent fails when its report pipe ends, which it does once our ends are closed."""
+        An order that cannot be sent fails when its report pipe ends, which happens once our ends
+        are closed.
+        """
         channel = self._nursery.channel
         while self._outbox:
             birth = self._outbox[0]
@@ -183,11 +194,12 @@ class LocalHost:
             if not birth.told.done():
                 birth.told.set_result(None)
         if birth.told.cancelled() and birth.process is not None and not met:
-            # Last, because a signal looks for what belongs to the process, which reads the reports of all births.
+            # Last, because a signal searches for what belongs to the process, which reads the
+            # reports of all births.
             birth.process.signal(signal.SIGKILL)
 
     def _is_told_all(self, birth: _Birth) -> bool:
-        """Reads what is in the report pipe now: whether it has ended."""
+        """Reads what is in the report pipe now. Returns whether the pipe has ended."""
         try:
             while data := os.read(birth.report, 65536):
                 birth.text += data
@@ -198,7 +210,7 @@ class LocalHost:
         return True
 
     def _meet(self, birth: _Birth) -> None:
-        """As soon as the PID is known, the process is ours to reap."""
+        """From the moment the PID is known, we are responsible for reaping the process."""
         first, newline, rest = birth.text.partition(b"\n")
         if birth.process is None and newline and first.isdigit():
             birth.text = rest
@@ -222,7 +234,7 @@ class LocalHost:
         return birth.process
 
     def _abandon(self, birth: _Birth) -> None:
-        """Nobody waits for this process any more: it ends as soon as it is known."""
+        """The process is not wanted any more: it is ended as soon as it is known."""
         os.close(birth.output)
         if birth.process is not None:
             birth.process.signal(signal.SIGKILL)
@@ -238,14 +250,14 @@ class LocalHost:
     # Reaping.
 
     def _reap(self) -> None:
-        """Takes the exit of every child that ended: nodes, the nursery, and orphans that came to us."""
+        """Reaps every child that has ended: nodes, the nursery, and adopted orphans."""
         while True:
             ended = _next_ended()
             if ended is None:
                 self._look_after_the_ending()
                 return
             if ended.si_pid not in self._children:
-                # It told its PID before it died, but we may not have read that yet.
+                # It has sent its PID before it died, but we may not have read it yet.
                 for birth in list(self._births):
                     self._read_report(birth)
             child = self._children.get(ended.si_pid)
@@ -263,7 +275,9 @@ class LocalHost:
                 self._nursery_ended.set_result(how)
 
     def _bury(self, child: LocalProcess, how: Exit, *, alone: bool) -> None:
-        """Its end is told when all that belonged to it is gone, too: nothing of it answers any more."""
+        """Its end is reported when everything that belonged to it is gone, too, so that none of it
+        answers any more.
+        """
         child.reaped = True
         if alone:
             child.end(how)
@@ -280,14 +294,17 @@ class LocalHost:
         self._look_after_the_ending()
 
     def _look_after_the_ending(self) -> None:
-        """The end of an orphan comes to us as a signal; we look by ourselves, too, for what it has lived below may live on."""
+        """The end of an orphan arrives as a signal.
+
+        We also check regularly, because its own children may live on.
+        """
         for child, (how, deadline) in list(self._ending.items()):
             rest = child.end_rest()
             if rest and child.orderly:
                 self._ending[child] = (
                     how,
                     Deadline(REST_SECONDS),
-                )  # its owner decides how long it is waited for
+                )  # its owner decides how long to wait for it
             elif not rest or deadline.passed:
                 del self._ending[child]
                 child.end(how)
@@ -298,13 +315,15 @@ class LocalHost:
         leader = None if process.reaped else process.local_pid
         found = belonging(leader, tag, os.getpid(), {self._nursery.pid, *self._children})
         for birth in list(self._births):
-            self._read_report(birth)  # a newborn that wears the tag has told its PID before, and is no orphan
+            self._read_report(
+                birth
+            )  # a new process with the tag has sent its PID before, and is not an orphan
         return [seen for seen in found if seen.pid not in self._children]
 
     # Ending.
 
     def drain(self) -> None:
-        """Nothing to do: processes write to their pipes themselves."""
+        """Does nothing: processes write to their pipes themselves."""
 
     async def sweep(self, seconds: float) -> list[Survivor]:
         deadline = Deadline(seconds)
@@ -317,7 +336,7 @@ class LocalHost:
                 descriptor = proc.kill(seen)
                 if descriptor is not None:
                     os.close(descriptor)
-            # Every end, also of an orphan, comes to us as a signal; but for those whose parent lives.
+            # Every end, even of an orphan, arrives as a signal, except of those whose parent lives.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(0.02, deadline.left)):
                     await self._something_ended.wait()
@@ -349,12 +368,14 @@ class LocalHost:
         for birth in list(self._births):
             self._read_report(birth)
         for child, (how, _) in self._ending.items():
-            child.end(how)  # what of it has survived, the sweep has told
+            child.end(how)  # survivors were reported by the sweep
         self._ending.clear()
         self._loop.remove_signal_handler(signal.SIGCHLD)
 
     async def _end_nursery(self, deadline: Deadline) -> None:
-        """Before the last sweep: as long as it lives, it makes processes of the orders that lie in its channel."""
+        """Before the last sweep: as long as the nursery lives, it turns orders in its channel into
+        processes.
+        """
         self._loop.remove_writer(self._nursery.channel)
         self._nursery.channel.close()
         for birth in self._outbox:

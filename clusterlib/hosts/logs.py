@@ -1,5 +1,6 @@
-"""Log files of nodes: every line with the moment it came, written at once, bounded, never in the keeper's
-way."""
+"""Log files of nodes: every line with its time, written at once, with a limited size, and without
+blocking the keeper.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +29,10 @@ class LogLine:
 
 
 class LogWriter:
-    """Appends what a node prints to its file. It is the file's only writer; the previous one is kept as
-    `.1`."""
+    """Appends the output of a node to its file.
+
+    It is the only writer of the file; the previous one is kept as `.1`.
+    """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
@@ -38,11 +41,11 @@ class LogWriter:
         self.lost = 0
         """Bytes that could not be written."""
         self._unwritten = b""
-        """The last of them: on a full disk they may be all that there is to know."""
+        """The last of them: on a full disk nothing else may be known."""
         self._max_bytes = max_bytes
         self._partial = b""
         self._torn = False
-        """Whether the file ends with the beginning of a line whose rest is still to come."""
+        """Whether the file ends with an incomplete line."""
         self._descriptor = -1
         self._size = 0
         self._open()
@@ -57,14 +60,14 @@ class LogWriter:
             self._write(lines)
 
     def flush(self) -> None:
-        """Writes the beginning of a line that has no end yet; its rest is going to follow it in the file."""
+        """Writes an incomplete line; the rest will follow it in the file."""
         if self._partial:
             beginning, self._partial = self._partial, b""
             self._append(beginning if self._torn else b"%s %s" % (_stamp().encode(), beginning))
             self._torn = True
 
     def tail(self, count: int, since: datetime | None = None) -> list[str]:
-        """The text of the last lines, for evidence; an unfinished line included."""
+        """The last lines as a text, for evidence, including an incomplete line."""
         unwritten = (_parse(line, self.path.stem) for line in self._unwritten.split(b"\n"))
         known = [*tail(self.path, count), *(line for line in unwritten if line is not None)]
         lines = [line.text for line in known if since is None or line.time >= since]
@@ -76,7 +79,7 @@ class LogWriter:
         return [*lines, f"its log is not complete: {self.problem}"] if self.problem else lines
 
     def close(self) -> None:
-        """Writes the unfinished line. Idempotent."""
+        """Writes the incomplete line. Idempotent."""
         if self._partial or self._torn:
             self._write([self._partial])
             self._partial = b""
@@ -131,7 +134,7 @@ class LogWriter:
 
 
 def unread(descriptor: int) -> int:
-    """Bytes that are in this pipe now."""
+    """The number of bytes that are in this pipe now."""
     import array  # these three would delay the start of a cluster
     import fcntl
     import termios
@@ -142,13 +145,15 @@ def unread(descriptor: int) -> int:
 
 
 def rotated(path: Path) -> Path:
-    """Where the previous file is kept."""
+    """The path of the previous file."""
     return path.with_name(f"{path.name}.1")
 
 
 def read(path: Path, *, node: str | None = None, since: datetime | None = None) -> Iterator[LogLine]:
-    """The lines of a log in their order, the previous file included. `node` defaults to the name of the
-    file."""
+    """The lines of a log in order, including the previous file.
+
+    `node` defaults to the name of the file.
+    """
     name = node or path.stem
     for part in (rotated(path), path):
         try:
@@ -174,8 +179,10 @@ def tail(path: Path, count: int, *, node: str | None = None) -> list[LogLine]:
 
 
 class LogFollower:
-    """Reads what is new in a log each time it is asked. It survives rotation, and may start before the file
-    exists."""
+    """Reads what is new in a log at each call.
+
+    It handles rotation, and may start before the file exists.
+    """
 
     def __init__(self, path: Path, *, node: str | None = None, from_start: bool = False) -> None:
         self._path = path
@@ -191,7 +198,7 @@ class LogFollower:
         if self._descriptor >= 0:
             found += self._drain()
             if self._replaced():
-                found += self._drain()  # what came between the last read and the rotation
+                found += self._drain()  # what was written between the last read and the rotation
                 self.close()
                 self._open(at_end=False)
                 found += self._drain()
@@ -240,7 +247,7 @@ def _text(line: bytes) -> str:
 
 
 def _parse(line: bytes, node: str) -> LogLine | None:
-    """None for what is no line of ours: a line cut short by a full disk."""
+    """None if it is not a line of a log, such as one that was cut short by a full disk."""
     text = _text(line)
     try:
         time = datetime.fromisoformat(text[:STAMP_LENGTH])

@@ -1,9 +1,10 @@
-"""A warm process that the keeper forks before it has an event loop, and that forks nodes for it ever after.
+"""A warm process that the keeper forks before it has an event loop, and that forks all nodes.
 
-An order travels to it over a Unix socket, with the descriptors that the new process gets. The new process is
-forked twice, so that its parent is the keeper (who adopts orphans), who thereby sees its end at once. How
-the birth went is told on the report pipe of the order: the PID on a line, then nothing, or an error as JSON.
-The nursery itself never answers."""
+An order is sent over a Unix socket, with the descriptors for the new process. The new process is
+forked twice, so that its parent is the keeper (which adopts orphans) and sees its end at once. The
+result is sent over the report pipe of the order: the PID on a line, then nothing, or an error as
+JSON. The nursery itself never answers.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +36,16 @@ HEADER = struct.Struct("!I")
 MOST_DESCRIPTORS = 250
 """The kernel passes at most 253 at once; two are ours."""
 BATCH = 8
-"""Orders that share the process between the nursery and their own: nearly half the forks, hardly a wait."""
+"""Orders that share the process between the nursery and their own: nearly half the forks, and
+little waiting.
+"""
 
 _Received = tuple[Newborn, list[int]]
 
 
 @frozen
 class Nursery:
-    """What the keeper holds of its nursery."""
+    """The keeper's side of its nursery."""
 
     pid: int
     channel: socket.socket
@@ -52,7 +55,9 @@ class Nursery:
     def start(cls, *, marker: str, containment: Containment, preload: Iterable[str] = ()) -> Nursery:
         """Forks the nursery. Call it in the keeper before there is a thread or an event loop.
 
-        Every fork has what is imported now; `preload` names modules to import in the nursery only."""
+        Every fork has what is imported now. `preload` are modules that are imported in the nursery
+        only.
+        """
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -66,7 +71,7 @@ class Nursery:
 
 
 def pack(order: Newborn) -> bytes:
-    """The order as it travels. The descriptors go with its first byte."""
+    """The order as it is sent. The descriptors go with its first byte."""
     body = json.dumps(asdict(order)).encode()
     return HEADER.pack(len(body)) + body
 
@@ -88,9 +93,7 @@ def _serve(
         kernel.close_all_but(channel.fileno())
         kernel.name_process(f"clusterlib nursery of {containment.keeper_pid}")
         for module in preload:
-            with contextlib.suppress(
-                Exception
-            ):  # whoever needs it will import it again, and say why it fails
+            with contextlib.suppress(Exception):  # code that needs it will import it again, and get the error
                 import_module(module)
         gc.collect()
         gc.freeze()
@@ -107,7 +110,10 @@ def _serve(
 
 
 def _receive_some(channel: socket.socket) -> list[_Received]:
-    """Waits for an order, and takes what else is there already. Nothing: the keeper closed the channel."""
+    """Waits for an order, and takes all others that are already there.
+
+    Empty if the keeper has closed the channel.
+    """
     orders: list[_Received] = []
     while len(orders) < BATCH and (not orders or select.select([channel], [], [], 0)[0]):
         received = _receive(channel)
@@ -141,7 +147,10 @@ def _cloexec() -> int:
 
 
 def _bear(orders: list[_Received]) -> None:
-    """Forks a process between us and the new ones. It ends at once, and they become the keeper's children."""
+    """Forks a process between us and the new ones.
+
+    It ends at once, and they become the keeper's children.
+    """
     go, held = os.pipe()
     try:
         between = os.fork()
@@ -154,7 +163,7 @@ def _bear(orders: list[_Received]) -> None:
         for order, descriptors in orders:
             _report_failure(order, descriptors[0], error)
     finally:
-        os.close(held)  # the new ones wait for this
+        os.close(held)  # the new processes wait for this
         os.close(go)
 
 

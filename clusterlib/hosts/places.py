@@ -1,7 +1,8 @@
-"""The fixed private places of this user, for control sockets, locks and the registry.
+"""The fixed private folders of this user, for control sockets, locks and the registry.
 
-Fixed, because whoever looks must find the same place, whatever its TMPDIR says; private, because it leads to
-processes."""
+Fixed, so that every process finds the same place with any TMPDIR. Private, because they give access
+to processes.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +29,23 @@ __all__ = [
 ]
 
 CHOSEN = "CLUSTERLIB_RUNTIME_DIR"
-"""The variable that names another runtime folder. All who are to see each other's clusters need the same."""
+"""The variable that names another runtime folder.
+
+Processes see each other's clusters only with the same folder.
+"""
 AT_HOME = ".clusterlib-run"
 LONGEST_CHOSEN = 64
 LOCK_SECONDS = 20.0
-"""Far longer than a sweep takes, for which one of these locks is held."""
+"""Much longer than a sweep, during which one of these locks is held."""
 LONGEST_SOCKET_PATH = 100
 """sun_path has 108 bytes on Linux and 104 on macOS."""
 
 
 def runtime_dir(base: Path | None = None) -> Path:
-    """The private folder of this user on this machine, made if need be. `base` replaces the usual places."""
+    """The private folder of this user on this machine, created if necessary.
+
+    `base` replaces the usual places.
+    """
     user = os.getuid()
     session = Path(f"/run/user/{user}")
     if base is not None:
@@ -51,7 +58,7 @@ def runtime_dir(base: Path | None = None) -> Path:
 
 
 def _chosen(name: str) -> Path:
-    """The folder that the user names. One that was there before is taken as it is, or refused, but never changed."""
+    """The folder that the user has chosen. An existing folder is used unchanged, or refused."""
     folder = Path(name)
     if not (folder.is_absolute() and _is_short(folder)):
         raise UsageError(
@@ -86,7 +93,9 @@ def _below_or_elsewhere(folder: Path) -> str:
 
 
 def _elsewhere(refused: Path) -> str:
-    """Names another place that can be used: in the home of the user, unless its path is too long for sockets."""
+    """Suggests another usable place: in the user's home, unless its path is too long for
+    sockets.
+    """
     home = os.environ.get("HOME", "")
     places = [(f'"$HOME/{AT_HOME}"', Path(home, AT_HOME))] if home.startswith("/") else []
     usual = Path(f"/var/tmp/clusterlib-{os.getuid()}")  # noqa: S108 - only named; refused if it is not private
@@ -98,14 +107,14 @@ def _elsewhere(refused: Path) -> str:
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Also where it is there already, if it would not be refused."""
+    """Whether it can be created, or exists and would not be refused."""
     if not os.path.lexists(folder):
         return os.access(folder.parent, os.W_OK | os.X_OK)
     return _is_ours(folder) and folder.lstat().st_mode & 0o777 == 0o700
 
 
 def socket_path(identifier: str, folder: Path | None = None) -> Path:
-    """Where the cluster of that identifier listens; short enough for a socket, whatever the identifier."""
+    """The path of a cluster's control socket, short enough for a socket with any identifier."""
     folder = folder or runtime_dir()
     path = folder / f"{identifier}.sock"
     if len(os.fsencode(path)) < LONGEST_SOCKET_PATH and "/" not in identifier:
@@ -122,18 +131,21 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _private(folder: Path) -> Path:
-    """A folder that is ours by its name, so that its mode is ours to set."""
+    """A folder with a name of ours, so we may set its mode."""
     if stat.S_IMODE(_made_or_ours(folder)) != 0o700:
         folder.chmod(0o700)
     return folder
 
 
 def _made_or_ours(folder: Path, *, chosen: bool = False) -> int:
-    """The mode of this folder, made if need be. What is there and no folder of this user is refused."""
+    """The mode of this folder, which is created if necessary.
+
+    Anything that is not a folder of this user is refused.
+    """
     try:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            folder.chmod(0o700)  # whatever the umask takes from it
+            folder.chmod(0o700)  # the umask may have removed some bits
         seen = folder.lstat()
     except OSError as error:
         raise StartError(
@@ -157,7 +169,10 @@ def _made_or_ours(folder: Path, *, chosen: bool = False) -> int:
 
 
 def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
-    """A lock file of ours, open. What is in its place and no plain file is refused, and FileNotFoundError is the caller's."""
+    """Opens a lock file of ours.
+
+    Anything that is not a plain file is refused; the caller handles FileNotFoundError.
+    """
     problem: str | None = "it is no plain file"
     try:
         descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
@@ -178,7 +193,10 @@ def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
 
 
 def lock_for_us(descriptor: int, path: Path) -> None:
-    """Waits until the lock is ours. Those who hold it do so for a moment only, unless they are paused: that is an error."""
+    """Waits until we have the lock.
+
+    Its holders need it only for a moment, unless they are paused: then this is an error.
+    """
     deadline = Deadline(LOCK_SECONDS)
 
     def locked() -> bool:
@@ -196,15 +214,21 @@ def lock_for_us(descriptor: int, path: Path) -> None:
 
 
 def remove_socket(path: Path) -> None:
-    """Removes the socket of a keeper that is gone. Anything else that has its name is not ours, and stays."""
+    """Removes the socket of a keeper that is gone.
+
+    Anything else with this name is not ours, and stays.
+    """
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()
 
 
 def read_private(path: Path, most: int) -> bytes:
-    """What is in a file of ours. OSError where there is none, ValueError for what may be anything else: a link, a pipe, a
-    device, or more than `most` bytes. To read one of these might never end."""
+    """Reads a file of ours.
+
+    Raises OSError if there is none, and ValueError for a link, a pipe, a device, or more than
+    `most` bytes, because reading one of these might never end.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -216,7 +240,7 @@ def read_private(path: Path, most: int) -> bytes:
 
 
 def make_private(folder: Path) -> None:
-    """This folder, and those above it that are not there yet: for their owner only, whatever the umask leaves to others."""
+    """Creates this folder and its missing parents, accessible to the owner only, with any umask."""
     try:
         folder.mkdir(mode=0o700)
     except FileNotFoundError:
@@ -230,13 +254,16 @@ def make_private(folder: Path) -> None:
 
 
 def write_private(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Writes a file that only its owner reads, whole or not at all. Its folder is made if need be."""
+    """Writes a file that only its owner can read, completely or not at all.
+
+    Its folder is created if necessary.
+    """
     make_private(path.parent)
-    # Not the process number: threads share it, and so do processes of different PID namespaces.
+    # Not the PID: threads share it, and so do processes of different PID namespaces.
     draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        # A path is whatever bytes it is: those that are not UTF-8 come out as they went in.
+        # A path consists of bytes: those that are not UTF-8 are restored as they were.
         data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -244,5 +271,5 @@ def write_private(path: Path, content: str | bytes, mode: int = 0o600) -> None:
     except BaseException as error:
         draft.unlink(missing_ok=True)  # a full disk must not be filled further
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # of a write that failed Python does not say where
+            error.filename = str(path)  # Python does not set the path if a write fails
         raise

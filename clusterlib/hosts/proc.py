@@ -1,6 +1,8 @@
-"""Looking at processes and ending them without ever believing a bare PID.
+"""Examines processes and ends them without trusting a bare PID.
 
-Linux is read from /proc, or from a directory that shows another PID namespace; elsewhere psutil answers."""
+On Linux, /proc is read, or a folder that shows another PID namespace; on other systems psutil is
+used.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 MARKER = "CLUSTERLIB_MARKER"
-"""The variable that every process of a cluster carries in the environment it was started with."""
+"""The variable in the initial environment of every process of a cluster."""
 
 LINUX = sys.platform == "linux"
 
@@ -45,12 +47,14 @@ class Status:
     state: str
     parent: int
     started: float
-    """In clock ticks since boot on Linux: compare it, do not compute with it."""
+    """In clock ticks since boot on Linux: use it for comparisons only."""
     threads: int = 1
 
     @property
     def alive(self) -> bool:
-        """A process whose main thread has ended is shown as a zombie, but lives as long as another thread runs."""
+        """A process whose main thread has ended looks like a zombie, but lives as long as another
+        thread runs.
+        """
         return self.state != "X" and (self.state != "Z" or self.threads > 1)
 
 
@@ -65,7 +69,7 @@ def processes(proc: str = "/proc") -> Iterator[int]:
 
 
 def status(pid: int, proc: str = "/proc") -> Status | None:
-    """What the process is now; None when there is none."""
+    """The present status of the process; None if there is none."""
     if not LINUX:
         return _status_by_psutil(pid)
     text = read(f"{proc}/{pid}/stat")
@@ -80,7 +84,8 @@ def status(pid: int, proc: str = "/proc") -> Status | None:
 def folder_of(pid: int, proc: str = "/proc") -> str:
     """The folder of /proc that shows the memory and the open files of a process.
 
-    A main thread that has ended shows none of them, but another thread of the process does."""
+    A main thread that has ended shows none of them, but another thread of the process does.
+    """
     whole = f"{proc}/{pid}"
     seen = status(pid, proc)
     if seen is None or seen.state != "Z" or not seen.alive:
@@ -96,7 +101,10 @@ def folder_of(pid: int, proc: str = "/proc") -> str:
 
 
 def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
-    """Whether the process was started with this marker. What we may not read is not ours."""
+    """Whether the process was started with this marker.
+
+    A process that we may not read is not ours.
+    """
     if LINUX:
         return f"{MARKER}={marker}".encode() in _read_of_any_thread(pid, "environ", proc).split(b"\0")
     import psutil
@@ -107,9 +115,11 @@ def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
 
 
 def marked(marker: str, proc: str = "/proc") -> list[Status]:
-    """Every living process of this user that belongs to the cluster with this marker; for root, of those its nodes became, too.
+    """Every living process of this user that belongs to the cluster with this marker. For root,
+    processes with other users are included.
 
-    It carries the marker in the environment it was started with, or it wears a tag of that cluster."""
+    It carries the marker in its initial environment, or has a tag of that cluster.
+    """
     me = os.geteuid()
     cluster = tags.cluster_of(marker)
     found = []
@@ -146,7 +156,7 @@ def descendants(root: int, proc: str = "/proc") -> list[Status]:
 
 
 def command_line(pid: int, proc: str = "/proc") -> str:
-    """How the process was called, for people."""
+    """The command line of the process, for people."""
     if LINUX:
         text = _read_of_any_thread(pid, "cmdline", proc)
         words = text.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
@@ -160,9 +170,11 @@ def command_line(pid: int, proc: str = "/proc") -> str:
 
 
 def end_all(find: Callable[[], Iterable[Status]], deadline: Deadline) -> list[Status]:
-    """Kills what `find` finds until it finds nothing more, or the deadline passes; gives back what it killed.
+    """Kills what `find` finds until it finds nothing more, or the deadline passes. Returns what it
+    has killed.
 
-    Each is compared with what was found once its descriptor pins it, so a recycled PID is never hit."""
+    Each process is checked again after a descriptor has pinned it, so a recycled PID is never hit.
+    """
     killed: dict[int, Status] = {}
     while not deadline.passed:
         found = list(find())
@@ -174,7 +186,10 @@ def end_all(find: Callable[[], Iterable[Status]], deadline: Deadline) -> list[St
 
 
 def kill(seen: Status, number: int = signal.SIGKILL, proc: str = "/proc") -> int | None:
-    """Signals exactly the process that was seen. Gives back a descriptor that tells its end, if it can."""
+    """Signals exactly the process that was seen.
+
+    Returns a descriptor that reports its end, if possible.
+    """
     descriptor = None
     with contextlib.suppress(OSError):
         if sys.platform == "linux":
@@ -223,7 +238,7 @@ def _status_by_psutil(pid: int) -> Status | None:
 
 
 def _read_of_any_thread(pid: int, file: str, proc: str) -> bytes:
-    """What the memory of a process shows, through its main thread or through another one."""
+    """Reads a file about the memory of a process, from its main thread or from another one."""
     text = read(f"{proc}/{pid}/{file}")
     if text:
         return text
@@ -239,7 +254,7 @@ def _owner(path: str) -> int:
 
 
 def read(path: str) -> bytes:
-    """All of a file of /proc; nothing where there is none, or where we may not."""
+    """The content of a file of /proc; empty if it is missing or unreadable."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - read for every process of the machine
             return file.read()

@@ -1,4 +1,4 @@
-"""Programs on this machine: where they are, what they are made of, and which package brings them."""
+"""Programs on this machine: their paths, their digests, and the packages that contain them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,16 @@ INSTALL = {
 
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Where distributions put servers that any user may run. The PATH of an ordinary user often lacks them."""
+"""Where distributions put servers that any user may run.
+
+The PATH of an ordinary user often lacks them.
+"""
 
 
 def folders_of(search: Iterable[str]) -> list[str]:
-    """The folders that patterns such as /usr/lib/postgresql/*/bin stand for, the highest version first."""
+    """The folders that match patterns such as /usr/lib/postgresql/*/bin, the highest
+    version first.
+    """
     return [
         folder
         for pattern in search
@@ -37,7 +42,9 @@ def folders_of(search: Iterable[str]) -> list[str]:
 
 
 def find_program(name: str, search: Sequence[str], path: str | None = None) -> Path | None:
-    """Where this program is: in the folders of `search`, on PATH, beside this Python, or where servers of the system are."""
+    """The path of this program: in the folders of `search`, on PATH, beside this Python, or among
+    the system's servers.
+    """
     usual = os.environ.get("PATH", os.defpath) if path is None else path
     found = shutil.which(
         name, path=os.pathsep.join([*folders_of(search), usual, *beside_python(), *SYSTEM_FOLDERS])
@@ -46,12 +53,15 @@ def find_program(name: str, search: Sequence[str], path: str | None = None) -> P
 
 
 def beside_python() -> list[str]:
-    """The folder of the Python that runs: a virtual environment that is not activated is not on PATH."""
+    """The folder of the running Python.
+
+    The folder of a virtual environment that is not activated is not on PATH.
+    """
     return [os.path.dirname(sys.executable)] if sys.executable else []  # noqa: PTH120 - a link stays one
 
 
 def blocked_program(name: str, search: Sequence[str], project: Path) -> Path | None:
-    """The file that would be this program, if it could be executed."""
+    """A file that would be this program, but is not executable."""
     usual = os.environ.get("PATH", os.defpath).split(os.pathsep)
     folders = [*folders_of(search), *usual, *beside_python(), *SYSTEM_FOLDERS]
     places = [project / name] if "/" in name else [Path(folder) / name for folder in folders if folder]
@@ -59,10 +69,12 @@ def blocked_program(name: str, search: Sequence[str], project: Path) -> Path | N
 
 
 def digest_of(path: Path) -> str:
-    """Tells a program from every other that may take its place. One that cannot be looked at differs from all.
+    """Identifies the version of a program. One that cannot be read differs from all others.
 
-    It is not read: nobody can replace or change a file and keep its inode, its size and the time of its last change, which
-    no program can set. Reading the 25 MB of some servers would cost a start more than all else that comes before it."""
+    Its content is not read: a file cannot be replaced or changed while inode, size and time of the
+    last change, which no program can set, stay the same. Reading the 25 MB of some servers would
+    take longer than everything before it at a start.
+    """
     try:
         seen = path.stat()
     except OSError as error:
@@ -72,12 +84,14 @@ def digest_of(path: Path) -> str:
 
 
 def how_to_install(packages: Mapping[str, str]) -> str | None:
-    """The command that brings a program here, by the packages of each system; None where none is known."""
+    """The command that installs a program here, from the packages of each system; None if there is
+    none.
+    """
     of_the_system = ("homebrew", "debian") if sys.platform == "darwin" else ("debian",)
     known = next((one for one in (*of_the_system, "pip", "npm") if one in packages), None)
     return f"{INSTALL[known]} {shlex.quote(packages[known])}" if known else None
 
 
 def _naturally(name: str) -> list[tuple[int, str]]:
-    """15 before 9, which is what versions need."""
+    """Sorts 15 after 9, as versions need."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", name)]

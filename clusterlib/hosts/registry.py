@@ -1,4 +1,6 @@
-"""The clusters of this user that run, one file each, and the burial of those whose keeper died unseen."""
+"""The running clusters of this user, one file for each, and the clean-up of clusters whose keeper
+and guard died.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,11 @@ __all__ = ["Entry", "Registry", "Swept", "end_family", "register", "sweep_leftov
 
 SWEEP_SECONDS = 5.0
 NONSENSE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
-"""What reading a file raises that is no entry of ours, whatever else it is."""
+"""Exceptions from reading a file that is not an entry of ours."""
 LARGEST_ENTRY = 64 * 2**10
-"""Bytes: names and two paths take far less."""
+"""Bytes: names and two paths take much less."""
 GUARD_SECONDS = 6.0
-"""A guard whose keeper died is given this long to do the sweeping itself."""
+"""A guard whose keeper has died has this long for its own sweep."""
 
 
 @frozen
@@ -55,7 +57,10 @@ class Entry:
     guard: Identity
 
     def dead(self) -> bool:
-        """Whether its keeper is gone. Where we cannot look (another container), its socket answers for it."""
+        """Whether its keeper is gone.
+
+        If it is not visible (another container), its socket is tested.
+        """
         if self.keeper.foreign:
             return not _answers(Path(self.control))
         return not self.keeper.alive()
@@ -74,8 +79,9 @@ class Entry:
 
 
 class Registry:
-    """One file for every running cluster of this user, written by its keeper, removed by whoever buries
-    it."""
+    """One file for each running cluster of this user, written by its keeper, and removed by
+    whichever process cleans up.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = (folder or runtime_dir()) / "clusters"
@@ -88,7 +94,7 @@ class Registry:
         self._path(marker).unlink(missing_ok=True)
 
     def entries(self) -> list[Entry]:
-        """Everything registered, dead or alive. A file that makes no sense is not ours to read."""
+        """Everything registered, dead or alive. Invalid files are not ours, and are skipped."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
             with contextlib.suppress(*NONSENSE):
@@ -100,7 +106,7 @@ class Registry:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """One sweeper at a time; the kernel frees it."""
+        """One sweeper at a time; the kernel frees the lock."""
         path = self._folder / "lock"
         descriptor = open_lock(path)
         try:
@@ -142,7 +148,7 @@ def _answers(control: Path) -> bool:
         except (FileNotFoundError, ConnectionRefusedError):
             return False
         except OSError:
-            return True  # busy, or not ours to ask: no proof of death
+            return True  # busy, or we may not connect: no proof of death
         return True
 
 
@@ -159,9 +165,11 @@ class Swept:
 
 
 def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
-    """Ends what dead keepers left, and forgets them. What lives, and what lacks our marker, is never touched.
+    """Ends what dead keepers left, and removes their entries. Living clusters, and processes
+    without our marker, are never touched.
 
-    Safe to call from many processes at once, and cheap when there is nothing to do."""
+    Safe to call from many processes at once, and cheap if there is nothing to do.
+    """
     registry = registry or Registry()
     swept = []
     for entry in registry.entries():
@@ -183,10 +191,13 @@ def _will_not_sweep(guard: Identity) -> bool:
 
 
 def end_family(parents: Iterable[Identity], marker: str | None = None) -> list[proc.Status]:
-    """Ends keeper and guard, or what is left of them, and all that belongs to their cluster; gives back what it ended.
+    """Ends keeper and guard, or what is left of them, and all that belongs to their cluster.
+    Returns what was ended.
 
-    First what is below them: they have adopted what has lost its parent. Where they ended first, a process that
-    carries no marker would be nobody's. They are stopped meanwhile, so that they start nothing more."""
+    First comes everything below them: they have adopted processes that have lost their parent. If
+    they ended first, a process without a marker could not be identified any more. They are stopped
+    meanwhile, so that they start nothing.
+    """
     deadline = Deadline(SWEEP_SECONDS)
     killed: list[proc.Status] = []
     for parent in parents:

@@ -1,5 +1,7 @@
-"""What a process costs. On Linux read from /proc, so that a keeper need not carry psutil; elsewhere psutil
-answers."""
+"""Memory and processor time of processes.
+
+On Linux from /proc, so that a keeper need not import psutil; otherwise from psutil.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,19 @@ MEASURED = tuple(one.name for one in fields(Sample))
 
 
 def sample(pid: int, *, proc: str = "/proc") -> Sample | None:
-    """What the process uses now; None when it is gone or not ours to see."""
+    """What the process uses now; None if it is gone or we may not see it."""
     with contextlib.suppress(PermissionError):
         return _look(pid, proc)
     return None
 
 
 def sample_all(pids: Iterable[int], *, proc: str = "/proc") -> Sample | None:
-    """What these processes use now, together: a server is often several processes, or started by a script.
+    """What these processes use now, together: a server often has several processes, or is started
+    by a script.
 
-    Of those that have ended, the processor time counts where they were waited for, so that it never falls. None also where one
-    may not be looked at: the sum of the others would be too small."""
+    The processor time of ended processes counts if they were waited for, so that the sum never
+    falls. None if one may not be read, because the sum of the others would be too small.
+    """
     with contextlib.suppress(PermissionError):
         looks = [_look(pid, proc, with_ended=True) for pid in pids]
         return _together([seen for seen in looks if seen is not None])
@@ -38,7 +42,7 @@ def sample_all(pids: Iterable[int], *, proc: str = "/proc") -> Sample | None:
 
 
 def _look(pid: int, proc: str, *, with_ended: bool = False) -> Sample | None:
-    """None where it is gone. PermissionError where it lives and may not be looked at."""
+    """None if it is gone. PermissionError if it lives and may not be read."""
     if not LINUX:
         return _from_psutil(pid)
     try:
@@ -60,7 +64,10 @@ def _sum(figures: Sequence[Any]) -> Any:
 
 
 def _from_proc(pid: int, proc: str, *, with_ended: bool = False) -> Sample:
-    """Time is counted for the whole process, whatever has become of its main thread. The rest may need another thread."""
+    """Time is counted for the whole process, even if its main thread has ended.
+
+    The rest may need another thread.
+    """
     fields = shown = _stat(Path(proc, str(pid)))
     folder = Path(proc, str(pid))
     if fields[0] == b"Z":

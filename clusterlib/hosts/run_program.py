@@ -1,4 +1,4 @@
-"""A short-lived program that a host runs for the keeper: what it printed, and how it ended."""
+"""Runs a short-lived program for the keeper: its output and its exit code."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ class ProgramRun:
 
 
 async def run_program(host: Host, order: Spawn, hear: Callable[[bytes], None] = lambda _: None) -> ProgramRun:
-    """Runs it to its end; `hear` is told what it prints as it prints it. Cancelled, it is killed and waited for."""
+    """Runs it to its end.
+
+    `hear` gets its output as it is printed. If this is cancelled, the program is killed and waited
+    for.
+    """
     process = await host.spawn(order)
     kept = bytearray()
     loop = asyncio.get_running_loop()
 
     def read() -> bool:
-        """A piece. False where there is none now, or will be none any more."""
+        """Reads a piece. False if there is none now, or none will come."""
         try:
             data = os.read(process.output, PIECE)
         except BlockingIOError:
@@ -52,7 +56,7 @@ async def run_program(host: Host, order: Spawn, hear: Callable[[bytes], None] = 
     loop.add_reader(process.output, read)
     try:
         how = await _ended(process)
-        for _ in range(MOST_PIECES):  # a child that it left may go on printing
+        for _ in range(MOST_PIECES):  # a child that it left may continue to print
             if not read():
                 break
     finally:

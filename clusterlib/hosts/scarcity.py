@@ -1,4 +1,4 @@
-"""How it reads when a machine has no more of something: memory, room on a disk, open files, processes, threads."""
+"""The error messages of exhausted resources: memory, disk, open files, processes, threads."""
 
 from __future__ import annotations
 

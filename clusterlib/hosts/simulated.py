@@ -1,8 +1,10 @@
 """A host whose nodes are not processes: embedded nodes, simulated in one process of another host.
 
-What asks for an embedded node gets one inside the simulation; anything else is left to the other host. The simulation is
-started with its first node, and its end is the end of all nodes in it. One in which no node lives any more is not used again:
-the modules it has loaded may be those of yesterday."""
+An order for an embedded node makes one inside the simulation; other orders are passed to the other
+host. The simulation is started with its first node, and its end is the end of all its nodes. A
+simulation without living nodes is not used again, because the modules that it has loaded may be
+outdated.
+"""
 
 from __future__ import annotations
 
@@ -43,24 +45,24 @@ class SimulatedProcess:
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.spawned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spare = spare
-        """The writing end of `output`, for what the simulation itself has to say."""
+        """The writing end of `output`, for output of the simulation itself."""
 
     def usage(self) -> Sample | None:
-        """What the whole simulation uses: it cannot be told what of it is this node's."""
+        """What the whole simulation uses: the share of a node is unknown."""
         return None if self.exit.done() else self._simulation.process.usage()
 
     def listener(self, address: str, port: int) -> Listener:
         return self._simulation.process.listener(address, port)
 
     def end_in_order(self) -> None:
-        """Nothing to do: what it has started belongs to the process of the simulation."""
+        """Does nothing: what it has started belongs to the process of the simulation."""
 
     def signal(self, number: int) -> None:
         if not self.exit.done():
             self._simulation.send({"do": "signal", "name": self.name, "number": number})
 
     def overhear(self, data: bytes) -> None:
-        """Adds output of the simulation as a whole to this node's; dropped where nobody reads."""
+        """Adds output of the whole simulation to this node's; dropped if it is not read."""
         waiting = select.poll()
         waiting.register(self._spare, select.POLLOUT)
         for start in range(0, len(data), select.PIPE_BUF):
@@ -144,12 +146,12 @@ class SimulatedHost:
 
 
 class _Simulation:
-    """The process that is all nodes, and the line to it."""
+    """The process of all nodes, and the connection to it."""
 
     def __init__(self, process: Process, control: socket.socket) -> None:
         self.process = process
         self.tail = b""
-        """What the simulation as a whole said last."""
+        """The last output of the whole simulation."""
         self._loop = asyncio.get_running_loop()
         self._control = control
         self._nodes: dict[str, SimulatedProcess] = {}
@@ -186,18 +188,21 @@ class _Simulation:
         return node
 
     def send(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
-        """Sends an order, in time and in turn; the descriptors go with its first byte and are closed here."""
+        """Sends an order, in time and in order.
+
+        The descriptors go with its first byte and are closed here.
+        """
         self._outbox.append((json.dumps(message).encode() + b"\n", descriptors or []))
         self._flush()
 
     def drain(self) -> None:
-        """Takes what the simulation as a whole has said by now; its nodes write to pipes of their own."""
+        """Reads the output of the whole simulation so far. Nodes write to pipes of their own."""
         if not self.process.exit.done():
             for _ in range(-(-unread(self.process.output) // ROOM)):
                 self._drain()
 
     def close(self) -> None:
-        """Hangs up, which the simulation does not survive."""
+        """Closes the connection, which ends the simulation."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self._control)
@@ -222,7 +227,7 @@ class _Simulation:
                 self._loop.add_writer(self._control, self._flush)
                 return
             except OSError:
-                sent = len(data)  # it is gone: its exit will say so
+                sent = len(data)  # it is gone, as its exit will show
             _close_all(descriptors)
             if sent < len(data):
                 self._outbox.appendleft((data[sent:], []))

@@ -1,4 +1,4 @@
-"""The three standard streams of a process that was started with some of them closed."""
+"""The standard streams of a process that was started with some of them closed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ __all__ = ["open_standard_streams"]
 
 
 def open_standard_streams() -> None:
-    """Gives /dev/null to each that is closed: else what is opened next has its number, and is taken for it."""
+    """Opens /dev/null for each closed one.
+
+    Otherwise the next file would get its number, and be used in its place.
+    """
     if all(_is_open(number) for number in (0, 1, 2)):
         return
     while (descriptor := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:

@@ -1,11 +1,13 @@
-"""A number that every process of a node wears, and by which it is known when nothing else tells whose it is.
+"""A number on every process of a node, which identifies its node when nothing else does.
 
-It is the soft limit of the processor time of a realtime process (RLIMIT_RTTIME), which is without effect at this height. A
-child inherits it, also one that leaves the session, clears its environment, closes all files or becomes another user, and
-anybody may read it. A process that sets this limit itself loses it, and so does what `su` starts, as PAM sets all limits. Such a
-process is known as long as it keeps the environment, which has the tag, too.
+It is the soft limit of the processor time of a realtime process (RLIMIT_RTTIME), which has no
+effect at this height. A child inherits it, even if it leaves the session, clears its environment,
+closes all files or becomes another user, and every user may read it. A process that sets this limit
+itself loses it. So does what `su` starts, because PAM sets all limits. Such a process is recognised
+as long as it keeps the environment, which has the tag, too.
 
-    1 at bit 62 | the cluster, from its marker, in 41 bits | the node, in 21 bits"""
+    1 at bit 62 | the cluster, from its marker, in 41 bits | the node, in 21 bits
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,12 @@ LIMIT = b"Max realtime timeout"
 
 
 def new_tag(marker: str, number: int) -> int:
-    """The tag of a node: of the cluster with this marker, and by a number of its own there."""
+    """The tag of a node: for the cluster with this marker, and with the node's number there."""
     return cluster_of(marker) << NODE_BITS | number % (1 << NODE_BITS)
 
 
 def cluster_of(marker: str) -> int:
-    """What all tags of that cluster begin with."""
+    """The common beginning of all tags of that cluster."""
     from hashlib import blake2b
 
     number = int.from_bytes(blake2b(marker.encode(), digest_size=8).digest(), "big")
@@ -36,7 +38,10 @@ def cluster_of(marker: str) -> int:
 
 
 def wear(tag: int) -> None:
-    """From now on this process wears the tag, and all that it starts. Where the limit is used for real, it stays as it is."""
+    """Sets the tag for this process, and for everything that it starts.
+
+    If the limit is really used, it stays unchanged.
+    """
     if sys.platform != "linux":
         return
     import resource
@@ -49,7 +54,7 @@ def wear(tag: int) -> None:
 
 
 def worn(limits: bytes) -> tuple[int, int] | None:
-    """The cluster and the tag that a process wears, by its /proc/PID/limits; None where it wears none."""
+    """The cluster and the tag of a process, from its /proc/PID/limits; None if it has none."""
     _, found, rest = limits.partition(LIMIT)
     words = rest.split(maxsplit=1)
     if not found or not words or not words[0].isdigit() or int(words[0]) < LOWEST_TAG:

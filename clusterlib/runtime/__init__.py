@@ -1,8 +1,8 @@
-"""The program an embedded Python node runs: a small distributed runtime on asyncio.
+"""The program of an embedded Python node: a small distributed runtime on asyncio.
 
-User code on a node asks `this_node()` where it is. Everything else here is started by the keeper (`node:main`,
-`simulation:main`) or used by the tool (`client`, `code`). This file stays light: the tool imports rooms of the
-runtime without an event loop.
+User code on a node calls `this_node()` to find out where it runs. Everything else is started by the
+keeper (`node:main`, `simulation:main`) or used by clients (`client`, `code`). This file imports
+little, because clients import modules of the runtime without an event loop.
 """
 
 from clusterlib.runtime.current import ThisNode, this_node

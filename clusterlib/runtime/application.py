@@ -1,4 +1,6 @@
-"""Why the application of a node did not start: by its own doing, or for want of something that the machine should have."""
+"""Why the application of a node did not start: its own mistake, or a resource that the machine
+lacks.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,20 @@ __all__ = ["start_failure"]
 SCARCE = frozenset(
     {errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOBUFS}
 )
-"""What the kernel answers when it has no more of something. EADDRINUSE is not among them: the ports of the node itself are
-bound before it starts, so this one is a port that the application has chosen."""
+"""The kernel's errors for exhausted resources.
+
+EADDRINUSE is not among them: the ports of the node are bound before it starts, so such a port was
+chosen by the application.
+"""
 NO_THREAD = "can't start new thread"
 LINES = 30
 INNER = ("clusterlib.runtime", "importlib")
 
 
 def start_failure(name: str, target: str, error: BaseException) -> StartError:
-    """What the keeper is told of an application whose start raised: ApplicationFailed, unless the machine is to blame."""
+    """The error for an application whose start raised: ApplicationFailed, unless the machine is the
+    cause.
+    """
     kind = StartError if _is_scarcity(error) else ApplicationFailed
     if isinstance(error, ClusterError):
         return kind(f"the app of {name} did not start", cause=str(error), remedies=error.remedies)
@@ -33,7 +40,9 @@ def start_failure(name: str, target: str, error: BaseException) -> StartError:
 
 
 def _is_scarcity(error: BaseException) -> bool:
-    """Whether it, or what led to it, is the machine's answer to somebody who wants more than there is."""
+    """Whether the exception, or its cause, is the machine's answer to a request for an exhausted
+    resource.
+    """
     met: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in met:
@@ -49,7 +58,10 @@ def _is_scarcity(error: BaseException) -> bool:
 
 
 def _own(trace: TracebackType | None) -> TracebackType | None:
-    """From the first frame that is the user's: how the node came to call it explains nothing."""
+    """The frames from the first one of the user's code.
+
+    How the node came to call it explains nothing.
+    """
     start = trace
     while start is not None and str(start.tb_frame.f_globals.get("__name__", "")).startswith(INNER):
         start = start.tb_next

@@ -1,4 +1,4 @@
-"""The effort to reach peers to whom no link stands: visits at their doors, again and again, with pauses that grow."""
+"""Connects to peers without a link: repeated attempts, with growing pauses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ PEER_FRAME_LIMIT = 8 << 20
 COURTESY_SECONDS = 0.06  # where both sides want a link, the second waits this long for the first to open it
 FIRST_RETRY = 0.05
 LONGEST_RETRY = 0.5
-VISIT_SECONDS = 5.0  # a peer that just starts, or is paused, answers late: its kernel keeps the connection
-VERIFY_AFTER = 0.4  # of the detection time: a peer whose link broke and who does not answer by then is dead
+VISIT_SECONDS = (
+    5.0  # a peer that has just started, or is paused, answers late: its kernel keeps the connection
+)
+VERIFY_AFTER = 0.4  # of the detection time: a peer whose link broke and that does not answer by then is dead
 
 
 class _Attempt:
-    """The effort to reach one peer."""
+    """The attempts to connect to one peer."""
 
     __slots__ = ("count", "deadline", "timer", "verifying", "visit")
 
@@ -33,7 +35,7 @@ class _Attempt:
         self.timer: Cancellable | None = None
         self.deadline: Cancellable | None = None
         self.verifying = verifying
-        """The peer lived until its link broke just now: if nobody is there, it is dead."""
+        """The peer lived until its link broke just now. If it cannot be reached, it is dead."""
 
     def cancel(self) -> None:
         for handle in (self.timer, self.deadline):
@@ -44,7 +46,7 @@ class _Attempt:
 
 
 class Attempts:
-    """All such efforts of one node, at most one a peer."""
+    """All such attempts of one node, at most one for each peer."""
 
     def __init__(
         self,
@@ -58,7 +60,9 @@ class Attempts:
         arrived: Callable[[Session, str], None],
         dead: Callable[[str, str], None],
     ) -> None:
-        """`arrived` gets a session with the peer of that name; `dead` who was to be verified and is not there, and why."""
+        """`arrived` gets a session with the peer of that name; `dead` gets the name of a peer that
+        was to be verified and is gone, and the reason.
+        """
         self._network = network
         self._name = name
         self._cookie = cookie
@@ -74,7 +78,7 @@ class Attempts:
         return name in self._attempts
 
     def begin(self, name: str) -> None:
-        """Reaches for a peer."""
+        """Starts attempts to connect to a peer."""
         attempt = self._attempts[name] = _Attempt(verifying=False)
         if self._name > name and overlay.mutual(self._name, name, self._membership.ring):
             attempt.timer = self._network.later(COURTESY_SECONDS, self._visit, name)
@@ -82,14 +86,14 @@ class Attempts:
             self._visit(name)
 
     def verify(self, name: str) -> None:
-        """Reaches for a peer whose link broke: it answers soon, or it is dead."""
+        """Connects to a peer whose link broke: it answers soon, or it is dead."""
         self._drop(name)
         attempt = self._attempts[name] = _Attempt(verifying=True)
         attempt.deadline = self._network.later(VERIFY_AFTER * self._detect, self._unverified, name)
         self._visit(name)
 
     def hurry(self, name: str) -> None:
-        """The peer is said to live: a visit that waits for a better time is made now."""
+        """The peer is reported to live, so an attempt that waits is made now."""
         attempt = self._attempts.get(name)
         if attempt is not None and attempt.visit is None and attempt.count and attempt.timer is not None:
             attempt.timer.cancel()
@@ -97,14 +101,14 @@ class Attempts:
             attempt.timer = self._network.later(0, self._visit, name)
 
     def linked(self, name: str) -> None:
-        """A link stands, whoever opened it."""
+        """A link exists now, opened by either side."""
         attempt = self._attempts.pop(name, None)
         if attempt is not None:
-            attempt.visit = None  # it became this link; or it comes to an end by itself, as the lesser of two
+            attempt.visit = None  # it became this link, or it ends by itself as the redundant one of two
             attempt.cancel()
 
     def keep(self, wanted: Container[str]) -> None:
-        """Gives up reaching for others than these; whoever is to be verified still is."""
+        """Stops the attempts for all other peers, except those that are being verified."""
         for name in [name for name in self._attempts if name not in wanted]:
             if not self._attempts[name].verifying:
                 self._drop(name)
@@ -118,7 +122,7 @@ class Attempts:
             self._drop(name)
 
     def failed(self, name: str, reason: str, gone: bool) -> None:
-        """A visit came to nothing. `gone` says that nobody at all is there: the process has ended."""
+        """An attempt failed. `gone` means that nothing listens there: the process has ended."""
         attempt = self._attempts.get(name)
         if attempt is None:
             return
@@ -127,7 +131,8 @@ class Attempts:
         if attempt.visit is not None:
             attempt.visit.cancel()
             attempt.visit = None
-        # A single one may be cut short by a peer that leaves, whose goodbye is still on its way to us.
+        # A single attempt may be cut short by a peer that leaves, whose goodbye is still on its way
+        # to us.
         if attempt.count and not gone and self._membership.status(name) is not Status.DEAD:
             self._log.limited(f"visit {name}", f"no link to {name}: {reason}")
         pause = min(FIRST_RETRY * 2**attempt.count, LONGEST_RETRY)

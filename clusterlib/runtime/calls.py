@@ -1,6 +1,9 @@
-"""Serves clients: runs functions in threads, coroutines on the loop, and answers questions about the node.
+"""Serves clients: runs functions in threads and coroutines on the loop, and answers questions about
+the node.
 
-A connection carries one call at a time, so no call waits behind another; a client opens more connections instead."""
+A connection carries one call at a time, so no call waits behind another. A client opens more
+connections instead.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +35,17 @@ TARGET_SIZE = struct.Struct(">H")
 
 @frozen
 class Ask:
-    """A question that a client may ask of the node itself. Quick ones are answered on the loop, even if all threads are busy."""
+    """A question that a client may ask about the node itself.
+
+    Quick ones are answered on the loop, even if all threads are busy.
+    """
 
     answer: Callable[[Any], object]
     quick: bool = True
 
 
 class Calls:
-    """What clients of one node ask for."""
+    """The requests of one node's clients."""
 
     def __init__(
         self,
@@ -64,7 +70,7 @@ class Calls:
         self._callers: set[_Caller] = set()
 
     def accept(self, session: Session) -> None:
-        """A client that proved the cookie came in."""
+        """A client has proven that it knows the cookie."""
         self._callers.add(_Caller(self, session))
 
     def left(self, caller: _Caller) -> None:
@@ -119,7 +125,7 @@ class _Caller:
         if self._task is not None:
             self._task.cancel()
 
-    # -- questions ---------------------------------------------------------------------------------------------------
+    # -- questions --------------------------------------------------------------------------------
 
     def _ask(self, payload: Buffer) -> None:
         try:
@@ -149,7 +155,7 @@ class _Caller:
         except Exception as error:  # noqa: BLE001  whatever goes wrong is the asker's to know
             self._answer(Kind.RAISED, dump_error(error, self._calls.limit, skip=1))
 
-    # -- calls, in a worker thread -----------------------------------------------------------------------------------
+    # -- calls, in a worker thread ----------------------------------------------------------------
 
     def _call(self, target: str, request: Buffer) -> None:
         try:
@@ -211,21 +217,29 @@ class _Caller:
         self._hand_over(partial(self._finish_printed, Kind.RESULT, result))
 
     def _hand_over(self, finish: Callable[[], None]) -> None:
-        """A large result is pickled in a thread, as the loop has heartbeats to send; here only where there is no thread."""
+        """Pickles a large result in a thread, because the loop must send heartbeats.
+
+        Without a free thread, this happens here.
+        """
         try:
             self._calls.workers.run(self._calls.context, finish)
         except NodeUnavailable:
             finish()
 
     def _finish_printed(self, kind: Kind, answer: Any) -> None:
-        """Whoever has the answer may count on finding in the log what the function printed, the beginning of a line, too."""
+        """Flushes the output of the function before its answer is sent, so that the caller finds
+        all of it in the log, including an incomplete line.
+        """
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):  # whatever the user has put there
+            with contextlib.suppress(Exception):  # any object that the user has put there
                 stream.flush()
         self._finish(kind, answer)
 
     def _finish(self, kind: Kind, answer: Any) -> None:
-        """Sends the end of a call: `answer` is the result itself, or an error already in pieces."""
+        """Sends the end of a call.
+
+        `answer` is the result itself, or an error that is already split into parts.
+        """
         self._calls.running -= 1
         if not self._session.open:
             return
@@ -244,7 +258,7 @@ class _Caller:
         self._calls.after_call()
 
     def _answer(self, kind: Kind, parts: list[Buffer]) -> None:
-        self._busy = False  # before the answer leaves: the next request may come at once
+        self._busy = False  # before the answer is sent: the next request may arrive at once
         size = sum(len(part) for part in parts)
         header = wire.frame_header(kind, size)
         if len(parts) == 1 and size <= 4096:

@@ -1,6 +1,8 @@
-"""Calls a node from outside: blocking, safe to use from several threads. Needs no event loop.
+"""Calls a node from outside. Blocking, and safe to use from several threads. Needs no event loop.
 
-Every connection carries one call at a time, so a slow call holds up no other; connections are kept and reused."""
+Every connection carries one call at a time, so a slow call does not delay others. Connections are
+kept and reused.
+"""
 
 from __future__ import annotations
 
@@ -45,15 +47,16 @@ class CodeDigest:
 
 
 class NodeClient:
-    """The way to one node."""
+    """A client of one node."""
 
     def __init__(
         self, name: str, address: str, port: int, cookie_file: str, *, limit: int = DEFAULT_LIMIT
     ) -> None:
         self.name = name
         self.unanswered: Callable[[BaseException | None], Sequence[str]] = lambda _: ()
-        """Told of a call that is given up, while the node still carries it out: None at its time-out, else what interrupts it.
-        What it gives is evidence."""
+        """Called when a call is abandoned while the node still executes it, with None at its
+        time-out, or with the exception that interrupts it. The result is evidence.
+        """
         self.address = address
         self.port = port
         self._cookie_file = cookie_file
@@ -78,7 +81,10 @@ class NodeClient:
         kwargs: Mapping[str, Any] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT,
     ) -> Any:
-        """Calls `pkg.mod:function` on the node. What it raises there is raised here, with the remote traceback as cause."""
+        """Calls `pkg.mod:function` on the node.
+
+        An exception there is raised here, with the remote traceback as cause.
+        """
         return self._perform(target, target, (tuple(args), dict(kwargs or {})), None, timeout)
 
     def run(
@@ -88,29 +94,31 @@ class NodeClient:
         kwargs: Mapping[str, Any] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT,
     ) -> Any:
-        """Runs a function of this process on the node; closures and lambdas travel as code."""
+        """Runs a function of this process on the node. Closures and lambdas are sent as code."""
         if not callable(function):
             raise UsageError(f"{function!r} cannot be run: it is not callable")
         what = getattr(function, "__qualname__", repr(function))
         return self._perform("", what, (function, tuple(args), dict(kwargs or {})), self._by_value, timeout)
 
     def members(self, timeout: float | None = DEFAULT_TIMEOUT) -> list[str]:
-        """The names of the living nodes, as this one sees them."""
+        """The names of the living nodes, from this node's point of view."""
         return list(self.ask("members", timeout=timeout))
 
     def ping(self, timeout: float | None = DEFAULT_TIMEOUT) -> float:
-        """Asks for a sign of life; gives back the seconds it took."""
+        """Measures a round trip, in seconds."""
         begun = time.perf_counter()
         self.ask("ping", timeout=timeout)
         return time.perf_counter() - begun
 
     def digest(self, timeout: float | None = DEFAULT_TIMEOUT) -> CodeDigest:
-        """Which code of the project's own the node has loaded, and which of it is stale."""
+        """Which code of the project the node has loaded, and which of it is stale."""
         modules, stale = self.ask("digest", timeout=timeout)
         return CodeDigest(modules, tuple(stale))
 
     def info(self, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
-        """What the node says of itself: name, cluster, state, pid, memory, threads, calls."""
+        """The node's information about itself: name, cluster, state, pid, memory, threads,
+        calls.
+        """
         return dict(self.ask("info", timeout=timeout))
 
     def ask(self, question: str, argument: object = None, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
@@ -123,7 +131,7 @@ class NodeClient:
         while self._idle:
             self._idle.pop().close()
 
-    # -- a call ------------------------------------------------------------------------------------------------------
+    # -- a call -----------------------------------------------------------------------------------
 
     def _perform(
         self,
@@ -133,7 +141,10 @@ class NodeClient:
         by_value: set[str] | None,
         timeout: float | None,
     ) -> Any:
-        """Sends a request; where the node lacks a module that we have, sends it again with the code of that module."""
+        """Sends a request.
+
+        If the node lacks a module that we have, sends it again with the code of that module.
+        """
         named = target.encode()
         head = _TARGET_SIZE.pack(len(named)) + named
         end = None if timeout is None else time.monotonic() + timeout
@@ -194,12 +205,12 @@ class NodeClient:
             except BlockingIOError:
                 slow = self._too_slow(what, timeout)
                 slow.evidence = tuple(self.unanswered(None)) if kind == Kind.CALL else ()
-                connection.close()  # after the look: the node ends a coroutine that nobody waits for
+                connection.close()  # only now, because the node cancels a coroutine when its caller has gone
                 raise slow from None
             except OSError as error:
                 connection.close()
                 if kept and not connection.sent:
-                    continue  # of a request that never left as a whole, the node did nothing
+                    continue  # a request that was not sent completely had no effect on the node
                 raise NodeUnavailable(
                     f"{self.name} went away during {what}",
                     cause=f"its connection broke before the answer ({error.strerror or error})",
@@ -218,11 +229,13 @@ class NodeClient:
     def _too_slow(self, what: str, timeout: float | None) -> CallTimeout:
         return CallTimeout(f"{what} on {self.name} took longer than {round(timeout or 0.0, 2):g} s")
 
-    # -- connections -------------------------------------------------------------------------------------------------
+    # -- connections ------------------------------------------------------------------------------
 
     def _connection(self, end: float | None, what: str, timeout: float | None) -> tuple[_Connection, bool]:
-        """A connection, and whether it is one kept from an earlier call: the node may have ended since."""
-        if self._pid != os.getpid():  # a fork must not talk on the connections of its parent
+        """A connection, and whether it was kept from an earlier call: then the node may have ended
+        since.
+        """
+        if self._pid != os.getpid():  # a forked process must not use the connections of its parent
             self.close()
             self._pid = os.getpid()
         while self._idle:
@@ -287,7 +300,10 @@ class NodeClient:
 
 
 class _Connection:
-    """A connection to a node. The kernel keeps the time limits: a timed-out operation raises BlockingIOError."""
+    """A connection to a node.
+
+    The kernel keeps the time limits: a timed-out operation raises BlockingIOError.
+    """
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -298,13 +314,13 @@ class _Connection:
         self._view = memoryview(self._room)
         self.limit = 0
         self.sent = False
-        """The whole request has left: the node may act on it."""
+        """The whole request was sent, so the node may act on it."""
 
     def close(self) -> None:
         self._socket.close()
 
     def usable(self) -> bool:
-        """An idle connection has nothing to read: an end or stray bytes make it useless."""
+        """An idle connection has nothing to read: an end or stray bytes make it unusable."""
         try:
             self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -377,7 +393,10 @@ class _Connection:
         return count
 
     def _limit(self, option: int, end: float | None) -> None:
-        """Gives the kernel the time that is left; it is told again only when that changed noticeably."""
+        """Sets the remaining time as the kernel's time limit.
+
+        This is done again only after a noticeable change.
+        """
         left = 0.0 if end is None else end - time.monotonic()
         if end is not None and left <= 0:
             raise BlockingIOError(errno.EAGAIN, "the time is over")

@@ -1,9 +1,12 @@
 # ruff: noqa: PTH116, PTH123
-# (every import of a node passes here, and every look at what has been imported: plain strings are three times as fast)
-"""Which code is it? The files that this process has loaded as modules, as they were then: what keeps it from running stale code.
+# (every import of a node, and every check of the imported files, runs through here: plain strings
+# are three times as fast)
+"""Records the files that this process has loaded as modules, with their state at that moment, so
+that stale code is detected.
 
-A finder stands before all others and notes what they find, with the state of the file before it is read. Python's own library
-and clusterlib are not looked at: a restart of a node would not renew them."""
+A finder before all others records what they find, with the state of the file before it is read.
+Python's own library and clusterlib are left out, because a restart of a node would not renew them.
+"""
 
 from __future__ import annotations
 
@@ -22,37 +25,42 @@ from clusterlib.frozen import frozen
 __all__ = ["LoadedCode", "watch_imports"]
 
 INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-"""Below these, files are changed by installers, and by nobody with an editor."""
+"""Files below these are changed by installers, not by people with an editor."""
 OWN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")  # noqa: PTH100, PTH118, PTH120
 LIBRARY = tuple(
     os.path.join(os.path.dirname(path), "")  # noqa: PTH118, PTH120
     for path in (os.__file__, os.path.realpath(os.__file__))
 )
 COARSE = 0.05
-"""Seconds by which the time of a file may lag behind the clock."""
+"""The time of a file may be behind the clock by as many seconds."""
 
 Mark = tuple[int, int, int, int, int]
 
 
 @frozen
 class Seen:
-    """A module's file as it was before it was read."""
+    """A module's file in its state before it was read."""
 
     path: str
-    """Empty: the module has no file of its own, as a package without `__init__.py`."""
+    """Empty if the module has no file of its own, such as a package without `__init__.py`."""
     mark: Mark | None
     digest: str | None
-    """Of the content, where somebody may edit it: a file that is only touched is no other file."""
+    """The digest of the content, if people may edit the file: a touched file with the same content
+    has not changed.
+    """
 
 
 class LoadedCode:
-    """What this process has imported from files. All its nodes share it, as they share the modules."""
+    """Everything that this process has imported from files.
+
+    All its nodes share this, as they share the modules.
+    """
 
     def __init__(self) -> None:
         self._found: dict[str, Seen] = {}
         self._missed: dict[str, None] = {}
         self._preloaded = frozenset(sys.modules)
-        """What was there before anybody looked: clusterlib's runtime and what it needs."""
+        """Modules that were loaded before: clusterlib's runtime and its imports."""
         self._begun = time.time() - COARSE
         self._count = len(sys.modules)
         self._lock = threading.Lock()
@@ -60,7 +68,7 @@ class LoadedCode:
         sys.meta_path.insert(0, self._finder)
 
     def record(self) -> None:
-        """Notes modules that came by another way than an import. Costs nothing when there are none."""
+        """Records modules that were loaded without an import. Costs nothing if there are none."""
         if len(sys.modules) == self._count:
             return
         with self._lock:  # calls end in many threads
@@ -71,13 +79,17 @@ class LoadedCode:
             self._count = len(sys.modules)
 
     def report(self) -> tuple[dict[str, str], list[str]]:
-        """The digests of the modules that somebody may edit, and all modules that are other ones on disk now."""
+        """The digests of the modules that people may edit, and all modules that differ from the
+        disk now.
+        """
         stale = sorted(self.stale())
         digests = {name: seen.digest for name, seen in sorted(self._found.items()) if seen.digest is not None}
         return {name: digest for name, digest in digests.items() if name in sys.modules}, stale
 
     def stale(self) -> dict[str, str]:
-        """What is to be imported anew: by module, the file that has changed, has gone, or has come and would be taken instead."""
+        """Modules that would be imported differently now, each with the file that has changed, has
+        gone, or has appeared and would take precedence.
+        """
         self.record()
         stale = {}
         folders = _Folders(self._begun)
@@ -104,7 +116,7 @@ class LoadedCode:
         self._missed[name] = None
 
     def read(self, name: str, path: str, content: bytes) -> None:
-        """This is what the module is made of, whatever becomes of its file from now on."""
+        """The module consists of this content, even if its file changes from now on."""
         seen = self._found.get(name)
         if seen is not None and seen.path == path and seen.digest is not None:
             self._found[name] = Seen(path, seen.mark, hashlib.sha256(content).hexdigest())
@@ -123,19 +135,23 @@ class LoadedCode:
         return True
 
     def _was_temporary(self, seen: Seen) -> bool:
-        """Whether this file was made in a temporary folder that is gone: a restarted node would make and remove another one.
+        """Whether this file was made in a temporary folder that is gone. A restarted node would
+        make and remove another one.
 
-        Such a folder lies in the system's folder for them, and goes as a whole. A project may lie there, too, but what goes
-        of a project leaves it behind."""
+        Such a folder is inside the system's temporary folder, and is removed as a whole. A project
+        may be there as well, but if a file of a project is removed, the project's folder remains.
+        """
         if seen.mark is None or seen.mark[-1] / 1e9 < self._begun:
             return False
-        from tempfile import gettempdir  # nearly no process needs it
+        from tempfile import gettempdir  # few processes need it
 
         gone_from = _place_of_what_is_gone(seen.path)
         return gone_from != os.path.dirname(seen.path) and _is_same(gone_from, gettempdir())  # noqa: PTH120
 
     def _has_come(self, name: str, path: str, folders: _Folders) -> str:
-        """The file that an import of this name would take now in place of `path`, if it has come since this process began."""
+        """The file that an import of this name would now use instead of `path`, if it appeared
+        after this process began.
+        """
         parent, _, last = name.rpartition(".")
         within = getattr(sys.modules.get(parent), "__path__", None) if parent else None
         if (parent and within is None) or not folders.have_changed(
@@ -153,7 +169,10 @@ class LoadedCode:
 
 
 class _Folders:
-    """Which folders have got or lost something since that time. Each is looked at once, so that many modules cost little."""
+    """Which folders have changed since that time.
+
+    Each is checked once, so many modules cost little.
+    """
 
     def __init__(self, since: float) -> None:
         self._since = since
@@ -166,12 +185,14 @@ class _Folders:
         return known
 
     def have_changed(self, within: Iterable[str], last: str) -> bool:
-        """Whether another module of that name may be found in these folders: in one of them, or as a package below it."""
+        """Whether another module of that name may be found in these folders, or as a package below
+        one of them.
+        """
         return any(self.changed(folder) or _changed(f"{folder}/{last}") >= self._since for folder in within)
 
 
 class _Finder:
-    """Asks all finders behind it, and notes what they say."""
+    """Asks all later finders, and records what they find."""
 
     def __init__(self, code: LoadedCode) -> None:
         self._code = code
@@ -200,8 +221,11 @@ class _Finder:
 
 
 class _FromSource(SourceFileLoader):
-    """Compiles what it loads, always. Cached bytecode counts as fresh when size and *second* of the last change agree, so a file
-    that is changed twice in a second would be run as it was before."""
+    """Always compiles what it loads.
+
+    Cached bytecode counts as fresh when size and *second* of the last change agree, so an older
+    version of a file that changed twice within a second would be run.
+    """
 
     def __init__(self, code: LoadedCode, name: str, path: str) -> None:
         super().__init__(name, path)
@@ -220,7 +244,9 @@ _watching: list[LoadedCode] = []
 
 
 def watch_imports() -> LoadedCode:
-    """From now on this process knows what it imports, and imports what somebody may edit as its source says now."""
+    """Starts to record the imports of this process, and makes it compile files that people may edit
+    from their source.
+    """
     if not _watching:
         _watching.append(LoadedCode())
     return _watching[0]
@@ -231,7 +257,7 @@ def _is_same(folder: str, other: str) -> bool:
 
 
 def _place_of_what_is_gone(path: str) -> str:
-    """The folder that this file was in, or the nearest one above it that is still there."""
+    """The folder that contained this file, or its nearest parent that still exists."""
     folder = os.path.dirname(path)  # noqa: PTH120
     while folder != os.path.dirname(folder) and not os.path.isdir(folder):  # noqa: PTH112, PTH120
         folder = os.path.dirname(folder)  # noqa: PTH120
@@ -250,12 +276,12 @@ def _is_of_interest(path: str) -> bool:
 
 
 def _is_edited(path: str) -> bool:
-    """Whether somebody may edit it: neither installed nor Python's own."""
+    """Whether people may edit the file: it is neither installed nor part of Python."""
     return _is_of_interest(path) and not any(folder in path for folder in INSTALLED)
 
 
 def _mark(path: str) -> Mark | None:
-    """Tells a file from every other state of it, without reading it."""
+    """Identifies the state of a file without reading it."""
     try:
         seen = os.stat(path)
     except (OSError, ValueError):
@@ -264,7 +290,7 @@ def _mark(path: str) -> Mark | None:
 
 
 def _changed(path: str) -> float:
-    """When it was changed, or put where it is."""
+    """When the file was changed or moved to its place."""
     try:
         return os.stat(path).st_ctime
     except OSError:

@@ -1,4 +1,4 @@
-"""What a node is told at its start: a JSON file, and descriptors in its environment."""
+"""The input of a node at its start: a JSON file, and descriptors in its environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_LIMIT = 256 << 20
 
 @frozen
 class Config:
-    """Everything a node knows before it looks around."""
+    """Everything that a node knows at its start."""
 
     name: str
     cluster: str
@@ -57,7 +57,7 @@ class Config:
 
 
 class _Reading:
-    """Picks fields out of the data and collects what is wrong with them."""
+    """Reads fields of the data and collects mistakes."""
 
     def __init__(self, path: str, data: dict[str, Any]) -> None:
         self._path = path
@@ -112,7 +112,7 @@ class _Reading:
 
 
 def read_peers(data: Any) -> tuple[Peer, ...]:
-    """The roster, as it comes in the configuration and in later orders."""
+    """Reads the roster, from the configuration and from later orders."""
     try:
         peers = tuple(Peer(str(item["name"]), str(item["address"]), int(item["port"])) for item in data)
     except (KeyError, TypeError, ValueError) as error:
@@ -126,7 +126,7 @@ def read_peers(data: Any) -> tuple[Peer, ...]:
 
 @frozen
 class Sockets:
-    """What a node inherits."""
+    """The sockets that a node inherits."""
 
     control: socket.socket
     cluster: socket.socket
@@ -141,7 +141,7 @@ def _inherited(environment: Mapping[str, str], name: str) -> socket.socket:
     variable = f"CLUSTERLIB_FD_{name}"
     try:
         descriptor = int(environment[variable])
-        os.set_inheritable(descriptor, False)  # what the node starts itself must not hold its ports
+        os.set_inheritable(descriptor, False)  # processes that the node starts must not keep its ports open
         return socket.socket(fileno=descriptor)
     except KeyError:
         raise UsageError(f"a node cannot be started by hand: {variable} is not set") from None

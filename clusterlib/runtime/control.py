@@ -1,4 +1,7 @@
-"""The line to the keeper: JSON lines both ways over an inherited socket. Its end is the keeper's death."""
+"""The connection to the keeper: JSON lines in both directions over an inherited socket.
+
+It closes when the keeper dies.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ LONGEST_LINE = 16 << 20
 
 
 class Control:
-    """One end of the line."""
+    """One end of the connection."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""`this_node()`: how user code on a node learns where it is, and reaches the other nodes."""
+"""`this_node()`: access for user code on a node to its node, and to the other nodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ DEFAULT_TIMEOUT = 60.0
 
 
 def this_node() -> ThisNode:
-    """The node this code runs on. In simulated mode it is found through the context of the call."""
+    """The node on which this code runs.
+
+    In simulated mode it is found through the context of the call.
+    """
     node = _here.get(None)
     if node is None and _whole_process:
         node = _whole_process[0]
@@ -38,12 +41,12 @@ def this_node() -> ThisNode:
 
 
 def enter(node: ThisNode) -> None:
-    """Makes `node` the one that this context, and whatever starts from it, runs on."""
+    """Sets the node of this context, and of everything that is started in it."""
     _here.set(node)
 
 
 def settle(node: ThisNode) -> None:
-    """Makes `node` the one that this whole process is."""
+    """Sets the node of this whole process."""
     _whole_process[:] = [node]
 
 
@@ -67,7 +70,7 @@ class ThisNode:
 
     @property
     def directory(self) -> str:
-        """A directory of this node's own."""
+        """A directory of this node."""
         return self._node.config.directory
 
     @property
@@ -76,11 +79,14 @@ class ThisNode:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The environment of this node; simulated nodes share a process, but not this."""
+        """The environment of this node.
+
+        Simulated nodes share a process, but not their environments.
+        """
         return self._node.environment
 
     def members(self) -> list[str]:
-        """The names of the living nodes, as this node sees them, itself included."""
+        """The names of the living nodes, from this node's point of view, including itself."""
         return list(self._node.membership.alive())
 
     def call(
@@ -99,7 +105,7 @@ class ThisNode:
         timeout: float | None = DEFAULT_TIMEOUT,
         **kwargs: Any,
     ) -> T:
-        """Runs a function of this node's on another node and waits for its result."""
+        """Runs a function of this node on another node and waits for its result."""
         _refuse_on_a_loop("run")
         result: T = self._client(node).run(function, args, kwargs, timeout)
         return result
@@ -149,7 +155,7 @@ class ThisNode:
 def _refuse_on_a_loop(what: str) -> None:
     asyncio = sys.modules.get(
         "asyncio"
-    )  # not imported here: the tool imports this module and needs no event loop
+    )  # not imported here, because clients import this module without an event loop
     if asyncio is None or asyncio._get_running_loop() is None:  # noqa: SLF001  its public twin raises instead
         return
     raise UsageError(

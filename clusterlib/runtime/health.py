@@ -1,6 +1,9 @@
-"""The HTTP endpoint of a node: /health, /members and /metrics as JSON, for probes, dashboards and curl.
+"""The HTTP endpoint of a node: /health, /members and /metrics as JSON, for probes, dashboards and
+curl.
 
-As small as a server can be: one GET a connection, a limit on its header and on its time, everything else an error."""
+The server is minimal: one GET for each connection, limits on the size and time of a request, and
+errors for everything else.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ class _Visitor:
 
     def filled(self, count: int) -> None:
         if self._answered:
-            return  # a body, or another request: one a connection is answered
+            return  # a body, or another request: only one is answered on a connection
         self._count += count
         header = bytes(self._room[: self._count])
         if b"\r\n\r\n" in header or b"\n\n" in header:
@@ -105,7 +108,7 @@ class _Visitor:
 
 
 def _path(target: bytes) -> str:
-    """The path of a request, whose target may be a whole URI: whatever host it names, this node is meant."""
+    """The path of a request. The target may be a whole URI; its host is ignored."""
     scheme, separator, rest = target.partition(b"://")
     if separator and scheme.lower() in (b"http", b"https"):
         target = b"/" + rest.partition(b"/")[2]

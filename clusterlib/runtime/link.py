@@ -1,4 +1,4 @@
-"""One link to a neighbour: what is known about it, and how news is written on it."""
+"""One link to a neighbour: what is known about it, and how news is sent over it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Link", "Peer", "decode", "encode", "read_hello", "read_news"]
 
 @frozen
 class Peer:
-    """Where a node of the plan is."""
+    """The address of a node of the plan."""
 
     name: str
     address: str
@@ -23,25 +23,27 @@ class Peer:
 
 
 class Link:
-    """An open connection to a neighbour who said its name."""
+    """An open connection to a neighbour that has sent its name."""
 
     __slots__ = ("condemned", "initiator", "known", "life", "peer", "session", "spoke", "watched", "watches")
 
     def __init__(self, peer: str, life: int, initiator: str, session: Session) -> None:
         self.peer = peer
         self.life = life
-        """When the process at the other end started: tells a restarted one from the one before."""
+        """When the process at the other end started, which distinguishes a restarted process from
+        the previous one.
+        """
         self.initiator = initiator
         self.session = session
         self.known: dict[str, tuple[int, int]] = {}
-        """What the peer knows already: it told us, or we told it."""
+        """What the peer already knows, because one side has told the other."""
         self.spoke = 0.0
         self.watches = False
         """The peer wants our heartbeats."""
         self.watched = False
         """The peer was asked for its heartbeats."""
         self.condemned = 0.0
-        """When the link is given up because its peer is said to be dead; 0 for never."""
+        """When the link is closed because its peer is reported dead; 0 for never."""
 
 
 def encode(data: object) -> bytes:
@@ -49,7 +51,7 @@ def encode(data: object) -> bytes:
 
 
 def decode(payload: Buffer) -> Any:
-    """What an authenticated peer sent; Refused if it makes no sense."""
+    """Decodes a message of an authenticated peer. Raises Refused if it is invalid."""
     try:
         return json.loads(bytes(payload))
     except (ValueError, RecursionError) as error:

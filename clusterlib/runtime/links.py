@@ -1,7 +1,9 @@
-"""Keeps a node linked to its neighbours, and lets news and heartbeats flow over the links.
+"""Keeps a node linked to its neighbours, and sends news and heartbeats over the links.
 
-The rules are elsewhere and pure: whom to link to (`overlay`), what is true (`membership`), when silence is death
-(`watch`). Here they meet connections and the clock."""
+The rules are pure and in other modules: which nodes to link to (`overlay`), which nodes live
+(`membership`), when silence means death (`watch`). This module applies them to connections and the
+clock.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from clusterlib.runtime.wire import Buffer, Kind, Refused
 
 __all__ = ["Links"]
 
-BATCH_SECONDS = 0.005  # news travels at once when all is quiet, and in batches when there is much of it
+BATCH_SECONDS = 0.005  # news is sent at once when little happens, and in batches when much happens
 
 
 class Links:
@@ -39,7 +41,9 @@ class Links:
     ) -> None:
         self.links: dict[str, Link] = {}
         self.frames: dict[int, Callable[[str, Buffer], None]] = {}
-        """Handlers of further kinds of frames (from 64 up): called with the peer's name and the payload."""
+        """Handlers for further kinds of frames (from 64 up), called with the peer's name and the
+        payload.
+        """
         self._network = network
         self._name = name
         self._membership = membership
@@ -61,19 +65,19 @@ class Links:
             dead=self._verified_dead,
         )
         self._greetings: set[Session] = set()
-        """Connections on which this node said its name, and did not hear the other's yet."""
+        """Connections on which this node has sent its name, and not yet received the other's."""
         self._reach: set[str] = set()
         self._version = -1
         self._review_due = self._spread_due = False
         self._spread_last = self._beat_last = self._tick_planned = 0.0
         self._death_last = 0.0
         self._deaths = 0
-        """How many died, each soon after the one before."""
+        """How many nodes died, each soon after the previous one."""
         self._audit_until = 0.0
         self._alone_since: float | None = None
         self._over = False
 
-    # -- the life of the whole ---------------------------------------------------------------------------------------
+    # -- the life of the whole --------------------------------------------------------------------
 
     def start(self) -> None:
         self._membership.changed = self._heard_of
@@ -82,7 +86,7 @@ class Links:
         self._tick()
 
     def roster_changed(self) -> None:
-        """The peers are others now."""
+        """The list of peers has changed."""
         self._reach = overlay.links_of(self._name, self._membership.ring)
         for name in [name for name in self.links if name not in self._peers]:
             self._part(self.links[name])
@@ -91,11 +95,11 @@ class Links:
         self._review_soon()
 
     def leave(self) -> None:
-        """Tells everybody that this node goes, and closes all links."""
+        """Announces that this node leaves, and closes all links."""
         self._membership.leave()
         farewell = [news for news in self._membership.known() if news.name == self._name]
         self._spread()
-        for session in self._greetings:  # for the other end, the link may stand already
+        for session in self._greetings:  # the other end may already consider the link open
             session.send(Kind.NEWS, encode(farewell))
             session.send(Kind.BYE)
             session.close()
@@ -109,7 +113,7 @@ class Links:
         self._attempts.stop()
 
     def accept(self, session: Session) -> None:
-        """A peer that proved the cookie came in."""
+        """A peer has proven that it knows the cookie."""
         self._greet(session, None)
 
     def tell(self, peer: str, kind: int, payload: bytes) -> bool:
@@ -120,7 +124,7 @@ class Links:
         self._send(link, kind, payload)
         return True
 
-    # -- opening links -----------------------------------------------------------------------------------------------
+    # -- opening links ----------------------------------------------------------------------------
 
     def _review_soon(self) -> None:
         if not self._review_due:
@@ -128,7 +132,7 @@ class Links:
             self._network.soon(self._review)
 
     def _review(self) -> None:
-        """Brings links, attempts and watching in line with what is true now."""
+        """Adjusts links, attempts and watching to the present state."""
         self._review_due = False
         if self._over:
             return
@@ -160,7 +164,10 @@ class Links:
                 self._part(link)
 
     def _greet(self, session: Session, name: str | None) -> None:
-        """Says who this node is and what it knows; `name` is whom it called at, None if it was called at."""
+        """Sends this node's name and what it knows.
+
+        `name` is the peer that it connected to, None if the peer connected.
+        """
         news = self._membership.known()
         session.on_frame = partial(self._greeted, session, name, {item.name: item.rank for item in news})
         session.on_lost = partial(self._lost_before_greeting, session, name)
@@ -200,7 +207,9 @@ class Links:
 
     @staticmethod
     def _prefers(old: Link, new: Link) -> bool:
-        """Of two links between the same two processes both ends keep the one that the smaller name opened."""
+        """Of two links between the same two processes, both ends keep the one that the smaller name
+        opened.
+        """
         return old.life == new.life and old.initiator != new.initiator and old.initiator < new.initiator
 
     def _link(self, link: Link, news: list[News]) -> None:
@@ -209,10 +218,10 @@ class Links:
         link.session.on_frame = partial(self._frame, link)
         link.session.on_lost = partial(self._lost, link)
         self._take(link, news)
-        self._tell(link, self._membership.known())  # what came up since the greeting
+        self._tell(link, self._membership.known())  # news since the greeting
         self._review_soon()
 
-    # -- what comes over links ---------------------------------------------------------------------------------------
+    # -- what comes over links --------------------------------------------------------------------
 
     def _frame(self, link: Link, kind: int, payload: Buffer) -> None:
         self._watch.heard(link.peer, self._network.now())
@@ -251,7 +260,7 @@ class Links:
             self._review_soon()
 
     def _part(self, link: Link) -> None:
-        """Closes a link on purpose, so that the peer thinks nothing of it."""
+        """Closes a link on purpose, so that the peer does not suspect a failure."""
         self._unlink(link)
         link.session.send(Kind.BYE)
         link.session.close()
@@ -260,14 +269,14 @@ class Links:
         link.spoke = self._network.now()
         link.session.send(kind, payload)
 
-    # -- news --------------------------------------------------------------------------------------------------------
+    # -- news -------------------------------------------------------------------------------------
 
     def _heard_of(self, news: News) -> None:
-        """Something changed about another node."""
+        """The state of another node has changed."""
         now = self._network.now()
         link = self.links.get(news.name)
         if news.status == Status.ALIVE:
-            self._watch.heard(news.name, now)  # it contradicted: it lives, whatever its link says
+            self._watch.heard(news.name, now)  # it contradicted, so it lives, even if its link is silent
             if link is not None:
                 link.condemned = 0.0
             self._attempts.hurry(news.name)
@@ -277,7 +286,7 @@ class Links:
             recent = now - self._death_last < 2 * self._detect
             self._deaths = self._deaths + 1 if recent else 1
             self._death_last = now
-            if self._deaths > 1:  # several at once may be a partition: who else is silent?
+            if self._deaths > 1:  # several at once may be a partition: check who else is silent
                 self._audit_until = now + 2 * self._detect
 
     def _accuse(self, name: str, status: Status, why: str) -> None:
@@ -290,7 +299,7 @@ class Links:
         self._settle()
 
     def _settle(self) -> None:
-        """After any input: passes on what is new."""
+        """Called after any input: sends on what is new."""
         if self._membership.pending and not self._spread_due and not self._over:
             self._spread_due = True
             due = self._spread_last + BATCH_SECONDS - self._network.now()
@@ -319,7 +328,7 @@ class Links:
             known.update((item.name, item.rank) for item in fresh)
             self._send(link, Kind.NEWS, encode(fresh))
 
-    # -- the clock ---------------------------------------------------------------------------------------------------
+    # -- the clock --------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         if self._over:
@@ -354,7 +363,7 @@ class Links:
                 link.session.abort()
 
     def _check_solitude(self, now: float) -> None:
-        """Who reaches nobody any more must not go on believing in everybody."""
+        """A node that reaches no other node must not keep considering all of them alive."""
         if self.links or len(self._membership.alive()) <= 1:
             self._alone_since = None
         elif self._alone_since is None:

@@ -1,4 +1,7 @@
-"""Plain lines on stderr, which the keeper collects. What strangers can cause is limited, so they cannot fill a disk."""
+"""Plain lines on stderr, which the keeper collects.
+
+Lines that strangers can cause are limited, so they cannot fill a disk.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ QUIET_SECONDS = 1.0
 
 
 class Log:
-    """The log of a node: what happened. Who says so is added by whoever shows it. Never given secrets."""
+    """The log of a node.
+
+    The name of the node is added when the log is shown. Secrets are never passed to it.
+    """
 
     def __init__(self) -> None:
         self._quiet_until: dict[str, float] = {}
@@ -21,10 +27,12 @@ class Log:
         try:
             print(line, file=sys.stderr, flush=True)  # noqa: T201  the log of a node is its stderr
         except (OSError, ValueError):
-            return  # nobody reads any more; a node does not die of that
+            return  # the reader is gone, which must not end the node
 
     def limited(self, topic: str, line: str) -> None:
-        """Says at most one line a second of a topic, and how many were left out before it."""
+        """Writes at most one line a second about a topic, with the number of lines that were left
+        out before it.
+        """
         now = time.monotonic()
         if now < self._quiet_until.get(topic, 0.0):
             self._suppressed[topic] = self._suppressed.get(topic, 0) + 1

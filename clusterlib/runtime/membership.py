@@ -1,10 +1,14 @@
-"""Who lives, as one node knows it: a table of news in which newer beats older, and a node contradicts rumours of its death.
+"""Which nodes live, from one node's point of view.
 
-Pure: no clock, no sockets. News is merged in, and what is worth telling others collects in `pending`.
+Newer news replaces older news, and a node contradicts reports of its own death.
 
-A piece of news is (name, incarnation, status). Of two about the same node the higher incarnation wins; within one
-incarnation the worse status wins. Only the node itself raises its incarnation, to contradict; it starts with the time of
-its start, so that a restarted node outranks everything said about its former life."""
+Pure: no clock, no sockets. News is merged in, and news for other nodes collects in `pending`.
+
+A piece of news is (name, incarnation, status). Of two about the same node, the higher incarnation
+wins; within one incarnation the worse status wins. Only the node itself raises its incarnation, to
+contradict. It begins with the time of its start, so a restarted node outranks all news about its
+previous process.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ MOST_STRANGERS = 4096
 
 
 class Status(IntEnum):
-    """What can be said of a node. Within one incarnation, the larger wins."""
+    """The status of a node. Within one incarnation, the larger wins."""
 
     ALIVE = 0
     SUSPECT = 1
@@ -37,7 +41,7 @@ class News(NamedTuple):
 
 
 class Membership:
-    """What one node knows of all."""
+    """What one node knows of all nodes."""
 
     def __init__(self, name: str, roster: Iterable[str], incarnation: int) -> None:
         self.name = name
@@ -58,11 +62,14 @@ class Membership:
 
     @property
     def complete(self) -> bool:
-        """Everybody who is expected lives."""
+        """Whether all expected nodes live."""
         return len(self._alive) == len(self.ring)
 
     def alive(self) -> tuple[str, ...]:
-        """The names of the living, sorted. A suspect lives until proven dead."""
+        """The names of the living nodes, sorted.
+
+        A suspect counts as living until its death is certain.
+        """
         return self._alive
 
     def lives(self, name: str) -> bool:
@@ -70,16 +77,19 @@ class Membership:
         return known is not None and known.status <= Status.SUSPECT
 
     def status(self, name: str) -> Status | None:
-        """What is known of a node; None if it was never heard of."""
+        """What is known of a node; None if nothing is known."""
         known = self._table.get(name)
         return Status(known.status) if known is not None else None
 
     def known(self) -> list[News]:
-        """Everything, for a peer that just linked up."""
+        """All news, for a peer that has just connected."""
         return list(self._table.values())
 
     def expect(self, roster: Iterable[str]) -> None:
-        """Sets whom the cluster consists of. Who is no longer in it is forgotten; of who is new, news may be here already."""
+        """Sets the members of the cluster.
+
+        Former members are forgotten. News about new members may already be here.
+        """
         before = set(self.ring)
         self.ring = sorted(roster)
         for gone in before.difference(self.ring, (self.name,)):
@@ -88,7 +98,7 @@ class Membership:
         self._recount()
 
     def merge(self, news: Iterable[News]) -> None:
-        """Takes in what somebody tells."""
+        """Merges the news of another node."""
         for item in news:
             if item.name == self.name:
                 self._contradict(item)
@@ -105,19 +115,19 @@ class Membership:
             self.changed(item)
 
     def accuse(self, name: str, status: Status) -> None:
-        """This node itself found `name` silent or gone."""
+        """This node has found `name` silent or gone."""
         known = self._table.get(name)
         if known is not None and known.status < status:
             self.merge([News(name, known.incarnation, status)])
 
     def leave(self) -> None:
-        """This node goes, on its own accord."""
+        """This node leaves in order."""
         self._leaving = True
         self._tell_of_myself(News(self.name, self.incarnation, Status.LEFT))
         self._recount()
 
     def take_pending(self) -> list[News]:
-        """What others should be told now."""
+        """News that other nodes should get now."""
         news = list(self.pending.values())
         self.pending.clear()
         return news

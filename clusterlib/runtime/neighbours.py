@@ -1,4 +1,7 @@
-"""Which user is at the other end of a TCP connection of this machine. Linux tells it, to anyone who asks."""
+"""Finds the user at the other end of a TCP connection within this machine.
+
+Linux shows this to every user.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _ANSWER_SECONDS = 0.1
 
 
 def user_at_other_end(connected: socket.socket) -> int | None:
-    """The user id, for a connection within this machine; None where that is not known."""
+    """The user id, for a connection within this machine; None if it is not known."""
     if not hasattr(socket, "AF_NETLINK"):
         return None
     try:

@@ -1,4 +1,7 @@
-"""Where a node listens, whom it reaches, and its clock. The real one is TCP; `simulation` has one within a process."""
+"""Where a node listens, which nodes it reaches, and its clock.
+
+The real network is TCP; `simulation` has one inside a process.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +18,24 @@ from clusterlib.runtime.pipes import Owner, Pipe, SocketPipe
 
 __all__ = ["Cancellable", "Dialed", "Network"]
 
-MOST_ACCEPTED_AT_ONCE = 16  # so that who came before gets a turn in between, even in a flood
+MOST_ACCEPTED_AT_ONCE = 16  # so that earlier connections get their turn in between, even in a flood
 PAUSE_WHEN_FULL = 0.1  # seconds, when the process has no descriptor left for one more connection
 
 Dialed = Callable[[Pipe | None, OSError | None], None]
 
 
 class Cancellable(Protocol):
-    """What is due later."""
+    """A scheduled callback."""
 
     def cancel(self) -> None: ...
 
 
 class Network:
-    """Everything a node does with the outside goes through here; so a node can be cut off, or made to hold still."""
+    """A node communicates only through this class, so it can be disconnected or suspended."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.pipes: WeakSet[Pipe] = WeakSet()  # the loop holds those that are open
+        self.pipes: WeakSet[Pipe] = WeakSet()  # the loop keeps references to those that are open
         self._listening: dict[socket.socket, Callable[[Pipe], None]] = {}
         self._dialing: set[socket.socket] = set()
         self._closed = False
@@ -56,7 +59,10 @@ class Network:
         return pipe
 
     def listen(self, listener: socket.socket, accepted: Callable[[Pipe], None]) -> None:
-        """Hands every connection that comes in to `accepted`, which sets its owner and starts it."""
+        """Calls `accepted` with every incoming connection.
+
+        It must set the owner and start the pipe.
+        """
         listener.setblocking(False)
         self._listening[listener] = accepted
         self.loop.add_reader(listener.fileno(), self._accept, listener)
@@ -64,10 +70,13 @@ class Network:
     def listen_to_peers(
         self, address: str, listener: socket.socket, accepted: Callable[[Pipe], None]
     ) -> None:
-        """Other nodes come the same way as everybody else; a simulated network has a way of their own."""
+        """Accepts other nodes in the same way as clients. A simulated network overrides this."""
 
     def dial(self, address: str, port: int, dialed: Dialed) -> Callable[[], None]:
-        """Connects, then calls `dialed` with the pipe or the error. Gives back how to give up."""
+        """Connects, then calls `dialed` with the pipe or the error.
+
+        Returns a handle to cancel it.
+        """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         connecting = socket.socket(family, socket.SOCK_STREAM)
         connecting.setblocking(False)
@@ -102,7 +111,7 @@ class Network:
         self._listening.clear()
 
     async def flushed(self, seconds: float) -> None:
-        """Returns once everything sent has left, or the time is over."""
+        """Returns once everything was sent, or the time is over."""
         end = self.now() + seconds
         while not all(pipe.flushed for pipe in self.pipes) and self.now() < end:  # noqa: ASYNC110  rare and short
             await asyncio.sleep(0.002)
@@ -126,7 +135,7 @@ class Network:
             connecting.close()
             dialed(None, OSError(code, os.strerror(code)))
         elif connecting.getsockname() == connecting.getpeername():
-            # A port of the ephemeral range without a listener can be connected to itself.
+            # A port of the ephemeral range without a listener can connect to itself.
             connecting.close()
             dialed(None, ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself"))
         else:

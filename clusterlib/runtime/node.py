@@ -1,4 +1,4 @@
-"""A node, assembled, and the program that is one: `main`."""
+"""Assembles a node, and contains its program: `main`."""
 
 from __future__ import annotations
 
@@ -44,11 +44,13 @@ EXIT_FAILED = 1
 
 
 class Node:
-    """One node: the network it lives in, whom it knows, what it serves.
+    """One node: its network, its members, its services.
 
-    Two tables are open to rooms to come. `peer_frames` maps a kind of frame (from 64 up) to what handles it between nodes:
-    it gets the name of the peer and the payload, and `links.tell` sends such frames to a neighbour. `asks` maps a question
-    to its answer, for clients: `NodeClient.ask(question, argument)`."""
+    Two tables are open for extensions. `peer_frames` maps a kind of frame (from 64 up) to its
+    handler between nodes, which gets the name of the peer and the payload; `links.tell` sends such
+    frames to a neighbour. `asks` maps a question of clients to its answer:
+    `NodeClient.ask(question, argument)`.
+    """
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class Node:
         sockets: Sockets,
         ended: Callable[[int | None], None],
     ) -> None:
-        """`ended` is called once: with an exit code, or with None when the keeper died."""
+        """`ended` is called once: with an exit code, or with None if the keeper died."""
         self.config = config
         self.environment = environment
         self.network = network
@@ -96,7 +98,10 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Listens, links up, and starts the app. The context of the caller becomes that of the whole node."""
+        """Listens, links up, and starts the app.
+
+        The caller's context becomes that of the whole node.
+        """
         current.enter(self.this)
         config, network = self.config, self.network
         self.control = Control(
@@ -120,7 +125,7 @@ class Node:
             self.calls.workers.run(copy_context(), partial(self._start_app, config.app))
 
     def leave(self) -> None:
-        """Goes gracefully: tells the others, closes everything, ends with code 0."""
+        """Leaves in order: informs the others, closes everything, ends with code 0."""
         if self.state in ("leaving", "ended"):
             return
         self.state = "leaving"
@@ -130,7 +135,7 @@ class Node:
         self._task(self._say_goodbye())
 
     def stop(self) -> None:
-        """Ends everything at once, without a word to the others."""
+        """Stops everything at once, without informing the others."""
         self.state = "ended"
         self.links.stop()
         self.calls.stop()
@@ -160,7 +165,7 @@ class Node:
             "version": wire.VERSION,
         }
 
-    # -- orders and events -------------------------------------------------------------------------------------------
+    # -- orders and events ------------------------------------------------------------------------
 
     def _ordered(self, order: dict[str, Any]) -> None:
         match order.get("do"):
@@ -182,13 +187,13 @@ class Node:
                 self.log.limited("control", f"the keeper sent the unknown order {other!r}")
 
     def _look_at_code(self, number: object) -> None:
-        """In a worker thread, as it looks at every file that was imported."""
+        """Runs in a worker thread, because it examines every imported file."""
         stale = sorted(self.code.stale().values())
         event = {"event": "code", "number": number, "stale": stale}
         self.network.loop.call_soon_threadsafe(self.control.tell, event)
 
     def _view_changed(self) -> None:
-        """Tells the keeper: a complete view at once, others at most every 20 ms."""
+        """Reports to the keeper: a complete view at once, other views at most every 20 ms."""
         wait = self._view_told + VIEW_SECONDS - self.network.now()
         if self.membership.complete or wait <= 0:
             self._tell_view()
@@ -227,10 +232,12 @@ class Node:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # -- the app -----------------------------------------------------------------------------------------------------
+    # -- the app ----------------------------------------------------------------------------------
 
     def _start_app(self, target: str) -> None:
-        """In a worker thread: importing and starting a program may take its time, and heartbeats must go on."""
+        """Runs in a worker thread, because importing and starting a program may take long, and
+        heartbeats must continue.
+        """
         loop = self.network.loop
         try:
             started = resolve(target)()
@@ -265,7 +272,7 @@ class Node:
         await self.network.flushed(GOODBYE_SECONDS)
         self._end(EXIT_FAILED)
 
-    # -- pages -------------------------------------------------------------------------------------------------------
+    # -- pages ------------------------------------------------------------------------------------
 
     def _health(self) -> tuple[HTTPStatus, object]:
         info = self.info()
@@ -303,13 +310,16 @@ class Node:
 
 
 def main(argument: Mapping[str, object]) -> int:
-    """The program of a node process: `argument` names its configuration. Gives back the exit code."""
+    """The program of a node process.
+
+    `argument` is the path of its configuration. Returns the exit code.
+    """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(
                 line_buffering=True, errors="backslashreplace"
-            )  # the keeper reads lines, as they are printed
+            )  # the keeper reads lines as they are printed
     try:
         config = Config.read(str(argument.get("config")))
         sockets = Sockets.inherited(os.environ)
@@ -327,7 +337,7 @@ def _live(config: Config, sockets: Sockets) -> int:
 
     def ended(code: int | None) -> None:
         if code is None:
-            os._exit(EXIT_FAILED)  # the keeper died: nothing is left to be tidy for
+            os._exit(EXIT_FAILED)  # the keeper died, so there is nothing to clean up
         if not over.done():
             over.set_result(code)
 
@@ -341,6 +351,7 @@ def _live(config: Config, sockets: Sockets) -> int:
         try:
             loop.run_until_complete(over)
         except (SystemExit, KeyboardInterrupt) as error:
-            # A task of the user's raised it; asyncio lets these through. A node ends when it is told to, not so.
+            # A task of the user raised it; asyncio passes these on. A node ends only on request,
+            # not because of this.
             node.log.say(f"ignored {type(error).__name__} raised by a task")
     return over.result()

@@ -1,4 +1,6 @@
-"""Where `print` goes when several nodes share one process: to the output of the node whose context prints."""
+"""Directs `print` in a process with several nodes to the output of the node whose context
+prints.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,12 @@ _output: ContextVar[TextIO] = ContextVar("clusterlib_output")
 
 
 def print_to(stream: TextIO) -> None:
-    """From now on this context, and whatever starts from it, prints to `stream`."""
+    """Directs the output of this context, and of everything that is started in it, to `stream`."""
     _output.set(stream)
 
 
 class NodeOutput(io.TextIOBase):
-    """Stands in for sys.stdout and sys.stderr."""
+    """Replaces sys.stdout and sys.stderr."""
 
     def __init__(self, fallback: TextIO) -> None:
         super().__init__()
@@ -34,7 +36,7 @@ class NodeOutput(io.TextIOBase):
         stream = _output.get(self._fallback)
         try:
             return stream.write(text)
-        except ValueError:  # the node is gone and its output closed; a thread of its still talks
+        except ValueError:  # the node is gone and its output closed, but one of its threads still prints
             return len(text)
 
     def flush(self) -> None:

@@ -1,8 +1,10 @@
-"""Who links to whom, and who watches whom: pure functions of the roster.
+"""Which nodes link to which, and which watch which: pure functions of the roster.
 
-Up to eight nodes all link to all. Beyond that every node reaches for its next three on the ring of sorted names and for
-nodes further away by growing steps: about ten links a node whatever the size, and news crosses a hundred nodes in four hops.
-Steps are counted on the whole roster, living or not, so that a death moves no link but those of its ring neighbours."""
+Up to eight nodes all link to all. Beyond that, every node links to its next three on the ring of
+sorted names and to nodes at growing distances: about ten links a node for any size, and news
+crosses a hundred nodes in four hops. Distances are counted on the whole roster, living or not, so a
+death changes only the links of its ring neighbours.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,13 @@ __all__ = ["links_of", "mutual", "watched_by"]
 
 FULL_MESH = 8
 SUCCESSORS = 3
-WATCHERS = 2  # beyond the full mesh; up to there three, as everybody is linked anyway
+WATCHERS = 2  # beyond the full mesh; up to there three, as all nodes are linked anyway
 MOST_EXTRA = 16
 STEP_FACTOR = 4
 
 
 def links_of(name: str, ring: Sequence[str]) -> set[str]:
-    """Whom `name` links to, by itself; `ring` is the sorted roster."""
+    """The nodes to which `name` opens links; `ring` is the sorted roster."""
     if name not in ring:
         return set()
     if len(ring) <= FULL_MESH:
@@ -33,14 +35,16 @@ def links_of(name: str, ring: Sequence[str]) -> set[str]:
 
 
 def mutual(name: str, other: str, ring: Sequence[str]) -> bool:
-    """True where both want the link, and it is enough that one of them opens it."""
+    """True if both want the link, so that it is enough if one of them opens it."""
     return len(ring) <= FULL_MESH or name in links_of(other, ring)
 
 
 def watched_by(name: str, ring: Sequence[str], living: Callable[[str], bool], more: int = 0) -> list[str]:
-    """Whose heartbeats `name` listens for: its next living ones on the ring. So everybody is watched by two or three.
+    """Whose heartbeats `name` expects: its next living nodes on the ring. So every node is watched
+    by two or three.
 
-    `more` widens that: where many are dead at once, those after them may be too."""
+    `more` adds further nodes: if many are dead at once, their successors may be dead, too.
+    """
     if name not in ring:
         return []
     here = ring.index(name)

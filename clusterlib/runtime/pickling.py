@@ -1,7 +1,9 @@
-"""Objects to bytes and back: arguments, functions, results and exceptions.
+"""Converts arguments, functions, results and exceptions to bytes and back.
 
-Large payloads are written and read through Python functions in pieces, so that the interpreter lets other threads —
-the one with the heartbeats — run in between, and large bytes objects are not copied."""
+Large payloads are written and read in pieces through Python functions, so that the interpreter runs
+other threads in between, among them the one with the heartbeats, and large bytes objects are not
+copied.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ PROTOCOL = 5
 LARGEST_ERROR = 16 << 20
 LONGEST_TEXT = 1 << 20
 
-_by_value = threading.Lock()  # the list of modules that cloudpickle takes by value is global to the process
+_by_value = (
+    threading.Lock()
+)  # cloudpickle's list of modules that are pickled by value is global to the process
 
 
 class TooLarge(Exception):
@@ -41,11 +45,14 @@ class TooLarge(Exception):
 
 
 class Unpicklable(Exception):
-    """An object that cannot travel."""
+    """An object that cannot be pickled."""
 
 
 class RemoteTraceback(Exception):
-    """Stands as the cause of an exception that came from a node, and shows where it was raised there."""
+    """The cause of an exception that came from a node.
+
+    It shows where the exception was raised there.
+    """
 
     def __init__(self, node: str, text: str) -> None:
         super().__init__(node, text)
@@ -57,7 +64,7 @@ class RemoteTraceback(Exception):
 
 
 class _Parts:
-    """A file to a pickler: keeps the pieces it writes, without joining them."""
+    """A file for a pickler, which keeps the pieces without joining them."""
 
     __slots__ = ("limit", "parts", "size")
 
@@ -76,7 +83,7 @@ class _Parts:
 
 
 class _Reader:
-    """A file to an unpickler, over a buffer."""
+    """A file for an unpickler, over a buffer."""
 
     __slots__ = ("_position", "_view")
 
@@ -93,7 +100,7 @@ class _Reader:
     def readinto(self, target: Any) -> int:
         room = memoryview(target).cast("B")
         data = self._view[self._position : self._position + len(room)]
-        for start in range(0, len(data), LARGE):  # between two pieces other threads may run
+        for start in range(0, len(data), LARGE):  # other threads may run between two pieces
             room[start : start + LARGE] = data[start : start + LARGE]
         self._position += len(data)
         return len(data)
@@ -108,8 +115,10 @@ class _Reader:
 def dump(thing: object, limit: int, *, by_value: set[str] | None = None) -> list[Buffer]:
     """Pickles `thing`: plainly if that works, else with cloudpickle.
 
-    `by_value` names modules the reader does not have: functions and classes from there travel as code. None means that
-    plain pickling is to be tried first; a set, even an empty one, that cloudpickle is to be used."""
+    `by_value` are modules that the reader does not have: their functions and classes are sent as
+    code. With None, plain pickling is tried first; with a set, even an empty one, cloudpickle is
+    used.
+    """
     if by_value is None:
         parts = _Parts(limit)
         try:
@@ -146,16 +155,18 @@ def _dump_code(thing: object, limit: int, by_value: set[str]) -> list[Buffer]:
 
 
 def load(data: Buffer) -> Any:
-    """Brings an object back. Raises whatever its pickle raises."""
+    """Unpickles an object. Raises any exception that its pickle raises."""
     if len(data) < LARGE:
         return pickle.loads(data)  # noqa: S301  only from peers that proved the cookie
     return pickle.Unpickler(_Reader(data)).load()  # noqa: S301  the same
 
 
 def dump_error(error: BaseException, limit: int, skip: int) -> list[Buffer]:
-    """An exception as it travels: its type and message, its traceback as text, and itself if it survives the journey.
+    """Dumps an exception: its type and message, its traceback as text, and the exception itself if
+    it can be pickled.
 
-    `skip` frames at the top of the traceback are ours, not the user's."""
+    `skip` frames at the top of the traceback belong to the runtime, not to the user.
+    """
     trace = error.__traceback__
     for _ in range(skip):
         if trace is not None and trace.tb_next is not None:
@@ -166,7 +177,7 @@ def dump_error(error: BaseException, limit: int, skip: int) -> list[Buffer]:
     except Exception:  # noqa: BLE001  a broken __str__ must not hide the error
         message = "(its message cannot be shown)"
     whole: bytes | None = None
-    if isinstance(error, Exception):  # SystemExit and the like must not end the program of the caller
+    if isinstance(error, Exception):  # SystemExit and the like must not end the caller's program
         limit = min(limit, LARGEST_ERROR)
         whole = _survives(error, error, limit) or _survives(_Bare(error), error, limit)
     kind = type(error)
@@ -175,7 +186,9 @@ def dump_error(error: BaseException, limit: int, skip: int) -> list[Buffer]:
 
 
 class _Bare:
-    """Pickles as an exception that is made again without its `__init__`, whose arguments nobody kept."""
+    """Pickles as an exception that is recreated without its `__init__`, whose arguments are not
+    known.
+    """
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -193,7 +206,7 @@ def _made_again(kind: type[Exception], arguments: tuple[Any, ...], facts: dict[s
 
 
 def _survives(thing: object, error: Exception, limit: int) -> bytes | None:
-    """The pickle of `thing` if what comes out of it is `error` again, class and message; else None."""
+    """The pickle of `thing` if it loads as the same class and message as `error`; else None."""
     try:
         pickled = b"".join(dump(thing, limit))
         again = load(pickled)
@@ -203,18 +216,18 @@ def _survives(thing: object, error: Exception, limit: int) -> bytes | None:
 
 
 def _clipped(text: str) -> str:
-    """Of a text longer than anybody reads, the beginning and the end."""
+    """The beginning and the end of a very long text."""
     half = LONGEST_TEXT // 2
     return text if len(text) <= LONGEST_TEXT else f"{text[:half]}\n...\n{text[-half:]}"
 
 
 def dump_refusal(error: ClusterError) -> list[Buffer]:
-    """An error of the runtime itself: it says all there is to say, a traceback would only hide it."""
+    """An error of the runtime itself. Its message is complete, so it has no traceback."""
     return [pickle.dumps((type(error).__name__, str(error), None, pickle.dumps(error, PROTOCOL)), PROTOCOL)]
 
 
 def raise_from_remote(data: Buffer, node: str) -> Any:
-    """Raises at the caller what was raised on the node."""
+    """Raises at the caller the exception that was raised on the node."""
     name, message, text, whole = load(data)
     error: BaseException | None = None
     if whole is not None:

@@ -1,8 +1,11 @@
-"""Two ends of a byte stream, driven by callbacks on the event loop: over a socket, or within this process.
+"""Two ends of a byte stream, driven by callbacks on the event loop: over a socket, or within this
+process.
 
-Leaner than the transports of asyncio, and able to do two things those cannot: send from a worker thread without waking
-the loop, and hold still (a simulated node that is paused). Whoever owns a pipe says where bytes go (`buffer`), is told
-how many came (`filled`), and learns once that the other end is gone (`lost`) — unless it closed the pipe itself."""
+Leaner than asyncio's transports, with two additions: a worker thread can send without waking the
+loop, and a pipe can hold still (for a simulated node that is paused). The owner of a pipe provides
+the buffer (`buffer`), gets the number of bytes (`filled`), and is notified once that the other end
+is gone (`lost`), unless it closed the pipe itself.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ from clusterlib.runtime.wire import Buffer
 
 __all__ = ["MemoryPipe", "Owner", "Pipe", "SocketPipe", "memory_pair"]
 
-MOST_PARTS = 64  # of one system call
-STALLED_SECONDS = 20.0  # after which a reader that takes nothing is given up
-LONGEST_QUEUE = 4 << 20  # what a pipe whose reader is gone may hold back before `full` is true
+MOST_PARTS = 64  # in one system call
+STALLED_SECONDS = 20.0  # after which the connection to a reader that takes nothing is closed
+LONGEST_QUEUE = 4 << 20  # what a pipe may queue before `full` is true if its reader is gone
 
 
 class Owner(Protocol):
-    """Whoever reads a pipe."""
+    """The reader of a pipe."""
 
     def buffer(self) -> memoryview: ...
 
@@ -36,7 +39,7 @@ class Owner(Protocol):
 
 
 class _Nobody:
-    """Owns a pipe before anybody else does, and after it is closed."""
+    """The owner of a pipe before its first owner, and after it is closed."""
 
     def buffer(self) -> memoryview:
         return memoryview(bytearray(4096))
@@ -56,14 +59,16 @@ class Pipe(Protocol):
 
     owner: Owner
     other: str
-    """Who is at the other end, for log lines."""
+    """The other end, for log lines."""
 
     def neighbour(self) -> str:
-        """Who is at the other end, as far as it can be known: all connections of one user give the same."""
+        """Identifies the other end as far as possible: all connections of one user have the same
+        value.
+        """
 
     @property
     def full(self) -> bool:
-        """True when the other end does not read what is sent."""
+        """True if the other end does not read what is sent."""
 
     def start(self) -> None: ...
 
@@ -72,11 +77,13 @@ class Pipe(Protocol):
     def send_from_thread(self, parts: list[Buffer]) -> None: ...
 
     def close(self) -> None:
-        """Sends what is queued, then closes. The owner hears nothing any more."""
+        """Sends what is queued, then closes. The owner is not called any more."""
 
     def finish(self) -> None:
-        """Says that nothing more will be sent, and goes on reading: closing on somebody who still talks takes back what
-        was told to him."""
+        """Ends sending, but continues to read.
+
+        To close while the other end still sends would discard data that it has not read yet.
+        """
 
     def abort(self) -> None:
         """Closes at once."""
@@ -90,7 +97,10 @@ class Pipe(Protocol):
 
 
 class SocketPipe:
-    """A pipe over a connected stream socket. All methods belong to the loop, but `send_from_thread`."""
+    """A pipe over a connected stream socket.
+
+    All methods except `send_from_thread` belong to the loop.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -119,7 +129,7 @@ class SocketPipe:
         self._sent = 0
         self._guard = (
             threading.Lock()
-        )  # the socket must not be closed, and its number reused, under a sending worker
+        )  # the socket must not be closed, and its number reused, while a worker sends
         self._open = True
         self._closing = False
         self._writing = False
@@ -160,14 +170,14 @@ class SocketPipe:
         self.owner = NOBODY
         if self._queue and self._open:
             self._closing = True
-            return  # `_writable` ends it, or `_check_progress` where the other end does not read
+            return  # `_writable` ends it, or `_check_progress` if the other end does not read
         self.abort()
 
     def finish(self) -> None:
         if self._queue or self._held:
             self.close()
         elif self._open:
-            with contextlib.suppress(OSError):  # the other end is gone already, which reading will tell
+            with contextlib.suppress(OSError):  # the other end is already gone, which the next read shows
                 self._socket.shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:
@@ -224,7 +234,7 @@ class SocketPipe:
             sent = 0
 
     def _settle(self, error: OSError | None) -> None:
-        """On the loop, after a send: deals with an error or with a queue."""
+        """Runs on the loop after a send: handles an error or a queue."""
         if error is not None:
             self._mute()
         elif self._queue and self._open and not self._held and not self._writing:
@@ -233,7 +243,10 @@ class SocketPipe:
             self._loop.call_later(STALLED_SECONDS, self._check_progress, self._sent)
 
     def _mute(self) -> None:
-        """The other end takes nothing any more. What it sent before may still be here (a farewell): reading tells the end."""
+        """The other end does not read any more.
+
+        What it sent before (a goodbye) may still arrive; its end is found by reading.
+        """
         if self._closing:
             self.abort()
             return
@@ -305,7 +318,9 @@ class SocketPipe:
 
 
 class MemoryPipe:
-    """A pipe within this process: what one end sends, the other gets in a later turn of the loop."""
+    """A pipe within this process: the other end gets what was sent in a later iteration of the
+    loop.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -379,7 +394,7 @@ class MemoryPipe:
             self._wake()
 
     def end(self) -> None:
-        """The twin is closed: once everything is read, the owner is told."""
+        """The other end is closed. Once everything is read, the owner is notified."""
         self._ended = True
         self._wake()
 
@@ -405,6 +420,6 @@ class MemoryPipe:
 
 
 def memory_pair(first: MemoryPipe, second: MemoryPipe) -> None:
-    """Joins two ends."""
+    """Connects two ends."""
     first.join(second)
     second.join(first)

@@ -1,4 +1,4 @@
-"""Connections that have proven the cookie, and the two ways to get there: answering the door, and calling at one."""
+"""Connections that have proven the cookie, as the accepting or the connecting side."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_STRANGERS = 128
 
 
 class Session:
-    """A connection whose other end knows the cookie. Frames in, frames out."""
+    """A connection whose other end knows the cookie. It sends and receives frames."""
 
     def __init__(self, pipe: Pipe, limit: int) -> None:
         self._frames = Frames(limit)
@@ -96,7 +96,7 @@ class _Exchange:
 
 
 class Reception:
-    """Answers the door: nobody gets past it without the proof, and nobody keeps it busy."""
+    """Accepts connections. A peer without the cookie is refused, and cannot block others."""
 
     def __init__(
         self,
@@ -124,10 +124,12 @@ class Reception:
             self._least_worthy().refuse("too many connections wait for their handshake")
 
     def _least_worthy(self) -> _Stranger:
-        """Of the user who has most of the places, the one that has got least far; of those, the oldest.
+        """Of the user with the most connections, the one with the least progress; of those, the
+        oldest.
 
-        So a user who opens connections without end takes places from nobody else. Those who have just come are
-        spared: they had no time to say anything."""
+        So a user who opens connections without end takes no places from others. Connections that
+        have just come are spared, because they had no time to send anything.
+        """
         crowd, _ = Counter(stranger.neighbour for stranger in self._strangers).most_common(1)[0]
         candidates = [stranger for stranger in self._strangers if stranger.neighbour == crowd]
         older_half = candidates[: (len(candidates) + 1) // 2]
@@ -143,7 +145,7 @@ class Reception:
 
 
 class _Stranger(_Exchange):
-    """Somebody at the door."""
+    """A connection before its proof."""
 
     def __init__(self, reception: Reception, pipe: Pipe) -> None:
         super().__init__(wire.GREETING_SIZE)
@@ -158,7 +160,7 @@ class _Stranger(_Exchange):
 
     @property
     def progress(self) -> tuple[bool, bool]:
-        """More where more of the handshake is done."""
+        """Larger if more of the handshake is done."""
         return self._role is not None, self.begun
 
     def received(self, message: bytes) -> None:
@@ -167,7 +169,9 @@ class _Stranger(_Exchange):
             try:
                 self._role = wire.check_greeting(message)
             except Refused as refused:
-                if message.startswith(wire.MAGIC):  # tells a caller of another version which one this is
+                if message.startswith(
+                    wire.MAGIC
+                ):  # so that a caller of another version gets the name of this version
                     self._pipe.send(wire.reply(reception.cookie, message, reception.name, 0))
                 self.refuse(refused.reason)
                 return
@@ -200,7 +204,7 @@ class _Stranger(_Exchange):
 
 
 class Visit(_Exchange):
-    """Calls at another node's door."""
+    """Connects to another node."""
 
     def __init__(
         self,
@@ -211,7 +215,7 @@ class Visit(_Exchange):
         arrived: Callable[[Session], None],
         failed: Callable[[str, bool], None],
     ) -> None:
-        """`failed` is told the reason, and whether nobody at all is there (the process is gone)."""
+        """`failed` gets the reason, and whether nothing listens there (the process is gone)."""
         super().__init__(wire.REPLY_SIZE)
         self._network = network
         self._cookie = cookie
@@ -228,7 +232,7 @@ class Visit(_Exchange):
         self._give_up = self._network.dial(address, port, self._dialed)
 
     def cancel(self) -> None:
-        """Ends the visit; nothing is reported any more."""
+        """Cancels the attempt; nothing is reported any more."""
         self.over = True
         self._give_up()
         if self._pipe is not None:

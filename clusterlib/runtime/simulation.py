@@ -1,9 +1,11 @@
-"""Several nodes in one process, on one event loop: the same node, in a network that is memory.
+"""Several nodes in one process, on one event loop: the same node, in a network in memory.
 
-Clients reach every simulated node through its own inherited TCP listener, as if it were real. Between the nodes, what one
-sends the other gets in a later turn of the loop. A signal to a simulated node does what it would do to a process, as far
-as one process can: killed, its connections all end at once; paused, it neither sends nor answers until it is resumed. What
-cannot be simulated: a function that already runs in a thread is not stopped by either; its result is lost or held back."""
+Clients reach every simulated node through its own inherited TCP listener, like a real node. Between
+nodes, what one sends arrives in a later iteration of the loop. A signal to a simulated node has the
+effect of a signal to a process, as far as possible: a killed node's connections all end at once; a
+paused node neither sends nor answers until it is resumed. The limit: a function that already runs
+in a thread is not stopped by either; its result is lost or delayed.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,10 @@ Doors = dict[tuple[str, int], "SimulatedNetwork"]
 
 
 class SimulatedNetwork(Network):
-    """The network of one simulated node. `doors` is what all of them share: who listens where."""
+    """The network of one simulated node.
+
+    `doors` is shared by all of them: which node listens where.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, doors: Doors) -> None:
         super().__init__(loop)
@@ -105,7 +110,7 @@ class SimulatedNetwork(Network):
         return self._frozen
 
     def _accept_unless_frozen(self, accepted: Callable[[Pipe], None], pipe: Pipe) -> None:
-        """A paused process has its connections accepted by the kernel, and says nothing."""
+        """A paused process has its connections accepted by the kernel, and does not answer."""
         if self._frozen:
             pipe.hold()
         accepted(pipe)
@@ -130,7 +135,7 @@ class SimulatedNetwork(Network):
 
 
 class _Holdable:
-    """A callback that waits while its node is paused, and can be cancelled all the while."""
+    """A callback that waits while its node is paused, and can be cancelled meanwhile."""
 
     def __init__(self, network: SimulatedNetwork, callback: Callable[[], None]) -> None:
         self.handle: asyncio.Handle | None = None
@@ -149,7 +154,7 @@ class _Holdable:
 
 
 class _SimulatedNode:
-    """One node of the simulation, and what signals do to it."""
+    """One node of the simulation, and the effects of signals on it."""
 
     def __init__(self, simulation: Simulation, order: dict[str, Any], descriptors: list[int]) -> None:
         self.name = str(order["name"])
@@ -212,7 +217,7 @@ class _SimulatedNode:
 
 
 class Simulation:
-    """All simulated nodes of one process, and the line to whoever asks for them."""
+    """All simulated nodes of one process, and the connection to the process that controls them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, control: socket.socket) -> None:
         self.loop = loop
@@ -299,7 +304,7 @@ def _descriptors(ancillary: Iterable[tuple[int, int, bytes]]) -> list[int]:
 
 
 def main(argument: Mapping[str, object]) -> int:  # noqa: ARG001  every entry takes an argument; this one needs none
-    """The program of a simulation. It ends with whoever holds the other end of its control line."""
+    """The program of a simulation. It ends when the other end of its control connection closes."""
     try:
         control = socket.socket(fileno=int(os.environ["CLUSTERLIB_FD_CONTROL"]))
     except (KeyError, ValueError, OSError) as error:
@@ -316,5 +321,6 @@ def main(argument: Mapping[str, object]) -> int:  # noqa: ARG001  every entry ta
         try:
             loop.run_forever()
         except (SystemExit, KeyboardInterrupt) as error:
-            # A task of the user's raised it; asyncio lets these through. SIGINT is the keeper's to deal with.
+            # A task of the user raised it; asyncio passes these on. SIGINT is handled by the
+            # keeper.
             simulation.complain(error)

@@ -1,7 +1,8 @@
 """What a node does at this moment: the stacks of its coroutines and threads.
 
-The event loop answers with both. One that is blocked cannot; then the keeper sends a signal, and faulthandler writes the
-stacks of the threads from C, which works also while a function holds the interpreter."""
+The event loop answers with both. If it is blocked, the keeper sends a signal, and faulthandler
+writes the stacks of the threads from C, even while a function holds the interpreter.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ __all__ = ["SIGNAL", "STACKS_FILE", "allow_dump", "running_stacks"]
 STACKS_FILE = "stacks.txt"
 """In the folder of the node."""
 SIGNAL = signal.SIGRTMIN + 11 if hasattr(signal, "SIGRTMIN") else None
-"""One that no program uses by habit; there is none where there are no real-time signals."""
+"""A signal that programs do not normally use; None on systems without real-time signals."""
 DEEPEST = 30
 OURS = f"{Path(__file__).parent}{os.sep}"
 
 
 def allow_dump(directory: str) -> None:
-    """From now on the signal has the stacks of all threads written to the node's folder."""
+    """Registers the signal that writes the stacks of all threads to a file in the node's folder."""
     if SIGNAL is not None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         faulthandler.register(SIGNAL, os.open(Path(directory) / STACKS_FILE, flags, 0o600), all_threads=True)
@@ -37,7 +38,8 @@ def allow_dump(directory: str) -> None:
 def running_stacks(loop: asyncio.AbstractEventLoop, name: str) -> list[str]:
     """The coroutines and threads of the user's code, each with its stack, the innermost call last.
 
-    Called on the loop, of which the thread that asks is: so that one is left out."""
+    Called on the loop. The thread of the loop itself is left out.
+    """
     lines: list[str] = []
     for task in asyncio.all_tasks(loop):
         frames = [frame for frame in _awaiting(task.get_coro()) if not _is_ours(frame)]
@@ -52,7 +54,9 @@ def running_stacks(loop: asyncio.AbstractEventLoop, name: str) -> list[str]:
 
 
 def _awaiting(coroutine: Any) -> Iterator[FrameType]:
-    """The frames of a coroutine that waits, and of all that it waits for: a task gives only the outermost."""
+    """The frames of a waiting coroutine, and of everything that it waits for: a task has only the
+    outermost.
+    """
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is not None:

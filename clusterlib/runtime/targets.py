@@ -1,4 +1,4 @@
-"""From "pkg.mod:function" to the function, with an answer that helps where there is none."""
+"""Resolves "pkg.mod:function" to the function, with a helpful error if there is none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ __all__ = ["resolve"]
 
 
 def resolve(target: str) -> Callable[..., Any]:
-    """Imports the module and walks the attributes. Raises RemoteError with the reason and the nearest names."""
+    """Imports the module and follows the attributes.
+
+    Raises RemoteError with the reason and the nearest names.
+    """
     module_name, separator, path = target.partition(":")
     if not separator or not module_name or not path:
         raise RemoteError(
@@ -49,7 +52,7 @@ def _import(name: str, target: str) -> Any:
     except ModuleNotFoundError as error:
         missing = error.name or name
         if name != missing and not name.startswith(f"{missing}."):
-            raise  # the module is there, but something it imports is not: its own traceback says so best
+            raise  # the module exists, but one of its imports does not: its own traceback explains this best
         parent, _, last = missing.rpartition(".")
         near = difflib.get_close_matches(last, _modules_in(parent))
         raise RemoteError(

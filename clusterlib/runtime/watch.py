@@ -1,8 +1,10 @@
-"""When silence means death: a failure detector without a clock of its own.
+"""Decides when silence means death: a failure detector without a clock of its own.
 
-A watched node sends heartbeats. Silence first makes it a suspect, which it can contradict over any path; only later
-silence is taken for death. A watcher that was late itself (an overloaded machine, a stopped process) has no right to
-accuse: its own lag is granted to everybody it watches, and keeps it lenient for a while."""
+A watched node sends heartbeats. Silence first makes it a suspect, which it can contradict over any
+path; only later silence means death. A watcher that was late itself (an overloaded machine, a
+stopped process) must not accuse: it adds its own delay to the limits of all that it watches, and
+stays lenient for a while.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ LENIENT_SECONDS = 3.0
 
 
 class Watch:
-    """Whom one node listens for, and since when it heard nothing."""
+    """The nodes that one node watches, and when each was last heard."""
 
     def __init__(self, detect: float) -> None:
         self.detect = detect
@@ -34,7 +36,7 @@ class Watch:
         return name in self._heard
 
     def set(self, names: Iterable[str], now: float) -> None:
-        """Watches exactly these; whoever is new has just been heard."""
+        """Watches exactly these nodes; new ones count as just heard."""
         self._heard = {name: self._heard.get(name, now) for name in names}
         self._suspected &= self._heard.keys()
 
@@ -44,7 +46,7 @@ class Watch:
             self._suspected.discard(name)
 
     def was_late(self, lag: float, now: float) -> None:
-        """This node itself did nothing for `lag` seconds longer than it meant to."""
+        """This node itself did nothing for `lag` seconds longer than intended."""
         if now >= self._grace_until:
             self._grace = 0.0
         if lag <= TOLERATED_LAG:
@@ -55,7 +57,7 @@ class Watch:
         self._grace_until = now + LENIENT_SECONDS
 
     def verdicts(self, now: float) -> list[tuple[str, Status]]:
-        """Who is to be accused, and of what; each once."""
+        """The nodes to accuse, each once, and of what."""
         found = []
         for name, last in self._heard.items():
             silence = now - last - self._grace
@@ -67,7 +69,9 @@ class Watch:
         return found
 
     def next_verdict(self) -> float:
-        """When the next accusation is due if nothing more is heard; infinity if nobody is watched."""
+        """When the next accusation is due if nothing more is heard; infinity if no node is
+        watched.
+        """
         due = float("inf")
         for name, last in self._heard.items():
             after = DEAD_AFTER if name in self._suspected else SUSPECT_AFTER

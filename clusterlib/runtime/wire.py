@@ -1,14 +1,16 @@
-"""What travels between nodes and clients: a handshake of fixed-size messages, then frames.
+"""The protocol between nodes and clients: a handshake of fixed-size messages, then frames.
 
-The handshake is a mutual challenge. Whoever connects is told apart from whoever answers inside the codes themselves,
-so no message can be reflected; nothing of variable length is read before both sides have proven the cookie.
+The handshake is a mutual challenge. The codes include the role of their sender, so no message can
+be reflected. Nothing of variable length is read before both sides have proven that they know the
+cookie.
 
     caller   -> greeting  (40 bytes)   magic, version, role, nonce
-    answerer -> reply     (96 bytes)   magic, version, role, nonce, who it is, its frame limit, code over both messages
+    answerer -> reply     (96 bytes)   magic, version, role, nonce, who it is, its frame limit,
+                                       code over both messages
     caller   -> proof     (32 bytes)   code over both messages
 
-Afterwards: frames of a four-byte length, a one-byte kind and the payload. The bytes after the handshake are neither
-encrypted nor signed: the runtime is for loopback and private networks.
+Then come frames of a four-byte length, a one-byte kind and the payload. The bytes after the
+handshake are neither encrypted nor signed: the runtime is for loopback and private networks.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ NONCE_SIZE = 32
 PROOF_SIZE = 32
 NO_PROOF = bytes(
     PROOF_SIZE
-)  # what a caller sends who found that the cookie differs: so both sides can say why
+)  # sent by a caller that found that the cookie differs, so that both sides can report it
 SHORTEST_COOKIE = 16
 
 _GREETING = struct.Struct(f">4sHBx{NONCE_SIZE}s")
@@ -70,7 +72,7 @@ LARGE = 1 << 20
 
 
 class Role(IntEnum):
-    """Who speaks, bound into every code of the handshake."""
+    """The role of a sender, which is part of every code of the handshake."""
 
     PEER = 1
     CLIENT = 2
@@ -78,7 +80,10 @@ class Role(IntEnum):
 
 
 class Kind(IntEnum):
-    """What a frame carries. Numbers from 64 up are free for rooms to come (see `Node.peer_frames`)."""
+    """The content of a frame.
+
+    Numbers from 64 up are free for extensions (see `Node.peer_frames`).
+    """
 
     # between nodes
     HELLO = 1
@@ -97,7 +102,10 @@ class Kind(IntEnum):
 
 
 class Refused(Exception):
-    """The other side is not one of us, or is not who was asked for. `reason` is fit for a user."""
+    """The other side is not part of the cluster, or is another node than expected.
+
+    `reason` can be shown to users.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -121,13 +129,15 @@ class Oversized(Exception):
 
 
 def read_cookie(path: str) -> bytes:
-    """Reads the shared secret, and refuses a file that others could have read or written."""
+    """Reads the shared secret. Refuses a file that other users could have read or written."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise UsageError(f"the cookie file {path} cannot be read", cause=error.strerror) from error
     try:
-        _check_cookie_file(path, os.fstat(descriptor))  # of the open file: the path may be another one by now
+        _check_cookie_file(
+            path, os.fstat(descriptor)
+        )  # of the open file: the path may be another file by now
         cookie = os.read(descriptor, 4096).strip()
     finally:
         os.close(descriptor)
@@ -153,12 +163,12 @@ def _check_cookie_file(path: str, facts: os.stat_result) -> None:
 
 
 def greeting(role: Role) -> bytes:
-    """The first message: who calls, and a nonce."""
+    """The first message: the role of the caller, and a nonce."""
     return _GREETING.pack(MAGIC, VERSION, role, os.urandom(NONCE_SIZE))
 
 
 def check_greeting(message: Buffer) -> Role:
-    """What the answerer makes of a greeting. A caller of another version is refused by name."""
+    """Checks a greeting. A caller of another version is refused with the version."""
     magic, version, role, _ = _GREETING.unpack(message)
     if magic != MAGIC:
         raise Refused("it does not speak the protocol of clusterlib")
@@ -170,13 +180,15 @@ def check_greeting(message: Buffer) -> Role:
 
 
 def reply(cookie: bytes, received: Buffer, name: str, limit: int) -> bytes:
-    """The answer to a greeting: the answerer's own nonce, who it is, and the proof that it knows the cookie."""
+    """The answer to a greeting: the answerer's nonce, its name, and the proof that it knows the
+    cookie.
+    """
     body = _REPLY.pack(MAGIC, VERSION, Role.ANSWERER, os.urandom(NONCE_SIZE), _identity(name), limit)
     return body + _code(cookie, b"answerer", received, body)
 
 
 def check_reply(cookie: bytes, sent: Buffer, message: Buffer, name: str) -> int:
-    """What the caller makes of a reply: the answerer's frame limit, or Refused with the reason."""
+    """Checks a reply. Returns the answerer's frame limit, or raises Refused with the reason."""
     body, code = bytes(message[: _REPLY.size]), bytes(message[_REPLY.size :])
     magic, version, role, _, identity, limit = _REPLY.unpack(body)
     if magic != MAGIC or role != Role.ANSWERER:
@@ -216,8 +228,11 @@ def _code(cookie: bytes, label: bytes, first: Buffer, second: Buffer) -> bytes:
 
 
 def room_for(size: int) -> memoryview:
-    """A buffer to receive into. A large one comes from the kernel page by page, while the socket fills it: to zero 100 MB at
-    once would hold up every other thread, the one with the heartbeats among them."""
+    """A buffer to receive into.
+
+    A large one comes from the kernel page by page while the socket fills it: to zero 100 MB at once
+    would stop all other threads, among them the one with the heartbeats.
+    """
     if size < LARGE:
         return memoryview(bytearray(size))
     from mmap import mmap
@@ -226,10 +241,11 @@ def room_for(size: int) -> memoryview:
 
 
 class Frames:
-    """Takes bytes as they come and gives frames as they complete.
+    """Collects received bytes into frames.
 
-    Small frames share one buffer. A large one gets a buffer of its own, into which the socket writes directly: a payload
-    of 100 MB is copied once, by the kernel."""
+    Small frames share one buffer. A large one gets its own buffer, into which the socket writes
+    directly, so a payload of 100 MB is copied only once, by the kernel.
+    """
 
     __slots__ = ("_end", "_kind", "_large", "_large_end", "_limit", "_room", "_start", "_view")
 
@@ -243,13 +259,16 @@ class Frames:
         self._large_end = 0
 
     def buffer(self) -> memoryview:
-        """Where the next bytes go."""
+        """The buffer for the next bytes."""
         if self._large is not None:
             return self._large[self._large_end :]
         return self._view[self._end :]
 
     def filled(self, count: int) -> Iterator[tuple[int, Buffer]]:
-        """Says that `count` bytes were written there; gives the frames they complete. Raises Oversized."""
+        """`count` bytes were written into the buffer.
+
+        Returns the frames that are complete now. Raises Oversized.
+        """
         if self._large is not None:
             self._large_end += count
             if self._large_end == len(self._large):

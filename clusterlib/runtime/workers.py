@@ -1,4 +1,7 @@
-"""Threads that run the user's functions. Daemons: a function that hangs must not keep a node from ending."""
+"""Threads that run the user's functions.
+
+They are daemons, so a function that hangs cannot prevent a node from ending.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ class Workers:
         return self._threads
 
     def run(self, context: Context, job: Job) -> None:
-        """Runs `job`, which must not raise, in a copy of `context`. Raises NodeUnavailable where no thread can be had for it."""
+        """Runs `job`, which must not raise, in a copy of `context`.
+
+        Raises NodeUnavailable if there is no thread for it.
+        """
         with self._guard:
             self._waiting -= 1
             start = self._waiting < 0 and self._threads < self._most
@@ -46,11 +52,11 @@ class Workers:
             threading.Thread(
                 target=self._work, name=f"{self._name} call {self._threads}", daemon=True
             ).start()
-        except RuntimeError as error:  # the user may have no more of them
+        except RuntimeError as error:  # the user may not have more threads
             with self._guard:
                 self._threads -= 1
                 if self._threads:
-                    return  # another one sees to the job when it is done with its own
+                    return  # another thread runs the job when it has finished its own
                 self._jobs.get()
                 self._waiting += 1
             raise NodeUnavailable(

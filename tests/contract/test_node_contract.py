@@ -182,7 +182,7 @@ def client(grid: Grid) -> NodeClient:
     return grid["node1"].client
 
 
-# -- calls ---------------------------------------------------------------------------------------------------------------
+# -- calls ---------------------------------------------------------------------------------------
 
 
 def test_a_call_reaches_a_function_by_its_name(client: NodeClient) -> None:
@@ -363,7 +363,7 @@ def test_a_client_in_a_fork_does_not_talk_on_the_connections_of_its_parent(clien
     assert client.call("shop:Cart.total", (2,)) == 2
 
 
-# -- where code runs -----------------------------------------------------------------------------------------------------
+# -- where code runs -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", ["shop:where", "shop:where_async"])
@@ -402,7 +402,7 @@ def test_the_digest_names_the_own_modules_and_which_of_them_are_stale(grid: Grid
     late.write_text("VALUE = 1\n")
 
 
-# -- health --------------------------------------------------------------------------------------------------------------
+# -- health --------------------------------------------------------------------------------------
 
 
 def test_health_is_told_over_http(grid: Grid, mode: str) -> None:
@@ -420,7 +420,7 @@ def test_other_pages_and_methods_are_errors(grid: Grid) -> None:
     assert grid["node1"].get("/health", "POST")[0] == 405
 
 
-# -- membership ----------------------------------------------------------------------------------------------------------
+# -- membership ----------------------------------------------------------------------------------
 
 
 def test_a_killed_node_is_noticed_by_all_and_by_its_callers(fragile: Grid) -> None:
@@ -523,7 +523,7 @@ def test_a_node_does_not_outlive_its_keeper(fragile: Grid) -> None:
     assert fragile["node1"].wait_for_end() == 1
 
 
-# -- the app -------------------------------------------------------------------------------------------------------------
+# -- the app -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("app", ["shop:open_shop", "shop:open_shop_later", None])
