@@ -2,7 +2,8 @@
 
     ClusterError
     ├── UsageError                  a command or an argument is invalid                (exit 2)
-    │   └── WrongType               an argument has the wrong type; also a TypeError
+    │   ├── WrongType               an argument has the wrong type; also a TypeError
+    │   └── DriverUnusable          no driver has this name, or it cannot be used
     ├── ProfileError                mistakes in a profile, all of them at once         (exit 2)
     ├── TemplateError               a template is missing, or has a mistake            (exit 2)
     ├── StartError                  a cluster did not start
@@ -56,6 +57,7 @@ __all__ = [
     "ClusterlibWarning",
     "CommandFailed",
     "CookieMismatch",
+    "DriverUnusable",
     "EpmdUnavailable",
     "ErlangError",
     "HandleClosed",
@@ -170,6 +172,12 @@ class UsageError(ClusterError):
 
 class WrongType(UsageError, TypeError):
     code = "wrong-type"
+
+
+class DriverUnusable(UsageError):
+    """There is no driver of that name, or what has it is not one."""
+
+    code = "driver-unusable"
 
 
 class ProfileError(ClusterError):

@@ -68,7 +68,7 @@ class Cluster:
         self.run_folder = RunFolder(Path(status.run))
         self.cookie_file = Path(status.cookie_file)
         self.call_seconds = status.timeouts.call
-        self.kind = calls_of(status.driver)
+        self.kind = calls_of(status.driver, status.sources.roots)
         """What clients can do with its nodes."""
         self.sources = status.sources
         """Where the code of its nodes is."""

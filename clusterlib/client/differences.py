@@ -9,9 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clusterlib.drivers.registry import kind_of
 from clusterlib.errors import ClusterConflict
-from clusterlib.profiles.model import Profile
-from clusterlib.values.fields import kind_of
 from clusterlib.values.kinds import memory_text
 from clusterlib.values.wording import in_toml
 
@@ -47,14 +46,19 @@ def check_shape(
     status: ClusterStatus, profile: str | None, overrides: Mapping[str, object], project: Path
 ) -> None:
     """What runs must be what was asked for."""
-    from clusterlib.client.planning import plan_for
-    from clusterlib.profiles import default_profile
+    from clusterlib.client.planning import make_plan
+    from clusterlib.profiles import default_profile, load_profile
 
     name, wanted = status.name, profile or default_profile(project)
-    plan = plan_for(wanted, name=name, project=project, overrides=overrides)
+    resolved = load_profile(wanted, project=project, overrides=overrides)
+    plan = make_plan(resolved, name=name, project=project)
     if status.fingerprint != plan.fingerprint:
         found = _differences(status, plan)
-        scale = [f"invoke cluster.scale {len(plan.nodes)}"] if _can_be_scaled(plan, found) else []
+        scale = (
+            [f"invoke cluster.scale {len(plan.nodes)}"]
+            if _is_of_another_size(found) and not resolved.traits.fixed
+            else []
+        )
         raise ClusterConflict(
             f"cluster '{name}' runs already, with another shape",
             cause=f"it runs profile {status.profile!r}; {wanted!r} as asked for now differs from it",
@@ -63,10 +67,9 @@ def check_shape(
         )
 
 
-def _can_be_scaled(plan: Plan, found: list[str]) -> bool:
-    """Whether they would be the same cluster with another number of nodes, and that can be changed."""
-    alone = len(found) == 1 and found[0].startswith("nodes.count: ")
-    return alone and not plan.server.get("command", {}).get("fixed")
+def _is_of_another_size(found: list[str]) -> bool:
+    """Whether they would be the same cluster with another number of nodes."""
+    return len(found) == 1 and found[0].startswith("nodes.count: ")
 
 
 def _beside(profile: str, overrides: Mapping[str, object]) -> str:
@@ -112,7 +115,7 @@ def differences(running: Mapping[str, Any], asked: Mapping[str, Any]) -> list[st
 def _unequal_for_driver(running: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
     """The settings that differ in what the driver is told: tables of the profile, and settings of its own table."""
     old, new, driver = running.get("server") or {}, asked.get("server") or {}, str(asked.get("driver"))
-    own = next((kind_of(one).table for one in fields(Profile) if one.name == driver), None)
+    own = kind_of(driver, asked["sources"]["roots"]).sections().get(driver)
     settings = {one.name for one in fields(own)} if own is not None else set()
     for key in sorted(old.keys() | new.keys()):
         if key in SETTINGS_BY_NAME or old.get(key) == new.get(key):

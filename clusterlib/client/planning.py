@@ -11,7 +11,6 @@ from typing import TypeVar
 from clusterlib.client.code.looking import Listener, code_of
 from clusterlib.client.code.sources import code_sources
 from clusterlib.drivers.planning import Planned
-from clusterlib.drivers.registry import kind_of
 from clusterlib.errors import ProgramMissing
 from clusterlib.hosts.programs import beside_python, blocked_program, find_program, folders_of, how_to_install
 from clusterlib.messages.plan import (
@@ -23,7 +22,6 @@ from clusterlib.messages.plan import (
     Timeouts,
 )
 from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
-from clusterlib.profiles.model import DRIVERS
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.values.kinds import derived_port, packages_of
 
@@ -36,8 +34,6 @@ __all__ = [
     "places_of_mistakes",
     "plan_for",
 ]
-
-"""The sections that driver `command` is told of."""
 
 
 def plan_for(
@@ -75,7 +71,7 @@ def make_plan(
     nodes = values.nodes
     programs = _programs(resolved, project)
     sources = code_sources(resolved, project, programs)
-    kind, planned = kind_of(values.driver), Planned(resolved, project, programs, sources)
+    kind, planned = resolved.kind, Planned(resolved, project, programs, sources)
     server = kind.settings(planned)  # a mistake in them is found before anything is built
     return Plan(
         identifier=cluster_identifier(project, name),
@@ -112,11 +108,11 @@ def make_plan(
 
 def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, Path], list[str]]:
     """Where each program is that the profile needs, by its name; and the names of those that are nowhere."""
-    values = resolved.values
+    values, traits = resolved.values, resolved.traits
     found, missing = {}, []
-    for name in dict.fromkeys([*DRIVERS[values.driver].programs(values), *values.requires]):
+    for name in dict.fromkeys([*traits.programs, *values.requires]):
         asked = str(project / name) if "/" in name else name
-        path = find_program(asked, values.command.search, values.environment.get("PATH"))
+        path = find_program(asked, traits.search, values.environment.get("PATH"))
         if path is None:
             missing.append(name)
         else:
@@ -128,7 +124,7 @@ def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
     found, missing = find_programs(resolved, project)
     if missing:
         named = " and ".join(", ".join(missing).rsplit(", ", 1))
-        search = resolved.values.command.search
+        search = resolved.traits.search
         blocked = [place for name in missing if (place := _blocked(resolved, name))]
         are = "is" if len(missing) == 1 else "are"
         what = "may not be executed" if len(blocked) == len(missing) else f"{are} not on this machine"
@@ -168,14 +164,14 @@ def missing_remedies(resolved: ResolvedProfile, missing: Iterable[str]) -> list[
 
 
 def _blocked(resolved: ResolvedProfile, name: str) -> Path | None:
-    return blocked_program(name, resolved.values.command.search, resolved.project)
+    return blocked_program(name, resolved.traits.search, resolved.project)
 
 
 def _path(resolved: ResolvedProfile, programs: Mapping[str, Path]) -> dict[str, str]:
     """PATH with the folders in which the profile searches, so that its own commands are found there first, too; and with
     that of this Python where a program of the profile was found only there."""
     path = os.environ.get("PATH", os.defpath)
-    before = folders_of(resolved.values.command.search)
+    before = folders_of(resolved.traits.search)
     used = {str(program.parent) for program in programs.values()} - {*before, *path.split(os.pathsep)}
     after = [folder for folder in beside_python() if folder in used]
     return {"PATH": os.pathsep.join([*before, path, *after])} if before or after else {}

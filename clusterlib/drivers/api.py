@@ -41,6 +41,7 @@ class Link(Protocol):
     @property
     def failure(self) -> dict[str, Any] | None:
         """The error the node reported about itself, as data; None while all is well."""
+        return None
 
     @property
     def remark(self) -> str:
@@ -54,6 +55,7 @@ class Link(Protocol):
 
     def begin(self, process: Process, news: asyncio.Event) -> None:
         """The process runs; from now on `news` is set whenever something about the node changed."""
+        del process, news
 
     def hear(self, data: bytes) -> None:
         """A piece of what the node prints; `news` is set after it where that `matters`."""
@@ -73,6 +75,7 @@ class Link(Protocol):
 
     async def ask_to_stop(self) -> bool:
         """Asks politely. False where the node has no ear for it; the keeper then goes on to SIGTERM."""
+        return False
 
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
         """What the driver itself finds out about the health of a node that is ready, by the names of `columns`.
@@ -89,6 +92,7 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Lets go of everything the link holds. Idempotent."""
+        return
 
 
 class Driver(Protocol):
@@ -170,3 +174,4 @@ class Driver(Protocol):
 
     def ports_stolen(self, log_tail: list[str]) -> bool:
         """Whether a node that ended did so because somebody took its port."""
+        return any("address already in use" in line.lower() for line in log_tail)

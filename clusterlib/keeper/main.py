@@ -140,7 +140,7 @@ def _keeper(
         from clusterlib.hosts.simulated import SimulatedHost
 
         host = SimulatedHost(host)
-    driver = driver_named(plan.driver, plan.server, host)
+    driver = driver_named(plan.driver, plan.server, host, plan.sources.roots)
     facts = KeeperFacts(
         pid=containment.keeper_pid,
         guard=containment.guard_pid,

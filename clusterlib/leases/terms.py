@@ -64,7 +64,7 @@ def read_terms(profile: str, project: Path, overrides: Mapping[str, object]) -> 
         capacity_reason=most.reason,
         steady=_steady(resolved, profile, project, overrides),
         least=min(nodes.min, nodes.count),
-        fixed=bool(resolved.values.command.fixed),
+        fixed=bool(resolved.traits.fixed),
     )
     return Terms(profile, resolved, shape)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from clusterlib.client.planning import find_programs, missing_remedies
 from clusterlib.client.start import project_folder
-from clusterlib.drivers.registry import kind_of
 from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.health import preflight
@@ -117,10 +116,10 @@ def _programs(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:
         yield ok(f"program {name}", str(path))
     for name in missing:
         yield failed(f"program {name}", "not on this machine", *missing_remedies(resolved, [name]))
-    user = resolved.values.command.user
+    user = resolved.traits.user
     if user is not None and os.geteuid() == 0:
         yield preflight.check_user(user)
-    yield from kind_of(resolved.values.driver).preflight(resolved, project, found)
+    yield from resolved.kind.preflight(resolved, project, found)
 
 
 def _resources(resolved: ResolvedProfile, project: Path) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from clusterlib.evidence.redaction import MARK, Redactor, is_secret
 from clusterlib.frozen import frozen
 from clusterlib.operations.result import Result
 from clusterlib.profiles import Mistake, default_profile, list_profiles, load_profile, schema
-from clusterlib.profiles.model import drivers_of
 from clusterlib.profiles.resolution import examine_profile
 from clusterlib.profiles.trying import check_templates
 from clusterlib.values.kinds import memory_text
@@ -110,7 +109,7 @@ def show(name: str | None = None, *, resolved: bool = False, project: Path | str
         if not resolved and origin.source not in {"profile", "pyproject"}:
             continue
         table, _, key = field.partition(".")
-        if origin.source == "default" and profile.values.driver not in drivers_of(table, key):
+        if origin.source == "default" and not profile.uses(table, key):
             continue  # another driver's; what somebody wrote there is shown all the same
         value = _shown(field, _at(plain["values"], field), redactor)
         text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value, whole=True)

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from clusterlib.drivers.kind import NodeKind
+from clusterlib.frozen import frozen
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake
-from clusterlib.profiles.servers import FILLED_IN, Asked, Question
 from clusterlib.values.kinds import derived_port
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
-from clusterlib.values.wording import nearest
+from clusterlib.values.wording import did_you_mean
 
-__all__ = ["check_together", "find_template", "ports_each", "room_outside"]
+__all__ = ["Together", "check_together", "find_template", "ports_each", "room_outside"]
+
+
+@frozen
+class Together:
+    """What a kind of node is given to judge whether its values go together."""
+
+    profile: Profile
+    kind: NodeKind
+    project: Path
+    merged: Merged
+
+    def mistake(self, *path: str, problem: str, right: str) -> Mistake:
+        """A mistake in the setting with this path: `"command", "program"`."""
+        return _at(self.merged, *path, problem=problem, right=right)
+
+    def has_folder(self, path: str) -> bool:
+        """Whether the project has this folder."""
+        return _is_folder(self.project / path)
 
 
 def check_together(
-    profile: Profile, merged: Merged, *, ephemeral: PortRange, project: Path, template_folders: Sequence[Path]
+    profile: Profile,
+    merged: Merged,
+    kind: NodeKind,
+    *,
+    ephemeral: PortRange,
+    project: Path,
+    template_folders: Sequence[Path],
 ) -> Iterator[Mistake]:
     yield from _counts(profile, merged)
     yield from _ports(profile, merged, ephemeral)
@@ -27,12 +51,8 @@ def check_together(
     yield from _code_roots(profile, merged, project)
     yield from _watched(profile, merged, project)
     yield from _derived(profile, merged)
-    if profile.driver == "command":
-        yield from _server(profile, merged)
-        for name in ("ready", "formed", "health"):
-            yield from _question(profile, merged, name)
-        for name, asked in (("ready", profile.ready), ("formed", profile.formed)):
-            yield from _interval(profile, merged, name, asked)
+    yield from _simulated(profile, merged, kind)
+    yield from kind.mistakes(Together(profile, kind, project, merged))
 
 
 def _at(merged: Merged, *path: str, problem: str, right: str) -> Mistake:
@@ -116,10 +136,6 @@ def _is_file(path: Path) -> bool:
 
 def _templates(profile: Profile, merged: Merged, folders: Sequence[Path]) -> Iterator[Mistake]:
     for output, template in profile.templates.items():
-        if profile.driver == "command" and output.partition("/")[0] == "data":
-            problem = "lies in data, which is emptied before the first start of a node"
-            right = "choose another place; `prepare` under [command] may copy it into data"
-            yield _at(merged, "templates", output, problem=problem, right=right)
         if find_template(template, folders) is None:
             yield _at(
                 merged,
@@ -135,10 +151,14 @@ def _code_roots(profile: Profile, merged: Merged, project: Path) -> Iterator[Mis
     for root in profile.python.path:
         if not _is_folder(project / root):
             yield _at(merged, "python", "path", problem=f'there is no folder "{root[:60]}"', right=right)
-    for root in profile.beam.path:
-        comes_later = profile.beam.build or "*" in root or "?" in root
-        if not comes_later and not _is_folder(project / root):
-            yield _at(merged, "beam", "path", problem=f'there is no folder "{root[:60]}"', right=right)
+
+
+def _simulated(profile: Profile, merged: Merged, kind: NodeKind) -> Iterator[Mistake]:
+    if profile.simulate and not kind.simulated:
+        problem = f"nodes of driver {profile.driver} cannot be simulated: they run as they are, or not at all"
+        yield _at(
+            merged, "simulate", problem=problem, right="leave it out, or use a profile of driver python"
+        )
 
 
 def _watched(profile: Profile, merged: Merged, project: Path) -> Iterator[Mistake]:
@@ -166,7 +186,7 @@ def _derived(profile: Profile, merged: Merged) -> Iterator[Mistake]:
         ports = profile.ports.get(base)
         if ports is None:
             problem = f'there are no ports "{base}" that it could follow from'
-            yield _at(merged, "derived", purpose, problem=problem, right=_known(base, profile.ports))
+            yield _at(merged, "derived", purpose, problem=problem, right=did_you_mean(base, profile.ports))
         elif purpose in profile.ports:
             right = "give it a name of its own"
             yield _at(merged, "derived", purpose, problem="is one of [ports], too", right=right)
@@ -174,65 +194,3 @@ def _derived(profile: Profile, merged: Merged) -> Iterator[Mistake]:
             problem = f"leads from {ports} to {ports.first + offset}-{ports.last + offset}"
             right = f"choose ports.{base} so that it stays within {FIRST_PORT}-{LAST_PORT}"
             yield _at(merged, "derived", purpose, problem=problem, right=right)
-
-
-def _server(profile: Profile, merged: Merged) -> Iterator[Mistake]:
-    if not profile.command.program:
-        right = 'write program = "redis-server", for example'
-        yield _at(merged, "command", "program", problem="the driver command needs a program", right=right)
-    for one in fields(profile.command):
-        value = getattr(profile.command, one.name)
-        texts = (value,) if isinstance(value, str) else value or ()
-        if one.name not in FILLED_IN and any("{{" in text or "{%" in text for text in texts):
-            right = "write it out; arguments and environment may hold Jinja"
-            if one.name == "crash":
-                right = r"write it out; a brace of a line that is looked for is \{ in a regular expression"
-            yield _at(merged, "command", one.name, problem="is no template: nothing fills it in", right=right)
-    if profile.simulate:
-        problem = "a server program cannot be simulated: it runs as it is, or not at all"
-        yield _at(
-            merged, "simulate", problem=problem, right="leave it out, or use a profile of driver python"
-        )
-    if not profile.ports and not _asks(profile.ready):
-        right = 'write client = "14000-14999" under [ports], or log = "started" under [ready], for example'
-        problem = "nothing says when it is ready: it has no ports, and [ready] asks nothing"
-        yield _at(merged, "ports", problem=problem, right=right)
-
-
-def _asks(asked: Question) -> bool:
-    return bool(asked.ports or asked.log or asked.http or asked.send or asked.command)
-
-
-def _question(profile: Profile, merged: Merged, name: str) -> Iterator[Mistake]:
-    asked: Question = getattr(profile, name)
-    ways = [way for way in ("http", "send", "command") if getattr(asked, way)]
-    known = [*profile.ports, *profile.derived]
-    if len(ways) > 1:
-        problem = f"asks in {len(ways)} ways at once: {', '.join(ways)}"
-        yield _at(merged, name, ways[1], problem=problem, right="keep one of them; its answer is one, too")
-    if asked.answer and not ways:
-        right = "write http, send or command beside it"
-        yield _at(merged, name, "answer", problem="is expected, but nothing is asked", right=right)
-    if asked.log and name == "health":
-        right = "write a line that tells of trouble under [command] crash"
-        problem = "a line that was printed once tells nothing about now"
-        yield _at(merged, name, "log", problem=problem, right=right)
-    for field, ports in (("ports", asked.ports), ("to", (asked.to,) if asked.to else ())):
-        for port in ports:
-            if port not in known:
-                yield _at(
-                    merged, name, field, problem=f'there is no port "{port}"', right=_known(port, known)
-                )
-
-
-def _interval(profile: Profile, merged: Merged, name: str, asked: Asked) -> Iterator[Mistake]:
-    """One question and no second one within the start: a node that is not ready at once would never be."""
-    most = profile.timeouts.start
-    if asked.interval >= most:
-        problem = f"{asked.interval:g} s is not less than timeouts.start, which is {most:g} s"
-        yield _at(merged, name, "interval", problem=problem, right=f"write less than {most:g}")
-
-
-def _known(word: str, known: Iterable[str]) -> str:
-    near = nearest(word, known)
-    return f'did you mean "{near}"?' if near else f"known here: {', '.join(known) or 'none'}"

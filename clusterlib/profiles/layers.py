@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
@@ -15,7 +14,7 @@ from clusterlib.values.wording import nearest
 
 # Merging knows nothing of settings. Whoever only merges, as a noxfile does, need not wait for what validates them.
 if TYPE_CHECKING:
-    from clusterlib.values.fields import Kind
+    from clusterlib.profiles.vocabulary import Variables, Vocabulary
 
 __all__ = [
     "Layer",
@@ -25,7 +24,6 @@ __all__ = [
     "dotted",
     "environment_layer",
     "merge",
-    "variables",
 ]
 
 Path = tuple[str, ...]
@@ -156,35 +154,22 @@ def _forget(merged: Merged, path: Path) -> None:
         del merged.owners[key]
 
 
-@cache
-def variables() -> dict[str, tuple[Path, Kind]]:
-    """Every setting that a variable can give, by the variable's name."""
-    from clusterlib.profiles.model import Profile
-    from clusterlib.values.fields import kind_of
-
-    found: dict[str, tuple[Path, Kind]] = {}
-    for top in fields(Profile):
-        kind = kind_of(top)
-        if kind.table is not None:
-            inner = ((one.name, kind_of(one)) for one in fields(kind.table))
-            found |= {f"{PREFIX}{top.name}_{name}".upper(): ((top.name, name), its) for name, its in inner}
-        elif not kind.open:
-            found[f"{PREFIX}{top.name}".upper()] = ((top.name,), kind)
-    return found
-
-
-def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Mistake]]:
+def environment_layer(environ: Mapping[str, str], vocabulary: Vocabulary) -> tuple[Layer, list[Mistake]]:
     """CLUSTERLIB_NODES_COUNT=5 and the like. An empty variable says nothing, as is usual in CI."""
     tree: dict[str, Any] = {}
     places: dict[Path, str] = {}
     mistakes: list[Mistake] = []
-    for name in sorted(name for name in environ if name.startswith(PREFIX) and environ[name]):
-        known = variables().get(name)
+    names = sorted(name for name in environ if name.startswith(PREFIX) and environ[name])
+    for name in names:
+        known = vocabulary.variables().get(name)
+        if known is None and not _is_no_setting(name) and not _open_path(name):
+            vocabulary.learn_shipped()
+            known = vocabulary.variables().get(name)
         path, kind = known or (_open_path(name), None)
         if path:
             _put(tree, path, kind.from_text(environ[name]) if kind else environ[name])
             places[path] = name
-        elif mistake := _near_miss(name):
+        elif mistake := _near_miss(name, vocabulary.variables()):
             mistakes.append(mistake)
     return Layer("environment", tree, places=places), mistakes
 
@@ -198,19 +183,26 @@ def _open_path(variable: str) -> Path:
     return ()
 
 
-def _near_miss(variable: str) -> Mistake | None:
-    if variable in NOT_SETTINGS or variable.startswith(NOT_SETTINGS_FROM):
+def _is_no_setting(variable: str) -> bool:
+    return variable in NOT_SETTINGS or variable.startswith(NOT_SETTINGS_FROM)
+
+
+def _near_miss(variable: str, known: Variables) -> Mistake | None:
+    if _is_no_setting(variable):
         return None
-    near = nearest(variable, variables(), NEAR)
+    near = nearest(variable, known, NEAR)
     if near is None:
         return None
     return Mistake("is no setting", f"did you mean {near}?", variable, Origin("environment", variable))
 
 
-def command_line_layer(overrides: Mapping[str, object]) -> tuple[Layer, list[Mistake]]:
+def command_line_layer(
+    overrides: Mapping[str, object], vocabulary: Vocabulary
+) -> tuple[Layer, list[Mistake]]:
     """`{"nodes.count": 5}`; a text is read as the setting's kind, and None says nothing."""
     tree: dict[str, Any] = {}
-    kinds = dict(variables().values())
+    vocabulary.learn_tables(table for name in overrides if (table := name.partition(".")[0]) != name)
+    kinds = dict(vocabulary.variables().values())
     mistakes: list[Mistake] = []
     for name, value in overrides.items():
         if value is None:
@@ -229,11 +221,11 @@ def command_line_layer(overrides: Mapping[str, object]) -> tuple[Layer, list[Mis
 
 def _split(name: str) -> Path:
     """`templates.node.json` is the key `node.json` of `templates`."""
-    from clusterlib.profiles.model import Profile
+    from clusterlib.profiles.model import SHARED
     from clusterlib.values.fields import kind_of
 
     top, _, rest = name.partition(".")
-    opened = any(one.name == top and kind_of(one).open for one in fields(Profile))
+    opened = any(one.name == top and kind_of(one).open for one in SHARED)
     if opened:
         return (top, rest) if rest else (top,)
     return tuple(name.split("."))

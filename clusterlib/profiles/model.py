@@ -1,18 +1,17 @@
-"""What a profile can say: every setting declared once, with its kind, its default and its description.
+"""What every profile can say: each setting declared once, with its kind, its default and its description. Drivers declare
+tables of their own the same way, in their folders.
 
 The reference in docs/profiles.md, the JSON schema for editors, the environment variables and the validation all
 come from here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import field
-from types import MappingProxyType
-from typing import Final, Literal
+from collections.abc import Mapping
+from dataclasses import Field, field, fields
+from typing import Any, Final, Literal, TypeVar
 
+from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.frozen import frozen
-from clusterlib.profiles.erlang import Beam
-from clusterlib.profiles.servers import Command, Form, Formed, Health, Ready
 from clusterlib.values.fields import (
     choice,
     flag,
@@ -46,10 +45,9 @@ from clusterlib.values.ports import PortRange
 
 __all__ = [
     "A_DAY",
-    "DRIVERS",
     "MOST_NODES",
+    "SHARED",
     "Adapt",
-    "Driver",
     "Monitor",
     "Network",
     "Nodes",
@@ -59,64 +57,15 @@ __all__ = [
     "Retry",
     "Tests",
     "Timeouts",
-    "drivers_of",
 ]
 
 MOST_NODES = 1000
+S = TypeVar("S")
 A_DAY = 86400.0  # whoever waits longer has mistaken the unit
 
 _SECONDS = number(above=0, most=A_DAY)
 _FACTOR = number(least=1, most=100)
 _ATTEMPTS = whole(0, 10_000)
-
-
-@frozen
-class Driver:
-    """What a driver needs from a profile; used where the profile does not say it itself."""
-
-    ports: Mapping[str, str]
-    templates: Mapping[str, str]
-    settings: frozenset[str]
-    """Tables, and settings of tables, that mean something to it and not to every driver."""
-    programs: Callable[[Profile], tuple[str, ...]] = lambda _: ()
-    """The programs that it runs itself, by what the profile says."""
-
-
-DRIVERS: Final[Mapping[str, Driver]] = MappingProxyType(
-    {
-        "python": Driver(
-            ports={"cluster": "20000-23999", "http": "24000-27999"},
-            templates={"node.json": "python/node.json.j2"},
-            settings=frozenset({"python"}),
-        ),
-        "command": Driver(
-            ports={},
-            templates={},
-            settings=frozenset({"command", "python.path", "ready", "form", "formed", "health"}),
-            programs=lambda values: (values.command.program,),
-        ),
-        "beam": Driver(
-            ports={"cluster": "20000-23999"},
-            templates={"vm.args": "beam/vm.args.j2"},
-            settings=frozenset({"beam", "python.path", "timeouts.build"}),
-            programs=lambda values: (values.beam.program, *(("elixir",) if values.beam.mix else ())),
-        ),
-    }
-)
-
-
-def drivers_of(table: str, key: str = "") -> tuple[str, ...]:
-    """The drivers to which a table, or one setting in it, means something."""
-    names = {table, f"{table}.{key}"} if key else {table}
-    within = "" if key else f"{table}."
-    special = any(names & driver.settings for driver in DRIVERS.values())
-    return tuple(
-        name
-        for name, driver in DRIVERS.items()
-        if not special
-        or names & driver.settings
-        or (within and any(one.startswith(within) for one in driver.settings))
-    )
 
 
 @frozen
@@ -165,7 +114,7 @@ class Timeouts:
     )
     call: float = setting(30.0, _SECONDS, "For a remote call whose caller names no limit.")
     health: float = setting(5.0, _SECONDS, "For the whole health matrix.")
-    build: float = setting(600.0, _SECONDS, "For the command that compiles the project.")
+    build: float = setting(600.0, _SECONDS, "For the command that compiles the project.", special=True)
     detect: float = setting(
         0.8,
         _SECONDS,
@@ -249,7 +198,10 @@ class Python:
     """What an embedded node (driver python) runs, and where Python code is."""
 
     app: str | None = setting(
-        None, optional(text(check_function)), 'Called in each node when it starts: "package.module:function".'
+        None,
+        optional(text(check_function)),
+        'Called in each node when it starts: "package.module:function".',
+        special=True,
     )
     path: tuple[str, ...] = setting(
         (".",),
@@ -293,7 +245,11 @@ class Profile:
     """What a cluster is."""
 
     description: str = setting("", text(), "One line for profile.list.")
-    driver: str = setting("python", choice(*DRIVERS), "What kind of node this is.")
+    driver: str = setting(
+        "python",
+        text(examples=[*SHIPPED]),
+        "What kind of node this is: `python`, `command`, `beam`, the name of an installed driver, or `package.module:NAME`.",
+    )
     simulate: bool = setting(False, flag(), "Run all nodes in one process, over in-memory transports.")
     linger: float = setting(
         0.0, number(least=0, most=A_DAY), "Seconds a cluster lives on after its last lease, to be reused."
@@ -330,17 +286,25 @@ class Profile:
     )
     tests: Tests = field(default_factory=Tests, metadata=section(Tests))
     python: Python = field(default_factory=Python, metadata=section(Python))
-    beam: Beam = field(default_factory=Beam, metadata=section(Beam))
-    command: Command = field(default_factory=Command, metadata=section(Command))
     requires: Mapping[str, str] = table(
         str,
         text(check_packages, examples=["debian redis-server, homebrew redis"]),
         "Programs that must be there, and the package that brings each: of debian, homebrew, pip or npm. "
         "They are part of the code fingerprint.",
     )
-    ready: Ready = field(default_factory=Ready, metadata=section(Ready))
-    form: Form = field(default_factory=Form, metadata=section(Form))
-    formed: Formed = field(default_factory=Formed, metadata=section(Formed))
-    health: Health = field(default_factory=Health, metadata=section(Health))
     monitor: Monitor = field(default_factory=Monitor, metadata=section(Monitor))
     adapt: Adapt = field(default_factory=Adapt, metadata=section(Adapt))
+    sections: Mapping[str, object] = field(default_factory=dict)
+    """The tables that drivers declare, by name: all of this profile's driver, and what is said in others."""
+
+    def section(self, of: type[S]) -> S:
+        """The table that this class declares, as the profile fills it in."""
+        return next((one for one in self.sections.values() if type(one) is of), None) or of()
+
+    def tables(self) -> dict[str, object]:
+        """Everything it says, as its file has it: values and tables by name."""
+        return {**{one.name: getattr(self, one.name) for one in SHARED}, **self.sections}
+
+
+SHARED: Final[tuple[Field[Any], ...]] = tuple(one for one in fields(Profile) if one.name != "sections")
+"""What every profile can say, whatever its driver is."""

@@ -10,8 +10,12 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from clusterlib.profiles.model import DRIVERS, Profile
-from clusterlib.values.fields import Kind, json_schema_of, kind_of
+from clusterlib.drivers.external import installed
+from clusterlib.drivers.registry import kind_of as driver_of
+from clusterlib.drivers.shipped import SHIPPED
+from clusterlib.profiles.model import SHARED
+from clusterlib.profiles.vocabulary import Vocabulary
+from clusterlib.values.fields import Kind, described_of, json_schema_of, kind_of
 from clusterlib.values.kinds import memory_text
 from clusterlib.values.wording import in_toml
 
@@ -149,12 +153,17 @@ rules of their own. Arguments need no quotes, as no shell reads them. With drive
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a profile file, for editors."""
-    described = json_schema_of(Profile)
-    described["properties"]["extends"] = {"type": "string", "description": EXTENDS}
+    properties = {one.name: described_of(one) for one in SHARED}
+    for name, table in Vocabulary.of_all().sections.items():
+        properties[name] = {**json_schema_of(table), "description": table.__doc__}
+    properties["driver"]["examples"] = [*SHIPPED, *(name for name in installed() if name not in SHIPPED)]
+    properties["extends"] = {"type": "string", "description": EXTENDS}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A clusterlib profile",
-        **described,
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
     }
 
 
@@ -164,10 +173,10 @@ def reference() -> str:
 
 
 def _settings() -> Iterator[str]:
-    plain = [one for one in fields(Profile) if kind_of(one).table is None and not kind_of(one).open]
+    plain = [one for one in SHARED if kind_of(one).table is None and not kind_of(one).open]
     extends = f"| `extends` | text | | {EXTENDS} |"
     yield from _table("### At the top of the file", "", [extends, *(_row(one) for one in plain)])
-    for one in fields(Profile):
+    for one in SHARED:
         kind = kind_of(one)
         if kind.table is not None:
             about = one.metadata["description"]
@@ -179,6 +188,11 @@ def _settings() -> Iterator[str]:
                 one.metadata["description"],
                 "",
                 *_driver_defaults(one.name),
+            )
+    for driver in SHIPPED:
+        for name, table in driver_of(driver).sections().items():
+            yield from _table(
+                f"### `[{name}]`", table.__doc__ or "", [_row(inner) for inner in fields(table)]
             )
 
 
@@ -216,8 +230,9 @@ def _default(one: Field[Any]) -> str:
 
 
 def _driver_defaults(table: str) -> Iterator[str]:
-    for name, driver in DRIVERS.items():
-        values = getattr(driver, table, None)
+    for name in SHIPPED:
+        kind = driver_of(name)
+        values = {"ports": kind.ports, "templates": kind.templates}.get(table)
         if values:
             told = ", ".join(
                 f"`{in_toml(key) if '.' in key else key} = {in_toml(value)}`" for key, value in values.items()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
-from clusterlib.errors import ProfileError
+from clusterlib.errors import DriverUnusable, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.machine.facts import Machine, detect_machine
 from clusterlib.profiles.adaptation import Resolver, adapt, settle
@@ -18,9 +18,10 @@ from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Mistake, Origin
 from clusterlib.profiles.project import find_project
 from clusterlib.profiles.resolved import ResolvedProfile
-from clusterlib.profiles.sources import default_layer, profile_layers, project_layers
+from clusterlib.profiles.sources import profile_layers, project_layers
 from clusterlib.profiles.unused import unused_settings
 from clusterlib.profiles.validation import validate
+from clusterlib.profiles.vocabulary import Vocabulary, vocabulary_of
 from clusterlib.values.kinds import derived_port
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
 
@@ -126,26 +127,31 @@ def resolve(
     theirs, more = project_layers(found.name, project)
     mistakes += more
     complete = not mistakes
-    variables, more = environment_layer(environ)
+    vocabulary = vocabulary_of([*files, *theirs], project, environ, overrides or {})
+    variables, more = environment_layer(environ, vocabulary)
     mistakes += more
-    arguments, more = command_line_layer(overrides or {})
+    arguments, more = command_line_layer(overrides or {}, vocabulary)
     mistakes += more
 
     said = [*files, *theirs, variables, arguments]
-    layers = [default_layer(said), *said]
+    layers = [*_defaults(said, vocabulary), *said]
     merged = merge(layers)
-    profile, more, faulty = validate(merged)
+    profile, more, faulty = validate(merged, vocabulary)
     mistakes += more
+    if vocabulary.unusable is not None and "driver" not in faulty:
+        mistakes.append(_no_driver(vocabulary.unusable, merged))
+        faulty |= {"driver"}
     machine = machine or detect_machine(environ)
     if profile is not None:
         together = check_together(
             profile,
             merged,
+            vocabulary.kind,
             ephemeral=machine.ephemeral,
             project=project,
             template_folders=template_folders(project),
         )
-        unused = [] if "driver" in faulty else unused_settings(said, profile.driver)
+        unused = [] if "driver" in faulty else unused_settings(said, profile.driver, vocabulary)
         mistakes += [mistake for mistake in (*together, *unused) if mistake.field not in faulty]
     if profile is None:
         return Resolution(found.name, None, sorted(mistakes, key=_reading_order))
@@ -159,6 +165,7 @@ def resolve(
             project=project,
             chain=tuple(layer.name or "" for layer in reversed(files)),
             machine=machine,
+            kind=vocabulary.kind,
             merged=merged,
             before=merge(layers) if changes else merged,
         )
@@ -171,10 +178,26 @@ def resolve(
         changes += adapt(profile, merged, machine, resolver or _resolver())
     if changes:
         merged = merge([*layers, _adapted_layer(changes)])
-        profile, wrong, _ = validate(merged)
+        profile, wrong, _ = validate(merged, vocabulary)
         assert profile is not None
         assert not wrong, "adaptation made a value that a profile cannot hold"
     return Resolution(found.name, resolved(profile, merged, changes))
+
+
+def _defaults(said: Sequence[Layer], vocabulary: Vocabulary) -> list[Layer]:
+    """What the driver needs and nobody says. Purposes are filled in one by one, templates only as a whole."""
+    if vocabulary.unusable is not None:
+        return []
+    kind = vocabulary.kind
+    tree: dict[str, object] = {"ports": dict(kind.ports)}
+    if not any("templates" in layer.tree for layer in said):
+        tree["templates"] = dict(kind.templates)
+    return [Layer("default", tree)]
+
+
+def _no_driver(error: DriverUnusable, merged: Merged) -> Mistake:
+    problem = f"{error.problem}: {error.cause}" if error.cause else error.problem
+    return Mistake(problem, next(iter(error.remedies), ""), "driver", merged.origin(("driver",)))
 
 
 def _with_all_ports(profile: Profile, merged: Merged) -> Profile:

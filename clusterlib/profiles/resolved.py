@@ -7,20 +7,19 @@ from dataclasses import field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterlib.drivers.kind import NodeKind, Traits
 from clusterlib.frozen import frozen
 from clusterlib.machine.facts import Machine
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Origin
-from clusterlib.profiles.servers import FILLED_IN
+from clusterlib.profiles.vocabulary import means
 from clusterlib.values.ports import PortRange
 
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 
 NOT_THE_CLUSTER = ("description", "tests", "adapt", "monitor", "linger")
 """What may change without making another cluster: one that is looked at more often, or lives longer, is the same."""
-COMMANDS = frozenset({"command", "form"})
-WITH_TEMPLATES = frozenset({"command", "environment", "ready", "form", "formed", "health"})
 
 
 @frozen
@@ -36,6 +35,8 @@ class ResolvedProfile:
     chain: tuple[str, ...]
     """The profile and those it extends, itself first."""
     machine: Machine
+    kind: NodeKind = field(repr=False, compare=False)
+    """That of its nodes."""
     merged: Merged = field(repr=False, compare=False)
     before: Merged = field(repr=False, compare=False)
     """The same before adaptation."""
@@ -73,24 +74,26 @@ class ResolvedProfile:
             "file": self.file,
             "extends": list(self.chain[1:]),
             "fingerprint": self.fingerprint(),
-            "values": as_plain(self.values),
+            "values": as_plain(self.values.tables()),
             "origins": {name: origin.to_json() for name, origin in self.origins().items()},
             "adaptations": [change.to_json() for change in self.adaptations],
             "machine": self.machine.to_json(),
         }
 
-    def command_texts(self) -> Iterator[tuple[str, str]]:
-        """The words of the commands of a server program, as they are written, each with the name of its setting."""
-        for name, (section, *_), value in leaves(self.values):
-            if section in COMMANDS and isinstance(value, tuple):
-                yield from ((name, text) for text in value)
+    @property
+    def traits(self) -> Traits:
+        """What its values mean for its nodes."""
+        return self.kind.traits(self.values)
+
+    def uses(self, table: str, key: str = "") -> bool:
+        """Whether a table, or one setting in it, means something to its nodes."""
+        return means(self.kind, table, key)
 
     def texts(self) -> Iterator[tuple[str, str]]:
-        """The texts of a server program that are filled in before they are used, each with the name of its setting."""
-        if self.values.driver != "command":
-            return
-        for name, (section, *inner), value in leaves(self.values):
-            if section in WITH_TEMPLATES and not (section == "command" and inner[0] not in FILLED_IN):
+        """The texts that are templates by themselves, filled in before they are used, each with the name of its setting."""
+        filled_in = self.kind.filled_in
+        for name, (table, *inner), value in leaves(self.values):
+            if table in filled_in and ((chosen := filled_in[table]) is None or inner[0] in chosen):
                 texts = value if isinstance(value, tuple) else (value,)
                 yield from ((name, text) for text in texts if isinstance(text, str) and "{" in text)
 
@@ -99,22 +102,23 @@ class ResolvedProfile:
         import hashlib
         import json
 
-        told = {key: value for key, value in as_plain(self.values).items() if key not in NOT_THE_CLUSTER}
+        told = {
+            key: value for key, value in as_plain(self.values.tables()).items() if key not in NOT_THE_CLUSTER
+        }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def leaves(values: Profile) -> Iterator[tuple[str, tuple[str, ...], object]]:
     """Every value with its name and its path, in the order of the schema."""
-    for one in fields(values):
-        value = getattr(values, one.name)
+    for name, value in values.tables().items():
         if is_dataclass(value):
             for inner in fields(value):
-                yield f"{one.name}.{inner.name}", (one.name, inner.name), getattr(value, inner.name)
+                yield f"{name}.{inner.name}", (name, inner.name), getattr(value, inner.name)
         elif isinstance(value, Mapping):
             for key, entry in value.items():
-                yield f"{one.name}.{key}", (one.name, key), entry
+                yield f"{name}.{key}", (name, key), entry
         else:
-            yield one.name, (one.name,), value
+            yield name, (name,), value
 
 
 def as_plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from clusterlib.profiles.origins import Mistake, Origin
 from clusterlib.profiles.project import find_project
 from clusterlib.values.wording import in_toml
 
-__all__ = ["default_layer", "default_profile", "profile_layers", "project_layers", "project_table"]
+__all__ = ["default_profile", "profile_layers", "project_layers", "project_table"]
 
 NOT_OVERRIDES = ("profile", "profiles")
 """Keys of [tool.clusterlib] that are no values of a profile: the profile to use by default, and the tables by profile."""
@@ -81,21 +81,6 @@ def _identity(found: Found) -> Path:
         return found.path.resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: it cannot be read later, either
         return found.path
-
-
-def default_layer(layers: list[Layer]) -> Layer:
-    """What the driver needs and nobody says. Purposes are filled in one by one, templates only as a whole."""
-    from clusterlib.profiles.model import DRIVERS  # all settings, which a noxfile need not wait for
-
-    named = [layer.tree["driver"] for layer in layers if "driver" in layer.tree]
-    driver = named[-1] if named else "python"
-    needs = DRIVERS.get(driver) if isinstance(driver, str) else None
-    if needs is None:
-        return Layer("default", {})
-    tree: dict[str, Any] = {"ports": dict(needs.ports)}
-    if not any("templates" in layer.tree for layer in layers):
-        tree["templates"] = dict(needs.templates)
-    return Layer("default", tree)
 
 
 def project_table(project: Path) -> tuple[Document | None, Mapping[str, Any], list[Mistake]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from clusterlib.drivers.kind import NodeKind
 from clusterlib.profiles.layers import Layer
-from clusterlib.profiles.model import DRIVERS, drivers_of
 from clusterlib.profiles.origins import Mistake
+from clusterlib.profiles.vocabulary import Vocabulary, means
 
 __all__ = ["unused_settings"]
 
 
-def unused_settings(layers: Sequence[Layer], driver: str) -> Iterator[Mistake]:
+def unused_settings(layers: Sequence[Layer], driver: str, vocabulary: Vocabulary) -> Iterator[Mistake]:
     """The settings of these files that `driver` does not use, by their lines.
 
     A file is in order, too, where its settings belong to the driver that it had when it was written: a profile that extends
@@ -20,11 +21,12 @@ def unused_settings(layers: Sequence[Layer], driver: str) -> Iterator[Mistake]:
     for layer in layers:
         if "driver" in layer.tree:
             current, said = str(layer.tree["driver"]), True
-        if layer.source not in ("profile", "pyproject") or not {current, driver} <= DRIVERS.keys():
+        kinds = [vocabulary.kind_named(name) for name in (current, driver)]
+        if layer.source not in ("profile", "pyproject") or None in kinds:
             continue
         if layer.for_all and "driver" not in layer.tree:
             continue
-        for path, users in _idle(layer.tree, {current, driver}):
+        for path, users in _idle(layer.tree, [kind for kind in kinds if kind], vocabulary):
             yield Mistake(
                 f"has no effect: {_named(users)} {'uses' if len(users) == 1 else 'use'} it, "
                 f"and this is a profile of driver {driver}",
@@ -35,18 +37,20 @@ def unused_settings(layers: Sequence[Layer], driver: str) -> Iterator[Mistake]:
             )
 
 
-def _idle(tree: Mapping[str, object], drivers: set[str]) -> Iterator[tuple[tuple[str, ...], Sequence[str]]]:
-    """Each table that none of these drivers uses, and each setting of the other tables."""
+def _idle(
+    tree: Mapping[str, object], kinds: Sequence[NodeKind], vocabulary: Vocabulary
+) -> Iterator[tuple[tuple[str, ...], Sequence[str]]]:
+    """Each table that none of these kinds uses, and each setting of the other tables."""
     for name, value in tree.items():
         if not isinstance(value, Mapping) or not value:
             continue
-        users = drivers_of(name)
-        if drivers.isdisjoint(users):
-            yield (name,), users
+        if not any(means(kind, name) for kind in kinds):
+            if users := vocabulary.users(name):
+                yield (name,), users
             continue
         for key in value:
-            if drivers.isdisjoint(users := drivers_of(name, key)):
-                yield (name, key), users
+            if not any(means(kind, name, key) for kind in kinds):
+                yield (name, key), vocabulary.users(name, key)
 
 
 def _named(drivers: Sequence[str]) -> str:

@@ -5,42 +5,63 @@ The kinds of the settings find the mistakes; here they get their origin, and unk
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from clusterlib.profiles.layers import Merged, dotted
-from clusterlib.profiles.model import Profile
+from clusterlib.profiles.model import SHARED, Profile
 from clusterlib.profiles.origins import Mistake
-from clusterlib.values.fields import Kind, Misfit, Place, kind_of, section
+from clusterlib.profiles.vocabulary import Vocabulary
+from clusterlib.values.fields import Misfit, Place, Read, kind_of, table_kind, table_reader
 from clusterlib.values.wording import nearest
 
-__all__ = ["known_keys", "validate"]
+__all__ = ["validate"]
 
 
-def validate(merged: Merged) -> tuple[Profile | None, list[Mistake], frozenset[str]]:
+def validate(merged: Merged, vocabulary: Vocabulary) -> tuple[Profile | None, list[Mistake], frozenset[str]]:
     """The profile, its mistakes, and the fields that have one.
 
     With mistakes, the profile is what remains without them, so that the rest can be checked, too."""
-    profile, misfits = _read(merged.tree)
+    vocabulary.learn_tables(name for name, value in merged.tree.items() if isinstance(value, Mapping))
+    profile, misfits = _read(merged.tree, vocabulary)
     if not misfits:
         return profile, [], frozenset()
-    remainder, _ = _read(_without(merged.tree, {misfit.place for misfit in misfits}))
-    mistakes = [_mistake(misfit, merged) for misfit in misfits]
+    remainder, _ = _read(_without(merged.tree, {misfit.place for misfit in misfits}), vocabulary)
+    mistakes = [
+        _mistake(misfit, merged, vocabulary)
+        for misfit in misfits
+        if not _belongs_to_unknown_driver(misfit, merged.tree, vocabulary)
+    ]
     return remainder, mistakes, frozenset(dotted(misfit.place) for misfit in misfits)
 
 
-def _read(tree: Mapping[str, Any]) -> tuple[Profile | None, list[Misfit]]:
+def _read(tree: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[Profile | None, list[Misfit]]:
     misfits: list[Misfit] = []
-    profile = _whole().read(tree, (), misfits)
+    said = {name: of for name, of in vocabulary.sections.items() if name in tree}
+    sections = {**vocabulary.kind.sections(), **said}
+    profile = _reader(tuple(sections.items()))(tree, (), misfits)
     return (profile if isinstance(profile, Profile) else None), misfits
 
 
 @cache
-def _whole() -> Kind:
-    kind = section(Profile)["kind"]
-    assert isinstance(kind, Kind)
-    return kind
+def _reader(sections: tuple[tuple[str, type], ...]) -> Read:
+    """Reads a whole profile, which has these tables of drivers."""
+
+    def profile(**given: Any) -> Profile:
+        own = {name: given.pop(name) if name in given else of() for name, of in sections}
+        return Profile(**given, sections=MappingProxyType(own))
+
+    kinds = {one.name: kind_of(one) for one in SHARED} | {name: table_kind(of) for name, of in sections}
+    lists = {one.name: one.default for one in SHARED if isinstance(one.default, tuple)}
+    return table_reader(kinds, lists, profile)
+
+
+def _belongs_to_unknown_driver(misfit: Misfit, tree: Mapping[str, Any], vocabulary: Vocabulary) -> bool:
+    """Whether this is an unknown table, and the driver that may declare it cannot be used."""
+    if vocabulary.unusable is None or misfit.right is not None or len(misfit.place) != 1:
+        return False
+    return isinstance(tree.get(str(misfit.place[0])), Mapping)
 
 
 def _without(tree: Mapping[str, Any], faulty: set[Place]) -> dict[str, Any]:
@@ -57,29 +78,19 @@ def _without(tree: Mapping[str, Any], faulty: set[Place]) -> dict[str, Any]:
     return keep(tree, ())
 
 
-def _mistake(misfit: Misfit, merged: Merged) -> Mistake:
-    right = _nearest(misfit.place) if misfit.right is None else misfit.right
+def _mistake(misfit: Misfit, merged: Merged, vocabulary: Vocabulary) -> Mistake:
+    right = _nearest(misfit.place, vocabulary) if misfit.right is None else misfit.right
     if misfit.as_text is not None and merged.asked_for(misfit.place):
         right = misfit.as_text
     return Mistake(misfit.problem, right, dotted(misfit.place), merged.origin(misfit.place))
 
 
-def known_keys(table: Place) -> list[str]:
-    """The keys that a table may have; empty where the author chooses them."""
-    if not table:
-        return [*(one.name for one in fields(Profile)), "extends"]
-    for one in fields(Profile):
-        inner = kind_of(one).table
-        if (one.name,) == table and inner is not None:
-            return [declared.name for declared in fields(inner)]
-    return []
-
-
-def _nearest(place: Place) -> str:
-    key, known = str(place[-1]), known_keys(place[:-1])
+def _nearest(place: Place, vocabulary: Vocabulary) -> str:
+    vocabulary.learn_shipped()
+    key, known = str(place[-1]), vocabulary.known_keys(place[:-1])
     if near := nearest(key, known):
         return f'did you mean "{near}"?'
-    homes = [name for name in known_keys(()) if key in known_keys((name,))]
+    homes = [name for name in vocabulary.known_keys() if key in vocabulary.known_keys((name,))]
     if len(place) == 1 and homes:
         return f"it belongs into {' or '.join(f'[{home}]' for home in homes)}"
     return f"known here: {', '.join(sorted(known))}"

@@ -7,7 +7,6 @@ from typing import Any
 
 import toml
 
-from clusterlib.profiles.model import drivers_of
 from clusterlib.profiles.resolved import ResolvedProfile, as_plain
 from clusterlib.values.kinds import memory_text
 
@@ -30,17 +29,15 @@ def _quoted(text: str) -> str:
 def toml_text(profile: ResolvedProfile) -> str:
     """A profile file that gives these values on its own, adapted ones included."""
     values = profile.values
-    tree: dict[str, Any] = as_plain(values)
+    tree: dict[str, Any] = as_plain(values.tables())
     tree["nodes"]["memory"] = memory_text(values.nodes.memory)
-    said = {key: _written(key, value, values.driver) for key, value in tree.items()}
+    said = {key: _written(key, value, profile) for key, value in tree.items()}
     body = toml.dumps({key: value for key, value in said.items() if value != {}}, encoder=_Encoder())
     return f"# The profile {profile.name}, with every value decided.\n\n{body}"
 
 
-def _written(table: str, value: Any, driver: str) -> Any:
+def _written(table: str, value: Any, profile: ResolvedProfile) -> Any:
     """TOML has no null: what is None is left out, and so is an empty table, and what is another driver's."""
     if not isinstance(value, dict):
         return value
-    return {
-        key: entry for key, entry in value.items() if entry is not None and driver in drivers_of(table, key)
-    }
+    return {key: entry for key, entry in value.items() if entry is not None and profile.uses(table, key)}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "Misfit",
     "Place",
     "choice",
+    "described_of",
     "flag",
     "json_schema_of",
     "kind_of",
@@ -31,6 +33,8 @@ __all__ = [
     "section",
     "setting",
     "table",
+    "table_kind",
+    "table_reader",
     "text",
     "texts",
     "texts_of",
@@ -92,15 +96,25 @@ class Kind:
     """A table whose keys the author chooses."""
 
 
-def setting(default: object, kind: Kind, description: str) -> Any:
-    """A field of a table: `count: int = setting(3, whole(1, 100), "How many.")`."""
-    return field(default=default, metadata={"kind": kind, "description": description})
+def setting(default: object, kind: Kind, description: str, *, special: bool = False) -> Any:
+    """A field of a table: `count: int = setting(3, whole(1, 100), "How many.")`.
+
+    `special`: it means something to some drivers only."""
+    return field(default=default, metadata={"kind": kind, "description": description, "special": special})
 
 
 def section(of: type) -> Mapping[str, Any]:
     """The metadata of a table within the profile; its docstring describes it."""
-    kind = Kind(_table_reader(of), json_schema_of(of), table=of)
-    return {"kind": kind, "description": of.__doc__}
+    return {"kind": table_kind(of), "description": of.__doc__}
+
+
+@cache
+def table_kind(of: type) -> Kind:
+    """A table that this dataclass declares."""
+    declared = fields(of)
+    kinds = {one.name: kind_of(one) for one in declared}
+    lists = {one.name: one.default for one in declared if isinstance(one.default, tuple)}
+    return Kind(table_reader(kinds, lists, of), json_schema_of(of), table=of)
 
 
 def kind_of(declared: Field[Any]) -> Kind:
@@ -253,13 +267,14 @@ def _nothing() -> Mapping[str, object]:
     return MappingProxyType({})
 
 
-def _table_reader(of: type) -> Read:
+def table_reader(
+    kinds: Mapping[str, Kind], lists: Mapping[str, tuple[object, ...]], of: Callable[..., object]
+) -> Read:
     """Reads a table whose keys are declared: every mistake at once, and no key that is not
     declared.
+
+    `lists` has the defaults of those that are lists, `of` makes a value of what was read.
     """
-    assert is_dataclass(of)
-    kinds = {one.name: kind_of(one) for one in fields(of)}
-    lists = {one.name: one.default for one in fields(of) if isinstance(one.default, tuple)}
 
     def read(value: object, place: Place, misfits: list[Misfit]) -> object:
         if not isinstance(value, Mapping):
@@ -288,15 +303,17 @@ def _with_default_items(default: tuple[object, ...], value: object) -> object:
 
 def json_schema_of(of: type) -> dict[str, Any]:
     """What an editor needs to complete and check a table."""
-    assert is_dataclass(of)
-    properties: dict[str, Any] = {}
-    for one in fields(of):
-        shown = {**kind_of(one).json, "description": one.metadata["description"]}
-        if one.default is not MISSING and isinstance(one.default, bool | int | float | str | tuple):
-            default = one.default
-            shown["default"] = list(default) if isinstance(default, tuple) else default
-        properties[one.name] = shown
+    properties = {one.name: described_of(one) for one in fields(of)}
     return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def described_of(declared: Field[Any]) -> dict[str, Any]:
+    """The JSON schema of one setting, with its description and its default."""
+    shown = {**kind_of(declared).json, "description": declared.metadata["description"]}
+    default = declared.default
+    if default is not MISSING and isinstance(default, bool | int | float | str | tuple):
+        shown["default"] = list(default) if isinstance(default, tuple) else default
+    return shown
 
 
 @frozen

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-__all__ = ["in_toml", "nearest"]
+__all__ = ["did_you_mean", "in_toml", "nearest"]
 
 LONGEST_SHOWN = 60
 
@@ -40,3 +40,10 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     from difflib import get_close_matches  # only needed after a mistake
 
     return next(iter(get_close_matches(word, list(known), 1, cutoff)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The name that was probably meant, or all that there are."""
+    known = list(known)
+    near = nearest(word, known)
+    return f'did you mean "{near}"?' if near else f"known here: {', '.join(known) or 'none'}"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import clusterlib
+from clusterlib.drivers.command.profile import Formed
 from clusterlib.operations.health import examine_health
 from clusterlib.profiles import load_profile
 from clusterlib.rendering import render_text
@@ -85,7 +86,7 @@ async def _heard(publisher: Any, subscription: Any) -> bytes:
 def test_a_leader_that_has_not_heard_of_a_server_is_not_formed(system: System) -> None:
     """It would refuse a stream: "no suitable peers for placement, peer offline"."""
     cluster = system("nats")
-    formed = load_profile("nats").values.formed
+    formed = load_profile("nats").values.section(Formed)
     answers = {node.name: status_of(node) for node in cluster}
     leader = re.search(r'"leader": "(\w+)"', answers["nats1"])
     assert leader

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import clusterlib
+from clusterlib.drivers.command.profile import Formed
 from clusterlib.profiles import load_profile
 from clusterlib.rendering import render_text
 from tests.systems.conftest import System
@@ -56,7 +57,7 @@ def test_three_masters_have_a_replica_each(system: System, connect: Callable[[cl
 
 def test_a_node_that_leaves_a_replica_out_of_what_it_gives_to_clients_is_not_formed(system: System) -> None:
     cluster = system("redis")
-    formed = load_profile("redis").values.formed
+    formed = load_profile("redis").values.section(Formed)
     nodes = [{"name": node.name, "ports": node.ports} for node in cluster]
     names = [node.name for node in cluster]
     pattern = render_text(formed.answer, {"cluster": {"nodes": nodes}, "alive": names})

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.disk.paths import within
 from clusterlib.drivers.beam.mix import elixir_libraries, mix_applications
-from clusterlib.drivers.planning import Planned
+from clusterlib.drivers.beam.profile import Beam
+from clusterlib.drivers.planning import CodeContext, Planned
 from clusterlib.errors import ClusterError
 from clusterlib.hosts.programs import find_program
 from clusterlib.messages.findings import Finding, failed, ok
+from clusterlib.messages.plan import Build, CodeSources
 
 if TYPE_CHECKING:
     from clusterlib.profiles import ResolvedProfile
 
-__all__ = ["preflight", "settings"]
+__all__ = ["code", "preflight", "settings"]
 
 
 def settings(planned: Planned) -> dict[str, Any]:
     """As `BeamSettings.of` reads them."""
-    beam, programs = planned.resolved.values.beam, planned.programs
+    beam, programs = planned.resolved.values.section(Beam), planned.programs
     path, applications, iex = planned.sources.modules, beam.applications, None
     if beam.mix:
         path = (*path, elixir_libraries(programs["elixir"]))
@@ -36,11 +39,29 @@ def settings(planned: Planned) -> dict[str, Any]:
     }
 
 
+def code(context: CodeContext) -> CodeSources:
+    """Compiled modules, what compiles them, and files of configuration."""
+    values, project = context.resolved.values, context.project
+    beam = values.section(Beam)
+    return CodeSources(
+        trees=context.chosen_roots,
+        modules=within(glob.escape(str(project)), beam.path),
+        files=within(project, beam.config),
+        build=Build(
+            command=beam.build,
+            inputs=within(project, beam.sources),
+            rebuild=beam.rebuild,
+            environment=dict(values.environment),
+            seconds=values.timeouts.build,
+        ),
+    )
+
+
 def preflight(resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path]) -> Iterator[Finding]:
     """Whether such nodes can run on this machine."""
     from clusterlib.drivers.beam.preflight import examine_erlang
 
-    beam = resolved.values.beam
+    beam = resolved.values.section(Beam)
     program = programs.get(beam.program)
     yield from examine_erlang(program if program is not None and program.name == "erl" else None)
     if not beam.mix:

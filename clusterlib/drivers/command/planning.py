@@ -3,26 +3,66 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.disk.paths import within
-from clusterlib.drivers.planning import Planned
+from clusterlib.drivers.command.profile import SECTIONS, Command
+from clusterlib.drivers.planning import CodeContext, Planned
 from clusterlib.messages.codec import plain
+from clusterlib.messages.plan import CodeSources
 
-__all__ = ["environment", "settings"]
+if TYPE_CHECKING:
+    from clusterlib.profiles.model import Profile
 
-SECTIONS = ("command", "environment", "ready", "form", "formed", "health")
+__all__ = ["code", "environment", "settings"]
+
+COMMANDS = ("command", "form")
 
 
 def settings(planned: Planned) -> dict[str, Any]:
     """As `Server.of` reads them."""
     values = planned.resolved.values
     return {
-        **{section: plain(getattr(values, section)) for section in SECTIONS},
-        "program": str(planned.programs[values.command.program]),
+        **{name: plain(values.sections[name]) for name in SECTIONS},
+        "environment": plain(values.environment),
+        "program": str(planned.programs[values.section(Command).program]),
         "ports": list(values.ports),
         "stop_seconds": values.timeouts.stop,
     }
+
+
+def code(context: CodeContext) -> CodeSources:
+    """Python that its command leads to, and the files that it is given. A server cannot be asked what it has loaded."""
+    from clusterlib.drivers.command.own_code import own_code
+
+    values, left_out = context.resolved.values, context.left_out()
+    program = context.programs.get(values.section(Command).program)
+    own = own_code(context.resolved, context.project, program, context.templates(), left_out)
+    return CodeSources(
+        trees=own.trees or context.chosen_roots,
+        left_out=left_out,
+        files=(*map(str, _named_files(values, context.project)), *own.files),
+        told=False,
+    )
+
+
+def _named_files(values: Profile, project: Path) -> Iterator[Path]:
+    """The files that a server is given, and that it reads when it starts: a script, a configuration."""
+    from clusterlib.drivers.command.named import named_in
+
+    words = [text for name in COMMANDS for text in _words(values.sections[name])]
+    for text in (*words, *values.environment.values()):
+        yield from named_in(text, project)
+
+
+def _words(section: Any) -> Iterator[str]:
+    for one in fields(section):
+        value = getattr(section, one.name)
+        if isinstance(value, tuple):
+            yield from value
 
 
 def environment(planned: Planned) -> dict[str, str]:

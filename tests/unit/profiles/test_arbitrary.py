@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from clusterlib.errors import ProfileError
 from clusterlib.machine.facts import Machine
 from clusterlib.profiles import ResolvedProfile, load_profile, shipped
-from clusterlib.profiles.layers import variables
+from clusterlib.profiles.vocabulary import Vocabulary
 from clusterlib.profiles.writing import toml_text
 from clusterlib.values.ports import PortRange
 
@@ -94,7 +94,12 @@ def test_mutated_profiles(tmp_path: Path, data: st.DataObject) -> None:
 
 
 names = st.sampled_from(
-    [*variables(), "CLUSTERLIB_PORTS_HTTP", "CLUSTERLIB_ENVIRONMENT_X", "CLUSTERLIB_NODES_CUONT"]
+    [
+        *Vocabulary.of_all().variables(),
+        "CLUSTERLIB_PORTS_HTTP",
+        "CLUSTERLIB_ENVIRONMENT_X",
+        "CLUSTERLIB_NODES_CUONT",
+    ]
 )
 texts = st.one_of(
     st.text(max_size=8), st.sampled_from(["3", "yes", "1e400", "nan", "'", "9" * 5000, "\udcff", "\0"])

@@ -57,4 +57,4 @@ def test_the_schema_is_plain_data_and_knows_every_key() -> None:
     assert described["additionalProperties"] is False
     assert set(described["properties"]) >= {"extends", "nodes", "driver", "ports", "python"}
     assert described["properties"]["nodes"]["properties"]["count"]["default"] == 3
-    assert described["properties"]["driver"]["enum"] == ["python", "command", "beam"]
+    assert described["properties"]["driver"]["examples"] == ["python", "command", "beam"]

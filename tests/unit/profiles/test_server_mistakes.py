@@ -55,7 +55,7 @@ def test_each_mistake_has_its_place(mistakes: Found, write: Write, lines: str, l
     [
         (SERVER.replace('program = "sh"', ""), "the driver command needs a program"),
         (SERVER.replace('client = "14000-14999"', ""), "nothing says when it is ready"),
-        ("simulate = true\n" + SERVER, "a server program cannot be simulated"),
+        ("simulate = true\n" + SERVER, "nodes of driver command cannot be simulated"),
         (SERVER + 'stop = "SIGNOTHING"\n', "SIGNOTHING"),
         (SERVER + 'order = "seed last"\n', "seed last"),
         (SERVER + 'crash = ["[a"]\n', "[a"),

@@ -4,6 +4,7 @@ Texts may hold Jinja, with the names that templates have: `{{ node.ports.client 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from clusterlib.frozen import frozen
@@ -15,12 +16,9 @@ from clusterlib.values.kinds import (
     check_url,
 )
 
-__all__ = ["Command", "Form", "Formed", "Health", "Ready"]
+__all__ = ["SECTIONS", "Asked", "Command", "Form", "Formed", "Health", "Question", "Ready"]
 
 LONGEST_QUESTION = 600.0
-
-FILLED_IN = frozenset({"arguments", "prepare", "stop_command", "logs", "shell"})
-"""The texts of `[command]` that may hold Jinja. The others are the same for all nodes."""
 
 
 @frozen
@@ -156,3 +154,12 @@ class Formed(Asked):
 @frozen
 class Health(Question):
     """What must hold besides `[ready]` and `[formed]`, for a node to be ready and for cluster.health."""
+
+
+SECTIONS: Mapping[str, type] = {
+    "command": Command,
+    "ready": Ready,
+    "form": Form,
+    "formed": Formed,
+    "health": Health,
+}

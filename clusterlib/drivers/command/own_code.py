@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from clusterlib.client.code.named import named_in
 from clusterlib.disk.digests import comes_to
 from clusterlib.disk.paths import (
     HERE,
@@ -24,9 +24,13 @@ from clusterlib.disk.paths import (
     with_project,
     within,
 )
+from clusterlib.drivers.command.named import named_in
+from clusterlib.drivers.command.profile import Command
 from clusterlib.frozen import frozen
 from clusterlib.messages.plan import NoCode
-from clusterlib.profiles import ResolvedProfile
+
+if TYPE_CHECKING:
+    from clusterlib.profiles import ResolvedProfile
 
 __all__ = ["OwnCode", "own_code"]
 
@@ -65,7 +69,7 @@ def own_code(
     searched = dict.fromkeys([*roots, *paths, str(project / "src")]) if roots else ()
     trail = _Trail(project, tuple(searched), made)
     settings = [text for name, text in values.environment.items() if name not in {"PATH", "PYTHONPATH"}]
-    start = [str(program), *values.command.arguments] if program else []
+    start = [str(program), *values.section(Command).arguments] if program else []
     leads = [
         trail.follow_command(start, has_path=bool(paths)),
         *(trail.follow_word("", text) for text in settings),

@@ -1,0 +1,94 @@
+"""What a kind of node is to all others: one value, which its folder or its package declares.
+
+Only the keeper's side is required. Each part is a function, so that a process imports only what it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.frozen import frozen
+
+if TYPE_CHECKING:
+    from clusterlib.drivers.api import Driver
+    from clusterlib.drivers.calls import NodeCalls
+    from clusterlib.drivers.planning import CodeContext, Planned
+    from clusterlib.hosts.api import Host
+    from clusterlib.messages.findings import Finding
+    from clusterlib.messages.plan import CodeSources
+    from clusterlib.profiles import Mistake, ResolvedProfile
+    from clusterlib.profiles.checks import Together
+    from clusterlib.profiles.model import Profile
+
+__all__ = ["NodeKind", "Traits"]
+
+
+@frozen
+class Traits:
+    """What the values of one profile mean for its nodes."""
+
+    programs: tuple[str, ...] = ()
+    """The programs that must be on this machine, by their names or their paths relative to the project."""
+    search: tuple[str, ...] = ()
+    """Folders searched before PATH, as patterns."""
+    user: str | None = None
+    """Who runs the nodes where we are root; None: root does."""
+    fixed: str = ""
+    """Why nodes cannot be added or taken away; empty where they can."""
+
+
+def _refuses_calls() -> type[NodeCalls]:
+    from clusterlib.drivers.calls import NodeCalls
+
+    return NodeCalls
+
+
+def _own_sections(planned: Planned) -> dict[str, Any]:
+    from clusterlib.messages.codec import plain
+
+    resolved = planned.resolved
+    return {name: plain(resolved.values.sections[name]) for name in resolved.kind.sections()}
+
+
+def _chosen_roots(context: CodeContext) -> CodeSources:
+    from clusterlib.messages.plan import CodeSources
+
+    return CodeSources(trees=context.chosen_roots, told=False)
+
+
+@frozen
+class NodeKind:
+    """A kind of node: what the keeper does with it, what clients do, and what a profile says about it."""
+
+    driver: Callable[[Mapping[str, Any], Host], Driver]
+    """Makes the keeper's side, from `settings` and from the host, which runs commands for it."""
+    calls: Callable[[], type[NodeCalls]] = _refuses_calls
+    """What clients can do with such a node. Without it, calls are refused."""
+
+    ports: Mapping[str, str] = field(default_factory=dict)
+    """A range for each purpose, where the profile says none."""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """The files of a node, where the profile says none."""
+    sections: Callable[[], Mapping[str, type]] = dict
+    """Its own tables of a profile, by name. Each is a frozen dataclass of settings."""
+    uses: frozenset[str] = frozenset()
+    """Settings of other tables that mean something to it, and not to every kind: `timeouts.build`."""
+    filled_in: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    """The tables whose texts are templates, with the settings for which this holds; None: for all of them."""
+    simulated: bool = False
+    """Whether its nodes can run in one process, over an in-memory network."""
+    mistakes: Callable[[Together], Iterable[Mistake]] = lambda _: ()
+    """What is wrong with values that are in order one by one."""
+    traits: Callable[[Profile], Traits] = lambda _: Traits()
+
+    settings: Callable[[Planned], dict[str, Any]] = _own_sections
+    """What the driver is given of the profile, as plain data. By default its own tables."""
+    code: Callable[[CodeContext], CodeSources] = _chosen_roots
+    """Where the code of its nodes is, besides programs, templates and watched files. By default in the code roots that a
+    profile names: a change there restarts the nodes."""
+    environment: Callable[[Planned], dict[str, str]] = lambda _: {}
+    """Variables that each node has besides those of the profile."""
+    preflight: Callable[[ResolvedProfile, Path, Mapping[str, Path]], Iterable[Finding]] = lambda *_: ()
+    """Whether such nodes can run on this machine."""

@@ -1,0 +1,179 @@
+"""Which settings a profile may hold: those of every profile, and the tables that its driver declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+
+from clusterlib.disk.paths import within
+from clusterlib.drivers.kind import NodeKind
+from clusterlib.drivers.registry import kind_of
+from clusterlib.drivers.shipped import SHIPPED
+from clusterlib.errors import DriverUnusable
+from clusterlib.profiles.layers import Layer
+from clusterlib.profiles.model import SHARED
+from clusterlib.values import fields as values
+from clusterlib.values.wording import in_toml
+
+__all__ = ["Variables", "Vocabulary", "means", "vocabulary_of"]
+
+Variables = Mapping[str, tuple[tuple[str, ...], values.Kind]]
+"""By the name of an environment variable: the setting that it gives, and its kind."""
+PREFIX = "CLUSTERLIB_"
+_SHARED = {one.name: one for one in SHARED}
+
+
+class Vocabulary:
+    """The kinds of nodes that a profile names, and what can be said about them.
+
+    Further drivers are learned only where something is said that these do not know."""
+
+    def __init__(
+        self, driver: str, kinds: Mapping[str, NodeKind], unusable: DriverUnusable | None = None
+    ) -> None:
+        self.driver = driver
+        self.unusable = unusable
+        """Why there is no such driver. What follows is then told as for embedded nodes."""
+        self.kind = kinds.get(driver) or kind_of("python")
+        self._kinds = {driver: self.kind, **kinds} if unusable is None else dict(kinds)
+
+    @staticmethod
+    def of_all() -> Vocabulary:
+        """That of all drivers which are shipped or installed, but for broken ones."""
+        vocabulary = Vocabulary("python", {})
+        vocabulary.learn_shipped()
+        from clusterlib.drivers.external import installed
+
+        for name in installed():
+            vocabulary.learn(name)
+        return vocabulary
+
+    @property
+    def sections(self) -> dict[str, type]:
+        """The tables of the drivers known so far."""
+        found: dict[str, type] = {}
+        for kind in (self.kind, *self._kinds.values()):
+            found = {**kind.sections(), **found}
+        return found
+
+    def kind_named(self, driver: str) -> NodeKind | None:
+        return self._kinds.get(driver)
+
+    def learn(self, driver: str, roots: Iterable[str] = ()) -> None:
+        if driver not in self._kinds:
+            try:
+                self._kinds[driver] = kind_of(driver, roots)
+            except DriverUnusable:
+                return  # for those to say who want to use it
+
+    def learn_shipped(self) -> None:
+        for name in SHIPPED:
+            self.learn(name)
+
+    def learn_tables(self, tables: Iterable[str]) -> None:
+        """The drivers to whom these tables may belong. An installed one is imported only where a table has its name."""
+        if not (unknown := set(tables) - self.sections.keys() - _SHARED.keys()):
+            return
+        self.learn_shipped()
+        if unknown := unknown - self.sections.keys():
+            from clusterlib.drivers.external import installed
+
+            for name in unknown & installed().keys():
+                self.learn(name)
+
+    def users(self, table: str, key: str = "") -> tuple[str, ...]:
+        """The drivers to which a table, or one setting in it, means something."""
+        self.learn_shipped()
+        names = [*SHIPPED, *(name for name in self._kinds if name not in SHIPPED)]
+        return tuple(name for name in names if means(self._kinds[name], table, key))
+
+    def known_keys(self, table: Sequence[str | int] = ()) -> list[str]:
+        """The keys that a table may have; none where the author chooses them."""
+        if not table:
+            return [*_SHARED, *self.sections, "extends"]
+        if len(table) > 1:
+            return []
+        inner = self.sections.get(str(table[0])) or _table_of(str(table[0]))
+        return [one.name for one in fields(inner)] if inner is not None else []
+
+    def variables(self) -> Variables:
+        """Every setting that a variable can give, by the variable's name."""
+        return _variables(tuple(self.sections.items()))
+
+
+def vocabulary_of(
+    layers: Sequence[Layer], project: Path, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> Vocabulary:
+    """That of a profile which consists of these layers, the environment and the command line."""
+    said = [one for layer in layers if isinstance(one := layer.tree.get("driver"), str)]
+    last = overrides.get("driver") or environ.get(f"{PREFIX}DRIVER") or (said[-1] if said else "python")
+    driver = last if isinstance(last, str) else "python"
+    roots = within(project, _code_roots(layers))
+    kinds: dict[str, NodeKind] = {}
+    unusable = None
+    try:
+        kinds[driver] = kind_of(driver, roots)
+        _check_tables(driver, kinds[driver])
+    except DriverUnusable as error:
+        unusable = error
+    vocabulary = Vocabulary(driver, kinds, unusable)
+    for name in dict.fromkeys(["python", *said]):
+        vocabulary.learn(name, roots)
+    vocabulary.learn_tables(
+        name for layer in layers for name, value in layer.tree.items() if isinstance(value, Mapping)
+    )
+    return vocabulary
+
+
+def _check_tables(driver: str, kind: NodeKind) -> None:
+    if taken := sorted(kind.sections().keys() & _SHARED.keys()):
+        raise DriverUnusable(
+            f"the driver {in_toml(driver)} declares a table that every profile has",
+            cause=", ".join(f"[{name}]" for name in taken),
+            remedies=["give its table another name"],
+        )
+
+
+def _code_roots(layers: Sequence[Layer]) -> list[str]:
+    """Where the project's Python code is, as it is told before any value is checked."""
+    for layer in reversed(layers):
+        table = layer.tree.get("python")
+        path = table.get("path") if isinstance(table, Mapping) else None
+        if isinstance(path, list) and all(isinstance(one, str) and "\0" not in one for one in path):
+            return path
+    return ["."]
+
+
+def means(kind: NodeKind, table: str, key: str = "") -> bool:
+    """Whether a table, or one setting in it, means something to nodes of that kind."""
+    if table not in _SHARED:
+        return table in kind.sections()
+    return f"{table}.{key}" in kind.uses or key not in _special(table)
+
+
+@cache
+def _special(table: str) -> frozenset[str]:
+    inner = _table_of(table)
+    return (
+        frozenset(one.name for one in fields(inner) if one.metadata.get("special")) if inner else frozenset()
+    )
+
+
+def _table_of(name: str) -> type | None:
+    return values.kind_of(_SHARED[name]).table if name in _SHARED else None
+
+
+@cache
+def _variables(sections: tuple[tuple[str, type], ...]) -> Variables:
+    found: dict[str, tuple[tuple[str, ...], values.Kind]] = {}
+    kinds = {name: values.kind_of(one) for name, one in _SHARED.items()}
+    for top, kind in kinds.items():
+        if kind.table is None and not kind.open:
+            found[f"{PREFIX}{top}".upper()] = ((top,), kind)
+    tables = {top: kind.table for top, kind in kinds.items() if kind.table is not None} | dict(sections)
+    for top, table in tables.items():
+        inner = ((one.name, values.kind_of(one)) for one in fields(table))
+        found |= {f"{PREFIX}{top}_{name}".upper(): ((top, name), kind) for name, kind in inner}
+    return found
