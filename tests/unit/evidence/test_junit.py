@@ -240,7 +240,7 @@ def test_what_is_written_is_valid(tmp_path: Path) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        write_junit(tmp_path / "cluster.xml", Evidence(read(records), [ToldRun(events=EVENTS)]))
+        write_junit(tmp_path, Evidence(read(records), [ToldRun(events=EVENTS)]))
 
     SCHEMA.validate(tmp_path / "cluster.xml")
     root = ET.parse(tmp_path / "cluster.xml").getroot()
@@ -249,7 +249,7 @@ def test_what_is_written_is_valid(tmp_path: Path) -> None:
 
 
 def test_nothing_at_all_is_valid_too(tmp_path: Path) -> None:
-    write_junit(tmp_path / "cluster.xml", Evidence([], []))
+    write_junit(tmp_path, Evidence([], []))
 
     SCHEMA.validate(tmp_path / "cluster.xml")
 
