@@ -38,8 +38,7 @@
         └── ErlangError             a remote call ended with an Erlang exception
 
 This module imports nothing of ours, so that the smallest process can raise and carry them. An error crosses a socket whole:
-`to_dict` here, `from_dict` there.
-"""
+`to_dict` here, `from_dict` there."""
 
 from __future__ import annotations
 
@@ -201,8 +200,7 @@ class NodeExited(StartError):
 class ApplicationFailed(NodeExited):
     """The user's application has failed, not the machine.
 
-    It would fail again, here and everywhere.
-    """
+    It would fail again, here and everywhere."""
 
     code = "application-failed"
 
@@ -319,8 +317,7 @@ class RemoteError(ClusterError):
 class ErlangError(RemoteError):
     """An exception of an Erlang process.
 
-    After it was sent over a socket or pickled, only the text is left.
-    """
+    After it was sent over a socket or pickled, only the text is left."""
 
     code = "erlang-error"
 
@@ -358,8 +355,7 @@ def every_error() -> dict[str, type[ClusterError]]:
 _TASK = r"invoke cluster\.(\w+)((?: +(?!and\b|or\b|#|--(?: |$))[^\s,]+)*)"
 """A task in a remedy and its words.
 
-What follows is prose, a comment, or the command of `cluster.run`.
-"""
+What follows is prose, a comment, or the command of `cluster.run`."""
 
 
 def _named(remedy: str, cluster: str) -> str:

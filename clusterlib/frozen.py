@@ -4,8 +4,7 @@ tenth of the time.
 The standard decorator generates, compiles and runs the source of seven methods for each class. For
 the fifty classes that a keeper uses before its first node, this took more than a quarter of its
 import time. Here all classes share these methods, which look up the fields when they are called.
-`fields`, `replace`, `asdict` and `copy` work as with any dataclass.
-"""
+`fields`, `replace`, `asdict` and `copy` work as with any dataclass."""
 
 from __future__ import annotations
 

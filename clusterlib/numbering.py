@@ -1,7 +1,6 @@
 """The name and the host of a node, from the patterns of a profile and the node's number.
 
-The number is available both from 1 and from 0.
-"""
+The number is available both from 1 and from 0."""
 
 from __future__ import annotations
 

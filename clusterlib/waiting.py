@@ -1,7 +1,6 @@
 """The only module that sleeps.
 
-Other code waits on an event, or calls these functions with a deadline.
-"""
+Other code waits on an event, or calls these functions with a deadline."""
 
 from __future__ import annotations
 
@@ -56,8 +55,7 @@ def poll(check: Callable[[], T], deadline: Deadline, *, longest: float = LONGEST
     """Calls `check` until the result is true or the deadline passes. Returns the last result.
 
     The first pause is a millisecond, later ones are longer, so quick results are noticed quickly
-    and slow ones cost little.
-    """
+    and slow ones cost little."""
     for seconds in backoff(FIRST_PAUSE, 1.5, longest):
         answer = check()
         if answer or deadline.passed:
@@ -85,8 +83,7 @@ def wait_readable(descriptor: int, seconds: float | None = None) -> bool:
     A blocking call alone can miss a signal: the interpreter notes it in C and runs its handler when
     the call returns. A signal that arrives just before the call, or in another thread, does not
     make the call return. So this also waits for the descriptor to which the interpreter writes when
-    it notes a signal.
-    """
+    it notes a signal."""
     deadline = None if seconds is None else Deadline(seconds)
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
@@ -107,8 +104,7 @@ class _SignalNotes:
     """The descriptor to which the interpreter writes when it notes a signal.
 
     Only the main thread can set it up; in another thread there is no descriptor. If an event loop
-    has set up its own, it receives what was written meanwhile.
-    """
+    has set up its own, it receives what was written meanwhile."""
 
     descriptor: int | None = None
 

@@ -1,1 +1,2 @@
-"""What a user's process does with clusters: plan, start, join and end them, and hold handles on them and their nodes."""
+"""The user's process: plans, starts, joins and ends clusters, with handles for clusters and
+nodes."""

@@ -1,4 +1,4 @@
-"""What the arguments of the Python interface may be, so that a mistake in one is an error that teaches."""
+"""Checks the arguments of the Python interface, so that a mistake is a helpful error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["check_flag", "check_overrides", "check_start", "check_type", "second
 
 
 def check_type(what: str, value: object, kinds: type | tuple[type, ...], words: str, example: str) -> None:
-    """Raises WrongType unless the value is one of these kinds; `words` say in English which they are."""
+    """Raises WrongType unless the value is one of these kinds; `words` names them in English."""
     if not isinstance(value, kinds):
         raise WrongType(f"{what} is {words}, not {value!r}", remedies=[example])
 
@@ -22,7 +22,7 @@ def seconds_of(value: Any, example: str) -> float:
     """A time-out as a number of seconds."""
     check_type("timeout", value, SupportsFloat, "a number of seconds", example)
     seconds = float(value)
-    if not seconds >= 0:  # this refuses what is no number at all (nan), too
+    if not seconds >= 0:  # this also refuses nan
         raise UsageError(f"timeout is a number of seconds from 0 on, not {seconds:g}", remedies=[example])
     return seconds
 

@@ -1,6 +1,8 @@
-"""A keeper on its way, until it has its plan and answers; and what becomes of it when its starter changes its mind.
+"""A keeper that is starting, until it has its plan and answers; and its end if its starter changes
+its mind.
 
-What is not needed to start the process is imported while that boots: the caller's imports are on the critical path."""
+Modules that are not needed to start the process are imported while it boots: the caller's imports
+are on the critical path."""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ GIVE_UP_SECONDS = 30.0
 
 
 class Boot:
-    """A keeper on its way: started at once, told what to keep when that is known."""
+    """A keeper that is starting. It is started at once, and gets its plan when that is known."""
 
     def __init__(self, lock: ClusterLock, control: Path, project: Path, name: str) -> None:
         self._lock = lock
@@ -64,7 +66,7 @@ class Boot:
         self._control = control
 
     def _note(self, pid: int) -> None:
-        """Writes into the lock who has it. The process boots meanwhile."""
+        """Writes the holder into the lock. The process boots meanwhile."""
         from clusterlib.hosts.identity import Identity
 
         self._lock.note(self._project, self._name)
@@ -95,7 +97,9 @@ class Boot:
         return Cluster(client, status, self._lock)
 
     def give_up(self) -> None:
-        """Ends the keeper and all it started, and waits until they are gone; unless somebody else has come to hold them."""
+        """Ends the keeper and everything it started, and waits until they are gone, unless another
+        client holds it.
+        """
         from clusterlib.messages.requests import Abandon
 
         ended = True
@@ -103,7 +107,7 @@ class Boot:
             if self._client is not None:
                 ended = self._client.ask(Abandon(), seconds=GIVE_UP_SECONDS).ended
         except KeeperLost:
-            pass  # it is gone; or it does not answer, and is told the same by our hanging up
+            pass  # it is gone; or it does not answer, and then our disconnect has the same effect
         finally:
             if self._client is not None:
                 self._client.close()
@@ -130,7 +134,8 @@ def _make_room(project: Path, run: RunFolder) -> None:
 
 
 def _nameless(path: Path) -> TextIO:
-    """A file without a name: the keeper writes to it, we can read it, and whoever dies leaves nothing."""
+    """A file without a name: the keeper writes to it, we can read it, and it disappears when both
+    end."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     path.unlink()
     return os.fdopen(descriptor, "r+", errors="replace")

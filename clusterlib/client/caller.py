@@ -1,4 +1,4 @@
-"""How this process is called where a cluster says who holds it, or who did something to it."""
+"""The name of this process, for messages about who holds a cluster or has changed it."""
 
 from __future__ import annotations
 

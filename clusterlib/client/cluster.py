@@ -1,4 +1,6 @@
-"""What a user holds: a cluster and its nodes. Handles ask the keeper; they own nothing but their connections."""
+"""A user's handles on a cluster and its nodes.
+
+Handles ask the keeper; they own nothing but their connections."""
 
 from __future__ import annotations
 
@@ -54,7 +56,8 @@ SETTLING = 5.0
 
 
 class Cluster:
-    """A running cluster. As a context manager it hands back its lease at the end, which ends a cluster nobody else holds."""
+    """A running cluster. As a context manager it releases its lease at the end, which ends the
+    cluster if it was the last one."""
 
     def __init__(
         self, keeper: KeeperClient, status: ClusterStatus, lock: ClusterLock, notes: tuple[str, ...] = ()
@@ -73,9 +76,13 @@ class Cluster:
         self.sources = status.sources
         """Where the code of its nodes is."""
         self.notes = notes
-        """What `up` has to say besides success: that the cluster ran already, or was restarted for new code."""
+        """Messages of `up` besides success: that the cluster ran already, or was restarted for new
+        code.
+        """
         self.borrowed = False
-        """Whether it is somebody else's: then it can be used, and is not ended over this handle."""
+        """Whether it belongs to another user: then it can be used, but not ended over this
+        handle.
+        """
         self._timeouts = status.timeouts
         self._guard = status.keeper.guard
         seen = (Identity.of(pid) for pid in (status.keeper.pid, status.keeper.guard))
@@ -99,7 +106,7 @@ class Cluster:
 
     @property
     def nodes(self) -> list[Node]:
-        """Its nodes, as of the last time that anything was asked about them."""
+        """Its nodes, as of the last answer of the keeper."""
         return list(self._nodes.values())
 
     def __getitem__(self, name: str) -> Node:
@@ -107,7 +114,7 @@ class Cluster:
             "the key of a cluster", name, str, "the name of a node", 'cluster["node1"], cluster.nodes[0:2]'
         )
         if name not in self._nodes and not self._gone:
-            self.status()  # somebody else may have added it
+            self.status()  # another process may have added it
         try:
             return self._nodes[name]
         except KeyError:
@@ -135,16 +142,17 @@ class Cluster:
 
     @property
     def stale(self) -> tuple[str, ...]:
-        """The files that differ from those that its nodes run. Builds and changes nothing.
-
-        None: they run what is on disk, but for nodes that could not be asked, a paused one for example."""
+        """The files that differ from those that its nodes run. Builds and changes nothing. If there
+        are none, the nodes run what is on disk. Nodes that cannot be asked, such as paused ones,
+        are left out."""
         from clusterlib.client.code.looking import look_at_code
 
         return look_at_code(self, build=False).changed
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
-        """Waits until the condition gives something true, and gives that back. An exception in it is not a no."""
-        __tracebackhide__ = True  # a test that fails here failed where it waits
+        """Waits until the condition is true, and returns its value. An exception in it is
+        raised."""
+        __tracebackhide__ = True  # a test that fails here failed at its own line
         example = 'wait_until(lambda: cluster.state == "ready", timeout=10)'
         check_type("condition", condition, Callable, "a function that is called until it is true", example)  # type: ignore[arg-type]
         timeout = seconds_of(timeout, example)
@@ -166,21 +174,23 @@ class Cluster:
         timeout = seconds_of(timeout, "wait_ready(timeout=10)")
         self.wait_until(lambda: self.state == "ready", timeout, f"cluster '{self.name}' whole and ready")
 
-    # -- using it in turn with others
+    # -- taking turns
 
     def take_turn(self, who: str, *, exclusive: bool = True, timeout: float | None = None) -> TurnGiven:
-        """Waits until this handle may use the cluster: alone, or beside others who share it. Gives the status then, and how
-        long it has waited.
+        """Waits until this handle may use the cluster: alone, or together with others. Returns the
+        status, and the time it has waited.
 
-        Turns come in the order in which they were asked for. ClusterBusy after `timeout` seconds; None waits for ever.
-        Meanwhile no other thread can ask anything over this handle: `attach` gives one of its own."""
+        Turns are given in the order of requests. Raises ClusterBusy after `timeout` seconds; None
+        waits without limit. Meanwhile other threads cannot use this handle: `attach` gives them one
+        of their own.
+        """
         check_flag("exclusive", exclusive)
         timeout = None if timeout is None else seconds_of(timeout, 'take_turn("me", timeout=10)')
         seconds = None if timeout is None else timeout + ANSWER_SECONDS
         try:
             given = self.keeper.ask(TakeTurn(who, exclusive, timeout), seconds=seconds)
         except KeeperLost:
-            self.keeper.close()  # a turn that came all the same must not stay with a handle that knows nothing of it
+            self.keeper.close()  # a turn that was given anyway must not stay with a handle that does not know of it
             raise
         except ClusterError:
             raise
@@ -191,9 +201,9 @@ class Cluster:
         return given
 
     def end_turn(self, *, dirty: str | None = None) -> ClusterStatus:
-        """Ends the turn and gives the status. `dirty` says what was left in the cluster that the next one must not meet.
-
-        When it returns, everything that the nodes had printed before is in their log files."""
+        """Ends the turn and returns the status. `dirty` describes damage that must be repaired
+        before the next turn. When it returns, everything that the nodes had printed before is in
+        their log files."""
         return self._meet(self.keeper.ask(EndTurn(dirty)))
 
     def flush_logs(self) -> None:
@@ -201,11 +211,13 @@ class Cluster:
         self.keeper.ask(FlushLogs())
 
     def protect(self) -> None:
-        """From now on the cluster counts as somebody else's: `down` over this handle is refused."""
+        """Marks the cluster as borrowed: `down` over this handle is refused."""
         self.borrowed = True
 
     def _take_no_turn(self) -> None:
-        """The wait was interrupted: withdraws the request, and gives back a turn that came at this very moment."""
+        """The wait was interrupted: withdraws the request, and ends a turn that was given at this
+        very moment.
+        """
         try:
             with contextlib.suppress(ClusterError):
                 self.keeper.ask(EndTurn())
@@ -213,7 +225,7 @@ class Cluster:
             self.keeper.close()
             raise
 
-    # -- what can be done to it
+    # -- changing it
 
     def restart(
         self,
@@ -222,12 +234,15 @@ class Cluster:
         fresh: bool = False,
         on_event: Listener | None = None,
     ) -> None:
-        """Restarts these nodes, or all, also those that are down; they run the project's code of now, and keep their data.
+        """Restarts these nodes, or all of them, including those that are down. They run the current
+        code, and keep their data.
 
         `fresh`: the data in their folders is deleted, and each starts as if for the first time.
 
-        `rolling`: one after the other, each only when the cluster is whole again, so that it serves all the while. A simulated
-        node that begins anew among others has the modules that they have loaded: there, all must begin at once for new code."""
+        `rolling`: one after another, each only when the cluster is complete again, so that it keeps
+        serving. A simulated node that starts while others run has the modules that they have
+        loaded: for new code all of them must start at once.
+        """
         check_flag("rolling", rolling)
         check_flag("fresh", fresh)
         if rolling and fresh:
@@ -242,31 +257,36 @@ class Cluster:
                 self.wait_until(self._is_whole, self._timeouts.start, f"cluster '{self.name}' whole again")
 
     def _steps(self, names: Sequence[str]) -> list[list[str]]:
-        """One node after another; those that are down come first, all at once, as the cluster cannot be whole without them."""
+        """One node after another. Nodes that are down come first, all at once, because the cluster
+        is not complete without them."""
         down = {node.name for node in self.status().nodes if node.pid is None}
         chosen = list(names or self._nodes)
         first = [name for name in chosen if name in down]
         return [*([first] if first else []), *([name] for name in chosen if name not in down)]
 
     def _is_whole(self) -> bool:
-        """Whether all nodes are ready and see each other, but for those that were stopped on purpose."""
+        """Whether all nodes are ready and see each other, except those that were stopped on
+        purpose.
+        """
         nodes = [node for node in self.status().nodes if node.state is not NodeState.STOPPED]
         everyone = {node.name for node in nodes}
         return all(node.is_ready and everyone <= set(node.view) for node in nodes)
 
     def scale(self, count: int, on_event: Listener | None = None) -> None:
-        """Adds or removes nodes until there are `count`, while the others go on."""
-        if type(count) is not int:  # True is no number of nodes
+        """Adds or removes nodes until there are `count`, while the others keep running."""
+        if type(count) is not int:  # True is not a number of nodes
             raise WrongType(
                 f"a cluster is scaled to a number of nodes, not to {count!r}", remedies=["scale(3)"]
             )
         self._change(Scale(count), on_event)
 
     def sync(self, on_event: Listener | None = None) -> Synced:
-        """Has all nodes run the project's code as it is now, built if need be.
+        """Updates all nodes to the current code of the project, which is built if necessary.
 
-        Erlang nodes load what has changed while they run; others, and whatever is read only at a start, are restarted one after
-        another. It is verified that all run what is on disk, else StaleCode."""
+        Erlang nodes load changed modules while they run. Other nodes, and Erlang nodes for files
+        that are read only at a start, are restarted one after another. It is verified that all run
+        what is on disk, else StaleCode is raised.
+        """
         from clusterlib.client.code.syncing import sync_code
 
         return sync_code(self, on_event)
@@ -278,22 +298,24 @@ class Cluster:
         gone: Sequence[str] = (),
         on_event: Listener | None = None,
     ) -> Mapping[str, tuple[str, ...]]:
-        """Has the nodes load compiled modules (name and file) from disk; `code` is what they run then. See `sync`."""
+        """Makes the nodes load compiled modules (name and file) from disk; `code` is what they run
+        then. See `sync`.
+        """
         seconds = self._timeouts.start + self._down_seconds()
         answer = self.keeper.ask(Load(code, modules, tuple(gone)), seconds=seconds, on_event=on_event)
         self._meet(answer.status)
         return answer.loaded
 
     def heal(self, *, fresh: bool = False, on_event: Listener | None = None) -> None:
-        """Makes it whole and clean again: resumes the paused, restarts who is gone, and keeps all data.
-
+        """Repairs the cluster: resumes paused nodes, restarts dead ones, and keeps all data.
         `fresh`: restarts all its nodes, and deletes the data in their folders."""
         check_flag("fresh", fresh)
         seconds = 2 * self._timeouts.start + self._down_seconds()
         self._meet(self.keeper.ask(Heal(fresh), seconds=seconds, on_event=on_event))
 
     def down(self, reason: str = "asked to") -> None:
-        """Ends the cluster and returns when its processes are really gone. One that is gone already is a success."""
+        """Ends the cluster and returns when its processes are gone. If it is already gone, this
+        succeeds."""
         if self._gone:
             return
         if self.borrowed:
@@ -309,7 +331,8 @@ class Cluster:
         self._await_end()
 
     def close(self) -> None:
-        """Hands back the lease. A cluster that lives by leases ends with its last; that end is waited for."""
+        """Releases the lease. If it is the last one, the cluster ends, unless it is kept; that end
+        is waited for."""
         if self._gone:
             return
         try:
@@ -328,7 +351,7 @@ class Cluster:
             self._let_go()
 
     def keep(self) -> None:
-        """From now on the cluster lives until somebody calls `down`, whoever holds it."""
+        """From now on the cluster runs until `down` is called, even without leases."""
         self._meet(self.keeper.ask(Keep()))
 
     def _let_go(self) -> None:
@@ -346,7 +369,7 @@ class Cluster:
         return self._timeouts.start + self._down_seconds()
 
     def _meet(self, status: ClusterStatus) -> ClusterStatus:
-        """Learns who its nodes are now."""
+        """Updates the list of nodes."""
         self.held = status.held
         known = self._nodes
         names = [node.name for node in status.nodes]
@@ -362,7 +385,9 @@ class Cluster:
         return self._lock.wait_free(Deadline(SETTLING), self._holders)
 
     def _await_end(self) -> None:
-        """The lock is held by the keeper and its guard; once it is free both are gone, and with them all they kept."""
+        """Waits for the lock, which the keeper and its guard hold: once it is free, both are gone,
+        and all nodes with them.
+        """
         self._let_go()
         if not self._is_gone():
             raise LeftBehind(

@@ -1,4 +1,6 @@
-"""Why a node does not answer: a connection knows only that nobody is there, the keeper knows why."""
+"""Why a node does not answer.
+
+A connection only knows that the node is unreachable; the keeper knows the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ UNDONE_BY = {NodeState.PAUSED: "resume", NodeState.STOPPED: "start"}
 def explain(
     error: NodeUnavailable | CallTimeout, node: NodeStatus, *, stopped: bool = False
 ) -> NodeUnavailable | CallTimeout:
-    """The same error with what the keeper knows of the node. `stopped`: a signal that was not ours has stopped its process."""
+    """The same error with what the keeper knows of the node.
+
+    `stopped`: a signal from outside has stopped its process."""
     what, cause, remedies = _condition(node, stopped=stopped)
     if not what:
         return error
@@ -32,7 +36,7 @@ def explain(
 
 
 def _condition(node: NodeStatus, *, stopped: bool) -> tuple[str, str, list[str]]:
-    """What it is, why, and what helps; nothing of a node that should answer."""
+    """The node's state, the reason, and remedies; None if it should answer."""
     name, state, by = node.name, node.state, node.by
     when = _when(node.since)
     if state in UNDONE_BY:
@@ -64,7 +68,7 @@ def _when(since: str) -> str:
 
 
 def notes_on_ended(status: ClusterStatus) -> list[str]:
-    """One note on each node that stays down, and on the command that brings it back."""
+    """One note for each node that stays down, with the command that starts it."""
     named = "" if status.name == DEFAULT_CLUSTER else f" --name {status.name}"
     return [
         f"{node.name} is {node.state}: invoke cluster.start {node.name}{named}"

@@ -1,4 +1,5 @@
-"""The client's end of the control socket: blocking, one request at a time, events on the way."""
+"""The client's end of the control socket: blocking, one request at a time, with events in
+between."""
 
 from __future__ import annotations
 
@@ -27,13 +28,14 @@ Listener = Callable[["Event"], None]
 ANSWER_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 KILLING_SECONDS = 25.0
-"""More than a keeper takes at most for nodes that do not stop when they are asked to."""
+"""More than a keeper takes at most for nodes that do not stop on request."""
 
 
 class KeeperClient:
-    """A conversation with a keeper. Safe to share between threads; each request waits for the one before.
+    """A connection to a keeper. Safe to share between threads; each request waits for the one
+    before.
 
-    A fork has a conversation of its own, without a lease: what it holds, and ends, is its parent's."""
+    A forked process gets its own connection, without a lease: the lease is its parent's."""
 
     def __init__(self, connection: socket.socket, name: str, path: Path | None = None) -> None:
         self._connection = connection
@@ -57,9 +59,11 @@ class KeeperClient:
     def ask(
         self, request: Request[A], *, seconds: float | None = ANSWER_SECONDS, on_event: Listener | None = None
     ) -> A:
-        """Asks and waits for the answer, at most `seconds`; what the keeper refuses is raised as its own error.
+        """Asks and waits for the answer, at most `seconds`. An error of the keeper is raised
+        unchanged.
 
-        `on_event` is told what happens until then."""
+        `on_event` is called with the events until then.
+        """
         kind = type(request)
         with self._turn():
             self._number += 1
@@ -94,7 +98,7 @@ class KeeperClient:
                 return message.get("result")
 
     def events(self) -> Iterator[Event]:
-        """Events as they come, until the keeper is gone. After `watch`."""
+        """Events as they come, until the keeper is gone. Call `watch` first."""
         with self._turn():
             while True:
                 try:
@@ -105,7 +109,10 @@ class KeeperClient:
                     yield _event_of(message["event"])
 
     def send_raw(self, data: bytes, seconds: float = CONNECT_SECONDS) -> None:
-        """Sends it whole. Who is interrupted meanwhile hears of it afterwards: half a request would spoil the next one."""
+        """Sends all of it.
+
+        An interrupt is raised only afterwards: half a request would spoil the next one.
+        """
         with _uninterrupted():
             try:
                 self._connection.settimeout(seconds)
@@ -122,7 +129,10 @@ class KeeperClient:
                 raise
 
     def _last_words(self) -> ClusterError | None:
-        """Why it hung up, where it has said so: that can still be read when nothing can be sent any more."""
+        """The reason for which the keeper closed the connection, if it has sent one.
+
+        This can still be read when nothing can be sent any more.
+        """
         with contextlib.suppress(OSError):
             self._connection.settimeout(0)
             while data := self._connection.recv(1 << 16):
@@ -135,11 +145,11 @@ class KeeperClient:
         return None
 
     def close(self) -> None:
-        """Hangs up; leases taken over this connection end with it."""
+        """Disconnects. Leases that were taken over this connection end."""
         self._hang_up(None)
 
     def _hang_up(self, lost: KeeperLost | None) -> None:
-        """`lost`: why nobody can talk over it any more, where that is not its user's wish."""
+        """`lost`: why the connection cannot be used any more, if its user did not close it."""
         self._lost_by, self._closed = self._lost_by or lost, True
         if self._process == os.getpid():
             with contextlib.suppress(OSError):
@@ -148,7 +158,7 @@ class KeeperClient:
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
-        """One request at a time. Whoever is told an event in the middle of one cannot ask over the same connection."""
+        """One request at a time. A handler of an event cannot use the same connection."""
         if self._process != os.getpid():
             self._connection.close()
             self._begin()
@@ -192,14 +202,14 @@ class KeeperClient:
         line, _, self._buffer = self._buffer.partition(b"\n")
         try:
             message = json.loads(line)
-        except ValueError as error:  # an interrupt can swallow a piece
+        except ValueError as error:  # an interrupt can lose a piece
             raise self._over("what it said came through in pieces") from error
         if not isinstance(message, dict):
             raise self._over("what it said is no answer")
         return message
 
     def _over(self, cause: str) -> KeeperLost:
-        """Nothing can be asked over this connection any more."""
+        """This connection cannot be used any more."""
         lost = self._lost(cause)
         self._hang_up(lost)
         return lost
@@ -213,7 +223,7 @@ class KeeperClient:
 
 
 def _event_of(data: object) -> Event:
-    from clusterlib.messages.event import Event  # the catalogue of events: not every client listens
+    from clusterlib.messages.event import Event  # the catalogue of events: not every client needs it
 
     return Event.of(data if isinstance(data, dict) else {})
 
@@ -228,7 +238,7 @@ def _handle_closed(name: str) -> HandleClosed:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits until this is over."""
+    """Delays Ctrl-C until this is over."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

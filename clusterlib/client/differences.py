@@ -1,4 +1,4 @@
-"""Whether a cluster that runs is what is asked for, and in which settings it differs."""
+"""Whether a running cluster matches the request, and in which settings it differs."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ SETTINGS = {
     "linger": "linger",
     "monitor": "monitor.interval",
 }
-"""What of a plan is told with its values, and the setting that it comes from."""
+"""The parts of a plan that are shown with their values, and the settings they come from."""
 SETTINGS_BY_NAME = ("templates", "environment")
-"""Whose values are long, or secret: only the names are told. The same holds for what the driver is told."""
+"""These have long or secret values, so only names are shown.
+
+The same holds for the driver's settings."""
 MOST = 10
 
 
 def check_shape(
     status: ClusterStatus, profile: str | None, overrides: Mapping[str, object], project: Path
 ) -> None:
-    """What runs must be what was asked for."""
+    """Checks that the running cluster matches the request."""
     from clusterlib.client.planning import make_plan
     from clusterlib.profiles import default_profile, load_profile
 
@@ -73,7 +75,7 @@ def _is_of_another_size(found: list[str]) -> bool:
 
 
 def _beside(profile: str, overrides: Mapping[str, object]) -> str:
-    """The command that starts what is asked for as another cluster."""
+    """The command that starts the requested cluster under another name."""
     words = ["invoke", "cluster.up", "--profile", profile, "--name", f"{Path(profile).stem}-2"]
     if (count := overrides.get("nodes.count")) is not None:
         words += ["--nodes", str(count)]
@@ -83,7 +85,7 @@ def _beside(profile: str, overrides: Mapping[str, object]) -> str:
 
 
 def _differences(status: ClusterStatus, plan: Plan) -> list[str]:
-    """By what the run that goes on was started with; it may have been scaled since."""
+    """Compares with the plan of the run's start; it may have been scaled since."""
     try:
         running = json.loads((Path(status.run) / "plan.json").read_text())
     except (OSError, ValueError):
@@ -113,7 +115,8 @@ def differences(running: Mapping[str, Any], asked: Mapping[str, Any]) -> list[st
 
 
 def _unequal_for_driver(running: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
-    """The settings that differ in what the driver is told: tables of the profile, and settings of its own table."""
+    """The settings of the driver that differ: tables of the profile, and settings of the driver's
+    own table."""
     old, new, driver = running.get("server") or {}, asked.get("server") or {}, str(asked.get("driver"))
     own = kind_of(driver, asked["sources"]["roots"]).sections().get(driver)
     settings = {one.name for one in fields(own)} if own is not None else set()
@@ -140,12 +143,12 @@ def _part(table: Any, key: str) -> Any:
 
 
 def _is_one_value(value: Mapping[str, Any]) -> bool:
-    """A range of ports, or a port that follows from another one: a setting is one text for all of it."""
+    """A range of ports, or a port that depends on another one: such a setting is a single text."""
     return value.keys() in ({"first", "last"}, {"base", "offset"})
 
 
 def _shown(name: str, value: Any) -> str:
-    """As it is written in a profile."""
+    """The value as a profile would have it."""
     match value:
         case {"first": first, "last": last}:
             return f'"{first}-{last}"'

@@ -1,4 +1,5 @@
-"""How a cluster ends when its keeper may not be able to: asked first, then ended by its identity, and verified."""
+"""Ends a cluster even if its keeper cannot: the keeper is asked first, then ended by its identity,
+and this is verified."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ __all__ = ["Ending", "take_down"]
 
 ANSWER_SECONDS = 5.0
 STOP_SECONDS = 60.0
-"""For nodes to stop, where it is not known what their profile says."""
+"""The time for nodes to stop if their profile is not known."""
 BOOT_SECONDS = 10.0
 GUARD_SECONDS = 7.0
 DEATH_SECONDS = 10.0
@@ -28,16 +29,16 @@ DEATH_SECONDS = 10.0
 
 @frozen
 class Ending:
-    """How it went: whether there was a cluster at all, and whether its keeper had to be forced."""
+    """The result: whether there was a cluster, and whether its keeper had to be killed."""
 
     name: str
     was_running: bool
     forced: str | None = None
-    """Why the keeper could not end it itself; None where it did."""
+    """Why the keeper could not end the cluster itself; None if it did."""
 
 
 def take_down(name: str | None = None, *, project: Path | str | None = None) -> Ending:
-    """Ends the cluster of that name, whatever state it is in. Returns when its processes are really gone."""
+    """Ends the cluster of that name, in any state. Returns when its processes are gone."""
     folder, called = project_folder(project), cluster_name(name)
     lock = lock_of(folder, called)
     if lock.is_free():
@@ -46,7 +47,7 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
     identifier = cluster_identifier(folder, called)
     control = socket_path(identifier)
     _await_boot(identifier, control, lock)
-    # These and no others: the name may have its next cluster before we are done.
+    # Only these: the name may have its next cluster before we are done.
     doomed = _Doomed(tuple(_entries(identifier)), tuple(lock.holders()))
     forced = None
     try:
@@ -70,20 +71,25 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
 
 @frozen
 class _Doomed:
-    """A cluster that is to end: how it is registered, and who has its lock. It has the lock before and after it is registered."""
+    """A cluster that is to be ended: its registry entries, and the holders of its lock.
+
+    A cluster has its lock before and after it is registered."""
 
     entries: tuple[Entry, ...]
     holders: tuple[Identity, ...]
 
     @property
     def processes(self) -> list[Identity]:
-        """Keeper and guard, as far as we can see them."""
+        """Keeper and guard, as far as they are visible."""
         registered = [one for entry in self.entries for one in (entry.keeper, entry.guard)]
         return [one for one in dict.fromkeys((*registered, *self.holders)) if not one.foreign]
 
     @property
     def guard_paused(self) -> bool:
-        """Then nobody tidies up. Of processes that are not registered we do not know which one is the guard."""
+        """In that case nothing cleans up.
+
+        Among processes that are not registered, the guard is unknown.
+        """
         guards = [entry.guard for entry in self.entries] or self.processes
         return any(guard.stopped for guard in guards)
 
@@ -93,9 +99,10 @@ class _Doomed:
         return bool(guards) and all(guard.alive() and not guard.stopped for guard in guards)
 
     def force(self) -> None:
-        """Ends the keeper and what it has adopted. Its guard tidies up, where there is one that can.
+        """Ends the keeper and what it has adopted. Its guard cleans up, if there is one that can.
 
-        What is below the keeper is never left to the guard, which may die at the same moment."""
+        Processes below the keeper are not left to the guard, which may die at the same moment.
+        """
         if self.guard_can_tidy:
             end_family(entry.keeper for entry in self.entries)
         else:
@@ -109,7 +116,9 @@ class _Doomed:
 
 
 def _await_boot(identifier: str, control: Path, lock: ClusterLock) -> None:
-    """A keeper that boots has the lock already, and registers and listens a moment later. There it is told at once."""
+    """A keeper that boots has the lock already, and registers and listens a moment later.
+
+    Then it is asked at once."""
 
     def met() -> bool:
         known = control.exists() or lock.is_free() or bool(_entries(identifier))
@@ -133,7 +142,7 @@ def _ask(name: str, control: Path, doomed: _Doomed) -> None:
 
 
 def _stop_seconds(client: KeeperClient) -> float:
-    """A keeper of another version understands that it is to end, whatever else it says."""
+    """A keeper of another version understands this request, even if it understands no other."""
     try:
         return client.ask(Status(), seconds=ANSWER_SECONDS).timeouts.stop
     except OtherVersion:
@@ -141,7 +150,9 @@ def _stop_seconds(client: KeeperClient) -> float:
 
 
 def _guard_lets_go(doomed: _Doomed, lock: ClusterLock) -> bool:
-    """Whether the guard has buried the keeper. It takes a moment to do so; one that is paused never will."""
+    """Whether the guard has finished the keeper's clean-up.
+
+    This takes a moment; a paused guard never finishes."""
 
     def settled() -> bool:
         return lock.wait_free(Deadline(0), doomed.processes) or doomed.guard_paused

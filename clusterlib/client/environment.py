@@ -1,4 +1,4 @@
-"""How a program that somebody starts finds a cluster: by the environment that it is given."""
+"""The environment variables by which a program finds a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ __all__ = ["environment_of"]
 
 
 def environment_of(cluster: Cluster, status: ClusterStatus | None = None) -> dict[str, str]:
-    """`clusterlib.attach()` needs the first two and no more. The status is asked for where it is not given."""
+    """`clusterlib.attach()` needs only the first two.
+
+    The status is requested if it is not given."""
     nodes = (cluster.status() if status is None else status).nodes
     told = {
         "CLUSTERLIB_NAME": cluster.name,

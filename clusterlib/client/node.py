@@ -1,4 +1,6 @@
-"""What a user holds of one node. It asks the keeper, or the node itself; it owns nothing but its connection to the node."""
+"""A user's handle on one node.
+
+It asks the keeper, or the node itself, and owns nothing but its connection to the node."""
 
 from __future__ import annotations
 
@@ -39,19 +41,19 @@ ANSWER_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 MOST_STACK_LINES = 120
 SEEN_SECONDS = 0.5
-"""In which the keeper sees that a node has ended."""
+"""The time in which the keeper notices that a node has ended."""
 
 
 class Node:
-    """One node. What it is now is asked when it is asked for; nothing here goes stale."""
+    """One node. Each property is requested when it is used, so nothing here is outdated."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         self._cluster = cluster
         self.name = name
         self.called: datetime | None = None
-        """When code was last asked to run in it over this handle."""
+        """When this handle last started code in it."""
         self.last_look: tuple[datetime, list[str]] | None = None
-        """Its stacks at the moment when a call was given up, and that moment."""
+        """Its stacks at the moment when a call was abandoned, and that moment."""
         place = Place(
             name=name,
             cluster=cluster.name,
@@ -69,7 +71,9 @@ class Node:
     # -- what it is now
 
     def status(self) -> NodeStatus:
-        """State, reason, pid, address, host, ports, view, uptime, log file: as the keeper knows them."""
+        """State, reason, pid, address, host, ports, view, uptime, log file: as the keeper knows
+        them.
+        """
         found = self._cluster.status().node(self.name)
         if found is not None:
             return found
@@ -100,7 +104,7 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Where its HTTP endpoint answers."""
+        """The address of its HTTP endpoint."""
         node = self.status()
         if "http" not in node.ports:
             raise NotSupported(
@@ -112,12 +116,15 @@ class Node:
         """Everything it has printed, with the time of each line."""
         return Path(self.status().log).read_text(encoding="utf-8", errors="replace")
 
-    # -- what it can do
+    # -- calls
 
     def call(self, target: str, /, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-        """Calls `package.module:function` in the node and gives back its result, or raises what it raised.
+        """Calls `package.module:function` in the node and returns its result, or raises its
+        exception.
 
-        In an Erlang node: `call("lists", "reverse", [[1, 2, 3]])`, with module, function and list of arguments."""
+        In an Erlang node: `call("lists", "reverse", [[1, 2, 3]])`, with module, function and list
+        of arguments.
+        """
         if not isinstance(target, str):
             raise WrongType(
                 f"what is called in {self.name} is named, not {target!r}",
@@ -137,13 +144,16 @@ class Node:
     def run(
         self, function: Callable[..., T], /, *args: Any, timeout: float | None = None, **kwargs: Any
     ) -> T:
-        """Runs any callable in the node, closures and lambdas too."""
+        """Runs any callable in the node, including closures and lambdas."""
         self.called = datetime.now(UTC)
         result: T = self._asked(lambda: self._calls.run(function, args, kwargs, self._limit(timeout)))
         return result
 
     def stacks(self) -> list[str]:
-        """What its code does at this moment: the stacks of its coroutines and threads, as lines. Also of one that hangs."""
+        """What its code does at this moment: the stacks of its coroutines and threads, as lines.
+
+        Works for a node that hangs, too.
+        """
         with contextlib.suppress(CallTimeout, NodeUnavailable):
             found = self._calls.stacks(LOOK_SECONDS)
             if found is not None:
@@ -152,7 +162,9 @@ class Node:
         return list(lines)
 
     def _look_at_stacks(self, interruption: BaseException | None) -> list[str]:
-        """A look must not make anything worse: whoever is interrupted otherwise than by a time-out wants to be gone."""
+        """Must not cause more problems: after an interrupt other than a time-out, the user wants to
+        leave at once.
+        """
         is_timeout = (
             interruption is None or "timeout" in f"{type(interruption).__name__} {interruption}".lower()
         )
@@ -165,45 +177,50 @@ class Node:
         return [f"what {self.name} does now:", *lines] if lines else []
 
     def members(self, timeout: float | None = None) -> list[str]:
-        """The nodes this node sees alive, itself included."""
+        """The nodes that this node sees alive, including itself."""
         return self._asked(lambda: self._calls.members(self._limit(timeout)))
 
     def ping(self, timeout: float | None = None) -> float:
-        """Seconds a round trip takes."""
+        """Seconds that a round trip takes."""
         return self._asked(lambda: self._calls.ping(self._limit(timeout)))
 
     def digest(self) -> CodeDigest:
-        """The project's modules this node has loaded, each with the digest of its source, and which are stale.
+        """The project's modules that this node has loaded, with the digests of their sources, and
+        which are stale.
 
-        In an Erlang node it is the digest of the compiled module."""
+        In an Erlang node it is the digest of the compiled module.
+        """
         return self._asked(lambda: self._calls.digest(self._limit(None)))
 
     # -- a shell in it
 
     def evaluate(self, session: str, source: str, timeout: float) -> Evaluation:
-        """Runs code as typed in a shell. Names survive from one call to the next of a session."""
+        """Runs code as typed in a shell. Names are kept from one call of a session to the next."""
         return self._asked(lambda: self._calls.evaluate(session, source, timeout))
 
     def complete(self, session: str, text: str, timeout: float) -> list[str]:
-        """Names in the session that continue the text."""
+        """Names in the session that complete the text."""
         return self._asked(lambda: self._calls.complete(session, text, timeout))
 
     def forget(self, session: str, timeout: float) -> None:
-        """The session is over."""
+        """Ends the session."""
         self._asked(lambda: self._calls.forget(session, timeout))
 
-    # -- what can be done to it
+    # -- changing it
 
     def stop(self) -> None:
-        """Ends it in order, and returns once it is gone. It stays down until `start`; no restart policy revives it."""
+        """Ends it in order, and returns once it is gone.
+
+        It stays down until `start`; the restart policy does not revive it.
+        """
         self._ask(StopNode, self._cluster.change_seconds)
 
     def start(self) -> None:
-        """Starts it where it is down, and waits until it is back among the others."""
+        """Starts it if it is down, and waits until it has rejoined the others."""
         self._ask(StartNode, self._cluster.change_seconds)
 
     def kill(self) -> None:
-        """SIGKILL, as a crash. Returns once it is gone."""
+        """Sends SIGKILL, like a crash. Returns once it is gone."""
         self._ask(Kill)
 
     def pause(self) -> None:
@@ -213,7 +230,10 @@ class Node:
         self._ask(Resume)
 
     def restart(self, *, fresh: bool = False) -> None:
-        """Stops and starts it, and waits until it is back among the others. `fresh`: the data in its folder is deleted."""
+        """Restarts it, and waits until it has rejoined the others.
+
+        `fresh`: the data in its folder is deleted.
+        """
         self._cluster.restart(self.name, fresh=fresh)
 
     def _ask(self, kind: type[NodeRequest], seconds: float = ANSWER_SECONDS) -> None:
@@ -231,7 +251,10 @@ class Node:
             raise self._explained(error) from error
 
     def _explained(self, error: NodeUnavailable | CallTimeout) -> ClusterError:
-        """The same error with what the keeper knows. It sees an end a moment later than the connection that breaks."""
+        """The same error with what the keeper knows.
+
+        It notices an end a moment later than the connection that breaks.
+        """
         with contextlib.suppress(KeeperLost):
             broken = isinstance(error.__cause__, OSError)
             node = poll(self._unless_ready, Deadline(SEEN_SECONDS)) if broken else None

@@ -1,4 +1,4 @@
-"""From a resolved profile to a plan. Client side only: this is where profiles are known."""
+"""Makes a plan from a resolved profile. Profiles are used on the client's side only."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def plan_for(
 
 
 def places_of_mistakes(profile: str, project: Path, overrides: Mapping[str, object]) -> tuple[str, ...]:
-    """The files and lines of a profile whose texts cannot be filled in. The keeper knows the texts, and not where they stand."""
+    """The files and lines of a profile whose texts cannot be filled in.
+
+    The keeper knows the texts, but not their places."""
     from clusterlib.profiles.trying import check_templates
 
     mistakes = check_templates(load_profile(profile, project=project, overrides=overrides))
@@ -66,7 +68,7 @@ def make_plan(
     held: bool = True,
     on_event: Listener | None = None,
 ) -> Plan:
-    """The plan of a resolved profile. `on_event` hears that the project is being built, where it is."""
+    """The plan of a resolved profile. `on_event` is called when the project is built."""
     values = resolved.values
     nodes = values.nodes
     programs = _programs(resolved, project)
@@ -107,7 +109,8 @@ def make_plan(
 
 
 def find_programs(resolved: ResolvedProfile, project: Path) -> tuple[dict[str, Path], list[str]]:
-    """Where each program is that the profile needs, by its name; and the names of those that are nowhere."""
+    """The path of each program that the profile needs, by name; and the names of missing
+    programs."""
     values, traits = resolved.values, resolved.traits
     found, missing = {}, []
     for name in dict.fromkeys([*traits.programs, *values.requires]):
@@ -139,7 +142,7 @@ def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
 
 
 def _where_looked(missing: Iterable[str], project: Path, search: Iterable[str]) -> list[str]:
-    """A name with a slash is a path from the project, and is looked up nowhere else."""
+    """A name with a slash is a path in the project, and is not searched."""
     places = [f"{project / name} does not exist" for name in missing if "/" in name]
     if any("/" not in name for name in missing):
         places += [f"PATH={os.environ.get('PATH', '')}", *(f"and {place}" for place in search)]
@@ -147,7 +150,7 @@ def _where_looked(missing: Iterable[str], project: Path, search: Iterable[str]) 
 
 
 def missing_remedies(resolved: ResolvedProfile, missing: Iterable[str]) -> list[str]:
-    """What brings these programs."""
+    """The commands that install these programs."""
     packages = {name: packages_of(text) for name, text in resolved.values.requires.items()}
     if blocked := [place for name in missing if (place := _blocked(resolved, name))]:
         import shlex
@@ -168,8 +171,8 @@ def _blocked(resolved: ResolvedProfile, name: str) -> Path | None:
 
 
 def _path(resolved: ResolvedProfile, programs: Mapping[str, Path]) -> dict[str, str]:
-    """PATH with the folders in which the profile searches, so that its own commands are found there first, too; and with
-    that of this Python where a program of the profile was found only there."""
+    """PATH with the folders in which the profile searches, so that its own commands are found there
+    first. The folder of this Python is added if a program of the profile was found only there."""
     path = os.environ.get("PATH", os.defpath)
     before = folders_of(resolved.traits.search)
     used = {str(program.parent) for program in programs.values()} - {*before, *path.split(os.pathsep)}
@@ -178,5 +181,6 @@ def _path(resolved: ResolvedProfile, programs: Mapping[str, Path]) -> dict[str, 
 
 
 def _same(kind: type[V], section: object) -> V:
-    """The plan's own value with the same names: the keeper must not need to know what profiles are made of."""
+    """The plan's own value with the same names, so that the keeper need not know the classes of
+    profiles."""
     return kind(**{one.name: getattr(section, one.name) for one in fields(kind)})

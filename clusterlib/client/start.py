@@ -1,9 +1,11 @@
-"""How a cluster begins for its user: `up` starts one or joins the one that runs; `attach` joins only.
+"""`up` starts a cluster or joins the running one; `attach` only joins.
 
-The story of a cold `up`: take the cluster's lock, start the keeper, and while it boots read the profile and make the plan;
-hand the plan over; watch the nodes come up; keep the connection, which is the lease.
+A cold `up` takes the cluster's lock and starts the keeper. While the keeper boots, it reads the
+profile and makes the plan. It sends the plan, watches the nodes start, and keeps the connection,
+which is the lease.
 
-What is not needed to start the keeper is imported while that boots: the caller's imports are on the critical path."""
+Modules that are not needed to start the keeper are imported while it boots: the caller's imports
+are on the critical path."""
 
 from __future__ import annotations
 
@@ -69,13 +71,14 @@ def up(
 ) -> Cluster:
     """Start a cluster of this profile, or join the one of that name if it runs already.
 
-    Without arguments, joins the running cluster, or starts the project's default profile. With a profile, nodes or a
-    mode, a running cluster must match them; otherwise ClusterConflict.
+    Without arguments, joins the running cluster, or starts the project's default profile. With a
+    profile, nodes or a mode, a running cluster must match them; otherwise ClusterConflict.
 
-    With `join=False`, never joins: ClusterConflict if the cluster runs. Of several callers at once, exactly one starts it.
+    With `join=False`, never joins: ClusterConflict if the cluster runs. Of several callers at once,
+    exactly one starts it.
 
-    With `hold`, the cluster ends with the last handle on it, also if that process is killed. Without, it runs until
-    `down`."""
+    With `hold`, the cluster ends with the last handle on it, also if that process is killed.
+    Without, it runs until `down`."""
     check_essentials()
     open_standard_streams()
     check_start(name, project, profile, overrides, simulate, hold=hold, join=join)
@@ -107,10 +110,12 @@ def attach(
     sole: bool = False,
     check_code: bool = True,
 ) -> Cluster:
-    """Join the cluster of that name, which must be running. The handle keeps it running. Nothing is changed.
+    """Join the cluster of that name, which must be running. The handle keeps it running. Nothing is
+    changed.
 
-    With `sole`, no one else may hold it at that moment; otherwise ClusterBusy. With `check_code`, warns
-    (StaleCodeWarning) if its nodes run other code than is on disk; `up` would restart them."""
+    With `sole`, no one else may hold it at that moment; otherwise ClusterBusy. With `check_code`,
+    warns (StaleCodeWarning) if its nodes run other code than is on disk; `up` would restart them.
+    """
     check_essentials()
     open_standard_streams()
     check_start(name, project, sole=sole, check_code=check_code)
@@ -156,12 +161,14 @@ def lock_of(project: Path, name: str) -> ClusterLock:
 
 
 def all_locks() -> list[ClusterLock]:
-    """The locks of the clusters of this user, in all projects; also of those that did not end in order, which are free."""
+    """The locks of this user's clusters in all projects.
+
+    Clusters that did not end in order have free locks."""
     return [ClusterLock(path) for path in sorted(runtime_dir().glob("*.lock"))]
 
 
 def taken_locks() -> list[ClusterLock]:
-    """The locks of those clusters that begin, run or end."""
+    """The locks of clusters that are starting, running or ending."""
     return [lock for lock in all_locks() if not lock.is_free()]
 
 
@@ -185,7 +192,7 @@ def _start(
         from clusterlib.hosts.registry import sweep_leftovers
         from clusterlib.profiles import default_profile
 
-        sweep_leftovers()  # before the keeper is told anything, so that what it makes is not taken for debris
+        sweep_leftovers()  # before the keeper gets its plan, so that what it makes is not taken for remains
         wanted = profile or default_profile(project)
         plan = plan_for(wanted, name=name, project=project, overrides=overrides, held=hold, on_event=on_event)
         try:
@@ -203,13 +210,14 @@ def _start(
         raise
 
 
-# -- joining one that runs
+# -- joining a running one
 
 
 def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline, greet: Greeting) -> Cluster | None:
-    """A handle on the running cluster, once it is ready; None when it ended meanwhile.
+    """A handle on the running cluster, once it is ready; None if it ended meanwhile.
 
-    `greet` says what is asked of it first, and gives its status; ClusterNotRunning when it is ending."""
+    `greet` sends the first request and returns the status; it raises ClusterNotRunning if the
+    cluster is ending."""
     from clusterlib.client.cluster import Cluster
     from clusterlib.client.connection import KeeperClient
 
@@ -243,7 +251,7 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline, greet
     try:
         return Cluster(client, greet(client, deadline), lock)
     except ClusterNotRunning:
-        client.close()  # it is being ended: whoever wants one after it waits for that
+        client.close()  # it is ending: a client that wants a new one waits for that
     except KeeperLost as error:
         client.close()
         deadline, lost = Deadline(SETTLING), error
@@ -259,7 +267,7 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline, greet
 
 
 def _mark(control: Path) -> tuple[int, int] | None:
-    """Tells one keeper's socket from that of the next."""
+    """Distinguishes a keeper's socket from that of the next keeper."""
     try:
         seen = control.stat()
     except FileNotFoundError:
@@ -268,7 +276,7 @@ def _mark(control: Path) -> tuple[int, int] | None:
 
 
 def _refuse(client: KeeperClient, _: Deadline) -> ClusterStatus:
-    """Joins nothing. Raises ClusterNotRunning when the cluster is ending, which is waited for."""
+    """Joins nothing. Raises ClusterNotRunning if the cluster is ending, which is waited for."""
     from clusterlib.messages.requests import Status
 
     status = client.ask(Status())
@@ -284,7 +292,9 @@ def _refuse(client: KeeperClient, _: Deadline) -> ClusterStatus:
 
 
 def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> ClusterStatus:
-    """Takes a lease and waits until the cluster is no longer starting. Raises ClusterNotRunning when it is ending."""
+    """Takes a lease and waits until the cluster has started.
+
+    Raises ClusterNotRunning if it is ending."""
     from clusterlib.messages.requests import TakeLease
 
     first = client.ask(TakeLease(caller_name(), sole))
@@ -309,7 +319,7 @@ def _keeper_is_dead(identifier: str) -> bool:
 
 
 def _unless_starting(client: KeeperClient) -> ClusterStatus | None:
-    """The status once it is something else; nothing until then."""
+    """The status once it is not `starting` any more; None until then."""
     from clusterlib.messages.requests import Status
 
     status = client.ask(Status())
@@ -323,7 +333,7 @@ def _fit(
     hold: bool,
     on_event: Listener | None,
 ) -> Cluster:
-    """A cluster that runs is what was asked for, or it is refused; its code is the project's code of now."""
+    """Refuses a running cluster that does not match the request, and updates its code."""
     from clusterlib.client.code.looking import look_at_code, not_stopped, some_files
     from clusterlib.client.condition import notes_on_ended
 
@@ -356,7 +366,8 @@ def _fit(
 
 
 def _when_settled(cluster: Cluster, status: ClusterStatus) -> ClusterStatus:
-    """The status when no node starts or ends any more: somebody else may be restarting them at this moment."""
+    """The status when no node is starting or ending any more: another process may be restarting
+    them at this moment."""
     if not _changing(status):
         return status
     limit = Deadline(status.timeouts.stop + status.timeouts.start)

@@ -1,4 +1,5 @@
-"""Which clusters `up` hands out in this process: a run of tests shows what the clusters said that a test has started itself."""
+"""The clusters that `up` returns in this process: a test run shows the logs of clusters that a test
+has started itself."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ _watchers: list[Watcher] = []
 
 
 def watch_clusters(watcher: Watcher) -> Callable[[], None]:
-    """Calls it with each cluster from now on. Gives back what ends that; idempotent."""
+    """Calls the function with each cluster from now on.
+
+    Returns a function that ends this; idempotent."""
     _watchers.append(watcher)
     return lambda: _watchers.remove(watcher) if watcher in _watchers else None
 

@@ -31,8 +31,7 @@ def sources_below(roots: Iterable[str], left_out: NoCode = NO_CODE) -> dict[str,
 
     Also left out are paths for which `left_out` is true, hidden folders, virtual environments,
     installed packages, and the node_modules of npm. Links are followed, but no folder is entered
-    twice.
-    """
+    twice."""
     aside, is_test = frozenset(left_out.paths), _matcher(left_out.names)
 
     def enters(folder: str) -> bool:
@@ -46,8 +45,7 @@ def sources_below(roots: Iterable[str], left_out: NoCode = NO_CODE) -> dict[str,
 def watched_files(patterns: Iterable[str]) -> dict[str, str]:
     """The digest of each file that matches one of these absolute patterns, by path.
 
-    A folder means everything in it.
-    """
+    A folder means everything in it."""
     return _digests(path for pattern in patterns for path in _matching(pattern))
 
 
@@ -55,8 +53,7 @@ def named_files(paths: Iterable[str]) -> dict[str, str]:
     """The digest of each of these files. Only large files, such as programs, count as changed if
     they are touched.
 
-    A path that is not a file, such as a folder or a socket, counts as missing.
-    """
+    A path that is not a file, such as a folder or a socket, counts as missing."""
     return {path: _digest(path, MOST_OF_A_FILE)[0] if os.path.isfile(path) else NO_FILE for path in paths}
 
 
@@ -115,8 +112,7 @@ def _is_not_ours(folder: str) -> bool:
 
 def _expression(pattern: str) -> str:
     """The pattern as a regular expression: `**` matches any folders, `*` and `?` match within one
-    name. A folder means everything in it.
-    """
+    name. A folder means everything in it."""
     parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]/]+\])", pattern)
     known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     told = (known.get(part) or (_choice(part) if part.startswith("[") else re.escape(part)) for part in parts)

@@ -1,6 +1,5 @@
 """Finds the files and folders that a profile names, and decides which of them are read at a
-start.
-"""
+start."""
 
 from __future__ import annotations
 
@@ -44,8 +43,7 @@ READ_AT_START = frozenset(
 )
 """Suffixes of files elsewhere that a program reads when it starts.
 
-Others, such as a database, change while it runs.
-"""
+Others, such as a database, change while it runs."""
 
 
 def is_file(path: Path) -> bool:

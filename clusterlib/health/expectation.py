@@ -1,6 +1,5 @@
 """How much memory nodes are expected to take: the amount in a profile, or a measured one, but never
-a default.
-"""
+a default."""
 
 from __future__ import annotations
 

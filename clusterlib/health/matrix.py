@@ -5,8 +5,7 @@
     cluster       formed (it sees every other), reach (a call to its neighbour, with the latency)
     performance   memory, cpu
 
-A node that cannot answer does not delay the others: an answer that is late is a finding, too.
-"""
+A node that cannot answer does not delay the others: an answer that is late is a finding, too."""
 
 from __future__ import annotations
 
@@ -85,8 +84,7 @@ class Subject:
     serving: Callable[[float], str | None]
     """Asks the node's health endpoint, within so many seconds.
 
-    None if all is well, else the problem.
-    """
+    None if all is well, else the problem."""
     usage: Callable[[], Usage | None]
 
 
@@ -104,8 +102,7 @@ class NodeHealth:
 def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> list[NodeHealth]:
     """Checks all nodes at once, and returns within `seconds`.
 
-    `option` names the cluster in remedies.
-    """
+    `option` names the cluster in remedies."""
     deadline = Deadline(max(LEAST, seconds - SPARE))
     answers: queue.SimpleQueue[NodeHealth] = queue.SimpleQueue()
     for subject in subjects:

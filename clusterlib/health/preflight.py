@@ -1,7 +1,6 @@
 """Pre-flight: whether this machine can run the cluster.
 
-Each check judges facts that it is given, so each can be tested on a machine without the problem.
-"""
+Each check judges facts that it is given, so each can be tested on a machine without the problem."""
 
 from __future__ import annotations
 
@@ -118,8 +117,7 @@ def check_ports(
 ) -> Finding:
     """Whether the range has `needed` free ports.
 
-    `holder` returns the holder of a port; None for a free one.
-    """
+    `holder` returns the holder of a port; None for a free one."""
     name = f"ports for {purpose}"
     free, held = 0, {}
     for port in range(first, last + 1):
@@ -143,8 +141,7 @@ def check_ports(
 
 def check_ephemeral(ranges: Mapping[str, tuple[int, int]], ephemeral: tuple[int, int]) -> Finding:
     """A port that the kernel may assign to any outgoing connection is free now and taken a moment
-    later.
-    """
+    later."""
     first, last = ephemeral
     inside = [
         f"{purpose} {low}-{high}" for purpose, (low, high) in ranges.items() if low <= last and first <= high
@@ -233,8 +230,7 @@ def check_memory(
 ) -> Finding:
     """An amount that is written in the profile fails if it does not fit.
 
-    A measured one only warns, as the next run may take less.
-    """
+    A measured one only warns, as the next run may take less."""
     free = f"{mebibytes(available)} available"
     if expected is None:
         unknown = "what a node of this profile takes is not known yet"

@@ -34,8 +34,7 @@ SOON = 0.01
 LATE = 0.05
 SELDOM = 0.1
 """Pauses between two questions grow to 10 ms, then to this share of the elapsed time, at most 100
-ms.
-"""
+ms."""
 LONGEST_REST = 1.0
 
 Answer = Ready | NotYet | Never
@@ -72,8 +71,7 @@ async def climb(
     `news` wakes the climber at once when something has changed (an exit, a line, a message);
     polling is the fallback. `ended` is done when the node has ended, so a probe that hangs or is
     slow does not hide an exit. A probe that takes long is asked less often, so that questions never
-    take all of the processor.
-    """
+    take all of the processor."""
     name, answer = "", Answer.__args__[0]()
     for rung in ladder:
         name = rung.name
@@ -101,8 +99,7 @@ async def climb(
 def _pauses() -> Iterator[float]:
     """A change is noticed after a delay relative to the elapsed time.
 
-    Slow probes are asked less often.
-    """
+    Slow probes are asked less often."""
     begun = time.monotonic()
     for pause in backoff(0.001, 1.6, SOON):
         yield min(max(pause, LATE * (time.monotonic() - begun)), SELDOM)
@@ -111,8 +108,7 @@ def _pauses() -> Iterator[float]:
 async def _asked(rung: Rung, deadline: Deadline, ended: asyncio.Future[Any] | None) -> Answer:
     """The answer of a probe.
 
-    A probe that hangs has until the deadline, or a moment more if that has just passed.
-    """
+    A probe that hangs has until the deadline, or a moment more if that has just passed."""
     if not rung.polls:
         return await rung.probe()
     asking = asyncio.ensure_future(rung.probe())

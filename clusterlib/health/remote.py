@@ -1,7 +1,6 @@
 """The part of the health matrix that runs inside a node.
 
-Uses the standard library and the runtime only.
-"""
+Uses the standard library and the runtime only."""
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ A server program, as described in its profile:
     performance   memory, cpu
 
 An Erlang node: see `drivers/beam/health`. The driver names its columns; `started` comes after those
-of connectivity.
-"""
+of connectivity."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ def judge(
 ) -> tuple[tuple[tuple[str, str], ...], list[NodeHealth]]:
     """The columns, and each node's row.
 
-    `examined` is the keeper's answer; a node that is missing in it did not answer in time.
-    """
+    `examined` is the keeper's answer; a node that is missing in it did not answer in time."""
     asked = examined.columns
     resumes = {
         f"invoke cluster.restart {one.name}": f"invoke cluster.{UNDONE_BY[one.state]} {one.name}"

@@ -1,6 +1,5 @@
 """The interface of a host, between the code that decides what runs (keeper, drivers) and the way it
-runs here.
-"""
+runs here."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ class Entry:
     """A Python function to call in a fork of the nursery: `package.module:function(argument)`.
 
     `argument` is plain data (what JSON can hold). The function's integer result, or None, is the
-    exit code.
-    """
+    exit code."""
 
     target: str
     argument: Mapping[str, object] = field(default_factory=dict)
@@ -43,8 +41,7 @@ class Spawn:
     """One process to start, together with all that it starts, daemonised or not, and all that
     helpers of its name leave running.
 
-    All of these are paused, killed and measured with it, and end when it ends.
-    """
+    All of these are paused, killed and measured with it, and end when it ends."""
 
     name: str
     run: Program | Entry
@@ -54,24 +51,20 @@ class Spawn:
     inherit: Mapping[str, int] = field(default_factory=dict)
     """Descriptors that the process inherits, by name.
 
-    Their numbers are in its environment: CLUSTERLIB_FD_<NAME>.
-    """
+    Their numbers are in its environment: CLUSTERLIB_FD_<NAME>."""
     helper: bool = False
     """A command that is run for the node of this name.
 
     When it ends, the rest of its process group ends; other processes that it leaves running belong
-    to the node.
-    """
+    to the node."""
     shared: tuple[str, ...] = ()
     """Names of programs that it also starts for other nodes.
 
-    They are not ended or paused with it, but end with the host.
-    """
+    They are not ended or paused with it, but end with the host."""
     user: str | None = None
     """The user of the process, if we are root.
 
-    It may still enter folders that only root may enter. None: our user.
-    """
+    It may still enter folders that only root may enter. None: our user."""
 
 
 @frozen
@@ -83,8 +76,7 @@ class Exit:
     left: tuple[str, ...] = field(default=(), compare=False)
     """The programs that it had started and that still ran when it ended by itself.
 
-    They were ended, too.
-    """
+    They were ended, too."""
 
     @property
     def clean(self) -> bool:

@@ -74,8 +74,7 @@ def belonging(leader: int | None, tag: int, keeper: int, known: Collection[int])
     """The living processes of the node of this leader, without the leader, parents before children.
 
     Without a leader (it has ended): what it left behind. `known` are children of the keeper that
-    are not orphans.
-    """
+    are not orphans."""
     if not proc.LINUX:
         return [] if leader is None else proc.descendants(leader)
     found: list[int] = []
@@ -102,8 +101,7 @@ def _below(pid: int, look: Look) -> Iterator[int]:
 
 def _tagged(orphan: int, tag: int, look: Look) -> list[int]:
     """Those that have the tag among this orphan and its descendants, each with all of its
-    descendants.
-    """
+    descendants."""
     if wears(orphan, tag):
         return list(_below(orphan, look))
     return [found for child in look(orphan) for found in _tagged(child, tag, look)]
@@ -113,8 +111,7 @@ def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list
     """Signals all processes that `look` finds, and returns them.
 
     They are stopped first, so that none reacts to the end of another, and none escapes by starting
-    a new one.
-    """
+    a new one."""
     found = freeze(look)
     if number != signal.SIGSTOP:
         for seen in found:
@@ -125,8 +122,7 @@ def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list
 def freeze(look: Callable[[], Collection[proc.Status]]) -> list[proc.Status]:
     """Stops all, until nothing new is found: a stopped process starts nothing.
 
-    The number of rounds is limited, because some programs are faster.
-    """
+    The number of rounds is limited, because some programs are faster."""
     stopped: dict[tuple[int, float], proc.Status] = {}
     deadline = Deadline(FREEZE_SECONDS)
     while not deadline.passed:

@@ -1,8 +1,7 @@
 """What a new process does between the fork and its program.
 
 It runs in a fork of the nursery: a single thread, no event loop. Failures are sent to the keeper
-through the report pipe, which is closed automatically when the program runs.
-"""
+through the report pipe, which is closed automatically when the program runs."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ __all__ = ["FIRST_INHERITED", "Newborn", "become", "descriptor_variable"]
 FIRST_INHERITED = 3
 """The number of the first inherited descriptor.
 
-They follow in the order of `Spawn.inherit`, so a program can use `fd://3`.
-"""
+They follow in the order of `Spawn.inherit`, so a program can use `fd://3`."""
 
 
 @frozen

@@ -1,7 +1,6 @@
 """A process that the keeper has started on this machine.
 
-It is signalled, measured and ended with all that belongs to it.
-"""
+It is signalled, measured and ended with all that belongs to it."""
 
 from __future__ import annotations
 

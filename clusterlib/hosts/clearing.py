@@ -18,8 +18,7 @@ def empty_folder(folder: Path) -> None:
 
     A link is removed, its target is not. If something is mounted below the folder, nothing is
     removed, because it is not ours. Raises OSError with the name of the file that cannot be
-    removed.
-    """
+    removed."""
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "it is a link, and what it leads to is not ours", str(folder))
     if not folder.is_dir():

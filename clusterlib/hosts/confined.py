@@ -18,8 +18,7 @@ def run_confined(module: str, data: bytes, *, cpu_seconds: int, memory: int, pat
     """Returns the output of the module until it ended or was ended at a limit. It reads `data` from
     its standard input.
 
-    The current folder is not on its path, because its content is as untrusted as the data.
-    """
+    The current folder is not on its path, because its content is as untrusted as the data."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", module],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, _path()))},
@@ -47,8 +46,7 @@ def _path() -> list[str]:
 def _limit(pid: int, cpu_seconds: int, memory: int) -> None:
     """Before it gets any data.
 
-    If the system cannot limit another process, only the time is limited.
-    """
+    If the system cannot limit another process, only the time is limited."""
     limit = getattr(resource, "prlimit", None)
     if limit is None:
         return

@@ -14,8 +14,7 @@ ladder:
 - `user-namespace`: the same for an ordinary user, inside a user namespace that maps only this user.
 - `sweep`: if namespaces are forbidden. The keeper adopts orphans, and its children die with it by a
   parent-death signal. The guard adopts what the keeper leaves, and kills all that is below it and
-  all that carries the marker.
-"""
+  all that carries the marker."""
 
 from __future__ import annotations
 
@@ -42,8 +41,7 @@ __all__ = ["RUNGS", "Containment", "Rung", "enter"]
 
 Rung = Literal["auto", "namespace", "user-namespace", "sweep"]
 """`auto` uses the highest rung that works here, `namespace` either of the two, the others only
-themselves.
-"""
+themselves."""
 
 RUNGS: tuple[Rung, ...] = ("auto", "namespace", "user-namespace", "sweep")
 SWEEP_SECONDS = 5.0
@@ -62,8 +60,7 @@ class Containment:
     guard_gone: int
     """A descriptor that becomes readable when the guard is gone.
 
-    A SIGTERM is sent then, too, but a signal can be lost.
-    """
+    A SIGTERM is sent then, too, but a signal can be lost."""
     refusals: tuple[str, ...] = ()
     """Why the rungs above are not in use."""
     proc: str = "/proc"
@@ -108,8 +105,7 @@ def enter(
 
     Of the caller's descriptors, the guard keeps the standard ones and those of `keep_in_guard`.
     When the keeper and everything it started are gone, the guard runs `on_keeper_death` and ends
-    with the keeper's exit code (128+n for signal n).
-    """
+    with the keeper's exit code (128+n for signal n)."""
     if rung not in RUNGS:
         raise UsageError(f"there is no containment {rung!r}", remedies=[f"use one of: {', '.join(RUNGS)}"])
     # Signals that the caller ignores or blocks are inherited, and would hide the end of a child.
@@ -281,8 +277,7 @@ def _wait_for(keeper: int) -> int:
 
 def _sweep(marker: str) -> None:
     """Ends what the keeper left: everything below us, as we adopt it, and everything that carries
-    the marker.
-    """
+    the marker."""
     me = os.getpid()
     deadline = Deadline(SWEEP_SECONDS)
     proc.end_all(lambda: proc.descendants(me), deadline)

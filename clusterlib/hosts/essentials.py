@@ -1,6 +1,5 @@
 """Checks for things that every machine has, but a bare container or chroot may lack, before
-anything is started.
-"""
+anything is started."""
 
 from __future__ import annotations
 

@@ -10,8 +10,7 @@
 
 It passes the same contract tests as the real one. Signals have the same effects as on a real
 process: those that it neither handles nor ignores end it, SIGSTOP suspends it at its next await,
-and SIGCONT resumes it.
-"""
+and SIGCONT resumes it."""
 
 from __future__ import annotations
 
@@ -40,8 +39,7 @@ HARMLESS = frozenset({signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIG
 
 class FakeProcess:
     """Both sides of a fake process: the interface of its owner (`Process`), and of its
-    behaviour.
-    """
+    behaviour."""
 
     def __init__(self, order: Spawn, pid: int, marker: str) -> None:
         self.order = order
@@ -192,8 +190,7 @@ class _Stoppable(Awaitable[int | None]):
 class FakeHost:
     """Implements `Host`.
 
-    The behaviour depends on the name of the program (`argv[0]`) or the target of the entry.
-    """
+    The behaviour depends on the name of the program (`argv[0]`) or the target of the entry."""
 
     def __init__(self, behaviours: Mapping[str, Behaviour], *, marker: str = "fake") -> None:
         self._behaviours = dict(behaviours)

@@ -1,6 +1,5 @@
 """Finds what holds a port: a process, the cluster that claimed it, or connections that the kernel
-still remembers.
-"""
+still remembers."""
 
 from __future__ import annotations
 
@@ -56,8 +55,7 @@ def of_ports(address: str, ports: Collection[int], *, proc: str = "/proc") -> di
 
 def of_claims(names: Mapping[int, str], *, proc: str = "/proc") -> dict[int, Holder]:
     """The cluster, or else the process, that claimed each of these ports, by the names of their
-    claims.
-    """
+    claims."""
     import psutil
 
     from clusterlib.hosts.registry import Registry
@@ -82,8 +80,7 @@ def of_claims(names: Mapping[int, str], *, proc: str = "/proc") -> dict[int, Hol
 def _process(pid: int) -> Holder:
     """The name and the user of a process.
 
-    Not its command line, which may contain a password: evidence may be shown to others.
-    """
+    Not its command line, which may contain a password: evidence may be shown to others."""
     import psutil
 
     try:

@@ -1,7 +1,6 @@
 """The identity of a process.
 
-A PID alone is never trusted: the start time and the boot belong to it.
-"""
+A PID alone is never trusted: the start time and the boot belong to it."""
 
 from __future__ import annotations
 

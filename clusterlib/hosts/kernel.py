@@ -56,8 +56,7 @@ def die_with_parent(number: int) -> None:
     """Requests a signal when the parent ends.
 
     The parent is the *thread* that forked: call it in children of a thread that lives as long as
-    its process. Afterwards the caller checks that the parent still exists.
-    """
+    its process. Afterwards the caller checks that the parent still exists."""
     _check(_libc.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(int(number)), 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
@@ -76,8 +75,7 @@ def mount_own_proc() -> None:
     """Gives this mount namespace a /proc of this process's PID namespace.
 
     The mounts become slaves, not private: later mounts of the machine (a home that is mounted on
-    demand) still appear here, while our /proc never appears there.
-    """
+    demand) still appear here, while our /proc never appears there."""
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_SLAVE), None), "mount(make slave)")
     flags = ctypes.c_ulong(MS_NOSUID | MS_NODEV | MS_NOEXEC)
     _check(_libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount(/proc)")
@@ -85,8 +83,7 @@ def mount_own_proc() -> None:
 
 def drop_capabilities() -> None:
     """Drops the capabilities that a new user namespace grants, so that permissions work as for an
-    ordinary process.
-    """
+    ordinary process."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
     _check(_libc.capset(ctypes.byref(header), ctypes.byref(nothing)), "capset")
@@ -96,8 +93,7 @@ def become_user(user: int, group: int, groups: list[int]) -> None:
     """Changes from root to another user permanently, also across exec. The right to enter root's
     folders is kept.
 
-    On systems other than Linux this right is lost, and the folders must be open to all.
-    """
+    On systems other than Linux this right is lost, and the folders must be open to all."""
     kept = sys.platform == "linux"
     if kept:
         _check(_libc.prctl(PR_SET_KEEPCAPS, ctypes.c_ulong(1), 0, 0, 0), "prctl(PR_SET_KEEPCAPS)")

@@ -23,8 +23,7 @@ __all__ = ["CHANNEL", "SCARCE", "TIMED_OUT", "reap", "run_aside", "run_command",
 
 CHANNEL = "{channel}"
 """In the arguments of `start_detached`, this word is replaced by the number of the channel's
-descriptor.
-"""
+descriptor."""
 TIMED_OUT = 124
 """The exit code of a command that took too long, the same as that of `timeout`."""
 GRACE_SECONDS = 5.0
@@ -34,8 +33,7 @@ WARDEN = "trap '' INT TERM HUP QUIT TSTP TTIN TTOU; read -r _ || kill -KILL 0"
 """A shell that leads the process group of a command.
 
 It reads a pipe: a line means that all is well. The end of the pipe means that we died; then it
-kills its own group. While the leader lives, the group cannot belong to anything else.
-"""
+kills its own group. While the leader lives, the group cannot belong to anything else."""
 
 SCARCE = {
     errno.EAGAIN: ["ulimit -u  # processes and threads allowed", "invoke cluster.doctor"],
@@ -59,8 +57,7 @@ def start_detached(
     PID at once.
 
     Of our descriptors it has `fds`, with their numbers, and its end of the socket, whose number
-    replaces `{channel}` in the arguments. Its output goes to `log`, a path or a descriptor.
-    """
+    replaces `{channel}` in the arguments. Its output goes to `log`, a path or a descriptor."""
     try:
         ours, theirs = socket.socketpair()
     except OSError as error:
@@ -107,8 +104,7 @@ def run_command(
 
     The command has its own process group, which is the terminal's foreground while it runs, so it
     gets Ctrl-C. Signals to us are passed on to it. At the timeout the whole group is asked to end,
-    then killed. If we are killed, even by SIGKILL, so is the whole group.
-    """
+    then killed. If we are killed, even by SIGKILL, so is the whole group."""
     with (
         _warden() as group,
         _foreground(group) as terminal,
@@ -131,8 +127,7 @@ def run_aside(
     """Runs a command without interaction; its output goes to a file. Exit codes as with
     `run_command`.
 
-    If we are interrupted or killed, so is its whole group.
-    """
+    If we are interrupted or killed, so is its whole group."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     log = os.open(output, flags, 0o600)
     try:
@@ -204,8 +199,7 @@ def _result(command: subprocess.Popen[bytes], group: int, timeout: float | None,
 def _signal_group(group: int, number: int) -> None:
     """Signals all processes of the group.
 
-    The warden ignores all signals that can be ignored, and dies of SIGKILL with the rest.
-    """
+    The warden ignores all signals that can be ignored, and dies of SIGKILL with the rest."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
 
@@ -230,8 +224,7 @@ class _Attendant:
     we stop as well.
 
     It is installed before the command starts, so that no signal is lost meanwhile. Only the main
-    thread can have handlers; in another thread this does nothing.
-    """
+    thread can have handlers; in another thread this does nothing."""
 
     def __init__(self, group: int, terminal: int | None) -> None:
         self._group = group
@@ -280,8 +273,7 @@ class _Attendant:
 def _foreground(group: int) -> Iterator[int | None]:
     """Makes the group the foreground of our terminal, if we are the foreground now.
 
-    Returns the terminal's descriptor.
-    """
+    Returns the terminal's descriptor."""
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -313,8 +305,7 @@ def _give_terminal(terminal: int, group: int) -> None:
 _left: list[int] = []
 """Keepers that are still our children.
 
-They are reaped when they have ended, so that a long run does not collect zombies.
-"""
+They are reaped when they have ended, so that a long run does not collect zombies."""
 
 
 def _leave(process: subprocess.Popen[bytes]) -> None:

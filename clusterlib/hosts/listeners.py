@@ -41,8 +41,7 @@ class Listener:
 def listener_of(address: str, port: int, pids: Sequence[int], everybody: str = "/proc") -> Listener:
     """Whether one of these processes accepts connections on this port.
 
-    Another process is searched in the /proc `everybody`.
-    """
+    Another process is searched in the /proc `everybody`."""
     if not proc.LINUX:
         return Listener(Owner.UNKNOWN)
     sockets = _listening(address, port)
@@ -78,8 +77,7 @@ def port_taken(node: str, address: str, port: int, stranger: Listener) -> PortTa
 def _listening(address: str, port: int) -> set[int]:
     """The sockets (inodes) that accept connections to this address.
 
-    The kernel prefers one on this address to one on all addresses.
-    """
+    The kernel prefers one on this address to one on all addresses."""
     ipv6 = ":" in address
     packed = socket.inet_pton(socket.AF_INET6 if ipv6 else socket.AF_INET, address)
     tables = [("tcp6", packed), ("tcp6", bytes(16))]
@@ -98,8 +96,7 @@ def _listening(address: str, port: int) -> set[int]:
 def _entries(table: str) -> Iterable[tuple[bytes, int, int]]:
     """Address, port and inode of each listening socket.
 
-    They come first in the table, so the rest is not read.
-    """
+    They come first in the table, so the rest is not read."""
     try:
         with open(f"/proc/net/{table}", "rb") as lines:  # noqa: PTH123 - read while a node starts
             next(lines, None)

@@ -1,7 +1,6 @@
 """This machine as a host: processes are forked by the nursery and reaped here on the event loop.
 
-No threads.
-"""
+No threads."""
 
 from __future__ import annotations
 
@@ -44,8 +43,7 @@ def _next_ended() -> os.waitid_result | None:
 
 class _Birth:
     """An order in progress: the part that is not sent yet, and what its report pipe has delivered
-    so far.
-    """
+    so far."""
 
     def __init__(self, order: Spawn, report: int, output: int, unsent: bytes, descriptors: list[int]) -> None:
         self.order = order
@@ -71,8 +69,7 @@ class _Birth:
 class LocalHost:
     """Implements `Host` for the keeper. Create it inside the running loop, in the main thread.
 
-    It reaps all children of this process, so nothing else may wait for a child.
-    """
+    It reaps all children of this process, so nothing else may wait for a child."""
 
     def __init__(self, nursery: Nursery, containment: Containment) -> None:
         self._nursery = nursery

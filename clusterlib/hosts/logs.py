@@ -1,6 +1,5 @@
 """Log files of nodes: every line with its time, written at once, with a limited size, and without
-blocking the keeper.
-"""
+blocking the keeper."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ class LogLine:
 class LogWriter:
     """Appends the output of a node to its file.
 
-    It is the only writer of the file; the previous one is kept as `.1`.
-    """
+    It is the only writer of the file; the previous one is kept as `.1`."""
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
@@ -152,8 +150,7 @@ def rotated(path: Path) -> Path:
 def read(path: Path, *, node: str | None = None, since: datetime | None = None) -> Iterator[LogLine]:
     """The lines of a log in order, including the previous file.
 
-    `node` defaults to the name of the file.
-    """
+    `node` defaults to the name of the file."""
     name = node or path.stem
     for part in (rotated(path), path):
         try:
@@ -181,8 +178,7 @@ def tail(path: Path, count: int, *, node: str | None = None) -> list[LogLine]:
 class LogFollower:
     """Reads what is new in a log at each call.
 
-    It handles rotation, and may start before the file exists.
-    """
+    It handles rotation, and may start before the file exists."""
 
     def __init__(self, path: Path, *, node: str | None = None, from_start: bool = False) -> None:
         self._path = path

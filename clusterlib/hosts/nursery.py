@@ -3,8 +3,7 @@
 An order is sent over a Unix socket, with the descriptors for the new process. The new process is
 forked twice, so that its parent is the keeper (which adopts orphans) and sees its end at once. The
 result is sent over the report pipe of the order: the PID on a line, then nothing, or an error as
-JSON. The nursery itself never answers.
-"""
+JSON. The nursery itself never answers."""
 
 from __future__ import annotations
 
@@ -37,8 +36,7 @@ MOST_DESCRIPTORS = 250
 """The kernel passes at most 253 at once; two are ours."""
 BATCH = 8
 """Orders that share the process between the nursery and their own: nearly half the forks, and
-little waiting.
-"""
+little waiting."""
 
 _Received = tuple[Newborn, list[int]]
 
@@ -112,8 +110,7 @@ def _serve(
 def _receive_some(channel: socket.socket) -> list[_Received]:
     """Waits for an order, and takes all others that are already there.
 
-    Empty if the keeper has closed the channel.
-    """
+    Empty if the keeper has closed the channel."""
     orders: list[_Received] = []
     while len(orders) < BATCH and (not orders or select.select([channel], [], [], 0)[0]):
         received = _receive(channel)
@@ -149,8 +146,7 @@ def _cloexec() -> int:
 def _bear(orders: list[_Received]) -> None:
     """Forks a process between us and the new ones.
 
-    It ends at once, and they become the keeper's children.
-    """
+    It ends at once, and they become the keeper's children."""
     go, held = os.pipe()
     try:
         between = os.fork()

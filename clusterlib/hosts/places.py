@@ -1,8 +1,7 @@
 """The fixed private folders of this user, for control sockets, locks and the registry.
 
 Fixed, so that every process finds the same place with any TMPDIR. Private, because they give access
-to processes.
-"""
+to processes."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ __all__ = [
 CHOSEN = "CLUSTERLIB_RUNTIME_DIR"
 """The variable that names another runtime folder.
 
-Processes see each other's clusters only with the same folder.
-"""
+Processes see each other's clusters only with the same folder."""
 AT_HOME = ".clusterlib-run"
 LONGEST_CHOSEN = 64
 LOCK_SECONDS = 20.0
@@ -44,8 +42,7 @@ LONGEST_SOCKET_PATH = 100
 def runtime_dir(base: Path | None = None) -> Path:
     """The private folder of this user on this machine, created if necessary.
 
-    `base` replaces the usual places.
-    """
+    `base` replaces the usual places."""
     user = os.getuid()
     session = Path(f"/run/user/{user}")
     if base is not None:
@@ -94,8 +91,7 @@ def _below_or_elsewhere(folder: Path) -> str:
 
 def _elsewhere(refused: Path) -> str:
     """Suggests another usable place: in the user's home, unless its path is too long for
-    sockets.
-    """
+    sockets."""
     home = os.environ.get("HOME", "")
     places = [(f'"$HOME/{AT_HOME}"', Path(home, AT_HOME))] if home.startswith("/") else []
     usual = Path(f"/var/tmp/clusterlib-{os.getuid()}")  # noqa: S108 - only named; refused if it is not private
@@ -140,8 +136,7 @@ def _private(folder: Path) -> Path:
 def _made_or_ours(folder: Path, *, chosen: bool = False) -> int:
     """The mode of this folder, which is created if necessary.
 
-    Anything that is not a folder of this user is refused.
-    """
+    Anything that is not a folder of this user is refused."""
     try:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
@@ -171,8 +166,7 @@ def _made_or_ours(folder: Path, *, chosen: bool = False) -> int:
 def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
     """Opens a lock file of ours.
 
-    Anything that is not a plain file is refused; the caller handles FileNotFoundError.
-    """
+    Anything that is not a plain file is refused; the caller handles FileNotFoundError."""
     problem: str | None = "it is no plain file"
     try:
         descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
@@ -195,8 +189,7 @@ def open_lock(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
 def lock_for_us(descriptor: int, path: Path) -> None:
     """Waits until we have the lock.
 
-    Its holders need it only for a moment, unless they are paused: then this is an error.
-    """
+    Its holders need it only for a moment, unless they are paused: then this is an error."""
     deadline = Deadline(LOCK_SECONDS)
 
     def locked() -> bool:
@@ -216,8 +209,7 @@ def lock_for_us(descriptor: int, path: Path) -> None:
 def remove_socket(path: Path) -> None:
     """Removes the socket of a keeper that is gone.
 
-    Anything else with this name is not ours, and stays.
-    """
+    Anything else with this name is not ours, and stays."""
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()
@@ -227,8 +219,7 @@ def read_private(path: Path, most: int) -> bytes:
     """Reads a file of ours.
 
     Raises OSError if there is none, and ValueError for a link, a pipe, a device, or more than
-    `most` bytes, because reading one of these might never end.
-    """
+    `most` bytes, because reading one of these might never end."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -256,8 +247,7 @@ def make_private(folder: Path) -> None:
 def write_private(path: Path, content: str | bytes, mode: int = 0o600) -> None:
     """Writes a file that only its owner can read, completely or not at all.
 
-    Its folder is created if necessary.
-    """
+    Its folder is created if necessary."""
     make_private(path.parent)
     # Not the PID: threads share it, and so do processes of different PID namespaces.
     draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")

@@ -1,8 +1,7 @@
 """Examines processes and ends them without trusting a bare PID.
 
 On Linux, /proc is read, or a folder that shows another PID namespace; on other systems psutil is
-used.
-"""
+used."""
 
 from __future__ import annotations
 
@@ -84,8 +83,7 @@ def status(pid: int, proc: str = "/proc") -> Status | None:
 def folder_of(pid: int, proc: str = "/proc") -> str:
     """The folder of /proc that shows the memory and the open files of a process.
 
-    A main thread that has ended shows none of them, but another thread of the process does.
-    """
+    A main thread that has ended shows none of them, but another thread of the process does."""
     whole = f"{proc}/{pid}"
     seen = status(pid, proc)
     if seen is None or seen.state != "Z" or not seen.alive:
@@ -103,8 +101,7 @@ def folder_of(pid: int, proc: str = "/proc") -> str:
 def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
     """Whether the process was started with this marker.
 
-    A process that we may not read is not ours.
-    """
+    A process that we may not read is not ours."""
     if LINUX:
         return f"{MARKER}={marker}".encode() in _read_of_any_thread(pid, "environ", proc).split(b"\0")
     import psutil
@@ -118,8 +115,7 @@ def marked(marker: str, proc: str = "/proc") -> list[Status]:
     """Every living process of this user that belongs to the cluster with this marker. For root,
     processes with other users are included.
 
-    It carries the marker in its initial environment, or has a tag of that cluster.
-    """
+    It carries the marker in its initial environment, or has a tag of that cluster."""
     me = os.geteuid()
     cluster = tags.cluster_of(marker)
     found = []
@@ -188,8 +184,7 @@ def end_all(find: Callable[[], Iterable[Status]], deadline: Deadline) -> list[St
 def kill(seen: Status, number: int = signal.SIGKILL, proc: str = "/proc") -> int | None:
     """Signals exactly the process that was seen.
 
-    Returns a descriptor that reports its end, if possible.
-    """
+    Returns a descriptor that reports its end, if possible."""
     descriptor = None
     with contextlib.suppress(OSError):
         if sys.platform == "linux":

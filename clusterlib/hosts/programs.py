@@ -25,14 +25,12 @@ INSTALL = {
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where distributions put servers that any user may run.
 
-The PATH of an ordinary user often lacks them.
-"""
+The PATH of an ordinary user often lacks them."""
 
 
 def folders_of(search: Iterable[str]) -> list[str]:
     """The folders that match patterns such as /usr/lib/postgresql/*/bin, the highest
-    version first.
-    """
+    version first."""
     return [
         folder
         for pattern in search
@@ -43,8 +41,7 @@ def folders_of(search: Iterable[str]) -> list[str]:
 
 def find_program(name: str, search: Sequence[str], path: str | None = None) -> Path | None:
     """The path of this program: in the folders of `search`, on PATH, beside this Python, or among
-    the system's servers.
-    """
+    the system's servers."""
     usual = os.environ.get("PATH", os.defpath) if path is None else path
     found = shutil.which(
         name, path=os.pathsep.join([*folders_of(search), usual, *beside_python(), *SYSTEM_FOLDERS])
@@ -55,8 +52,7 @@ def find_program(name: str, search: Sequence[str], path: str | None = None) -> P
 def beside_python() -> list[str]:
     """The folder of the running Python.
 
-    The folder of a virtual environment that is not activated is not on PATH.
-    """
+    The folder of a virtual environment that is not activated is not on PATH."""
     return [os.path.dirname(sys.executable)] if sys.executable else []  # noqa: PTH120 - a link stays one
 
 
@@ -73,8 +69,7 @@ def digest_of(path: Path) -> str:
 
     Its content is not read: a file cannot be replaced or changed while inode, size and time of the
     last change, which no program can set, stay the same. Reading the 25 MB of some servers would
-    take longer than everything before it at a start.
-    """
+    take longer than everything before it at a start."""
     try:
         seen = path.stat()
     except OSError as error:
@@ -85,8 +80,7 @@ def digest_of(path: Path) -> str:
 
 def how_to_install(packages: Mapping[str, str]) -> str | None:
     """The command that installs a program here, from the packages of each system; None if there is
-    none.
-    """
+    none."""
     of_the_system = ("homebrew", "debian") if sys.platform == "darwin" else ("debian",)
     known = next((one for one in (*of_the_system, "pip", "npm") if one in packages), None)
     return f"{INSTALL[known]} {shlex.quote(packages[known])}" if known else None

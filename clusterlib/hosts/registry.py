@@ -1,6 +1,5 @@
 """The running clusters of this user, one file for each, and the clean-up of clusters whose keeper
-and guard died.
-"""
+and guard died."""
 
 from __future__ import annotations
 
@@ -80,8 +79,7 @@ class Entry:
 
 class Registry:
     """One file for each running cluster of this user, written by its keeper, and removed by
-    whichever process cleans up.
-    """
+    whichever process cleans up."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = (folder or runtime_dir()) / "clusters"
@@ -168,8 +166,7 @@ def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
     """Ends what dead keepers left, and removes their entries. Living clusters, and processes
     without our marker, are never touched.
 
-    Safe to call from many processes at once, and cheap if there is nothing to do.
-    """
+    Safe to call from many processes at once, and cheap if there is nothing to do."""
     registry = registry or Registry()
     swept = []
     for entry in registry.entries():
@@ -196,8 +193,7 @@ def end_family(parents: Iterable[Identity], marker: str | None = None) -> list[p
 
     First comes everything below them: they have adopted processes that have lost their parent. If
     they ended first, a process without a marker could not be identified any more. They are stopped
-    meanwhile, so that they start nothing.
-    """
+    meanwhile, so that they start nothing."""
     deadline = Deadline(SWEEP_SECONDS)
     killed: list[proc.Status] = []
     for parent in parents:

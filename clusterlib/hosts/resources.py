@@ -1,7 +1,6 @@
 """Memory and processor time of processes.
 
-On Linux from /proc, so that a keeper need not import psutil; otherwise from psutil.
-"""
+On Linux from /proc, so that a keeper need not import psutil; otherwise from psutil."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ def sample_all(pids: Iterable[int], *, proc: str = "/proc") -> Sample | None:
     by a script.
 
     The processor time of ended processes counts if they were waited for, so that the sum never
-    falls. None if one may not be read, because the sum of the others would be too small.
-    """
+    falls. None if one may not be read, because the sum of the others would be too small."""
     with contextlib.suppress(PermissionError):
         looks = [_look(pid, proc, with_ended=True) for pid in pids]
         return _together([seen for seen in looks if seen is not None])
@@ -66,8 +64,7 @@ def _sum(figures: Sequence[Any]) -> Any:
 def _from_proc(pid: int, proc: str, *, with_ended: bool = False) -> Sample:
     """Time is counted for the whole process, even if its main thread has ended.
 
-    The rest may need another thread.
-    """
+    The rest may need another thread."""
     fields = shown = _stat(Path(proc, str(pid)))
     folder = Path(proc, str(pid))
     if fields[0] == b"Z":

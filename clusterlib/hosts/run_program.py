@@ -31,8 +31,7 @@ async def run_program(host: Host, order: Spawn, hear: Callable[[bytes], None] = 
     """Runs it to its end.
 
     `hear` gets its output as it is printed. If this is cancelled, the program is killed and waited
-    for.
-    """
+    for."""
     process = await host.spawn(order)
     kept = bytearray()
     loop = asyncio.get_running_loop()

@@ -3,8 +3,7 @@
 An order for an embedded node makes one inside the simulation; other orders are passed to the other
 host. The simulation is started with its first node, and its end is the end of all its nodes. A
 simulation without living nodes is not used again, because the modules that it has loaded may be
-outdated.
-"""
+outdated."""
 
 from __future__ import annotations
 

@@ -10,8 +10,7 @@ __all__ = ["open_standard_streams"]
 def open_standard_streams() -> None:
     """Opens /dev/null for each closed one.
 
-    Otherwise the next file would get its number, and be used in its place.
-    """
+    Otherwise the next file would get its number, and be used in its place."""
     if all(_is_open(number) for number in (0, 1, 2)):
         return
     while (descriptor := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:

@@ -6,8 +6,7 @@ closes all files or becomes another user, and every user may read it. A process 
 itself loses it. So does what `su` starts, because PAM sets all limits. Such a process is recognised
 as long as it keeps the environment, which has the tag, too.
 
-    1 at bit 62 | the cluster, from its marker, in 41 bits | the node, in 21 bits
-"""
+    1 at bit 62 | the cluster, from its marker, in 41 bits | the node, in 21 bits"""
 
 from __future__ import annotations
 
@@ -40,8 +39,7 @@ def cluster_of(marker: str) -> int:
 def wear(tag: int) -> None:
     """Sets the tag for this process, and for everything that it starts.
 
-    If the limit is really used, it stays unchanged.
-    """
+    If the limit is really used, it stays unchanged."""
     if sys.platform != "linux":
         return
     import resource

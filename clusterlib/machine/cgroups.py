@@ -1,8 +1,7 @@
 """The limits that cgroups set: version 1 and 2, nested, inside a container or outside.
 
 A limit applies to everything below it, so all groups are read, from ours up to the top that is
-visible.
-"""
+visible."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ def cpu_limit(root: Path = Path("/")) -> Limit | None:
 
 def memory_limit(root: Path = Path("/")) -> Limit | None:
     """The memory left within the tightest limit: used memory is subtracted, except cache that can
-    be dropped.
-    """
+    be dropped."""
     limits = [*_memory_left(root, "", "memory.max", "memory.current", "inactive_file")]
     limits += _memory_left(
         root, "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"

@@ -62,8 +62,7 @@ def detect_machine(
     environ: Mapping[str, str] | None = None, root: Path = Path("/"), affinity: int | None = None
 ) -> Machine:
     """Reads the environment, /proc, the cgroups below `root`, and the CPUs that this process may
-    use.
-    """
+    use."""
     environ = os.environ if environ is None else environ
     ci, why_ci = detect_ci(environ)
     cpus, why_cpus = _cpus(root, len(os.sched_getaffinity(0)) if affinity is None else affinity)
@@ -74,8 +73,7 @@ def detect_machine(
 def detect_ci(environ: Mapping[str, str]) -> tuple[str | None, str]:
     """The CI system, and the variable that shows it.
 
-    `CI=false` has precedence, since a person has set it.
-    """
+    `CI=false` has precedence, since a person has set it."""
     if environ.get("CI", "").strip().lower() in NO and environ.get("CI", "").strip():
         return None, f"no CI: CI={environ['CI'].strip()}"
     for variable, name in SYSTEMS:

@@ -6,8 +6,7 @@ lock at a fixed place. Both are freed when their holder ends, for any reason.
 
 A port is free when a server could listen on it. Closed connections that the kernel remembers
 (TIME_WAIT) do not count, because a server with SO_REUSEADDR can listen beside them. To keep late
-packets of an old cluster away from a new one, the port that was released last is used last.
-"""
+packets of an old cluster away from a new one, the port that was released last is used last."""
 
 from __future__ import annotations
 
@@ -110,8 +109,7 @@ class Claim:
 
 class AddressBlock:
     """A /24 of loopback addresses that is reserved for us on this machine until we close it
-    or die.
-    """
+    or die."""
 
     def __init__(self, number: int, lock: Lock) -> None:
         self._network = BLOCKS.network_address + (number << 8)
@@ -138,8 +136,7 @@ class PortAllocator:
     """Makes claims.
 
     `state_dir` remembers the last port of this user; `proc` is the /proc in which the users of
-    ports are found.
-    """
+    ports are found."""
 
     def __init__(self, state_dir: Path, *, proc: str = "/proc") -> None:
         self._state = state_dir
@@ -281,8 +278,7 @@ def _obstacle(address: str, port: int) -> OSError | None:
 
     The TCP probe sets SO_REUSEADDR, as servers do. So it fails beside a listener, but not beside
     connections of an ended server in TIME_WAIT. For UDP, this option would let two servers share a
-    port.
-    """
+    port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(family, kind) as probe:

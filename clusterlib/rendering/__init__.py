@@ -5,8 +5,7 @@ rendered in Jinja's sandbox: it can use the values that it is given, but not cod
 programs.
 
 A text that contains only names, such as those of embedded and Erlang nodes, is filled in without
-jinja2, whose import was a fifth of all imports of a keeper. Everything else is left to jinja2.
-"""
+jinja2, whose import was a fifth of all imports of a keeper. Everything else is left to jinja2."""
 
 from __future__ import annotations
 
@@ -26,8 +25,7 @@ def render(template: Path | str, search: Sequence[Path], values: Mapping[str, An
     """Renders a template, which is searched in the folders of `search` in order. Raises
     TemplateError.
 
-    A template can include files from these folders only.
-    """
+    A template can include files from these folders only."""
     try:
         return rendered(template, search, values)
     except Faulty as error:
@@ -42,8 +40,7 @@ def render(template: Path | str, search: Sequence[Path], values: Mapping[str, An
 def render_text(text: str, values: Mapping[str, Any]) -> str:
     """Fills in a text of a profile.
 
-    A text without marks is returned unchanged. Raises TemplateError.
-    """
+    A text without marks is returned unchanged. Raises TemplateError."""
     try:
         return rendered_text(text, values)
     except Faulty as error:
@@ -58,8 +55,7 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
     """Adds values that follow from the cluster and the node: the first node, the other nodes, the
     data folder.
 
-    `alive` and `starting` change over time, so the caller passes them.
-    """
+    `alive` and `starting` change over time, so the caller passes them."""
     nodes, node = values["cluster"]["nodes"], values["node"]
     return {
         **values,
@@ -77,8 +73,7 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
 def render_page(template: Path, values: Mapping[str, Any], **filters: Callable[..., Any]) -> str:
     """Renders a page of clusterlib, with every value escaped.
 
-    Included files are in the same folder.
-    """
+    Included files are in the same folder."""
     from clusterlib.rendering.language import page_environment
 
     environment = page_environment(template.parent, tuple(filters.items()))

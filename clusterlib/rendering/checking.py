@@ -2,8 +2,7 @@
 
 The profile may come from anybody. Jinja's sandbox prevents a template from running code. A separate
 process with limits ensures that it also ends and fits into memory. No process is started if all
-texts are plain, like those of embedded nodes.
-"""
+texts are plain, like those of embedded nodes."""
 
 from __future__ import annotations
 
@@ -63,8 +62,7 @@ def faults_of(
 ) -> list[Fault | None]:
     """The fault or None for each trial, in order.
 
-    If one exceeds the limits, the rest is not tried.
-    """
+    If one exceeds the limits, the rest is not tried."""
     if not trials:
         return []
     from clusterlib.hosts.confined import run_confined

@@ -3,8 +3,7 @@ errors.
 
 A profile may come from somebody else, and is checked before it is trusted. So a template cannot
 reach the internals of Python's objects, change its values, or produce something larger than any
-file that a node reads.
-"""
+file that a node reads."""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ __all__ = ["LARGEST", "file_rendered", "page_environment", "references_in", "tex
 
 LARGEST = 2**20
 """The limit for characters of a template, of a repeated text and of a width, and for bits of a
-number.
-"""
+number."""
 MANY_BITS = 4096
 TOO_LARGE = "makes something that is too large"
 
@@ -243,8 +241,7 @@ def _known(values: Mapping[str, Any]) -> str:
 def _place_of(traceback: TracebackType | None, folders: tuple[str, ...]) -> tuple[str | None, int | None]:
     """The place in the template.
 
-    Jinja writes the lines of templates into the traceback; the innermost one counts.
-    """
+    Jinja writes the lines of templates into the traceback; the innermost one counts."""
     place: tuple[str | None, int | None] = None, None
     inside: Callable[[str], bool] = lambda file: any(file.startswith(f"{folder}/") for folder in folders)  # noqa: E731
     while traceback is not None:

@@ -1,7 +1,6 @@
 """The program that tries templates within limits.
 
-It reads the trials from stdin and writes a line for each.
-"""
+It reads the trials from stdin and writes a line for each."""
 
 from __future__ import annotations
 

@@ -18,8 +18,7 @@ __all__ = ["read_events", "read_looks"]
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """A JSON object for each line.
 
-    A line that was truncated by a crash or a full disk is left out.
-    """
+    A line that was truncated by a crash or a full disk is left out."""
     try:
         text = path.read_text(errors="replace")
     except OSError:

@@ -1,6 +1,5 @@
 """The files of a cluster: `.clusterlib/<name>/<run>/` in the project, ignored by git, private to
-the user.
-"""
+the user."""
 
 from __future__ import annotations
 
@@ -47,8 +46,7 @@ KEPT_BYTES = 1 << 30
 def cluster_identifier(project: Path, name: str) -> str:
     """Names the cluster machine-wide for this user.
 
-    The same project and name always give the same identifier.
-    """
+    The same project and name always give the same identifier."""
     key = f"{os.getuid()}\0{project.resolve()}\0{name}"
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:12]
 
@@ -172,8 +170,7 @@ def new_run(project: Path, name: str) -> RunFolder:
 def _next_stamp(runs: list[RunFolder]) -> str:
     """The time; or a microsecond after the last run, if the clock was set back.
 
-    Names show the order of runs.
-    """
+    Names show the order of runs."""
     import datetime as dt
 
     now = dt.datetime.now(dt.UTC)
@@ -193,8 +190,7 @@ def builds_folder(project: Path) -> Path:
 
 def _make_private(project: Path, folder: Path) -> None:
     """Makes this folder below `.clusterlib` in the project, private to the user and ignored
-    by git.
-    """
+    by git."""
     home = project / HOME
     try:
         make_private(folder)
@@ -237,8 +233,7 @@ def all_names(project: Path) -> list[str]:
 def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -> list[Path]:
     """Removes the oldest run folders, except the spared one.
 
-    Only folders with clusterlib's marks are removed.
-    """
+    Only folders with clusterlib's marks are removed."""
     runs = runs_of(project, name)
     return [run.path for run in runs[: max(0, len(runs) - keep)] if run != spare and _remove(run)]
 
@@ -246,8 +241,7 @@ def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -
 def prune_to_size(project: Path, spare: Collection[Path], most: int = KEPT_BYTES) -> list[Path]:
     """Removes the oldest runs of all clusters until the rest fits into `most`.
 
-    The latest of each cluster stays for a day.
-    """
+    The latest of each cluster stays for a day."""
     by_name = [runs_of(project, name) for name in all_names(project)]
     kept = {*spare, *(runs[-1].path for runs in by_name if runs and runs[-1].is_recent)}
     total = 0

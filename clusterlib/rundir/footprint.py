@@ -1,6 +1,5 @@
 """What the nodes of a profile took in earlier runs of a project, from the samples of their
-keepers.
-"""
+keepers."""
 
 from __future__ import annotations
 
@@ -28,8 +27,7 @@ MOST = 2**50
 class Footprint:
     """The most that a process of a cluster took.
 
-    The process is a node, or the simulation of all nodes.
-    """
+    The process is a node, or the simulation of all nodes."""
 
     memory: int
     run: RunFolder
@@ -46,8 +44,7 @@ def measured_footprint(
     """The footprint of the newest run with the largest one; None if there is none. `besides` is
     left out.
 
-    The work is bounded, for any number and length of runs.
-    """
+    The work is bounded, for any number and length of runs."""
     wanted = {"profile": profile, "driver": driver, "simulated": simulated}
     found: list[Footprint] = []
     for run in _newest(project, besides):

@@ -2,8 +2,7 @@
 
 The kernel frees the lock when both are gone. The file contains the name of the cluster and the
 processes that hold it. So a process can be ended even if it was paused before it was registered or
-after it was removed from the registry.
-"""
+after it was removed from the registry."""
 
 from __future__ import annotations
 

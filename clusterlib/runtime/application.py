@@ -1,6 +1,5 @@
 """Why the application of a node did not start: its own mistake, or a resource that the machine
-lacks.
-"""
+lacks."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ SCARCE = frozenset(
 """The kernel's errors for exhausted resources.
 
 EADDRINUSE is not among them: the ports of the node are bound before it starts, so such a port was
-chosen by the application.
-"""
+chosen by the application."""
 NO_THREAD = "can't start new thread"
 LINES = 30
 INNER = ("clusterlib.runtime", "importlib")
@@ -27,8 +25,7 @@ INNER = ("clusterlib.runtime", "importlib")
 
 def start_failure(name: str, target: str, error: BaseException) -> StartError:
     """The error for an application whose start raised: ApplicationFailed, unless the machine is the
-    cause.
-    """
+    cause."""
     kind = StartError if _is_scarcity(error) else ApplicationFailed
     if isinstance(error, ClusterError):
         return kind(f"the app of {name} did not start", cause=str(error), remedies=error.remedies)
@@ -41,8 +38,7 @@ def start_failure(name: str, target: str, error: BaseException) -> StartError:
 
 def _is_scarcity(error: BaseException) -> bool:
     """Whether the exception, or its cause, is the machine's answer to a request for an exhausted
-    resource.
-    """
+    resource."""
     met: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in met:
@@ -60,8 +56,7 @@ def _is_scarcity(error: BaseException) -> bool:
 def _own(trace: TracebackType | None) -> TracebackType | None:
     """The frames from the first one of the user's code.
 
-    How the node came to call it explains nothing.
-    """
+    How the node came to call it explains nothing."""
     start = trace
     while start is not None and str(start.tb_frame.f_globals.get("__name__", "")).startswith(INNER):
         start = start.tb_next

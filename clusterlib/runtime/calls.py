@@ -2,8 +2,7 @@
 the node.
 
 A connection carries one call at a time, so no call waits behind another. A client opens more
-connections instead.
-"""
+connections instead."""
 
 from __future__ import annotations
 
@@ -37,8 +36,7 @@ TARGET_SIZE = struct.Struct(">H")
 class Ask:
     """A question that a client may ask about the node itself.
 
-    Quick ones are answered on the loop, even if all threads are busy.
-    """
+    Quick ones are answered on the loop, even if all threads are busy."""
 
     answer: Callable[[Any], object]
     quick: bool = True

@@ -1,8 +1,7 @@
 """Calls a node from outside. Blocking, and safe to use from several threads. Needs no event loop.
 
 Every connection carries one call at a time, so a slow call does not delay others. Connections are
-kept and reused.
-"""
+kept and reused."""
 
 from __future__ import annotations
 
@@ -54,9 +53,8 @@ class NodeClient:
     ) -> None:
         self.name = name
         self.unanswered: Callable[[BaseException | None], Sequence[str]] = lambda _: ()
-        """Called when a call is abandoned while the node still executes it, with None at its
-        time-out, or with the exception that interrupts it. The result is evidence.
-        """
+        """Called when a call is abandoned that the node still executes: with None at its time-out,
+        or with the exception that interrupts it. The result is evidence."""
         self.address = address
         self.port = port
         self._cookie_file = cookie_file
@@ -81,10 +79,7 @@ class NodeClient:
         kwargs: Mapping[str, Any] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT,
     ) -> Any:
-        """Calls `pkg.mod:function` on the node.
-
-        An exception there is raised here, with the remote traceback as cause.
-        """
+        """Calls `pkg.mod:function` on the node. Raises its exception with the remote traceback."""
         return self._perform(target, target, (tuple(args), dict(kwargs or {})), None, timeout)
 
     def run(
@@ -116,9 +111,7 @@ class NodeClient:
         return CodeDigest(modules, tuple(stale))
 
     def info(self, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
-        """The node's information about itself: name, cluster, state, pid, memory, threads,
-        calls.
-        """
+        """The node's own information: name, cluster, state, pid, memory, threads, calls."""
         return dict(self.ask("info", timeout=timeout))
 
     def ask(self, question: str, argument: object = None, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
@@ -141,10 +134,7 @@ class NodeClient:
         by_value: set[str] | None,
         timeout: float | None,
     ) -> Any:
-        """Sends a request.
-
-        If the node lacks a module that we have, sends it again with the code of that module.
-        """
+        """Sends a request; again, with the code of a module that the node lacks, if we have it."""
         named = target.encode()
         head = _TARGET_SIZE.pack(len(named)) + named
         end = None if timeout is None else time.monotonic() + timeout
@@ -232,9 +222,7 @@ class NodeClient:
     # -- connections ------------------------------------------------------------------------------
 
     def _connection(self, end: float | None, what: str, timeout: float | None) -> tuple[_Connection, bool]:
-        """A connection, and whether it was kept from an earlier call: then the node may have ended
-        since.
-        """
+        """A connection, and whether it is an old one: then the node may have ended since."""
         if self._pid != os.getpid():  # a forked process must not use the connections of its parent
             self.close()
             self._pid = os.getpid()
@@ -300,10 +288,8 @@ class NodeClient:
 
 
 class _Connection:
-    """A connection to a node.
-
-    The kernel keeps the time limits: a timed-out operation raises BlockingIOError.
-    """
+    """A connection to a node. The kernel keeps the time limits: a timed-out operation raises
+    BlockingIOError."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -393,10 +379,8 @@ class _Connection:
         return count
 
     def _limit(self, option: int, end: float | None) -> None:
-        """Sets the remaining time as the kernel's time limit.
-
-        This is done again only after a noticeable change.
-        """
+        """Sets the remaining time as the kernel's time limit. This is done again only after a
+        noticeable change."""
         left = 0.0 if end is None else end - time.monotonic()
         if end is not None and left <= 0:
             raise BlockingIOError(errno.EAGAIN, "the time is over")

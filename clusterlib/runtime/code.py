@@ -46,15 +46,13 @@ class Seen:
     mark: Mark | None
     digest: str | None
     """The digest of the content, if people may edit the file: a touched file with the same content
-    has not changed.
-    """
+    has not changed."""
 
 
 class LoadedCode:
     """Everything that this process has imported from files.
 
-    All its nodes share this, as they share the modules.
-    """
+    All its nodes share this, as they share the modules."""
 
     def __init__(self) -> None:
         self._found: dict[str, Seen] = {}
@@ -171,8 +169,7 @@ class LoadedCode:
 class _Folders:
     """Which folders have changed since that time.
 
-    Each is checked once, so many modules cost little.
-    """
+    Each is checked once, so many modules cost little."""
 
     def __init__(self, since: float) -> None:
         self._since = since
@@ -224,8 +221,7 @@ class _FromSource(SourceFileLoader):
     """Always compiles what it loads.
 
     Cached bytecode counts as fresh when size and *second* of the last change agree, so an older
-    version of a file that changed twice within a second would be run.
-    """
+    version of a file that changed twice within a second would be run."""
 
     def __init__(self, code: LoadedCode, name: str, path: str) -> None:
         super().__init__(name, path)
@@ -245,8 +241,7 @@ _watching: list[LoadedCode] = []
 
 def watch_imports() -> LoadedCode:
     """Starts to record the imports of this process, and makes it compile files that people may edit
-    from their source.
-    """
+    from their source."""
     if not _watching:
         _watching.append(LoadedCode())
     return _watching[0]

@@ -1,7 +1,6 @@
 """The connection to the keeper: JSON lines in both directions over an inherited socket.
 
-It closes when the keeper dies.
-"""
+It closes when the keeper dies."""
 
 from __future__ import annotations
 

@@ -26,8 +26,7 @@ DEFAULT_TIMEOUT = 60.0
 def this_node() -> ThisNode:
     """The node on which this code runs.
 
-    In simulated mode it is found through the context of the call.
-    """
+    In simulated mode it is found through the context of the call."""
     node = _here.get(None)
     if node is None and _whole_process:
         node = _whole_process[0]

@@ -2,8 +2,7 @@
 curl.
 
 The server is minimal: one GET for each connection, limits on the size and time of a request, and
-errors for everything else.
-"""
+errors for everything else."""
 
 from __future__ import annotations
 

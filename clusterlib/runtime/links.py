@@ -2,8 +2,7 @@
 
 The rules are pure and in other modules: which nodes to link to (`overlay`), which nodes live
 (`membership`), when silence means death (`watch`). This module applies them to connections and the
-clock.
-"""
+clock."""
 
 from __future__ import annotations
 

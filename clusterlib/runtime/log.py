@@ -1,7 +1,6 @@
 """Plain lines on stderr, which the keeper collects.
 
-Lines that strangers can cause are limited, so they cannot fill a disk.
-"""
+Lines that strangers can cause are limited, so they cannot fill a disk."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ QUIET_SECONDS = 1.0
 class Log:
     """The log of a node.
 
-    The name of the node is added when the log is shown. Secrets are never passed to it.
-    """
+    The name of the node is added when the log is shown. Secrets are never passed to it."""
 
     def __init__(self) -> None:
         self._quiet_until: dict[str, float] = {}

@@ -7,8 +7,7 @@ Pure: no clock, no sockets. News is merged in, and news for other nodes collects
 A piece of news is (name, incarnation, status). Of two about the same node, the higher incarnation
 wins; within one incarnation the worse status wins. Only the node itself raises its incarnation, to
 contradict. It begins with the time of its start, so a restarted node outranks all news about its
-previous process.
-"""
+previous process."""
 
 from __future__ import annotations
 

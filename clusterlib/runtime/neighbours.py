@@ -1,7 +1,6 @@
 """Finds the user at the other end of a TCP connection within this machine.
 
-Linux shows this to every user.
-"""
+Linux shows this to every user."""
 
 from __future__ import annotations
 

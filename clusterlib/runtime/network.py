@@ -1,7 +1,6 @@
 """Where a node listens, which nodes it reaches, and its clock.
 
-The real network is TCP; `simulation` has one inside a process.
-"""
+The real network is TCP; `simulation` has one inside a process."""
 
 from __future__ import annotations
 

@@ -49,8 +49,7 @@ class Node:
     Two tables are open for extensions. `peer_frames` maps a kind of frame (from 64 up) to its
     handler between nodes, which gets the name of the peer and the payload; `links.tell` sends such
     frames to a neighbour. `asks` maps a question of clients to its answer:
-    `NodeClient.ask(question, argument)`.
-    """
+    `NodeClient.ask(question, argument)`."""
 
     def __init__(
         self,
@@ -312,8 +311,7 @@ class Node:
 def main(argument: Mapping[str, object]) -> int:
     """The program of a node process.
 
-    `argument` is the path of its configuration. Returns the exit code.
-    """
+    `argument` is the path of its configuration. Returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -1,6 +1,5 @@
 """Directs `print` in a process with several nodes to the output of the node whose context
-prints.
-"""
+prints."""
 
 from __future__ import annotations
 

@@ -3,8 +3,7 @@
 Up to eight nodes all link to all. Beyond that, every node links to its next three on the ring of
 sorted names and to nodes at growing distances: about ten links a node for any size, and news
 crosses a hundred nodes in four hops. Distances are counted on the whole roster, living or not, so a
-death changes only the links of its ring neighbours.
-"""
+death changes only the links of its ring neighbours."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ def watched_by(name: str, ring: Sequence[str], living: Callable[[str], bool], mo
     """Whose heartbeats `name` expects: its next living nodes on the ring. So every node is watched
     by two or three.
 
-    `more` adds further nodes: if many are dead at once, their successors may be dead, too.
-    """
+    `more` adds further nodes: if many are dead at once, their successors may be dead, too."""
     if name not in ring:
         return []
     here = ring.index(name)

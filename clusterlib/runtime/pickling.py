@@ -2,8 +2,7 @@
 
 Large payloads are written and read in pieces through Python functions, so that the interpreter runs
 other threads in between, among them the one with the heartbeats, and large bytes objects are not
-copied.
-"""
+copied."""
 
 from __future__ import annotations
 
@@ -51,8 +50,7 @@ class Unpicklable(Exception):
 class RemoteTraceback(Exception):
     """The cause of an exception that came from a node.
 
-    It shows where the exception was raised there.
-    """
+    It shows where the exception was raised there."""
 
     def __init__(self, node: str, text: str) -> None:
         super().__init__(node, text)
@@ -117,8 +115,7 @@ def dump(thing: object, limit: int, *, by_value: set[str] | None = None) -> list
 
     `by_value` are modules that the reader does not have: their functions and classes are sent as
     code. With None, plain pickling is tried first; with a set, even an empty one, cloudpickle is
-    used.
-    """
+    used."""
     if by_value is None:
         parts = _Parts(limit)
         try:
@@ -165,8 +162,7 @@ def dump_error(error: BaseException, limit: int, skip: int) -> list[Buffer]:
     """Dumps an exception: its type and message, its traceback as text, and the exception itself if
     it can be pickled.
 
-    `skip` frames at the top of the traceback belong to the runtime, not to the user.
-    """
+    `skip` frames at the top of the traceback belong to the runtime, not to the user."""
     trace = error.__traceback__
     for _ in range(skip):
         if trace is not None and trace.tb_next is not None:
@@ -187,8 +183,7 @@ def dump_error(error: BaseException, limit: int, skip: int) -> list[Buffer]:
 
 class _Bare:
     """Pickles as an exception that is recreated without its `__init__`, whose arguments are not
-    known.
-    """
+    known."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

@@ -4,8 +4,7 @@ process.
 Leaner than asyncio's transports, with two additions: a worker thread can send without waking the
 loop, and a pipe can hold still (for a simulated node that is paused). The owner of a pipe provides
 the buffer (`buffer`), gets the number of bytes (`filled`), and is notified once that the other end
-is gone (`lost`), unless it closed the pipe itself.
-"""
+is gone (`lost`), unless it closed the pipe itself."""
 
 from __future__ import annotations
 
@@ -62,9 +61,7 @@ class Pipe(Protocol):
     """The other end, for log lines."""
 
     def neighbour(self) -> str:
-        """Identifies the other end as far as possible: all connections of one user have the same
-        value.
-        """
+        """Identifies the other end if possible: equal for all connections of one user."""
 
     @property
     def full(self) -> bool:
@@ -80,10 +77,8 @@ class Pipe(Protocol):
         """Sends what is queued, then closes. The owner is not called any more."""
 
     def finish(self) -> None:
-        """Ends sending, but continues to read.
-
-        To close while the other end still sends would discard data that it has not read yet.
-        """
+        """Ends sending, but continues to read. To close while the other end still sends would
+        discard data that it has not read yet."""
 
     def abort(self) -> None:
         """Closes at once."""
@@ -97,10 +92,7 @@ class Pipe(Protocol):
 
 
 class SocketPipe:
-    """A pipe over a connected stream socket.
-
-    All methods except `send_from_thread` belong to the loop.
-    """
+    """A pipe over a connected socket. All methods except `send_from_thread` belong to the loop."""
 
     __slots__ = (
         "__weakref__",
@@ -127,9 +119,7 @@ class SocketPipe:
         self._queue: deque[memoryview] = deque()
         self._queued = 0
         self._sent = 0
-        self._guard = (
-            threading.Lock()
-        )  # the socket must not be closed, and its number reused, while a worker sends
+        self._guard = threading.Lock()  # keeps the socket open, and its number, while a worker sends
         self._open = True
         self._closing = False
         self._writing = False
@@ -243,10 +233,8 @@ class SocketPipe:
             self._loop.call_later(STALLED_SECONDS, self._check_progress, self._sent)
 
     def _mute(self) -> None:
-        """The other end does not read any more.
-
-        What it sent before (a goodbye) may still arrive; its end is found by reading.
-        """
+        """The other end does not read any more. What it sent before (a goodbye) may still arrive;
+        its end is found by reading."""
         if self._closing:
             self.abort()
             return
@@ -319,8 +307,7 @@ class SocketPipe:
 
 class MemoryPipe:
     """A pipe within this process: the other end gets what was sent in a later iteration of the
-    loop.
-    """
+    loop."""
 
     __slots__ = (
         "__weakref__",

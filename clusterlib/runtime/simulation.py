@@ -4,8 +4,7 @@ Clients reach every simulated node through its own inherited TCP listener, like 
 nodes, what one sends arrives in a later iteration of the loop. A signal to a simulated node has the
 effect of a signal to a process, as far as possible: a killed node's connections all end at once; a
 paused node neither sends nor answers until it is resumed. The limit: a function that already runs
-in a thread is not stopped by either; its result is lost or delayed.
-"""
+in a thread is not stopped by either; its result is lost or delayed."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ Doors = dict[tuple[str, int], "SimulatedNetwork"]
 class SimulatedNetwork(Network):
     """The network of one simulated node.
 
-    `doors` is shared by all of them: which node listens where.
-    """
+    `doors` is shared by all of them: which node listens where."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, doors: Doors) -> None:
         super().__init__(loop)

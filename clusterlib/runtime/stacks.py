@@ -1,8 +1,7 @@
 """What a node does at this moment: the stacks of its coroutines and threads.
 
 The event loop answers with both. If it is blocked, the keeper sends a signal, and faulthandler
-writes the stacks of the threads from C, even while a function holds the interpreter.
-"""
+writes the stacks of the threads from C, even while a function holds the interpreter."""
 
 from __future__ import annotations
 
@@ -38,8 +37,7 @@ def allow_dump(directory: str) -> None:
 def running_stacks(loop: asyncio.AbstractEventLoop, name: str) -> list[str]:
     """The coroutines and threads of the user's code, each with its stack, the innermost call last.
 
-    Called on the loop. The thread of the loop itself is left out.
-    """
+    Called on the loop. The thread of the loop itself is left out."""
     lines: list[str] = []
     for task in asyncio.all_tasks(loop):
         frames = [frame for frame in _awaiting(task.get_coro()) if not _is_ours(frame)]
@@ -55,8 +53,7 @@ def running_stacks(loop: asyncio.AbstractEventLoop, name: str) -> list[str]:
 
 def _awaiting(coroutine: Any) -> Iterator[FrameType]:
     """The frames of a waiting coroutine, and of everything that it waits for: a task has only the
-    outermost.
-    """
+    outermost."""
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is not None:

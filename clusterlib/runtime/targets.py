@@ -17,8 +17,7 @@ __all__ = ["resolve"]
 def resolve(target: str) -> Callable[..., Any]:
     """Imports the module and follows the attributes.
 
-    Raises RemoteError with the reason and the nearest names.
-    """
+    Raises RemoteError with the reason and the nearest names."""
     module_name, separator, path = target.partition(":")
     if not separator or not module_name or not path:
         raise RemoteError(

@@ -3,8 +3,7 @@
 A watched node sends heartbeats. Silence first makes it a suspect, which it can contradict over any
 path; only later silence means death. A watcher that was late itself (an overloaded machine, a
 stopped process) must not accuse: it adds its own delay to the limits of all that it watches, and
-stays lenient for a while.
-"""
+stays lenient for a while."""
 
 from __future__ import annotations
 

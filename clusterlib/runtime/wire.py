@@ -10,8 +10,7 @@ cookie.
     caller   -> proof     (32 bytes)   code over both messages
 
 Then come frames of a four-byte length, a one-byte kind and the payload. The bytes after the
-handshake are neither encrypted nor signed: the runtime is for loopback and private networks.
-"""
+handshake are neither encrypted nor signed: the runtime is for loopback and private networks."""
 
 from __future__ import annotations
 
@@ -82,8 +81,7 @@ class Role(IntEnum):
 class Kind(IntEnum):
     """The content of a frame.
 
-    Numbers from 64 up are free for extensions (see `Node.peer_frames`).
-    """
+    Numbers from 64 up are free for extensions (see `Node.peer_frames`)."""
 
     # between nodes
     HELLO = 1
@@ -104,8 +102,7 @@ class Kind(IntEnum):
 class Refused(Exception):
     """The other side is not part of the cluster, or is another node than expected.
 
-    `reason` can be shown to users.
-    """
+    `reason` can be shown to users."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -181,8 +178,7 @@ def check_greeting(message: Buffer) -> Role:
 
 def reply(cookie: bytes, received: Buffer, name: str, limit: int) -> bytes:
     """The answer to a greeting: the answerer's nonce, its name, and the proof that it knows the
-    cookie.
-    """
+    cookie."""
     body = _REPLY.pack(MAGIC, VERSION, Role.ANSWERER, os.urandom(NONCE_SIZE), _identity(name), limit)
     return body + _code(cookie, b"answerer", received, body)
 
@@ -231,8 +227,7 @@ def room_for(size: int) -> memoryview:
     """A buffer to receive into.
 
     A large one comes from the kernel page by page while the socket fills it: to zero 100 MB at once
-    would stop all other threads, among them the one with the heartbeats.
-    """
+    would stop all other threads, among them the one with the heartbeats."""
     if size < LARGE:
         return memoryview(bytearray(size))
     from mmap import mmap
@@ -244,8 +239,7 @@ class Frames:
     """Collects received bytes into frames.
 
     Small frames share one buffer. A large one gets its own buffer, into which the socket writes
-    directly, so a payload of 100 MB is copied only once, by the kernel.
-    """
+    directly, so a payload of 100 MB is copied only once, by the kernel."""
 
     __slots__ = ("_end", "_kind", "_large", "_large_end", "_limit", "_room", "_start", "_view")
 

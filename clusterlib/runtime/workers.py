@@ -1,7 +1,6 @@
 """Threads that run the user's functions.
 
-They are daemons, so a function that hangs cannot prevent a node from ending.
-"""
+They are daemons, so a function that hangs cannot prevent a node from ending."""
 
 from __future__ import annotations
 

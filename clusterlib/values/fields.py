@@ -2,8 +2,7 @@
 
 A kind defines which values are accepted, their JSON schema for editors, and how a text from the
 environment or the command line becomes such a value. The tables themselves are plain frozen
-dataclasses.
-"""
+dataclasses."""
 
 from __future__ import annotations
 
@@ -77,8 +76,7 @@ class Misfit:
 Read = Callable[[object, Place, list[Misfit]], object]
 """Returns the value as it is used.
 
-If it is not accepted, adds to the list; the result is then meaningless.
-"""
+If it is not accepted, adds to the list; the result is then meaningless."""
 
 
 @frozen
@@ -273,8 +271,7 @@ def table_reader(
     """Reads a table whose keys are declared: every mistake at once, and no key that is not
     declared.
 
-    `lists` has the defaults of those that are lists, `of` makes a value of what was read.
-    """
+    `lists` has the defaults of those that are lists, `of` makes a value of what was read."""
 
     def read(value: object, place: Place, misfits: list[Misfit]) -> object:
         if not isinstance(value, Mapping):
@@ -294,8 +291,7 @@ def table_reader(
 
 def _with_default_items(default: tuple[object, ...], value: object) -> object:
     """A list that still contains "..." after merging: there was no earlier list, so "..." stands
-    for the default.
-    """
+    for the default."""
     if not isinstance(value, list) or INHERITED not in value:
         return value
     return [item for one in value for item in (default if one == INHERITED else (one,))]
@@ -335,8 +331,7 @@ class _Bounds:
 
 def _must_be(what: tuple[str, ...], value: object, place: Place) -> Misfit:
     """`what` describes the value in words, how to write it in a file, and how to write it in a text
-    if that differs.
-    """
+    if that differs."""
     as_text = what[2] if len(what) > 2 and isinstance(value, str) else None
     return Misfit(place, f"must be {what[0]}, not {in_toml(value)}", what[1], as_text)
 

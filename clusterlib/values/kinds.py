@@ -1,7 +1,6 @@
 """The kinds of values in a profile, each with messages for what is wrong and what would be right.
 
-Every `parse_*` and `check_*` raises `Wrong`; none of them knows about files or lines.
-"""
+Every `parse_*` and `check_*` raises `Wrong`; none of them knows about files or lines."""
 
 from __future__ import annotations
 
@@ -60,8 +59,7 @@ PACKAGES = {
     "npm": PACKAGE,
 }
 """The syntax of package names for each installer: for pip with extras and versions, such as
-`uvicorn[standard]>=0.2,<1`.
-"""
+`uvicorn[standard]>=0.2,<1`."""
 
 
 class Wrong(ValueError):
@@ -220,8 +218,7 @@ def check_packages(text: str) -> str:
 
 def packages_of(text: str) -> dict[str, str]:
     """`debian redis-server, homebrew redis`: the package that brings a program, by what installs
-    it.
-    """
+    it."""
     packages = {}
     for part in re.split(rf",\s*(?=(?:{'|'.join(PACKAGES)})\s)", text.strip()):
         system, package = (*part.split(maxsplit=1), "", "")[:2]

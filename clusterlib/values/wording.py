@@ -1,6 +1,5 @@
 """How values and words are shown in a message: values as in TOML, and the word that was probably
-meant.
-"""
+meant."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Whether the nodes run the code that is on disk, and what to do where they do not."""
+"""Whether the nodes run the code that is on disk, and how to update them."""

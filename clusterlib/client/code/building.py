@@ -1,4 +1,6 @@
-"""The project's own build: run when what it reads has changed, once, however many ask for the code at that moment."""
+"""The project's own build.
+
+It runs once when its sources have changed, even with several callers at that moment."""
 
 from __future__ import annotations
 
@@ -25,21 +27,24 @@ from clusterlib.waiting import Deadline, poll
 __all__ = ["Outputs", "build_project", "unbuilt_files"]
 
 Outputs = Callable[[], Mapping[str, str]]
-"""What the build makes, as it is on disk now: digests by file."""
+"""The output of the build as it is on disk now: digests by file."""
 SHOWN_LINES = 40
 KILLED = 128
-"""Beyond it, an exit code is this much more than the number of a signal."""
+"""Above this, an exit code is 128 plus the number of a signal."""
 KINDS = ("_ENV", "_PROFILE")
-"""How variables end that choose a kind of build, such as MIX_ENV; any other may hold a secret, and is not shown."""
+"""Suffixes of variables that select a kind of build, such as MIX_ENV.
+
+Other variables may hold secrets and are not shown."""
 MADE_BY_TOOLS = frozenset({"_build", "node_modules"})
 
 
 def build_project(
     build: Build, project: Path, outputs: Outputs, tell: Callable[[Event], None] = lambda _: None
 ) -> None:
-    """Runs the build unless it was run for the very files that are there now, and what it made is still there.
+    """Runs the build unless it was run for exactly these files, and its output still exists.
 
-    Whoever asks while another builds waits for that one, and then need not build. `tell` hears that a build begins."""
+    If another process builds, waits for it, and then need not build. `tell` is called when a build
+    begins."""
     known_as = digest([build.command, sorted(build.environment.items())])
     folder = builds_folder(project)
     done, log = folder / f"{known_as}.json", folder / f"{known_as}.log"
@@ -57,7 +62,7 @@ def build_project(
             return
         write_private(
             done, json.dumps({**last, "outputs": None})
-        )  # if it fails, this is still what the last one knew
+        )  # if the build fails, the result of the last one still holds
         command = build.rebuild if build.rebuild and _hidden(inputs, last) else build.command
         tell(Event(0, now(), ClusterBuilding(" ".join(command))))
         _run(command, build, project, log)
@@ -76,7 +81,7 @@ def build_project(
 
 
 def unbuilt_files(build: Build, project: Path) -> list[str]:
-    """The files that the build reads and that have changed since the last one that ended well. Builds nothing."""
+    """The files of the build that have changed since the last successful one. Does not build."""
     known_as = digest([build.command, sorted(build.environment.items())])
     before = _read(builds_folder(project) / f"{known_as}.json")["inputs"]
     return changed(before, _told(_inputs(build)))
@@ -105,7 +110,8 @@ def _run(command: Sequence[str], build: Build, project: Path, log: Path) -> None
 
 
 def _meaning(code: int, build: Build) -> tuple[type[ClusterError], str, str]:
-    """A build that was cut off says nothing about the project: a machine with more time or memory may do it."""
+    """A build that was interrupted proves nothing about the project: with more time or memory it
+    may succeed."""
     if code == TIMED_OUT:
         return NotInTime, "the project was not built in time", f"did not end within {build.seconds:g} s"
     if code > KILLED:
@@ -114,9 +120,11 @@ def _meaning(code: int, build: Build) -> tuple[type[ClusterError], str, str]:
 
 
 def _hidden(inputs: Mapping[str, os.stat_result], last: Mapping[str, Any]) -> bool:
-    """Whether a file has changed since the last build, but says that it had not: build tools that go by times do not see that.
+    """Whether a file has changed since the last build although its time does not show it. Build
+    tools that compare times miss such changes.
 
-    It is so with each change in the very second of the last build, and with older files that are put in a newer one's place."""
+    This concerns changes within the second of the last build, and older files that replace a newer
+    one."""
     before, ended = last["inputs"], int(last["ended"])
     return any(
         before.get(path) != _mark(seen) and int(seen.st_mtime) <= ended for path, seen in inputs.items()
@@ -128,7 +136,7 @@ def _told(inputs: Mapping[str, os.stat_result]) -> dict[str, str]:
 
 
 def _mark(seen: os.stat_result) -> str:
-    """Tells a file from every other state of it, without reading it: see `digest_of`."""
+    """Identifies the state of a file without reading it: see `digest_of`."""
     return f"{seen.st_ino:x}-{seen.st_size:x}-{seen.st_mtime_ns:x}-{seen.st_ctime_ns:x}"
 
 
@@ -159,7 +167,7 @@ NEVER: Mapping[str, Any] = {"inputs": {}, "outputs": None, "ended": 0}
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """What is known of the last build that ended well."""
+    """What is known of the last successful build."""
     try:
         known = json.loads(path.read_text())
     except (OSError, ValueError):

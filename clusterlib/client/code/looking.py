@@ -1,4 +1,5 @@
-"""The project's code as it is now, built if need be, file by file; and whether the nodes of a cluster still run it."""
+"""The current code of the project, file by file, built if necessary; and whether the nodes of a
+cluster run it."""
 
 from __future__ import annotations
 
@@ -35,20 +36,24 @@ Listener = Callable[[Event], None]
 
 @frozen
 class CodeLook:
-    """What a cluster runs, beside what is on disk now."""
+    """What a cluster runs, compared with the disk."""
 
     code: Mapping[str, str]
     """What its nodes read when they start, as it is now: digests by file."""
     before: tuple[Mapping[str, str], ...]
-    """The same as it was when they started, once for all nodes that started with the same."""
+    """The same at the time of their starts, once for all nodes that started with the same."""
     changed: tuple[str, ...]
-    """The files that differ: of these, and of those that the nodes have loaded. None: the nodes run what is on disk."""
+    """The files that differ, among these and those that the nodes have loaded.
+
+    Empty if the nodes run what is on disk."""
     unasked: tuple[str, ...]
-    """Nodes that could not be asked what they have loaded."""
+    """Nodes that could not report what they have loaded."""
 
 
 def look_at_code(cluster: Cluster, on_event: Listener | None = None, *, build: bool = True) -> CodeLook:
-    """Compares what the nodes run with the disk. Without `build` the project is not built: its sources are looked at instead."""
+    """Compares what the nodes run with the disk.
+
+    Without `build`, the project is not built, and its sources are compared instead."""
     sources, project = cluster.sources, cluster.project
     unbuilt: list[str] = []
     if sources.build.command and not build:
@@ -64,12 +69,15 @@ def look_at_code(cluster: Cluster, on_event: Listener | None = None, *, build: b
 
 
 def not_stopped(status: ClusterStatus) -> tuple[str, ...]:
-    """The nodes that new code is for: one that was stopped on purpose stays so, and reads the code when it is started."""
+    """The nodes that get new code.
+
+    A node that was stopped on purpose reads the code when it is started."""
     return tuple(node.name for node in status.nodes if node.state is not NodeState.STOPPED)
 
 
 def looked_at(sources: CodeSources, project: Path) -> tuple[str, ...]:
-    """What is compared with the disk, in plain words, where that is not all that the nodes run."""
+    """What is compared with the disk, in plain words, if this is not everything that the
+    nodes run."""
     if sources.told:
         return ()
     below = [os.path.relpath(tree, project) for tree in sources.trees]
@@ -85,7 +93,7 @@ def looked_at(sources: CodeSources, project: Path) -> tuple[str, ...]:
 
 
 def some_files(paths: Sequence[str], project: Path) -> str:
-    """The first of them, as they are called in the project, and how many more there are."""
+    """The first of them, relative to the project, and the number of the others."""
     inside = [path.removeprefix(f"{project}/") for path in paths]
     return ", ".join(inside[:2]) + (f" and {len(inside) - 2} more" if len(inside) > 2 else "")
 
@@ -93,14 +101,16 @@ def some_files(paths: Sequence[str], project: Path) -> str:
 def code_of(
     sources: CodeSources, project: Path, on_event: Listener | None = None, *, build: bool = True
 ) -> dict[str, str]:
-    """Digests by file, after the project's build, if it has one. `on_event` hears that a build begins."""
+    """Digests by file, after the project's build if it has one.
+
+    `on_event` is called when a build begins."""
     if build:
         _build(sources, project, on_event)
     return code_on_disk(sources)
 
 
 def build_code(cluster: Cluster, on_event: Listener | None = None) -> None:
-    """Builds what the nodes of this cluster are made of, if it is built at all."""
+    """Builds the code of this cluster's nodes, if the profile has a build."""
     _build(cluster.sources, cluster.project, on_event)
 
 

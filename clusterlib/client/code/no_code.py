@@ -1,4 +1,4 @@
-"""What of a project is no code of its servers: its tests, and the files of its tools."""
+"""Files of a project that are not code of its servers: its tests, and the files of its tools."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ MOST_OF_TASKS = 256 << 10
 
 
 def no_code_of(project: Path) -> NoCode:
-    """What pytest's settings call tests, beyond the usual names, and what Nox and Invoke read.
+    """Files that pytest's settings declare as tests, beyond the usual names, and the files of Nox
+    and Invoke.
 
-    In doubt a file is code. So a pattern for all names says nothing, and a package that is named in `testpaths` may hold code
-    beside its tests. A tasks.py may be one of Celery."""
+    In doubt a file is code. So a pattern that matches all names is ignored, and a package in
+    `testpaths` may contain code beside its tests. A tasks.py may belong to Celery."""
     settings = settings_of_pytest(project)
     named = [Path(path) for pattern in settings.paths for path in glob(str(pattern), root_dir=project)]  # noqa: PTH207
     places = [project / path for path in named if path.parts]

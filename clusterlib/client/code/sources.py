@@ -1,4 +1,6 @@
-"""Where the code of a cluster's nodes is, by what its profile says: all that is looked at to tell whether they still run it."""
+"""The files that are the code of a cluster's nodes, derived from its profile.
+
+They are compared to find stale code."""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def code_sources(resolved: ResolvedProfile, project: Path, programs: Mapping[str
         )
     )
     templates = templates_of(resolved, project)
-    watched = within(glob.escape(str(project)), values.watch)  # only what the profile says is a pattern
+    watched = within(glob.escape(str(project)), values.watch)  # only the profile's own text is a pattern
     files = [*map(str, programs.values()), *templates.files, *sources.files]
     return replace(
         sources,

@@ -15,7 +15,7 @@ __all__ = ["warn_if_stale"]
 
 
 def warn_if_stale(cluster: Cluster) -> None:
-    """Warns the caller of `attach`. A handle that cannot be given to them is closed."""
+    """Warns the caller of `attach`. If the warning is an exception, the handle is closed."""
     try:
         look = look_at_code(cluster, build=False)
         found = []

@@ -1,4 +1,5 @@
-"""Running nodes get the project's code as it is now: loaded where the driver can do that, by a restart where it cannot."""
+"""Updates running nodes to the current code of the project: by loading if the driver can, else by
+restarts."""
 
 from __future__ import annotations
 
@@ -20,22 +21,23 @@ __all__ = ["Synced", "sync_code"]
 
 @frozen
 class Synced:
-    """What it took for all nodes to run the code that is on disk."""
+    """What was done so that all nodes run the code that is on disk."""
 
     changed: tuple[str, ...]
     """The files that differ from those that the nodes ran before."""
     loaded: Mapping[str, tuple[str, ...]]
-    """By node, the modules that it was given."""
+    """The modules that each node has loaded, by node."""
     restarted: tuple[str, ...]
-    """The nodes that were restarted: one after another, but for simulated ones."""
+    """The nodes that were restarted: one after another, except simulated ones."""
     why: str = ""
-    """Why loading would not do."""
+    """Why loading was not possible."""
     looked_at: tuple[str, ...] = ()
-    """What was compared with the disk, in plain words, where that is not all that the nodes run."""
+    """What was compared with the disk, in plain words, if this is not everything that the nodes
+    run."""
 
 
 def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
-    """Builds the project, and has every node run the outcome."""
+    """Builds the project, and makes every node run the result."""
     status = cluster.status()
     look = look_at_code(cluster, on_event)
     code, differing = dict(look.code), look.changed
@@ -44,7 +46,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     if why:
         rolling = (
             not cluster.simulated
-        )  # whoever begins anew among others in one process has the modules that they have loaded
+        )  # a node that starts among others in one process has the modules that they have loaded
         restarted = not_stopped(status)
         if restarted:
             cluster.restart(*restarted, rolling=rolling, on_event=on_event)
@@ -72,7 +74,7 @@ def _why_not_loaded(
     before: Sequence[Mapping[str, str]],
     code: Mapping[str, str],
 ) -> str:
-    """Why the nodes must be restarted; empty where they need not be."""
+    """Why the nodes must be restarted; empty if they need not be."""
     if not differing:
         return ""
     if not loadable:

@@ -1,4 +1,4 @@
-"""The templates that the nodes' files are made of."""
+"""The templates of the nodes' files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Templates", "made_of", "templates_of"]
 @frozen
 class Templates:
     files: tuple[str, ...]
-    """Also those that are not there, and would be taken if they came."""
+    """Includes missing files that would be used if they appeared."""
     patterns: tuple[str, ...]
-    """What may be included, where names are computed: the templates of the project."""
+    """Files that may be included if names are computed: the templates of the project."""
 
 
 def templates_of(resolved: ResolvedProfile, project: Path) -> Templates:
-    """The templates that the nodes' files are made of, and those that they refer to."""
+    """The templates of the nodes' files, and those that they refer to."""
     folders = template_folders(project)
     pending, files = list[str | None](resolved.values.templates.values()), dict[str, None]()
     followed = set[str | None]()
@@ -39,14 +39,14 @@ def templates_of(resolved: ResolvedProfile, project: Path) -> Templates:
 
 
 def made_of(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
-    """The templates of the nodes' files, by the names of these."""
+    """The templates of the nodes' files, by file name."""
     folders = template_folders(project)
     found = {file: _template(name, folders) for file, name in resolved.values.templates.items()}
     return {file: path for file, path in found.items() if path}
 
 
 def _places(name: str, folders: Sequence[Path]) -> list[Path]:
-    """Where it is looked for, up to the place where it is found."""
+    """The places where it is searched, up to the one where it is found."""
     found = _template(name, folders)
     places = [folder / name for folder in folders]
     return places[: places.index(found) + 1] if found else places

@@ -1,4 +1,5 @@
-"""The files of a project that a text names by their paths: a word of a command, the value of a variable, a shell script."""
+"""The files of a project that a text names by path: a word of a command, the value of a variable, a
+shell script."""
 
 from __future__ import annotations
 
@@ -12,22 +13,23 @@ from clusterlib.disk.paths import HERE, PROJECT, is_file, is_read_at_start, size
 __all__ = ["named_in"]
 
 BREAKS = re.compile(r"""[\s=:,;'"`()<>|&@{}\[\]]+""")
-"""What stands between two paths, or between a path and what is not one."""
+"""Characters between two paths, or between a path and other text."""
 WRITES_TO = re.compile(r">+&?\s*\S+")
 VARIABLE = re.compile(r"\$\{?\w+\}?")
 NOT_LOOKED_AT = frozenset({".clusterlib", ".git", "__pycache__"})
 WRITTEN = frozenset(
     {".aof", ".db", ".err", ".lock", ".log", ".out", ".pid", ".rdb", ".sock", ".sqlite", ".sqlite3", ".tmp"}
 )
-"""How files end that servers write as they run."""
+"""Suffixes of files that servers write while they run."""
 MOST_OF_A_FILE = 16 << 20
-"""What is larger is data, unless it may be executed."""
+"""A larger file is data, unless it is executable."""
 
 
 def named_in(text: str, project: Path, folder: Path | None = None) -> Iterator[Path]:
-    """The files that a server reads when it starts, as far as one can see, also those that are not there yet.
+    """The files that a server probably reads when it starts, including those that do not exist yet.
 
-    What does not begin at `/` is looked for in `folder`, in the project, and in the folders that the text names."""
+    A path that does not begin with `/` is searched in `folder`, in the project, and in the folders
+    that the text names."""
     words = dict.fromkeys(_words(PROJECT.sub(HERE, text).replace(str(project), HERE)))
     places = [*([folder] if folder else []), project]
     folders = [path for path in _paths(words, project, places) if _is_folder_within(path, project)]
@@ -40,7 +42,7 @@ def named_in(text: str, project: Path, folder: Path | None = None) -> Iterator[P
 
 
 def _words(text: str) -> Iterator[str]:
-    yield text  # the name of a file may hold anything
+    yield text  # the name of a file may contain anything
     yield text.partition("=")[2]
     for word in BREAKS.split(VARIABLE.sub("", WRITES_TO.sub(" ", text))):
         yield word
@@ -70,7 +72,9 @@ def _names_a_place(word: str) -> bool:
 
 
 def _may_come(path: Path, project: Path) -> bool:
-    """Whether it looks like a file that is not there yet. A name without a suffix is that of a folder, perhaps."""
+    """Whether it looks like a file that does not exist yet.
+
+    A name without a suffix may be a folder."""
     is_file_name = path.is_relative_to(project) and "." in path.name
     return (
         is_file_name

@@ -1,8 +1,9 @@
-"""The Python code of the project that a server program may run, by what its profile says.
+"""The Python code of the project that a server program may run, derived from its profile.
 
-A server cannot be asked what it has loaded. So its command is followed to everything that can run Python of the project: an
-interpreter, a launcher such as uvicorn, a script, a module. Any other server is not restarted for Python code. What prepares,
-asks or stops a server is no part of it: a restart of the server would not renew that."""
+A server cannot report what it has loaded. So its command is followed to everything that can run
+Python of the project: an interpreter, a launcher such as uvicorn, a script, a module. Other servers
+are not restarted for Python code. Commands that prepare, ask or stop a server do not count, because
+a restart of the server would not renew them."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ PYTHON_FILES = frozenset({".py", ".pyw", ".pyz", ".tac", ".wsgi"})
 SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"})
 SHELL_FILES = frozenset({".bash", ".sh"})
 STARTERS = frozenset({"just", "make", "pixi", "rye", "task", "uv", "uvx", "uwsgi"})
-"""Programs, not written in Python, that start it as a file of the project says."""
+"""Programs, not written in Python, that start Python as described in a file of the project."""
 SHELL_TEXT = re.compile(r"-[a-z]*c")
 TOKEN = re.compile(rf"[\w./:+{HERE}-]+")
 MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(:[A-Za-z_].*)?")
@@ -51,18 +52,20 @@ STARTS_PYTHON = re.compile(rb"python|pyenv")
 
 @frozen
 class OwnCode:
-    """What a server may run of the project."""
+    """The files of the project that a server may run."""
 
     trees: tuple[str, ...] = ()
-    """Folders of Python code; none where its command leads to none."""
+    """Folders of Python code; empty if its command leads to none."""
     files: tuple[str, ...] = ()
-    """Scripts and modules that its command leads to, whatever their names are."""
+    """Scripts and modules that its command leads to, with any names."""
 
 
 def own_code(
     resolved: ResolvedProfile, project: Path, program: Path | None, made: Mapping[str, Path], left_out: NoCode
 ) -> OwnCode:
-    """The Python code that a server of this program may run. `made` has the templates of its files, by the names of these."""
+    """The Python code that a server of this program may run.
+
+    `made` has the templates of its files, by file name."""
     values = resolved.values
     roots = within(project, values.python.path)
     paths = _python_path(values.environment.get("PYTHONPATH", ""), project)
@@ -74,7 +77,7 @@ def own_code(
         trail.follow_command(start, has_path=bool(paths)),
         *(trail.follow_word("", text) for text in settings),
     ]
-    if not any(leads) or not roots:  # no roots: the profile says that no Python of the project is run
+    if not any(leads) or not roots:  # no roots: the profile declares that no Python of the project is run
         return OwnCode(files=tuple(trail.files))
     trees = list(roots)
     for folder in (*paths, *trail.folders):
@@ -84,7 +87,9 @@ def own_code(
 
 
 def _python_path(text: str, project: Path) -> tuple[str, ...]:
-    """The folders on PYTHONPATH that somebody may edit. Above the project is more than its code."""
+    """The folders on PYTHONPATH that people may edit.
+
+    Parents of the project contain more than its code."""
     places = within(project, filter(None, with_project(text, project).split(os.pathsep)))
     return tuple(
         place
@@ -94,7 +99,9 @@ def _python_path(text: str, project: Path) -> tuple[str, ...]:
 
 
 def _is_installed(folder: str, project: Path) -> bool:
-    """Whether it belongs to a virtual environment, or to installed packages. The project may lie in one itself."""
+    """Whether it belongs to a virtual environment, or to installed packages.
+
+    The project may be inside one itself."""
     place = Path(folder)
     around = {project, *project.parents}
     return not INSTALLED.isdisjoint(place.parts) or any(
@@ -103,29 +110,34 @@ def _is_installed(folder: str, project: Path) -> bool:
 
 
 class _Trail:
-    """What commands lead to, one word after another."""
+    """Follows commands, one word after another."""
 
     def __init__(self, project: Path, roots: Sequence[str], made: Mapping[str, Path]) -> None:
         self.files: dict[str, None] = {}
         self.folders: dict[str, None] = {}
-        """Where Python looks for what these files import."""
+        """Where Python searches the imports of these files."""
         self._project = project
         self._roots = roots
         self._made = {Path(name).name: template for name, template in made.items()}
 
     def follow_command(self, words: Sequence[str], *, has_path: bool = False) -> bool:
-        """Whether it can run Python of the project. `has_path`: it is given folders to import from."""
+        """Whether the command can run Python of the project.
+
+        `has_path`: it gets folders to import from.
+        """
         if not words:
             return False
         first = Path(with_project(words[0], self._project))
         is_python = _is_python(first.name)
         named = self._follow_words(words, awaits_script=is_python or _runner(first) in SHELLS)
         if is_python and _runs_standard_module(words):
-            return named  # such as http.server: what it imports is known
+            return named  # such as http.server: its imports are known
         return self._follow_file(first, first.suffix) or _runner(first) in STARTERS or has_path or named
 
     def follow_word(self, option: str, word: str, *, is_script: bool = False) -> bool:
-        """Whether this word of a command, which comes after `option`, leads to Python of the project."""
+        """Whether this word of a command, which follows `option`, leads to Python of the
+        project.
+        """
         text = PROJECT.sub(HERE, word)
         if is_script and SHELL_TEXT.fullmatch(option):
             return self._follow_shell_text(text)
@@ -161,7 +173,10 @@ class _Trail:
         )
 
     def _follow_file(self, path: Path, suffix: str, *, is_script: bool = False) -> bool:
-        """Whether it is Python, or a script that may start it. A shell script of the project may start anything."""
+        """Whether it is Python, or a script that may start it.
+
+        A shell script of the project may start anything.
+        """
         if not is_file(path):
             return False
         runs_it, is_own = _runner(path), path.is_relative_to(self._project)
@@ -177,7 +192,7 @@ class _Trail:
         return True
 
     def _follow_shell_script(self, script: Path) -> None:
-        """Takes the files of the project that it names, too."""
+        """Includes the files of the project that it names."""
         if str(script) in self.files:
             return
         self._take(script)
@@ -188,7 +203,7 @@ class _Trail:
                 self._take(path)
 
     def _follow_module(self, text: str, *, is_named: bool) -> bool:
-        """`shop.server`, `shop.server:app`; `shop` only where an option says that this names a module."""
+        """`shop.server`, `shop.server:app`; `shop` only after an option that takes a module."""
         match = MODULE.fullmatch(text)
         if match is None or not ("." in match[1] or match[2] or is_named):
             return False
@@ -223,14 +238,15 @@ def _is_python(name: str) -> bool:
 
 
 def _runner(path: Path) -> str:
-    """The name of what runs this file: the interpreter that its first line names, or the program itself."""
+    """The name of the program that runs this file: the interpreter in its first line, or the
+    program itself."""
     head = head_of(path)
     if _is_python(path.name):
         return path.name
     if not names_interpreter(path):
         return Path(os.path.realpath(path)).name
     if b"'''exec'" in head:
-        return "python"  # what pip writes where the path of the interpreter is too long for a first line
+        return "python"  # pip writes this if the path of the interpreter is too long for a first line
     words = [Path(word).name for word in head[2:].partition(b"\n")[0].decode(errors="replace").split()]
     if words[:1] == ["env"]:
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
