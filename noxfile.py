@@ -72,7 +72,8 @@ def lab(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def debian13(session: nox.Session) -> None:
-    """The tests on Debian 13, with its Python and its servers, in a system that is made once; as root. Arguments go to pytest."""
+    """The tests on Debian 13, with its Python and its servers, in a system that is made once; as
+    root. Arguments go to pytest."""
     inside = (".ci/debian13", str(Path(session.cache_dir, "debian13").resolve()))
     session.run(
         *inside, "python", "-m", "pip", "install", "--quiet", "-e", ".[test,plugins,systems]", external=True
@@ -101,27 +102,32 @@ distributed_sessions()
 
 @nox.session
 def packaging(session: nox.Session) -> None:
-    """Builds the wheel, installs it into an empty environment in an empty folder, and runs a cluster from it."""
+    """Builds the wheel, installs it into an empty environment in an empty folder, and runs a
+    cluster from it."""
     session.install("build", "hatchling", "pytest")
     session.run("pytest", "tests/packaging", *session.posargs)
 
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """Kills runners, keepers and nodes at random, and looks for what is left. `nox -s chaos -- --rounds 50 --seed 7`."""
+    """Kills runners, keepers and nodes at random, and looks for what is left.
+
+    `nox -s chaos -- --rounds 50 --seed 7`."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.chaos", *(session.posargs or ["--rounds", "5"]))
 
 
 @nox.session(default=False)
 def again(session: nox.Session) -> None:
-    """Runs everything N times and stops at the first failure: `nox -s again -- 10`, or `-- 5 --load 8`."""
+    """Runs everything N times and stops at the first failure: `nox -s again -- 10`, or `-- 5 --load
+    8`."""
     session.install("-e", ".[test,plugins,systems]")
     session.run("python", "-m", "tests.again", *session.posargs)
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measures the bars, each beside its bare minimum in the same run; writes a table and JSON to artifacts/bench."""
+    """Measures the bars, each beside its bare minimum in the same run; writes a table and JSON to
+    artifacts/bench."""
     session.install("-e", ".[test,bench]")
     session.run("python", "-m", "bench", *session.posargs)

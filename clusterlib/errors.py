@@ -37,8 +37,8 @@
     └── RemoteError                 the exception of a remote call cannot be transmitted
         └── ErlangError             a remote call ended with an Erlang exception
 
-This module imports nothing of ours, so that the smallest process can raise and carry them. An error crosses a socket whole:
-`to_dict` here, `from_dict` there."""
+This module imports nothing of clusterlib, so that the smallest process can raise these errors. An
+error is sent over a socket with `to_dict` and restored with `from_dict`."""
 
 from __future__ import annotations
 
