@@ -1,47 +1,89 @@
-"""The fake driver and the embedded node's, for real and simulated, keep the same promises."""
+"""The shipped drivers and the fake one keep the contract that is public for authors of drivers."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import subprocess
-import sys
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from clusterlib.client.planning import plan_for
+from clusterlib.contract import DriverContract
+from clusterlib.contract.promises import PROMISES, SECONDS, Stage
 from clusterlib.drivers.fake import FakeDriver
 from clusterlib.hosts.fake import FakeHost
-from clusterlib.hosts.proc import MARKER, marked
-from tests.contract.driver_cases import CASES, SECONDS, Stage
+
+NOTHING_ELSE = {"nodes.count": 3}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_fake_driver_promises_that(case: str, tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    (folder / "profiles").mkdir(parents=True)
+    (folder / "profiles/served.toml").write_text(SERVED)
+    (folder / "served.py").write_text(SERVER)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+SERVER = """
+import http.server, sys
+
+server = http.server.HTTPServer((sys.argv[1], int(sys.argv[2])), http.server.SimpleHTTPRequestHandler)
+server.serve_forever()
+"""
+SERVED = """
+driver = "command"
+
+[ports]
+client = "28000-28499"
+
+[command]
+program = "python3"
+arguments = ["{{ cluster.project }}/served.py", "{{ node.address }}", "{{ node.ports.client }}"]
+"""
+
+
+class TestEmbeddedNodes(DriverContract):
+    profile = "dev"
+
+
+class TestSimulatedNodes(DriverContract):
+    profile = "dev"
+    overrides: ClassVar[Mapping[str, object]] = {"simulate": True}
+
+
+class TestServers(DriverContract):
+    profile = "served"
+    waits_at = "all answering"
+    alone = 3.0
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_the_fake_driver_keeps_this_promise(promise: str, tmp_path: Path, project: Path) -> None:
+    plan = replace(
+        plan_for("dev", name="contract", project=project, overrides=NOTHING_ELSE),
+        driver="fake",
+        templates={},
+    )
+
     async def ask() -> None:
         driver = FakeDriver()
         host = FakeHost(driver.behaviours)
         async with asyncio.timeout(SECONDS):
-            stage = Stage(driver, host, tmp_path, simulated=False, templates={})
-            await CASES[case](stage)
+            stage = Stage(driver, host, plan, tmp_path)
+            await PROMISES[promise](stage)
             stage.close()
             await host.close()
 
     asyncio.run(ask())
 
 
-@pytest.mark.parametrize("mode", ["real", "simulated"])
-@pytest.mark.parametrize("case", CASES)
-def test_the_embedded_node_promises_that(case: str, mode: str, tmp_path: Path) -> None:
-    marker = secrets.token_hex(8)
-    keeper = subprocess.run(
-        [sys.executable, "-m", "tests.contract.driver_cases", mode, case, str(tmp_path)],
-        env={**os.environ, MARKER: marker},
-        capture_output=True,
-        text=True,
-        timeout=4 * SECONDS,
-        check=False,
-    )
-    assert keeper.returncode == 0, keeper.stderr
-    assert marked(marker) == []
+def test_the_public_contract_has_a_test_for_each_promise() -> None:
+    tests = {name for name, _ in inspect.getmembers(DriverContract, inspect.isfunction)}
+
+    assert {name.removeprefix("test_") for name in tests if name.startswith("test_")} == set(PROMISES)

@@ -1,0 +1,64 @@
+"""The keeper of one promise: `python -m clusterlib.contract JSON`. Ends with 0 if it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from clusterlib.client.planning import plan_for
+from clusterlib.contract.promises import PROMISES, SECONDS, Stage
+from clusterlib.drivers.registry import PRELOAD, driver_named
+from clusterlib.hosts.api import Host
+from clusterlib.hosts.containment import enter
+from clusterlib.hosts.local import LocalHost
+from clusterlib.hosts.nursery import Nursery
+from clusterlib.hosts.proc import MARKER
+
+__all__ = ["keep"]
+
+NODES = {"nodes.count": 3, "nodes.name": "node{index}"}
+
+
+def keep(asked: dict[str, Any]) -> int:
+    plan = plan_for(
+        asked["profile"],
+        name="contract",
+        project=Path(asked["project"]),
+        overrides={**NODES, **asked["overrides"]},
+    )
+    marker = os.environ[MARKER]
+    containment = enter("auto", marker=marker, on_keeper_death=lambda: None)
+    nursery = Nursery.start(marker=marker, containment=containment, preload=PRELOAD)
+
+    async def ask() -> None:
+        host: Host = LocalHost(nursery, containment)
+        if plan.simulated:
+            from clusterlib.hosts.simulated import SimulatedHost
+
+            host = SimulatedHost(host)
+        driver = driver_named(plan.driver, plan.server, host, plan.sources.roots)
+        stage = Stage(
+            driver,
+            host,
+            plan,
+            Path(asked["folder"]),
+            waits_at=asked["waits_at"],
+            alone=asked["alone"],
+        )
+        async with asyncio.timeout(2 * SECONDS):
+            await PROMISES[asked["promise"]](stage)
+        stage.close()
+        left = await host.sweep(5)
+        assert left == [], f"processes are left: {left}"
+        await host.close()
+
+    asyncio.run(ask())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(keep(json.loads(sys.argv[1])))
