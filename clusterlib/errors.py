@@ -22,6 +22,7 @@
     ├── KeeperLost                  the keeper died or does not answer
     │   └── HandleClosed            the handle was closed
     ├── OtherVersion                another version of clusterlib started the cluster
+    ├── OperationBroken             an operation of the project cannot be imported (exit 2)
     ├── LeftBehind                  processes survived a shutdown
     ├── StaleCode                   nodes run other code than is on disk, after a sync
     ├── NodeUnknown                 the cluster has no node of that name               (exit 2)
@@ -71,6 +72,7 @@ __all__ = [
     "NodeUnknown",
     "NotInTime",
     "NotSupported",
+    "OperationBroken",
     "OtherVersion",
     "PortTaken",
     "PortsExhausted",
@@ -254,6 +256,13 @@ class OtherVersion(ClusterError):
     """The keeper has another version of clusterlib, and the two cannot communicate."""
 
     code = "other-version"
+
+
+class OperationBroken(ClusterError):
+    """An operation of the project cannot be imported, or is none."""
+
+    code = "operation-broken"
+    exit_code = 2
 
 
 class HandleClosed(KeeperLost):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from clusterlib.client.arguments import check_flag, check_type, seconds_of
 from clusterlib.client.connection import KILLING_SECONDS, KeeperClient, Listener
 from clusterlib.client.node import Node
+from clusterlib.client.operated import Operated
 from clusterlib.drivers.registry import calls_of
 from clusterlib.errors import (
     ClusterConflict,
@@ -55,7 +56,7 @@ ANSWER_SECONDS = 10.0
 SETTLING = 5.0
 
 
-class Cluster:
+class Cluster(Operated):
     """A running cluster. As a context manager it releases its lease at the end, which ends the
     cluster if it was the last one."""
 

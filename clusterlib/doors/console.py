@@ -160,9 +160,9 @@ class Console:
         return self._progress
 
     @contextlib.contextmanager
-    def stdout_for_answer_only(self) -> Iterator[None]:
+    def stdout_for_answer_only(self, wanted: bool = True) -> Iterator[None]:
         """With --json, what programs that we start print goes to stderr: stdout is the answer's."""
-        if not self.json:
+        if not (self.json and wanted):
             yield
             return
         self.out.flush()

@@ -93,7 +93,7 @@ class Prompt:
         return 0 if source is None or self._evaluate(source) else FAILED
 
     def _evaluate(self, source: str) -> bool:
-        from clusterlib.doors import render
+        from clusterlib.doors.render import use as render
 
         result = self._session.evaluate(source)
         if self._console.json:

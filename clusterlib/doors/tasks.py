@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -14,9 +14,8 @@ from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
-from clusterlib.doors.commands import COMMANDS
-from clusterlib.doors.commands.declaring import Command, carry_out, open_streams
-from clusterlib.doors.commands.options import Option
+from clusterlib.doors.commands.carrying import carry_out, open_streams
+from clusterlib.doors.commands.command import Command, Option, commands
 from clusterlib.doors.console import Console
 
 __all__ = ["ClusterTask", "follows", "namespace", "remainder"]
@@ -31,7 +30,7 @@ class ClusterTask(Task[Callable[..., None]]):
         self.command = command
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:  # noqa: ARG002 (the parent's)
-        options, ours = self.command.options, [command.full_name for command in COMMANDS]
+        options, ours = self.command.options, [command.full_name for command in commands()]
         given = any(option.word for option in options) and follows(self.command.name, options, ours)
         return [_argument(option, positional=option.word and given) for option in options]
 
@@ -40,20 +39,27 @@ def _body(command: Command) -> Callable[..., None]:
     def body(context: Context, **given: object) -> None:
         open_streams()
         console = Console(json=bool(given.pop("json", False)), remainder=remainder(context))
-        code = carry_out(command, console, given)
+        code = carry_out(command, console, _said(command, given))
         if code:
             raise Exit(code=code)
 
     body.__doc__ = command.help
-    body.__name__ = command.body.__name__
-    body.__module__ = command.body.__module__
+    body.__name__ = command.operation.function
+    body.__module__ = command.operation.module
     return body
+
+
+def _said(command: Command, given: Mapping[str, object]) -> dict[str, object]:
+    """Without the flags that were not given: Invoke has a value for each."""
+    negating = {option.name for option in command.options if option.negates}
+    known = {name: value for name, value in given.items() if value is not None and value is not False}
+    return {name: False if name in negating else value for name, value in known.items()}
 
 
 def _argument(option: Option, *, positional: bool) -> Argument:
     flag = option.flag.removeprefix("--")
     return Argument(
-        names=(flag, option.short) if option.short else (flag,),
+        names=tuple(one.lstrip("-") for one in option.flags),
         kind=str
         if option.takes_value
         else bool,  # numbers are read by `Option.read`, which explains mistakes
@@ -92,12 +98,17 @@ def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> bool:
     return False
 
 
-def _collection(group: str) -> Collection:
-    collection = Collection(group)
-    for command in COMMANDS:
-        if command.group == group:
-            collection.add_task(ClusterTask(command))
-    return collection
+def _namespace() -> Collection:
+    """A collection for each group; a group such as `cluster.faults` lies in the one of its first word."""
+    root = Collection()
+    for command in commands():
+        place = root
+        for part in command.group.split("."):
+            if part not in place.collections:
+                place.add_collection(Collection(part))
+            place = place.collections[part]
+        place.add_task(ClusterTask(command))
+    return root
 
 
-namespace = Collection(*(_collection(group) for group in dict.fromkeys(one.group for one in COMMANDS)))
+namespace = _namespace()

@@ -26,14 +26,17 @@ from clusterlib.errors import ClusterBusy, ClusterError, UsageError
 from clusterlib.hosts.places import remove_socket
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.lines import Lines, LineTooLong, LongLines
+from clusterlib.keeper.operations import RunningOperations
 from clusterlib.keeper.turns import Turn
 from clusterlib.messages.codec import plain
 from clusterlib.messages.event import Event
 from clusterlib.messages.events import ControlRefused
 from clusterlib.messages.requests import (
     Abandon,
+    BeginOperation,
     Code,
     Down,
+    EndOperation,
     EndTurn,
     Examine,
     FlushLogs,
@@ -131,6 +134,7 @@ class Conversation:
         self._writer = writer
         self._leases: list[int] = []
         self._turn: Turn | None = None
+        self._operations = RunningOperations(keeper.holding.taint, keeper.events.tell)
         self._over = False
         self._unwatch: Callable[[], None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
@@ -146,6 +150,8 @@ class Conversation:
             Down: self._down,
             TakeTurn: self._take_turn,
             EndTurn: self._end_turn,
+            BeginOperation: self._begin_operation,
+            EndOperation: self._end_operation,
             FlushLogs: lambda _: keeper.flush_logs(),
             Examine: lambda asked: keeper.looking.examine(asked.within),
             Measure: lambda _: keeper.looking.measure(),
@@ -241,6 +247,7 @@ class Conversation:
         self._over = True
         if self._unwatch is not None:
             self._unwatch()
+        self._operations.lose()
         if self._turn is not None:
             self._keeper.holding.lose_turn(self._turn)
         self._let_go("its holder is gone")
@@ -322,10 +329,21 @@ class Conversation:
                 remedies=["@pytest.mark.cluster(exclusive=True)", "take_turn(who, exclusive=True)"],
             )
 
+    async def _begin_operation(self, asked: BeginOperation) -> None:
+        if asked.effect in {"change", "destroy"}:
+            self._check_not_shared()
+        self._operations.begin(asked, self._turn.holder if self._has_turn and self._turn else asked.by)
+
+    async def _end_operation(self, asked: EndOperation) -> None:
+        self._operations.end(asked)
+
+    @property
+    def _has_turn(self) -> bool:
+        return self._turn is not None and self._turn.since is not None
+
     def _signature(self, asked: NodeRequest) -> str:
         """Who asks for it: the test whose turn it is, else what the client calls itself."""
-        has_turn = self._turn is not None and self._turn.since is not None
-        return self._turn.holder if self._turn and has_turn else asked.by
+        return self._turn.holder if self._has_turn and self._turn else asked.by
 
     async def _release(self) -> Handed:
         """Hands back what this conversation holds. Where that ends the cluster, answers when it is gone."""

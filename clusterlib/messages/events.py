@@ -44,6 +44,8 @@ __all__ = [
     "NodeRestartFailed",
     "NodeRestarting",
     "NodeStarted",
+    "OperationBegan",
+    "OperationEnded",
     "StateNotSaved",
     "TurnEnded",
     "TurnTaken",
@@ -346,6 +348,33 @@ class TurnEnded(Happening):
 
     def detail(self) -> str:
         return self.dirty or ""
+
+
+# -- what clients do to the cluster
+
+
+@frozen
+class OperationBegan(Happening):
+    operation: str
+    arguments: Mapping[str, str]
+    effect: str
+    """read, change, destroy or execute."""
+    by: str = ""
+
+    def headline(self) -> str:
+        given = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        return f"{self.operation}{f' ({given})' if given else ''} begins"
+
+
+@frozen
+class OperationEnded(Happening):
+    operation: str
+    seconds: float
+    error: str = ""
+    why = "{error}"
+
+    def headline(self) -> str:
+        return f"{self.operation} {'failed' if self.error else 'is done'} after {self.seconds:.2f} s"
 
 
 # -- the keeper itself

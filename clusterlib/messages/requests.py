@@ -19,8 +19,10 @@ from clusterlib.messages.status import ClusterStatus, NodeStatus, TurnGiven
 
 __all__ = [
     "Abandon",
+    "BeginOperation",
     "Code",
     "Down",
+    "EndOperation",
     "EndTurn",
     "Examine",
     "FlushLogs",
@@ -133,6 +135,29 @@ class TakeTurn(Request[TurnGiven]):
 class EndTurn(Request[ClusterStatus]):
     dirty: str | None = None
     """What was left in the cluster that the next one must not meet."""
+
+
+# -- what its clients are doing
+
+
+@frozen
+class BeginOperation(Request[None]):
+    """An operation begins. One that changes the cluster is refused to those who share it with others."""
+
+    operation: str
+    arguments: Mapping[str, str]
+    effect: str
+    taints: bool = False
+    """Whether the cluster counts as dirty afterwards."""
+    by: str = ""
+    """The process that carries it out."""
+
+
+@frozen
+class EndOperation(Request[None]):
+    operation: str
+    error: str = ""
+    """What went wrong; empty where nothing did."""
 
 
 # -- looking at it

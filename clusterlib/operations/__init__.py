@@ -1,1 +1,56 @@
-"""Use cases over live clusters, one file each, with typed results."""
+"""What can be done with clusters, profiles and test runs: each operation is declared once, with `@operation`.
+
+For the operations of a project: `from clusterlib.operations import operation, NodeName, Between, Help`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clusterlib.operations.declaring import Caller as Caller
+    from clusterlib.operations.declaring import operation as operation
+    from clusterlib.operations.parameters import ClusterName as ClusterName
+    from clusterlib.operations.parameters import Count as Count
+    from clusterlib.operations.parameters import Help as Help
+    from clusterlib.operations.parameters import Memory as Memory
+    from clusterlib.operations.parameters import NodeName as NodeName
+    from clusterlib.operations.parameters import Ports as Ports
+    from clusterlib.operations.parameters import ProfileName as ProfileName
+    from clusterlib.operations.parameters import Seconds as Seconds
+    from clusterlib.operations.parameters import Secret as Secret
+    from clusterlib.operations.parameters import Short as Short
+    from clusterlib.operations.result import Result as Result
+    from clusterlib.values.fields import Between as Between
+
+__all__ = [
+    "Between",
+    "Caller",
+    "ClusterName",
+    "Count",
+    "Help",
+    "Memory",
+    "NodeName",
+    "Ports",
+    "ProfileName",
+    "Result",
+    "Seconds",
+    "Secret",
+    "Short",
+    "operation",
+]
+
+_HOMES = {
+    "Between": "clusterlib.values.fields",
+    "Caller": "clusterlib.operations.declaring",
+    "Result": "clusterlib.operations.result",
+    "operation": "clusterlib.operations.declaring",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Each is imported when it is first used: every operation is imported through this package."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES.get(name, "clusterlib.operations.parameters")), name)

@@ -7,6 +7,8 @@ from pathlib import Path
 from clusterlib.client.start import all_locks, cluster_name, lock_of, project_folder
 from clusterlib.frozen import frozen
 from clusterlib.hosts.registry import sweep_leftovers
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ClusterName, Every
 from clusterlib.operations.result import Result
 from clusterlib.rundir.folders import all_names, prune
 
@@ -30,15 +32,16 @@ class Cleaned(Result):
     """Clusters that run, whose latest run was left alone."""
 
 
-def clean(name: str | None = None, *, every: bool = False, project: Path | str | None = None) -> Cleaned:
-    """Ends leftovers of dead clusters, and removes the run folders of one cluster, or of all of the project."""
-    folder = project_folder(project)
+@operation(effect="destroy")
+def clean(caller: Caller, *, name: ClusterName | None = None, all: Every = False) -> Cleaned:  # noqa: A002 - the name of the option
+    """Remove the run folders of stopped clusters, and whatever a dead one left behind."""
+    folder = project_folder(caller.project)
     swept = sweep_leftovers()
     for lock in all_locks():
         lock.remove()
     removed: list[Path] = []
     running = []
-    for one in all_names(folder) if every else [cluster_name(name)]:
+    for one in all_names(folder) if all else [cluster_name(name)]:
         lock = lock_of(folder, one)
         stopped = lock.take()  # held while we remove, so that none starts meanwhile
         try:

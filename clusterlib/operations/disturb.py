@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
+from clusterlib.client.cluster import Cluster
 from clusterlib.frozen import frozen
-from clusterlib.operations.reach import reached
+from clusterlib.operations.declaring import operation
+from clusterlib.operations.parameters import NodeName
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import NodeView
 
-__all__ = ["Disturbance", "Disturbed", "disturb"]
+__all__ = ["Disturbance", "Disturbed", "kill", "pause", "resume", "start", "stop"]
 
 Disturbance = Literal["stop", "start", "kill", "pause", "resume"]
 
@@ -23,13 +24,40 @@ class Disturbed(Result):
     """As it is afterwards."""
 
 
-def disturb(
-    what: Disturbance, node: str, *, name: str | None = None, project: Path | str | None = None
-) -> Disturbed:
-    """`stop` ends it in order, until `start`; `kill` is SIGKILL, as a crash would be.
+@operation(effect="destroy", taints=False)
+def stop(cluster: Cluster, node: NodeName) -> Disturbed:
+    """Stop a node in order; it stays down until cluster.start, and the others go on."""
+    cluster[node].stop()
+    return _after("stop", cluster, node)
 
-    A paused node is there but does nothing, until it is resumed."""
-    with reached(name, project=project) as cluster:
-        target = cluster[node]
-        getattr(target, what)()
-        return Disturbed(cluster.name, what, NodeView.of(target.status()))
+
+@operation(effect="change")
+def start(cluster: Cluster, node: NodeName) -> Disturbed:
+    """Start a node that is down, and wait until it is back among the others."""
+    cluster[node].start()
+    return _after("start", cluster, node)
+
+
+@operation(effect="destroy", taints=False)
+def kill(cluster: Cluster, node: NodeName) -> Disturbed:
+    """Kill a node with SIGKILL, as a crash would."""
+    cluster[node].kill()
+    return _after("kill", cluster, node)
+
+
+@operation(effect="change")
+def pause(cluster: Cluster, node: NodeName) -> Disturbed:
+    """Suspend a node (SIGSTOP): it stays alive but stops responding."""
+    cluster[node].pause()
+    return _after("pause", cluster, node)
+
+
+@operation(effect="change")
+def resume(cluster: Cluster, node: NodeName) -> Disturbed:
+    """Resume a paused node."""
+    cluster[node].resume()
+    return _after("resume", cluster, node)
+
+
+def _after(what: Disturbance, cluster: Cluster, node: str) -> Disturbed:
+    return Disturbed(cluster.name, what, NodeView.of(cluster[node].status()))

@@ -42,6 +42,10 @@ class Diagnosis(Result):
     findings: tuple[Finding, ...]
     seconds: float
 
+    @property
+    def exit_status(self) -> int:
+        return 0 if self.ok else 1
+
 
 def examine_machine(profile: str | None = None, *, project: Path | str | None = None) -> Diagnosis:
     """Every check, whatever the others found. Nothing is started, nothing is changed."""

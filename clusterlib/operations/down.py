@@ -11,6 +11,8 @@ from pathlib import Path
 from clusterlib.client.ending import Ending, take_down
 from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.frozen import frozen
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ClusterName, Every
 from clusterlib.operations.reach import running_names
 from clusterlib.operations.result import Result
 
@@ -36,11 +38,12 @@ def _take_down_all(names: Sequence[str], project: Path) -> list[Ending]:
     return [begun[name].result() if name in begun else take_down(name, project=project) for name in names]
 
 
-def bring_down(name: str | None = None, *, every: bool = False, project: Path | str | None = None) -> Stopped:
-    """Ends one cluster, or every cluster of the project. One that does not run is a success."""
+@operation(effect="destroy", name="down")
+def bring_down(caller: Caller, *, name: ClusterName | None = None, all: Every = False) -> Stopped:  # noqa: A002 - the name of the option
+    """End a cluster; returns when its processes are really gone. None running is a success, too."""
     began = time.monotonic()
-    folder = project_folder(project)
-    names = running_names(folder) if every else [cluster_name(name)]
+    folder = project_folder(caller.project)
+    names = running_names(folder) if all else [cluster_name(name)]
     one = len(names) == 1
     endings = [take_down(names[0], project=folder)] if one else _take_down_all(names, folder)
     return Stopped(

@@ -11,12 +11,14 @@ from clusterlib.errors import ClusterNotRunning
 from clusterlib.frozen import frozen
 from clusterlib.messages.event import Event
 from clusterlib.messages.requests import Watch
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ClusterName, Follow
 from clusterlib.operations.reach import not_running, reached
 from clusterlib.operations.result import Result
 from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import latest_run
 
-__all__ = ["Diary", "diary", "follow_diary"]
+__all__ = ["Diary", "FollowedDiary", "diary"]
 
 
 @frozen
@@ -29,25 +31,39 @@ class Diary(Result):
         return {"cluster": self.cluster, "run": self.run, "events": [one.to_dict() for one in self.events]}
 
 
-def diary(*, name: str | None = None, project: Path | str | None = None) -> Diary:
+class FollowedDiary:
+    """What is written already, then what comes, until the cluster ends."""
+
+    def __init__(self, name: str | None, project: Path | str | None) -> None:
+        self._name = name
+        self._project = project
+
+    def __iter__(self) -> Iterator[Event]:
+        last = 0
+        for event in _written(self._name, self._project).events:
+            last = event.number
+            yield event
+        try:
+            with reached(self._name, project=self._project) as cluster:
+                missed: list[Event] = []
+                cluster.keeper.ask(Watch(last), on_event=missed.append)
+                yield from missed
+                yield from cluster.keeper.events()
+        except ClusterNotRunning:
+            return
+
+
+@operation(effect="read", name="events")
+def diary(
+    caller: Caller, *, name: ClusterName | None = None, follow: Follow = False
+) -> Diary | FollowedDiary:
+    """Show what happened to the cluster: the keeper's diary; of the last run if none is running."""
+    return FollowedDiary(name, caller.project) if follow else _written(name, caller.project)
+
+
+def _written(name: str | None, project: Path | str | None) -> Diary:
     folder, called = project_folder(project), cluster_name(name)
     run = latest_run(folder, called)
     if run is None:
         raise not_running(called, folder)
     return Diary(called, str(run.path), tuple(read_events(run.events)))
-
-
-def follow_diary(*, name: str | None = None, project: Path | str | None = None) -> Iterator[Event]:
-    """What is written already, then what comes, until the cluster ends."""
-    last = 0
-    for event in diary(name=name, project=project).events:
-        last = event.number
-        yield event
-    try:
-        with reached(name, project=project) as cluster:
-            missed: list[Event] = []
-            cluster.keeper.ask(Watch(last), on_event=missed.append)
-            yield from missed
-            yield from cluster.keeper.events()
-    except ClusterNotRunning:
-        return

@@ -61,6 +61,10 @@ class Health(Result):
             self.seconds,
         )
 
+    @property
+    def exit_status(self) -> int:
+        return 0 if self.healthy else 1
+
 
 def examine_health(name: str | None = None, *, project: Path | str | None = None) -> Health:
     """Asks every node every question. Takes at most the profile's `[timeouts] health`."""

@@ -14,12 +14,14 @@ from clusterlib.client.start import cluster_name, lock_of, project_folder
 from clusterlib.errors import NodeUnknown, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import LogFollower, LogLine, read
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ClusterName, Follow, Grep, Lines, NodeName, Since
 from clusterlib.operations.reach import not_running
 from clusterlib.operations.result import Result
 from clusterlib.rundir.folders import RunFolder, latest_run
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["LogEntry", "LogView", "Logs", "moment"]
+__all__ = ["LogEntry", "LogView", "Logs", "logs", "moment"]
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 QUIET = 0.25
@@ -39,6 +41,10 @@ class Logs(Result):
     run: str
     running: bool
     lines: tuple[LogEntry, ...]
+    nodes: tuple[str, ...]
+    """All that have a log."""
+    filtered: bool
+    """Whether not all lines were asked for."""
 
 
 class LogView:
@@ -87,7 +93,14 @@ class LogView:
         chosen: Iterable[LogLine] = (line for line in merged if self._fits(line))
         if self._count is not None:
             chosen = deque(chosen, maxlen=self._count)
-        return Logs(self.cluster, str(self.run.path), self.running, tuple(_entry(line) for line in chosen))
+        return Logs(
+            cluster=self.cluster,
+            run=str(self.run.path),
+            running=self.running,
+            lines=tuple(_entry(line) for line in chosen),
+            nodes=tuple(self.nodes),
+            filtered=self.filtered,
+        )
 
     def follow(self) -> Iterator[LogEntry]:
         """What there is, then what comes, until the cluster ends. A node that joins later is followed, too."""
@@ -121,6 +134,22 @@ class LogView:
         return (self._since is None or line.time >= self._since) and (
             self._grep is None or self._grep.search(line.text) is not None
         )
+
+
+@operation(effect="read")
+def logs(
+    caller: Caller,
+    node: NodeName | None = None,
+    *,
+    name: ClusterName | None = None,
+    follow: Follow = False,
+    since: Since | None = None,
+    grep: Grep | None = None,
+    lines: Lines | None = None,
+) -> Logs | LogView:
+    """Show what the nodes said, merged by time; of the last run if none is running."""
+    view = LogView(node, name=name, since=since, grep=grep, lines=lines, project=caller.project)
+    return view if follow else view.read()
 
 
 def moment(text: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> datetime:

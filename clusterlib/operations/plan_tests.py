@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from clusterlib.client.start import project_folder
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ProfileName
 from clusterlib.operations.result import Result
 
 __all__ = ["PlannedTests", "plan_tests"]
@@ -25,20 +27,21 @@ class PlannedTests(Result):
     plan: Mapping[str, Any] | None
     """The schedule, where it was asked for and pytest could make one."""
 
+    @property
+    def exit_status(self) -> int:
+        return self.exit_code
 
-def plan_tests(
-    arguments: Sequence[str] = (),
-    *,
-    profile: str | None = None,
-    structured: bool = False,
-    project: Path | str | None = None,
-) -> PlannedTests:
-    """Only pytest knows which tests are left after `-k`, `-m` and paths, so pytest makes the plan, and prints it."""
-    folder = project_folder(project)
+
+@operation(effect="read", group="test", name="plan")
+def plan_tests(caller: Caller, *arguments: str, profile: ProfileName | None = None) -> PlannedTests:
+    """Show which tests need which clusters, and start none. What follows `--` goes to pytest.
+
+    Only pytest knows which tests are left after `-k`, `-m` and paths, so pytest makes the plan, and prints it."""
+    folder = project_folder(caller.project)
     words = [sys.executable, "-m", "pytest", "--cluster-plan"]
     if profile:
         words.append(f"--cluster-profile={profile}")
-    if not structured:
+    if not caller.structured:
         words += arguments
         return PlannedTests(tuple(words), run_command(words, directory=folder), None)
     with tempfile.TemporaryDirectory(prefix="clusterlib-plan-") as scratch:

@@ -9,6 +9,8 @@ from typing import Any
 from clusterlib.client.start import project_folder
 from clusterlib.evidence.redaction import MARK, Redactor, is_secret
 from clusterlib.frozen import frozen
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import Resolved, ShownProfile
 from clusterlib.operations.result import Result
 from clusterlib.profiles import Mistake, default_profile, list_profiles, load_profile, schema
 from clusterlib.profiles.resolution import examine_profile
@@ -20,6 +22,7 @@ __all__ = [
     "Checked",
     "Checks",
     "Listed",
+    "ProfileSchema",
     "Profiles",
     "Shown",
     "Value",
@@ -28,6 +31,9 @@ __all__ = [
     "list_all",
     "show",
 ]
+
+
+BAD_INPUT = 2
 
 
 @frozen
@@ -80,10 +86,25 @@ class Checks(Result):
     ok: bool
     profiles: tuple[Checked, ...]
 
+    @property
+    def exit_status(self) -> int:
+        return 0 if self.ok else BAD_INPUT
 
-def list_all(*, project: Path | str | None = None) -> Profiles:
-    """Every profile that can be named here; one of the project hides a shipped one of its name."""
-    folder = project_folder(project)
+
+@frozen
+class ProfileSchema(Result):
+    """What a profile may hold, as JSON schema."""
+
+    schema: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+@operation(effect="read", group="profile", name="list")
+def list_all(caller: Caller) -> Profiles:
+    """List the profiles of this project and the shipped ones."""
+    folder = project_folder(caller.project)
     default = default_profile(folder)
     return Profiles(
         tuple(
@@ -94,9 +115,10 @@ def list_all(*, project: Path | str | None = None) -> Profiles:
     )
 
 
-def show(name: str | None = None, *, resolved: bool = False, project: Path | str | None = None) -> Shown:
-    """Without `resolved`: what the file and those it extends say. With it: what holds here and now."""
-    folder = project_folder(project)
+@operation(effect="read", group="profile")
+def show(caller: Caller, name: ShownProfile | None = None, *, resolved: Resolved = False) -> Shown:
+    """Show what a profile says, or with --resolved what holds here; each value with its origin."""
+    folder = project_folder(caller.project)
     profile = load_profile(
         name or default_profile(folder), project=folder, environ=None if resolved else {}, adapt=resolved
     )
@@ -132,9 +154,10 @@ def _shown(field: str, value: Any, redactor: Redactor) -> Any:
     return MARK if section == "environment" and is_secret(name) else redactor.value(value)
 
 
-def check(name: str | None = None, *, project: Path | str | None = None) -> Checks:
-    """All mistakes of one profile, or of all."""
-    folder = project_folder(project)
+@operation(effect="read", group="profile")
+def check(caller: Caller, name: ShownProfile | None = None) -> Checks:
+    """Report every mistake of a profile, or of all."""
+    folder = project_folder(caller.project)
     names = (
         [one.name for one in list_profiles(folder) if not one.shadowed] if name in (None, "all") else [name]
     )
@@ -156,9 +179,10 @@ def _mistakes(name: str, project: Path) -> list[Mistake]:
     return [*found.mistakes, *more]
 
 
-def json_schema() -> dict[str, Any]:
-    """For editors: what a profile may hold."""
-    return schema()
+@operation(effect="read", group="profile", name="schema")
+def json_schema() -> ProfileSchema:
+    """Print the JSON schema of a profile, for editors."""
+    return ProfileSchema(schema())
 
 
 def _at(values: Mapping[str, Any], field: str) -> Any:

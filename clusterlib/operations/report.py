@@ -11,6 +11,8 @@ from clusterlib.evidence.artifacts import RECORDS, REPORT
 from clusterlib.evidence.home import REPORTS
 from clusterlib.evidence.reporting import finish
 from clusterlib.frozen import frozen
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ReportOf
 from clusterlib.operations.result import Result
 
 __all__ = ["Reported", "make_report"]
@@ -25,10 +27,11 @@ class Reported(Result):
     seconds: float
 
 
-def make_report(folder: Path | str | None = None, *, project: Path | str | None = None) -> Reported:
-    """Of that folder, or of the latest run of this project that left one."""
+@operation(effect="change", group="test", name="report")
+def make_report(caller: Caller, folder: ReportOf | None = None) -> Reported:
+    """Make the report of a test run from its artifacts, whatever became of the run."""
     began = time.monotonic()
-    chosen = Path(folder).absolute() if folder else _latest(project_folder(project))
+    chosen = Path(folder).absolute() if folder else _latest(project_folder(caller.project))
     if not RECORDS.in_(chosen).is_dir():
         raise UsageError(
             f"{chosen} holds no evidence of a test run",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
+from clusterlib.client.cluster import Cluster
 from clusterlib.client.code.looking import build_code
-from clusterlib.client.connection import Listener
-from clusterlib.client.start import cluster_name
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
-from clusterlib.operations.reach import reached
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import Fresh, NodeName, Rolling
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
 
@@ -26,28 +25,25 @@ class Restarted(Result):
     seconds: float
 
 
+@operation(effect="destroy", taints=False)
 def restart(
-    node: str | None = None,
+    cluster: Cluster,
+    caller: Caller,
+    node: NodeName | None = None,
     *,
-    name: str | None = None,
-    rolling: bool = False,
-    fresh: bool = False,
-    project: Path | str | None = None,
-    on_event: Listener | None = None,
+    rolling: Rolling = False,
+    fresh: Fresh = False,
 ) -> Restarted:
-    """Stops and starts the node, or all; gives back when they are among the others again.
-
-    `rolling`: one after the other, each only when the cluster is whole again. `fresh`: the data in their folders is deleted."""
+    """Restart a node, or all of them; they run the project's code as it is now, and keep their data, but with --fresh."""
     if rolling and node:
         raise UsageError(
             f"{node} alone cannot be restarted in turn with others",
             remedies=[f"invoke cluster.restart {node}", "invoke cluster.restart --rolling"],
-        ).of_cluster(cluster_name(name))
+        ).of_cluster(cluster.name)
     began = time.monotonic()
-    with reached(name, project=project) as cluster:
-        names = [cluster[node].name] if node else [one.name for one in cluster]
-        if node is None:
-            build_code(cluster, on_event)
-        cluster.restart(*names, on_event=on_event, rolling=rolling, fresh=fresh)
-        view = ClusterView.of(cluster.status())
+    names = [cluster[node].name] if node else [one.name for one in cluster]
+    if node is None:
+        build_code(cluster, caller.on_event)
+    cluster.restart(*names, on_event=caller.on_event, rolling=rolling, fresh=fresh)
+    view = ClusterView.of(cluster.status())
     return Restarted(view, tuple(names), fresh, round(time.monotonic() - began, 4))

@@ -12,6 +12,11 @@ __all__ = ["Result"]
 class Result:
     __slots__ = ()
 
+    @property
+    def exit_status(self) -> int:
+        """The exit code of a command whose answer this is."""
+        return 0
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         return dict(plain(self))

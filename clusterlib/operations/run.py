@@ -5,23 +5,32 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from clusterlib.client.cluster import Cluster
-from clusterlib.client.connection import Listener
 from clusterlib.client.environment import environment_of
 from clusterlib.client.start import cluster_name, project_folder, up
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import TIMED_OUT, run_command
 from clusterlib.hosts.logs import tail
+from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.evidence import Evidence
+from clusterlib.operations.parameters import (
+    ArtifactFolder,
+    ClusterName,
+    NodeCount,
+    ProfileName,
+    Simulate,
+    Timeout,
+    Verbose,
+)
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
 from clusterlib.waiting import Deadline
 
-__all__ = ["Ran", "environment_of", "run"]
+__all__ = ["ClusterReady", "Ran", "environment_of", "run"]
 
 TAIL = 15
 FAILED = 1
@@ -42,41 +51,60 @@ class Ran(Result):
     tails: Mapping[str, tuple[str, ...]]
     """The last lines of each node, when the command failed."""
     seconds: float
+    timeout: float | None = None
+    """Seconds after which it would have been ended."""
     artifacts: str | None = None
     """The folder with the report, if one was asked for."""
 
+    @property
+    def exit_status(self) -> int:
+        return self.exit_code
 
+
+@frozen
+class ClusterReady(Result):
+    """The cluster is there, and the command begins."""
+
+    cluster: ClusterView
+    borrowed: bool
+    command: tuple[str, ...]
+    verbose: bool
+
+
+@operation(effect="execute")
 def run(
-    command: Sequence[str] = (),
-    *,
-    profile: str | None = None,
-    name: str | None = None,
-    nodes: int | None = None,
-    simulate: bool | None = None,
-    timeout: float | None = None,
-    verbose: bool = False,
-    artifacts: Path | str | None = None,
-    project: Path | str | None = None,
-    on_event: Listener | None = None,
-    on_ready: Callable[[ClusterView, bool, Sequence[str]], None] = lambda *_: None,
+    caller: Caller,
+    *command: str,
+    profile: ProfileName | None = None,
+    name: ClusterName | None = None,
+    nodes: NodeCount | None = None,
+    simulate: Simulate = False,
+    timeout: Timeout | None = None,
+    verbose: Verbose = False,
+    artifacts: ArtifactFolder | None = None,
 ) -> Ran:
-    """Gives the command a cluster and passes its exit code on. Without a command: the tests of the profile.
+    """Run a command (after `--`), or the profile's tests, with a cluster: a new one, or the one that runs.
 
     A cluster that was started for it is gone afterwards; one that ran already is left as it was. With `artifacts`
     that folder has a report of it all, also where the cluster did not start."""
     began = time.monotonic()
     deadline = Deadline(timeout) if timeout is not None else None
-    folder = project_folder(project)
+    folder = project_folder(caller.project)
     evidence = Evidence(artifacts, command, profile, folder)
     evidence.start()
     code, tails = FAILED, dict[str, tuple[str, ...]]()
     try:
         with up(
-            profile, name=name, nodes=nodes, simulate=simulate, project=folder, on_event=on_event
+            profile,
+            name=name,
+            nodes=nodes,
+            simulate=simulate or None,
+            project=folder,
+            on_event=caller.on_event,
         ) as cluster:
             words = list(command) or _tests(profile or cluster.profile, folder, verbose=verbose)
             borrowed = bool(cluster.notes)
-            on_ready(ClusterView.of(cluster.status()), borrowed, words)
+            caller.show(ClusterReady(ClusterView.of(cluster.status()), borrowed, tuple(words), verbose))
             evidence.ready(cluster, words, borrowed=borrowed)
             started = time.monotonic()
             code = TIMED_OUT
@@ -104,6 +132,7 @@ def run(
         simulated=cluster.simulated,
         run=str(cluster.run_folder.path),
         tails=tails,
+        timeout=timeout,
         artifacts=str(evidence.folder) if evidence.folder else None,
         seconds=round(time.monotonic() - began, 4),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from clusterlib.client.connection import Listener
+from clusterlib.client.cluster import Cluster
 from clusterlib.frozen import frozen
-from clusterlib.operations.reach import reached
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import Count
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
 
@@ -22,20 +22,14 @@ class Scaled(Result):
     seconds: float
 
 
-def scale(
-    count: int,
-    *,
-    name: str | None = None,
-    project: Path | str | None = None,
-    on_event: Listener | None = None,
-) -> Scaled:
-    """Until the cluster has `count` nodes; the others go on meanwhile."""
+@operation(effect="destroy", taints=False)
+def scale(cluster: Cluster, caller: Caller, count: Count) -> Scaled:
+    """Add or remove nodes of a running cluster until it has COUNT; the others go on."""
     began = time.monotonic()
-    with reached(name, project=project) as cluster:
-        before = [node.name for node in cluster]
-        cluster.scale(count, on_event=on_event)
-        after = [node.name for node in cluster]
-        view = ClusterView.of(cluster.status())
+    before = [node.name for node in cluster]
+    cluster.scale(count, on_event=caller.on_event)
+    after = [node.name for node in cluster]
+    view = ClusterView.of(cluster.status())
     added = tuple(one for one in after if one not in before)
     removed = tuple(one for one in before if one not in after)
     return Scaled(view, added, removed, round(time.monotonic() - began, 4))

@@ -16,10 +16,12 @@ from clusterlib.drivers.api import SESSION
 from clusterlib.errors import NotSupported
 from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import run_command
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ClusterName, Expression, NodeName
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
 
-__all__ = ["Evaluated", "NodeShell", "run_own_shell"]
+__all__ = ["Evaluated", "NodeShell", "OwnShellEnded", "run_own_shell", "shell"]
 
 WITHOUT_LIMIT = 30 * 86400.0
 """Whoever types an endless loop ends it with Ctrl-C, not with a timeout."""
@@ -37,6 +39,10 @@ class Evaluated(Result):
     traceback: str | None
     stale: tuple[str, ...] = ()
     """The files that differ from those that the nodes run."""
+
+    @property
+    def exit_status(self) -> int:
+        return 1 if self.traceback else 0
 
 
 def stale_sentence(stale: Sequence[str], cluster: Cluster) -> str:
@@ -86,6 +92,39 @@ def _terminal() -> str:
     """Where no terminal worth its name is known, Erlang's remote shell would quietly be a local one."""
     known = os.environ.get("TERM", "")
     return known if known not in {"", "dumb"} else "vt100"
+
+
+@frozen
+class OwnShellEnded(Result):
+    """The shell of a server program has ended. What it had to say it has printed."""
+
+    node: str
+    exit_code: int
+
+    @property
+    def exit_status(self) -> int:
+        return self.exit_code
+
+
+@operation(effect="execute")
+def shell(
+    caller: Caller,
+    node: NodeName | None = None,
+    *,
+    name: ClusterName | None = None,
+    command: Expression | None = None,
+) -> Evaluated | OwnShellEnded | NodeShell:
+    """Open a Python prompt in a node, or evaluate one expression there with -c; of a server program: its own shell."""
+    code = run_own_shell(node, name=name, code=command, project=caller.project, on_stale=caller.note)
+    if code is not None:
+        return OwnShellEnded(node or "", code)
+    session = NodeShell(node, name=name, project=caller.project)
+    if session.stale_sentence:
+        caller.note(session.stale_sentence)
+    if command is None:
+        return session
+    with session:
+        return session.evaluate(command)
 
 
 class NodeShell:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from clusterlib.client.start import project_folder
 from clusterlib.errors import ClusterNotRunning, OtherVersion
 from clusterlib.frozen import frozen
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ClusterName
 from clusterlib.operations.reach import reached, wanted_names
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
@@ -21,9 +21,10 @@ class Status(Result):
     clusters: tuple[ClusterView, ...]
 
 
-def look(name: str | None = None, *, project: Path | str | None = None) -> Status:
-    """The named cluster, or all that run in this project. Raises ClusterNotRunning when there is none."""
-    folder = project_folder(project)
+@operation(effect="read", name="status")
+def look(caller: Caller, *, name: ClusterName | None = None) -> Status:
+    """Show the clusters of this project that run, and their nodes."""
+    folder = project_folder(caller.project)
     names = wanted_names(name, project=folder)
     views, strange = [], None
     for one in names:

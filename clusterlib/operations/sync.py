@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
+from clusterlib.client.cluster import Cluster
 from clusterlib.client.code.syncing import sync_code
-from clusterlib.client.connection import Listener
 from clusterlib.frozen import frozen
-from clusterlib.operations.reach import reached
+from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
 
@@ -31,18 +30,13 @@ class Synchronised(Result):
     seconds: float
 
 
-def synchronise(
-    name: str | None = None, *, project: Path | str | None = None, on_event: Listener | None = None
-) -> Synchronised:
-    """Builds the project, loads what has changed into every node, and verifies that all run what is on disk.
-
-    What cannot be loaded into a running node takes a restart of all, one after another."""
+@operation(effect="destroy", name="sync", taints=False)
+def synchronise(cluster: Cluster, caller: Caller) -> Synchronised:
+    """Have all nodes run the project's code as it is now: built, loaded where nodes can do that, else by a rolling restart."""
     began = time.monotonic()
-    with reached(name, project=project) as cluster:
-        synced = sync_code(cluster, on_event)
-        view = ClusterView.of(cluster.status())
+    synced = sync_code(cluster, caller.on_event)
     return Synchronised(
-        cluster=view,
+        cluster=ClusterView.of(cluster.status()),
         changed=synced.changed,
         loaded=synced.loaded,
         restarted=synced.restarted,

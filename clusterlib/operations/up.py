@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from clusterlib.client.connection import Listener
 from clusterlib.client.start import up
 from clusterlib.frozen import frozen
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import ClusterName, NodeCount, ProfileName, Simulate
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
 
@@ -22,19 +22,25 @@ class Started(Result):
     seconds: float
 
 
+@operation(effect="change", name="up")
 def bring_up(
-    profile: str | None = None,
+    caller: Caller,
     *,
-    name: str | None = None,
-    nodes: int | None = None,
-    simulate: bool | None = None,
-    project: Path | str | None = None,
-    on_event: Listener | None = None,
+    profile: ProfileName | None = None,
+    name: ClusterName | None = None,
+    nodes: NodeCount | None = None,
+    simulate: Simulate = False,
 ) -> Started:
-    """A cluster that lives until `take_down`. One that runs already is a success that says so."""
+    """Start a cluster that stays until cluster.down; one that runs already is left as it is."""
     began = time.monotonic()
     cluster = up(
-        profile, name=name, nodes=nodes, simulate=simulate, project=project, hold=False, on_event=on_event
+        profile,
+        name=name,
+        nodes=nodes,
+        simulate=simulate or None,
+        project=caller.project,
+        hold=False,
+        on_event=caller.on_event,
     )
     try:
         view = ClusterView.of(cluster.status())

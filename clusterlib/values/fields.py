@@ -18,6 +18,7 @@ from clusterlib.values.kinds import INHERITED, Wrong
 from clusterlib.values.wording import in_toml, nearest
 
 __all__ = [
+    "Between",
     "Kind",
     "Misfit",
     "Place",
@@ -93,6 +94,9 @@ class Kind:
     open: bool = False
     """A table whose keys the author chooses."""
 
+    def __hash__(self) -> int:
+        return hash(self.read)
+
 
 def setting(default: object, kind: Kind, description: str, *, special: bool = False) -> Any:
     """A field of a table: `count: int = setting(3, whole(1, 100), "How many.")`.
@@ -162,6 +166,20 @@ def number(*, above: float | None = None, least: float | None = None, most: floa
 
     known = {key: value for key, value in shown.items() if value is not None}
     return Kind(read, {"type": "number", **known}, _reader(float))
+
+
+@frozen
+class Between:
+    """For annotations: a number of at least `least` and at most `most`."""
+
+    least: float
+    most: float
+
+    def whole(self) -> Kind:
+        return whole(int(self.least), int(self.most))
+
+    def number(self) -> Kind:
+        return number(least=self.least, most=self.most)
 
 
 def text(check: Callable[[str], str] | None = None, **json: Any) -> Kind:

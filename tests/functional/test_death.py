@@ -269,7 +269,7 @@ def test_a_keeper_that_is_paused_while_it_boots_can_be_taken_down(project: Path,
         holder.kill(signal.SIGSTOP)
     assert running_names(project) == ["default"]
 
-    stopped = bring_down(every=True, project=project)
+    stopped = bring_down(all=True, project=project)
 
     assert stopped.stopped == ("default",)
     assert stopped.forced == ("default: it is paused",)

@@ -214,4 +214,4 @@ def test_all_clusters_are_ended_by_whoever_may_have_no_more_threads(
         up(name=name, nodes=1, simulate=True)
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
-    assert bring_down(every=True).stopped == ("one", "two")
+    assert bring_down(all=True).stopped == ("one", "two")

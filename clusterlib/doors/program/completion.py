@@ -6,9 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-from clusterlib.doors.commands import COMMANDS
-from clusterlib.doors.commands.declaring import Command
-from clusterlib.doors.commands.options import Option
+from clusterlib.doors.commands.command import Command, Option, commands
 from clusterlib.doors.program.parsing import HELP, find_command, groups
 from clusterlib.doors.program.wording import ASK, PROGRAM, words_of
 from clusterlib.errors import ClusterError
@@ -70,11 +68,11 @@ def _joined(words: Sequence[str]) -> list[str]:
 
 def _known(before: Sequence[str], begun: str) -> Iterable[str]:
     if not before:
-        return [*(words_of(one)[0] for one in COMMANDS), "completion", *HELP, "--version"]
+        return [*(words_of(one)[0] for one in commands()), "completion", *HELP, "--version"]
     if before[0] == "completion":
         return SHELLS if len(before) == 1 else []
     if list(before) in [[group] for group in groups()]:
-        return [one.name for one in COMMANDS if one.group == before[0]]
+        return [words_of(one)[1] for one in commands() if words_of(one)[:-1] == tuple(before)]
     try:
         command, given = find_command(before)
     except ClusterError:
@@ -85,26 +83,27 @@ def _known(before: Sequence[str], begun: str) -> Iterable[str]:
 def _of(command: Command, given: Sequence[str], begun: str) -> Iterable[str]:
     flags = {flag: option for option in command.options if option.takes_value for flag in option.flags}
     if given and given[-1] in flags:
-        return _values(command, flags[given[-1]], given)
+        return _values(flags[given[-1]], given)
     flag, is_value, _ = begun.partition("=")
     if is_value and flag in flags:
-        return [f"{flag}={value}" for value in _values(command, flags[flag], given)]
+        return [f"{flag}={value}" for value in _values(flags[flag], given)]
     if begun.startswith("-"):
         return [*(flag for option in command.options for flag in option.flags), *HELP]
     bare = [option for option in command.options if option.word]
     taken = sum(not word.startswith("-") and before not in flags for before, word in pairwise(["", *given]))
-    return _values(command, bare[taken], given) if taken < len(bare) else []
+    return _values(bare[taken], given) if taken < len(bare) else []
 
 
-def _values(command: Command, option: Option, given: Sequence[str]) -> Iterable[str]:
-    """What the project knows of that name; a mistake in the project completes nothing."""
+def _values(option: Option, given: Sequence[str]) -> Iterable[str]:
+    """What fits there; a mistake in the project completes nothing."""
     known: dict[str, Callable[[], Iterable[str]]] = {
-        "profile": _profiles,
-        "name": _profiles if command.group == "profile" else _clusters,
-        "node": lambda: _nodes(_after(given, "--name")),
+        "profiles": _profiles,
+        "clusters": _clusters,
+        "nodes": lambda: _nodes(_after(given, "--name")),
+        "": lambda: option.choices,
     }
     with contextlib.suppress(ClusterError, OSError):
-        return list(known.get(option.name, list)())
+        return list(known[option.parameter.completes]())
     return []
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from clusterlib.doors.commands import COMMANDS
-from clusterlib.doors.commands.declaring import Command
-from clusterlib.doors.commands.options import Kind, Option
+from clusterlib.doors.commands.command import Command, Option, commands, troubles
 from clusterlib.doors.program.wording import PROGRAM, Wording, words_of
 
 __all__ = ["overview", "usage"]
@@ -19,7 +17,7 @@ SECTIONS = (
     ("Break nodes on purpose, and bring them back", ("kill", "pause", "resume", "stop", "start")),
 )
 """The commands of clusters, in the order in which one reads of them; the others follow by their groups."""
-OTHERS = {"cluster": "And more", "profile": "Profiles", "test": "Test runs"}
+OTHERS = {"": "And more", "profile": "Profiles", "test": "Test runs"}
 
 
 def overview(width: int, wording: Wording, *, only: str = "") -> str:
@@ -29,10 +27,11 @@ def overview(width: int, wording: Wording, *, only: str = "") -> str:
     if not only:
         about = "Real clusters of your system, for tests: started in milliseconds, looked into, broken on purpose, and ended."
         lines += [*textwrap.wrap(about, width), ""]
-    for title, commands in _sections():
-        if only in {"", commands[0].group}:
-            rows = [(" ".join(words_of(one)), wording(one.help.partition("\n")[0])) for one in commands]
+    for title, found in _sections():
+        if only in {"", words_of(found[0])[0]}:
+            rows = [(" ".join(words_of(one)), wording(one.summary)) for one in found]
             lines += [f"{title}:", *_columns(rows, width), ""]
+    lines += _troubles(width) if not only else []
     more = f"{PROGRAM} COMMAND --help says what a command takes. {PROGRAM} completion bash (zsh, fish) completes words."
     return "\n".join(
         [
@@ -46,6 +45,15 @@ def overview(width: int, wording: Wording, *, only: str = "") -> str:
             *textwrap.wrap(more, width),
         ]
     )
+
+
+def _troubles(width: int) -> list[str]:
+    """Of the project's own operations; those that are listed work."""
+    found = [str(one) for one in troubles()]
+    if not found:
+        return []
+    lines = [line for one in found for line in textwrap.wrap(one, width - 2, break_long_words=False)]
+    return ["Operations of this project that cannot be used:", *(f"  {line}" for line in lines), ""]
 
 
 def usage(command: Command, width: int, wording: Wording) -> str:
@@ -62,11 +70,12 @@ def usage(command: Command, width: int, wording: Wording) -> str:
 
 
 def _sections() -> Iterable[tuple[str, Sequence[Command]]]:
-    left = {one.full_name: one for one in COMMANDS}
+    left = {words_of(one): one for one in commands()}
     for title, names in SECTIONS:
-        yield title, [left.pop(f"cluster.{name}") for name in names]
-    for group in dict.fromkeys(one.group for one in left.values()):
-        yield OTHERS[group], [one for one in left.values() if one.group == group]
+        yield title, [left.pop((name,)) for name in names]
+    for first in dict.fromkeys(path[0] if len(path) > 1 else "" for path in left):
+        chosen = [one for path, one in left.items() if (path[0] if len(path) > 1 else "") == first]
+        yield OTHERS.get(first, first.capitalize()), chosen
 
 
 def _columns(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
@@ -85,21 +94,9 @@ def _word(option: Option) -> str:
 
 
 def _flag(option: Option) -> str:
-    return f"{option.flag} {_value(option)}".strip()
+    return f"{option.flag} {option.stands_for}".strip()
 
 
 def _flags(option: Option) -> list[str]:
     *others, last = sorted(option.flags, key=len)
-    return [*others, f"{last} {_value(option)}".strip()]
-
-
-def _value(option: Option) -> str:
-    """What stands for the value: of a number an N, of a time its unit."""
-    match option.kind:
-        case Kind.FLAG:
-            return ""
-        case Kind.WHOLE:
-            return "N"
-        case Kind.SECONDS:
-            return "SECONDS"
-    return option.name.upper().replace("_", "-")
+    return [*others, f"{last} {option.stands_for}".strip()]

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from clusterlib import __version__
-from clusterlib.doors.commands import COMMANDS
-from clusterlib.doors.commands.declaring import carry_out, open_streams
+from clusterlib.doors.commands.carrying import carry_out, open_streams
+from clusterlib.doors.commands.command import commands
 from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED
 from clusterlib.doors.program.help import overview, usage
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     own = words[: words.index("--")] if "--" in words else words
-    wording = Wording(COMMANDS)
+    wording = Wording(commands())
     console = Console(json="--json" in own, wording=wording)  # until it is known what the words mean
     try:
         return _carry_out(words, console, wording)

@@ -6,9 +6,7 @@ import difflib
 import shlex
 from collections.abc import Mapping, Sequence
 
-from clusterlib.doors.commands import COMMANDS
-from clusterlib.doors.commands.declaring import Command
-from clusterlib.doors.commands.options import Option
+from clusterlib.doors.commands.command import Command, Option, commands
 from clusterlib.doors.program.wording import MAIN_GROUP, PROGRAM, words_of
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
@@ -31,7 +29,7 @@ class Call:
 
 def groups() -> list[str]:
     """The first words that need a second one."""
-    return list(dict.fromkeys(one.group for one in COMMANDS if one.group != MAIN_GROUP))
+    return list(dict.fromkeys(words_of(one)[0] for one in commands() if len(words_of(one)) > 1))
 
 
 def find_command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
@@ -39,7 +37,7 @@ def find_command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
     first, *others = words
     if first == MAIN_GROUP and others:
         return find_command(others)
-    for command in COMMANDS:
+    for command in commands():
         called = words_of(command)
         if tuple(words[: len(called)]) == called:
             return command, words[len(called) :]
@@ -56,7 +54,7 @@ def _unknown(first: str, others: Sequence[str]) -> UsageError:
     if first not in groups():
         near = [f"{PROGRAM} {name}" for name in _near(first.rpartition(".")[2], _names())]
         return UsageError(f"there is no command {first!r}", remedies=[*near, f"{PROGRAM} --help"])
-    names = {one.name: f"{PROGRAM} {first} {one.name}" for one in COMMANDS if one.group == first}
+    names = {one.name: f"{PROGRAM} {first} {one.name}" for one in commands() if one.group == first}
     if not others:
         return UsageError(
             f"{first} needs a second word", remedies=[*names.values(), f"{PROGRAM} {first} --help"]
@@ -70,7 +68,7 @@ def _unknown(first: str, others: Sequence[str]) -> UsageError:
 
 def _names() -> dict[str, str]:
     """What is called how, by the last word: `report` is found, too."""
-    return {one.name: " ".join(words_of(one)) for one in reversed(COMMANDS)}
+    return {one.name: " ".join(words_of(one)) for one in reversed(commands())}
 
 
 def parse(words: Sequence[str]) -> Call:
@@ -116,7 +114,7 @@ def _take_option(command: Command, word: str, queue: list[str], given: dict[str,
     if not option.takes_value:
         if has_value:
             raise UsageError(f"{flag} takes no value", remedies=[f"{called(command)} {flag}"])
-        given[option.name] = True
+        given[option.name] = not option.negates
         return
     if not has_value:
         if not queue:

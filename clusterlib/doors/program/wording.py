@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from clusterlib.doors.commands.declaring import Command
+from clusterlib.doors.commands.command import Command
 
 __all__ = ["ASK", "MAIN_GROUP", "PROGRAM", "Wording", "words_of"]
 
@@ -18,7 +18,7 @@ MAIN_GROUP = "cluster"
 
 def words_of(command: Command) -> tuple[str, ...]:
     """The words that call it."""
-    return (command.name,) if command.group == MAIN_GROUP else (command.group, command.name)
+    return command.operation.path
 
 
 class Wording:

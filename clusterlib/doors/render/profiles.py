@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Cell, Console
-    from clusterlib.operations.profiles import Checks, Profiles, Shown
+    from clusterlib.operations.profiles import Checks, Profiles, ProfileSchema, Shown
 
-__all__ = ["checks", "profile", "profiles"]
+__all__ = ["checks", "profile", "profile_schema", "profiles"]
 
 LONGEST_LINE = 80
 
@@ -62,3 +62,10 @@ def _origin(text: str, source: str) -> Cell:
     if source == "adapted":
         return text, "yellow"
     return (text, "dim") if source == "default" else text
+
+
+def profile_schema(console: Console, result: ProfileSchema) -> int:
+    """Always as JSON: an editor reads it."""
+    console.json = True
+    console.answer(result.to_dict(), lambda: None)
+    return 0

@@ -12,37 +12,46 @@ from clusterlib.messages.event import Event
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
-    from clusterlib.operations.events import Diary
+    from clusterlib.operations.events import Diary, FollowedDiary
     from clusterlib.operations.logs import LogEntry, Logs, LogView
     from clusterlib.operations.report import Reported
-    from clusterlib.operations.run import Ran
+    from clusterlib.operations.run import ClusterReady, Ran
     from clusterlib.operations.shell import Evaluated
-    from clusterlib.operations.views import ClusterView
 
-__all__ = ["diary", "evaluated", "event", "followed", "logs", "ran", "ready", "reported"]
+__all__ = [
+    "diary",
+    "evaluated",
+    "event",
+    "followed",
+    "followed_diary",
+    "logs",
+    "ran",
+    "ready",
+    "reported",
+]
 
 ENTRY = frozenset({"number", "time", "kind"})
 """What every event has."""
 
 
-def ready(
-    console: Console, cluster: ClusterView, borrowed: bool, words: Sequence[str], *, verbose: bool
-) -> None:
+def ready(console: Console, result: ClusterReady) -> None:
     console.close()
-    paint = console.aside
-    how = "borrowed, and left running" if borrowed else f"ready after {cluster.ready_seconds or 0:.2f} s"
+    paint, cluster = console.aside, result.cluster
+    how = (
+        "borrowed, and left running" if result.borrowed else f"ready after {cluster.ready_seconds or 0:.2f} s"
+    )
     mark = f" {paint('[SIMULATED]', 'magenta')}" if cluster.simulated else ""
     console.say(
         f"cluster {paint(cluster.name, 'bold')}{mark} {how}: {counted(cluster)}, profile {cluster.profile}"
     )
-    if verbose:
+    if result.verbose:
         for node in cluster.nodes:
             console.say(f"  {node.name}  {node.address}:{node.ports.get('cluster', '-')}  {node.url or ''}")
         console.say(f"  run folder: {cluster.run}")
-    console.say(paint(f"$ {shlex.join(words)}", "dim"))
+    console.say(paint(f"$ {shlex.join(result.command)}", "dim"))
 
 
-def ran(console: Console, result: Ran, timeout: float | None) -> None:
+def ran(console: Console, result: Ran) -> None:
     paint = console.aside
     if result.artifacts:
         console.say(f"report: {result.artifacts}/report.html")
@@ -50,7 +59,7 @@ def ran(console: Console, result: Ran, timeout: float | None) -> None:
         console.say(f"{paint('passed', 'green')} in {result.seconds:.2f} s")
         return
     if result.timed_out:
-        verdict = f"{paint('timed out', 'red')} after {timeout:g} s"
+        verdict = f"{paint('timed out', 'red')} after {result.timeout:g} s"
     elif result.exit_code == INTERRUPTED:
         verdict = paint("interrupted", "yellow")
     else:
@@ -71,29 +80,39 @@ def reported(console: Console, result: Reported) -> None:
     console.line(f"beside it: {', '.join(name for name in result.files if name != 'report.html')}")
 
 
-def logs(console: Console, view: LogView, result: Logs) -> None:
+def logs(console: Console, result: Logs) -> None:
     if not result.running:
         console.note(f"cluster {result.cluster} is not running; this is its last run: {result.run}")
     for entry in result.lines:
-        _entry(console, view, entry)
+        _entry(console, result.nodes, entry)
     if not result.lines:
-        console.note("no such line" if view.filtered else "the nodes have said nothing")
+        console.note("no such line" if result.filtered else "the nodes have said nothing")
 
 
-def followed(console: Console, view: LogView) -> None:
+def followed(console: Console, view: LogView) -> int:
     for entry in view.follow():
         if console.json:
             console.record(entry.to_dict())
         else:
-            _entry(console, view, entry)
+            _entry(console, view.nodes, entry)
     console.note(f"cluster {view.cluster} is not running any more")
+    return 0
 
 
-def _entry(console: Console, view: LogView, entry: LogEntry) -> None:
-    width = max((len(name) for name in view.nodes), default=0)
-    index = view.nodes.index(entry.node) if entry.node in view.nodes else 0
+def _entry(console: Console, nodes: Sequence[str], entry: LogEntry) -> None:
+    width = max((len(name) for name in nodes), default=0)
+    index = nodes.index(entry.node) if entry.node in nodes else 0
     time = console.paint(entry.time[11:23], "dim")
     console.line(f"{time} {console.paint.node(entry.node.ljust(width), index)} {entry.text}")
+
+
+def followed_diary(console: Console, events: FollowedDiary) -> int:
+    for one in events:
+        if console.json:
+            console.record(one.to_dict())
+        else:
+            event(console, one)
+    return 0
 
 
 def diary(console: Console, result: Diary) -> None:

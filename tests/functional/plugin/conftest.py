@@ -12,5 +12,5 @@ from tests.functional.plugin.suite import Suite
 def suite(pytester: pytest.Pytester) -> Iterator[Suite]:
     made = Suite(pytester)
     yield made
-    bring_down(every=True, project=made.path)
+    bring_down(all=True, project=made.path)
     made.assert_nothing_is_left()

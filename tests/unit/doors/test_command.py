@@ -3,23 +3,26 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.program import Program
 
-from clusterlib.doors.commands import COMMANDS
-from clusterlib.doors.commands.declaring import declare
-from clusterlib.doors.commands.options import COUNT, FOLLOW, JSON, LINES, NAME, NODE, SOME_NODE, TIMEOUT
-from clusterlib.doors.console import Console
+from clusterlib.doors.commands.command import JSON, Command, commands
 from clusterlib.doors.tasks import ClusterTask, follows, remainder
-from clusterlib.errors import ClusterNotRunning, UsageError
+from clusterlib.errors import ClusterNotRunning
+from clusterlib.frozen import frozen
 from clusterlib.invoke import namespace
+from clusterlib.operations.declaring import Operation, operation
+from clusterlib.operations.listing import listing_of
+from clusterlib.operations.parameters import Count, NodeName, Timeout
+from clusterlib.operations.result import Result
 
 
 def told(*words: str) -> bool:
-    return follows("logs", (NODE, NAME, FOLLOW, LINES), ["cluster.status", "cluster.logs"])
+    return follows("logs", command_called("cluster.logs").options, ["cluster.status", "cluster.logs"])
 
 
 @pytest.mark.parametrize(
@@ -45,24 +48,44 @@ def test_a_bare_word_after_a_task_is_seen(monkeypatch: pytest.MonkeyPatch, line:
     assert told() is expected
 
 
-@declare("ours")(SOME_NODE, COUNT, TIMEOUT, name="try")
-def attempt_(console: Console, *, node: str, count: int, timeout: float | None) -> int | None:
+@frozen
+class Tried(Result):
+    node: str
+    count: int
+    timeout: float | None
+
+    @property
+    def exit_status(self) -> int:
+        return 7 if self.node == "failing" else 0
+
+
+@operation(effect="read", group="ours", name="try")
+def attempt_(node: NodeName, count: Count, *, timeout: Timeout | None = None) -> Tried:
     """Try something."""
     if node == "missing":
         raise ClusterNotRunning("there is none")
     if node == "interrupted":
         raise KeyboardInterrupt
-    console.answer({"node": node, "count": count, "timeout": timeout}, lambda: console.line(node))
-    return 7 if node == "failing" else None
+    return Tried(node, count, timeout)
 
 
-def task_called(name: str) -> ClusterTask:
-    return ClusterTask(next(one for one in COMMANDS if one.full_name == name))
+@operation(effect="read", group="ours")
+def broken() -> None:
+    """Break."""
+    raise RuntimeError("ours")
+
+
+def command_called(name: str) -> Command:
+    return next(one for one in commands() if one.full_name == name)
+
+
+def task_of(declared: Operation[Any]) -> ClusterTask:
+    return ClusterTask(Command(listing_of(declared, __name__, 1)))
 
 
 def code_of(**given: object) -> int:
     try:
-        ClusterTask(attempt_)(Context(), **given)
+        task_of(attempt_)(Context(), **given)
     except Exit as end:
         return end.code
     return 0
@@ -100,9 +123,9 @@ def test_a_word_that_is_wrong_is_called_as_it_was_given(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["invoke", *line.split()])
     with pytest.raises(Exit):
-        task_called("cluster.scale")(Context(), count="x")
+        ClusterTask(command_called("cluster.scale"))(Context(), count="x")
 
-    assert f"error: {name} must be a whole number from 1 on, not 'x'" in capsys.readouterr().err
+    assert f'error: {name}: must be a whole number, not "x"' in capsys.readouterr().err
 
 
 def test_a_word_that_is_needed_and_not_there_is_bad_input() -> None:
@@ -114,7 +137,7 @@ def test_a_missing_word_is_named_with_the_call_that_has_it(
     task: str, word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(Exit) as caught:
-        task_called(task)(Context())
+        ClusterTask(command_called(task))(Context())
 
     assert caught.value.code == 2
     assert capsys.readouterr().err.splitlines() == [
@@ -133,18 +156,13 @@ def test_an_error_with_json_is_a_document_on_stdout(capsys: pytest.CaptureFixtur
 
 
 def test_a_programming_mistake_is_not_hidden() -> None:
-    @declare("ours")(name="broken")
-    def broken(console: Console) -> None:
-        """Break."""
-        raise RuntimeError("ours")
-
     with pytest.raises(RuntimeError, match="ours"):
-        ClusterTask(broken)(Context())
+        task_of(broken)(Context())
 
 
 def test_an_unknown_option_is_bad_input() -> None:
     with pytest.raises(Exit) as caught:
-        ClusterTask(attempt_)(Context(), node="fine", count="1", colour="red")
+        task_of(attempt_)(Context(), node="fine", count="1", colour="red")
 
     assert caught.value.code == 2
 
@@ -173,7 +191,7 @@ def test_every_task_has_help_for_all_it_takes_and_answers_in_json() -> None:
         assert isinstance(task, ClusterTask)
         assert task.__doc__
         assert all(option.help.endswith(".") for option in task.command.options)
-        assert JSON in task.command.options or task.command.full_name == "profile.schema"
+        assert JSON in task.command.options
 
 
 def test_a_users_tasks_file_needs_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,8 +202,12 @@ def test_a_users_tasks_file_needs_one_line(tmp_path: Path, capsys: pytest.Captur
     assert "cluster.up" in capsys.readouterr().out
 
 
-def test_reading_an_option_explains_what_is_wrong() -> None:
-    with pytest.raises(UsageError, match="whole number"):
-        COUNT.read("many")
-    with pytest.raises(UsageError, match="seconds above 0"):
-        TIMEOUT.read("0")
+def test_every_mistake_of_a_command_is_named_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(node="", count="many", timeout="0") == 2
+
+    assert capsys.readouterr().err.splitlines() == [
+        "error: 3 values cannot be used [usage]",
+        '  | NODE: "" is empty; write a word',
+        '  | COUNT: must be a whole number, not "many"; write a number without a fraction, for example 3',
+        "  | --timeout: 0.0 is out of bounds; write more than 0",
+    ]

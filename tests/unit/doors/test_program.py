@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib import __version__
-from clusterlib.doors.commands import COMMANDS
+from clusterlib.doors.commands.command import Command, commands
 from clusterlib.doors.program.completion import candidates
 from clusterlib.doors.program.help import overview, usage
 from clusterlib.doors.program.main import main
@@ -18,7 +18,7 @@ from clusterlib.doors.program.wording import Wording, words_of
 from clusterlib.errors import UsageError
 from clusterlib.rundir.folders import new_run
 
-WORDING = Wording(COMMANDS)
+WORDING = Wording(commands())
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,8 @@ def test_words_that_make_no_sense_are_refused_with_what_would(
     assert list(caught.value.remedies) == remedies
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.full_name)
-def test_each_command_is_in_the_overview_and_has_help_that_names_all_it_takes(command: object) -> None:
-    (known,) = [one for one in COMMANDS if one is command]
+@pytest.mark.parametrize("known", commands(), ids=lambda one: one.full_name)
+def test_each_command_is_in_the_overview_and_has_help_that_names_all_it_takes(known: Command) -> None:
     words = " ".join(words_of(known))
 
     assert f"\n  {words} " in overview(100, WORDING)
@@ -151,7 +150,7 @@ def test_each_command_is_in_the_overview_and_has_help_that_names_all_it_takes(co
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_help_is_no_wider_than_the_terminal(width: int) -> None:
-    texts = [overview(width, WORDING), *(usage(one, width, WORDING) for one in COMMANDS)]
+    texts = [overview(width, WORDING), *(usage(one, width, WORDING) for one in commands())]
 
     assert max(len(line) for text in texts for line in text.splitlines()) <= width
 

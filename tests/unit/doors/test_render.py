@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.doors import render
+from clusterlib.doors.commands.answering import answer
 from clusterlib.health.matrix import COLUMNS
 from clusterlib.messages.findings import Finding, failed, ok, skipped
 from clusterlib.messages.status import TurnStatus
@@ -34,7 +34,7 @@ def matrix(*rows: Row) -> Health:
 def test_a_wide_matrix_has_a_column_for_every_check(seen: Make) -> None:
     it = seen()
 
-    render.health(it.console, matrix(row("node1")))
+    answer(it.console, matrix(row("node1")))
 
     titles = it.out.getvalue().splitlines()[1].split()
     assert titles == ["node", "state", *(name for _, name in COLUMNS)]
@@ -44,7 +44,7 @@ def test_a_narrow_terminal_gets_a_column_for_every_group(seen: Make, monkeypatch
     monkeypatch.setenv("COLUMNS", "80")
     it = seen(terminal=True, NO_COLOR="1")
 
-    render.health(it.console, matrix(row("node1"), row("node2", rpc=failed("rpc", "silence"))))
+    answer(it.console, matrix(row("node1"), row("node2", rpc=failed("rpc", "silence"))))
 
     lines = it.out.getvalue().splitlines()
     assert lines[1].split() == ["node", "state", "connectivity", "application", "cluster", "performance"]
@@ -57,7 +57,7 @@ def test_what_several_nodes_complain_about_is_told_once(seen: Make) -> None:
     it = seen()
     lost = failed("formed", "2/3: it does not see node3", "invoke cluster.restart node3")
 
-    render.health(it.console, matrix(row("node1", formed=lost), row("node2", formed=lost)))
+    answer(it.console, matrix(row("node1", formed=lost), row("node2", formed=lost)))
 
     assert it.out.getvalue().splitlines()[-2:] == [
         "node1, node2: formed: 2/3: it does not see node3",
@@ -70,7 +70,7 @@ def test_long_evidence_is_folded_beside_its_name(seen: Make, monkeypatch: pytest
     it = seen(terminal=True, NO_COLOR="1")
     findings = (ok("ports", "many words " * 10), skipped("templates", "none"))
 
-    render.diagnosis(it.console, Diagnosis("dev", "/p", True, findings, 0.1))
+    answer(it.console, Diagnosis("dev", "/p", True, findings, 0.1))
 
     lines = it.out.getvalue().splitlines()
     assert lines[0].startswith("ok      ports      many words")
@@ -93,7 +93,7 @@ def test_a_failed_run_shows_the_last_words_of_each_node_and_where_the_rest_is(se
         1.0,
     )
 
-    render.ran(it.console, ran, None)
+    answer(it.console, ran)
 
     said = it.err.getvalue()
     assert "failed with exit code 1: pytest 'a b'" in said
@@ -116,7 +116,7 @@ def test_an_end_is_told_whatever_there_was(
 ) -> None:
     it = seen()
 
-    render.stopped(it.console, Stopped(stopped, asked, (), 0.1))
+    answer(it.console, Stopped(stopped, asked, (), 0.1))
 
     assert it.out.getvalue().strip() == expected
 
@@ -124,7 +124,7 @@ def test_an_end_is_told_whatever_there_was(
 def test_a_keeper_that_had_to_be_killed_is_mentioned(seen: Make) -> None:
     it = seen()
 
-    render.stopped(it.console, Stopped(("a",), ("a",), ("a: no answer",), 7.0))
+    answer(it.console, Stopped(("a",), ("a",), ("a: no answer",), 7.0))
 
     assert "had to be killed" in it.err.getvalue()
 
@@ -132,9 +132,7 @@ def test_a_keeper_that_had_to_be_killed_is_mentioned(seen: Make) -> None:
 def test_an_interrupted_run_is_not_called_a_failure(seen: Make) -> None:
     it = seen()
 
-    render.ran(
-        it.console, Ran(("pytest",), 130, False, False, "default", "dev", False, "/run", {}, 1.0), None
-    )
+    answer(it.console, Ran(("pytest",), 130, False, False, "default", "dev", False, "/run", {}, 1.0))
 
     assert it.err.getvalue().startswith("interrupted: pytest")
 
@@ -149,7 +147,7 @@ def test_the_status_says_who_uses_the_cluster_and_why_it_is_dirty(seen: Make) ->
         nodes=(node_status(pid=None, uptime=None, ready_seconds=None, ports={}, view=()),),
     )
 
-    render.status(it.console, Status("/p", (ClusterView.of(told),)))
+    answer(it.console, Status("/p", (ClusterView.of(told),)))
 
     lines = it.out.getvalue().splitlines()
     assert "  used by test_one (shared); 1 waits" in lines
@@ -178,7 +176,7 @@ def test_a_narrow_status_leaves_out_columns_and_keeps_names_and_addresses_whole(
     monkeypatch.setenv("COLUMNS", str(width))
     it = seen(terminal=True, NO_COLOR="1")
 
-    render.status(it.console, status_of_a_long_node())
+    answer(it.console, status_of_a_long_node())
 
     lines = it.out.getvalue().splitlines()
     gone = [line for line in lines if line.startswith("left out")]
@@ -196,7 +194,7 @@ def test_on_a_narrow_terminal_the_reason_is_folded_and_the_address_is_not(
     monkeypatch.setenv("COLUMNS", "60")
     it = seen(terminal=True, NO_COLOR="1")
 
-    render.status(it.console, status_of_a_long_node(state="dead", reason="it was killed by signal 9 " * 3))
+    answer(it.console, status_of_a_long_node(state="dead", reason="it was killed by signal 9 " * 3))
 
     text = it.out.getvalue()
     assert "left out: up, pid, sees, http" in text
@@ -211,7 +209,7 @@ def test_an_address_stays_whole_where_even_it_is_too_long(
     monkeypatch.setenv("COLUMNS", "20")
     it = seen(terminal=True, NO_COLOR="1")
 
-    render.status(it.console, status_of_a_long_node())
+    answer(it.console, status_of_a_long_node())
 
     assert "127.0.0.1:20000" in it.out.getvalue()
 
@@ -220,7 +218,7 @@ def test_a_status_in_a_pipe_leaves_nothing_out(seen: Make, monkeypatch: pytest.M
     monkeypatch.setenv("COLUMNS", "20")
     it = seen()
 
-    render.status(it.console, status_of_a_long_node())
+    answer(it.console, status_of_a_long_node())
 
     titles = it.out.getvalue().splitlines()[1].split()
     assert titles == ["node", "state", "pid", "cluster", "http", "sees", "up"]

@@ -38,6 +38,7 @@ SAMPLES: dict[str, Any] = {
     "bool": True,
     "NodeState": NodeState.PAUSED,
     "tuple[str, ...]": ("a", "b"),
+    "Mapping[str, str]": {"node": "node1"},
     "Mapping[str, Any]": {"problem": "no port is free"},
 }
 

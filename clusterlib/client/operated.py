@@ -1,0 +1,22 @@
+"""Operations as methods of a cluster: `cluster.health()`, `cluster.faults.partition(...)`.
+
+`clusterlib.operations`, a room above this one, knows which there are. It is imported for a name
+that a cluster does not have by itself."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["Operated"]
+
+ASKED = "clusterlib.operations.methods"
+
+
+class Operated:
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+        return import_module(ASKED).method(self, name)

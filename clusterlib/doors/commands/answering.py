@@ -1,0 +1,104 @@
+"""How the answer of a command is printed: a function for each kind of result, or by its type."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.doors.render.examine import diagnosis, health
+from clusterlib.doors.render.life import (
+    cleaned,
+    disturbed,
+    restarted,
+    scaled,
+    started,
+    status,
+    stopped,
+    synchronised,
+)
+from clusterlib.doors.render.listed import derived, operations
+from clusterlib.doors.render.profiles import checks, profile, profile_schema, profiles
+from clusterlib.doors.render.use import (
+    diary,
+    evaluated,
+    followed,
+    followed_diary,
+    logs,
+    ran,
+    ready,
+    reported,
+)
+from clusterlib.messages.codec import plain
+from clusterlib.operations.result import Result
+
+if TYPE_CHECKING:
+    from clusterlib.doors.console import Console
+    from clusterlib.operations.shell import NodeShell
+
+__all__ = ["answer", "aside"]
+
+
+def _prompted(console: Console, session: NodeShell) -> int:
+    """A conversation with a node."""
+    from clusterlib.doors.prompt import Prompt
+
+    with session:
+        prompt = Prompt(console, session)
+        return (prompt.talk() if sys.stdin.isatty() else prompt.read(sys.stdin)) or 0
+
+
+PICTURES: dict[str, Callable[[Console, Any], None]] = {
+    "Checks": checks,
+    "Cleaned": cleaned,
+    "ClusterReady": ready,
+    "Diagnosis": diagnosis,
+    "Diary": diary,
+    "Disturbed": disturbed,
+    "Evaluated": evaluated,
+    "Health": health,
+    "Logs": logs,
+    "Operations": operations,
+    "PlannedTests": lambda *_: None,
+    "Profiles": profiles,
+    "Ran": ran,
+    "Reported": reported,
+    "Restarted": restarted,
+    "Scaled": scaled,
+    "Shown": profile,
+    "Started": started,
+    "Status": status,
+    "Stopped": stopped,
+    "Synchronised": synchronised,
+}
+"""By the class of the result. All others are shown as their type says."""
+CONVERSATIONS: dict[str, Callable[[Console, Any], int]] = {
+    "FollowedDiary": followed_diary,
+    "LogView": followed,
+    "NodeShell": _prompted,
+    "OwnShellEnded": lambda _, ended: int(ended.exit_code),
+    "ProfileSchema": profile_schema,
+}
+"""What is no document: a stream, a prompt. Each gives back the exit code."""
+
+
+def answer(console: Console, result: object) -> int:
+    """Prints the answer of a command, and gives back its exit code."""
+    kind = _kind(result)
+    if kind in CONVERSATIONS:
+        return CONVERSATIONS[kind](console, result)
+    document = result.to_dict() if isinstance(result, Result) else plain(result)
+    console.answer(document, lambda: PICTURES.get(kind, derived)(console, result))
+    return result.exit_status if isinstance(result, Result) else 0
+
+
+def aside(console: Console, result: object) -> None:
+    """Shows a result that is there before the end, to people only."""
+    if not console.json:
+        PICTURES.get(_kind(result), derived)(console, result)
+
+
+def _kind(result: object) -> str:
+    """The name of its class, where it is one of ours."""
+    kind = type(result)
+    return kind.__name__ if kind.__module__.startswith("clusterlib.") else ""

@@ -1,0 +1,55 @@
+"""A person in front of a console, as an operation meets them: what they hear meanwhile, and how they named what they gave."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from clusterlib.operations.declaring import CLUSTER_NAME, Caller, check_accepted
+from clusterlib.operations.parameters import Parameter, Refused
+
+if TYPE_CHECKING:
+    from clusterlib.client.connection import Listener
+    from clusterlib.doors.console import Console
+
+__all__ = ["ConsoleCaller", "called", "read_name"]
+
+
+class ConsoleCaller(Caller):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self._progress: Listener | None = None
+
+    @property
+    def structured(self) -> bool:
+        return self._console.json
+
+    @property
+    def on_event(self) -> Listener:
+        if self._progress is None:
+            self._progress = self._console.progress()
+        return self._progress
+
+    def note(self, text: str) -> None:
+        self._console.note(text)
+
+    def show(self, result: object) -> None:
+        from clusterlib.doors.commands.answering import aside
+
+        aside(self._console, result)
+
+
+def read_name(given: object) -> str | None:
+    """Of the cluster that is meant."""
+    refused: list[Refused] = []
+    name = CLUSTER_NAME.read(given, called(CLUSTER_NAME), refused)
+    check_accepted(refused)
+    return name if isinstance(name, str) else None
+
+
+def called(parameter: Parameter) -> str:
+    """As it was given: --count, or COUNT where it was a bare word."""
+    flag = f"--{parameter.name.replace('_', '-')}"
+    bare = parameter.word and not any(word.partition("=")[0] == flag for word in sys.argv)
+    return parameter.name.upper() if bare else flag

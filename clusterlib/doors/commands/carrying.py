@@ -1,0 +1,88 @@
+"""How a command is carried out: its options are read, its operation runs, its answer is printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from clusterlib.doors.commands.command import Command
+from clusterlib.doors.exits import FAILED, INTERRUPTED
+from clusterlib.errors import ClusterError, UsageError
+from clusterlib.hosts.essentials import check_essentials
+from clusterlib.hosts.streams import open_standard_streams
+from clusterlib.operations.catalogue import load
+
+if TYPE_CHECKING:
+    from clusterlib.doors.console import Console
+
+__all__ = ["carry_out", "open_streams"]
+
+
+def carry_out(command: Command, console: Console, given: Mapping[str, object]) -> int:
+    """Runs it, says what went wrong, and gives back the exit code."""
+    name: str | None = None
+    try:
+        check_essentials()
+        _check_required(command, given)
+        operation = load(command.operation)
+        from clusterlib.doors.commands.caller import ConsoleCaller, called, read_name  # with the operation
+
+        said = dict(given)
+        if operation.takes_cluster:
+            name = read_name(said.pop("name", None))
+        values = operation.read(said, called)
+        name = name or values.get("name")
+        with console.stdout_for_answer_only(command.takes_rest):
+            result = operation.carried_out(ConsoleCaller(console), name, values, console.remainder)
+        # Not before: until a keeper has been started, every import is waited for.
+        from clusterlib.doors.commands.answering import answer
+
+        return answer(console, result)
+    except ClusterError as error:
+        from clusterlib.operations.showing import shown  # only where something goes wrong
+
+        console.error(shown(error, name))
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.interrupted()
+        return INTERRUPTED
+    except BrokenPipeError:
+        console.abandon()
+        return FAILED
+    except UnicodeEncodeError as error:
+        console.error(_unspeakable(error))
+        return UsageError.exit_code
+    finally:
+        console.close()
+
+
+def _check_required(command: Command, given: Mapping[str, object]) -> None:
+    for option in command.options:
+        if option.required and given.get(option.name) is None:
+            word = option.name.upper() if option.word else f"{option.flag} {option.stands_for}"
+            raise UsageError(
+                f"{word} is missing",
+                remedies=[f"invoke {command.full_name} {word}", f"invoke --help {command.full_name}"],
+            )
+
+
+def open_streams() -> None:
+    """A command whose stream is closed (`>&-`) does without it."""
+    open_standard_streams()
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
+def _unspeakable(error: UnicodeEncodeError) -> UsageError:
+    """Python reads the names of files in another encoding than UTF-8, and a name does not exist in that."""
+    usual = sys.getfilesystemencoding()
+    if error.encoding != usual or usual == "utf-8":
+        raise error
+    return UsageError(
+        f"a name has {error.object[error.start : error.end]!a} in it, which is no name here",
+        cause=f"by its locale and PYTHONUTF8, Python takes the names of files for {usual}",
+        remedies=["export LC_ALL=C.UTF-8", "unset PYTHONUTF8"],
+    )

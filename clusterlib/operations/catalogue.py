@@ -1,0 +1,234 @@
+"""Every operation there is: those of clusterlib, and those of the project (`operations/*.py` beside `profiles/`).
+
+Listing them imports none. Ours are in `index.json`, which `clusterlib.operations.generating` makes; those of a project are read
+from the syntax trees of its files, once for each state of a file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.errors import OperationBroken
+from clusterlib.frozen import frozen
+from clusterlib.operations.listing import Listed, ListedParameter, Trouble
+from clusterlib.profiles.project import find_project
+
+if TYPE_CHECKING:
+    from clusterlib.operations.declaring import Operation
+
+__all__ = ["FOLDER", "Catalogue", "catalogue", "listed_from", "listed_to", "load", "shipped"]
+
+FOLDER = "operations"
+INDEX = Path(__file__).with_name("index.json")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+GROUP = re.compile(r"(cluster\.)?[a-z][a-z0-9_]*")
+
+
+@frozen
+class Catalogue:
+    operations: tuple[Listed, ...]
+    troubles: tuple[Trouble, ...]
+    """What is wrong with the operations of the project. It spoils no other."""
+
+    def find(self, full_name: str) -> Listed | None:
+        return next((one for one in self.operations if one.full_name == full_name), None)
+
+
+@cache
+def shipped() -> tuple[Listed, ...]:
+    return tuple(map(listed_from, json.loads(INDEX.read_text("utf-8"))["operations"]))
+
+
+@cache
+def _attributes() -> frozenset[str]:
+    """What a `Cluster` has by itself: no operation can be a method of that name."""
+    return frozenset(json.loads(INDEX.read_text("utf-8"))["attributes"])
+
+
+def catalogue(project: Path | None = None) -> Catalogue:
+    """Without a project: of the one that the current folder belongs to."""
+    folder = project or _here()
+    files = sorted((folder / FOLDER).glob("[!_.]*.py")) if folder is not None else []
+    if not files or folder is None:
+        return Catalogue(shipped(), ())
+    found, troubles = _read(folder, files)
+    return _joined(found, troubles)
+
+
+def _here() -> Path | None:
+    given = os.environ.get("CLUSTERLIB_PROJECT")
+    try:
+        return Path(given).resolve() if given else find_project(Path.cwd())
+    except OSError:  # a folder that is gone, or that may not be looked at; what needs a project says so
+        return None
+
+
+def _joined(found: Iterable[Listed], troubles: Sequence[Trouble]) -> Catalogue:
+    """Ours first. Of two operations with one name the second is refused."""
+    taken = {one.path: one for one in shipped()}
+    refused = list(troubles)
+    for one in found:
+        if problem := _problem(one, taken):
+            refused.append(Trouble(one.module, one.line, problem))
+        else:
+            taken[one.path] = one
+    return Catalogue(tuple(taken.values()), tuple(refused))
+
+
+def _problem(one: Listed, taken: Mapping[tuple[str, ...], Listed]) -> str:
+    if NAME.fullmatch(one.name) is None:
+        return f"{one.name!r} is no name of an operation: use small letters, digits and _"
+    if GROUP.fullmatch(one.group) is None:
+        return f"{one.group!r} is no group: write cluster, cluster.faults or shop, for example"
+    same = taken.get(one.path) or next(
+        (other for path, other in taken.items() if _hides(one.path, path)), None
+    )
+    if same is not None:
+        where = f"{same.module}:{same.line}" if same.module.endswith(".py") else "clusterlib"
+        return f"{where} has {same.full_name} already: choose another name or group than {one.full_name}"
+    if one.scope != "project" and one.path[0].replace("-", "_") in _attributes():
+        return f"a Cluster has {one.path[0]!r} already: choose another name or group"
+    return ""
+
+
+def _hides(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether one is a command of the name that the other has for its group."""
+    return len(one) != len(other) and one[0] == other[0]
+
+
+# -- the operations of a project
+
+
+def _read(project: Path, files: Sequence[Path]) -> tuple[list[Listed], list[Trouble]]:
+    from clusterlib.operations.listing import listed_in
+
+    known, fresh = _known(project), dict[str, Any]()
+    found, troubles = list[Listed](), list[Trouble]()
+    for file in files:
+        state = _state(file)
+        entry = known.get(str(file))
+        if entry is None or entry["state"] != state:
+            try:
+                source = file.read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                troubles.append(Trouble(str(file), 1, f"cannot be read: {error}"))
+                continue
+            listed, wrong = listed_in(source, str(file), str(file))
+            entry = {
+                "state": state,
+                "operations": [listed_to(one) for one in listed],
+                "troubles": [[one.file, one.line, one.problem] for one in wrong],
+            }
+        fresh[str(file)] = entry
+        found += map(listed_from, entry["operations"])
+        troubles += (Trouble(*one) for one in entry["troubles"])
+    if fresh != known:
+        _remember(project, fresh)
+    return found, troubles
+
+
+def _state(file: Path) -> list[int]:
+    try:
+        seen = file.stat()
+    except OSError:
+        return []
+    return [seen.st_mtime_ns, seen.st_size, seen.st_ino]
+
+
+def _memory(project: Path) -> Path:
+    return project / ".clusterlib" / "operations.json"
+
+
+def _known(project: Path) -> dict[str, Any]:
+    from clusterlib import __version__
+
+    try:
+        read = json.loads(_memory(project).read_text("utf-8"))
+        return dict(read["files"]) if read["version"] == __version__ else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _remember(project: Path, files: Mapping[str, Any]) -> None:
+    from clusterlib import __version__
+    from clusterlib.hosts.places import write_private
+
+    if _memory(project).parent.is_dir():  # a look at the help makes no folder in a project
+        with contextlib.suppress(OSError):
+            write_private(_memory(project), json.dumps({"version": __version__, "files": files}))
+
+
+# -- importing one
+
+
+def load(listed: Listed) -> Operation[Any]:
+    """Imports the operation. Raises OperationBroken where a file of the project cannot be imported."""
+    from importlib import import_module
+
+    from clusterlib.operations.declaring import Operation
+
+    if not listed.module.endswith(".py"):
+        found = getattr(import_module(listed.module), listed.function)
+    else:
+        found = getattr(_imported(Path(listed.module)), listed.function, None)
+    if not isinstance(found, Operation):
+        raise OperationBroken(
+            f"{listed.module} has no operation {listed.function!r} once it is imported",
+            cause="something else has this name at the end of the file",
+        )
+    return found
+
+
+def _imported(file: Path) -> object:
+    import sys
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    name = f"clusterlib_project.{file.stem}"
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(file):
+        return known
+    spec = spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    project = str(file.parent.parent)
+    if project not in sys.path:
+        sys.path.insert(0, project)  # as the tasks of Invoke have it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise OperationBroken(
+            f"{file} cannot be imported", cause=f"{type(error).__name__}: {error}", evidence=_where(error)
+        ) from error
+    return module
+
+
+def _where(error: BaseException) -> list[str]:
+    """The last lines of the way there, without those of Python's own import."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [one for one in frames if "importlib" not in one.filename and one.filename != __file__]
+    return [f"{one.filename}:{one.lineno}: {one.line}" for one in ours[-3:]]
+
+
+# -- as data
+
+
+def listed_to(one: Listed) -> dict[str, Any]:
+    from clusterlib.messages.codec import plain
+
+    return dict(plain(one))
+
+
+def listed_from(data: Mapping[str, Any]) -> Listed:
+    """Faster than the codec, which looks at types: every command waits for it."""
+    parameters = tuple(ListedParameter(**one) for one in data["parameters"])
+    return Listed(**{**data, "parameters": parameters})

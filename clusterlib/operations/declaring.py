@@ -1,0 +1,251 @@
+"""An operation is declared once, as a function: `@operation(effect="change")`.
+
+From its signature come the task, the command of the program `clusterlib`, the method of `Cluster`, the JSON schema and the
+checks of what is given. Two names of parameters have a meaning:
+
+- `cluster` is the running cluster that the operation works with. Its caller says which by name, or calls it as a method.
+- `caller` is who is to hear of it meanwhile, see `Caller`.
+
+All others are given by the caller: those before the `*` also as bare words, `*words` after a `--`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
+
+from clusterlib.errors import ClusterError, UsageError
+from clusterlib.operations.parameters import MISSING, ClusterName, Parameter, Refused, parameter_of
+
+if TYPE_CHECKING:
+    from clusterlib.client.cluster import Cluster
+    from clusterlib.client.connection import Listener
+    from clusterlib.operations.result import Result
+
+__all__ = [
+    "CLUSTER_NAME",
+    "EFFECTS",
+    "GIVEN",
+    "Caller",
+    "Effect",
+    "Operation",
+    "Scope",
+    "operation",
+    "scope_of",
+]
+
+Effect = Literal["read", "change", "destroy", "execute"]
+"""It only looks; it changes a cluster; it takes something away; it runs code of its caller."""
+Scope = Literal["project", "cluster", "node"]
+"""What it is about. An operation of a project finds its clusters by itself."""
+R = TypeVar("R")
+EFFECTS: tuple[Effect, ...] = get_args(Effect)
+GIVEN = frozenset({"cluster", "caller"})
+CLUSTER_NAME = parameter_of("name", ClusterName | None, None, word=False)
+"""What the caller of an operation on a cluster can say besides, unless it is a method: which cluster."""
+
+
+class Caller:
+    """Who has called the operation. A door shows what it is handed; a program that calls it as a function hears events."""
+
+    def __init__(self, project: Path | str | None = None, on_event: Listener | None = None) -> None:
+        self.project = project
+        self._on_event = on_event
+
+    @property
+    def structured(self) -> bool:
+        """Whether the answer is wanted as data (`--json`)."""
+        return False
+
+    @property
+    def on_event(self) -> Listener | None:
+        """For whatever takes `on_event`: hears what happens to the cluster."""
+        return self._on_event
+
+    def note(self, text: str) -> None:
+        """Something to be known before the result is there."""
+
+    def show(self, result: Result) -> None:
+        """A result that is there before the end."""
+
+
+class Operation(Generic[R]):
+    """A function that was declared as one. Called as a function, it also takes `name` (of the cluster) and `project`."""
+
+    def __init__(
+        self, body: Callable[..., R], name: str, group: str, effect: Effect, *, taints: bool
+    ) -> None:
+        self.body = body
+        self.name = name
+        self.group = group
+        self.effect: Effect = effect
+        self.taints = taints
+        """Whether the cluster counts as dirty afterwards, beyond what its keeper has seen by itself."""
+        self.__doc__ = body.__doc__
+
+    @property
+    def full_name(self) -> str:
+        """As a shell names it."""
+        return f"{self.group}.{self.name}".replace("_", "-")
+
+    @cached_property
+    def _signature(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.body).parameters
+
+    @property
+    def takes_cluster(self) -> bool:
+        return "cluster" in self._signature
+
+    @cached_property
+    def words(self) -> str | None:
+        """The name of what takes the words after `--`."""
+        return next((one.name for one in self._signature.values() if one.kind is one.VAR_POSITIONAL), None)
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What its caller can say. Raises Unreadable for an annotation that says no kind of value."""
+        space = getattr(self.body, "__globals__", {})
+        return tuple(
+            parameter_of(
+                one.name,
+                eval(one.annotation, space) if isinstance(one.annotation, str) else one.annotation,  # noqa: S307 - as typing.get_type_hints does
+                MISSING if one.default is one.empty else one.default,
+                word=one.kind is one.POSITIONAL_OR_KEYWORD,
+            )
+            for one in self._signature.values()
+            if one.name not in GIVEN and one.kind is not one.VAR_POSITIONAL
+        )
+
+    @property
+    def scope(self) -> Scope:
+        return scope_of(self._signature)
+
+    # -- calling it
+
+    def __call__(
+        self,
+        *given: Any,
+        name: str | None = None,
+        project: Path | str | None = None,
+        on_event: Listener | None = None,
+        **named: Any,
+    ) -> R:
+        if name is not None and not self.takes_cluster:
+            named["name"] = name
+        return self.called_by(Caller(project, on_event), name, given, named)
+
+    def called_by(
+        self, caller: Caller, name: str | None, given: Sequence[Any], named: Mapping[str, Any]
+    ) -> R:
+        """Carries it out; `name` says with which cluster, where it works with one."""
+        if not self.takes_cluster:
+            return self._run(caller, None, given, named)
+        from clusterlib.operations.reach import reached
+
+        with reached(name, project=caller.project) as cluster:
+            return self.on(cluster, *given, caller=caller, **named)
+
+    def carried_out(
+        self, caller: Caller, name: str | None, values: Mapping[str, Any], words: Sequence[str]
+    ) -> R:
+        """The same for a door: `values` are what `read` has made, `words` those after a `--`."""
+        named = dict(values)
+        given: list[Any] = []
+        if self.words and words:  # what stands before them must then be given by its place, too
+            given = [named.pop(one.name, one.default) for one in self.parameters if one.word] + list(words)
+        return self.called_by(caller, name, given, named)
+
+    def on(self, cluster: Cluster, *given: Any, caller: Caller | None = None, **named: Any) -> R:
+        """Carries it out with this cluster, whose keeper is told of it, unless it only looks."""
+        caller = caller or Caller(cluster.project)
+        if self.effect == "read":
+            return self._run(caller, cluster, given, named)
+        with self._announced(cluster, given, named):
+            return self._run(caller, cluster, given, named)
+
+    def _run(
+        self, caller: Caller, cluster: Cluster | None, given: Sequence[Any], named: Mapping[str, Any]
+    ) -> R:
+        ours = {"cluster": cluster, "caller": caller}
+        first = [ours[name] for name in self._signature if name in GIVEN]
+        return self.body(*first, *given, **named)
+
+    @contextmanager
+    def _announced(self, cluster: Cluster, given: Sequence[Any], named: Mapping[str, Any]) -> Iterator[None]:
+        from clusterlib.client.caller import caller_name
+        from clusterlib.messages.requests import BeginOperation, EndOperation
+
+        arguments = self._told(given, named)
+        cluster.keeper.ask(BeginOperation(self.full_name, arguments, self.effect, self.taints, caller_name()))
+        error = ""
+        try:
+            yield
+        except BaseException as problem:
+            error = problem.problem if isinstance(problem, ClusterError) else repr(problem)
+            raise
+        finally:
+            with suppress(ClusterError):  # it may have ended the cluster
+                cluster.keeper.ask(EndOperation(self.full_name, error))
+
+    def _told(self, given: Sequence[Any], named: Mapping[str, Any]) -> dict[str, str]:
+        """The arguments, as they are written into the diary."""
+        words = [one.name for one in self.parameters if one.word]
+        secret = {one.name for one in self.parameters if one.secret}
+        every = {**dict(zip(words, given, strict=False)), **named}
+        return {
+            name: "***" if name in secret else str(value)[:200]
+            for name, value in every.items()
+            if value not in (None, False)
+        }
+
+    # -- what was typed
+
+    def read(self, given: Mapping[str, object], called: Callable[[Parameter], str]) -> dict[str, Any]:
+        """The arguments, from texts and flags. `called`: what a parameter is called where it was given.
+
+        Raises UsageError that names every mistake."""
+        values: dict[str, Any] = {}
+        refused: list[Refused] = []
+        for one in self.parameters:
+            value = given.get(one.name)
+            if value is not None:
+                values[one.name] = one.read(value, called(one), refused)
+            elif one.required:
+                raise UsageError(f"{called(one)} is missing")
+        known = {one.name for one in self.parameters}
+        if unknown := [name for name in given if name not in known]:
+            raise UsageError(f"there is no option {', '.join(unknown)}")
+        check_accepted(refused)
+        return values
+
+
+def check_accepted(refused: Sequence[Refused]) -> None:
+    if len(refused) == 1:
+        raise UsageError(f"{refused[0].called}: {refused[0].problem}", cause=refused[0].right or None)
+    if refused:
+        lines = [f"{one.called}: {one.problem}; {one.right}" for one in refused]
+        raise UsageError(f"{len(refused)} values cannot be used", evidence=lines)
+
+
+def operation(
+    *, effect: Effect, name: str = "", group: str = "cluster", taints: bool | None = None
+) -> Callable[[Callable[..., R]], Operation[R]]:
+    """Makes a function an operation. `name`: where it is another one than the function has.
+
+    `taints`: whether the cluster counts as dirty afterwards. Without it: where it takes something away."""
+
+    def declare(body: Callable[..., R]) -> Operation[R]:
+        leaves_dirt = effect == "destroy" if taints is None else taints
+        return Operation(body, name or body.__name__.strip("_"), group, effect, taints=leaves_dirt)
+
+    return declare
+
+
+def scope_of(parameters: Mapping[str, object]) -> Scope:
+    """By what its parameters are called."""
+    if "cluster" not in parameters:
+        return "project"
+    return "node" if "node" in parameters else "cluster"

@@ -1,0 +1,100 @@
+"""Which operations there are here, with the schema of what each takes and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clusterlib.client.start import project_folder
+from clusterlib.errors import OperationBroken
+from clusterlib.frozen import frozen
+from clusterlib.messages.schema import schema_of
+from clusterlib.operations.catalogue import catalogue, load
+from clusterlib.operations.declaring import Caller, Operation, operation
+from clusterlib.operations.listing import Listed, Trouble
+from clusterlib.operations.result import Result
+
+__all__ = ["Described", "Operations", "operations"]
+
+
+@frozen
+class Described(Result):
+    name: str
+    effect: str
+    scope: str
+    help: str
+    origin: str
+    """clusterlib, or the file of the project and the line."""
+    parameters: Mapping[str, Any]
+    """As JSON schema."""
+    result: Mapping[str, Any] | None
+    """As JSON schema; None where it cannot be imported."""
+
+
+@frozen
+class Operations(Result):
+    operations: tuple[Described, ...]
+    troubles: tuple[Trouble, ...]
+    """Files of the project with mistakes; the other operations are not affected."""
+
+    @property
+    def exit_status(self) -> int:
+        return 1 if self.troubles else 0
+
+
+@operation(effect="read")
+def operations(caller: Caller) -> Operations:
+    """List the operations of clusterlib and of this project; with --json also the schema of each."""
+    found = catalogue(project_folder(caller.project))
+    described, troubles = list[Described](), list(found.troubles)
+    for one in found.operations:
+        result = None
+        if caller.structured:  # only then: it imports every one of them
+            try:
+                result = result_schema(load(one))
+            except OperationBroken as error:
+                where = error.evidence[-1] if error.evidence else error.problem
+                troubles.append(Trouble(one.module, one.line, f"{error.cause}: {where}"))
+        described.append(_described(one, result))
+    return Operations(tuple(described), tuple(troubles))
+
+
+def _described(one: Listed, result: Mapping[str, Any] | None) -> Described:
+    ours = not one.module.endswith(".py")
+    return Described(
+        name=one.full_name,
+        effect=one.effect,
+        scope=one.scope,
+        help=one.help,
+        origin="clusterlib" if ours else f"{one.module}:{one.line}",
+        parameters=parameter_schema(one),
+        result=result,
+    )
+
+
+def parameter_schema(one: Listed) -> Mapping[str, Any]:
+    properties = {
+        each.name: {
+            **each.schema,
+            **({"description": each.help} if each.help else {}),
+            **({} if each.default is None else {"default": each.default}),
+        }
+        for each in one.parameters
+    }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": [each.name for each in one.parameters if each.required],
+    }
+
+
+def result_schema(one: Operation[Any]) -> Mapping[str, Any]:
+    """Of what the function says that it gives back; of any kind where that cannot be found out."""
+    said = one.body.__annotations__.get("return", type(None))
+    if isinstance(said, str):
+        try:
+            said = eval(said, getattr(one.body, "__globals__", {}))  # noqa: S307 - as typing.get_type_hints does
+        except NameError:
+            return {}
+    return schema_of(said)

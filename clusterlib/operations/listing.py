@@ -1,0 +1,203 @@
+"""What there is to be known of an operation without importing it, read from the syntax tree of its source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from clusterlib.frozen import frozen
+from clusterlib.messages.codec import plain
+
+if TYPE_CHECKING:
+    from clusterlib.operations.declaring import Effect, Operation, Scope
+    from clusterlib.operations.parameters import Parameter
+
+__all__ = ["Listed", "ListedParameter", "Trouble", "listed_in", "listing_of"]
+
+DECORATOR = "operation"
+
+
+@frozen
+class ListedParameter:
+    """What a shell must know of a parameter."""
+
+    name: str
+    help: str
+    schema: Mapping[str, Any]
+    """As JSON schema."""
+    required: bool
+    default: object = None
+    short: str = ""
+    word: bool = False
+    completes: str = ""
+
+    @property
+    def takes_value(self) -> bool:
+        return self.schema.get("type") != "boolean"
+
+
+@frozen
+class Listed:
+    """An operation, as a shell lists it."""
+
+    group: str
+    name: str
+    help: str
+    effect: Effect
+    scope: Scope
+    parameters: tuple[ListedParameter, ...]
+    words: str
+    """What the words after `--` are called; empty where it takes none."""
+    module: str
+    """The module that has it, or the path of a file of the project."""
+    function: str
+    line: int
+
+    @property
+    def full_name(self) -> str:
+        """As a shell names it."""
+        return f"{self.group}.{self.name}".replace("_", "-")
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The words of the program that call it. Those of clusters need not be named with their group."""
+        return tuple(self.full_name.removeprefix("cluster.").split("."))
+
+    @property
+    def summary(self) -> str:
+        return self.help.partition("\n")[0]
+
+
+@frozen
+class Trouble:
+    """What is wrong with a source."""
+
+    file: str
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.problem}"
+
+
+def listing_of(operation: Operation[Any], module: str, line: int) -> Listed:
+    """The same, of an operation that is imported."""
+    body = operation.body
+    return Listed(
+        group=operation.group,
+        name=operation.name,
+        help=(body.__doc__ or "").strip(),
+        effect=operation.effect,
+        scope=operation.scope,
+        parameters=tuple(map(_listed_parameter, operation.parameters)),
+        words=operation.words or "",
+        module=module,
+        function=body.__name__,
+        line=line,
+    )
+
+
+def listed_in(source: str, module: str, file: str) -> tuple[list[Listed], list[Trouble]]:
+    """The operations that this source declares, and what is wrong with it.
+
+    A source that has nothing to do with clusterlib may have any mistake."""
+    if "clusterlib" not in source:
+        return [], []
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        return [], [Trouble(file, getattr(error, "lineno", 0) or 0, getattr(error, "msg", str(error)))]
+    aliases = {
+        target.id: statement.value
+        for statement in tree.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    found, troubles = list[Listed](), list[Trouble]()
+    for function, options in _declared(tree):
+        try:
+            found.append(_listed(function, options, aliases, module))
+        except ValueError as error:  # an annotation that says no kind, or an option that is none
+            troubles.append(Trouble(file, function.lineno, f"{function.name}: {error}"))
+        except Exception as error:  # noqa: BLE001 - a kind was declared with what it does not take
+            problem = f"{function.name}: {type(error).__name__}: {error}"
+            troubles.append(Trouble(file, function.lineno, problem))
+    return found, troubles
+
+
+def _declared(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, Mapping[str, object]]]:
+    for statement in tree.body:
+        if not isinstance(statement, ast.FunctionDef):
+            continue
+        for decorator in statement.decorator_list:
+            if isinstance(decorator, ast.Call) and _name(decorator.func) == DECORATOR:
+                yield (
+                    statement,
+                    {
+                        one.arg: one.value.value
+                        for one in decorator.keywords
+                        if one.arg and isinstance(one.value, ast.Constant)
+                    },
+                )
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _listed(
+    function: ast.FunctionDef, options: Mapping[str, Any], aliases: Mapping[str, ast.expr], module: str
+) -> Listed:
+    from clusterlib.operations.declaring import EFFECTS, GIVEN, scope_of
+
+    effect = options.get("effect")
+    if effect not in EFFECTS:
+        raise ValueError(f"its effect must be one of {', '.join(EFFECTS)}, written out")
+    given = function.args
+    names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return Listed(
+        group=options.get("group", "cluster"),
+        name=options.get("name") or function.name.strip("_"),
+        help=(ast.get_docstring(function, clean=False) or "").strip(),
+        effect=effect,
+        scope=scope_of(dict.fromkeys(names)),
+        parameters=tuple(
+            _listed_parameter(one) for one in _parameters(given, aliases) if one.name not in GIVEN
+        ),
+        words=given.vararg.arg if given.vararg else "",
+        module=module,
+        function=function.name,
+        line=function.lineno,
+    )
+
+
+def _parameters(given: ast.arguments, aliases: Mapping[str, ast.expr]) -> Iterator[Parameter]:
+    from clusterlib.operations.declaring import GIVEN
+    from clusterlib.operations.parameters import MISSING, Unreadable, parameter_of, read_annotation
+
+    words = [*given.posonlyargs, *given.args]
+    defaults: list[ast.expr | None] = [None] * (len(words) - len(given.defaults)) + list(given.defaults)
+    pairs = [*zip(words, defaults, strict=True), *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    for number, (argument, default) in enumerate(pairs):
+        if argument.arg in GIVEN:
+            continue
+        if argument.annotation is None:
+            raise Unreadable(f"{argument.arg} has no annotation")
+        said = MISSING if default is None else ast.literal_eval(default)
+        annotation = read_annotation(argument.annotation, aliases)
+        yield parameter_of(argument.arg, annotation, said, word=number < len(words))
+
+
+def _listed_parameter(one: Parameter) -> ListedParameter:
+    return ListedParameter(
+        name=one.name,
+        help=one.help,
+        schema=dict(one.kind.json),
+        required=one.required,
+        default=None if one.required else plain(one.default),
+        short=one.short,
+        word=one.word,
+        completes=one.completes,
+    )

@@ -1,0 +1,66 @@
+"""Operations as methods of a cluster."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from clusterlib.client.cluster import Cluster
+from clusterlib.operations.catalogue import Catalogue, catalogue, load
+from clusterlib.operations.listing import Listed
+from clusterlib.values.wording import nearest
+
+__all__ = ["Group", "method"]
+
+
+class Group:
+    """The operations of one group: `cluster.faults`."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster = cluster
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<operations {self._name!r} of {self._cluster!r}>"
+
+    def __dir__(self) -> list[str]:
+        found = catalogue(self._cluster.project)
+        return sorted(one.name for one in _on_clusters(found) if _group(one) == self._name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _found(self._cluster, self._name, name)
+
+
+def method(cluster: Cluster, name: str) -> Any:
+    """What `cluster.NAME` is: an operation, or a group of some. Raises AttributeError where it is none."""
+    if any(_group(one) == name for one in _on_clusters(catalogue(cluster.project))):
+        return Group(cluster, name)
+    return _found(cluster, "", name)
+
+
+def _found(cluster: Cluster, group: str, name: str) -> Any:
+    found = catalogue(cluster.project)
+    for one in _on_clusters(found):
+        if (_group(one), one.name) == (group, name):
+            return partial(load(one).on, cluster)
+    raise AttributeError(_unknown(found, group, name), name=name, obj=cluster)
+
+
+def _unknown(found: Catalogue, group: str, name: str) -> str:
+    known = [one.name for one in _on_clusters(found) if _group(one) == group]
+    near = nearest(name, [*known, *(each for each in dir(Cluster) if not each.startswith("_"))])
+    prefix = f"{group}." if group else ""
+    problem = f"a Cluster has no {prefix}{name}, and there is no operation of that name on clusters"
+    broken = "".join(f"\n{trouble}" for trouble in found.troubles)
+    return problem + (f"; did you mean {prefix}{near}?" if near else "") + broken
+
+
+def _on_clusters(found: Catalogue) -> list[Listed]:
+    return [one for one in found.operations if one.scope != "project"]
+
+
+def _group(one: Listed) -> str:
+    """The namespace on a cluster that holds it; empty for a method of the cluster itself."""
+    return one.group.removeprefix("cluster").removeprefix(".")

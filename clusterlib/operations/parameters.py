@@ -1,0 +1,291 @@
+"""What can be said to an operation: each parameter with its kind and its help, the same wherever it appears.
+
+A signature names them as annotations: `def scale(cluster: Cluster, count: Count) -> Scaled`. An author writes others as
+`Annotated[int, Between(1, 100), Help("How many.")]`. `read_annotation` finds them in a source that is not imported."""
+
+from __future__ import annotations
+
+import ast
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from clusterlib.frozen import frozen
+from clusterlib.values.fields import (
+    Between,
+    Kind,
+    Misfit,
+    choice,
+    flag,
+    number,
+    optional,
+    parsed,
+    text,
+    texts,
+    whole,
+)
+from clusterlib.values.kinds import Wrong, parse_memory, parse_ports
+from clusterlib.values.ports import PortRange
+
+__all__ = [
+    "MISSING",
+    "ArtifactFolder",
+    "Borrow",
+    "ClusterName",
+    "Completes",
+    "Count",
+    "Every",
+    "Expression",
+    "Follow",
+    "Fresh",
+    "Grep",
+    "Help",
+    "Lines",
+    "Memory",
+    "NodeCount",
+    "NodeName",
+    "Parameter",
+    "Ports",
+    "ProfileName",
+    "Refused",
+    "ReportOf",
+    "Resolved",
+    "Rolling",
+    "Seconds",
+    "Secret",
+    "Short",
+    "ShownProfile",
+    "Simulate",
+    "Since",
+    "Timeout",
+    "Unreadable",
+    "Verbose",
+    "parameter_of",
+    "read_annotation",
+]
+
+MISSING = object()
+"""The default of a parameter that has none."""
+MOST = 1_000_000_000
+
+
+@frozen
+class Help:
+    """What a parameter means, in a sentence."""
+
+    text: str
+
+
+@frozen
+class Short:
+    """The letter of an option: `-p` of `--profile`."""
+
+    letter: str
+
+
+@frozen
+class Completes:
+    """What completes the value in a shell."""
+
+    what: Literal["profiles", "clusters", "nodes"]
+
+
+@frozen
+class Secret:
+    """The value is kept out of the diary of the cluster."""
+
+
+@frozen
+class Refused:
+    """A value that is not accepted."""
+
+    called: str
+    problem: str
+    right: str
+
+
+@frozen
+class Parameter:
+    """One parameter of an operation."""
+
+    name: str
+    kind: Kind
+    help: str = ""
+    default: object = MISSING
+    short: str = ""
+    word: bool = False
+    """May also be given as a bare word: `restart node2`. Such are the parameters before the `*` of a signature."""
+    secret: bool = False
+    completes: str = ""
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+    def read(self, value: object, called: str, refused: list[Refused]) -> object:
+        """The value, made of a text where it is one. What is not accepted is added to the list."""
+        misfits: list[Misfit] = []
+        read = self.kind.read(self.kind.from_text(value) if isinstance(value, str) else value, (), misfits)
+        refused += (Refused(called, one.problem, one.as_text or one.right or "") for one in misfits)
+        return read
+
+
+class Unreadable(ValueError):
+    """An annotation that says no kind of value."""
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        raise Wrong("is empty" if isinstance(value, str) else "must be text", "write a word")
+    return value
+
+
+NAME = parsed(_text, type="string")
+WHOLE = whole(1, MOST)
+_SECONDS = number(above=0, most=float(MOST))
+SECONDS = replace(_SECONDS, json={**_SECONDS.json, "format": "seconds"})
+
+NodeName = Annotated[str, NAME, Completes("nodes"), Help("Name of the node; may be given without --node.")]
+ClusterName = Annotated[
+    str,
+    NAME,
+    Completes("clusters"),
+    Help("Name of the cluster; several can run side by side. Default: $CLUSTERLIB_NAME, else default."),
+]
+ProfileName = Annotated[
+    str,
+    NAME,
+    Short("p"),
+    Completes("profiles"),
+    Help("Profile to use (see profile.list). Default: $CLUSTERLIB_PROFILE, else dev."),
+]
+ShownProfile = Annotated[
+    str, NAME, Completes("profiles"), Help("Name of the profile; may be given without --name.")
+]
+NodeCount = Annotated[int, WHOLE, Short("n"), Help("Number of nodes, instead of the profile's.")]
+Count = Annotated[int, WHOLE, Help("Number of nodes; may be given without --count.")]
+Simulate = Annotated[bool, Help("All nodes in one process, over in-memory transports.")]
+Every = Annotated[bool, Help("Every cluster of this project.")]
+Timeout = Annotated[
+    float, SECONDS, Short("t"), Help("Seconds after which the run is ended, with exit code 124.")
+]
+Verbose = Annotated[bool, Short("v"), Help("Say more: every step, and what went on in the nodes.")]
+Rolling = Annotated[bool, Help("One node after the other, each only when the cluster is whole again.")]
+Fresh = Annotated[bool, Help("Delete the data in the nodes' folders: each starts as if for the first time.")]
+Follow = Annotated[bool, Short("f"), Help("Go on as more comes, until the cluster ends or Ctrl-C.")]
+Since = Annotated[
+    str,
+    NAME,
+    Help("Only from then on: 30s, 5m, 2h, 1d ago, or a time such as 2026-01-31T12:00:00Z."),
+]
+Grep = Annotated[str, NAME, Help("Only lines in which this regular expression is found.")]
+Lines = Annotated[int, WHOLE, Help("Show the last N lines.")]
+Expression = Annotated[str, NAME, Short("c"), Help("Evaluate this in the node instead of prompting.")]
+Borrow = Annotated[bool, Help("Use only a cluster that runs already; never start one.")]
+ArtifactFolder = Annotated[
+    str, NAME, Help("Folder for the report of this run, with JUnit, logs and configurations.")
+]
+ReportOf = Annotated[
+    str, NAME, Help("Folder of artifacts; may be given without --folder. Default: the latest.")
+]
+Resolved = Annotated[bool, Help("As it holds here and now: environment applied, adapted to this machine.")]
+Seconds = Annotated[float, SECONDS]
+Memory = Annotated[int, parsed(parse_memory, type=["string", "integer"])]
+Ports = Annotated[PortRange, parsed(parse_ports, type=["string", "integer"])]
+
+
+def parameter_of(name: str, annotation: object, default: object = MISSING, *, word: bool) -> Parameter:
+    """Raises Unreadable for an annotation of which no kind can be made."""
+    notes: list[object] = []
+    may_be_none, kind = False, None
+    while True:
+        origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+        if origin is Annotated:
+            annotation, notes = inner[0], [*notes, *inner[1:]]
+        elif origin in (typing.Union, types.UnionType) and len(inner) == 2 and type(None) in inner:
+            may_be_none = True
+            annotation = next(one for one in inner if one is not type(None))
+        else:
+            break
+    kind = _kind(annotation, notes)
+    said = {type(note): note for note in notes}
+    help_, short, completes = (said.get(one) for one in (Help, Short, Completes))
+    return Parameter(
+        name=name,
+        kind=optional(kind) if may_be_none else kind,
+        help=help_.text if isinstance(help_, Help) else "",
+        default=default,
+        short=short.letter if isinstance(short, Short) else "",
+        word=word,
+        secret=Secret in said or any(note is Secret for note in notes),
+        completes=completes.what if isinstance(completes, Completes) else "",
+    )
+
+
+def _kind(annotation: object, notes: list[object]) -> Kind:
+    said = next((note for note in notes if isinstance(note, Kind)), None)
+    if said is not None:
+        return said
+    between = next((note for note in notes if isinstance(note, Between)), None)
+    if typing.get_origin(annotation) is Literal:
+        return choice(*(str(one) for one in typing.get_args(annotation)))
+    if annotation is int:
+        return between.whole() if between else whole(-MOST, MOST)
+    if annotation is float:
+        return between.number() if between else number(least=-float(MOST), most=float(MOST))
+    if annotation in PLAIN:
+        return PLAIN[annotation]
+    raise Unreadable(
+        f"{getattr(annotation, '__name__', annotation)} is not a kind of parameter: "
+        "use str, int, float, bool, Literal, tuple[str, ...], or one of clusterlib.operations"
+    )
+
+
+PLAIN: Mapping[Any, Kind] = {str: text(), bool: flag(), tuple[str, ...]: texts()}
+KNOWN: Mapping[str, object] = {
+    **{name: value for name, value in globals().items() if name in __all__ and name != "MISSING"},
+    **{one.__name__: one for one in (str, int, float, bool, tuple, Between)},
+    "Annotated": Annotated,
+    "Literal": Literal,
+    "Optional": typing.Optional,
+    "None": None,
+}
+"""What annotations are made of, by the name that a source has for it."""
+
+
+def read_annotation(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:  # noqa: PLR0911 - one for each kind of node
+    """What an annotation means, without running the source that it is in. `aliases` are the assignments of its module.
+
+    Raises Unreadable for what has another meaning than the words of this module, as only Python can tell it."""
+    match node:
+        case ast.Constant(value=str(source)) if source.isidentifier() or "[" in source:
+            return read_annotation(ast.parse(source, mode="eval").body, aliases)
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name) if name in aliases:
+            rest = {alias: value for alias, value in aliases.items() if alias != name}
+            return read_annotation(aliases[name], rest)
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in KNOWN:
+            return KNOWN[name]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return read_annotation(left, aliases) | read_annotation(right, aliases)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -read_annotation(operand, aliases)
+        case ast.Tuple(elts=elements):
+            return tuple(_read_inside(one, aliases) for one in elements)
+        case ast.Subscript(value=value, slice=inside):
+            return read_annotation(value, aliases)[_read_inside(inside, aliases)]
+        case ast.Call(func=function, args=arguments, keywords=keywords):
+            given = [_read_inside(one, aliases) for one in arguments]
+            named = {one.arg: _read_inside(one.value, aliases) for one in keywords if one.arg}
+            return read_annotation(function, aliases)(*given, **named)
+    raise Unreadable(f"{ast.unparse(node)} says no kind that can be read without running it")
+
+
+def _read_inside(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:
+    """A text inside brackets or a call is a text, and no annotation in quotes."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    return read_annotation(node, aliases)

@@ -1,0 +1,49 @@
+"""What is made of declarations: the index, the stub, the schema; and that reading a source says what importing it says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from clusterlib.operations import generating
+from clusterlib.operations.catalogue import INDEX, load, shipped
+from clusterlib.operations.declaring import Caller
+from clusterlib.operations.describe import operations
+from clusterlib.operations.listing import Listed
+
+
+@pytest.mark.parametrize("one", generating.listed(), ids=lambda one: one.full_name)
+def test_an_operation_is_read_as_it_is_imported(one: Listed) -> None:
+    generating.imported(one)
+
+
+def test_what_is_made_of_our_operations_is_up_to_date() -> None:
+    """If not: python -m clusterlib.operations.generating."""
+    assert INDEX.read_text() == generating.index()
+    assert generating.STUB.read_text() == generating.stub()
+
+
+def test_every_operation_has_help_for_all_that_it_takes() -> None:
+    for one in shipped():
+        assert one.help.endswith("."), one.full_name
+        assert all(each.help.endswith(".") for each in one.parameters), one.full_name
+
+
+def test_every_operation_has_the_schema_of_what_it_takes_and_gives() -> None:
+    class Structured(Caller):
+        @property
+        def structured(self) -> bool:
+            return True
+
+    described = {one.name: one for one in operations.called_by(Structured(), None, (), {}).operations}
+
+    assert described.keys() == {one.full_name for one in shipped()}
+    assert json.dumps(described["cluster.scale"].to_dict())
+    assert described["cluster.scale"].parameters["required"] == ["count"]
+    assert all(one.result is not None and one.result for one in described.values())
+    assert "$ref" in (described["cluster.status"].result or {})
+
+
+def test_our_operations_are_imported_by_their_names() -> None:
+    assert {load(one).full_name for one in shipped()} == {one.full_name for one in shipped()}
