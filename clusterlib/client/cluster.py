@@ -321,8 +321,8 @@ class Cluster(Operated):
             return
         if self.borrowed:
             raise ClusterConflict(
-                f"cluster '{self.name}' is borrowed: whoever started it ends it",
-                remedies=["close()  # hands it back", f"invoke cluster.down --name {self.name}"],
+                f"cluster '{self.name}' is borrowed, so it cannot be ended over this handle",
+                remedies=["close()  # releases it", f"invoke cluster.down --name {self.name}"],
             )
         try:
             self.keeper.ask(Down(reason), seconds=self._down_seconds())
@@ -392,7 +392,7 @@ class Cluster(Operated):
         self._let_go()
         if not self._is_gone():
             raise LeftBehind(
-                f"the keeper of cluster '{self.name}' said goodbye but is still there",
+                f"the keeper of cluster '{self.name}' confirmed the end but still runs",
                 remedies=[
                     f"ps -o pid,ppid,stat,etime,cmd -u {os.getuid()} | grep clusterlib.keeper",
                     "invoke cluster.clean",

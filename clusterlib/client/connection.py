@@ -203,7 +203,7 @@ class KeeperClient:
         try:
             message = json.loads(line)
         except ValueError as error:  # an interrupt can lose a piece
-            raise self._over("what it said came through in pieces") from error
+            raise self._over("its answer arrived incomplete") from error
         if not isinstance(message, dict):
             raise self._over("what it said is no answer")
         return message

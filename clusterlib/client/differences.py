@@ -63,7 +63,7 @@ def check_shape(
         )
         raise ClusterConflict(
             f"cluster '{name}' runs already, with another shape",
-            cause=f"it runs profile {status.profile!r}; {wanted!r} as asked for now differs from it",
+            cause=f"it runs profile {status.profile!r}; {wanted!r} as requested now differs from it",
             evidence=[f"running: {len(status.nodes)} nodes, simulated: {status.simulated}", *found],
             remedies=[*scale, _beside(wanted, overrides), "invoke cluster.down"],
         )
@@ -94,14 +94,14 @@ def _differences(status: ClusterStatus, plan: Plan) -> list[str]:
 
 
 def differences(running: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """Lines such as `nodes.memory: "1MiB" runs, "2MiB" is asked for`; both are plans as JSON."""
+    """Lines such as `nodes.memory: "1MiB" runs, "2MiB" is requested`; both are plans as JSON."""
     found = []
     before, after = len(running.get("nodes", ())), len(asked.get("nodes", ()))
     if before != after:
-        found.append(f"nodes.count: {before} run, {after} are asked for")
+        found.append(f"nodes.count: {before} run, {after} are requested")
     for field, setting in SETTINGS.items():
         found += [
-            f"{name}: {_shown(name, old)} runs, {_shown(name, new)} is asked for"
+            f"{name}: {_shown(name, old)} runs, {_shown(name, new)} is requested"
             for name, old, new in _unequal(setting, running.get(field), asked.get(field))
         ]
     names = [

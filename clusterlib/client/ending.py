@@ -61,7 +61,7 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
         doomed.end()
     if not lock.wait_free(Deadline(DEATH_SECONDS), doomed.processes):
         raise LeftBehind(
-            f"cluster '{called}' was told to end, but its keeper is still there",
+            f"cluster '{called}' was asked to end, but its keeper still runs",
             cause=forced,
             remedies=["invoke cluster.status", "invoke cluster.clean"],
         ).of_cluster(called)

@@ -285,7 +285,7 @@ def _refuse(client: KeeperClient, _: Deadline) -> ClusterStatus:
     name = status.name
     raise ClusterConflict(
         f"cluster '{name}' runs already",
-        cause="a new one was asked for, not to join one that runs",
+        cause="a new cluster was requested, and the running one must not be joined",
         evidence=[f"profile {status.profile}, {len(status.nodes)} nodes, {status.state}"],
         remedies=[f"invoke cluster.up --name {name}-2", f"invoke cluster.down --name {name}"],
     )
@@ -304,7 +304,7 @@ def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> C
         status = poll(lambda: _unless_starting(client), limit)
     if status is None:
         raise NotInTime(
-            f"the cluster, which somebody else is starting, did not get ready within {limit.seconds:.0f} s",
+            f"the cluster is being started by another process and did not become ready within {limit.seconds:.0f} s",
             remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
         )
     if status.is_ending:
@@ -379,7 +379,7 @@ def _when_settled(cluster: Cluster, status: ClusterStatus) -> ClusterStatus:
     found = poll(settled, limit)
     if found is None:
         raise NotInTime(
-            f"the nodes of the cluster, which somebody else has restarted, did not get ready within {limit.seconds:.0f} s",
+            f"the nodes were restarted by another process and did not become ready within {limit.seconds:.0f} s",
             evidence=[f"{node.name} is {node.state}" for node in _changing(cluster.status())],
             remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
         )

@@ -237,7 +237,7 @@ def check_memory(
         measuring = (
             "a run of it measures that" if monitored else "a run with [monitor] interval measures that"
         )
-        return skipped("memory", f"{free}, {unknown}: {measuring}, or [nodes] memory says it")
+        return skipped("memory", f"{free}, {unknown}: {measuring}, or set [nodes] memory")
     need = expected.memory if simulated else nodes * expected.memory
     kind = "simulated nodes" if simulated else f"nodes of {mebibytes(expected.memory)}"
     amounts = f"{free}, {nodes} {kind} take {mebibytes(need)} ({expected.basis})"

@@ -17,7 +17,7 @@ def check_essentials() -> None:
     if sys.platform == "linux" and not os.path.exists("/proc/self/stat"):  # noqa: PTH110 - twice as fast
         raise StartError(
             "there is no /proc here",
-            cause="clusterlib tells its own processes from others by what /proc says of them",
+            cause="clusterlib needs /proc to recognise its own processes",
             remedies=["sudo mount -t proc proc /proc", "ls -ld /proc"],
         )
     try:

@@ -69,8 +69,8 @@ def _chosen(name: str) -> Path:
 
         raise StartError(
             f"{folder} cannot be used: its mode is {stat.S_IMODE(mode):04o}, not 0700",
-            cause=f"{CHOSEN} names it. The runtime folder must be for its owner only, "
-            "and the mode of a folder that clusterlib did not make is left as it is",
+            cause=f"{CHOSEN} names it. Only the owner may have access to the runtime folder, "
+            "and clusterlib does not change the mode of a folder that it did not make",
             remedies=[_below_or_elsewhere(folder), f"ls -ld {shlex.quote(name)}", f"unset {CHOSEN}"],
         )
     return folder
@@ -157,7 +157,7 @@ def _made_or_ours(folder: Path, *, chosen: bool = False) -> int:
         undone = f"unset {CHOSEN}" if chosen else f"rm -r {folder}  # by its owner or root"
         raise StartError(
             f"{folder} cannot be used: {wrong}",
-            cause="clusters of this user keep their control sockets there, so nobody else may own it",
+            cause="clusters of this user keep their control sockets there, so no other user may own it",
             remedies=[_elsewhere(folder), f"ls -ld {folder}", undone],
         )
     return seen.st_mode
@@ -201,7 +201,7 @@ def lock_for_us(descriptor: int, path: Path) -> None:
     if not poll(locked, deadline):
         raise StartError(
             f"{path} was locked by another process for {deadline.seconds:g} s",
-            cause="clusterlib locks it for a moment only; the process that has it may be paused",
+            cause="clusterlib locks it only for a moment; the process that holds it may be paused",
             remedies=[f"fuser -v {path}  # which process that is", "kill -CONT PID, or kill -KILL PID"],
         )
 

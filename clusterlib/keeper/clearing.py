@@ -1,4 +1,4 @@
-"""Nodes that begin with no data: what is theirs is deleted between two lives, and nothing else."""
+"""Deletes the data of nodes between two starts, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_fresh", "clear"]
 
 
 def check_fresh(driver: Driver, names: Collection[str]) -> None:
-    """Raises NotSupported where these nodes cannot begin with no data while the others keep theirs."""
+    """Raises NotSupported if these nodes cannot start without data while the others keep theirs."""
     why = driver.why_not_fresh(names)
     if why is not None:
         raise NotSupported(
@@ -28,9 +28,10 @@ def check_fresh(driver: Driver, names: Collection[str]) -> None:
 
 
 def clear(driver: Driver, node: ManagedNode, tell: Tell) -> None:
-    """Deletes all that is in the folder of a node that does not live now: its next start is like its first one.
+    """Deletes everything in the folder of a node that does not live now, so its next start is like
+    its first one.
 
-    The ends of log files that lie there are kept in the node's own log."""
+    The ends of log files in it are kept in the node's own log."""
     for line in driver.last_words(node.spec):
         node.log.feed(f"{line}\n".encode())
     driver.forget(node.spec)

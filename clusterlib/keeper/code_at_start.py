@@ -1,4 +1,6 @@
-"""The code that each node was started with. Nodes may start at different times, and the disk may change in between."""
+"""The code with which each node was started.
+
+Nodes may start at different times, and files may change in between."""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ class CodeAtStart:
     def note(
         self, starting: Iterable[str], living: Sequence[str], code: Mapping[str, str] | None = None
     ) -> None:
-        """These nodes are about to start. `code` is what is on disk, where somebody has just looked.
+        """Called before these nodes start. `code` is what is on disk, if the caller has just read
+        it.
 
-        A simulated node that starts among living ones uses the modules that they have loaded, so it runs their code."""
+        A simulated node that starts among living ones uses the modules that they have loaded, so it
+        runs their code."""
         if self._shares_modules and living:
             code = self._of_node[living[0]]
         elif code is None:
@@ -38,5 +42,6 @@ class CodeAtStart:
         self._of_node.pop(name, None)
 
     def different(self, names: Iterable[str]) -> tuple[Mapping[str, str], ...]:
-        """What these nodes were started with, each set of files once: most often all have the same."""
+        """The code with which these nodes were started, each set of files once: usually there is
+        only one."""
         return tuple({id(code): code for code in map(self._of_node.__getitem__, names)}.values())

@@ -1,4 +1,4 @@
-"""The keeper's diary: appended to `events.jsonl` as things happen, and sent to those who watch."""
+"""The events of a cluster: appended to `events.jsonl` as they happen, and sent to watchers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEPT_IN_MEMORY = 2000
 
 
 class EventLog:
-    """A full disk costs the diary, never the cluster."""
+    """Writes events. A full disk loses events, but does not affect the cluster."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -26,7 +26,7 @@ class EventLog:
         self.recent: list[Event] = []
         self.lost = 0
         self._torn = b""
-        """What ends a line that a full disk cut short, so that it spoils no other."""
+        """Ends a line that a full disk has cut short, so that it does not damage the next one."""
 
     def tell(self, what: Happening) -> Event:
         self._number += 1
@@ -45,7 +45,7 @@ class EventLog:
         return event
 
     def watch(self, watcher: Callable[[Event], None]) -> Callable[[], None]:
-        """Adds a watcher; gives back what removes it."""
+        """Adds a watcher; returns a function that removes it."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 

@@ -1,7 +1,8 @@
-"""What it means that a node ended, or gave up, during its start: its application has failed, or the machine was in its way.
+"""Decides whether a node that ended during its start shows a failure of its application or of the
+machine.
 
-The difference decides what becomes of tests. An application that fails is what they are about: they fail with it, at once. A
-machine that cannot start clusters may do better in a moment, and says nothing about the application."""
+This determines what happens to tests. If the application fails, the tests fail at once. If the
+machine cannot start clusters, a new attempt may succeed, and the application is not to blame."""
 
 from __future__ import annotations
 
@@ -30,21 +31,23 @@ __all__ = ["EarlyEnd", "stranger_at_port"]
 AS_THEY_ARE = frozenset(
     kind.code for kind in (NodeExited, NoDistribution, EpmdUnavailable, CookieMismatch, NameTaken, PortTaken)
 )
-"""What a driver has found out about a node by name."""
+"""Causes that a driver has identified."""
 CRASHES = frozenset(
     {signal.SIGABRT, signal.SIGSEGV, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
 )
-"""Signals that a program brings upon itself. Others come from outside: SIGKILL from a kernel that is out of memory."""
+"""Signals that a program causes itself.
+
+Others come from outside: SIGKILL from a kernel that is out of memory."""
 FOREGROUND = (
     "let the program stay in the foreground, by its arguments or its configuration "
     '("daemonize no" in Redis, "daemon off;" in nginx): a node is the process that was started'
 )
 SHELL_SIGNAL = 128
-"""A shell whose command was killed by a signal exits with this much more than its number."""
+"""A shell whose command was killed by a signal exits with this plus the number of the signal."""
 
 
 def stranger_at_port(node: NodeSpec, process: Process) -> PortTaken | None:
-    """What to tell where a process that is not of this node listens on one of its ports."""
+    """The error for a process outside of this node that listens on one of its ports."""
     from clusterlib.hosts.listeners import Owner, port_taken
 
     for port in node.ports.values():
@@ -56,7 +59,7 @@ def stranger_at_port(node: NodeSpec, process: Process) -> PortTaken | None:
 
 @frozen
 class EarlyEnd:
-    """A node that is of no use before it was ready, and what is known about that."""
+    """A node that failed before it was ready, and what is known about that."""
 
     name: str
     exit: Exit | None
@@ -64,10 +67,10 @@ class EarlyEnd:
     last_words: list[str]
     ports_stolen: bool
     taken: PortTaken | None = None
-    """Where its words are about ports: what is known of a stranger that listens on one of its own."""
+    """If its output is about ports: another process that listens on one of them."""
 
     def error(self, how: str) -> NodeExited | PortTaken:
-        """It has ended without a word to its driver."""
+        """It has ended without a message to its driver."""
         if self.taken is not None:
             return self._port_taken(self.taken)
         was = "was " if self.exit is not None and self.exit.signal is not None else ""
@@ -83,10 +86,10 @@ class EarlyEnd:
         )
 
     def explained(self, failure: Mapping[str, Any]) -> ClusterError:
-        """It, or its driver, has told what is wrong with it."""
+        """The node, or its driver, has reported what is wrong."""
         code = failure.get("code")
         if code == CommandFailed.code:
-            return ClusterError.from_dict(failure)  # not the node's own failure: it is told as it is
+            return ClusterError.from_dict(failure)  # not a failure of the node itself
         if code in AS_THEY_ARE:
             error = ClusterError.from_dict(failure)
             error.evidence = tuple(dict.fromkeys((*error.evidence, *self.last_words)))
@@ -101,11 +104,12 @@ class EarlyEnd:
         )
 
     def _port_taken(self, taken: PortTaken) -> PortTaken:
-        """The stranger is the cause. The words of the node are evidence."""
+        """The other process is the cause. The output of the node is evidence."""
         return PortTaken(taken.problem, cause=taken.cause, evidence=self.last_words, remedies=taken.remedies)
 
     def _kind_of(self, failure: Mapping[str, Any]) -> type[NodeExited]:
-        """Where the driver says whose failure it is, it has looked; else the words of the node are judged."""
+        """The driver's own classification if there is one, else one derived from the output of the
+        node."""
         code = failure.get("code")
         if code == ApplicationFailed.code:
             return ApplicationFailed

@@ -1,4 +1,5 @@
-"""For whom the cluster lives: as long as somebody holds a lease, or until it is told to stop; and who uses it meanwhile."""
+"""How long a cluster lives: as long as it has a lease, or until `down`; and who uses it
+meanwhile."""
 
 from __future__ import annotations
 
@@ -24,36 +25,39 @@ class Holding:
         self.turns = Turns(tell)
         self.taint = Taint(tell, changed)
         self.held = True
-        """Until whoever started it asks to keep it."""
+        """Until its starter asks to keep it."""
         self._keeper = keeper
         self._tell = tell
         self.linger = linger
         """Seconds it lives on after its last lease."""
 
     def keep(self) -> None:
-        """From now on the cluster lives until it is told to stop, whoever holds it."""
+        """From now on the cluster lives until `down`, even without leases."""
         self.held = False
 
     def abandon(self) -> None:
-        """Whoever started it changed its mind: it ends, unless somebody else has come to hold it."""
+        """Its starter does not want it any more: it ends, unless another client holds it."""
         if not self.leases:
             self._keeper.shut_down("who started it changed its mind")
 
     def end_turn(self, turn: Turn, dirty: str | None = None) -> None:
-        """Ends a turn in order; what it says it has spoilt is remembered before anybody else gets one."""
+        """Ends a turn in order. Damage that it reports is recorded before another turn begins."""
         if dirty:
             self.taint.spoilt(dirty)
         self.turns.end(turn, dirty)
 
     def lose_turn(self, turn: Turn) -> None:
-        """Its connection ended. Nobody knows how far it got, so the cluster is not trusted where it had it alone.
+        """Its connection ended in the middle of a turn. If the turn was exclusive, the state of the
+        cluster is not trusted.
 
-        In a shutdown all connections end, and nobody is going to use what is left."""
+        In a shutdown all connections end, and the cluster is not used again."""
         spoilt = turn.exclusive and turn.since is not None and not self._keeper.ending
         self.end_turn(turn, f"{turn.holder} was gone before its turn was over" if spoilt else None)
 
     def _unwanted(self) -> None:
-        """The last lease is gone. A cluster that is still starting has nobody left to tell; one that is kept lives on."""
+        """The last lease has ended.
+
+        A cluster that is still starting has no client left; one that is kept lives on."""
         if self._keeper.starting:
             self._keeper.shut_down("who started it is gone")
         elif self.held and self.linger > 0:
@@ -62,7 +66,9 @@ class Holding:
             self._keeper.shut_down("the last lease was released")
 
     async def _linger(self, taken: int) -> None:
-        """Waits for another holder. One that came and went meanwhile has started a wait of its own."""
+        """Waits for another holder.
+
+        A holder that came and went meanwhile has started a new wait."""
         self._tell(ClusterLingering(self.linger))
         await pause_async(self.linger)
         if self.held and not self.leases and self.leases.taken == taken:

@@ -1,4 +1,4 @@
-"""A node that was too late at its start, told at the step where it was."""
+"""Errors for a node that was too late at its start, by the step that it had reached."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def not_spawned(name: str, deadline: Deadline) -> NodeNotReady:
 
 
 def not_ready(name: str, deadline: Deadline, why: str, last_words: list[str]) -> NodeNotReady:
-    problem = f"{name} did not get ready within {deadline.seconds:g} s"
+    problem = f"{name} did not become ready within {deadline.seconds:g} s"
     if trouble := _trouble_with_loopback():
         return NodeNotReady(
             problem,
@@ -45,17 +45,17 @@ def not_ready(name: str, deadline: Deadline, why: str, last_words: list[str]) ->
 
 
 def _trouble_with_loopback() -> OSError | None:
-    """Looked at only when a start has failed, so that one that succeeds does not pay for it."""
+    """Checked only when a start has failed, so that successful starts do not pay for it."""
     from clusterlib.network.loopback import try_loopback
 
     try:
         try_loopback("127.0.0.1")
     except OSError as error:
-        # Without descriptors, for example, nothing was learnt of the network.
+        # Without descriptors, for example, this says nothing about the network.
         return None if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM} else error
     return None
 
 
 def _more_time(deadline: Deadline) -> str:
-    """Whatever was tried, an `up` or a test run: the next one has it."""
+    """For any command, an `up` or a test run: the next one uses it."""
     return f"export CLUSTERLIB_TIMEOUTS_START={max(60.0, 2 * deadline.seconds):g}"

@@ -1,4 +1,6 @@
-"""Who holds the cluster. A lease is as alive as the connection it came over: the kernel closes that when its holder dies."""
+"""The holders of the cluster.
+
+A lease lives as long as its connection, which the kernel closes when its holder dies."""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ class Leases:
         self._tell = tell
         self._none_left = none_left
         self.taken = 0
-        """How many leases were ever taken: who remembers it can tell whether somebody came and went."""
+        """The number of leases that were ever taken.
+
+        It shows whether a holder came and went meanwhile."""
         self._holders: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -32,7 +36,7 @@ class Leases:
         return self.taken
 
     def release(self, number: int, how: str) -> None:
-        """Gives a lease back. Idempotent."""
+        """Releases a lease. Idempotent."""
         if number not in self._holders:
             return
         holder = self._holders.pop(number)

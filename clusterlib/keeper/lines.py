@@ -1,4 +1,4 @@
-"""Requests, line by line, in little memory: what nobody has finished writing is kept within bounds."""
+"""Reads requests line by line in little memory: incomplete lines are limited in size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_UNKNOWN = 1 << 20
 LONGEST_LINE = 32 << 20
 """Of one that lists the code of a whole project."""
 LONG_LINE_SECONDS = 10.0
-"""For a long request to arrive, once it is its turn: others wait for their turn meanwhile."""
+"""For a long request to arrive once it is being read, since others wait meanwhile."""
 CARRY_CODE = frozenset({b"load"})
 PIECE = 1 << 16
 BEGINNING = re.compile(rb'\s*\{\s*"id"\s*:\s*[0-9]+\s*,\s*"op"\s*:\s*"([a-z_]+)"')
@@ -23,15 +23,17 @@ class LineTooLong(Exception):
 
 
 class LongLines:
-    """Room for one long line at a time, among all conversations of a keeper."""
+    """Allows one long line at a time, among all conversations of a keeper."""
 
     def __init__(self) -> None:
         self.room = asyncio.Lock()
 
 
 class Lines:
-    """The lines of one connection. Up to a mebibyte of each is taken at once; a longer one must say first that it
-    carries code, and waits until no other long one is being read."""
+    """The lines of one connection.
+
+    Up to a mebibyte of each is read at once. A longer one must first declare an operation that
+    carries code, and waits until no other long line is being read."""
 
     def __init__(self, reader: asyncio.StreamReader, long_lines: LongLines) -> None:
         self._reader = reader
@@ -40,7 +42,7 @@ class Lines:
         self._searched = 0
 
     async def next(self) -> bytes:
-        """The next line; nothing at the end of the stream. Raises LineTooLong."""
+        """The next line; None at the end of the stream. Raises LineTooLong."""
         while len(self._buffer) <= LONGEST_UNKNOWN:
             if line := self._take_line():
                 return line

@@ -1,9 +1,11 @@
-"""What the nodes cost while they run: a line in `samples.jsonl` at each look, and the peak in memory.
+"""What the nodes use while they run: a line in `samples.jsonl` for each sample, and the peak of
+memory.
 
-    {"time": "…Z", "nodes": {"node1": {"memory": 8398848, "cpu": 0.31}}, "keeper": {"memory": …, "cpu": …}}
+    {"time": "…Z", "nodes": {"node1": {"memory": 8398848, "cpu": 0.31}}, "keeper": {"memory": …}}
 
-`memory` is in bytes, shared pages in proportion; `cpu` in seconds since the process started. Simulated nodes are one process,
-"simulation". Looking is dear where there are many nodes: the more a look has cost, the later the next one comes."""
+`memory` is in bytes, shared pages in proportion; `cpu` in seconds since the process started.
+Simulated nodes are one process, "simulation". Sampling many nodes is expensive: the more a sample
+has cost, the later the next one is taken."""
 
 from __future__ import annotations
 
@@ -25,11 +27,12 @@ from clusterlib.waiting import pause_async
 __all__ = ["Monitor", "pause_after"]
 
 MOST_OF_A_CORE = 0.005
-"""What looking may cost at most, of one core."""
+"""The limit for sampling, as a part of one core."""
 CHEAP = 0.01
-"""Seconds that a last look may keep the nodes from being stopped."""
+"""Seconds for which a last sample may delay the end of the nodes."""
 THINNING = 1 << 20
-"""With each of so many bytes in the file the pauses are twice as long, so that it stays small however long a cluster lives."""
+"""With each of so many bytes in the file the pause doubles, so the file stays small in a
+long life."""
 MOST_DOUBLINGS = 16
 
 
@@ -38,7 +41,7 @@ class Monitor:
         self, path: Path, interval: float, nodes: Mapping[str, ManagedNode], *, simulated: bool
     ) -> None:
         self.memory = 0
-        """Bytes of all nodes together, when they were most."""
+        """The peak of all nodes together, in bytes."""
         self._path = path
         self._interval = interval
         self._nodes = nodes
@@ -47,13 +50,13 @@ class Monitor:
         self._written = 0
         self._cost = 0.0
         self._now: dict[str, tuple[int | None, float]] = {}
-        """The CPU seconds of each node's present life, which its pid tells from the next."""
+        """The CPU seconds of each node's present process, which is identified by its pid."""
         self._before = 0.0
-        """Those of all former lives."""
+        """Those of all earlier processes."""
 
     @property
     def cpu(self) -> float:
-        """Seconds that all nodes took so far, in all their lives."""
+        """Seconds that all nodes have taken so far, in all their processes."""
         return self._before + sum(seconds for _, seconds in self._now.values())
 
     @property
@@ -61,7 +64,7 @@ class Monitor:
         return Peak(self.memory, round(self.cpu, 2))
 
     async def run(self) -> None:
-        """Looks again and again, the first time at once. The loop has its turn after each node."""
+        """Samples repeatedly, the first time at once. The loop runs after each node."""
         while True:
             seen: dict[str, Sample] = {}
             self._cost = 0.0
@@ -72,7 +75,8 @@ class Monitor:
             await pause_async(pause_after(self._interval, self._written, self._cost))
 
     def last_look(self) -> None:
-        """Before the nodes are stopped, so that a short life has its figures, too; left out where it would be dear."""
+        """Taken before the nodes are stopped, so that a short run has figures, too; left out if it
+        would be expensive."""
         if self._cost <= CHEAP:
             seen: dict[str, Sample] = {}
             for name, node in self._watched().items():
@@ -109,7 +113,7 @@ class Monitor:
         keeper = sample(os.getpid())
         nodes = {name: _figures(found) for name, found in seen.items()}
         look = Look(now(), nodes, _figures(keeper) if keeper is not None else None)
-        with contextlib.suppress(OSError):  # a full disk costs the figures, never the cluster
+        with contextlib.suppress(OSError):  # a full disk loses the figures, but does not affect the cluster
             if self._file is None:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._written += os.write(self._file, json.dumps(plain(look)).encode() + b"\n")
@@ -117,7 +121,8 @@ class Monitor:
 
 
 def pause_after(interval: float, written: int, cost: float) -> float:
-    """Seconds until the next look, with so many bytes written so far, where the last look took `cost` seconds of CPU."""
+    """Seconds until the next sample, with so many bytes written so far and `cost` seconds of CPU
+    for the last sample."""
     doublings = min(written // THINNING, MOST_DOUBLINGS)
     return max(interval * (1 << doublings), cost / MOST_OF_A_CORE)
 

@@ -1,4 +1,4 @@
-"""One node in the keeper's hands: from planned through starting and ready to its end, whatever the end."""
+"""One node as the keeper manages it, from its plan through start and readiness to its end."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ __all__ = ["AFTER_KILL", "ManagedNode"]
 AFTER_KILL = 5.0
 SHARE_TO_TERMINATE = 1 / 3
 MOST_TO_TERMINATE = 2.0
-"""Of the time that a node has to stop: what is left for SIGTERM, where it was asked in another way and does not end."""
+"""Of the time that a node has to stop: reserved for SIGTERM if another request to stop has no
+effect."""
 TAIL = 20
 
 
 class ManagedNode:
-    """The keeper's side of one node. It starts it, follows it, and ends it; what to do about an end is the keeper's call."""
+    """The keeper's side of one node. It starts, follows and ends the node; the keeper decides what
+    follows an end."""
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class ManagedNode:
         self.state = NodeState.PLANNED
         self.reason = ""
         self.by: str | None = None
-        """Who has killed or paused it; None where nobody has."""
+        """Who has killed or paused it; None if it was neither."""
         self.exit: Exit | None = None
         self.starts = 0
         self.rungs = 0
@@ -100,7 +102,7 @@ class ManagedNode:
         return self._link.remark if self._link is not None and self.state is NodeState.READY else ""
 
     def usage(self) -> Sample | None:
-        """What its process uses now; None where there is none."""
+        """What its process uses now; None if there is none."""
         return self._process.usage() if self._process is not None and self.exit is None else None
 
     def status(self) -> NodeStatus:
@@ -124,7 +126,7 @@ class ManagedNode:
     # -- starting
 
     async def launch(self, deadline: Deadline) -> None:
-        """Starts the process. It is alive afterwards, no more than that."""
+        """Starts the process. Afterwards it is alive, but not ready."""
         self.exit = None
         self.reason = ""
         self.by = None
@@ -134,7 +136,7 @@ class ManagedNode:
         self._begun = time.monotonic()
         self._since = datetime.now(UTC)
         self._news = asyncio.Event()
-        self._process = self._link = None  # of its former life: it must not be taken for this one
+        self._process = self._link = None  # from its previous start: it must not be mistaken for this one
         self._move(NodeState.STARTING)
         try:
             await self._prepare(deadline)
@@ -182,9 +184,8 @@ class ManagedNode:
             raise not_prepared(self.name, deadline, self.last_words()) from None
 
     async def climb(self, expected: Callable[[], frozenset[str]], deadline: Deadline) -> None:
-        """Waits until the node is of use to the others, or says why it never will be.
-
-        Whom it must see is asked anew each time: one of them may end while this one starts."""
+        """Waits until the node is ready, or raises the reason why it never will be. The nodes that
+        it must see are determined anew each time, as one of them may end meanwhile."""
         ended = self._process.exit if self._process is not None else None
         rung, answer = await climb(self._ladder(expected), deadline, self._news, self._reached, ended)
         if isinstance(answer, Never):
@@ -202,22 +203,24 @@ class ManagedNode:
         return self._driver.ports_stolen(self.last_words())
 
     def last_words(self) -> list[str]:
-        """The last lines of this life: what it said in a former one is no evidence."""
+        """The last lines since this start: earlier output is not evidence."""
         return self.log.tail(TAIL, self._since) + self._driver.last_words(self.spec)
 
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
-        """What its driver finds out about its health within so many seconds, when these are ready."""
+        """What its driver finds out about its health within so many seconds, while these
+        are ready."""
         return await self._link.examine(ready, within) if self._link is not None and self.living else {}
 
     async def stale_files(self, within: float) -> Sequence[str] | None:
-        """The files that it has loaded and that are others on disk now; None where it cannot say so in time."""
+        """The files that it has loaded and that have changed on disk; None if it does not answer in
+        time."""
         if self._link is None:
             return None
         answers = self.state is NodeState.READY  # a paused one is not waited for
         return await self._link.stale_files(within if answers else 0.0)
 
     def look_again(self) -> None:
-        """Somebody else's state changed, which may be what this one waits for."""
+        """The state of another node has changed, which this one may wait for."""
         self._news.set()
 
     def expect(self, roster: list[dict[str, Any]]) -> None:
@@ -286,7 +289,7 @@ class ManagedNode:
         self._move(NodeState.READY)
 
     async def kill(self, by: str = "") -> None:
-        """SIGKILL, as a crash would be; returns once the process is gone."""
+        """Sends SIGKILL, like a crash; returns once the process is gone."""
         self.by = by or None
         self.signal(signal.SIGKILL)
         if not await self._exits_within(AFTER_KILL):
@@ -295,7 +298,7 @@ class ManagedNode:
     # -- ending
 
     async def give_up(self, seconds: float) -> None:
-        """Ends a node that is of no use, and remembers why it was of none."""
+        """Ends a node that cannot be used, and remembers the reason."""
         why = self.reason
         if self.pid is not None:
             await self.stop(seconds)
@@ -303,18 +306,20 @@ class ManagedNode:
         self._move(NodeState.DEAD)
 
     async def stop(self, seconds: float) -> None:
-        """Asks, waits, terminates, kills, reaps: bounded steps, each only if the one before did not do."""
+        """Asks, waits, terminates, kills, reaps: bounded steps, each only if the previous one
+        failed."""
         if self.pid is None:
             has_run = self._process is not None or self.state is NodeState.WAITING
-            self._move(NodeState.STOPPED if has_run else NodeState.PLANNED)  # what never ran has not stopped
+            self._move(NodeState.STOPPED if has_run else NodeState.PLANNED)  # it never ran
             return
         deadline = Deadline(seconds)
         self._move(NodeState.STOPPING)
         if self._process is not None:
             self._process.end_in_order()
-        self.signal(signal.SIGCONT)  # whoever paused it: a paused node cannot hear
+        self.signal(signal.SIGCONT)  # a paused node does not receive other signals
         reserve = min(seconds * SHARE_TO_TERMINATE, MOST_TO_TERMINATE)
-        # One that was never ready may not have been able to hear yet: Python loses a SIGINT that comes while it begins.
+        # A node that was never ready may have missed the signal: Python loses a SIGINT that arrives
+        # during its start.
         patience = reserve if self.ready_seconds is None else seconds - reserve
         if await self._is_asked_to_stop(seconds - reserve):
             await self._exits_within(min(patience, deadline.left - reserve))
@@ -330,7 +335,7 @@ class ManagedNode:
             self.reason = f"{why} and was killed"
 
     async def _is_asked_to_stop(self, seconds: float) -> bool:
-        """Asking may take its time, where a command does it."""
+        """This may take a while if a command does it."""
         if self._link is None:
             return False
         try:
@@ -340,7 +345,7 @@ class ManagedNode:
             return False
 
     def close(self) -> None:
-        """Lets go of everything but the log file's content."""
+        """Releases everything except the content of the log file."""
         if self._link is not None:
             self._link.close()
         self._output.release()
@@ -380,7 +385,8 @@ class ManagedNode:
     # -- its output
 
     def flush_log(self) -> None:
-        """Writes to the log file what is in the pipe now, and an unfinished line; what comes meanwhile can wait."""
+        """Writes what is in the pipe now to the log file, including an incomplete line, but not
+        what comes meanwhile."""
         self._output.drain()
         self.log.flush()
 

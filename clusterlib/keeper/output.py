@@ -1,4 +1,4 @@
-"""What a node prints, read from its pipe as it comes, in pieces, so that no node has the keeper to itself."""
+"""Reads the output of a node from its pipe, in pieces, so that no node can occupy the keeper."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ __all__ = ["Output"]
 
 PIECE = 65536
 MOST_LAST_WORDS = 16
-"""Pieces read at a node's end; a pipe holds one, or more where it was enlarged, and a child of the node may go on writing."""
+"""Pieces read at a node's end.
+
+A pipe holds one, or more if it was enlarged, and a child of the node may continue to write."""
 
 
 class Output:
-    """The keeper's end of a node's pipe. It may outlive the node where a child of it holds it open."""
+    """The keeper's end of a node's pipe.
+
+    It may outlive the node if a child of it holds the other end open."""
 
     def __init__(self, heard: Callable[[bytes], None]) -> None:
         self._heard = heard
         self._pipe: int | None = None
 
     def follow(self, pipe: int) -> None:
-        """From now on what comes is heard; the pipe of a former life is let go."""
+        """Reads this pipe from now on, and releases the previous one."""
         self.release()
         self._pipe = pipe
         asyncio.get_running_loop().add_reader(pipe, self._read)
 
     def drain(self) -> None:
-        """Hears what is in the pipe now, and not what comes meanwhile."""
+        """Reads what is in the pipe now, and not what comes meanwhile."""
         if self._pipe is not None:
             for _ in range(-(-unread(self._pipe) // PIECE)):
                 self._read()
 
     def read_last_words(self) -> None:
-        """The node has ended: hears what it still had to say."""
+        """The node has ended: reads the rest of its output."""
         for _ in range(MOST_LAST_WORDS):
             self._read()
 

@@ -1,4 +1,5 @@
-"""What the restart policy says when a node ended by itself: whether it is started again, and after what pause."""
+"""Whether a node that ended by itself is started again, and after what pause, according to the
+restart policy."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ __all__ = ["Restarts"]
 
 
 class Restarts:
-    """Remembers the crashes of each node within the window, so that one that fails for ever is given up."""
+    """Remembers the crashes of each node within the window, so that a node that keeps failing is
+    given up."""
 
     def __init__(self, policy: RestartPolicy, clock: Callable[[], float] = time.monotonic) -> None:
         self._policy = policy
@@ -21,11 +23,11 @@ class Restarts:
         self._crashes: dict[str, list[float]] = {}
 
     def wanted(self, *, clean: bool) -> bool:
-        """Whether a node that ended this way is to be started again."""
+        """Whether a node that ended this way is started again."""
         return self._policy.policy == "always" or (self._policy.policy == "on-failure" and not clean)
 
     def next_pause(self, name: str) -> float | None:
-        """Takes note of a crash; gives back the pause before the restart, or None where it has been enough."""
+        """Records a crash. Returns the pause before the restart, or None if there were too many."""
         now, policy = self._clock(), self._policy
         recent = [then for then in self._crashes.get(name, []) if now - then < policy.window]
         self._crashes[name] = [*recent, now]

@@ -1,4 +1,5 @@
-"""The stacks of a node whose event loop does not answer: a signal has them written, from C, into a file of the node."""
+"""The stacks of a node whose event loop does not answer: a signal makes it write them, from C, into
+a file."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ MOST_BYTES = 64 * 1024
 
 
 async def dump_stacks(driver: Driver, node: ManagedNode, *, simulated: bool) -> list[str]:
-    """Raises NotSupported for nodes that the signal would end, since nobody there has asked for it."""
+    """Raises NotSupported for nodes that have not registered for the signal, because it would end
+    them."""
     if driver.stack_signal is None or simulated or node.state is not NodeState.READY:
         raise NotSupported(f"{node.name} shows no stacks", cause=f"it is {node.state}, driver {driver.name}")
     path = Path(node.spec.directory) / driver.stacks_file
@@ -26,7 +28,7 @@ async def dump_stacks(driver: Driver, node: ManagedNode, *, simulated: bool) -> 
     last = -1
 
     def written() -> bool:
-        """Something has come, and nothing more since the last look."""
+        """Something was written, and nothing more since the last check."""
         nonlocal last
         known, last = last, _size(path)
         return last > before and last == known

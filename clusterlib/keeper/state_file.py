@@ -1,4 +1,4 @@
-"""The state of a cluster on disk, for whoever comes after a crash."""
+"""The state of a cluster on disk, for commands after a crash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from clusterlib.messages.status import ClusterStatus
 __all__ = ["StateFile"]
 
 SAVING_SECONDS = 0.05
-"""Ends that come together are saved together: a hundred nodes make a state that takes milliseconds to write."""
+"""Ends at the same time are saved together: the state of a hundred nodes takes milliseconds to
+write."""
 
 
 class StateFile:

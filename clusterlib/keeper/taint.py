@@ -1,8 +1,10 @@
-"""Why the cluster is not as it was when it got ready: what was done to it, what happened to it, what a test left in it.
+"""Why the cluster differs from the state in which it became ready: faults, unexpected ends, and
+damage reported by tests.
 
-Every reason is told once, and stays until the cluster is healed. Resuming a node takes away what pausing it gave; restarting
-nodes, on request, takes all that was said of these nodes. What a test has left in the cluster as a whole may be in its data:
-it goes when all nodes begin with none, or when `heal` is asked for by somebody who knows that the data does not matter."""
+Every reason is recorded once, and stays until the cluster is healed. Resuming a node removes the
+reason of its pause; restarting nodes on request removes all reasons of these nodes. Damage that a
+test reported for the cluster as a whole may be in its data: it is removed when all nodes start
+without data, or when `heal` is called by somebody who knows that the data does not matter."""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ class Taint:
         self._tell = tell
         self._changed = changed
         self._reasons: dict[tuple[str | None, str], str] = {}
-        """By node (None: of the cluster as a whole) and what is the matter, in the order in which they came."""
+        """By node (None: the cluster as a whole) and reason, in the order in which they
+        were added."""
 
     def __bool__(self) -> bool:
         return bool(self._reasons)
@@ -31,15 +34,18 @@ class Taint:
 
     @property
     def of_the_whole(self) -> bool:
-        """Whether something is the matter with the cluster as a whole: then nobody knows which of its nodes are still good."""
+        """Whether the cluster as a whole is damaged: then it is unknown which of its nodes are
+        intact."""
         return any(node is None for node, _ in self._reasons)
 
     def spoilt(self, reason: str) -> None:
-        """The cluster as a whole: what a test left in it."""
+        """A test has reported damage to the cluster as a whole."""
         self._add(None, reason, reason)
 
     def ended(self, node: str, how: str) -> None:
-        """Of one node the first end counts: one that was killed has not also ended by itself. Nor is it paused any more."""
+        """The first end of a node counts: one that was killed has not also ended by itself.
+
+        It is not paused any more, either."""
         self.resumed(node)
         self._add(node, "ended", f"{node} {how}")
 
@@ -51,8 +57,10 @@ class Taint:
             self._changed()
 
     def ended_on_request(self, nodes: Collection[str], *, everything: bool = False) -> None:
-        """These are about to begin anew, and know nothing of what was done to them. `everything`: they are all nodes, and
-        have no data any more. What happens from now on is held against the new ones."""
+        """These nodes are about to start again without their damage.
+
+        `everything`: these are all nodes, and they have no data any more. Later damage counts for
+        the new processes."""
         kept = {
             key: reason for key, reason in self._reasons.items() if not everything and key[0] not in nodes
         }
@@ -61,7 +69,7 @@ class Taint:
             self._changed()
 
     def gone(self, nodes: Collection[str]) -> None:
-        """These belong to the cluster no more, and what was said of them with them."""
+        """These nodes have left the cluster, and their reasons are removed."""
         self.ended_on_request(nodes)
 
     def clear(self) -> None:

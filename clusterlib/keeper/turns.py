@@ -1,6 +1,7 @@
-"""Who uses the cluster now. Turns come in the order in which they were asked for: exclusive ones alone, shared ones side by side.
+"""Who uses the cluster now. Turns are given in the order of requests: exclusive ones alone, shared
+ones together.
 
-A shared turn does not overtake an exclusive one that waits, so nobody waits for ever."""
+A shared turn does not overtake a waiting exclusive one, so no request waits for ever."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ __all__ = ["Turn", "Turns"]
 
 
 class Turn:
-    """One use of the cluster, from the moment it is asked for. Make it with `Turns.ask`."""
+    """One use of the cluster, from its request on. Create it with `Turns.ask`."""
 
     def __init__(self, holder: str, *, exclusive: bool) -> None:
         self.holder = holder
@@ -43,23 +44,25 @@ class Turns:
 
     @property
     def alone(self) -> str:
-        """The holder that has the cluster for itself now, or nothing."""
+        """The holder of an exclusive turn, or None."""
         return next((turn.holder for turn in self._taken if turn.exclusive), "")
 
     def status(self) -> tuple[TurnStatus, ...]:
         return tuple(TurnStatus(turn.holder, turn.exclusive, turn.since or "") for turn in self._taken)
 
     def ask(self, holder: str, *, exclusive: bool) -> Turn:
-        """Joins the queue. The turn may begin at once; whoever asks must `end` it, begun or not."""
+        """Joins the queue.
+
+        The turn may begin at once. The caller must `end` it, even if it has not begun."""
         turn = Turn(holder, exclusive=exclusive)
         self._queue.append(turn)
         self._admit()
         return turn
 
     async def begin(self, turn: Turn, timeout: float | None) -> float:
-        """Waits until the turn has begun, and gives back for how long others had the cluster.
+        """Waits until the turn has begun, and returns how long others had the cluster.
 
-        A turn that does not begin within `timeout` seconds, or is not waited for any more, ends."""
+        A turn that does not begin within `timeout` seconds, or whose wait is cancelled, ends."""
         asked, free = time.monotonic(), turn.begun.done()
         try:
             await asyncio.wait([turn.begun], timeout=timeout)
@@ -72,7 +75,7 @@ class Turns:
             raise
 
     def end(self, turn: Turn, dirty: str | None = None) -> None:
-        """Ends the turn, or takes it out of the queue. Idempotent."""
+        """Ends the turn, or removes it from the queue. Idempotent."""
         if turn in self._taken:
             self._taken.remove(turn)
             self._tell(TurnEnded(turn.holder, dirty))
@@ -82,7 +85,7 @@ class Turns:
         self._admit()
 
     def refuse(self, why: ClusterError) -> None:
-        """Nobody gets a turn any more; whoever waits for one is told why."""
+        """No more turns are given; all waiting requests get the reason."""
         queue, self._queue = self._queue, deque()
         for turn in queue:
             if not turn.begun.done():

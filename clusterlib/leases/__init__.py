@@ -1,2 +1,2 @@
-"""Who holds what and when it is reused: what tests need, the order that serves them with the fewest starts, the clusters
-that are kept for them."""
+"""Clusters for tests: what tests need, the order with the fewest starts, and the clusters that are
+kept and reused."""

@@ -1,4 +1,5 @@
-"""A cluster that somebody started by hand, or that the run was given: used where it fits, never scaled, never ended."""
+"""A cluster that was started by hand, or for this run: used if it fits, never scaled, never
+ended."""
 
 from __future__ import annotations
 
@@ -21,11 +22,11 @@ def nodes_asked_for(need: Need, terms: Terms) -> str:
 
 
 class Lender:
-    """Knows which cluster of the project may be borrowed: the one by the name that its user means by default."""
+    """Knows which cluster of the project may be borrowed: the one with the default name."""
 
     def __init__(self, project: Path, environ: Mapping[str, str]) -> None:
         self.given = bool(environ.get("CLUSTERLIB_RUN"))
-        """The tests run under `cluster.run`: somebody has started this very cluster for them."""
+        """The tests run under `cluster.run`: this cluster was started for them."""
         self.name = environ.get("CLUSTERLIB_NAME") or DEFAULT_CLUSTER
         home = environ.get("CLUSTERLIB_PROJECT")
         self._project = Path(home) if self.given and home else project
@@ -33,9 +34,9 @@ class Lender:
     def borrow(
         self, terms: Terms, need: Need, overrides: Mapping[str, object], *, as_it_is: bool
     ) -> tuple[Cluster | None, str | None]:
-        """The running cluster, where it fits; else why it does not. Neither where none runs.
+        """The running cluster if it fits, else the reason why not. Neither if none runs.
 
-        `as_it_is`: who names no size takes any."""
+        `as_it_is`: a need without a size accepts any size."""
         try:
             if not is_running(self.name, project=self._project):
                 return None, None

@@ -1,4 +1,6 @@
-"""Needs that could not be served. What has failed once is not tried again: later tests are told the same at once."""
+"""Needs that could not be served.
+
+A failed start is not repeated: later tests get the same error at once."""
 
 from __future__ import annotations
 
@@ -12,10 +14,10 @@ __all__ = ["Failures"]
 
 
 class Failures:
-    """`told` gets an entry for each, which counts the tests that hear of it."""
+    """`reported` gets an entry for each failure, which counts the affected tests."""
 
-    def __init__(self, told: list[FailureUsage]) -> None:
-        self._told = told
+    def __init__(self, reported: list[FailureUsage]) -> None:
+        self._reported = reported
         self._starts: dict[str, list[_Failure]] = {}
         self._absent: dict[tuple[str, Need | None], _Failure] = {}
 
@@ -24,7 +26,7 @@ class Failures:
         return min((one.usage.nodes for one in self._starts.get(profile, [])), default=None)
 
     def remembered(self, profile: str, nodes: int) -> Unserved | None:
-        """What is known of a cluster of that many nodes: what was too many before is too many still."""
+        """The error for a cluster of that many nodes, if as many or fewer have failed before."""
         known = [one for one in self._starts.get(profile, []) if one.usage.nodes <= nodes]
         return max(known, key=lambda one: one.usage.nodes).tell() if known else None
 
@@ -34,8 +36,9 @@ class Failures:
         )
         self._starts.setdefault(profile, []).append(one)
 
-    def told_once(self, profile: str, stranded: Stranded) -> Unserved:
-        """One test wanted it for itself: it is told as all others, and nothing follows from it for them."""
+    def reported_once(self, profile: str, stranded: Stranded) -> Unserved:
+        """A test wanted this cluster for itself alone: its failure is reported, and does not affect
+        later tests."""
         return self._note(
             profile, stranded.nodes, stranded.error, may_skip=stranded.may_skip, attempts=stranded.attempts
         ).tell()
@@ -43,8 +46,9 @@ class Failures:
     def absent(
         self, need: Need | None, profile: str, nodes: int, error: ClusterError, *, may_skip: bool
     ) -> Unserved:
-        """Nothing may be started, and nothing that runs serves the need, or any of the profile: told once for each, and
-        looked for each time."""
+        """No cluster may be started, and no running one serves the need, or the profile at all.
+
+        Reported once, and checked again for each test."""
         key = profile, need
         if key not in self._absent:
             self._absent[key] = self._note(profile, nodes, error, may_skip=may_skip, attempts=0)
@@ -54,7 +58,7 @@ class Failures:
         self, profile: str, nodes: int, error: ClusterError, *, may_skip: bool, attempts: int
     ) -> _Failure:
         usage = FailureUsage(profile, nodes, error.to_dict(), may_skip, attempts)
-        self._told.append(usage)
+        self._reported.append(usage)
         return _Failure(usage, error)
 
 

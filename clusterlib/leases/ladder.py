@@ -1,4 +1,5 @@
-"""The ladder of fallbacks: what is tried, in the order of the profile, when a cluster does not start."""
+"""The ladder of fallbacks: what is tried, in the order of the profile, if a cluster does
+not start."""
 
 from __future__ import annotations
 
@@ -27,9 +28,12 @@ from clusterlib.waiting import Deadline, backoff, pause
 __all__ = ["Climb", "Step", "Stranded", "explained", "may_skip"]
 
 FINAL = (UsageError, ProfileError, TemplateError, ApplicationFailed, BuildFailed)
-"""Mistakes in files, and what the tests are about: it stays wrong, so nothing is tried again, and its tests fail."""
+"""Mistakes in files, and failures of the application: nothing is tried again, and the tests
+fail."""
 NEVER_SKIPPED = (*FINAL, CommandFailed)
-"""A command of the profile that fails may come too early, so it is tried again. In the end it is no fault of the machine."""
+"""A command of the profile may have run too early, so it is tried again.
+
+If it still fails, this is not the machine's fault."""
 WHATEVER_THE_SIZE = (*FINAL, ProgramMissing)
 MAY_PASS = (StartError, KeeperLost, NotInTime)
 
@@ -50,7 +54,9 @@ class Step:
 
 
 class Stranded(Exception):
-    """Every step was tried. Holds the last error, and how few nodes were still too many."""
+    """Every step has failed.
+
+    Contains the last error, and the smallest number of nodes that failed."""
 
     def __init__(self, error: ClusterError, *, nodes: int, attempts: int, may_skip: bool) -> None:
         super().__init__(str(error))
@@ -61,7 +67,7 @@ class Stranded(Exception):
 
 
 class Climb:
-    """One attempt to get a cluster, by all the means that the profile allows."""
+    """One attempt to get a cluster, with all fallbacks that the profile allows."""
 
     def __init__(self, terms: Terms, record: RecordWriter, diagnose: Diagnose | None = None) -> None:
         self._terms = terms
@@ -71,7 +77,9 @@ class Climb:
     def start(
         self, begin: Callable[[Step], Cluster], nodes: int, least: int, *, simulate: bool | None = None
     ) -> tuple[Cluster, Step]:
-        """Calls `begin` with one step after the other until one gives a cluster. Raises Stranded."""
+        """Calls `begin` with one step after another until one returns a cluster.
+
+        Raises Stranded."""
         step, attempt = Step(nodes, simulate), 1
         steps = _Steps(self._terms, least)
         while True:
@@ -100,7 +108,7 @@ class Climb:
 
 
 class _Steps:
-    """What comes next. Each fallback has its turn once, in the order of the profile."""
+    """The next steps. Each fallback is used once, in the order of the profile."""
 
     def __init__(self, terms: Terms, least: int) -> None:
         retry = terms.resolved.values.retry
@@ -111,7 +119,7 @@ class _Steps:
             backoff(retry.first, retry.factor, retry.ceiling), retry.attempts
         )
         self._patience = Deadline(terms.resolved.values.timeouts.start)
-        """What took as long as a whole start may take is not tried yet again."""
+        """After an attempt that took as long as a whole start may take, no further one is made."""
 
     def after(self, step: Step, error: ClusterError) -> Step | None:
         if isinstance(error, FINAL):
@@ -137,12 +145,13 @@ class _Steps:
 
 
 def may_skip(terms: Terms, error: ClusterError | None) -> bool:
-    """Whether tests may be skipped for the sake of this error: the profile allows it, and they are not what has failed."""
+    """Whether tests may be skipped because of this error: the profile allows it, and the error is
+    not their own failure."""
     return terms.may_skip and not isinstance(error, NEVER_SKIPPED)
 
 
 def explained(error: ClusterError, profile: str, diagnose: Diagnose | None) -> ClusterError:
-    """The same error, with what a look at the machine has found."""
+    """The same error, with the findings of a check of the machine."""
     found = list(diagnose(profile)) if diagnose is not None else []
     if not found:
         return error

@@ -1,4 +1,4 @@
-"""What a test holds while it runs: its turn on a cluster. And what it is told when it can have none."""
+"""A test's turn on a cluster, and the error if it can have none."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ __all__ = ["ClusterLease", "Unserved"]
 
 
 class Unserved(Exception):
-    """No cluster can be had for a need. Not a ClusterError itself: `error` is, and goes to the user as it is."""
+    """No cluster is available for a need.
+
+    Not a ClusterError itself: `error` is one, and is shown to the user."""
 
     def __init__(self, error: ClusterError, *, may_skip: bool, profile: str = "", first: bool = True) -> None:
         super().__init__(str(error))
         self.error = error
         self.may_skip = may_skip
-        """Whether the tests that wanted it may be skipped: the profile allows it, and nothing is strict here."""
+        """Whether the affected tests may be skipped: the profile allows it, and the run is not
+        strict."""
         self.profile = profile
         self.first = first
-        """Whether this test is the first to hear of it; the later ones need not be told at length."""
+        """Whether this is the first affected test; later ones get a short message."""
 
 
 class ClusterLease:
-    """One test's turn on a cluster. `release` ends the turn; the cluster stays with the pool."""
+    """One test's turn on a cluster. `release` ends the turn; the cluster stays in the pool."""
 
     def __init__(self, pooled: PooledCluster, need: Need, who: str, status: ClusterStatus, how: str) -> None:
         self.cluster: Cluster = pooled.cluster
@@ -46,17 +49,18 @@ class ClusterLease:
 
     @property
     def notes(self) -> list[str]:
-        """What is worth telling about this cluster: that it is smaller than asked for, or simulated instead."""
+        """Messages about this cluster: that it is smaller than requested, or simulated instead."""
         return self._pooled.usage.notes
 
     @property
     def environment(self) -> dict[str, str]:
-        """How a program that the test starts finds the cluster: CLUSTERLIB_NAME and the others."""
+        """The environment for programs that the test starts: CLUSTERLIB_NAME and the others."""
         return environment_of(self.cluster, self.status)
 
     @property
     def scales(self) -> bool:
-        """Whether the test may change its size: nobody else's, used by nobody else, and of a kind that can change."""
+        """Whether the test may change its size: it is our own, no other test uses it, and its kind
+        can be scaled."""
         alone = any(turn.exclusive for turn in self.status.turns)
         return alone and not self.borrowed and not self._pooled.terms.shape.fixed
 
@@ -70,10 +74,11 @@ class ClusterLease:
             raise fault
 
     def release(self) -> None:
-        """Ends the turn. When it returns, all that nodes had printed before is in their log files. Idempotent.
+        """Ends the turn. When it returns, all earlier output of the nodes is in their log files.
+        Idempotent.
 
-        How the test went is not asked: what the keeper saw counts. Never raises for a cluster that is gone: the next
-        need starts another."""
+        The outcome of the test does not matter, only what the keeper saw. Never raises for a
+        cluster that is gone: the next need starts another one."""
         if not self._released:
             self._released = True
             self._pooled.leave(self.need, self.who)

@@ -1,4 +1,5 @@
-"""What the pool tells of its clusters: how each came, how it went, and what is worth a line at the end."""
+"""The pool's records of its clusters: how each was obtained, how it was used, and notes for the
+summary."""
 
 from __future__ import annotations
 
@@ -65,9 +66,11 @@ class Ledger:
             self._usage.notes.append(text)
 
     def end(self, pooled: PooledCluster, error: ClusterError | None = None, *, for_all: bool = False) -> None:
-        """Hands a cluster back; one that cannot go on is taken down `for_all`, unless it is somebody else's.
+        """Releases a cluster. With `for_all`, one that cannot be used any more is ended, unless it
+        is borrowed.
 
-        `error` is why it cannot go on. That is recorded as `because`: an `error` of its end is one that left something."""
+        `error` is why it cannot be used. It is recorded as `because`: an `error` of its end would
+        mean that something was left behind."""
         begun = time.monotonic()
         pooled.look()
         left: ClusterError | None = None
@@ -89,7 +92,7 @@ class Ledger:
             raise left
 
     def _force_down(self, name: str, trouble: ClusterError) -> ClusterError | None:
-        """Its keeper does not answer but lives, so the name is still its own."""
+        """Its keeper lives but does not answer, so the name is still in use."""
         try:
             take_down(name, project=self._project)
         except ClusterError as left:

@@ -1,4 +1,6 @@
-"""What the clusters of tests are called. Few names, used again and again, so that their run folders are pruned."""
+"""The names of test clusters.
+
+A few names are used again and again, so that their run folders are pruned."""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ MOST_SLOTS = 200
 
 
 class Reservation:
-    """A name that no other run of this project takes meanwhile. The kernel frees it with its holder."""
+    """A name that no other run of this project takes meanwhile.
+
+    The kernel frees it with its holder."""
 
     def __init__(self, name: str, lock: Lock) -> None:
         self.name = name
@@ -28,7 +32,8 @@ class Reservation:
 
 
 def reserve_name(project: Path, prefix: str = "pytest-shared") -> Reservation:
-    """The first of `prefix`, `prefix-2`, … that nobody has reserved and no cluster has: for all workers of one run."""
+    """The first of `prefix`, `prefix-2`, … that is neither reserved nor in use by a cluster: for
+    all workers of one run."""
     for name in _slots(prefix):
         lock = take_claim(f"run/{cluster_identifier(project, name)}")
         if lock is None:
@@ -40,7 +45,9 @@ def reserve_name(project: Path, prefix: str = "pytest-shared") -> Reservation:
 
 
 def start_in_free_slot(prefix: str, project: Path, start: Callable[[str], Cluster]) -> Cluster:
-    """Starts a cluster by the first name that is free. `start` raises ClusterConflict where somebody was quicker."""
+    """Starts a cluster with the first free name.
+
+    `start` raises ClusterConflict if another process was quicker."""
     for name in _slots(prefix):
         if is_running(name, project=project):
             continue
@@ -52,7 +59,7 @@ def start_in_free_slot(prefix: str, project: Path, start: Callable[[str], Cluste
 
 
 def names_in_use(prefix: str, project: Path) -> list[str]:
-    """The names by which a cluster runs now."""
+    """The names of running clusters."""
     known = set(all_names(project))
     return [name for name in _slots(prefix) if name in known and is_running(name, project=project)]
 

@@ -1,4 +1,4 @@
-"""What one test asks for. A plain value: equal needs are served alike."""
+"""What one test needs. A plain value: equal needs are served alike."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from clusterlib.frozen import frozen
 __all__ = ["IN_A_CLASS", "MOST_NODES", "Need", "need_of"]
 
 MOST_NODES = 1000
-"""No profile can have more, so no test can be given more."""
+"""No profile can have more, so a test cannot, either."""
 
 
 IN_A_CLASS = ("cluster_size = 3", 'cluster_profile = "dev"')
-"""How a test case says what it needs."""
+"""How a test case declares its needs."""
 
 
 @frozen
 class Need:
-    """A cluster as one test wants it. Made by `need_of`, which tells what makes no sense."""
+    """A cluster as one test needs it. Created by `need_of`, which checks it."""
 
     profile: str | None = None
-    """None: the profile of the run, whatever it is."""
+    """None: the profile of the run."""
     size: int | None = None
-    """How many nodes at least. None: as many as the profile has."""
+    """The minimum number of nodes. None: as many as the profile has."""
     exact: bool = False
-    """That many nodes and no more."""
+    """Exactly that many nodes."""
     exclusive: bool = False
-    """Nobody else uses the cluster during the test."""
+    """No other test uses the cluster during this test."""
     dirty: bool | None = None
-    """True: the test spoils the cluster whatever it does; it is started afresh for the next.
-    False: it tidies up itself. None: the keeper sees what was broken."""
+    """True: the test always damages the cluster, and it is restarted fresh for the next one.
+
+    False: the test repairs its damage itself. None: the keeper records what was broken."""
 
     def __str__(self) -> str:
         words = []
@@ -51,9 +52,9 @@ def need_of(
     dirty: object = None,
     remedies: Sequence[str] | None = None,
 ) -> Need:
-    """A need from what somebody wrote into a marker, a class or a call. Raises NeedImpossible with all that is wrong with it.
+    """Creates a need from a marker, a class or a call. Raises NeedImpossible with all mistakes.
 
-    `remedies` is how it is written right at that place; without them it was a marker."""
+    `remedies` show the correct form at that place; by default that of a marker."""
     sizes = [*_size_faults(size, exact), *_flag_faults(exact=exact)]
     kinds = [
         *_profile_faults(profile),

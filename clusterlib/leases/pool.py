@@ -1,7 +1,8 @@
 """The clusters that one test process keeps for its tests.
 
-A need is served by the first of these: the running cluster that the pool has borrowed, where it fits; the cluster of that profile
-which the pool keeps, healed and scaled as need be; a running cluster that can be borrowed; a new one."""
+A need is served by the first of these that is available: the borrowed cluster, if it fits; the
+pool's own cluster of that profile, healed and scaled if necessary; a running cluster that can be
+borrowed; a new one."""
 
 from __future__ import annotations
 
@@ -39,13 +40,14 @@ from clusterlib.waiting import Deadline
 __all__ = ["ClusterLease", "Pool", "Settings", "Unserved"]
 
 LIVES = 5
-"""How many clusters may end under the hands of one test before it is told so."""
+"""How many clusters may end during one test before this is an error."""
 
 
 class Pool:
-    """Gives each need a cluster: one that it keeps already, one that somebody started by hand, or a new one.
+    """Provides a cluster for each need: one that it keeps already, a borrowed one, or a new one.
 
-    `acquire` and `release` are called by one thread at a time; `close` ends all that the pool started."""
+    `acquire` and `release` are called by one thread at a time; `close` ends everything that the
+    pool started."""
 
     def __init__(
         self,
@@ -57,8 +59,8 @@ class Pool:
         on_event: Listener | None = None,
         diagnose: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
-        """`record` writes down every step; `diagnose(profile)` says what is wrong with the machine
-        after a start has failed."""
+        """`record` records every step; `diagnose(profile)` finds problems of the machine after a
+        failed start."""
         self.usage = Usage()
         self._ledger = Ledger(project, self.usage, record)
         self._project = project
@@ -77,34 +79,41 @@ class Pool:
         self._own: dict[str, PooledCluster] = {}
         self._private: dict[int, tuple[Cluster, ClusterUsage, Terms]] = {}
 
-    # -- what is to come
+    # -- planning
 
     @property
     def default_profile(self) -> str:
-        """The profile of needs that name none."""
+        """The profile of needs without one."""
         return self._default
 
     def shape(self, profile: str) -> Shape:
-        """The shape of a profile under the settings of this run, the same throughout. Raises ProfileError."""
+        """The shape of a profile under the settings of this run, which does not change.
+
+        Raises ProfileError."""
         return self.terms(profile).shape
 
     def terms(self, profile: str) -> Terms:
-        """What a profile says about its tests, with the command line on top. Raises ProfileError."""
+        """What a profile says about its tests, with the command line applied.
+
+        Raises ProfileError."""
         if profile not in self._terms:
             self._terms[profile] = read_terms(profile, self._project, self._settings.overrides)
         return self._terms[profile]
 
     def schedule(self, asked: Sequence[Asked]) -> Schedule:
-        """The schedule of these tests with the shapes that this pool will give them."""
+        """The schedule of these tests with the shapes that this pool will use."""
         return make_schedule(asked, self.shape, default=self._default)
 
     def expect(self, schedule: Schedule) -> None:
-        """Tells what is to come, so that a cluster starts as large as the largest of its tests wants it."""
+        """Announces the tests, so that a cluster starts as large as the largest of its
+        tests needs."""
         for group in schedule.groups:
             self._groups.setdefault(group.profile, group)
 
     def no_more(self, profile: str) -> None:
-        """No later test needs this profile: its cluster is ended now. Not for a run of several workers."""
+        """No later test needs this profile, so its cluster is ended now.
+
+        Not for a run of several workers."""
         for shelf in (self._own, self._borrowed):
             if profile in shelf and not shelf[profile].held:
                 self._ledger.end(shelf.pop(profile))
@@ -112,15 +121,17 @@ class Pool:
     # -- serving
 
     def acquire(self, need: Need, who: str, *, afresh: bool = False) -> ClusterLease:
-        """A cluster that satisfies the need, whole and clean, and a turn on it. Raises Unserved.
+        """A cluster that satisfies the need, complete and undamaged, with a turn on it. Raises
+        Unserved.
 
-        `afresh`: for a test that has failed and is run again. All nodes begin anew, with no data."""
+        `afresh`: for a test that has failed and runs again. All nodes are restarted without data.
+        """
         profile = need.profile or self._default
         try:
             return self._serve(need, self._check(need, profile, who), who, afresh=afresh)
         except (
             ClusterError
-        ) as error:  # a turn that did not come, an end that was no end: no reason to skip a test
+        ) as error:  # a turn that was not given, or an end that failed, is no reason to skip a test
             raise Unserved(error, may_skip=False, profile=profile) from error
 
     def _serve(self, need: Need, terms: Terms, who: str, *, afresh: bool) -> ClusterLease:
@@ -128,7 +139,7 @@ class Pool:
         for _ in range(LIVES):
             pooled, how = self._find(need, terms, lost)
             try:
-                again = afresh and how != "started"  # a new cluster has nothing of the last attempt
+                again = afresh and how != "started"  # a new cluster has no data of the last attempt
                 status = pooled.enter(need, self._signed(who), Deadline(terms.tests.turn), afresh=again)
             except (*GONE, TooSmall, KeepsItsSize, BeyondRepair) as error:
                 lost = self._part_with(pooled, error)
@@ -150,15 +161,15 @@ class Pool:
         who: str = "",
         written: str = "cluster_factory",
     ) -> Cluster:
-        """A cluster for one test or one fixture alone, which nobody else is given. Give it back with `end_private`.
+        """A cluster for one test or fixture alone. Release it with `end_private`.
 
-        `written` is what has asked for it. Raises Unserved."""
+        `written` is the call that requested it. Raises Unserved."""
         need = Need(profile, size)
         terms = self._check(need, profile or self._default, who, f"{written}(size={{}})", overrides or {})
         try:
             started = self._starter.start_private(terms, size or terms.shape.count, simulate, overrides or {})
         except Stranded as failure:
-            raise self._failures.told_once(terms.profile, failure) from failure
+            raise self._failures.reported_once(terms.profile, failure) from failure
         usage = self._ledger.open(started, terms, private_to=who)
         usage.tests = 1
         self._private[id(started.cluster)] = started.cluster, usage, terms
@@ -170,16 +181,17 @@ class Pool:
             self._private[id(cluster)][1].tests += 1
 
     def end_private(self, cluster: Cluster) -> None:
-        """Ends a private cluster; one that has ended already is a success."""
+        """Ends a private cluster. If it has ended already, this succeeds."""
         known = self._private.pop(id(cluster), None)
         if known is not None:
             _, usage, terms = known
             self._ledger.end(PooledCluster(cluster, terms, usage, record=self._record))
 
     def close(self) -> None:
-        """Hands back every cluster, the last one first. Idempotent; does nothing in a fork of the process that made it.
+        """Releases every cluster, the last one first. Idempotent; does nothing in a fork of the
+        process that created it.
 
-        Raises what could not be ended, after all the others were."""
+        Raises the error of a cluster that could not be ended, after all others were."""
         if os.getpid() != self._process:
             return
         errors = []
@@ -212,7 +224,9 @@ class Pool:
         written: str = "@pytest.mark.cluster_size({})",
         overrides: Mapping[str, object] = MappingProxyType({}),
     ) -> Terms:
-        """What can never be served is told before anything is tried. `written` is how a size has been asked for."""
+        """Reports a need that can never be served before anything is tried.
+
+        `written` is how a size was requested."""
         try:
             terms = self._terms_with(profile, overrides)
         except ProfileError as error:
@@ -228,7 +242,7 @@ class Pool:
         return read_terms(profile, self._project, {**self._settings.overrides, **overrides})
 
     def _find(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[PooledCluster, str]:
-        """A cluster that serves the need or can be made to, and how it was come by."""
+        """A cluster that serves the need or can be made to, and how it was obtained."""
         profile = terms.profile
         misfit: str | None = None
         if (loan := self._borrowed.get(profile)) and not loan.size_fits(need):
@@ -305,12 +319,12 @@ class Pool:
             started.cluster, terms, usage, base=base, record=self._record, on_event=self._on_event
         )
         self._own[terms.profile] = pooled
-        if lost is not None and started.how == "started":  # who joins it has not replaced it
+        if lost is not None and started.how == "started":  # to join a cluster is not to replace one
             self._ledger.replaced(pooled.usage, lost, started.seconds)
         return pooled, started.how
 
     def _size(self, need: Need, terms: Terms) -> tuple[int, int]:
-        """How many nodes to start with, and with how few to make do."""
+        """The number of nodes to start with, and the minimum."""
         if need.exact:
             return need.size or 1, need.size or 1
         group = self._groups.get(terms.profile)
@@ -320,7 +334,8 @@ class Pool:
         return nodes, least
 
     def _nothing_to_borrow(self, need: Need, terms: Terms, misfit: str | None) -> Unserved:
-        """Where none runs at all, that is one answer to all tests of the profile, and the largest of them says its size."""
+        """If none runs at all, all tests of the profile get the same answer, with the size of the
+        largest of them."""
         profile, name = terms.resolved.name, self._lender.name
         nodes = need.size or terms.shape.count
         if misfit is None and (group := self._groups.get(terms.profile)) is not None:
@@ -341,10 +356,10 @@ class Pool:
         answers = need if misfit else None
         return self._failures.absent(answers, terms.profile, nodes, error, may_skip=terms.may_skip)
 
-    # -- parting
+    # -- releasing
 
     def _part_with(self, pooled: PooledCluster, error: Exception) -> ClusterError | None:
-        """The cluster could not be used. Gives what went wrong where another one is to take its place."""
+        """The cluster could not be used. Returns the error if another one should replace it."""
         name, profile = pooled.cluster.name, pooled.terms.profile
         match error:
             case BeyondRepair() if pooled.borrowed:
@@ -355,7 +370,7 @@ class Pool:
                 self._drop(pooled, None)
                 return None
             case KeepsItsSize():
-                self._drop(pooled, None, for_all=True)  # whoever shares it would only join it again
+                self._drop(pooled, None, for_all=True)  # other workers would only join it again
                 return None
             case BeyondRepair():
                 self._drop(pooled, error.error)
@@ -374,7 +389,7 @@ class Pool:
         self._ledger.end(pooled, error, for_all=for_all)
 
     def _make_room(self) -> None:
-        """Of the clusters of its own, the pool keeps those used last."""
+        """Of its own clusters, the pool keeps the most recently used ones."""
         idle = sorted((one for one in self._own.values() if not one.held), key=lambda one: one.used)
         for pooled in idle[: max(0, len(self._own) + 1 - max(1, self._settings.keep))]:
             self._drop(pooled, None)

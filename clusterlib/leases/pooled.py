@@ -1,4 +1,4 @@
-"""One cluster that the pool keeps: a turn on it for a test, after whatever it takes to make it as the test wants it."""
+"""One cluster of the pool: gives turns on it, after making it as the test needs it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "PooledCluster", "TooSmall"]
 GONE = (KeeperLost, ClusterNotRunning)
 HANDING_BACK_SECONDS = 5.0
 ROUNDS = 20
-"""How often somebody else may undo what was just made right, before it is taken for a quarrel."""
+"""How often other processes may undo a change before this is an error."""
 
 
 class BeyondRepair(Exception):
-    """The cluster could not be made whole, or not be made as large as it is to be."""
+    """The cluster could not be repaired, or not be made large enough."""
 
     def __init__(self, error: ClusterError, reason: str) -> None:
         super().__init__(str(error))
@@ -38,11 +38,11 @@ class BeyondRepair(Exception):
 
 
 class TooSmall(Exception):
-    """Somebody else's cluster, which is not ours to scale, has not the size that is wanted."""
+    """A borrowed cluster, which must not be scaled, does not have the required size."""
 
 
 class KeepsItsSize(Exception):
-    """A cluster of a kind that cannot be scaled has not the size that is wanted."""
+    """A cluster that cannot be scaled does not have the required size."""
 
 
 @frozen
@@ -51,7 +51,7 @@ class Ended:
 
     error: ClusterError
     on_purpose: bool
-    """A test took it down in order. That is no trouble: it is for the test to do."""
+    """A test ended it in order, which is not an error."""
 
 
 class PooledCluster:
@@ -74,13 +74,13 @@ class PooledCluster:
         self.usage = usage
         self.borrowed = borrowed
         self.base = len(cluster) if base is None else base
-        """The size it has for all who do not ask for more, or for exactly another."""
+        """Its size for tests that do not need more, or exactly another size."""
         self.held = False
         self.used = time.monotonic()
         self._content = content
-        """Whoever names no size takes it as it is: it was given to the tests on purpose."""
+        """A need without a size accepts it as it is: it was started for the tests on purpose."""
         self._size = len(cluster)
-        """As the pool left it. Where it has another, a test has scaled it."""
+        """The size that the pool has set. If it differs now, a test has scaled it."""
         self._record = record
         self._on_event = on_event
         self._check_code = usage.how != "started"
@@ -91,9 +91,11 @@ class PooledCluster:
     # -- its turns
 
     def enter(self, need: Need, who: str, deadline: Deadline, *, afresh: bool = False) -> ClusterStatus:
-        """A turn for this need, on a cluster that satisfies it. Gives the status. `afresh`: all nodes begin anew before it.
+        """A turn for this need, on a cluster that satisfies it. Returns the status. `afresh`: all
+        nodes are restarted before it.
 
-        What has to be done to the cluster first is done in a turn of its own, where the test itself shares it with others."""
+        If the test itself shares the cluster with others, necessary changes are made in a separate
+        exclusive turn."""
         if self._lost is not None:
             raise self._lost
         exclusive = self.terms.wants_alone(need)
@@ -121,7 +123,9 @@ class PooledCluster:
         )
 
     def leave(self, need: Need, who: str) -> None:
-        """Ends the turn. A cluster that is gone by now is no error here: the next need starts another."""
+        """Ends the turn.
+
+        A cluster that is gone by now is not an error here: the next need starts another one."""
         self.held = False
         self.used = time.monotonic()
         spoilt = f"spoilt by {who}" if need.dirty else None
@@ -132,7 +136,7 @@ class PooledCluster:
                 self._put_back()
             self._last = self.cluster.end_turn(dirty=spoilt)
         except GONE as error:
-            self._lost = error  # waited for once; whoever comes next need not
+            self._lost = error  # waited for once; the next user need not wait again
         except ClusterError:
             self._leave(dirty=spoilt)
 
@@ -143,7 +147,7 @@ class PooledCluster:
         return 1 if self._content else min(self.terms.shape.count, max(self.base, self.terms.least(need)))
 
     def ended(self, error: ClusterError) -> Ended:
-        """How it ended, in the words of who expected it to be there."""
+        """How it ended, in a message for its users."""
         self._lost = error
         name, last = self.cluster.name, self._last_user
         happened = [event.what for event in read_events(self.cluster.run_folder.events)]
@@ -164,12 +168,12 @@ class PooledCluster:
         )
 
     def size_fits(self, need: Need) -> bool:
-        """Whether a cluster that is not ours to scale has the right size, as far as we know."""
+        """Whether a borrowed cluster has the right size, as far as we know."""
         count = len(self.cluster)
         return count == need.size if need.exact else count >= self.required(need)
 
     def end(self, *, for_all: bool) -> None:
-        """Hands it back. `for_all`: takes it down, whoever else uses it, unless it is somebody else's."""
+        """Releases it. `for_all`: ends it, even if others use it, unless it is borrowed."""
         if self._lost is not None:
             self.cluster.keeper.close()  # it does not answer, and is not asked again
         elif self.borrowed and self._last_user is not None:
@@ -180,7 +184,9 @@ class PooledCluster:
             self.cluster.close()
 
     def _leave_it_whole(self) -> None:
-        """Whoever lent it finds it as it was, whatever the last test has broken. One that others use is theirs to heal."""
+        """A borrowed cluster is returned repaired, whatever the last test has broken.
+
+        If others use it, they repair it."""
         with contextlib.suppress(ClusterError, BeyondRepair):
             if (status := self.cluster.status()).dirty and not status.turns:
                 status = self.cluster.take_turn(
@@ -193,7 +199,8 @@ class PooledCluster:
                     self.cluster.end_turn()
 
     def look(self) -> None:
-        """Notes what the cluster has used by now; of one that is gone, what it had used at last sight."""
+        """Records what the cluster has used by now; of a cluster that is gone, what it had used
+        when last seen."""
         if self._lost is None:
             with contextlib.suppress(ClusterError):
                 self._last = self.cluster.status()
@@ -216,21 +223,23 @@ class PooledCluster:
             self.cluster.end_turn(dirty=dirty)
 
     def _believe_it_is_tidy(self) -> None:
-        """The test says that it tidies up itself: as long as the cluster is whole, nothing has to be made anew."""
+        """The test declares that it repairs its damage itself: as long as the cluster is complete,
+        nothing is restarted."""
         status = self.cluster.status()
         if status.dirty and status.is_ready:
             self.cluster.heal()
 
     def _put_back(self) -> None:
-        """Somebody else's cluster gets back the size it had before the test."""
+        """A borrowed cluster gets back the size it had before the test."""
         self.cluster.status()
         if len(self.cluster) != self._size:
             self.cluster.scale(self._size)
 
-    # -- making it as a test wants it
+    # -- making it fit
 
     def _make_fit(self, status: ClusterStatus, need: Need, *, alone: bool, afresh: bool) -> str:
-        """ "as it was" or "changed", once it is as the need wants it; nothing where that cannot be done in this turn."""
+        """ "as it was" or "changed", once it satisfies the need; None if that cannot be done in this
+        turn."""
         look = look_at_code(self.cluster) if self._check_code else None
         unwell = afresh or bool(status.dirty) or not status.is_ready
         size = self._size_for(need, len(status.nodes))
@@ -250,15 +259,16 @@ class PooledCluster:
         return "changed"
 
     def _look_again(self, look: CodeLook | None) -> None:
-        """A node that was paused, and so could not be asked which code it runs, can be asked now."""
+        """A node that was paused, and could not report its code, can be asked now."""
         if look and look.unasked:
             again = look_at_code(self.cluster)
             if again.changed:
                 self._renew(again, fresh=False)
 
     def _size_for(self, need: Need, count: int) -> int | None:
-        """The size to scale to; None where it is right. Raises TooSmall where it is not ours to scale, KeepsItsSize
-        where nobody can."""
+        """The size to scale to; None if it is right.
+
+        Raises TooSmall if it is borrowed, KeepsItsSize if it cannot be scaled."""
         if need.exact:
             wanted = need.size
         elif count < self.required(need) or (count != self._size and not self.terms.shared):
@@ -276,7 +286,7 @@ class PooledCluster:
         return None
 
     def _renew(self, look: CodeLook, *, fresh: bool) -> None:
-        """Nodes that run other code than is on disk now are restarted."""
+        """Restarts nodes that run other code than is on disk now."""
         why = f"its code had changed ({some_files(look.changed, self.cluster.project)})"
         self._do("fresh", why, lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event))
         self.usage.notes.append(f"{why}; the nodes were restarted")

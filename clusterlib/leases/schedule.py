@@ -1,7 +1,7 @@
-"""Which tests are served by which cluster, and in which order, so that the fewest starts serve them all.
+"""Which cluster serves which tests, in which order, with the fewest starts.
 
-Pure and deterministic: every worker of a parallel run computes the same order from the same tests, however much memory
-happens to be free when it does."""
+Pure and deterministic: every worker of a parallel run computes the same order from the same tests,
+whatever memory is free at that moment."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ __all__ = ["Asked", "Group", "Largest", "Schedule", "Shape", "make_schedule", "t
 
 @frozen
 class Asked:
-    """One test of the run, in its place among the others. A test without a need keeps that place."""
+    """One test of the run, at its place among the others. A test without a need keeps its place."""
 
     test: str
     need: Need | None = None
     fault: NeedImpossible | None = None
-    """What is wrong with what the test asks for, where that is known already."""
+    """The error in the test's need, if it is already known."""
 
 
 @frozen
 class Shape:
-    """What a profile gives on this machine, as far as a schedule must know it."""
+    """The properties of a profile on this machine that matter to a schedule."""
 
     count: int
     """Nodes that a cluster of it starts with."""
     capacity: int = MOST_NODES
-    """Nodes that this machine carries of it."""
+    """Nodes of it that this machine can carry."""
     capacity_reason: str = ""
     steady: int | None = None
-    """The count if memory were plenty: what the order goes by. None: the count."""
+    """The count with plenty of memory, which determines the order. None: the count."""
     least: int = 1
-    """Nodes below which the profile never goes to fit a small machine."""
+    """The minimum for adaptation to a small machine."""
     fixed: bool = False
-    """Its clusters keep the size they were started with: each size is a start of its own."""
+    """Its clusters keep the size they were started with, so each size needs its own start."""
 
 
 Shapes = Callable[[str], Shape]
@@ -54,7 +54,7 @@ Shapes = Callable[[str], Shape]
 
 @frozen
 class Largest:
-    """The test that asks for most in its group; nobody asks for a size: None."""
+    """The test that needs most nodes in its group; None if no test has a size."""
 
     test: str
     size: int | None
@@ -62,7 +62,7 @@ class Largest:
 
 @frozen
 class Group:
-    """Tests served by the same cluster at the same size."""
+    """Tests that use the same cluster at the same size."""
 
     profile: str
     nodes: int
@@ -70,9 +70,9 @@ class Group:
     tests: tuple[str, ...]
     largest: Largest
     least: int = 1
-    """No fewer nodes than this serve all of its tests."""
+    """All of its tests can be served with this many nodes."""
     starts: bool = True
-    """Whether a cluster is started for it; else the one of the group before takes its size."""
+    """Whether a cluster is started for it; else the previous group's cluster is scaled."""
 
     def recorded(self) -> PlannedGroup:
         largest = LargestNeed(self.largest.test, self.largest.size)
@@ -84,20 +84,21 @@ class Schedule:
     """The answer to all needs of a run. Printed, it is the plan that the user sees."""
 
     order: tuple[int, ...]
-    """Positions in what was asked, in the order in which the tests are to run."""
+    """Positions in the request, in the order in which the tests run."""
     groups: tuple[Group, ...] = ()
     impossible: Mapping[int, NeedImpossible] | None = None
-    """Position in what was asked -> why no cluster can ever serve that test."""
+    """Position in the request -> why no cluster can ever serve that test."""
     asked: tuple[Asked, ...] = ()
 
     @property
     def starts(self) -> int:
-        """How many clusters are started: one for each profile, which then grows and shrinks if it can."""
+        """How many clusters are started: one for each profile, which is then scaled if it
+        can be."""
         return sum(group.starts for group in self.groups)
 
     @property
     def tests(self) -> int:
-        """How many tests asked for a cluster."""
+        """How many tests need a cluster."""
         return sum(one.need is not None or one.fault is not None for one in self.asked)
 
     @property
@@ -105,13 +106,13 @@ class Schedule:
         return self.order != tuple(range(len(self.order)))
 
     def of_profile(self, profile: str) -> tuple[Group, ...]:
-        """The groups that the one cluster of this profile serves, in their order."""
+        """The groups that the one cluster of this profile serves, in order."""
         return tuple(group for group in self.groups if group.profile == profile)
 
     def recorded(
         self, private: Sequence[str] = (), *, total: int = 0, distributed: int = 0
     ) -> ScheduleRecorded:
-        """`private`: tests that start their clusters themselves. `total`: how many tests there are at all."""
+        """`private`: tests that start their own clusters. `total`: the number of all tests."""
         impossible = [
             Unservable(self.asked[place].test, RecordedError.of(error))
             for place, error in sorted((self.impossible or {}).items())
@@ -128,10 +129,11 @@ class Schedule:
 
 
 def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Schedule:
-    """Serves all these tests with one start for each profile, or for each size where a cluster keeps the one it has.
+    """Serves all these tests with one start for each profile, or for each size if clusters cannot
+    be scaled.
 
-    `default` is the profile of tests that name none.
-    Tests with a need change places only among themselves, and only where there is more than one group."""
+    `default` is the profile of tests without one. Tests with a need change places only among
+    themselves, and only if there is more than one group."""
     known: dict[str, Shape] = {}
     impossible: dict[int, NeedImpossible] = {}
     sound: list[_Want] = []
@@ -150,7 +152,8 @@ def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Sc
             fitting.append(want)
         else:
             impossible[want.place] = fault
-    # Tests that are too large for the memory of this moment keep the place they have in the others' eyes.
+    # Tests that are too large for the memory of this moment keep the place that the other workers
+    # give them.
     steady = {name: shape.count if shape.steady is None else shape.steady for name, shape in known.items()}
     real = {name: shape.count for name, shape in known.items()}
     groups: list[Group] = []
@@ -167,7 +170,7 @@ def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Sc
 
 @frozen
 class _Want:
-    """A need in its place, with its profile known."""
+    """A need at its place, with its profile."""
 
     place: int
     test: str
@@ -207,7 +210,9 @@ def _learn_shape(want: _Want, shapes: Shapes, known: dict[str, Shape]) -> None:
 def too_large(
     test: str, size: int | None, profile: str, shape: Shape, *, written: str = "@pytest.mark.cluster_size({})"
 ) -> NeedImpossible | None:
-    """Why this machine carries no cluster of that size. `written` is how the test has asked for it."""
+    """Why this machine cannot carry a cluster of that size.
+
+    `written` is how the test has requested it."""
     if size is None or size <= max(shape.capacity, shape.count):
         return None
     return NeedImpossible(
@@ -221,7 +226,8 @@ _Grouped = tuple[str, int, bool, list[_Want]]
 
 
 def _grouped(wants: Iterable[_Want], counts: Mapping[str, int]) -> list[_Grouped]:
-    """One after the other: the profiles as they appear, of each the shared group first, then the exact sizes falling."""
+    """The profiles in the order of their appearance, for each the shared group first, then the
+    exact sizes, the largest first."""
     profiles: dict[str, list[_Want]] = {}
     for want in wants:
         profiles.setdefault(want.profile, []).append(want)

@@ -1,4 +1,5 @@
-"""How the pool comes to a cluster of its own: one that lingers, one that other workers share, or a new one."""
+"""How the pool gets a cluster of its own: a lingering one, one that other workers share, or a new
+one."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ from clusterlib.waiting import Deadline
 __all__ = ["Started", "Starter"]
 
 SETTLING = 60.0
-"""Seconds in which one of several workers starts the cluster that all share, besides the start itself."""
+"""Seconds for one of several workers to start the shared cluster, in addition to the start
+itself."""
 
 
 @frozen
@@ -34,7 +36,7 @@ class Started:
     """started or joined."""
     seconds: float
     base: int
-    """How many nodes it is to have for all who do not ask for more."""
+    """Its size for tests that do not need more."""
     notes: tuple[str, ...] = ()
 
 
@@ -54,7 +56,9 @@ class Starter:
         self._diagnose = diagnose
 
     def start(self, terms: Terms, nodes: int, least: int, *, default: bool) -> Started:
-        """A cluster for many tests. `default`: its profile is the one of tests that name none. Raises Stranded."""
+        """A cluster for many tests.
+
+        `default`: its profile is the one of tests without a profile. Raises Stranded."""
         begun = time.monotonic()
         if not terms.shared and terms.resolved.values.linger > 0:
             lingering = self._lingering(terms)
@@ -112,7 +116,7 @@ class Starter:
         )
 
     def _share(self, terms: Terms, name: str, step: Step) -> tuple[Cluster, str]:
-        """Whoever comes first starts it, the others join it, whatever size it has by then."""
+        """The first worker starts it, and the others join it, at whatever size it has by then."""
         deadline = Deadline(SETTLING + terms.resolved.values.timeouts.start)
         while True:
             with contextlib.suppress(ClusterNotRunning):
@@ -135,7 +139,7 @@ class Starter:
         )
 
     def _lingering(self, terms: Terms) -> Cluster | None:
-        """One of an earlier run that nobody holds, of the same profile and settings."""
+        """A cluster of an earlier run without holders, with the same profile and settings."""
         for name in names_in_use(self._settings.prefix, self._project):
             with contextlib.suppress(ClusterError):
                 cluster = attach(name, project=self._project, sole=True, check_code=False)
@@ -144,7 +148,9 @@ class Starter:
         return None
 
     def _misfit(self, cluster: Cluster, terms: Terms, *, simulated: bool | None = None) -> str | None:
-        """Why it is not what its profile says now; such a one is handed back at once, and so is one that cannot tell."""
+        """Why it differs from its profile.
+
+        Such a cluster is released at once, and so is one that cannot answer."""
         why: str | None = "cannot tell what it is"
         try:
             why = misfit(cluster.status(), terms, self._settings.overrides, simulated=simulated)

@@ -1,4 +1,5 @@
-"""What a profile means for the tests of a run: its values with the command line on top, and its shape on this machine."""
+"""What a profile means for the tests of a run: its values with the command line applied, and its
+shape on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ PLENTY = 2**62
 @frozen
 class Terms:
     profile: str
-    """As the tests call it."""
+    """The name that the tests use."""
     resolved: ResolvedProfile
     shape: Shape
 
@@ -30,7 +31,7 @@ class Terms:
 
     @property
     def strict(self) -> bool:
-        """Whether tests whose cluster cannot be had fail."""
+        """Whether tests fail if they cannot have a cluster."""
         said = self.tests.strict
         return said == "always" or (said == "ci" and self.resolved.machine.ci is not None)
 
@@ -47,7 +48,7 @@ class Terms:
         return not self.shared or need.exclusive or need.exact or need.dirty is True
 
     def least(self, need: Need) -> int:
-        """No fewer nodes than this can serve the need, however short this machine is of anything."""
+        """The fewest nodes that can serve the need, on any machine."""
         if need.size is not None:
             return need.size
         return self.shape.least if "smaller" in self.tests.fallbacks else self.shape.count
@@ -70,7 +71,7 @@ def read_terms(profile: str, project: Path, overrides: Mapping[str, object]) -> 
 
 
 def _steady(resolved: ResolvedProfile, profile: str, project: Path, overrides: Mapping[str, object]) -> int:
-    """The count as it would be with plenty of memory, which every process of a run finds alike."""
+    """The count with plenty of memory, which is the same for every process of a run."""
     if not any(change.field == "nodes.count" for change in resolved.adaptations):
         return resolved.values.nodes.count
     machine = replace(resolved.machine, memory=PLENTY)

@@ -1,4 +1,6 @@
-"""What the clusters of a run cost and what they gave: for the summary at its end. Plain values, which workers send as JSON."""
+"""What the clusters of a run have cost and done, for the summary at its end.
+
+Plain values, which workers send as JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ class ClusterUsage:
     waited: float = 0.0
     """Seconds that tests waited for their turn."""
     peak_memory: int = 0
-    """Bytes of all its nodes together, at most."""
+    """The largest amount of memory of all its nodes together, in bytes."""
     cpu_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
 
@@ -44,7 +46,7 @@ class ClusterUsage:
 
 @dataclass(slots=True)
 class FailureUsage:
-    """A cluster that could not be had, and how many tests that hit."""
+    """A cluster that was not available, and the number of affected tests."""
 
     profile: str
     nodes: int
@@ -66,10 +68,10 @@ class Usage:
     clusters: list[ClusterUsage] = field(default_factory=list)
     failures: list[FailureUsage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What is worth a line besides: a running cluster that did not fit, for one."""
+    """Notes for the summary, for example a running cluster that did not fit."""
 
     def forget_one(self, error: Mapping[str, Any]) -> None:
-        """Whoever was told this error last was no test."""
+        """The last one to get this error was not a test."""
         for failure in self.failures:
             failure.tests -= failure.error == error
 

@@ -1,1 +1,2 @@
-"""What rooms and processes say to each other: the plan of a cluster, the states of its nodes, events."""
+"""The messages between rooms and processes: the plan of a cluster, the states of its nodes,
+events."""

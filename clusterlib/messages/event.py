@@ -1,4 +1,4 @@
-"""An entry of a cluster's diary: what happened, when, and which entry it is."""
+"""An entry of a cluster's events: what happened, when, and the number of the entry."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CATALOGUE: Mapping[str, type[Happening]] = kinds_of(events)
 
 @frozen
 class Event:
-    """An entry of a cluster's diary."""
+    """An entry of a cluster's events."""
 
     number: int
     time: str
     what: Happening
     data: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """What it was read from; it may have more than the catalogue knows."""
+    """The data it was read from, which may have more than the catalogue knows."""
 
     @property
     def kind(self) -> str:
@@ -34,21 +34,23 @@ class Event:
 
     @property
     def node(self) -> str:
-        """The node that it is about; empty where it is about the cluster."""
+        """The node that it is about; empty if it is about the cluster."""
         return str(getattr(self.what, "node", ""))
 
     def sentence(self) -> str:
         return self.what.sentence()
 
     def to_dict(self) -> dict[str, Any]:
-        """As it is in the diary."""
+        """As it is in `events.jsonl`."""
         if self.data is not None:
             return dict(self.data)
         return {"number": self.number, "time": self.time, "kind": self.kind, **facts_of(self.what)}
 
     @staticmethod
     def of(data: Mapping[str, Any]) -> Event:
-        """From what `to_dict` has made. What is not in the catalogue, or not as it says, is Unknown."""
+        """Restores the result of `to_dict`.
+
+        An event that does not match the catalogue becomes Unknown."""
         number, time, kind = data.get("number"), data.get("time"), data.get("kind")
         number = number if type(number) is int else 0
         time = time if isinstance(time, str) else ""

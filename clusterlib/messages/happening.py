@@ -1,4 +1,5 @@
-"""What every kind of event has: a name, sentences made of its fields, and the way to its line in a diary."""
+"""The base of all kinds of events: their names, their sentences, and their lines in
+`events.jsonl`."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ __all__ = ["Happening", "Unknown", "facts_of", "kinds_of"]
 
 
 class Happening:
-    """Something that has happened. `NodeRestartFailed` is called "node.restart-failed" in diaries."""
+    """An event. The class `NodeRestartFailed` has the name "node.restart-failed"."""
 
     __slots__ = ()
     kind: ClassVar[str] = "."
@@ -30,11 +31,11 @@ class Happening:
     """The detail."""
 
     def headline(self) -> str:
-        """What happened, for people; empty where only a machine wants to know."""
+        """The sentence for people; empty for an event that only programs need."""
         return self.says.format(**self._values())
 
     def detail(self) -> str:
-        """The reason, or whatever else comes after the headline."""
+        """The reason, or other text after the headline."""
         return self.why.format(**self._values())
 
     def _values(self) -> dict[str, Any]:
@@ -42,7 +43,7 @@ class Happening:
         return {one.name: getattr(self, one.name) for one in every}
 
     def deed(self) -> str:
-        """What somebody did who has made this happen on purpose, as "killed node1"; empty where it was not on purpose."""
+        """The deliberate action behind this event, as "killed node1"; empty if there was none."""
         return ""
 
     def sentence(self) -> str:
@@ -52,7 +53,7 @@ class Happening:
 
 @frozen
 class Unknown(Happening):
-    """Of another version of clusterlib, or of somebody else."""
+    """An event of another version of clusterlib, or of another program."""
 
     name: str
     facts: Mapping[str, Any]
@@ -71,13 +72,13 @@ class Unknown(Happening):
 
 
 def kinds_of(module: object) -> dict[str, type[Happening]]:
-    """The kinds of events that this module declares, by their names; those that others extend have none."""
+    """The kinds of events that this module declares, by name; base classes have none."""
     found = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Happening)]
     return {kind.kind: kind for kind in found if not kind.kind.endswith(".")}
 
 
 def facts_of(what: Happening) -> Mapping[str, Any]:
-    """Without those that there need not be, and that there are not."""
+    """Without optional fields that are empty."""
     if isinstance(what, Unknown):
         return what.facts
     needless = {one.name for one in fields(what) if one.default is None}  # type: ignore[arg-type]  # each is a dataclass

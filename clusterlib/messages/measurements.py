@@ -1,4 +1,4 @@
-"""What was found out about the nodes when somebody asked: what they use, and how they are."""
+"""Measurements of the nodes: what they use, and their health."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ class Sample:
     rss: int
     """Bytes in memory."""
     pss: int
-    """Bytes in memory, where shared ones count in proportion; equal to rss where the system cannot tell."""
+    """Bytes in memory, where shared ones count in proportion; equal to rss if the system does not
+    know it."""
     cpu_seconds: float
     """Processor time since it started."""
     threads: int
     descriptors: int | None
-    """None where the open files may not be looked at."""
+    """None if the open files may not be read."""
 
 
 @frozen
 class Figures:
-    """What of a sample is kept over time."""
+    """The parts of a sample that are kept over time."""
 
     memory: int
     """Bytes."""
@@ -54,6 +55,6 @@ class Measured:
 @frozen
 class Examined:
     columns: tuple[tuple[str, str], ...]
-    """Group and name of each question that the driver asks."""
+    """Group and name of each check of the driver."""
     nodes: Mapping[str, Mapping[str, Finding]]
-    """By node and question; a node that has not answered in time is missing."""
+    """By node and check; a node that has not answered in time is missing."""

@@ -1,4 +1,4 @@
-"""What a cluster and a node can be at a moment, in the words that status, events and reports use."""
+"""The states of a cluster and a node, as used in status, events and reports."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ LIVING = frozenset({NodeState.STARTING, NodeState.READY, NodeState.PAUSED, NodeS
 
 
 def unexpected_end(exit_text: str) -> tuple[str, str]:
-    """How it is said of a node that ended although clusterlib did not end it, and what is left to say.
+    """The sentence about a node that ended although clusterlib did not end it, and the rest of the
+    information.
 
-    A signal may come from the node, from the kernel, or from somebody outside: nobody knows, so it is not
-    said that the node ended by itself."""
+    A signal may come from the node, from the kernel, or from outside. The origin is unknown, so the
+    sentence does not say that the node ended by itself."""
     _, killed, signal = exit_text.partition("killed by ")
     if killed and exit_text.startswith(killed):
         return f"died unexpectedly ({signal})", ""

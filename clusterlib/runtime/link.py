@@ -62,7 +62,7 @@ def read_news(items: Any) -> list[News]:
     try:
         return [News(str(name), int(incarnation), Status(status)) for name, incarnation, status in items]
     except (ArithmeticError, TypeError, ValueError) as error:
-        raise Refused("it sent news that makes no sense") from error
+        raise Refused("it sent invalid news") from error
 
 
 def read_hello(payload: Buffer) -> tuple[str, int, list[News]]:
@@ -70,4 +70,4 @@ def read_hello(payload: Buffer) -> tuple[str, int, list[News]]:
     try:
         return str(hello["name"]), int(hello["life"]), read_news(hello["news"])
     except (ArithmeticError, KeyError, TypeError, ValueError) as error:
-        raise Refused("it introduced itself in a way that makes no sense") from error
+        raise Refused("it sent an invalid greeting") from error

@@ -370,4 +370,4 @@ class Links:
         elif now - self._alone_since > self._detect:
             for name in self._membership.alive():
                 if name != self._name:
-                    self._accuse(name, Status.DEAD, "this node reaches nobody")
+                    self._accuse(name, Status.DEAD, "this node reaches no other node")

@@ -174,7 +174,7 @@ class Node:
                 try:
                     roster = read_peers(order.get("peers"))
                 except UsageError as error:
-                    self.log.say(f"the keeper sent a roster that makes no sense: {error.problem}")
+                    self.log.say(f"the keeper sent an invalid roster: {error.problem}")
                     return
                 self.peers.clear()
                 self.peers.update((peer.name, peer) for peer in roster)

@@ -20,12 +20,12 @@ def test_a_conflict_names_the_settings_that_differ_and_the_way_to_scale(up: Up) 
 
     with pytest.raises(ClusterConflict) as caught:
         clusterlib.up("ci-small", nodes=3)
-    assert "nodes.count: 2 run, 3 are asked for" in caught.value.evidence
+    assert "nodes.count: 2 run, 3 are requested" in caught.value.evidence
     assert caught.value.remedies[0] == "invoke cluster.scale 3"
 
     with pytest.raises(ClusterConflict) as caught:
         clusterlib.up("ci-small", nodes=3, overrides={"timeouts.detect": 9.5})
-    assert any("timeouts.detect: " in line and "9.5 is asked for" in line for line in caught.value.evidence)
+    assert any("timeouts.detect: " in line and "9.5 is requested" in line for line in caught.value.evidence)
     assert not any("cluster.scale" in remedy for remedy in caught.value.remedies)
 
 

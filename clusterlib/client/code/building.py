@@ -51,7 +51,7 @@ def build_project(
     lock = ClusterLock(folder / f"{known_as}.lock")
     if not poll(lock.take, Deadline(build.seconds)):
         raise NotInTime(
-            f"somebody else builds this project for more than {build.seconds:g} s",
+            f"another process has been building this project for more than {build.seconds:g} s",
             cause=f"another process holds {lock.path}",
             evidence=_last_lines(log),
             remedies=[f"tail {log}", "invoke profile.show --resolved  # see timeouts.build"],

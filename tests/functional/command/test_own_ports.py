@@ -120,7 +120,7 @@ def test_a_stranger_that_listens_no_more_when_it_answers_makes_no_node_ready(
     write(stop=f'"SIGINT"\nprepare = {robber.prepare}', arguments=arguments("well"))
     never_listens = {"command.program": "sleep", "command.arguments": ["600"]}
 
-    with pytest.raises(errors.NodeNotReady, match="box1 did not get ready"):
+    with pytest.raises(errors.NodeNotReady, match="box1 did not become ready"):
         up("box", nodes=1, overrides={**never_listens, "timeouts.start": 2, "retry.attempts": 0})
 
     assert robber.taken

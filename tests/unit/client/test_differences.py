@@ -26,7 +26,7 @@ fixed = "its slots are dealt out when it is formed"
 
 
 def conflict(project: Path, before: str, after: str = "", **overrides: object) -> ClusterConflict:
-    """What is told where a cluster of the first text runs, and one of the second is asked for."""
+    """What is told where a cluster of the first text runs, and one of the second is requested."""
     (project / "profiles").mkdir(exist_ok=True)
     profile = project / "profiles/fx.toml"
     profile.write_text(before)
@@ -48,7 +48,7 @@ def conflict(project: Path, before: str, after: str = "", **overrides: object) -
 def test_a_cluster_whose_size_is_fixed_is_not_to_be_scaled(tmp_path: Path) -> None:
     told = conflict(tmp_path, FIXED, nodes__count=3)
 
-    assert told.evidence[1:] == ("nodes.count: 2 run, 3 are asked for",)
+    assert told.evidence[1:] == ("nodes.count: 2 run, 3 are requested",)
     assert told.remedies == (
         "invoke cluster.up --profile fx --name fx-2 --nodes 3",
         "invoke cluster.down",
@@ -68,21 +68,21 @@ def test_the_other_cluster_is_started_as_it_was_asked_for(tmp_path: Path) -> Non
         (
             'client = "16920-16939"',
             'client = "16920-16939"\nadmin = "16940-16959"',
-            'ports.admin: nothing runs, "16940-16959" is asked for',
+            'ports.admin: nothing runs, "16940-16959" is requested',
         ),
         (
             'client = "16920-16939"',
             'client = "16920-16929"',
-            'ports.client: "16920-16939" runs, "16920-16929" is asked for',
+            'ports.client: "16920-16939" runs, "16920-16929" is requested',
         ),
         ('program = "sh"', 'program = "cat"', "command.program differs"),
         ('program = "sh"', 'program = "sh"\narguments = ["a"]', "command.arguments differs"),
-        ("count = 2", 'count = 2\nname = "b{index}"', 'nodes.name: "node{index}" runs, "b{index}" is asked for'),
-        ("count = 2", 'count = 2\nmemory = "64MiB"', 'nodes.memory: "32MiB" runs, "64MiB" is asked for'),
+        ("count = 2", 'count = 2\nname = "b{index}"', 'nodes.name: "node{index}" runs, "b{index}" is requested'),
+        ("count = 2", 'count = 2\nmemory = "64MiB"', 'nodes.memory: "32MiB" runs, "64MiB" is requested'),
         (
             "[environment]",
             '[derived]\nbus = "client + 10"\n[environment]',
-            'derived.bus: nothing runs, "client + 10" is asked for',
+            'derived.bus: nothing runs, "client + 10" is requested',
         ),
         ("[environment]", '[ready]\nlog = "up"\n[environment]', "ready.log differs"),
     ],
@@ -98,4 +98,4 @@ def test_a_setting_that_differs_is_told_once_as_a_profile_has_it(
 def test_settings_of_an_embedded_node_have_their_names(tmp_path: Path) -> None:
     told = conflict(tmp_path, "nodes.count = 2\n", 'nodes.count = 2\n[python]\napp = "a:b"\n')
 
-    assert told.evidence[1:] == ('python.app: nothing runs, "a:b" is asked for',)
+    assert told.evidence[1:] == ('python.app: nothing runs, "a:b" is requested',)

@@ -211,7 +211,7 @@ def test_memory_that_is_not_known_is_no_warning_and_says_how_it_becomes_known() 
 
     assert found.outcome is Outcome.SKIPPED
     assert "not known yet" in found.evidence
-    assert "a run of it measures that, or [nodes] memory says it" in found.evidence
+    assert "a run of it measures that, or set [nodes] memory" in found.evidence
     unwatched = preflight.check_memory(MEBIBYTE, 8, None, monitored=False)
     assert "a run with [monitor] interval measures that" in unwatched.evidence
 

@@ -92,7 +92,7 @@ def test_a_restarted_node_that_does_not_get_ready_is_ended(play: Callable[..., W
             await world.keeper.restart(["node2"])
         node = world.keeper.nodes["node2"]
         assert (str(node.state), node.pid) == ("dead", None)
-        assert "did not get ready" in node.reason
+        assert "did not become ready" in node.reason
         await world.keeper.restart(["node2"])
         assert str(world.keeper.state) == "ready"
 
