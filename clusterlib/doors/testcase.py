@@ -9,22 +9,22 @@ import atexit
 import contextlib
 import sys
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from clusterlib.client.start import project_folder
-from clusterlib.doors.serving import Server, put_into_environment, resized
-from clusterlib.errors import ClusterError, UsageError
-from clusterlib.leases.lease import ClusterLease, Unserved
-from clusterlib.leases.need import IN_A_CLASS, need_of
-from clusterlib.leases.pool import Pool
+from clusterlib.errors import ClusterError
+from clusterlib.leases.lease import Unserved
+from clusterlib.leases.need import IN_A_CLASS, Need, need_of
+from clusterlib.testing.process import ProcessRun
+from clusterlib.testing.serving import Server, given_server
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster, Node
     from clusterlib.operations.health import Health
 
-__all__ = ["DistributedAsyncTestCase", "DistributedTestCase", "NeedsCluster", "serve_with"]
+__all__ = ["DistributedAsyncTestCase", "DistributedTestCase", "NeedsCluster"]
 
 
 class NeedsCluster(unittest.TestCase):
@@ -91,14 +91,17 @@ class NeedsCluster(unittest.TestCase):
     # -- how it comes by its cluster
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
-        if _given is not None or self._is_skipped():
+        if given_server() is not None or self._is_skipped():
             return super().run(result)
         with contextlib.ExitStack() as turn:
             try:
-                turn.enter_context(_own().turn(self))
+                turn.enter_context(_own().turn(self.id(), self._need))
             except Unserved as unserved:
                 self._refuse(unserved)
             return super().run(result)
+
+    def _need(self) -> Need:
+        return need_of(**self.declared_need(), remedies=IN_A_CLASS)
 
     def _is_skipped(self) -> bool:
         method = getattr(self, self._testMethodName, None)
@@ -128,81 +131,30 @@ class DistributedAsyncTestCase(NeedsCluster, unittest.IsolatedAsyncioTestCase):
     """The same for tests that are coroutines. Handles block: `await asyncio.to_thread(node.call, "pkg.mod:function")`."""
 
 
-# -- who serves this process
+# -- how this process serves its tests where no plugin does
 
-_given: Server | None = None
-_process: _Process | None = None
-
-
-def serve_with(server: Server | None) -> None:
-    """Whoever runs the tests gives them their clusters; None: the process looks after itself."""
-    global _given  # noqa: PLW0603 - a process runs its tests in one way
-    _given = server
+_process: ProcessRun | None = None
 
 
 def _server() -> Server:
-    return _given or _own()
+    return given_server() or _own()
 
 
-def _own() -> _Process:
+def _own() -> ProcessRun:
     global _process  # noqa: PLW0603 - one for all classes: that is what makes them share
     if _process is None:
-        _process = _Process()
-        atexit.register(_process.close)
+        _process = ProcessRun(project_folder(None), _give_up)
+        atexit.register(_close, _process)
     return _process
 
 
-class _Process:
-    """The clusters of a process whose tests nobody else looks after."""
+def _give_up(unserved: Unserved) -> NoReturn:
+    text = str(unserved.error)
+    raise (unittest.SkipTest(text) if unserved.may_skip else AssertionError(text)) from unserved
 
-    def __init__(self) -> None:
-        self._pool = Pool(project_folder(None))
-        self._held: ClusterLease | None = None
-        self._who = ""
 
-    @contextlib.contextmanager
-    def turn(self, case: NeedsCluster) -> Iterator[None]:
-        """The test's turn on a cluster. Raises Unserved, also for what the class asks for and nobody can give."""
-        self._who = case.id()
-        try:
-            need = need_of(**case.declared_need(), remedies=IN_A_CLASS)
-        except ClusterError as error:
-            raise Unserved(error, may_skip=False) from error
-        held = self._held = self._pool.acquire(need, self._who)
-        outside = put_into_environment(held.environment)
-        try:
-            yield
-        finally:
-            self._held = None
-            put_into_environment(outside)
-            held.release()
-
-    def held(self) -> ClusterLease:
-        if self._held is None:
-            raise UsageError(
-                "no test runs that could have a cluster",
-                cause="a test has its cluster from setUp to tearDown, and none in setUpClass",
-                remedies=["use self.cluster in setUp"],
-            )
-        return self._held
-
-    def resized(self, size: int) -> AbstractContextManager[Cluster]:
-        return resized(self.held(), size, self._private)
-
-    @contextlib.contextmanager
-    def _private(self, profile: str | None, size: int | None) -> Iterator[Cluster]:
-        try:
-            cluster = self._pool.private(profile, size, who=self._who)
-        except Unserved as unserved:
-            text = str(unserved.error)
-            raise (unittest.SkipTest(text) if unserved.may_skip else AssertionError(text)) from unserved
-        try:
-            yield cluster
-        finally:
-            self._pool.end_private(cluster)
-
-    def close(self) -> None:
-        try:
-            self._pool.close()
-        except ClusterError as error:
-            sys.stderr.write(f"{error}\n")
+def _close(process: ProcessRun) -> None:
+    try:
+        process.close()
+    except ClusterError as error:
+        sys.stderr.write(f"{error}\n")

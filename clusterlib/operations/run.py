@@ -16,7 +16,7 @@ from clusterlib.frozen import frozen
 from clusterlib.hosts.launch import TIMED_OUT, run_command
 from clusterlib.hosts.logs import tail
 from clusterlib.operations.declaring import Caller, operation
-from clusterlib.operations.evidence import Evidence
+from clusterlib.operations.examiner import OperationsExaminer
 from clusterlib.operations.parameters import (
     ArtifactFolder,
     ClusterName,
@@ -28,6 +28,7 @@ from clusterlib.operations.parameters import (
 )
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
+from clusterlib.testing.command_evidence import CommandEvidence
 from clusterlib.waiting import Deadline
 
 __all__ = ["ClusterReady", "Ran", "environment_of", "run"]
@@ -90,7 +91,7 @@ def run(
     began = time.monotonic()
     deadline = Deadline(timeout) if timeout is not None else None
     folder = project_folder(caller.project)
-    evidence = Evidence(artifacts, command, profile, folder)
+    evidence = CommandEvidence(artifacts, command, profile, folder, OperationsExaminer())
     evidence.start()
     code, tails = FAILED, dict[str, tuple[str, ...]]()
     try:

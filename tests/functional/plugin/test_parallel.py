@@ -227,13 +227,13 @@ def test_a_parallel_run_without_distributed_tests_does_not_wait_for_what_would_s
     ended = suite.run("-n1")
 
     assert ended.lines[-1].split() == [
+        "clusterlib.doors",
+        "clusterlib.doors.pytest",
         "clusterlib.evidence",
         "clusterlib.evidence.home",
-        "clusterlib.doors",
-        "clusterlib.doors.pytest_plugin",
-        "clusterlib.doors.testing",
-        "clusterlib.doors.testing.declared",
-        "clusterlib.doors.testing.place",
         "clusterlib.profiles",
         "clusterlib.profiles.project",
+        "clusterlib.testing",
+        "clusterlib.testing.declared",
+        "clusterlib.testing.place",
     ], ended.text

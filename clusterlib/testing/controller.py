@@ -10,13 +10,6 @@ from typing import Any
 
 import pytest
 
-from clusterlib.doors.testing import junit
-from clusterlib.doors.testing.folder import ReportFolder
-from clusterlib.doors.testing.options import read_options
-from clusterlib.doors.testing.place import project_of
-from clusterlib.doors.testing.report import Report
-from clusterlib.doors.testing.sharing import reserve_for_all
-from clusterlib.doors.testing.summary import Tally, plan_lines, tell
 from clusterlib.errors import ClusterError
 from clusterlib.evidence.recorder import Recorder, read_records
 from clusterlib.evidence.records import (
@@ -32,6 +25,14 @@ from clusterlib.leases.lease import Unserved
 from clusterlib.leases.naming import Reservation
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
 from clusterlib.messages.codec import plain
+from clusterlib.testing import junit
+from clusterlib.testing.folder import ReportFolder
+from clusterlib.testing.options import read_options
+from clusterlib.testing.place import project_of
+from clusterlib.testing.report import RunReport
+from clusterlib.testing.sharing import reserve_for_all
+from clusterlib.testing.shown import RunPlan, RunSummary
+from clusterlib.testing.tally import Tally
 
 __all__ = ["Controller", "usage_of"]
 
@@ -42,7 +43,7 @@ class Controller:
         self._said = read_options(config, project_of(config))
         self._folder = ReportFolder(Path(folder), config)
         self._record = Recorder(self._folder.path)
-        self._report = Report(self._folder, self._said.tests.artifacts, self._record)
+        self._report = RunReport(self._folder, self._said.tests.artifacts, self._record)
         self._tally = Tally()
         self._heard: set[str] = set()
         self._planned = False
@@ -53,23 +54,19 @@ class Controller:
         config.pluginmanager.register(self, "clusterlib-controller")
         config.pluginmanager.register(junit.Logs(config), "clusterlib-logs")
 
-    def collected(self) -> None:
-        """A worker knows its tests; all have the same, so the first one's plan is told."""
+    def collected(self) -> RunPlan | None:
+        """A worker knows its tests. All workers have the same plan: that of the first one is given, once."""
         if self._planned:
-            return
+            return None
         records = read_records(self._folder.path)
         plan = next((one.what for one in records if isinstance(one.what, ScheduleRecorded)), None)
-        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
-        if plan is None or reporter is None:
-            return
+        if plan is None:
+            return None
         self._planned = True
         if self._report.always:
             self._report.refresh(urgent=True)
         each = self._said.tests.workers == "each"
-        lines = plan_lines(plan, whole=False, quiet=self._config.option.verbose < 0, each_worker=each)
-        for line in [*lines, *self._folder.notes]:
-            reporter.ensure_newline()
-            reporter.write_line(line)
+        return RunPlan(plan, each_worker=each, notes=self._folder.notes)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed or report.when == "teardown":
@@ -103,8 +100,9 @@ class Controller:
             self._tally.judge(session)
             self._report.close(int(session.exitstatus))
 
-    def tell(self, reporter: Any) -> None:
-        tell(reporter, self._tally, self._report)
+    @property
+    def summary(self) -> RunSummary:
+        return RunSummary(self._tally, self._report.notes, self._report.annotations)
 
     def _add_the_unheard(self) -> None:
         """Workers that crashed have told nobody what they have used; their records have."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,22 +16,6 @@ import pytest
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.watching import watch_clusters
-from clusterlib.doors.serving import put_into_environment, resized
-from clusterlib.doors.testing import junit
-from clusterlib.doors.testing.declared import FORBIDDEN, RUN, SKIPPED, wants_all
-from clusterlib.doors.testing.evidence import sections, stack_sections, timed_out
-from clusterlib.doors.testing.folder import ReportFolder
-from clusterlib.doors.testing.live import Live
-from clusterlib.doors.testing.needs import is_skipped_by_unittest, need_of_item
-from clusterlib.doors.testing.options import Said, read_options
-from clusterlib.doors.testing.outcome import TestOutcome
-from clusterlib.doors.testing.place import choose, project_of
-from clusterlib.doors.testing.planning import FAULT, NEED, PlanOnly, Unusable, plan_run
-from clusterlib.doors.testing.private import OUTCOME, Factory, OwnClusters
-from clusterlib.doors.testing.report import Report
-from clusterlib.doors.testing.sharing import read_name
-from clusterlib.doors.testing.summary import Tally, plan_lines, tell
-from clusterlib.doors.testing.tracebacks import Tracebacks
 from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
 from clusterlib.evidence.recorder import Recorder
 from clusterlib.evidence.records import PreflightRecorded, RunEnded, ScheduleRecorded
@@ -41,6 +24,24 @@ from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Schedule
+from clusterlib.messages.findings import Finding, Outcome
+from clusterlib.testing import junit
+from clusterlib.testing.declared import FORBIDDEN, RUN, SKIPPED, wants_all
+from clusterlib.testing.folder import ReportFolder
+from clusterlib.testing.given import Display, Examiner
+from clusterlib.testing.needs import is_skipped_by_unittest, need_of_item
+from clusterlib.testing.options import RunOptions, read_options
+from clusterlib.testing.outcome import TestOutcome
+from clusterlib.testing.place import choose, project_of
+from clusterlib.testing.planning import FAULT, NEED, PlanOnly, Unusable, plan_run
+from clusterlib.testing.private import OUTCOME, Factory, OwnClusters
+from clusterlib.testing.report import RunReport
+from clusterlib.testing.sections import sections, stack_sections, timed_out
+from clusterlib.testing.serving import put_into_environment, resized, serve_with
+from clusterlib.testing.sharing import read_name
+from clusterlib.testing.shown import RunPlan, RunSummary, TestRun
+from clusterlib.testing.tally import Tally
+from clusterlib.testing.tracebacks import Tracebacks
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["Run", "begin", "held_for", "run_of", "run_of_session"]
@@ -50,22 +51,25 @@ NAME_SECONDS = 30.0
 """More than the controller takes to reserve a name; it does so before any worker gets a test."""
 
 
-def begin(session: pytest.Session, wanted: Sequence[pytest.Item]) -> None:
+def begin(
+    session: pytest.Session, wanted: Sequence[pytest.Item], display: Display, examiner: Examiner
+) -> None:
     """Called once the tests that run are known: makes the plan and puts the tests in its order. Starts nothing."""
     config = session.config
-    run: Run | PlanOnly | Unusable
+    run: TestRun
     try:
         said = read_options(config, project_of(config))
-        run = PlanOnly(config, said) if config.option.cluster_plan else Run(config, said)
-        order = run.plan(session.items, wanted)
+        planned = (
+            PlanOnly(config, said) if config.option.cluster_plan else Run(config, said, display, examiner)
+        )
+        run, order = planned, planned.plan(session.items, wanted)
     except pytest.UsageError as error:
         if not hasattr(config, "workerinput"):
             raise
         run, order = Unusable(error, wanted), range(len(session.items))
     config.stash[RUN] = run
-    cases = sys.modules.get("clusterlib.doors.testcase")
-    if cases is not None and isinstance(run, Run):
-        cases.serve_with(run)
+    if isinstance(run, Run):
+        serve_with(run)
     config.pluginmanager.register(run, "clusterlib-run")
     config.pluginmanager.register(Tracebacks(), "clusterlib-tracebacks")
     config.pluginmanager.register(junit.Logs(config), "clusterlib-logs")
@@ -75,15 +79,16 @@ def begin(session: pytest.Session, wanted: Sequence[pytest.Item]) -> None:
 class Run:
     """What the plugin holds while tests run. Its methods with pytest's names are hooks."""
 
-    def __init__(self, config: pytest.Config, said: Said) -> None:
+    def __init__(self, config: pytest.Config, said: RunOptions, display: Display, examiner: Examiner) -> None:
         self._config = config
         self._said = said
         self._worker = _worker(config)
-        self._live = Live(config)
+        self._display = display
+        self._examiner = examiner
         self._folder = _folder(config)
         self._folder.open()
         self._record = Recorder(self._folder.path, self._worker)
-        self._report = Report(self._folder, said.tests.artifacts, self._record)
+        self._report = RunReport(self._folder, said.tests.artifacts, self._record)
         self._tally = Tally()
         self._schedule = Schedule(())
         self._pool = self._new_pool()
@@ -94,7 +99,7 @@ class Run:
         self._held: ClusterLease | None = None
         self._outside: dict[str, str | None] = {}
         """What the environment was before the test got a cluster."""
-        self.own = OwnClusters(lambda: self._pool, self._live, self._give_up)
+        self.own = OwnClusters(lambda: self._pool, self._display, self._give_up)
         self._stop_watching = watch_clusters(self.own.handed_out)
         self._record.begin(said.project, said.machine)
 
@@ -104,7 +109,7 @@ class Run:
             self._said.settings,
             worker=self._worker,
             record=self._record,
-            on_event=self._live.event,
+            on_event=self._display.event,
             diagnose=self._diagnose,
         )
 
@@ -122,9 +127,9 @@ class Run:
         self._record(self._plan)
         return self._schedule.order
 
-    def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
-        lines = plan_lines(self._plan, whole=False, quiet=config.option.verbose < 0)
-        return [*lines, *self._folder.notes]
+    @property
+    def shown_plan(self) -> RunPlan:
+        return RunPlan(self._plan, notes=self._folder.notes)
 
     def begin_tests(self) -> None:
         """The first test is about to run."""
@@ -146,7 +151,7 @@ class Run:
 
     def _force(self) -> None:
         try:
-            with self._live.waiting("the first test", "the cluster of --force-cluster"):
+            with self._display.waiting("the first test", "the cluster of --force-cluster"):
                 held = self._pool.acquire(Need(), "--force-cluster")
         except Unserved as unserved:
             self._tally.forced = unserved
@@ -178,12 +183,12 @@ class Run:
 
     def _take(self, item: pytest.Item, need: Need) -> ClusterLease:
         try:
-            with self._live.waiting(item.nodeid, f"a cluster: {need}"):
+            with self._display.waiting(item.nodeid, f"a cluster: {need}"):
                 again = OUTCOME in item.stash and item.stash[OUTCOME].again
                 held = self._held = self._pool.acquire(need, item.nodeid, afresh=again)
         except Unserved as unserved:
             self._give_up(unserved)
-        self._live.say(f"{item.nodeid} has cluster {held.cluster.name} ({held.how})")
+        self._display.say(f"{item.nodeid} has cluster {held.cluster.name} ({held.how})")
         self._outside = put_into_environment(held.environment)
         return held
 
@@ -314,14 +319,13 @@ class Run:
             self._stop_watching()
             self._release()
             if self._report.wanted(int(session.exitstatus)):
-                self._report.look_at_clusters(self._pool.usage, self._said.project)
+                self._report.look_at_clusters(self._pool.usage, self._said.project, self._examiner)
             try:
                 self._pool.close()
             except ClusterError as error:
                 self._tally.left_behind.append(error.to_dict())
             self._sum_up(session)
-            if (cases := sys.modules.get("clusterlib.doors.testcase")) is not None:
-                cases.serve_with(None)
+            serve_with(None)
 
     def _sum_up(self, session: pytest.Session) -> None:
         if self._worker != "main":
@@ -339,19 +343,18 @@ class Run:
         self._tally.judge(session)
         self._report.close(int(session.exitstatus))
 
-    def tell(self, reporter: Any) -> None:
-        tell(reporter, self._tally, self._report)
+    @property
+    def summary(self) -> RunSummary:
+        return RunSummary(self._tally, self._report.notes, self._report.annotations)
 
     # -- pieces
 
     def _profile(self, need: Need) -> str:
         return need.profile or self._pool.default_profile
 
-    def _look_at_machine(self, profile: str) -> Sequence[Any]:
-        from clusterlib.operations.doctor import examine_machine
-
+    def _look_at_machine(self, profile: str) -> Sequence[Finding]:
         try:
-            found = examine_machine(profile, project=self._said.project)
+            found = self._examiner.machine(profile, self._said.project)
         except ClusterError:
             return ()  # what keeps it from looking is told by the start itself
         self._record(PreflightRecorded(found.profile, found.findings))
@@ -359,8 +362,6 @@ class Run:
 
     def _diagnose(self, profile: str) -> list[str]:
         """What is wrong with the machine, once a start has failed."""
-        from clusterlib.messages.findings import Outcome
-
         findings = self._look_at_machine(profile)
         return [f"{one.name}: {one.evidence}" for one in findings if one.outcome is Outcome.FAILED]
 

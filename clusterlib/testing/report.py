@@ -9,15 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from clusterlib.doors.testing.folder import ReportFolder
 from clusterlib.errors import ClusterError
 from clusterlib.evidence.recorder import Recorder
 from clusterlib.evidence.records import RunEnded
 from clusterlib.evidence.reporting import Artifacts
 from clusterlib.evidence.story import Story
 from clusterlib.leases.usage import Usage
+from clusterlib.testing.folder import ReportFolder
+from clusterlib.testing.given import Examiner
 
-__all__ = ["Report"]
+__all__ = ["RunReport"]
 
 T = TypeVar("T")
 SHORT = 2.0
@@ -26,7 +27,7 @@ GOOD = (0, 5)
 """Exit codes of pytest after which nobody looks for a cause: all passed; nothing was left to run."""
 
 
-class Report:
+class RunReport:
     def __init__(self, folder: ReportFolder, artifacts: str, record: Recorder) -> None:
         self.folder = folder
         self.notes: list[str] = []
@@ -54,16 +55,15 @@ class Report:
             return
         self._try(self._made.refresh)
 
-    def look_at_clusters(self, usage: Usage, project: Path) -> None:
+    def look_at_clusters(self, usage: Usage, project: Path, examiner: Examiner) -> None:
         """How the clusters are before they go."""
         from clusterlib.client.start import is_running
-        from clusterlib.operations.health import examine_health
 
         latest = {one.name: one for one in usage.clusters}  # the runs before it are over
         for one in latest.values():
             with contextlib.suppress(ClusterError):  # it is gone, or ends
                 if is_running(one.name, project=project):
-                    self._record(examine_health(one.name, project=project).recorded(one.run))
+                    self._record(examiner.health(one.name, project).recorded(one.run))
 
     def close(self, exit_code: int) -> None:
         """The run is over."""

@@ -11,14 +11,14 @@ from typing import Protocol
 from clusterlib.client.cluster import Cluster
 from clusterlib.leases.lease import ClusterLease
 
-__all__ = ["Private", "Server", "put_into_environment", "resized"]
+__all__ = ["Private", "Server", "given_server", "put_into_environment", "resized", "serve_with"]
 
 Private = Callable[[str | None, int | None], AbstractContextManager[Cluster]]
 """Gives the running test a cluster of its own: of a profile, with so many nodes."""
 
 
 class Server(Protocol):
-    """Whoever gives the tests of this process their clusters."""
+    """Gives the tests of this process their clusters."""
 
     def held(self) -> ClusterLease:
         """The turn of the test that runs now."""
@@ -27,6 +27,19 @@ class Server(Protocol):
     def resized(self, size: int) -> AbstractContextManager[Cluster]:
         """The cluster of the test that runs now with exactly that many nodes, for a block."""
         ...
+
+
+_given: Server | None = None
+
+
+def serve_with(server: Server | None) -> None:
+    """The tests of this process get their clusters from this server; None: from the process itself."""
+    global _given  # noqa: PLW0603 - a process runs its tests in one way
+    _given = server
+
+
+def given_server() -> Server | None:
+    return _given
 
 
 def put_into_environment(values: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from clusterlib.client.cluster import Cluster
-from clusterlib.doors.testing.explaining import explain
 from clusterlib.evidence.explained import Explained, Stacks, shortened
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.records import TestEnded, TestStarted, UsedCluster
+from clusterlib.testing.explaining import explain
 
 __all__ = ["TestOutcome"]
 

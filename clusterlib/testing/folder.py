@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from clusterlib.doors.testing.options import usage_error
 from clusterlib.errors import UsageError
 from clusterlib.evidence.recorder import writers
 from clusterlib.hosts.places import make_private, write_private
 from clusterlib.rundir.folders import KEPT_BYTES, size_of
+from clusterlib.testing.options import usage_error
 
 if TYPE_CHECKING:
     from clusterlib.evidence.claiming import Claim

@@ -11,8 +11,8 @@ from types import FrameType, TracebackType
 
 import pytest
 
-from clusterlib.doors.testing.planning import FAULT, NEED
 from clusterlib.errors import ClusterError
+from clusterlib.testing.planning import FAULT, NEED
 
 __all__ = ["Tracebacks", "hide_our_frames"]
 

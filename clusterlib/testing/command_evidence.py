@@ -1,4 +1,4 @@
-"""What a command that was given a cluster leaves behind: the command counts as one test of that cluster.
+"""The evidence of a command that was given a cluster: the command counts as one test of that cluster.
 
 Imports are inside functions: most runs leave nothing, and should not wait for what they do not use."""
 
@@ -34,20 +34,27 @@ from clusterlib.rundir.folders import latest_run
 
 if TYPE_CHECKING:
     from clusterlib.evidence.claiming import Claim
+    from clusterlib.testing.given import Examiner
 
-__all__ = ["Evidence"]
+__all__ = ["CommandEvidence"]
 
 
-class Evidence:
+class CommandEvidence:
     """Written as things happen; made into a report at the end, also where the cluster never came up."""
 
     def __init__(
-        self, folder: Path | str | None, command: Sequence[str], profile: str | None, project: Path
+        self,
+        folder: Path | str | None,
+        command: Sequence[str],
+        profile: str | None,
+        project: Path,
+        examiner: Examiner,
     ) -> None:
         self.folder = Path(folder).absolute() if folder else None
         self._profile = (profile or default_profile(project)) if folder else ""
         self._command = shlex.join(command) or f"the tests of profile {self._profile}"
         self._project = project
+        self._examiner = examiner
         self._began = time.monotonic()
         self._run: UsedCluster | None = None
         self._told = False
@@ -63,11 +70,9 @@ class Evidence:
         """Says what this run is, and how fit the machine is for it."""
         if self._record is None:
             return
-        from clusterlib.operations.doctor import examine_machine
-
         self._record.begin(self._project, detect_machine(os.environ))
         with contextlib.suppress(ClusterError):  # what keeps it from looking is told by the start itself
-            found = examine_machine(self._profile, project=self._project)
+            found = self._examiner.machine(self._profile, self._project)
             self._record(PreflightRecorded(found.profile, found.findings))
 
     def ready(self, cluster: Cluster, command: Sequence[str], *, borrowed: bool) -> None:
@@ -94,10 +99,8 @@ class Evidence:
             Outcome.FAILED if code else Outcome.PASSED, f"exit code {code}" if code else "", seconds
         )
         if self._record is not None:
-            from clusterlib.operations.health import examine_health
-
             with contextlib.suppress(ClusterError):
-                health = examine_health(cluster.name, project=cluster.project)
+                health = self._examiner.health(cluster.name, cluster.project)
                 self._record(health.recorded(str(cluster.run_folder.path)))
 
     def failed(self, error: ClusterError, cluster: str) -> None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pytest
 
-from clusterlib.doors.testing.declared import PARALLEL
-from clusterlib.doors.testing.needs import need_of_item, needs_shared
-from clusterlib.doors.testing.options import Said, usage_error
-from clusterlib.doors.testing.summary import plan_lines
 from clusterlib.errors import ClusterError, NeedImpossible
 from clusterlib.evidence.records import ScheduleRecorded
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Asked, Schedule
 from clusterlib.messages.codec import plain
+from clusterlib.testing.declared import PARALLEL
+from clusterlib.testing.needs import need_of_item, needs_shared
+from clusterlib.testing.options import RunOptions, usage_error
+from clusterlib.testing.shown import RunPlan
 
 __all__ = ["FAULT", "NEED", "PlanOnly", "Unusable", "plan_run"]
 
@@ -49,7 +48,7 @@ def plan_run(
 class PlanOnly:
     """The run of --cluster-plan: the plan is printed, and nothing runs."""
 
-    def __init__(self, config: pytest.Config, said: Said) -> None:
+    def __init__(self, config: pytest.Config, said: RunOptions) -> None:
         self._config = config
         self._pool = Pool(said.project, said.settings)
         self._each = config.stash.get(PARALLEL, False) and said.tests.workers == "each"
@@ -59,8 +58,13 @@ class PlanOnly:
         schedule, self._planned = plan_run(self._config, self._pool, items, wanted)
         return schedule.order
 
-    def pytest_report_collectionfinish(self) -> list[str]:
-        return plan_lines(self._planned, whole=True, quiet=False, each_worker=self._each)
+    @property
+    def shown_plan(self) -> RunPlan:
+        return RunPlan(self._planned, whole=True, each_worker=self._each)
+
+    @property
+    def summary(self) -> None:
+        """Nothing has run."""
 
     def begin_tests(self) -> None:
         pass
@@ -74,9 +78,6 @@ class PlanOnly:
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
 
-    def tell(self, reporter: Any) -> None:
-        pass
-
 
 class Unusable:
     """The run of a worker of pytest-xdist whose settings make no sense. Its tests tell that: an error would look like a crash."""
@@ -84,6 +85,7 @@ class Unusable:
     def __init__(self, error: pytest.UsageError, wanted: Sequence[pytest.Item]) -> None:
         self._error = error
         self._tests = set(map(id, wanted))
+        self.shown_plan = self.summary = None
 
     def begin_tests(self) -> None:
         pass
@@ -94,9 +96,6 @@ class Unusable:
 
     def finishing(self, session: pytest.Session) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - as the others
         return contextlib.nullcontext()
-
-    def tell(self, reporter: Any) -> None:
-        pass
 
 
 def _asked(item: pytest.Item) -> Asked:

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clusterlib.doors.testing.declared import INI
 from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.leases.settings import Settings
+from clusterlib.testing.declared import INI
 
 if TYPE_CHECKING:
     from clusterlib.machine.facts import Machine
     from clusterlib.profiles import ResolvedProfile
     from clusterlib.profiles.model import Tests
 
-__all__ = ["Said", "read_options", "usage_error"]
+__all__ = ["RunOptions", "read_options", "usage_error"]
 
 LINGER = 300.0
 """Seconds that clusters live on with --cluster-linger, where the profile says nothing."""
 
 
 @frozen
-class Said:
-    """What holds for this run, whoever said it."""
+class RunOptions:
+    """What holds for this run, from the command line, the environment and configuration files."""
 
     project: Path
     settings: Settings
@@ -36,7 +36,7 @@ class Said:
     machine: Machine
 
 
-def read_options(config: pytest.Config, project: Path) -> Said:
+def read_options(config: pytest.Config, project: Path) -> RunOptions:
     """Raises pytest.UsageError for what makes no sense, before anything is started."""
     option = config.option
     said = _ini(config)
@@ -58,7 +58,7 @@ def read_options(config: pytest.Config, project: Path) -> Said:
         raise usage_error(_explained(error, config, settings, project, said)) from error
     if option.cluster_linger and not resolved.values.linger:
         overrides["linger"] = LINGER
-    return Said(project, settings, resolved.values.tests, resolved.machine)
+    return RunOptions(project, settings, resolved.values.tests, resolved.machine)
 
 
 def usage_error(error: ClusterError) -> pytest.UsageError:

@@ -10,15 +10,15 @@ import pytest
 
 from clusterlib.client.arguments import check_flag, check_overrides
 from clusterlib.client.cluster import Cluster
-from clusterlib.doors.testing.needs import uses_session
-from clusterlib.doors.testing.outcome import TestOutcome
 from clusterlib.errors import ClusterError
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.need import need_of
+from clusterlib.testing.needs import uses_session
+from clusterlib.testing.outcome import TestOutcome
 
 if TYPE_CHECKING:
-    from clusterlib.doors.testing.live import Live
     from clusterlib.leases.pool import Pool
+    from clusterlib.testing.given import Display
 
 __all__ = ["OUTCOME", "Factory", "OwnClusters"]
 
@@ -29,9 +29,11 @@ OUTCOME = pytest.StashKey[TestOutcome]()
 class OwnClusters:
     """Those of this process, while they live. The pool starts and ends them."""
 
-    def __init__(self, pool: Callable[[], Pool], live: Live, give_up: Callable[[Unserved], NoReturn]) -> None:
+    def __init__(
+        self, pool: Callable[[], Pool], display: Display, give_up: Callable[[Unserved], NoReturn]
+    ) -> None:
         self._pool = pool
-        self._live = live
+        self._display = display
         self._give_up = give_up
         self._of_test: list[Cluster] = []
         self._of_session: list[Cluster] = []
@@ -82,7 +84,7 @@ class OwnClusters:
         check_flag("simulate", simulate, optional=True)
         check_overrides(overrides)
         try:
-            with self._live.waiting(who, "a cluster of its own"):
+            with self._display.waiting(who, "a cluster of its own"):
                 cluster = self._pool().private(
                     profile, size, simulate=simulate, overrides=overrides, who=who, written=name
                 )

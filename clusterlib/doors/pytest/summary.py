@@ -1,23 +1,20 @@
-"""What is told before the first test and after the last: the plan; which clusters served, what they cost, what went wrong."""
+"""The lines that a run prints: the plan before the first test; after the last one the clusters, their costs and errors."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import pytest
-
-from clusterlib.doors.testing.report import Report
 from clusterlib.errors import ClusterError
 from clusterlib.evidence.records import ScheduleRecorded
 from clusterlib.evidence.redaction import redactor_for
-from clusterlib.leases.lease import Unserved
-from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
+from clusterlib.leases.usage import ClusterUsage, FailureUsage
+from clusterlib.testing.shown import RunPlan, RunSummary
+from clusterlib.testing.tally import Tally
 
-__all__ = ["Tally", "plan_lines", "tell"]
+__all__ = ["plan_lines", "show_plan", "show_summary"]
 
 MOST_TESTS = 20
 MOST_EVIDENCE = 30
@@ -27,77 +24,30 @@ SEVERAL = 2
 class Reporter(Protocol):
     """What this needs of pytest's terminal."""
 
+    def ensure_newline(self) -> None: ...
     def write_line(self, line: str, **markup: bool) -> None: ...
     def write_sep(self, sep: str, title: str | None = None, **markup: bool) -> None: ...
-
-
-@dataclass
-class Tally:
-    """What all processes of a run have used, and what went wrong with it."""
-
-    clusters: list[ClusterUsage] = field(default_factory=list)
-    failures: list[FailureUsage] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    left_behind: list[dict[str, Any]] = field(default_factory=list)
-    """Errors of ending clusters."""
-    crashed: list[str] = field(default_factory=list)
-    """Workers that died; what they used is told from their records."""
-    forced: Unserved | None = None
-    """Why --force-cluster could not be obeyed."""
-
-    def judge(self, session: pytest.Session) -> None:
-        """The run has failed where a cluster did not end in order, though every test may have passed."""
-        bad = bool(self.left_behind) or (self.forced is not None and not self.forced.may_skip)
-        if bad and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def add(self, usage: Usage) -> None:
-        """What one process has used. Of a cluster that several have used there is one line in the end."""
-        for one in usage.clusters:
-            known = next((other for other in self.clusters if other.run == one.run), None)
-            if known is None:
-                self.clusters.append(one)
-            else:
-                _merge(known, one)
-        for failure in usage.failures:
-            self._add_failure(failure)
-        self.notes += [note for note in usage.notes if note not in self.notes]
-
-    def _add_failure(self, failure: FailureUsage) -> None:
-        for known in self.failures:
-            if (known.profile, known.nodes, known.error["code"]) == (
-                failure.profile,
-                failure.nodes,
-                failure.error["code"],
-            ):
-                known.tests += failure.tests
-                return
-        self.failures.append(failure)
-
-
-def _merge(known: ClusterUsage, one: ClusterUsage) -> None:
-    known.tests += one.tests
-    known.reuses += one.reuses
-    known.heals += one.heals
-    known.replacements += one.replacements
-    known.scalings += one.scalings
-    known.waited += one.waited
-    known.nodes = max(known.nodes, one.nodes)
-    known.peak_memory = max(known.peak_memory, one.peak_memory)
-    known.cpu_seconds = max(known.cpu_seconds, one.cpu_seconds)
-    if one.how == "started":
-        known.how, known.start_seconds = one.how, one.start_seconds
 
 
 # -- before the first test
 
 
-def plan_lines(plan: ScheduleRecorded, *, whole: bool, quiet: bool, each_worker: bool = False) -> list[str]:
-    """The plan in one line, or all of it. `each_worker`: every process has clusters of its own."""
+def show_plan(reporter: Reporter, shown: RunPlan, *, quiet: bool) -> None:
+    for line in plan_lines(shown, quiet=quiet):
+        reporter.ensure_newline()
+        reporter.write_line(line)
+
+
+def plan_lines(shown: RunPlan, *, quiet: bool) -> list[str]:
+    """The plan in one line, or all of it; then the notes."""
+    return [*_plan_lines(shown.schedule, shown, quiet=quiet), *shown.notes]
+
+
+def _plan_lines(plan: ScheduleRecorded, shown: RunPlan, *, quiet: bool) -> list[str]:
     private, impossible = plan.private, plan.impossible
     if not plan.distributed:
-        return ["clusterlib: no test that is left needs a cluster"] if whole else []
-    if quiet and not whole:
+        return ["clusterlib: no test that is left needs a cluster"] if shown.whole else []
+    if quiet and not shown.whole:
         return []
     profiles = list(dict.fromkeys(group.profile for group in plan.groups))
     words = [
@@ -106,14 +56,14 @@ def plan_lines(plan: ScheduleRecorded, *, whole: bool, quiet: bool, each_worker:
     if profiles:
         words.append(
             f"{'profile' if len(profiles) == 1 else 'profiles'} {', '.join(profiles)}, "
-            f"{_counted(plan.starts, 'cluster start')}{' a worker' if each_worker else ''}"
+            f"{_counted(plan.starts, 'cluster start')}{' a worker' if shown.each_worker else ''}"
         )
     if private:
         words.append(f"{len(private)} {'starts its' if len(private) == 1 else 'start their'} own")
     if impossible:
         words.append(f"{len(impossible)} can never be served")
     lines = ["; ".join(words)]
-    return [*lines, *_whole(plan)] if whole else lines
+    return [*lines, *_whole(plan)] if shown.whole else lines
 
 
 def _whole(plan: ScheduleRecorded) -> Iterator[str]:
@@ -144,7 +94,8 @@ def _listed(tests: Sequence[str]) -> Iterator[str]:
 # -- after the last test
 
 
-def tell(reporter: Reporter, tally: Tally, report: Report) -> None:
+def show_summary(reporter: Reporter, summary: RunSummary) -> None:
+    tally = summary.tally
     errors = list(_errors(tally))
     if errors:
         reporter.write_sep("=", "cluster errors", red=True, bold=True)
@@ -159,9 +110,9 @@ def tell(reporter: Reporter, tally: Tally, report: Report) -> None:
     if tally.crashed:
         told = ", ".join(tally.crashed)
         reporter.write_line(f"clusterlib: {told} crashed; the clusters of a crashed worker end with it")
-    for note in report.notes:
+    for note in summary.notes:
         reporter.write_line(f"clusterlib: {note}")
-    for annotation in report.annotations:
+    for annotation in summary.annotations:
         reporter.write_line(annotation)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import pytest
 from _pytest.mark.expression import Expression
 
-from clusterlib.doors.testing.declared import MARKERS
+from clusterlib.testing.declared import MARKERS
 
 __all__ = ["asked_for"]
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from clusterlib.testing.shown import TestRun
 
 __all__ = [
     "FIXTURES",
@@ -25,7 +28,7 @@ __all__ = [
     "wants_all",
 ]
 
-PLUGIN = "clusterlib.doors.pytest_plugin"
+PLUGIN = "clusterlib.doors.pytest"
 """The module of our fixtures."""
 FIXTURES = frozenset(
     {
@@ -57,7 +60,7 @@ INI = {
 }
 KINDS = {"cluster_auto": "bool", "cluster_fallbacks": "args"}
 
-RUN = pytest.StashKey[Any]()
+RUN: pytest.StashKey[TestRun] = pytest.StashKey()
 """What serves the tests of this process."""
 PARALLEL = pytest.StashKey[bool]()
 """Whether a run that only prints its plan would have had workers."""

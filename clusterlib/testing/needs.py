@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from clusterlib.doors.testing.declared import our_fixtures
 from clusterlib.errors import NeedImpossible
 from clusterlib.leases.need import IN_A_CLASS, Need, need_of
+from clusterlib.testing.declared import our_fixtures
 
 __all__ = ["SHARED", "is_skipped_by_unittest", "need_of_item", "needs_shared", "uses_session"]
 

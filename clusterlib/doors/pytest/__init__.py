@@ -1,7 +1,7 @@
 """What pytest loads in every run of every project that has clusterlib installed: so it imports nothing that is not needed.
 
 It declares options, markers and fixtures, finds the tests that need a cluster, and decides whether they run. What serves
-them is in `clusterlib.doors.testing`, which is imported when there is something to serve."""
+them is in `clusterlib.testing`, which is imported when there is something to serve."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clusterlib.doors.testing.declared import (
+from clusterlib.testing.declared import (
     FORBIDDEN,
     INI,
     KINDS,
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from clusterlib.client.cluster import Cluster, Node
-    from clusterlib.doors.testing.controller import Controller
+    from clusterlib.testing.controller import Controller
+    from clusterlib.testing.shown import TestRun
 
 CONTROLLER = pytest.StashKey["Controller"]()
 FOLDER = pytest.StashKey[str]()
@@ -139,7 +140,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     wanted = [] if option.no_cluster else found
     if wanted and not (option.cluster_plan or wants_all(option)):
-        from clusterlib.doors.testing.choice import asked_for
+        from clusterlib.testing.choice import asked_for
 
         wanted = asked_for(wanted, option.markexpr)
     chosen = set(map(id, wanted))
@@ -147,9 +148,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if id(item) not in chosen:
             item.add_marker(pytest.mark.skip(reason=FORBIDDEN if option.no_cluster else SKIPPED))
     if wanted or forced or planning or asked:
-        from clusterlib.doors.testing.session import begin
+        from clusterlib.doors.pytest.live import Live
+        from clusterlib.operations.examiner import OperationsExaminer
+        from clusterlib.testing.session import begin
 
-        begin(session, wanted)
+        begin(session, wanted, Live(session.config), OperationsExaminer())
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    run = config.stash.get(RUN, None)
+    plan = None if run is None else run.shown_plan
+    if plan is None:
+        return []
+    from clusterlib.doors.pytest.summary import plan_lines
+
+    return plan_lines(plan, quiet=config.option.verbose < 0)
 
 
 # -- while they run
@@ -174,7 +187,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
-    run: Any = session.config.stash.get(RUN, None) or _controller(session.config)
+    run = _run(session.config)
     if run is None:
         return (yield)
     with run.finishing(session):
@@ -183,9 +196,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    run: Any = config.stash.get(RUN, None) or config.stash.get(CONTROLLER, None)
-    if run is not None:
-        run.tell(terminalreporter)
+    run = config.stash.get(RUN, None) or config.stash.get(CONTROLLER, None)
+    summary = None if run is None else run.summary
+    if summary is not None:
+        from clusterlib.doors.pytest.summary import show_summary
+
+        show_summary(terminalreporter, summary)
     if terminalreporter.stats.get("skipped"):
         _tell_skips(terminalreporter)
 
@@ -216,8 +232,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     option = config.option
     wanted = option.distributed or option.force_cluster or any(name in option.markexpr for name in MARKERS)
     if wanted and not option.no_cluster and config.pluginmanager.hasplugin("dsession"):
-        from clusterlib.doors.testing.options import read_options
-        from clusterlib.doors.testing.place import project_of
+        from clusterlib.testing.options import read_options
+        from clusterlib.testing.place import project_of
 
         read_options(config, project_of(config))
 
@@ -226,7 +242,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_configure_node(node: Any) -> None:
     stash = node.config.stash
     if FOLDER not in stash:
-        from clusterlib.doors.testing.place import choose
+        from clusterlib.testing.place import choose
 
         stash[FOLDER] = str(choose(node.config))
     node.workerinput["clusterlib"] = stash[FOLDER]
@@ -235,8 +251,12 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any) -> None:
     controller = _controller(node.config)
-    if controller is not None:
-        controller.collected()
+    plan = None if controller is None else controller.collected()
+    reporter: Any = node.config.pluginmanager.getplugin("terminalreporter")
+    if plan is not None and reporter is not None:
+        from clusterlib.doors.pytest.summary import show_plan
+
+        show_plan(reporter, plan, quiet=node.config.option.verbose < 0)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -246,6 +266,10 @@ def pytest_testnodedown(node: Any, error: object) -> None:
         controller.worker_down(node, error)
 
 
+def _run(config: pytest.Config) -> TestRun | Controller | None:
+    return config.stash.get(RUN, None) or _controller(config)
+
+
 def _controller(config: pytest.Config) -> Controller | None:
     """What gathers the workers' records; nobody, as long as no worker has written one."""
     stash = config.stash
@@ -253,7 +277,7 @@ def _controller(config: pytest.Config) -> Controller | None:
         folder = stash.get(FOLDER, None)
         if folder is None or not os.path.isdir(os.path.join(folder, "records")):  # noqa: PTH112, PTH118 - pathlib would be one more cost of every run
             return None
-        from clusterlib.doors.testing.controller import Controller
+        from clusterlib.testing.controller import Controller
 
         stash[CONTROLLER] = Controller(config, folder)
     return stash[CONTROLLER]
@@ -265,7 +289,7 @@ def _controller(config: pytest.Config) -> Controller | None:
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest) -> Cluster:
     """The cluster that satisfies the markers of this test: shared with other tests, whole and clean."""
-    from clusterlib.doors.testing.session import held_for
+    from clusterlib.testing.session import held_for
 
     return held_for(request.node).cluster
 
@@ -281,7 +305,7 @@ def cluster_factory(request: pytest.FixtureRequest) -> Generator[Callable[..., C
     """Starts clusters for this test alone: cluster_factory(size=3, profile="dev", overrides={"timeouts.start": 60}).
 
     They are gone when the test is over, the last one first."""
-    from clusterlib.doors.testing.session import run_of
+    from clusterlib.testing.session import run_of
 
     factory = run_of(request.node).factory(request.node)
     yield factory
@@ -293,7 +317,7 @@ def session_cluster_factory(request: pytest.FixtureRequest) -> Generator[Callabl
     """Starts clusters that live until the end of the session, for fixtures of session, package, module or class scope.
 
     session_cluster_factory(size=3, profile="etcd"). With pytest-xdist each worker has its own."""
-    from clusterlib.doors.testing.session import run_of_session
+    from clusterlib.testing.session import run_of_session
 
     factory = run_of_session(request.config).session_factory()
     yield factory
@@ -311,6 +335,6 @@ def session_cluster(session_cluster_factory: Callable[..., Cluster]) -> Cluster:
 @pytest.fixture
 def with_cluster_size(request: pytest.FixtureRequest) -> Callable[[int], AbstractContextManager[Cluster]]:
     """The cluster with exactly n nodes, for a block: `with with_cluster_size(5) as cluster:`."""
-    from clusterlib.doors.testing.session import run_of
+    from clusterlib.testing.session import run_of
 
     return run_of(request.node).resized

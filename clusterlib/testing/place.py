@@ -24,7 +24,7 @@ def choose(config: pytest.Config) -> Path:
     """A place for this run. Nothing is made there before something is to be written; a folder that was asked for is claimed."""
     asked = config.option.cluster_artifacts
     if asked:
-        from clusterlib.doors.testing.folder import ReportFolder
+        from clusterlib.testing.folder import ReportFolder
 
         return ReportFolder.claim(config.invocation_params.dir / asked)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())

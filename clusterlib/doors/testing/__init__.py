@@ -1,1 +1,0 @@
-"""What serves distributed tests under pytest. Imported when a run has some, and by nothing else."""

@@ -1,0 +1,71 @@
+"""What all processes of a run have used, put together for its summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from clusterlib.leases.lease import Unserved
+from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
+
+__all__ = ["Tally"]
+
+
+@dataclass
+class Tally:
+    """What all processes of a run have used, and what went wrong with it."""
+
+    clusters: list[ClusterUsage] = field(default_factory=list)
+    failures: list[FailureUsage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left_behind: list[dict[str, Any]] = field(default_factory=list)
+    """Errors of ending clusters."""
+    crashed: list[str] = field(default_factory=list)
+    """Workers that died; what they used is told from their records."""
+    forced: Unserved | None = None
+    """Why --force-cluster could not be obeyed."""
+
+    def judge(self, session: pytest.Session) -> None:
+        """The run has failed where a cluster did not end in order, though every test may have passed."""
+        bad = bool(self.left_behind) or (self.forced is not None and not self.forced.may_skip)
+        if bad and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def add(self, usage: Usage) -> None:
+        """What one process has used. Of a cluster that several have used there is one line in the end."""
+        for one in usage.clusters:
+            known = next((other for other in self.clusters if other.run == one.run), None)
+            if known is None:
+                self.clusters.append(one)
+            else:
+                _merge(known, one)
+        for failure in usage.failures:
+            self._add_failure(failure)
+        self.notes += [note for note in usage.notes if note not in self.notes]
+
+    def _add_failure(self, failure: FailureUsage) -> None:
+        for known in self.failures:
+            if (known.profile, known.nodes, known.error["code"]) == (
+                failure.profile,
+                failure.nodes,
+                failure.error["code"],
+            ):
+                known.tests += failure.tests
+                return
+        self.failures.append(failure)
+
+
+def _merge(known: ClusterUsage, one: ClusterUsage) -> None:
+    known.tests += one.tests
+    known.reuses += one.reuses
+    known.heals += one.heals
+    known.replacements += one.replacements
+    known.scalings += one.scalings
+    known.waited += one.waited
+    known.nodes = max(known.nodes, one.nodes)
+    known.peak_memory = max(known.peak_memory, one.peak_memory)
+    known.cpu_seconds = max(known.cpu_seconds, one.cpu_seconds)
+    if one.how == "started":
+        known.how, known.start_seconds = one.how, one.start_seconds
