@@ -27,7 +27,7 @@ from clusterlib.client.planning import plan_for
 from clusterlib.drivers.api import NodeSpec
 from clusterlib.drivers.command.asking import ask
 from clusterlib.drivers.command.driver import CommandDriver
-from clusterlib.drivers.command.settings import Question
+from clusterlib.drivers.command.settings import Question, Server
 from clusterlib.health.probes import Answer, NotYet, Ready
 from clusterlib.hosts.api import Exit, Program, Spawn
 from clusterlib.hosts.fake import FakeHost
@@ -56,12 +56,13 @@ class Bare:
 
     def __init__(self, profile: str, project: Path) -> None:
         plan = plan_for(profile, name="bare", project=project)
-        self.driver = CommandDriver(plan.server, FakeHost({}))
+        (role,) = plan.roles
+        self.driver = CommandDriver(role.settings.unpack(Server), FakeHost({}))
         run = new_run(project, "bare")
-        provisioner = Provisioner(run, self.driver, PortAllocator(runtime_dir()))
-        self.places = provisioner.place(plan, plan.nodes, [])
+        provisioner = Provisioner(plan, role, run, self.driver, PortAllocator(runtime_dir()))
+        self.places = provisioner.place(role.nodes, [])
         self.nodes = [spec for spec, _ in self.places]
-        provisioner.write_configs(plan, self.nodes, self.nodes, alive=[])
+        provisioner.write_configs(self.nodes, self.nodes, [], [node.for_templates() for node in self.nodes])
         for node in self.nodes:
             (Path(node.directory) / "data").mkdir(mode=0o700)
         self.orders = {node.name: self.driver.order(node, {})[0] for node in self.nodes}
@@ -76,10 +77,14 @@ class Bare:
         for node in first:
             await self._start(node)
         await asyncio.gather(*(self._start(node) for node in self.nodes if node not in first))
-        if self.driver.server.form:
+        if self.driver.server.form.command:
             seed = self.nodes[0]
             await self._run(
-                seed, [render_text(word, self.driver.values(seed.name)) for word in self.driver.server.form]
+                seed,
+                [
+                    render_text(word, self.driver.values(seed.name))
+                    for word in self.driver.server.form.command
+                ],
             )
         await asyncio.gather(*(self._until(node, self.driver.server.formed) for node in self.nodes))
         return time.perf_counter() - begin

@@ -7,13 +7,14 @@ from typing import Any
 
 from clusterlib.messages.plan import CodeSources
 from clusterlib.messages.states import ClusterState, NodeState
-from clusterlib.messages.status import ClusterStatus, KeeperFacts, NodeStatus, Peak
+from clusterlib.messages.status import ClusterStatus, KeeperFacts, NodeStatus, Peak, RoleStatus
 from tests.plans import timeouts
 
 __all__ = ["cluster_status", "node_status"]
 
 NODE = NodeStatus(
     name="node1",
+    role="node",
     index=1,
     address="127.0.0.1",
     host="localhost",
@@ -37,6 +38,7 @@ CLUSTER = ClusterStatus(
     project="/project",
     profile="dev",
     driver="python",
+    roles=(RoleStatus("node", "python", "", CodeSources()),),
     simulated=False,
     state=ClusterState.READY,
     linger=0.0,
@@ -45,7 +47,6 @@ CLUSTER = ClusterStatus(
     cookie_file="/project/.clusterlib/default/1/cookie",
     timeouts=timeouts(),
     adaptations=(),
-    memory_origin="",
     uptime=1.5,
     ready_seconds=0.1,
     held=False,
@@ -59,7 +60,6 @@ CLUSTER = ClusterStatus(
     keeper=KeeperFacts(pid=1, guard=2, containment="namespace"),
     control="/run/control",
     marker="abc",
-    sources=CodeSources(),
 )
 
 

@@ -72,10 +72,10 @@ class Cluster(Operated):
         self.run_folder = RunFolder(Path(status.run))
         self.cookie_file = Path(status.cookie_file)
         self.call_seconds = status.timeouts.call
-        self.kind = calls_of(status.driver, status.sources.roots)
-        """What clients can do with its nodes."""
-        self.sources = status.sources
+        self.sources = status.roles[0].sources
         """Where the code of its nodes is."""
+        self.kind = calls_of(status.driver, self.sources.roots)
+        """What clients can do with its nodes."""
         self.notes = notes
         """Messages of `up` besides success: that the cluster ran already, or was restarted for new
         code.
@@ -373,9 +373,9 @@ class Cluster(Operated):
         """Updates the list of nodes."""
         self.held = status.held
         known = self._nodes
-        names = [node.name for node in status.nodes]
-        self._nodes = {name: known.get(name) or Node(self, name) for name in names}
-        for name in known.keys() - set(names):
+        coming = ((one.name, status.role_of(one)) for one in status.nodes)
+        self._nodes = {name: known.get(name) or Node(self, name, role) for name, role in coming}
+        for name in known.keys() - self._nodes.keys():
             known[name].close()
         return status
 

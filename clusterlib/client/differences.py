@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -11,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.registry import kind_of
 from clusterlib.errors import ClusterConflict
+from clusterlib.messages.codec import plain
 from clusterlib.values.kinds import memory_text
 from clusterlib.values.wording import in_toml
 
 if TYPE_CHECKING:
-    from clusterlib.messages.plan import Plan
+    from clusterlib.messages.plan import Plan, RolePlan
     from clusterlib.messages.status import ClusterStatus
 
-__all__ = ["check_shape", "differences"]
+__all__ = ["check_shape"]
 
 SETTINGS = {
     "driver": "driver",
@@ -57,7 +57,7 @@ def check_shape(
     if status.fingerprint != plan.fingerprint:
         found = _differences(status, plan)
         scale = (
-            [f"invoke cluster.scale {len(plan.nodes)}"]
+            [f"invoke cluster.scale {plan.size}"]
             if _is_of_another_size(found) and not resolved.traits.fixed
             else []
         )
@@ -86,39 +86,48 @@ def _beside(profile: str, overrides: Mapping[str, object]) -> str:
 
 def _differences(status: ClusterStatus, plan: Plan) -> list[str]:
     """Compares with the plan of the run's start; it may have been scaled since."""
+    from clusterlib.messages.plan import Plan
+
     try:
-        running = json.loads((Path(status.run) / "plan.json").read_text())
-    except (OSError, ValueError):
+        running = Plan.from_json((Path(status.run) / "plan.json").read_text())
+    except (OSError, ValueError, TypeError):
         return []
-    return differences({**running, "nodes": status.nodes}, json.loads(plan.to_json()))
-
-
-def differences(running: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """Lines such as `nodes.memory: "1MiB" runs, "2MiB" is requested`; both are plans as JSON."""
-    found = []
-    before, after = len(running.get("nodes", ())), len(asked.get("nodes", ()))
-    if before != after:
-        found.append(f"nodes.count: {before} run, {after} are requested")
-    for field, setting in SETTINGS.items():
-        found += [
-            f"{name}: {_shown(name, old)} runs, {_shown(name, new)} is requested"
-            for name, old, new in _unequal(setting, running.get(field), asked.get(field))
-        ]
-    names = [
-        name
-        for field in SETTINGS_BY_NAME
-        for name, _, _ in _unequal(field, running.get(field), asked.get(field))
-    ]
-    names += _unequal_for_driver(running, asked)
-    found += [f"{name} differs" for name in dict.fromkeys(names)]
+    found = list(_unequal_sizes(len(status.nodes), plan.size))
+    for old, new in zip(running.roles, plan.roles, strict=False):
+        found += _unequal_settings(_shape_of(running, old), _shape_of(plan, new))
+        names = [*_unequal_names(old, new), *_unequal_for_driver(old, new)]
+        found += [f"{name} differs" for name in dict.fromkeys(names)]
     return found if len(found) <= MOST else [*found[:MOST], f"and {len(found) - MOST} more"]
 
 
-def _unequal_for_driver(running: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+def _unequal_sizes(before: int, after: int) -> Iterator[str]:
+    if before != after:
+        yield f"nodes.count: {before} run, {after} are requested"
+
+
+def _shape_of(plan: Plan, role: RolePlan) -> Mapping[str, Any]:
+    return {**plain(plan), **plain(role)}
+
+
+def _unequal_settings(running: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+    """Lines such as `nodes.memory: "1MiB" runs, "2MiB" is requested`."""
+    for field, setting in SETTINGS.items():
+        for name, old, new in _unequal(setting, running[field], asked[field]):
+            yield f"{name}: {_shown(name, old)} runs, {_shown(name, new)} is requested"
+
+
+def _unequal_names(running: RolePlan, asked: RolePlan) -> Iterator[str]:
+    for field in SETTINGS_BY_NAME:
+        yield from (name for name, _, _ in _unequal(field, getattr(running, field), getattr(asked, field)))
+
+
+def _unequal_for_driver(running: RolePlan, asked: RolePlan) -> Iterator[str]:
     """The settings of the driver that differ: tables of the profile, and settings of the driver's
     own table."""
-    old, new, driver = running.get("server") or {}, asked.get("server") or {}, str(asked.get("driver"))
-    own = kind_of(driver, asked["sources"]["roots"]).sections().get(driver)
+    old, new = running.settings.data, asked.settings.data
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return
+    own = kind_of(asked.driver, asked.sources.roots).sections().get(asked.driver)
     settings = {one.name for one in fields(own)} if own is not None else set()
     for key in sorted(old.keys() | new.keys()):
         if key in SETTINGS_BY_NAME or old.get(key) == new.get(key):
@@ -126,7 +135,7 @@ def _unequal_for_driver(running: Mapping[str, Any], asked: Mapping[str, Any]) ->
         if isinstance(new.get(key, old.get(key)), Mapping):
             yield from (name for name, _, _ in _unequal(key, old.get(key), new.get(key)))
         elif key in settings:
-            yield f"{driver}.{key}"
+            yield f"{asked.driver}.{key}"
 
 
 def _unequal(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -14,6 +14,7 @@ from clusterlib.client.arguments import seconds_of
 from clusterlib.client.caller import caller_name
 from clusterlib.client.condition import explain
 from clusterlib.drivers.calls import Evaluation, Place, ports_in_words
+from clusterlib.drivers.registry import calls_of
 from clusterlib.errors import (
     CallTimeout,
     ClusterError,
@@ -27,7 +28,7 @@ from clusterlib.errors import (
 from clusterlib.hosts.identity import Identity
 from clusterlib.messages.requests import Kill, NodeRequest, Pause, Resume, Stacks, StartNode, StopNode
 from clusterlib.messages.states import NodeState
-from clusterlib.messages.status import NodeStatus
+from clusterlib.messages.status import NodeStatus, RoleStatus
 from clusterlib.runtime.client import CodeDigest
 from clusterlib.waiting import Deadline, poll
 
@@ -47,7 +48,7 @@ SEEN_SECONDS = 0.5
 class Node:
     """One node. Each property is requested when it is used, so nothing here is outdated."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, role: RoleStatus) -> None:
         self._cluster = cluster
         self.name = name
         self.called: datetime | None = None
@@ -57,13 +58,13 @@ class Node:
         place = Place(
             name=name,
             cluster=cluster.name,
-            driver=cluster.driver,
+            driver=role.driver,
             cookie_file=cluster.cookie_file,
-            sources=cluster.sources,
+            sources=role.sources,
             status=self.status,
             look=self._look_at_stacks,
         )
-        self._calls = cluster.kind(place)
+        self._calls = calls_of(role.driver, role.sources.roots)(place)
 
     def __repr__(self) -> str:
         return f"<Node {self.name} of cluster {self._cluster.name!r}>"

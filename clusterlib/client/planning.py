@@ -13,15 +13,18 @@ from clusterlib.client.code.sources import code_sources
 from clusterlib.drivers.planning import Planned
 from clusterlib.errors import ProgramMissing
 from clusterlib.hosts.programs import beside_python, blocked_program, find_program, folders_of, how_to_install
+from clusterlib.messages.codec import Packed
 from clusterlib.messages.plan import (
     Backoff,
     DerivedPort,
     NodePlan,
     Plan,
     RestartPolicy,
+    RolePlan,
     Timeouts,
 )
 from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
+from clusterlib.profiles.model import ONLY_ROLE
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.values.kinds import derived_port, packages_of
 
@@ -74,37 +77,41 @@ def make_plan(
     programs = _programs(resolved, project)
     sources = code_sources(resolved, project, programs)
     kind, planned = resolved.kind, Planned(resolved, project, programs, sources)
-    server = kind.settings(planned)  # a mistake in them is found before anything is built
+    settings = kind.settings(planned)  # a mistake in them is found before anything is built
+    role = RolePlan(
+        name=ONLY_ROLE,
+        driver=values.driver,
+        settings=Packed.of(settings),
+        nodes=tuple(NodePlan.of(nodes.name, index) for index in range(1, nodes.count + 1)),
+        node_name=nodes.name,
+        node_host=nodes.host,
+        ports=values.ports,
+        derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
+        templates=values.templates,
+        template_search=tuple(str(folder) for folder in template_folders(project)),
+        environment={**_path(resolved, programs), **kind.environment(planned), **values.environment},
+        memory=nodes.memory,
+        memory_origin=str(resolved.voice("nodes.memory") or ""),
+        app=values.python.app,
+        sources=sources,
+        code=code_of(sources, project, on_event),
+    )
     return Plan(
         identifier=cluster_identifier(project, name),
         name=name,
         project=str(project),
         profile=resolved.name,
-        driver=values.driver,
         simulated=values.simulate,
-        nodes=tuple(NodePlan.of(nodes.name, index) for index in range(1, nodes.count + 1)),
-        node_name=nodes.name,
-        node_host=nodes.host,
         fingerprint=resolved.fingerprint()[:16],
-        code=code_of(sources, project, on_event),
         mode=values.network.mode,
-        memory=nodes.memory,
-        memory_origin=str(resolved.voice("nodes.memory") or ""),
-        ports=dict(values.ports),
         timeouts=_same(Timeouts, values.timeouts),
         retry=_same(Backoff, values.retry),
         restart=_same(RestartPolicy, values.restart),
         linger=values.linger,
         monitor=values.monitor.interval,
         held=held,
-        templates=dict(values.templates),
-        template_search=tuple(str(folder) for folder in template_folders(project)),
-        environment={**_path(resolved, programs), **kind.environment(planned), **values.environment},
-        derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
-        server=server,
-        sources=sources,
-        app=values.python.app,
         adaptations=tuple(str(adaptation) for adaptation in resolved.adaptations),
+        roles=(role,),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from clusterlib.client.planning import plan_for
 from clusterlib.contract.promises import PROMISES, SECONDS, Stage
-from clusterlib.drivers.registry import PRELOAD, driver_named
+from clusterlib.drivers.registry import PRELOAD, driver_of
 from clusterlib.hosts.api import Host
 from clusterlib.hosts.containment import enter
 from clusterlib.hosts.local import LocalHost
@@ -40,7 +40,7 @@ def keep(asked: dict[str, Any]) -> int:
             from clusterlib.hosts.simulated import SimulatedHost
 
             host = SimulatedHost(host)
-        driver = driver_named(plan.driver, plan.server, host, plan.sources.roots)
+        driver = driver_of(plan.roles[0], host)
         stage = Stage(
             driver,
             host,

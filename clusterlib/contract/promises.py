@@ -46,10 +46,11 @@ class Stage:
         self.run: RunFolder = new_run(folder, "contract")
         self._links: list[Link] = []
         self._outputs: list[int] = []
-        provisioner = Provisioner(self.run, driver, PortAllocator(runtime_dir()))
-        self.places = {spec.name: (spec, claims) for spec, claims in provisioner.place(plan, plan.nodes, [])}
+        (role,) = plan.roles
+        provisioner = Provisioner(plan, role, self.run, driver, PortAllocator(runtime_dir()))
+        self.places = {spec.name: (spec, claims) for spec, claims in provisioner.place(role.nodes, [])}
         specs = [spec for spec, _ in self.places.values()]
-        provisioner.write_configs(plan, specs, specs, alive=[])
+        provisioner.write_configs(specs, specs, [], [spec.for_templates() for spec in specs])
         self.names = frozenset(self.places)
         self.roster = provisioner.roster(specs)
 

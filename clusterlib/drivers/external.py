@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -80,7 +80,7 @@ def external_kind(name: str, roots: Iterable[str]) -> NodeKind:
     return _checked(name, getattr(module, attribute), module, attribute)
 
 
-def external_driver(name: str, kind: NodeKind, settings: Mapping[str, Any], host: Host) -> Driver:
+def external_driver(name: str, kind: NodeKind, settings: object, host: Host) -> Driver:
     """The keeper's side of a kind. Raises DriverUnusable, with the line where its author's code fails."""
     from clusterlib.drivers.api import Driver
 
@@ -166,7 +166,14 @@ def _checked(name: str, kind: object, module: Any, attribute: str) -> NodeKind:
         raise DriverUnusable(
             f"{in_toml(name)} is no driver", cause=f"{where} is {what}, not a NodeKind", remedies=[right]
         )
-    for table, declared in kind.sections().items():
+    tables = kind.sections()
+    if len(tables) > 1 and kind.settings_type is None:
+        raise DriverUnusable(
+            f"the driver {in_toml(name)} has several tables, and no type for its settings",
+            cause=f"{where} declares {' and '.join(f'[{one}]' for one in tables)}",
+            remedies=["declare settings and settings_type: one frozen dataclass made of all tables"],
+        )
+    for table, declared in tables.items():
         if not is_dataclass(declared) or any("kind" not in one.metadata for one in fields(declared)):
             raise DriverUnusable(
                 f"the driver {in_toml(name)} declares its table [{table}] wrongly",

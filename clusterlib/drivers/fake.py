@@ -23,7 +23,6 @@ from clusterlib.waiting import pause_async
 
 __all__ = ["FakeDriver", "Life"]
 
-PROGRAM = "fake-node"
 STOLEN = "bind: Address already in use"
 
 
@@ -48,7 +47,11 @@ class FakeDriver(Driver):
     name = "fake"
     purposes = ("cluster",)
 
-    def __init__(self, lives: Mapping[str, Sequence[Life]] | None = None) -> None:
+    def __init__(
+        self, lives: Mapping[str, Sequence[Life]] | None = None, *, program: str = "fake-node"
+    ) -> None:
+        """`program`: which of a host's behaviours is that of its nodes, where several drivers share a host."""
+        self._program = program
         self.alive: set[str] = set()
         self.rosters: dict[str, list[dict[str, Any]]] = {}
         """What each node was last told about who belongs to the cluster."""
@@ -61,14 +64,14 @@ class FakeDriver(Driver):
     @property
     def behaviours(self) -> dict[str, Behaviour]:
         """For the `FakeHost` that is to run these nodes."""
-        return {PROGRAM: self._live}
+        return {self._program: self._live}
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, FakeLink]:
         del claims
         coming = self._lives.get(node.name)
         link = FakeLink(self, node.name, coming[0].remark if coming else "")
         self._links.append(link)
-        return Spawn(node.name, Program((PROGRAM,)), node.directory, node.environment), link
+        return Spawn(node.name, Program((self._program,)), node.directory, node.environment), link
 
     def ports_stolen(self, log_tail: list[str]) -> bool:
         return any(STOLEN in line for line in log_tail)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clusterlib.profiles.checks import Together
     from clusterlib.profiles.model import Profile
 
-__all__ = ["NodeKind", "Traits"]
+__all__ = ["NoSettings", "NodeKind", "Traits"]
 
 
 @frozen
@@ -45,11 +45,14 @@ def _refuses_calls() -> type[NodeCalls]:
     return NodeCalls
 
 
-def _own_sections(planned: Planned) -> dict[str, Any]:
-    from clusterlib.messages.codec import plain
+@frozen
+class NoSettings:
+    """Of a driver to which a profile says nothing of its own."""
 
-    resolved = planned.resolved
-    return {name: plain(resolved.values.sections[name]) for name in resolved.kind.sections()}
+
+def _own_table(planned: Planned) -> object:
+    values = planned.resolved.values
+    return next((values.sections[name] for name in planned.resolved.kind.sections()), NoSettings())
 
 
 def _chosen_roots(context: CodeContext) -> CodeSources:
@@ -62,7 +65,7 @@ def _chosen_roots(context: CodeContext) -> CodeSources:
 class NodeKind:
     """A kind of node: what the keeper does with it, what clients do, and what a profile says about it."""
 
-    driver: Callable[[Mapping[str, Any], Host], Driver]
+    driver: Callable[[Any, Host], Driver]
     """Makes the keeper's side, from `settings` and from the host, which runs commands for it."""
     calls: Callable[[], type[NodeCalls]] = _refuses_calls
     """What clients can do with such a node. Without it, calls are refused."""
@@ -83,8 +86,11 @@ class NodeKind:
     """What is wrong with values that are in order one by one."""
     traits: Callable[[Profile], Traits] = lambda _: Traits()
 
-    settings: Callable[[Planned], dict[str, Any]] = _own_sections
-    """What the driver is given of the profile, as plain data. By default its own tables."""
+    settings: Callable[[Planned], object] = _own_table
+    """What the driver is given of the profile: a frozen value. By default its own table."""
+    settings_type: Callable[[], type] | None = None
+    """The type of these settings, by which the keeper reads them from the plan. A kind with several
+    tables must declare both."""
     code: Callable[[CodeContext], CodeSources] = _chosen_roots
     """Where the code of its nodes is, besides programs, templates and watched files. By default in the code roots that a
     profile names: a change there restarts the nodes."""
@@ -92,3 +98,8 @@ class NodeKind:
     """Variables that each node has besides those of the profile."""
     preflight: Callable[[ResolvedProfile, Path, Mapping[str, Path]], Iterable[Finding]] = lambda *_: ()
     """Whether such nodes can run on this machine."""
+
+    def type_of_settings(self) -> type:
+        if self.settings_type is not None:
+            return self.settings_type()
+        return next(iter(self.sections().values()), NoSettings)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.drivers.kind import NodeKind
 from clusterlib.drivers.shipped import SHIPPED
+from clusterlib.errors import StartError
+from clusterlib.messages.codec import NotReadable
 
 if TYPE_CHECKING:
     from clusterlib.drivers.api import Driver
     from clusterlib.drivers.calls import NodeCalls
     from clusterlib.hosts.api import Host
+    from clusterlib.messages.plan import RolePlan
 
-__all__ = ["PRELOAD", "calls_of", "driver_named", "kind_of"]
+__all__ = ["PRELOAD", "calls_of", "driver_of", "kind_of"]
 
 PRELOAD = ("clusterlib.runtime.node",)
 """What the warm process imports once, so that no node has to."""
@@ -34,14 +37,26 @@ def kind_of(name: str, roots: Iterable[str] = ()) -> NodeKind:
     return kind
 
 
-def driver_named(name: str, settings: Mapping[str, Any], host: Host, roots: Iterable[str] = ()) -> Driver:
-    """The driver of that name. `settings` is what the plan says for it, `host` runs its commands."""
-    kind = kind_of(name, roots)
-    if name not in SHIPPED:
+def driver_of(role: RolePlan, host: Host) -> Driver:
+    """A driver for this role alone; `host` runs its commands."""
+    kind = kind_of(role.driver, role.sources.roots)
+    settings = _settings_of(role, kind)
+    if role.driver not in SHIPPED:
         from clusterlib.drivers.external import external_driver
 
-        return external_driver(name, kind, settings, host)
+        return external_driver(role.driver, kind, settings, host)
     return kind.driver(settings, host)
+
+
+def _settings_of(role: RolePlan, kind: NodeKind) -> object:
+    try:
+        return role.settings.unpack(kind.type_of_settings())
+    except NotReadable as error:
+        raise StartError(
+            f"the settings of driver {role.driver!r} in the plan cannot be read",
+            cause=f"role {role.name!r}: {error}",
+            remedies=["invoke cluster.doctor"],
+        ) from error
 
 
 def calls_of(name: str, roots: Iterable[str] = ()) -> type[NodeCalls]:

@@ -37,12 +37,21 @@ V = TypeVar("V")
 
 
 @frozen
+class RoleRead:
+    nodes: tuple[NodePlan, ...] = ()
+
+
+@frozen
 class PlanRead:
     """What a report takes from the plan of a run."""
 
     profile: str = ""
     simulated: bool = False
-    nodes: tuple[NodePlan, ...] = ()
+    roles: tuple[RoleRead, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return sum(len(role.nodes) for role in self.roles)
 
 
 @frozen

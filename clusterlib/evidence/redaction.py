@@ -115,9 +115,10 @@ def redactor_for(runs: Iterable[Path], environ: Mapping[str, str]) -> Redactor:
         with contextlib.suppress(OSError):
             secrets.append(run.cookie.read_text(errors="surrogateescape"))
         with contextlib.suppress(OSError, ValueError, AttributeError, TypeError, KeyError):
-            of_nodes = json.loads(run.plan.read_bytes())["environment"].items()
-            variables |= {str(name): str(value) for name, value in of_nodes}
-            secrets += [str(value) for name, value in of_nodes if is_secret(name)]
+            for role in json.loads(run.plan.read_bytes())["roles"]:
+                of_nodes = role["environment"].items()
+                variables |= {str(name): str(value) for name, value in of_nodes}
+                secrets += [str(value) for name, value in of_nodes if is_secret(name)]
     return Redactor(secrets, {**variables, **environ})
 
 

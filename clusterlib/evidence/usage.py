@@ -49,7 +49,7 @@ def _served(cluster: str, evidence: Evidence, tests: Sequence[Tested], diaries: 
     return Served(
         cluster=cluster,
         profile=(first.profile if first else "") or plan.profile,
-        nodes=first.nodes if first and first.nodes is not None else len(plan.nodes),
+        nodes=first.nodes if first and first.nodes is not None else plan.size,
         how=first.how if first else "started",
         simulated=first.simulated if first else plan.simulated,
         begin=min([*(life.begin for life in lives), *times], default=0.0),

@@ -8,7 +8,7 @@ from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable, NodeU
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.revival import Changes
-from clusterlib.keeper.roster import Roster
+from clusterlib.keeper.rosters import Rosters
 from clusterlib.keeper.taint import Taint
 from clusterlib.messages.events import (
     ClusterRestarting,
@@ -31,14 +31,14 @@ class Faults:
     def __init__(
         self,
         cluster: str,
-        roster: Roster,
+        rosters: Rosters,
         taint: Taint,
         changes: Changes,
         tell: Tell,
         save: Callable[[], None],
     ) -> None:
         self._cluster = cluster
-        self._roster = roster
+        self._rosters = rosters
         self._taint = taint
         self._changes = changes
         self._tell = tell
@@ -63,7 +63,7 @@ class Faults:
             self._tell(FaultPause(name, by))
             self._taint.paused(name)
             node.pause(by)
-            self._roster.look_again()
+            self._rosters.look_again()
         return node.status()
 
     async def resume(self, name: str, by: str = "") -> NodeStatus:
@@ -80,9 +80,9 @@ class Faults:
                     self._alive(name)
                 self._tell(FaultStop(name, by))
                 self._taint.ended(name, "was stopped")
-                await self._roster.stop([node], with_the_cluster=False)
+                await self._rosters.stop([node], with_the_cluster=False)
                 node.by = by or None
-                self._roster.look_again()
+                self._rosters.look_again()
                 self._save()
             return node.status()
 
@@ -103,8 +103,8 @@ class Faults:
     async def _bring_back(self, node: ManagedNode) -> None:
         self._taint.ended_on_request([node.name], everything=False)
         try:
-            self._roster.prepare([node])
-            await self._roster.bring_up([node], together=False)
+            self._rosters.prepare([node])
+            await self._rosters.bring_up([node], together=False)
         except ClusterError:
             self._taint.ended(node.name, f"is gone: {node.reason}")
             raise
@@ -114,23 +114,23 @@ class Faults:
     async def restart(self, nodes: list[ManagedNode], *, fresh: bool = False) -> None:
         """Restarts them on request."""
         names = [node.name for node in nodes]
-        everything = fresh and self._roster.nodes.keys() <= set(names)
+        everything = fresh and self._rosters.nodes.keys() <= set(names)
         await self._restart(
             nodes, lambda: self._taint.ended_on_request(names, everything=everything), fresh=fresh
         )
 
     async def heal(self, deadline: Deadline, *, fresh: bool) -> None:
         """Resumes the paused and restarts who is gone, or restarts all with no data, until the cluster is whole."""
-        nodes = self._roster.nodes
+        nodes = self._rosters.nodes
         if fresh:
             await self._restart(list(nodes.values()), fresh=True)
         for node in nodes.values():
             self._resume(node)
-        while not self._roster.whole:
+        while not self._rosters.whole:
             if gone := self._gone():
                 await self._restart(gone)
-            await poll_async(lambda: self._roster.whole or self._gone(), deadline)
-            if deadline.passed and not self._roster.whole:
+            await poll_async(lambda: self._rosters.whole or self._gone(), deadline)
+            if deadline.passed and not self._rosters.whole:
                 raise NodeNotReady(
                     f"cluster '{self._cluster}' did not get whole within {deadline.seconds:g} s",
                     evidence=[
@@ -142,7 +142,7 @@ class Faults:
         self._taint.clear()
 
     def find(self, name: str) -> ManagedNode:
-        nodes = self._roster.nodes
+        nodes = self._rosters.nodes
         if name not in nodes:
             raise NodeUnknown(
                 f"cluster '{self._cluster}' has no node {name!r}",
@@ -161,23 +161,23 @@ class Faults:
         return node
 
     def _gone(self) -> list[ManagedNode]:
-        return [node for node in self._roster.nodes.values() if node.state in GONE]
+        return [node for node in self._rosters.nodes.values() if node.state in GONE]
 
     def _resume(self, node: ManagedNode, by: str = "") -> None:
         if node.state is NodeState.PAUSED:
             self._tell(HealResume(node.name, by))
             node.resume()
             self._taint.resumed(node.name)
-            self._roster.look_again()
+            self._rosters.look_again()
 
     async def _restart(
         self, nodes: list[ManagedNode], ended: Callable[[], None] = lambda: None, *, fresh: bool = False
     ) -> None:
         """`ended` is called when the old ones have ended: from then on the new ones count."""
-        self._roster.prepare(nodes)
+        self._rosters.prepare(nodes)
         self._tell(ClusterRestarting(tuple(node.name for node in nodes), fresh))
-        await self._roster.stop(nodes)
+        await self._rosters.stop(nodes)
         if fresh:
-            self._roster.clear(nodes)
+            self._rosters.clear(nodes)
         ended()
-        await self._roster.bring_up(nodes, together=False)
+        await self._rosters.bring_up(nodes, together=False)

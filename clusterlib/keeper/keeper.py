@@ -20,10 +20,8 @@ from clusterlib.errors import (
     ClusterNotRunning,
     LeftBehind,
     NodeExited,
-    NotSupported,
     PortTaken,
     StartError,
-    UsageError,
 )
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.keeper.diary import EventLog
@@ -31,25 +29,23 @@ from clusterlib.keeper.faults import Faults
 from clusterlib.keeper.holding import Holding
 from clusterlib.keeper.looking import Looking
 from clusterlib.keeper.node import ManagedNode
-from clusterlib.keeper.provision import Provisioner
 from clusterlib.keeper.revival import Revival
-from clusterlib.keeper.roster import Roster
+from clusterlib.keeper.rosters import Rosters
 from clusterlib.keeper.state_file import StateFile
 from clusterlib.keeper.turns import Turn
 from clusterlib.messages.events import (
     ClusterHealed,
-    ClusterLoaded,
     ClusterReady,
     ClusterRetrying,
-    ClusterScaling,
     ClusterStarting,
     ClusterStopped,
     ClusterStopping,
 )
-from clusterlib.messages.plan import NodePlan, Plan, RunningCode
+from clusterlib.messages.plan import Plan, RunningCode
 from clusterlib.messages.requests import Loaded
 from clusterlib.messages.states import ClusterState, NodeState, unexpected_end
 from clusterlib.messages.status import ClusterStatus, KeeperPlace, Peak, TurnGiven
+from clusterlib.network.ports import PortAllocator
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, backoff, pause_async
 
@@ -67,11 +63,12 @@ class Keeper:
         self,
         plan: Plan,
         run: RunFolder,
-        driver: Driver,
+        drivers: Mapping[str, Driver],
         host: Host,
-        provisioner: Provisioner,
+        allocator: PortAllocator,
         place: KeeperPlace,
     ) -> None:
+        """`drivers`: one for each role, by the name of the role."""
         self.plan = plan
         self.run = run
         self.events = EventLog(run.events)
@@ -79,14 +76,12 @@ class Keeper:
         """Done when the cluster is gone and the process may end; holds what went wrong in the shutdown, if anything."""
         self._state = StateFile(run.state, self.status, self.events.tell)
         self.holding = Holding(self, self.events.tell, plan.linger, self._state.save_soon)
-        self._roster = Roster(plan, run, driver, host, provisioner, self.events.tell, self._node_ended)
-        self.faults = Faults(
-            plan.name, self._roster, self.holding.taint, self, self.events.tell, self._state.save_soon
-        )
-        self.looking = Looking(self._roster, driver)
+        tell = self.events.tell
+        self._rosters = Rosters(plan, run, drivers, host, allocator, tell, self._node_ended)
+        self.faults = Faults(plan.name, self._rosters, self.holding.taint, self, tell, self._state.save_soon)
+        self.looking = Looking(self._rosters)
         self._monitor: Monitor | None = None  # until there is something to look at
-        self._revival = Revival(plan.restart, self._roster, self, self.events.tell, self._state.save_soon)
-        self._driver = driver
+        self._revival = Revival(plan.restart, self._rosters, self, tell, self._state.save_soon)
         self._host = host
         self._place = place
         self._phase = ClusterState.STARTING
@@ -102,13 +97,13 @@ class Keeper:
 
     @property
     def nodes(self) -> dict[str, ManagedNode]:
-        return self._roster.nodes
+        return self._rosters.nodes
 
     @property
     def state(self) -> ClusterState:
         if self._phase is not ClusterState.READY:
             return self._phase
-        return ClusterState.READY if self._roster.whole else ClusterState.DEGRADED
+        return ClusterState.READY if self._rosters.whole else ClusterState.DEGRADED
 
     @property
     def starting(self) -> bool:
@@ -131,7 +126,8 @@ class Keeper:
             identifier=plan.identifier,
             project=plan.project,
             profile=plan.profile,
-            driver=plan.driver,
+            driver=plan.roles[0].driver,
+            roles=tuple(roster.status() for roster in self._rosters.roles.values()),
             simulated=plan.simulated,
             state=self.state,
             linger=plan.linger,
@@ -140,7 +136,6 @@ class Keeper:
             cookie_file=str(self.run.cookie),
             timeouts=plan.timeouts,
             adaptations=plan.adaptations,
-            memory_origin=plan.memory_origin,
             uptime=round(time.monotonic() - self._begun, 3),
             ready_seconds=self._ready_seconds,
             held=holding.held,
@@ -154,7 +149,6 @@ class Keeper:
             keeper=self._place.keeper,
             control=self._place.control,
             marker=self._place.marker,
-            sources=plan.sources,
         )
 
     # -- the verbs
@@ -165,17 +159,17 @@ class Keeper:
             if self._phase is not ClusterState.STARTING:
                 return self.status()
             plan = self.plan
-            self.events.tell(ClusterStarting(plan.name, plan.profile, len(plan.nodes), plan.simulated))
+            self.events.tell(ClusterStarting(plan.name, plan.profile, plan.size, plan.simulated))
             pauses = backoff(plan.retry.first, plan.retry.factor, plan.retry.ceiling)
             for attempt in itertools.count(1):
                 try:
-                    nodes = self._roster.admit(plan.nodes)
-                    self._roster.prepare(nodes, plan.code)
-                    await self._roster.bring_up(nodes, together=True)
+                    nodes = self._rosters.admit_all()
+                    self._rosters.prepare(nodes, as_planned=True)
+                    await self._rosters.bring_up(nodes, together=True)
                     break
                 except ClusterError as error:
                     again = attempt <= plan.retry.attempts and self._worth_another_try(error)
-                    await self._roster.dismiss(self.nodes.values())
+                    await self._rosters.dismiss(self.nodes.values())
                     if not again:
                         raise
                     self.events.tell(ClusterRetrying(attempt, error.problem))
@@ -195,7 +189,8 @@ class Keeper:
             if fresh:
                 from clusterlib.keeper.clearing import check_fresh
 
-                check_fresh(self._driver, [node.name for node in nodes])
+                for roster, group in self._rosters.by_role(nodes):
+                    check_fresh(roster.driver, [node.name for node in group])
             try:
                 await self.faults.restart(nodes, fresh=fresh)
             except ClusterError:
@@ -205,18 +200,23 @@ class Keeper:
                 self._state.save()
             return self.status()
 
-    async def load(self, code: Mapping[str, str], modules: Mapping[str, str], gone: Sequence[str]) -> Loaded:
-        """Has the nodes run these compiled modules as they are on disk, without a restart. The dead find them there."""
+    async def load(
+        self,
+        code: Mapping[str, str],
+        modules: Mapping[str, str],
+        gone: Sequence[str],
+        role: str | None = None,
+    ) -> Loaded:
+        """Has the nodes of a role run these compiled modules as they are on disk, without a restart."""
+        from clusterlib.keeper.loading import load
+
+        roster = self._rosters.role(role)
         async with self.alone():
-            loaded = await self._driver.load(self._roster.those_that_load(), modules, gone)
-            self._roster.code.runs(self.nodes, code)
-            names = sorted({name for names in loaded.values() for name in names})
-            if names or gone:
-                self.events.tell(ClusterLoaded(tuple(names), tuple(gone)))
-            return Loaded(self.status(), {name: tuple(names) for name, names in loaded.items()})
+            loaded = await load(roster, code, modules, gone, self.events.tell)
+            return Loaded(self.status(), loaded)
 
     async def code(self) -> RunningCode:
-        return await self._roster.running_code()
+        return await self._rosters.running_code()
 
     async def heal(self, *, fresh: bool = False) -> ClusterStatus:
         """Makes the cluster whole again, with as few new nodes as that takes; `fresh`: with new ones only, and no data."""
@@ -235,29 +235,18 @@ class Keeper:
     async def stacks(self, name: str) -> tuple[str, ...]:
         from clusterlib.keeper.stacks import dump_stacks
 
-        return tuple(await dump_stacks(self._driver, self.faults.find(name), simulated=self.plan.simulated))
+        node = self.faults.find(name)
+        driver = self._rosters.of(node).driver
+        return tuple(await dump_stacks(driver, node, simulated=self.plan.simulated))
 
-    async def scale(self, count: int) -> ClusterStatus:
-        """Adds or removes nodes, the last ones first, while the others go on."""
-        if count < 1:
-            raise UsageError("a cluster has at least one node", remedies=["invoke cluster.down"])
-        if self._driver.fixed and count != len(self.nodes):
-            raise NotSupported(
-                f"cluster '{self.plan.name}' stays at {len(self.nodes)} nodes: {self._driver.fixed}",
-                remedies=[
-                    "invoke cluster.down",
-                    f"invoke cluster.up --profile {self.plan.profile} --nodes {count}",
-                ],
-            )
+    async def scale(self, count: int, role: str | None = None) -> ClusterStatus:
+        """Adds or removes nodes of a role, which must be named where there are several."""
+        from clusterlib.keeper.scaling import check_size, scale
+
+        roster = self._rosters.role(role)
+        check_size(self.plan, roster, count)
         async with self.alone():
-            current = list(self.nodes.values())
-            self.events.tell(ClusterScaling(len(current), count))
-            if count < len(current):
-                await self._roster.dismiss(current[count:])
-                self.holding.taint.gone([node.name for node in current[count:]])
-                self._roster.tell_all()
-            elif count > len(current):
-                await self._grow(range(len(current) + 1, count + 1))
+            await scale(self._rosters, roster, count, self.holding.taint, self.events.tell)
             self._state.save()
             return self.status()
 
@@ -278,27 +267,15 @@ class Keeper:
 
     async def end_turn(self, turn: Turn, dirty: str | None = None) -> ClusterStatus:
         """Answers when all that the nodes had printed is in their log files: it belongs to this turn, not to the next."""
-        self._roster.flush_logs()
+        self._rosters.flush_logs()
         self.holding.end_turn(turn, dirty)
         return self.status()
 
     async def flush_logs(self) -> None:
         """Done when all that the nodes had printed is in their log files."""
-        self._roster.flush_logs()
+        self._rosters.flush_logs()
 
-    # -- growing
-
-    async def _grow(self, indexes: range) -> None:
-        plans = [NodePlan.of(self.plan.node_name, index) for index in indexes]
-        added = self._roster.admit(plans)
-        try:
-            self._roster.prepare(added)
-            self._roster.tell_all()
-            await self._roster.bring_up(added, together=True)
-        except BaseException:
-            await self._roster.dismiss(added)
-            self._roster.tell_all()
-            raise
+    # -- when a start fails, and while it runs
 
     def _worth_another_try(self, error: ClusterError) -> bool:
         """A stolen port or a machine out of processes may pass; a program that fails will fail again."""
@@ -322,7 +299,7 @@ class Keeper:
         if self._phase is not ClusterState.READY:
             return
         self._state.save_soon()
-        if node.state is NodeState.DEAD and not self._roster.is_rising(node):
+        if node.state is NodeState.DEAD and not self._rosters.is_rising(node):
             self.holding.taint.ended(node.name, ": ".join(filter(None, unexpected_end(str(how)))))
             self._revival.crashed(node, str(how), clean=how.clean)
 
@@ -359,12 +336,10 @@ class Keeper:
         try:
             with contextlib.suppress(LeftBehind):
                 # The last word on that is the sweep's: it also ends what holds a node (a paused simulation).
-                await self._roster.stop(self.nodes.values())
+                await self._rosters.stop(self.nodes.values())
             survivors = await self._host.sweep(SWEEP_SECONDS)
         finally:
-            for node in self.nodes.values():
-                node.close()
-                self._driver.forget(node.spec)
+            self._rosters.close()
             if self._monitor is not None:
                 self._monitor.close()
             await self._host.close()

@@ -111,13 +111,12 @@ def _keeper(
     order: StartOrder, control: Path, marker: str, containment: Containment, nursery: Nursery
 ) -> Keeper:
     """The keeper of this plan, known to everyone who looks for clusters before it starts anything."""
-    from clusterlib.drivers.registry import driver_named
+    from clusterlib.drivers.registry import driver_of
     from clusterlib.hosts.api import Host
     from clusterlib.hosts.local import LocalHost
     from clusterlib.hosts.places import runtime_dir, write_private
     from clusterlib.hosts.registry import register
     from clusterlib.keeper.keeper import Keeper
-    from clusterlib.keeper.provision import Provisioner
     from clusterlib.messages.status import KeeperFacts, KeeperPlace
     from clusterlib.network.ports import PortAllocator
     from clusterlib.rundir.folders import RunFolder
@@ -140,7 +139,7 @@ def _keeper(
         from clusterlib.hosts.simulated import SimulatedHost
 
         host = SimulatedHost(host)
-    driver = driver_named(plan.driver, plan.server, host, plan.sources.roots)
+    drivers = {role.name: driver_of(role, host) for role in plan.roles}
     facts = KeeperFacts(
         pid=containment.keeper_pid,
         guard=containment.guard_pid,
@@ -148,8 +147,8 @@ def _keeper(
         refusals=tuple(containment.refusals),
     )
     place = KeeperPlace(facts, str(control), marker)
-    provisioner = Provisioner(run, driver, PortAllocator(runtime_dir(), proc=containment.proc))
-    return Keeper(plan, run, driver, host, provisioner, place)
+    allocator = PortAllocator(runtime_dir(), proc=containment.proc)
+    return Keeper(plan, run, drivers, host, allocator, place)
 
 
 def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:

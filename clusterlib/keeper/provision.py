@@ -12,7 +12,7 @@ from typing import Any
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.errors import PortsExhausted, StartError
 from clusterlib.hosts.places import make_private, write_private
-from clusterlib.messages.plan import NodePlan, Plan
+from clusterlib.messages.plan import NodePlan, Plan, RolePlan
 from clusterlib.network.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.numbering import host_of
 from clusterlib.rendering import complete, render
@@ -25,22 +25,28 @@ LOOPBACK = "127.0.0.1"
 
 
 class Provisioner:
-    def __init__(self, run: RunFolder, driver: Driver, allocator: PortAllocator) -> None:
+    """Places for the nodes of one role."""
+
+    def __init__(
+        self, plan: Plan, role: RolePlan, run: RunFolder, driver: Driver, allocator: PortAllocator
+    ) -> None:
+        self._plan = plan
+        self._role = role
         self._run = run
         self._driver = driver
         self._allocator = allocator
         self._block: AddressBlock | None = None
 
     def place(
-        self, plan: Plan, nodes: Iterable[NodePlan], placed: Sequence[NodeSpec]
+        self, nodes: Iterable[NodePlan], placed: Sequence[NodeSpec]
     ) -> list[tuple[NodeSpec, dict[str, Claim]]]:
         """Claims for every node or for none."""
         places: list[tuple[NodeSpec, dict[str, Claim]]] = []
         try:
             for node in nodes:
                 known = [*placed, *(spec for spec, _ in places)]
-                claims = self._claim(plan, node, known)
-                places.append((self._specify(plan, node, claims), claims))
+                claims = self._claim(node, known)
+                places.append((self._specify(node, claims), claims))
         except BaseException as error:
             for _, claims in places:
                 for claim in claims.values():
@@ -59,34 +65,38 @@ class Provisioner:
         return places
 
     def write_configs(
-        self, plan: Plan, specs: Sequence[NodeSpec], chosen: Sequence[NodeSpec], alive: Sequence[str]
+        self,
+        specs: Sequence[NodeSpec],
+        chosen: Sequence[NodeSpec],
+        alive: Sequence[str],
+        everyone: Sequence[dict[str, Any]],
     ) -> None:
         """Writes what the chosen nodes read, which are about to start while the nodes in `alive` run.
 
-        Everything is rendered before anything is written."""
-        cluster = {
-            "name": plan.name,
-            "project": plan.project,
-            "profile": plan.profile,
-            "simulated": plan.simulated,
-            "nodes": [spec.for_templates() for spec in specs],
-        }
-        timeouts = asdict(plan.timeouts)
+        `specs` are the nodes of this role, `everyone` those of all roles, as templates know them. Everything is rendered
+        before anything is written."""
+        plan, role = self._plan, self._role
         common: dict[str, Any] = {
-            "cluster": cluster,
-            "timeouts": timeouts,
-            "python": {"app": plan.app, "path": list(plan.sources.roots)},
+            "cluster": {
+                "name": plan.name,
+                "project": plan.project,
+                "profile": plan.profile,
+                "simulated": plan.simulated,
+                "nodes": everyone,
+            },
+            "timeouts": asdict(plan.timeouts),
+            "python": {"app": role.app, "path": list(role.sources.roots)},
             "cookie_file": str(self._run.cookie),
             "alive": list(alive),
             "starting": [spec.name for spec in chosen],
         }
-        search = [Path(folder) for folder in plan.template_search]
+        search = [Path(folder) for folder in role.template_search]
         values = {spec.name: complete({**common, "node": spec.for_templates()}) for spec in specs}
         self._driver.learn(values)
         rendered = [
             (Path(spec.directory) / output, render(template, search, values[spec.name]))
             for spec in chosen
-            for output, template in plan.templates.items()
+            for output, template in role.templates.items()
         ]
         try:
             self._ensure_cookie()
@@ -106,36 +116,44 @@ class Provisioner:
                 ],
             ) from error
 
+    def close(self) -> None:
+        if self._block is not None:
+            self._block.close()
+            self._block = None
+
+    def log_of(self, name: str) -> Path:
+        return self._run.log(name)
+
     @staticmethod
     def roster(specs: Sequence[NodeSpec]) -> list[dict[str, Any]]:
         return [{"name": s.name, "address": s.address, "port": s.ports.get("cluster")} for s in specs]
 
-    def _claim(self, plan: Plan, node: NodePlan, placed: Sequence[NodeSpec]) -> dict[str, Claim]:
+    def _claim(self, node: NodePlan, placed: Sequence[NodeSpec]) -> dict[str, Claim]:
         claims: dict[str, Claim] = {}
         try:
             for purpose in self._driver.purposes:
-                ports = plan.ports[purpose]
+                ports = self._role.ports[purpose]
                 first, last, address = ports.first, ports.last, LOOPBACK
-                if plan.mode == "per-node":
+                if self._plan.mode == "per-node":
                     self._block = self._block or self._allocator.claim_block()
                     address = self._block.address(node.index)
                     if placed:
                         first = last = placed[0].ports[purpose]
-                if not self._claim_one(plan, purpose, PortRange(first, last), address, claims):
-                    raise self._derived_taken(plan, purpose, address)
+                if not self._claim_one(purpose, PortRange(first, last), address, claims):
+                    raise self._derived_taken(purpose, address)
         except BaseException:
             for claim in claims.values():
                 claim.close()
             raise
         return claims
 
-    def _claim_one(
-        self, plan: Plan, purpose: str, ports: PortRange, address: str, claims: dict[str, Claim]
-    ) -> bool:
+    def _claim_one(self, purpose: str, ports: PortRange, address: str, claims: dict[str, Claim]) -> bool:
         """A port of that range, and with it those that follow from it; another one where somebody has one of those."""
-        following = {name: one.offset for name, one in plan.derived.items() if one.base == purpose}
+        following = {name: one.offset for name, one in self._role.derived.items() if one.base == purpose}
         for _ in range(ports.last - ports.first + 1):
-            claim = self._allocator.claim(address, ports.first, ports.last, in_order=_is_pinned(plan, ports))
+            claim = self._allocator.claim(
+                address, ports.first, ports.last, in_order=_is_pinned(self._role, ports)
+            )
             others = {
                 name: self._allocator.claim_exactly(address, claim.port + offset)
                 for name, offset in following.items()
@@ -149,37 +167,37 @@ class Provisioner:
                 one.close()
         return False
 
-    @staticmethod
-    def _derived_taken(plan: Plan, purpose: str, address: str) -> PortsExhausted:
-        following = [name for name, one in plan.derived.items() if one.base == purpose]
+    def _derived_taken(self, purpose: str, address: str) -> PortsExhausted:
+        following = [name for name, one in self._role.derived.items() if one.base == purpose]
         return PortsExhausted(
             f"no port for {purpose} on {address} has its {' and '.join(following)} free, too",
             cause="somebody has the ports that follow from each of the range",
             remedies=["widen the range in the profile, under [ports]", "ss -antup"],
         )
 
-    def _specify(self, plan: Plan, node: NodePlan, claims: dict[str, Claim]) -> NodeSpec:
+    def _specify(self, node: NodePlan, claims: dict[str, Claim]) -> NodeSpec:
         address = next(iter(claims.values())).address if claims else LOOPBACK
         return NodeSpec(
             name=node.name,
+            role=self._role.name,
             index=node.index,
             address=address,
-            host=host_of(plan.node_host, node.index, name=node.name, address=address),
+            host=host_of(self._role.node_host, node.index, name=node.name, address=address),
             ports={purpose: claim.port for purpose, claim in claims.items()},
             directory=str(self._run.node(node.name)),
-            memory=plan.memory,
-            environment=self._environment(plan, node),
+            memory=self._role.memory,
+            environment=self._environment(node),
         )
 
-    @staticmethod
-    def _environment(plan: Plan, node: NodePlan) -> dict[str, str]:
-        return {**os.environ, **plan.environment, "CLUSTERLIB_NODE": node.name, "CLUSTERLIB_NAME": plan.name}
+    def _environment(self, node: NodePlan) -> dict[str, str]:
+        own = {"CLUSTERLIB_NODE": node.name, "CLUSTERLIB_NAME": self._plan.name}
+        return {**os.environ, **self._role.environment, **own}
 
     def _ensure_cookie(self) -> None:
         if not self._run.cookie.exists():
             write_private(self._run.cookie, secrets.token_hex(32), mode=0o400)
 
 
-def _is_pinned(plan: Plan, ports: PortRange) -> bool:
-    """Whether the range is no larger than the cluster. Then node1 has the first of its ports, each time."""
-    return ports.last - ports.first < len(plan.nodes)
+def _is_pinned(role: RolePlan, ports: PortRange) -> bool:
+    """Whether the range is no larger than the role. Then node1 has the first of its ports, each time."""
+    return ports.last - ports.first < len(role.nodes)

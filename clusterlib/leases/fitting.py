@@ -41,6 +41,6 @@ def _first_size(status: ClusterStatus) -> int:
     """How many nodes it was started with: its fingerprint knows that number, and it may have been scaled since."""
     plan = RunFolder(Path(status.run)).plan
     try:
-        return len(Plan.from_json(plan.read_text()).nodes)
+        return Plan.from_json(plan.read_text()).size
     except (OSError, ValueError, TypeError, KeyError):
         return len(status.nodes)

@@ -11,7 +11,9 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-__all__ = ["NotReadable", "plain", "revive", "salvage"]
+from clusterlib.frozen import frozen
+
+__all__ = ["NotReadable", "Packed", "plain", "revive", "salvage"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -21,6 +23,21 @@ _readers: dict[tuple[object, bool], Reader] = {}
 
 class NotReadable(ValueError):
     """The data is not of the kind that was asked for: another version of clusterlib has written it, or somebody else."""
+
+
+@frozen
+class Packed:
+    """A frozen value within another one that crosses before anybody knows its type. Its receiver unpacks it by that type."""
+
+    data: object
+
+    @staticmethod
+    def of(value: object) -> Packed:
+        return Packed(plain(value))
+
+    def unpack(self, kind: type[V]) -> V:
+        """Raises NotReadable, which names the field."""
+        return revive(kind, self.data)
 
 
 def plain(value: object) -> Any:

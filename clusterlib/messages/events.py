@@ -105,9 +105,12 @@ class ClusterRestarting(Happening):
 class ClusterScaling(Happening):
     before: int
     after: int
+    role: str | None = None
+    """Where the cluster has several."""
 
     def headline(self) -> str:
-        return f"scaling from {self.before} to {_count(self.after)}"
+        what = f"scaling role {self.role}" if self.role else "scaling"
+        return f"{what} from {self.before} to {_count(self.after)}"
 
 
 @frozen

@@ -9,10 +9,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
 
 from clusterlib.frozen import frozen
-from clusterlib.messages.codec import plain, revive
+from clusterlib.messages.codec import Packed, plain, revive
 from clusterlib.numbering import name_of
 from clusterlib.values.ports import PortRange
 
@@ -25,6 +24,7 @@ __all__ = [
     "NodePlan",
     "Plan",
     "RestartPolicy",
+    "RolePlan",
     "RunningCode",
     "StartOrder",
     "Timeouts",
@@ -81,13 +81,13 @@ class NodePlan:
 class Build:
     """What makes the project's compiled code."""
 
-    command: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
+    command: tuple[str, ...]
+    inputs: tuple[str, ...]
     """Files and folders that it reads. None named: it is run whenever somebody asks for the code."""
-    rebuild: tuple[str, ...] = ()
+    rebuild: tuple[str, ...]
     """What makes all of it anew, for changes that `command` would not see; empty: there is no such thing."""
-    environment: dict[str, str] = field(default_factory=dict)
-    seconds: float = 600.0
+    environment: Mapping[str, str]
+    seconds: float
 
 
 @frozen
@@ -116,7 +116,8 @@ class CodeSources:
     """Folders of compiled Erlang modules, as patterns: those that come first are searched first."""
     files: tuple[str, ...] = ()
     """Programs, and whatever else nodes read when they start."""
-    build: Build = field(default_factory=Build)
+    build: Build | None = None
+    """None: what is on disk is the code."""
     told: bool = True
     """Whether the nodes tell the rest of what they have loaded. Of others only what is named here is looked at."""
 
@@ -125,55 +126,71 @@ class CodeSources:
 class RunningCode:
     """The code that the nodes of a cluster run, as its keeper knows it and its nodes tell it."""
 
-    files: tuple[Mapping[str, str], ...]
-    """What was looked at when they started: digests by file, once for all nodes that started with the same files."""
-    stale: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    files: Mapping[str, tuple[Mapping[str, str], ...]]
+    """By role, what was looked at when its nodes started: digests by file, once for all that started with the same files."""
+    stale: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By node, the files that it has loaded since, and that are others on disk now."""
     unasked: tuple[str, ...] = ()
     """Nodes that live, but do not say what they have loaded: paused ones, or busy ones."""
 
 
 @frozen
+class RolePlan:
+    """One kind of members of a cluster. The nodes of a role see each other, and have one driver."""
+
+    name: str
+    driver: str
+    settings: Packed
+    """The settings of that driver, of the type that it says."""
+    nodes: tuple[NodePlan, ...]
+    node_name: str
+    node_host: str
+    """The patterns that name further nodes, when the role grows."""
+    ports: Mapping[str, PortRange]
+    derived: Mapping[str, DerivedPort]
+    templates: Mapping[str, str]
+    """File in the node's folder -> template file."""
+    template_search: tuple[str, ...]
+    environment: Mapping[str, str]
+    memory: int
+    """Of one node, in bytes."""
+    memory_origin: str
+    """Where that is written; empty where it is only the default."""
+    app: str | None
+    sources: CodeSources
+    code: Mapping[str, str]
+    """What nodes read when they start, file by file, as it was when the cluster was to start. It was made of `sources`."""
+
+
+@frozen
 class Plan:
+    """What holds for the whole cluster, and its roles."""
+
     identifier: str
     """Short and unique per (user, project, name): what locks, sockets and claims are named by."""
     name: str
     project: str
     profile: str
-    driver: str
     simulated: bool
-    nodes: tuple[NodePlan, ...]
-    node_name: str
-    node_host: str
-    """The patterns that name further nodes, when the cluster grows."""
+    """All nodes of all roles, or none: they share the host, which is one process or the machine."""
     fingerprint: str
     """Of everything in the profile that shapes the cluster: equal fingerprints, equal clusters."""
-    code: dict[str, str]
-    """What nodes read when they start, file by file, as it was when the cluster was to start."""
+    mode: str
     timeouts: Timeouts
     retry: Backoff
     restart: RestartPolicy
-    mode: str = "shared"
-    memory: int = 0
-    memory_origin: str = ""
-    """Where that is written; empty where it is only the default."""
-    ports: dict[str, PortRange] = field(default_factory=dict)
-    linger: float = 0.0
-    monitor: float = 0.0
+    linger: float
+    monitor: float
     """Seconds between two looks at what the nodes cost; 0: nobody looks."""
-    held: bool = True
+    held: bool
     """True: lives as long as somebody holds a lease. False: lives until it is told to stop."""
-    templates: dict[str, str] = field(default_factory=dict)
-    """File in the node's folder -> template file."""
-    template_search: tuple[str, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
-    derived: dict[str, DerivedPort] = field(default_factory=dict)
-    server: dict[str, Any] = field(default_factory=dict)
-    """What driver `command` is told of its program: sections of the profile, as plain values."""
-    sources: CodeSources = field(default_factory=CodeSources)
-    """What `code` was made of."""
-    app: str | None = None
-    adaptations: tuple[str, ...] = ()
+    adaptations: tuple[str, ...]
+    roles: tuple[RolePlan, ...]
+
+    @property
+    def size(self) -> int:
+        """How many nodes it starts with."""
+        return sum(len(role.nodes) for role in self.roles)
 
     def to_json(self) -> str:
         return json.dumps(plain(self))

@@ -217,12 +217,16 @@ class Load(Request[Loaded]):
     modules: Mapping[str, str]
     """Files by name."""
     gone: tuple[str, ...] = ()
+    role: str | None = None
+    """Whose nodes; must be named where the cluster has several."""
 
 
 @frozen
 class Scale(Request[ClusterStatus]):
     changes = True
     count: int
+    role: str | None = None
+    """Must be named where the cluster has several."""
 
 
 @frozen

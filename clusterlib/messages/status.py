@@ -20,6 +20,7 @@ __all__ = [
     "NodeStatus",
     "OwnShell",
     "Peak",
+    "RoleStatus",
     "TurnGiven",
     "TurnStatus",
 ]
@@ -40,7 +41,9 @@ class NodePlace:
     """Where a node is, for as long as it belongs to its cluster."""
 
     name: str
+    role: str
     index: int
+    """Within its role, counted from 1."""
     address: str
     host: str
     ports: Mapping[str, int]
@@ -126,12 +129,25 @@ class KeeperPlace:
 
 
 @frozen
+class RoleStatus:
+    """What holds for all nodes of a role."""
+
+    name: str
+    driver: str
+    memory_origin: str
+    """Where the memory of its nodes is written; empty where it is only the default."""
+    sources: CodeSources
+
+
+@frozen
 class ClusterStatus:
     name: str
     identifier: str
     project: str
     profile: str
     driver: str
+    """Of the first role."""
+    roles: tuple[RoleStatus, ...]
     simulated: bool
     state: ClusterState
     linger: float
@@ -141,7 +157,6 @@ class ClusterStatus:
     cookie_file: str
     timeouts: Timeouts
     adaptations: tuple[str, ...]
-    memory_origin: str
     uptime: float
     ready_seconds: float | None
     """How long the start took."""
@@ -160,7 +175,6 @@ class ClusterStatus:
     keeper: KeeperFacts
     control: str
     marker: str
-    sources: CodeSources
 
     @property
     def is_ready(self) -> bool:
@@ -169,6 +183,9 @@ class ClusterStatus:
     @property
     def is_ending(self) -> bool:
         return self.state in {ClusterState.STOPPING, ClusterState.STOPPED}
+
+    def role_of(self, node: NodeStatus) -> RoleStatus:
+        return next(role for role in self.roles if role.name == node.role)
 
     def node(self, name: str) -> NodeStatus | None:
         return next((node for node in self.nodes if node.name == name), None)

@@ -24,7 +24,7 @@ def expected_before(resolved: ResolvedProfile, project: Path) -> Expected | None
 
 def expected_of(status: ClusterStatus) -> Expected | None:
     """Of the nodes of a cluster that runs, by its keeper's account. Its own samples are no expectation."""
-    nodes, said = status.nodes, status.memory_origin
+    nodes, said = status.nodes, status.roles[0].memory_origin
     if said and nodes:
         processes = len(nodes) if status.simulated else 1
         return Expected(nodes[0].memory * processes, f"nodes.memory: {said}")

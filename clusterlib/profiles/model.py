@@ -46,6 +46,7 @@ from clusterlib.values.ports import PortRange
 __all__ = [
     "A_DAY",
     "MOST_NODES",
+    "ONLY_ROLE",
     "SHARED",
     "Adapt",
     "Monitor",
@@ -60,6 +61,8 @@ __all__ = [
 ]
 
 MOST_NODES = 1000
+ONLY_ROLE = "node"
+"""A cluster of a profile has one role, which the profile does not name."""
 S = TypeVar("S")
 A_DAY = 86400.0  # whoever waits longer has mistaken the unit
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clusterlib.numbering import host_of, name_of
+from clusterlib.profiles.model import ONLY_ROLE
 from clusterlib.profiles.resolved import ResolvedProfile
 from clusterlib.rendering import complete
 
@@ -55,6 +56,7 @@ def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
     host = host_of(values.nodes.host, index, name=name, address=address)
     return {
         "name": name,
+        "role": ONLY_ROLE,
         "index": index,
         "index0": index - 1,
         "address": address,

@@ -52,11 +52,12 @@ def render_text(text: str, values: Mapping[str, Any]) -> str:
 
 
 def complete(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds values that follow from the cluster and the node: the first node, the other nodes, the
-    data folder.
+    """Adds values that follow from the cluster and the node: the first node of its role, the other
+    nodes of its role, the data folder.
 
     `alive` and `starting` change over time, so the caller passes them."""
-    nodes, node = values["cluster"]["nodes"], values["node"]
+    node = values["node"]
+    nodes = [one for one in values["cluster"]["nodes"] if one["role"] == node["role"]]
     return {
         **values,
         "roster": [

@@ -65,11 +65,8 @@ class TestServers(DriverContract):
 
 @pytest.mark.parametrize("promise", PROMISES)
 def test_the_fake_driver_keeps_this_promise(promise: str, tmp_path: Path, project: Path) -> None:
-    plan = replace(
-        plan_for("dev", name="contract", project=project, overrides=NOTHING_ELSE),
-        driver="fake",
-        templates={},
-    )
+    plan = plan_for("dev", name="contract", project=project, overrides=NOTHING_ELSE)
+    plan = replace(plan, roles=(replace(plan.roles[0], driver="fake", templates={}),))
 
     async def ask() -> None:
         driver = FakeDriver()

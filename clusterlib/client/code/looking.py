@@ -56,16 +56,17 @@ def look_at_code(cluster: Cluster, on_event: Listener | None = None, *, build: b
     Without `build`, the project is not built, and its sources are compared instead."""
     sources, project = cluster.sources, cluster.project
     unbuilt: list[str] = []
-    if sources.build.command and not build:
+    if sources.build and not build:
         from clusterlib.client.code.building import unbuilt_files
 
         unbuilt = unbuilt_files(sources.build, project)
     code = code_of(sources, project, on_event, build=build)
     running = cluster.keeper.ask(Code())
     loaded = {path for files in running.stale.values() for path in files}
-    since = {path for before in running.files for path in changed(before, code)}
+    started = tuple(files for of_role in running.files.values() for files in of_role)
+    since = {path for before in started for path in changed(before, code)}
     differing = sorted({*since, *loaded, *unbuilt})
-    return CodeLook(code, running.files, tuple(differing), running.unasked)
+    return CodeLook(code, started, tuple(differing), running.unasked)
 
 
 def not_stopped(status: ClusterStatus) -> tuple[str, ...]:
@@ -115,7 +116,7 @@ def build_code(cluster: Cluster, on_event: Listener | None = None) -> None:
 
 
 def _build(sources: CodeSources, project: Path, on_event: Listener | None) -> None:
-    if sources.build.command:
+    if sources.build:
         from clusterlib.client.code.building import build_project  # most projects have none
 
         build_project(sources.build, project, lambda: compiled_code(sources), on_event or (lambda _: None))

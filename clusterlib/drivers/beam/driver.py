@@ -17,44 +17,19 @@ from clusterlib.drivers.beam.diagnosis import Asked, unseen
 from clusterlib.drivers.beam.epmd import Directory, NameServer
 from clusterlib.drivers.beam.health import COLUMNS
 from clusterlib.drivers.beam.link import BeamLink
+from clusterlib.drivers.beam.settings import BeamSettings
 from clusterlib.drivers.beam.starting import Boot
-from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Program, Spawn
 from clusterlib.hosts.programs import folders_of
 from clusterlib.messages.status import OwnShell
 from clusterlib.network.ports import Claim
 
-__all__ = ["BeamDriver", "BeamSettings"]
+__all__ = ["BeamDriver"]
 
 STOLEN: Final = ("eaddrinuse", "address already in use", "address in use")
 LOOPBACK: Final = "127.0.0.1"
 LEAST_SILENCE: Final = 1.3
 """Seconds. A node of one scheduler may be busy for nearly one; to take it for gone would do more harm than to wait."""
-
-
-@frozen
-class BeamSettings:
-    """What a profile says about its Erlang nodes."""
-
-    program: str = "erl"
-    applications: tuple[str, ...] = ()
-    """Started in each node once all nodes have met; with all that they need."""
-    paths: tuple[str, ...] = ()
-    """Folders of compiled modules, as patterns; the first ones are searched first."""
-    config: tuple[str, ...] = ()
-    """Elixir's files of configuration."""
-    iex: str | None = None
-    """Elixir's shell, where nodes run Elixir."""
-
-    @classmethod
-    def of(cls, told: Mapping[str, Any]) -> BeamSettings:
-        return cls(
-            told["program"],
-            tuple(told["applications"]),
-            tuple(told["path"]),
-            tuple(told["config"]),
-            told["iex"],
-        )
 
 
 class BeamDriver(Driver):
@@ -177,7 +152,7 @@ class BeamDriver(Driver):
         return asked
 
     def _arguments(self, node: NodeSpec) -> tuple[str, ...]:
-        folders = folders_of(self.settings.paths)  # at each start: a build may have made more of them
+        folders = folders_of(self.settings.path)  # at each start: a build may have made more of them
         paths = ("-pa", *reversed(folders)) if folders else ()  # each is put before those that came before it
         folder = Path(node.directory)
         config = ("-config", str(folder / "sys.config")) if (folder / "sys.config").exists() else ()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.drivers.kind import NodeKind, Traits
 
 if TYPE_CHECKING:
     from clusterlib.drivers.api import Driver
+    from clusterlib.drivers.beam.settings import BeamSettings
     from clusterlib.drivers.calls import NodeCalls
     from clusterlib.drivers.planning import CodeContext, Planned
     from clusterlib.hosts.api import Host
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["KIND"]
 
 
-def _driver(settings: Mapping[str, Any], host: Host) -> Driver:  # noqa: ARG001 - it runs no commands
-    from clusterlib.drivers.beam.driver import BeamDriver, BeamSettings
+def _driver(settings: BeamSettings, host: Host) -> Driver:  # noqa: ARG001 - it runs no commands
+    from clusterlib.drivers.beam.driver import BeamDriver
 
-    return BeamDriver(BeamSettings.of(settings))
+    return BeamDriver(settings)
 
 
 def _calls() -> type[NodeCalls]:
@@ -62,10 +63,16 @@ def _traits(values: Profile) -> Traits:
     return Traits((beam.program, *(("elixir",) if beam.mix else ())))
 
 
-def _settings(planned: Planned) -> dict[str, Any]:
+def _settings(planned: Planned) -> BeamSettings:
     from clusterlib.drivers.beam.planning import settings
 
     return settings(planned)
+
+
+def _settings_type() -> type[BeamSettings]:
+    from clusterlib.drivers.beam.settings import BeamSettings
+
+    return BeamSettings
 
 
 def _code(context: CodeContext) -> CodeSources:
@@ -90,6 +97,7 @@ KIND = NodeKind(
     mistakes=_mistakes,
     traits=_traits,
     settings=_settings,
+    settings_type=_settings_type,
     code=_code,
     preflight=_preflight,
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.disk.paths import within
 from clusterlib.drivers.beam.mix import elixir_libraries, mix_applications
 from clusterlib.drivers.beam.profile import Beam
+from clusterlib.drivers.beam.settings import BeamSettings
 from clusterlib.drivers.planning import CodeContext, Planned
 from clusterlib.errors import ClusterError
 from clusterlib.hosts.programs import find_program
@@ -22,21 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["code", "preflight", "settings"]
 
 
-def settings(planned: Planned) -> dict[str, Any]:
-    """As `BeamSettings.of` reads them."""
+def settings(planned: Planned) -> BeamSettings:
     beam, programs = planned.resolved.values.section(Beam), planned.programs
     path, applications, iex = planned.sources.modules, beam.applications, None
     if beam.mix:
         path = (*path, elixir_libraries(programs["elixir"]))
         applications = applications or mix_applications(planned.project)
         iex = find_program("iex", [str(programs["elixir"].parent)])
-    return {
-        "program": str(programs[beam.program]),
-        "applications": list(applications),
-        "path": list(path),
-        "config": list(within(planned.project, beam.config)),
-        "iex": str(iex) if iex else None,
-    }
+    return BeamSettings(
+        program=str(programs[beam.program]),
+        applications=tuple(applications),
+        path=path,
+        config=tuple(within(planned.project, beam.config)),
+        iex=str(iex) if iex else None,
+    )
 
 
 def code(context: CodeContext) -> CodeSources:
@@ -51,9 +51,11 @@ def code(context: CodeContext) -> CodeSources:
             command=beam.build,
             inputs=within(project, beam.sources),
             rebuild=beam.rebuild,
-            environment=dict(values.environment),
+            environment=values.environment,
             seconds=values.timeouts.build,
-        ),
+        )
+        if beam.build
+        else None,
     )
 
 

@@ -13,7 +13,7 @@ from clusterlib.errors import ApplicationFailed, ErlangError, StartError
 from clusterlib.hosts.scarcity import tells_of_scarcity
 
 if TYPE_CHECKING:
-    from clusterlib.drivers.beam.driver import BeamSettings
+    from clusterlib.drivers.beam.settings import BeamSettings
 
 __all__ = ["start_serving"]
 

@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import os
 import pwd
+import re
 import shlex
 import shutil
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,9 @@ STOLEN = ("address already in use", "eaddrinuse", "address in use", "could not b
 class CommandDriver(Driver):
     name = "command"
 
-    def __init__(self, told: Mapping[str, Any], host: Host) -> None:
-        self.server = Server.of(told)
+    def __init__(self, server: Server, host: Host) -> None:
+        self.server = replace(server, ready=server.answers)
+        self.crash = tuple(map(re.compile, server.crash))
         self._host = host
         self._values: dict[str, Mapping[str, Any]] = {}
         self._links: dict[str, ServerLink] = {}
@@ -45,7 +48,7 @@ class CommandDriver(Driver):
         """Where each node has its data: one that comes to another place starts with none."""
         self._changed = asyncio.Event()
         self._forming: asyncio.Task[None] | None = None
-        self._is_formed = not self.server.form
+        self._is_formed = not self.server.form.command
         self._failure: CommandFailed | None = None
         self._hear: dict[str, Callable[[bytes], None]] = {}
         self._last = ""
@@ -57,7 +60,7 @@ class CommandDriver(Driver):
 
     @property
     def fixed(self) -> str | None:
-        return self.server.fixed
+        return self.server.fixed or None
 
     def why_not_fresh(self, names: Collection[str]) -> str | None:
         if self._values.keys() <= set(names):
@@ -65,7 +68,7 @@ class CommandDriver(Driver):
         if self.server.fixed:
             return self.server.fixed
         seed = self._seed_name()
-        if seed in names and (self.server.seed_first or self.server.form):
+        if seed in names and (self.server.seed_first or self.server.form.command):
             return f"{seed} is the first node: the others have their data, or their place in the cluster, from it"
         return None
 
@@ -118,7 +121,7 @@ class CommandDriver(Driver):
         if fresh:
             self._make_folders(node)
             if self._is_seed(node):
-                self._is_formed, self._failure = not self.server.form, None
+                self._is_formed, self._failure = not self.server.form.command, None
         self._hand_over(node)
         if fresh and self.server.seed_first and not self._is_seed(node):
             await self._seed_answers()
@@ -142,7 +145,7 @@ class CommandDriver(Driver):
     @property
     def stop_signal(self) -> signal.Signals:
         """How a node is asked to end, alone or together with all others."""
-        return (self._all_leave and self.server.stop_all) or self.server.stop
+        return signal.Signals[(self._all_leave and self.server.stop_all) or self.server.stop]
 
     def forget(self, node: NodeSpec) -> None:
         """Its data goes with it, but for the log files in it: the runs that are kept as evidence must not fill the disk."""
@@ -226,12 +229,12 @@ class CommandDriver(Driver):
         if self._forming is None:
             self._forming = asyncio.get_running_loop().create_task(self._form())
         told = f", which last said {self._last!r}" if self._last else ""
-        words = [render_text(text, self.values(self._seed_name())) for text in self.server.form]
+        words = [render_text(text, self.values(self._seed_name())) for text in self.server.form.command]
         return NotYet(f"the cluster is being formed by {words[0]}{told}")
 
     async def _form(self) -> None:
         seed = self._seed()
-        words = self._filled(seed, self.server.form)
+        words = self._filled(seed, self.server.form.command)
         try:
             done = await run_program(self._host, self._spawn(seed, words), self._hear_forming)
             if done.exit.clean:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.drivers.kind import NodeKind, Traits
 
 if TYPE_CHECKING:
     from clusterlib.drivers.api import Driver
+    from clusterlib.drivers.command.settings import Server
     from clusterlib.drivers.planning import CodeContext, Planned
     from clusterlib.hosts.api import Host
     from clusterlib.messages.plan import CodeSources
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["KIND"]
 
 
-def _driver(settings: Mapping[str, Any], host: Host) -> Driver:
+def _driver(settings: Server, host: Host) -> Driver:
     from clusterlib.drivers.command.driver import CommandDriver
 
     return CommandDriver(settings, host)
@@ -44,10 +45,16 @@ def _traits(values: Profile) -> Traits:
     return Traits((command.program,), command.search, command.user, command.fixed)
 
 
-def _settings(planned: Planned) -> dict[str, Any]:
+def _settings(planned: Planned) -> Server:
     from clusterlib.drivers.command.planning import settings
 
     return settings(planned)
+
+
+def _settings_type() -> type[Server]:
+    from clusterlib.drivers.command.settings import Server
+
+    return Server
 
 
 def _code(context: CodeContext) -> CodeSources:
@@ -76,6 +83,7 @@ KIND = NodeKind(
     mistakes=_mistakes,
     traits=_traits,
     settings=_settings,
+    settings_type=_settings_type,
     code=_code,
     environment=_environment,
 )

@@ -213,7 +213,7 @@ class ServerLink(Link):
     def _read(self, line: str) -> None:
         for awaited in self._awaited:
             self._told |= awaited.read(line)
-        if self.complaint is None and any(pattern.search(line) for pattern in self._server.crash):
+        if self.complaint is None and any(pattern.search(line) for pattern in self._driver.crash):
             self.complaint = line
             self._told = True
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.disk.paths import within
-from clusterlib.drivers.command.profile import SECTIONS, Command
+from clusterlib.drivers.command.profile import Command, Form, Formed, Health, Ready
+from clusterlib.drivers.command.settings import Forming, Question, Server
 from clusterlib.drivers.planning import CodeContext, Planned
-from clusterlib.messages.codec import plain
 from clusterlib.messages.plan import CodeSources
 
 if TYPE_CHECKING:
@@ -20,18 +20,41 @@ if TYPE_CHECKING:
 __all__ = ["code", "environment", "settings"]
 
 COMMANDS = ("command", "form")
+V = TypeVar("V")
 
 
-def settings(planned: Planned) -> dict[str, Any]:
-    """As `Server.of` reads them."""
+def settings(planned: Planned) -> Server:
     values = planned.resolved.values
-    return {
-        **{name: plain(values.sections[name]) for name in SECTIONS},
-        "environment": plain(values.environment),
-        "program": str(planned.programs[values.section(Command).program]),
-        "ports": list(values.ports),
-        "stop_seconds": values.timeouts.stop,
-    }
+    command = values.section(Command)
+    return Server(
+        program=str(planned.programs[command.program]),
+        arguments=command.arguments,
+        ports=tuple(values.ports),
+        order=command.order,
+        prepare=command.prepare,
+        user=command.user,
+        stop=command.stop,
+        stop_all=command.stop_all,
+        stop_command=command.stop_command,
+        stop_seconds=values.timeouts.stop,
+        fixed=command.fixed,
+        crash=command.crash,
+        logs=command.logs,
+        shared=command.shared,
+        shell=command.shell,
+        execute=command.execute,
+        environment=values.environment,
+        ready=_like(Question, values.section(Ready)),
+        form=Forming(values.section(Form).command),
+        formed=_like(Question, values.section(Formed)),
+        health=_like(Question, values.section(Health)),
+    )
+
+
+def _like(kind: type[V], section: object) -> V:
+    """The driver's own value of a section. What the section does not have keeps its default."""
+    names = [one.name for one in fields(kind) if hasattr(section, one.name)]  # type: ignore[arg-type]
+    return kind(**{name: getattr(section, name) for name in names})
 
 
 def code(context: CodeContext) -> CodeSources:

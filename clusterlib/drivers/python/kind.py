@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from clusterlib.drivers.kind import NodeKind
+from clusterlib.drivers.kind import NodeKind, NoSettings
 
 if TYPE_CHECKING:
     from clusterlib.drivers.api import Driver
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["KIND"]
 
 
-def _driver(settings: Mapping[str, Any], host: Host) -> Driver:  # noqa: ARG001 - it needs neither
+def _driver(settings: NoSettings, host: Host) -> Driver:  # noqa: ARG001 - it needs neither
     from clusterlib.drivers.python.driver import PythonDriver
 
     return PythonDriver()

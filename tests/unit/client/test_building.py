@@ -16,8 +16,9 @@ from clusterlib.client.code.looking import code_of
 from clusterlib.errors import BuildFailed, NotInTime, ProgramMissing, StartError
 from clusterlib.messages.event import Event
 from clusterlib.messages.events import ClusterBuilding
-from clusterlib.messages.plan import Build, CodeSources
+from clusterlib.messages.plan import CodeSources
 from clusterlib.waiting import Deadline, poll
+from tests.plans import build_of
 
 BUILDS = "echo once >> built; mkdir -p ebin; cp src/shop ebin/shop.beam"
 PATIENCE = 30.0
@@ -32,7 +33,7 @@ def project(tmp_path: Path) -> Path:
 
 def shell(script: str, project: Path, inputs: tuple[str, ...] = ("src",), **more: object) -> CodeSources:
     command = ("sh", "-c", script)
-    build = Build(command, tuple(str(project / name) for name in inputs), **more)  # type: ignore[arg-type]
+    build = build_of(command, tuple(str(project / name) for name in inputs), **more)  # type: ignore[arg-type]
     return CodeSources(modules=(str(project / "ebin"),), build=build)
 
 
@@ -82,7 +83,7 @@ def test_another_environment_is_another_build(project: Path) -> None:
 
 
 def test_a_change_that_the_build_tool_cannot_see_by_its_time_is_compiled_all_the_same(project: Path) -> None:
-    build = Build(
+    build = build_of(
         ("sh", "-c", "[ -e ebin/shop.beam ] || (mkdir ebin; cp src/shop ebin/shop.beam)"),
         (str(project / "src"),),
         rebuild=("sh", "-c", "cp src/shop ebin/shop.beam"),
@@ -98,7 +99,7 @@ def test_a_change_that_the_build_tool_cannot_see_by_its_time_is_compiled_all_the
 
 
 def test_such_a_change_is_compiled_also_when_a_build_has_failed_in_between(project: Path) -> None:
-    build = Build(
+    build = build_of(
         ("sh", "-c", "[ -e ebin/shop.beam ] || (mkdir ebin; cp src/shop ebin/shop.beam)"),
         (str(project / "src"),),
         rebuild=("sh", "-c", "grep -q bad src/shop && exit 1; cp src/shop ebin/shop.beam"),
@@ -123,7 +124,7 @@ def test_a_build_whose_sources_nobody_names_is_always_run(project: Path) -> None
 
 def test_what_the_build_itself_makes_among_its_sources_is_no_change(project: Path) -> None:
     script = "mkdir -p _build .mix; echo once >> _build/count; date > .mix/x; cp src/shop _build/shop.beam"
-    build = Build(("sh", "-c", script), (str(project),))
+    build = build_of(("sh", "-c", script), (str(project),))
     sources = CodeSources(modules=(str(project / "_build"),), build=build)
 
     for _ in range(2):
@@ -152,8 +153,11 @@ def test_many_at_once_build_once(project: Path) -> None:
 def test_who_waits_is_told_that_it_builds(project: Path) -> None:
     heard: list[Event] = []
 
+    build = shell(BUILDS, project).build
+    assert build is not None
+
     for _ in range(2):
-        build_project(shell(BUILDS, project).build, project, lambda: {"shop": "1"}, heard.append)
+        build_project(build, project, lambda: {"shop": "1"}, heard.append)
 
     assert [event.what for event in heard] == [ClusterBuilding(f"sh -c {BUILDS}")]
 
@@ -197,7 +201,7 @@ def test_one_that_is_killed_says_nothing_about_the_project(project: Path) -> Non
 
 def test_a_program_that_is_not_there_is_named(project: Path) -> None:
     with pytest.raises(ProgramMissing, match="'mixx'"):
-        code_of(CodeSources(build=Build(("mixx", "compile"))), project)
+        code_of(CodeSources(build=build_of(("mixx", "compile"))), project)
 
 
 def test_a_killed_builder_takes_its_build_along_and_keeps_nobody_waiting(project: Path) -> None:
@@ -207,7 +211,7 @@ def test_a_killed_builder_takes_its_build_along_and_keeps_nobody_waiting(project
         "from pathlib import Path\n"
         "from clusterlib.client.code.looking import code_of\n"
         "from clusterlib.messages.plan import Build, CodeSources\n"
-        f"code_of(CodeSources(build=Build(('sh', '-c', {hangs!r}))), Path(sys.argv[1]))\n"
+        f"code_of(CodeSources(build=Build(('sh', '-c', {hangs!r}), (), (), {{}}, 60.0)), Path(sys.argv[1]))\n"
     )
     builder = subprocess.Popen([sys.executable, "-c", program, str(project)])
     child = project / "child"

@@ -36,7 +36,7 @@ def conflict(project: Path, before: str, after: str = "", **overrides: object) -
     status = cluster_status(
         profile="fx",
         run=str(project),
-        nodes=(node_status(),) * len(running.nodes),
+        nodes=(node_status(),) * running.size,
         simulated=running.simulated,
         fingerprint=running.fingerprint,
     )

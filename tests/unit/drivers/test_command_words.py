@@ -80,7 +80,7 @@ def test_what_a_profile_says_of_readiness_holds_also_where_only_the_ports_are_as
     )
     plan = make_plan(load_profile("box", project=tmp_path), name="default", project=tmp_path)
 
-    ready = Server.of(plan.server).ready
+    ready = plan.roles[0].settings.unpack(Server).answers
 
     assert ready.ports == ("client",)
     assert (ready.owned, ready.interval, ready.limit) == (False, 0.5, 2.0)

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from clusterlib.drivers.external import installed, namesakes
-from clusterlib.drivers.registry import driver_named, kind_of
-from clusterlib.errors import DriverUnusable
+from clusterlib.drivers.registry import driver_of, kind_of
+from clusterlib.errors import DriverUnusable, StartError
 from clusterlib.hosts.fake import FakeHost
+from clusterlib.messages.codec import Packed
+from clusterlib.messages.plan import CodeSources, RolePlan
+from tests.plans import role_plan
 
 WHOLE = """\
 from clusterlib.drivers import Driver, NodeKind
@@ -70,6 +73,11 @@ def install(tmp_path: Path, write: Write) -> Install:
     return install
 
 
+def odd_role(root: Path, settings: object = None) -> RolePlan:
+    sources = CodeSources(roots=(str(root),))
+    return role_plan("odd_driver:KIND", settings=Packed(settings or {}), sources=sources)
+
+
 def unusable(name: str, root: Path) -> DriverUnusable:
     with pytest.raises(DriverUnusable) as caught:
         kind_of(name, [str(root)])
@@ -81,7 +89,7 @@ def test_a_module_of_the_project_gives_a_kind(write: Write, tmp_path: Path) -> N
 
     kind = kind_of("odd_driver:KIND", [str(tmp_path)])
 
-    driver = driver_named("odd_driver:KIND", {"a": 1}, FakeHost({}), [str(tmp_path)])
+    driver = driver_of(odd_role(tmp_path), FakeHost({}))
     assert driver.name == "odd"
     assert kind.ports == {}
     assert not kind.calls().evaluates
@@ -208,16 +216,16 @@ def test_a_driver_that_is_not_whole_is_told_what_it_lacks(write: Write, tmp_path
     write("odd_driver", WHOLE.replace("def order", "def ordr").replace('    purposes = ("client",)\n', ""))
 
     with pytest.raises(DriverUnusable) as caught:
-        driver_named("odd_driver:KIND", {}, FakeHost({}), [str(tmp_path)])
+        driver_of(odd_role(tmp_path), FakeHost({}))
 
     assert caught.value.cause == "OddDriver has no purposes and no order"
 
 
 def test_a_driver_that_raises_when_it_is_made_is_told_with_the_line(write: Write, tmp_path: Path) -> None:
-    path = write("odd_driver", WHOLE.replace("self.settings = settings", 'settings["nothing"]'))
+    path = write("odd_driver", WHOLE.replace("self.settings = settings", '{}["nothing"]'))
 
     with pytest.raises(DriverUnusable) as caught:
-        driver_named("odd_driver:KIND", {}, FakeHost({}), [str(tmp_path)])
+        driver_of(odd_role(tmp_path), FakeHost({}))
 
     assert caught.value.cause == f"{path}:9: KeyError: 'nothing'"
 
@@ -248,3 +256,38 @@ def test_a_table_of_every_profile_cannot_be_declared_again(write: Write, tmp_pat
     (mistake,) = check_profile("odd", project=tmp_path, environ={})
     assert "[nodes]" in mistake.problem
     assert mistake.where == "profiles/odd.toml:1"
+
+
+TABLES = """
+
+from dataclasses import dataclass
+from clusterlib.values.fields import setting, whole
+
+
+@dataclass(frozen=True)
+class Odd:
+    weight: int = setting(3, whole(1, 9), "How heavy it is.")
+
+
+KIND = NodeKind(OddDriver, sections=lambda: {tables})
+"""
+
+
+def test_a_driver_is_given_a_value_of_its_table(write: Write, tmp_path: Path) -> None:
+    write("odd_driver", WHOLE + TABLES.format(tables='{"odd": Odd}'))
+
+    driver = driver_of(odd_role(tmp_path, {"weight": 5}), FakeHost({}))
+
+    assert driver.settings.weight == 5  # type: ignore[attr-defined]
+    with pytest.raises(StartError) as caught:
+        driver_of(odd_role(tmp_path, {"weight": "much"}), FakeHost({}))
+    assert caught.value.cause == "role 'node': weight: 'much' is no int"
+
+
+def test_a_driver_with_several_tables_must_say_the_type_of_its_settings(write: Write, tmp_path: Path) -> None:
+    write("odd_driver", WHOLE + TABLES.format(tables='{"odd": Odd, "even": Odd}'))
+
+    error = unusable("odd_driver:KIND", tmp_path)
+
+    assert error.cause == "odd_driver:KIND declares [odd] and [even]"
+    assert error.remedies == ("declare settings and settings_type: one frozen dataclass made of all tables",)

@@ -37,7 +37,9 @@ class Looked:
 
 
 def confirmed(*seen: Listener, asked: tuple[int, ...] = ()) -> Answer:
-    ports = OwnPorts(NodeSpec("n1", 1, "127.0.0.1", "localhost", {"client": 4000}, "/", 0), owned=True)
+    ports = OwnPorts(
+        NodeSpec("n1", "node", 1, "127.0.0.1", "localhost", {"client": 4000}, "/", 0), owned=True
+    )
     ports.begin(Looked(*seen))
     return asyncio.run(ports.confirm(Ready(), asked))
 

@@ -15,7 +15,7 @@ from clusterlib.drivers.python.driver import PythonDriver, PythonLink
 from clusterlib.network.ports import Claim
 
 ROSTER = [{"name": f"node{number}", "address": "127.0.0.1", "port": number} for number in range(500)]
-NODE = NodeSpec("node1", 1, "127.0.0.1", "localhost", {}, "/", 0)
+NODE = NodeSpec("node1", "node", 1, "127.0.0.1", "localhost", {}, "/", 0)
 
 
 def linked(story: Callable[[PythonLink, asyncio.StreamReader], Any]) -> None:

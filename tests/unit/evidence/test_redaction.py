@@ -154,7 +154,7 @@ def test_text_that_came_from_nowhere_sensible_goes_through() -> None:
 def test_a_run_folder_tells_its_cookie_and_its_environment(tmp_path: Path) -> None:
     (tmp_path / "cookie").write_text("0123456789abcdef\n")
     (tmp_path / "plan.json").write_text(
-        json.dumps({"environment": {"SHOP_SECRET": "open sesame", "LANG": "en_GB"}})
+        json.dumps({"roles": [{"environment": {"SHOP_SECRET": "open sesame", "LANG": "en_GB"}}]})
     )
 
     redactor = redactor_for([tmp_path, tmp_path / "nowhere"], {"MY_TOKEN": "tok-123456"})
@@ -162,7 +162,17 @@ def test_a_run_folder_tells_its_cookie_and_its_environment(tmp_path: Path) -> No
     assert redactor.text("0123456789abcdef open sesame en_GB tok-123456") == f"{MARK} {MARK} en_GB {MARK}"
 
 
-@pytest.mark.parametrize("plan", ["", "[]", '{"environment": 3}', '{"environment": {"A_TOKEN": 5}}', "{"])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "",
+        "[]",
+        '{"roles": [{"environment": 3}]}',
+        '{"roles": [{"environment": {"A_TOKEN": 5}}]}',
+        '{"roles": 3}',
+        "{",
+    ],
+)
 def test_a_broken_plan_tells_nothing_and_breaks_nothing(tmp_path: Path, plan: str) -> None:
     (tmp_path / "plan.json").write_text(plan)
 

@@ -91,6 +91,6 @@ def test_a_program_of_a_virtual_environment_that_is_not_activated_is_found(
 
     assert find_program("our-tool", []) == tool
     plan = plan_for("mine", name="x", project=tmp_path)
-    assert plan.environment["PATH"] == f"/usr/bin:/bin:{tool.parent}"
+    assert plan.roles[0].environment["PATH"] == f"/usr/bin:/bin:{tool.parent}"
     (tmp_path / "profiles/mine.toml").write_text('[requires]\nsh = "debian dash"\n')
-    assert "PATH" not in plan_for("mine", name="x", project=tmp_path).environment
+    assert "PATH" not in plan_for("mine", name="x", project=tmp_path).roles[0].environment

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import pytest
 from clusterlib.drivers.fake import FakeDriver
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.keeper.keeper import Keeper
-from clusterlib.keeper.provision import Provisioner
 from clusterlib.messages.status import KeeperFacts, KeeperPlace
 from clusterlib.network.ports import PortAllocator
 from clusterlib.rundir.folders import new_run
+from tests.plans import changed
 from tests.unit.keeper.stage import PLAN, Lives, Story, World
 
 NOWHERE = KeeperPlace(KeeperFacts(pid=1, guard=2, containment="none"), control="", marker="")
@@ -27,11 +26,11 @@ def play(tmp_path: Path) -> Callable[..., World]:
 
     @contextlib.asynccontextmanager
     async def world(lives: Lives | None, changes: dict[str, Any]) -> AsyncIterator[World]:
-        plan = dataclasses.replace(PLAN, project=str(tmp_path), **changes)
+        plan = changed(PLAN, {"project": str(tmp_path), **changes})
         run = new_run(tmp_path, plan.name)
         driver = FakeDriver(lives)
         host = FakeHost(driver.behaviours)
-        keeper = Keeper(plan, run, driver, host, Provisioner(run, driver, PortAllocator(tmp_path)), NOWHERE)
+        keeper = Keeper(plan, run, {"node": driver}, host, PortAllocator(tmp_path), NOWHERE)
         keeper.holding.leases.take("the test")
         yield World(keeper, driver, host, run)
         await keeper.shut_down("the story is over")

@@ -8,32 +8,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from clusterlib.drivers.fake import FakeDriver, Life
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.keeper.keeper import Keeper
-from clusterlib.messages.plan import NodePlan, Plan
 from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.values.ports import PortRange
 from clusterlib.waiting import Deadline, poll_async
-from tests.plans import backoff, restart_policy, timeouts
+from tests.plans import backoff, plan_of, role_plan, timeouts
 
 __all__ = ["PLAN", "Lives", "Story", "World"]
 
 Lives = dict[str, Sequence[Life]]
-PLAN = Plan(
-    identifier="test",
-    name="test",
-    project="/nowhere",
+PLAN = plan_of(
+    role_plan("fake", ports={"cluster": PortRange(28000, 28999)}),
     profile="fake",
-    driver="fake",
-    simulated=False,
-    nodes=tuple(NodePlan(f"node{index}", index) for index in (1, 2, 3)),
-    node_name="node{index}",
-    node_host="localhost",
-    fingerprint="f",
-    code={},
-    ports={"cluster": PortRange(28000, 28999)},
     timeouts=timeouts(start=10, stop=5),
     retry=backoff(attempts=2, first=0.001),
-    restart=restart_policy(),
 )
 
 

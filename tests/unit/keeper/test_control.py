@@ -45,7 +45,7 @@ def test_what_nobody_foresaw_is_an_answer_too(play: Callable[..., World], conver
     async def story(world: World) -> None:
         await world.keeper.start()
 
-        async def broken(_: int) -> None:
+        async def broken(*_: object) -> None:
             raise ZeroDivisionError("nobody thought of that")
 
         world.keeper.scale = broken  # type: ignore[method-assign, assignment]

@@ -20,7 +20,7 @@ def test_nodes_say_what_they_have_loaded_and_those_that_cannot_are_named(play: P
 
         running = await world.keeper.code()
 
-        assert running == RunningCode(({"program": "a"},), {"node1": ("cart.py",)}, ("node2",))
+        assert running == RunningCode({"node": ({"program": "a"},)}, {"node1": ("cart.py",)}, ("node2",))
 
     play(story, code={"program": "a"})
 
@@ -45,7 +45,7 @@ def test_each_node_has_the_code_that_was_on_disk_when_it_started(play: Play, tmp
 
     async def story(world: World) -> None:
         async def files() -> tuple[Mapping[str, str], ...]:
-            return (await world.keeper.code()).files
+            return (await world.keeper.code()).files["node"]
 
         await world.keeper.start()
         await world.keeper.restart(["node1"])
@@ -65,8 +65,8 @@ def test_a_simulated_node_among_others_has_their_code(play: Play, tmp_path: Path
     async def story(world: World) -> None:
         await world.keeper.start()
         await world.keeper.restart(["node1"])
-        assert (await world.keeper.code()).files == ({"program": "a"},)
+        assert (await world.keeper.code()).files["node"] == ({"program": "a"},)
         await world.keeper.restart([])
-        assert (await world.keeper.code()).files == ({},)
+        assert (await world.keeper.code()).files["node"] == ({},)
 
     play(story, code={"program": "a"}, simulated=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from clusterlib.health.expectation import Expected
-from clusterlib.messages.status import ClusterStatus
+from clusterlib.messages.plan import CodeSources
+from clusterlib.messages.status import ClusterStatus, RoleStatus
 from clusterlib.operations.expecting import expected_before, expected_of
 from clusterlib.profiles import load_profile
 from tests.statuses import cluster_status, node_status
@@ -15,8 +16,9 @@ from tests.statuses import cluster_status, node_status
 SAID = "profile box (profiles/box.toml)"
 
 
-def status(project: Path, **changes: object) -> ClusterStatus:
-    box = {"project": str(project), "run": "", "profile": "box", "driver": "command", "memory_origin": SAID}
+def status(project: Path, origin: str = SAID, **changes: object) -> ClusterStatus:
+    role = RoleStatus("node", "command", origin, CodeSources())
+    box = {"project": str(project), "run": "", "profile": "box", "driver": "command", "roles": (role,)}
     return cluster_status(**{**box, "nodes": (node_status(memory=100),) * 2, **changes})
 
 
@@ -29,7 +31,7 @@ def test_simulated_nodes_are_one_process_that_may_take_as_much_as_all_of_them(tm
 
 
 def test_nothing_is_expected_by_a_default(tmp_path: Path) -> None:
-    assert expected_of(status(tmp_path, memory_origin="")) is None
+    assert expected_of(status(tmp_path, origin="")) is None
     assert expected_of(status(tmp_path, nodes=())) is None
     assert expected_before(load_profile("dev", project=tmp_path, environ={}), tmp_path) is None
 

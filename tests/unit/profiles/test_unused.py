@@ -118,4 +118,4 @@ def test_a_program_that_is_required_is_part_of_the_code(load: Load, write: Write
 
     plan = make_plan(load("mine"), name="x", project=project)
 
-    assert any(Path(file).name == "sh" for file in plan.sources.files)
+    assert any(Path(file).name == "sh" for file in plan.roles[0].sources.files)

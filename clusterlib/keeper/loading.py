@@ -1,0 +1,39 @@
+"""The nodes of a role run compiled modules as they are on disk, without a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from clusterlib.errors import NodeUnavailable
+from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.roster import Roster
+from clusterlib.messages.events import ClusterLoaded
+from clusterlib.messages.states import NodeState
+
+__all__ = ["load"]
+
+
+async def load(
+    roster: Roster, code: Mapping[str, str], modules: Mapping[str, str], gone: Sequence[str], tell: Tell
+) -> dict[str, tuple[str, ...]]:
+    """Gives what each node was given. The dead find the modules when they start."""
+    loaded = await roster.driver.load(_those_that_load(roster), modules, gone)
+    roster.code.runs(roster.nodes, code)
+    names = sorted({name for names in loaded.values() for name in names})
+    if names or gone:
+        tell(ClusterLoaded(tuple(names), tuple(gone)))
+    return {name: tuple(names) for name, names in loaded.items()}
+
+
+def _those_that_load(roster: Roster) -> list[str]:
+    """The nodes that live, all of which must be able to load new code now."""
+    living = [node for node in roster.nodes.values() if node.living]
+    deaf = [node for node in living if node.state is not NodeState.READY]
+    if deaf:
+        verb = "resume" if deaf[0].state is NodeState.PAUSED else "restart"
+        raise NodeUnavailable(
+            f"{', '.join(node.name for node in deaf)} cannot be given new code now",
+            cause=f"{deaf[0].name} is {deaf[0].state}",
+            remedies=[f"invoke cluster.{verb} {deaf[0].name}"],
+        )
+    return [node.name for node in living]

@@ -1,0 +1,292 @@
+"""All nodes of a cluster: their start side by side, and their leaving.
+
+The roles start, stop and fail side by side, as the nodes of one role do; only within a role do nodes see each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
+
+from clusterlib.drivers.api import Driver
+from clusterlib.errors import ClusterError, NodeNotReady, UsageError
+from clusterlib.hosts.api import Host
+from clusterlib.keeper.code_at_start import CodeAtStart
+from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.node import ManagedNode
+from clusterlib.keeper.provision import Provisioner
+from clusterlib.keeper.roster import Ended, Roster
+from clusterlib.messages.plan import NodePlan, Plan, RunningCode
+from clusterlib.messages.states import NodeState
+from clusterlib.network.ports import PortAllocator
+from clusterlib.rundir.folders import RunFolder
+from clusterlib.waiting import Deadline, poll_async
+
+__all__ = ["Rosters", "side_by_side"]
+
+T = TypeVar("T")
+CODE_SECONDS = 2.0
+"""For a node to say which of the files that it has loaded have changed."""
+
+
+class Rosters:
+    """All nodes of the cluster. What to do about a node that ends by itself is the keeper's call."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        run: RunFolder,
+        drivers: Mapping[str, Driver],
+        host: Host,
+        allocator: PortAllocator,
+        tell: Tell,
+        ended: Ended,
+    ) -> None:
+        self.nodes: dict[str, ManagedNode] = {}
+        """Role by role; this dictionary stays the same one."""
+        self._plan = plan
+        self._host = host
+        self._tell = tell
+        self.roles: dict[str, Roster] = {}
+        for role in plan.roles:
+            driver = drivers[role.name]
+            places = Provisioner(plan, role, run, driver, allocator)
+            code = CodeAtStart(role.sources, shares_modules=plan.simulated)
+            self.roles[role.name] = Roster(role, driver, host, places, code, tell, ended)
+
+    @property
+    def whole(self) -> bool:
+        return all(roster.whole for roster in self.roles.values())
+
+    def of(self, node: ManagedNode) -> Roster:
+        return self.roles[node.spec.role]
+
+    def role(self, name: str | None) -> Roster:
+        """The role of that name. None needs to be named where there is only one."""
+        if name is None and len(self.roles) == 1:
+            return next(iter(self.roles.values()))
+        if name not in self.roles:
+            wrong = f"has no role {name!r}" if name else "has several roles, and none was named"
+            raise UsageError(
+                f"cluster '{self._plan.name}' {wrong}", evidence=[f"its roles: {', '.join(self.roles)}"]
+            )
+        return self.roles[name]
+
+    def is_rising(self, node: ManagedNode) -> bool:
+        """Whether somebody waits for this node to get ready, and so will hear of its end."""
+        return self.of(node).rises(node)
+
+    # -- coming
+
+    def admit_all(self) -> list[ManagedNode]:
+        """Gives all nodes of the plan their places."""
+        return [node for roster in self.roles.values() for node in self.admit(roster, roster.plan.nodes)]
+
+    def admit(self, roster: Roster, plans: Iterable[NodePlan]) -> list[ManagedNode]:
+        """Gives these nodes places in this role. All are admitted, or none."""
+        coming = list(plans)
+        _check_names(self.nodes, roster, coming)
+        admitted = roster.admit(coming)
+        self._gather()
+        return admitted
+
+    def prepare(self, nodes: Iterable[ManagedNode], *, as_planned: bool = False) -> None:
+        """Writes what these nodes read when they start, and notes which code that is; see `CodeAtStart.note`.
+
+        What is written names the nodes that belong to the cluster now, and those that run. A node that is still to be
+        stopped for this start does not count as one that runs. `as_planned`: the code is what the plan says, as
+        somebody has just looked."""
+        starting = list(nodes)
+        everyone = [node.spec.for_templates() for node in self.nodes.values()]
+        for roster in self.roles.values():
+            own = [node for node in starting if self.of(node) is roster]
+            roster.prepare(own, everyone, as_planned=as_planned)
+
+    def clear(self, nodes: Iterable[ManagedNode]) -> None:
+        """Deletes the data of these nodes, none of which lives now."""
+        from clusterlib.keeper.clearing import clear
+
+        cleared = list(nodes)
+        for node in cleared:
+            clear(self.of(node).driver, node, self._tell)
+        self.prepare(cleared)
+
+    async def bring_up(self, nodes: list[ManagedNode], *, together: bool) -> None:
+        """Starts these nodes side by side and waits until they see all of their role that live.
+
+        Where they are wanted together, the first failure ends the wait. Otherwise each has its own fate; one that
+        fails is ended, for it must not look as if it were about to be ready."""
+        deadline = Deadline(self._plan.timeouts.start)
+        groups = self.by_role(nodes)
+        await self._forgotten(groups)
+
+        async def one(node: ManagedNode) -> ClusterError | None:
+            roster = self.of(node)
+            try:
+                await node.launch(deadline)
+                await node.climb(roster.expected, deadline)
+            except NodeNotReady as late:
+                return late  # the others share the deadline: let them say how far they got
+            except ClusterError as error:
+                if together:
+                    raise
+                roster.no_longer_rising([node])
+                roster.look_again()
+                return error
+            roster.no_longer_rising([node])
+            return None
+
+        for roster, group in groups:
+            roster.rising(group)
+        try:
+            outcomes = await side_by_side(one(node) for node in nodes)
+            failed = [(node, error) for node, error in zip(nodes, outcomes, strict=True) if error is not None]
+            if not together:
+                await side_by_side(node.give_up(self._plan.timeouts.stop) for node, _ in failed)
+        finally:
+            for roster, group in groups:
+                roster.no_longer_rising(group)
+        if failed:
+            raise min(failed, key=lambda entry: entry[0].rungs)[1]
+        if together:
+            _check_alive(nodes)
+        await self._seen_by_all(groups, deadline)
+
+    async def _forgotten(self, groups: list[tuple[Roster, list[ManagedNode]]]) -> None:
+        """Waits until no node sees a former life of these, which would be taken for the new one, and then be missed.
+
+        No longer than it takes to notice a death twice over: a node that does not notice it must not keep them from
+        coming back."""
+
+        def forgotten() -> bool:
+            return not any(roster.remembers([node.name for node in group]) for roster, group in groups)
+
+        await poll_async(forgotten, Deadline(2 * self._plan.timeouts.detect))
+
+    async def _seen_by_all(self, groups: list[tuple[Roster, list[ManagedNode]]], deadline: Deadline) -> None:
+        """The other half of joining: those who were there see the newcomers, too."""
+
+        def blind() -> list[str]:
+            return [name for roster, group in groups for name in roster.blind(group)]
+
+        if not await poll_async(lambda: not blind(), deadline):
+            newcomers = ", ".join(node.name for _, group in groups for node in group)
+            raise NodeNotReady(
+                f"{', '.join(blind())} did not see everybody within {deadline.seconds:g} s",
+                cause=f"{newcomers} started well, but it takes two to meet",
+                remedies=["invoke cluster.health"],
+            )
+
+    # -- belonging
+
+    def look_again(self) -> None:
+        for roster in self.roles.values():
+            roster.look_again()
+
+    async def running_code(self) -> RunningCode:
+        """What the nodes were started with, and what they say that they have loaded since."""
+        living = [node for node in self.nodes.values() if node.living]
+        answers = await side_by_side(node.stale_files(CODE_SECONDS) for node in living)
+        told = {node.name: answer for node, answer in zip(living, answers, strict=True)}
+        return RunningCode(
+            files={
+                name: roster.code.different(
+                    node.name for node in roster.nodes.values() if node.state is not NodeState.STOPPED
+                )
+                for name, roster in self.roles.items()
+            },
+            stale={name: tuple(answer) for name, answer in told.items() if answer},
+            unasked=tuple(name for name, answer in told.items() if answer is None),
+        )
+
+    def flush_logs(self) -> None:
+        """All that the nodes have printed by now is in their log files when this returns."""
+        self._host.drain()
+        for node in self.nodes.values():
+            node.flush_log()
+
+    # -- leaving
+
+    async def stop(self, nodes: Iterable[ManagedNode], *, with_the_cluster: bool = True) -> None:
+        """Stops them side by side. One that cannot be stopped does not keep the others from it.
+
+        Not `with_the_cluster`: each as one that leaves others behind, also where it happens to be the last."""
+        seconds = self._plan.timeouts.stop
+        leaving = list(nodes)
+        for roster, group in self.by_role(leaving):
+            roster.driver.stopping([node.name for node in group] if with_the_cluster else [])
+
+        async def one(node: ManagedNode) -> ClusterError | None:
+            try:
+                await node.stop(seconds)
+            except ClusterError as error:
+                return error
+            return None
+
+        for error in await side_by_side(one(node) for node in leaving):
+            if error is not None:
+                raise error
+
+    async def dismiss(self, nodes: Iterable[ManagedNode]) -> None:
+        """Takes nodes out of the cluster, stopped if they still live, their ports released."""
+        leaving = list(nodes)
+        await self.stop(leaving)
+        for node in leaving:
+            self.of(node).forget(node)
+        self._gather()
+
+    def close(self) -> None:
+        """At the end of the cluster: lets go of all that its nodes have held. They stay in the status."""
+        for roster in self.roles.values():
+            roster.close()
+
+    # -- helpers
+
+    def by_role(self, nodes: Iterable[ManagedNode]) -> list[tuple[Roster, list[ManagedNode]]]:
+        """These nodes, in groups of the same role."""
+        groups: dict[str, list[ManagedNode]] = {}
+        for node in nodes:
+            groups.setdefault(node.spec.role, []).append(node)
+        return [(self.roles[role], group) for role, group in groups.items()]
+
+    def _gather(self) -> None:
+        self.nodes.clear()
+        for roster in self.roles.values():
+            self.nodes.update(roster.nodes)
+
+
+def _check_names(taken: Iterable[str], roster: Roster, coming: Iterable[NodePlan]) -> None:
+    """Nodes are known by their names alone, so these are unique in the whole cluster."""
+    known = set(taken)
+    for node in coming:
+        if node.name in known:
+            raise UsageError(
+                f"two nodes of the cluster would be called {node.name!r}",
+                cause=f"role {roster.plan.name!r} names its nodes {roster.plan.node_name!r}",
+                remedies=["give the nodes of each role a name of their own"],
+            )
+        known.add(node.name)
+
+
+def _check_alive(nodes: Iterable[ManagedNode]) -> None:
+    """One may have been ready, and ended while the others were not yet."""
+    for node in nodes:
+        if node.exit is not None:
+            raise node.ended_early("was ready, but ended before the others were")
+
+
+async def side_by_side(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Runs them at once; the first failure cancels the rest, which are waited for, and is raised as it is."""
+    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
+    if not tasks:
+        return []
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+        return [task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
