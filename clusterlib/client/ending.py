@@ -11,7 +11,7 @@ from clusterlib.errors import KeeperLost, LeftBehind, OtherVersion
 from clusterlib.frozen import frozen
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
-from clusterlib.hosts.registry import Entry, Registry, end_family, sweep_leftovers
+from clusterlib.hosts.registry import RegisteredCluster, Registry, end_family, sweep_leftovers
 from clusterlib.messages.requests import Down, Status
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.rundir.lock import ClusterLock
@@ -75,7 +75,7 @@ class _Doomed:
 
     A cluster has its lock before and after it is registered."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[RegisteredCluster, ...]
     holders: tuple[Identity, ...]
 
     @property
@@ -161,5 +161,5 @@ def _guard_lets_go(doomed: _Doomed, lock: ClusterLock) -> bool:
     return lock.wait_free(Deadline(0), doomed.processes)
 
 
-def _entries(identifier: str) -> list[Entry]:
+def _entries(identifier: str) -> list[RegisteredCluster]:
     return [entry for entry in Registry().entries() if entry.identifier == identifier]

@@ -14,14 +14,14 @@ from clusterlib.evidence.artifacts import JUNIT, MARK, OF_THE_RUN
 from clusterlib.evidence.recorder import writers
 from clusterlib.evidence.tests_junit import is_recorded
 
-__all__ = ["Claim", "claim"]
+__all__ = ["FolderClaim", "claim"]
 
 MARKED = b"What lies here under these names is made by clusterlib, and cleared away by its next run.\n"
 OURS = tuple(artifact for artifact in OF_THE_RUN if artifact not in {JUNIT, MARK})
 """Only runs of ours make them; junit.xml may be pytest's."""
 
 
-class Claim:
+class FolderClaim:
     """The kernel drops it with the process that holds it, whatever becomes of that."""
 
     def __init__(self, lock: int) -> None:
@@ -34,7 +34,7 @@ class Claim:
             self._lock = -1
 
 
-def claim(folder: Path) -> Claim | None:
+def claim(folder: Path) -> FolderClaim | None:
     """The folder, made if need be and empty of what an earlier run has left; None while another run writes to it.
 
     Raises UsageError where it cannot be made, or has something of its user's under a name of ours: that would be lost."""
@@ -47,7 +47,7 @@ def claim(folder: Path) -> Claim | None:
             cause=error.strerror or str(error),
             remedies=[f"ls -ld {shlex.quote(str(folder))}"],
         ) from error
-    claimed = Claim(lock)
+    claimed = FolderClaim(lock)
     try:
         if not _is_free(lock) or writers(folder):
             claimed.close()

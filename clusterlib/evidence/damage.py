@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from clusterlib.evidence.story import moment
 from clusterlib.messages.event import Event
-from clusterlib.messages.events import ClusterHealed, ClusterStopping, Fault, Heal, NodeMoved, TurnEnded
+from clusterlib.messages.events import ClusterHealed, ClusterStopping, Fault, Healing, NodeMoved, TurnEnded
 from clusterlib.messages.states import NodeState
 
 __all__ = ["WHOLE", "damage_at"]
@@ -30,6 +30,6 @@ def damage_at(time: float, events: Iterable[Event]) -> dict[str, str]:
                 found[WHOLE] = f"the cluster was {dirty}"
             case ClusterHealed():
                 found.clear()
-            case Heal(node=node) | NodeMoved(node=node, state=NodeState.STARTING | NodeState.READY):
+            case Healing(node=node) | NodeMoved(node=node, state=NodeState.STARTING | NodeState.READY):
                 found.pop(node, None)
     return found

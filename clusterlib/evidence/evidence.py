@@ -23,10 +23,10 @@ from clusterlib.messages.plan import NodePlan
 from clusterlib.rundir.diary import read_events, read_looks
 
 __all__ = [
+    "ClusterRun",
     "CollectedRun",
     "Evidence",
     "PlanRead",
-    "Run",
     "StateRead",
     "named_runs",
     "read_evidence",
@@ -61,7 +61,7 @@ class StateRead:
     ready_seconds: float | None = None
 
 
-class Run(Protocol):
+class ClusterRun(Protocol):
     """One life of one cluster."""
 
     @property
@@ -137,7 +137,7 @@ class CollectedRun:
 @dataclass(frozen=True)
 class Evidence:
     records: list[Record[Recorded]]
-    runs: list[Run] = field(default_factory=list)
+    runs: list[ClusterRun] = field(default_factory=list)
     alive: frozenset[str] = frozenset()
     """The workers that are still there to write records."""
 
@@ -167,7 +167,7 @@ def named_runs(records: Iterable[Record[Recorded]]) -> dict[Path, str]:
 def read_evidence(folder: Path, records: list[Record[Recorded]] | None = None) -> Evidence:
     """All that lies in an artifacts folder; `records` where they have been read already."""
     records = read_records(folder) if records is None else records
-    runs: dict[Path, Run] = {}
+    runs: dict[Path, ClusterRun] = {}
     for run, cluster in named_runs(records).items():
         place = place_of(folder, cluster, run)
         if place.is_dir():

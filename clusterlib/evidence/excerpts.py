@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
-from clusterlib.evidence.story import Line, moment, stamp
+from clusterlib.evidence.story import PrintedLine, moment, stamp
 from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import STAMP_LENGTH
 
@@ -16,7 +16,7 @@ LONGEST_LINE = 2000
 
 @frozen
 class Excerpt:
-    lines: tuple[Line, ...]
+    lines: tuple[PrintedLine, ...]
     left_out: int
     """Lines of that time before the first of these."""
 
@@ -56,10 +56,10 @@ def _first_at(log: mmap.mmap, when: bytes) -> int:
     return low
 
 
-def _line(data: bytes, node: str) -> Line | None:
+def _line(data: bytes, node: str) -> PrintedLine | None:
     text = data.decode(errors="replace")
     time = moment(text[:STAMP_LENGTH])
     if time is None:
         return None
     said = text[STAMP_LENGTH + 1 :]
-    return Line(time, node, said if len(said) <= LONGEST_LINE else f"{said[:LONGEST_LINE]} ...")
+    return PrintedLine(time, node, said if len(said) <= LONGEST_LINE else f"{said[:LONGEST_LINE]} ...")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from clusterlib.frozen import frozen
 
-__all__ = ["LONGEST_LINE", "LONGEST_TRACEBACK", "Explained", "Remote", "Source", "Stacks", "shortened"]
+__all__ = ["LONGEST_LINE", "LONGEST_TRACEBACK", "Explained", "NodeStacks", "Remote", "Source", "shortened"]
 
 LONGEST_TRACEBACK = 16_000
 LONGEST_LINE = 240
@@ -42,7 +42,7 @@ class Remote:
 
 
 @frozen
-class Stacks:
+class NodeStacks:
     """What the threads and coroutines of a node did when a test was out of time."""
 
     title: str
@@ -56,7 +56,7 @@ class Explained:
     remotes: tuple[Remote, ...] = ()
     traceback: str = ""
     """The whole, as pytest shows it."""
-    stacks: tuple[Stacks, ...] = ()
+    stacks: tuple[NodeStacks, ...] = ()
     """Of the nodes that a test had called when its time was over."""
 
 

@@ -7,9 +7,9 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from clusterlib.evidence.evidence import Run
+from clusterlib.evidence.evidence import ClusterRun
 from clusterlib.evidence.names import natural
-from clusterlib.evidence.story import Failure, Lane, Mark, Said, Tested
+from clusterlib.evidence.story import Failure, Lane, Mark, PrintedLines, Tested
 
 __all__ = ["find_failures"]
 
@@ -27,14 +27,18 @@ _REMEDY = re.compile(r"^\s*(?:E\s+)?try: (.+)$", re.MULTILINE)
 
 
 def find_failures(
-    runs: Sequence[Run], tests: Sequence[Tested], marks: Sequence[Mark], lanes: Sequence[Lane]
+    runs: Sequence[ClusterRun], tests: Sequence[Tested], marks: Sequence[Mark], lanes: Sequence[Lane]
 ) -> tuple[Failure, ...]:
     return _Finder(runs, tests, marks, lanes).find()
 
 
 class _Finder:
     def __init__(
-        self, runs: Sequence[Run], tests: Sequence[Tested], marks: Sequence[Mark], lanes: Sequence[Lane]
+        self,
+        runs: Sequence[ClusterRun],
+        tests: Sequence[Tested],
+        marks: Sequence[Mark],
+        lanes: Sequence[Lane],
     ) -> None:
         self._tests = tests
         self._runs = {(run.cluster, run.name): run for run in runs}
@@ -105,7 +109,7 @@ class _Finder:
             found += [mark for mark in before if mark.node in away and _hurts(mark)]
         return sorted(found, key=lambda mark: mark.time)
 
-    def _said(self, test: Tested) -> tuple[Said, ...]:
+    def _said(self, test: Tested) -> tuple[PrintedLines, ...]:
         several = len(test.clusters) > 1
         return tuple(
             dataclasses.replace(said, node=f"{cluster}: {said.node}") if several else said
@@ -113,7 +117,7 @@ class _Finder:
             for said in self._said_in(test, cluster, run)
         )
 
-    def _said_in(self, test: Tested, cluster: str, name: str) -> list[Said]:
+    def _said_in(self, test: Tested, cluster: str, name: str) -> list[PrintedLines]:
         run = self._runs.get((cluster, name)) or (self._latest.get(cluster) if not name else None)
         if run is None:
             return []
@@ -123,7 +127,7 @@ class _Finder:
         for node in nodes:
             part = run.said(node, test.begin, self._until(test), most)
             if part.lines:
-                found.append(Said(node, part.lines, part.left_out, f"{run.folder}/logs/{node}.log"))
+                found.append(PrintedLines(node, part.lines, part.left_out, f"{run.folder}/logs/{node}.log"))
         return found
 
 

@@ -7,14 +7,14 @@ import bisect
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from clusterlib.evidence.evidence import Run
+from clusterlib.evidence.evidence import ClusterRun
 from clusterlib.evidence.story import Story, Tested, duration, moment
 from clusterlib.frozen import frozen
 from clusterlib.messages.event import Event
 from clusterlib.messages.events import ClusterReady, ClusterStarting, ClusterStopping, NodeMoved
 from clusterlib.messages.states import NodeState
 
-__all__ = ["Entry", "Journal", "write_journals"]
+__all__ = ["Journal", "JournalEntry", "write_journals"]
 
 SMALL = 48 * 1024
 """Bytes of logs that are shown whole."""
@@ -36,7 +36,7 @@ SHOWN_STATES = frozenset(
 
 
 @frozen
-class Entry:
+class JournalEntry:
     time: float
     kind: str
     """log, event, bad, good, test or gap."""
@@ -53,13 +53,13 @@ class Journal:
     cluster: str
     run: str
     folder: str
-    entries: tuple[Entry, ...]
+    entries: tuple[JournalEntry, ...]
     logs: tuple[tuple[str, int], ...]
     """The whole logs: name and size."""
     whole: bool
 
 
-def write_journals(story: Story, runs: Sequence[Run]) -> tuple[Journal, ...]:
+def write_journals(story: Story, runs: Sequence[ClusterRun]) -> tuple[Journal, ...]:
     left = MOST_LINES
     found = []
     important = {used for failure in story.failures for used in failure.tested.clusters}
@@ -73,7 +73,7 @@ def write_journals(story: Story, runs: Sequence[Run]) -> tuple[Journal, ...]:
     return tuple(sorted(found, key=lambda journal: order[journal.cluster, journal.run]))
 
 
-def _journal(story: Story, run: Run, most: int) -> Journal:
+def _journal(story: Story, run: ClusterRun, most: int) -> Journal:
     total = sum(run.logs.values())
     names = {(run.cluster, run.name), (run.cluster, "")}
     tests = [test for test in story.tests if not names.isdisjoint(test.clusters)]
@@ -86,7 +86,7 @@ def _journal(story: Story, run: Run, most: int) -> Journal:
     return Journal(run.cluster, run.name, run.folder, tuple(entries), tuple(run.logs.items()), whole)
 
 
-def _windows(story: Story, run: Run, tests: Iterable[Tested]) -> list[tuple[float, float]]:
+def _windows(story: Story, run: ClusterRun, tests: Iterable[Tested]) -> list[tuple[float, float]]:
     found = [(test.begin - AROUND_A_TEST, test.end + AROUND_A_TEST) for test in tests if test.outcome.bad]
     found += [
         (mark.time - AROUND_A_MARK, mark.time + AROUND_A_MARK)
@@ -104,9 +104,9 @@ def _windows(story: Story, run: Run, tests: Iterable[Tested]) -> list[tuple[floa
     return merged
 
 
-def _lines(run: Run, windows: list[tuple[float, float]], most: int) -> tuple[list[Entry], int]:
+def _lines(run: ClusterRun, windows: list[tuple[float, float]], most: int) -> tuple[list[JournalEntry], int]:
     """The lines of these windows, with a gap before each window that leaves some out."""
-    found: list[Entry] = []
+    found: list[JournalEntry] = []
     left_out = 0
     share = max(4, most // max(1, len(windows) * max(1, len(run.logs))))
     for begin, end in windows:
@@ -118,12 +118,12 @@ def _lines(run: Run, windows: list[tuple[float, float]], most: int) -> tuple[lis
         left_out += missing
         if missing and lines:
             text = f"{missing} lines before this are left out; the whole logs are in {run.folder}/logs/"
-            found.append(Entry(min(line.time for line in lines), "gap", "", text))
-        found += [Entry(line.time, "log", line.node, _cut(line.text)) for line in lines]
+            found.append(JournalEntry(min(line.time for line in lines), "gap", "", text))
+        found += [JournalEntry(line.time, "log", line.node, _cut(line.text)) for line in lines]
     return found, left_out
 
 
-def _happened(story: Story, run: Run) -> list[Entry]:
+def _happened(story: Story, run: ClusterRun) -> list[JournalEntry]:
     marks = {
         (mark.time, mark.kind): mark
         for mark in story.marks
@@ -133,7 +133,7 @@ def _happened(story: Story, run: Run) -> list[Entry]:
     for mark in marks.values():
         kind = "bad" if mark.bad or mark.kind == "dirty" else "good" if mark.kind == "heal" else "event"
         text = f"{mark.label}: {mark.detail}" if mark.detail else mark.label
-        found.append(Entry(mark.time, kind, mark.node, text, f"m{mark.number}"))
+        found.append(JournalEntry(mark.time, kind, mark.node, text, f"m{mark.number}"))
     states = [_state(event) for event in run.events]
     told = [entry for entry in states if entry is not None]
     many = [entry for entry in told if entry.who]
@@ -142,7 +142,7 @@ def _happened(story: Story, run: Run) -> list[Entry]:
     return found + told
 
 
-def _state(event: Event) -> Entry | None:
+def _state(event: Event) -> JournalEntry | None:
     time = moment(event.time)
     if time is None:
         return None
@@ -150,13 +150,15 @@ def _state(event: Event) -> Entry | None:
         case NodeMoved(state=state) as move if state in SHOWN_STATES:
             took = f" after {duration(move.seconds)}" if move.seconds is not None else ""
             reason = move.reason or move.exit
-            return Entry(time, "event", move.node, f"{state}{took}" + (f": {reason}" if reason else ""))
+            return JournalEntry(
+                time, "event", move.node, f"{state}{took}" + (f": {reason}" if reason else "")
+            )
         case ClusterStarting() | ClusterReady() | ClusterStopping() as what:
-            return Entry(time, "event", "", what.sentence())
+            return JournalEntry(time, "event", "", what.sentence())
     return None
 
 
-def _tests(tests: Iterable[Tested], lines: list[Entry] | None) -> Iterable[Entry]:
+def _tests(tests: Iterable[Tested], lines: list[JournalEntry] | None) -> Iterable[JournalEntry]:
     """Where tests begin and end. `lines`: what is shown, where that is not all; then only tests that meet some of it."""
     times = sorted(entry.time for entry in lines or ())
     for test in tests:
@@ -164,7 +166,7 @@ def _tests(tests: Iterable[Tested], lines: list[Entry] | None) -> Iterable[Entry
         if lines is not None and not test.outcome.bad and not met:
             continue
         href = f"#f{test.number}" if test.outcome.bad else f"#t{test.number}"
-        begun = Entry(test.begin, "test", "test", f"{test.test} began", f"j{test.number}", href)
+        begun = JournalEntry(test.begin, "test", "test", f"{test.test} began", f"j{test.number}", href)
         yield begun
         if test.outcome.bad:
             text = f"{test.test} {test.outcome} after {duration(test.seconds)}"

@@ -17,7 +17,7 @@ from typing import Any
 
 from clusterlib.evidence.artifacts import CLUSTER_XML
 from clusterlib.evidence.damage import WHOLE, damage_at
-from clusterlib.evidence.evidence import Evidence, Run
+from clusterlib.evidence.evidence import ClusterRun, Evidence
 from clusterlib.evidence.names import base_name
 from clusterlib.evidence.records import (
     ClusterEnded,
@@ -31,7 +31,7 @@ from clusterlib.evidence.records import (
 from clusterlib.evidence.story import moment
 from clusterlib.frozen import frozen
 from clusterlib.messages.events import FaultKill, NodeMoved
-from clusterlib.messages.findings import Finding, Outcome
+from clusterlib.messages.findings import CheckOutcome, Finding
 from clusterlib.messages.states import NodeState
 
 __all__ = ["Case", "Suite", "suites_of", "to_xml", "write_junit"]
@@ -110,11 +110,11 @@ def _finding(finding: Finding, name: str, group: str) -> Case:
     told = finding.evidence
     body = "\n".join([told, *(f"try: {remedy}" for remedy in finding.remedies)])
     match finding.outcome:
-        case Outcome.FAILED:
+        case CheckOutcome.FAILED:
             return Case(name, group, failure=(name, told or name, body))
-        case Outcome.SKIPPED:
+        case CheckOutcome.SKIPPED:
             return Case(name, group, skipped=told or "skipped")
-        case Outcome.WARNING:
+        case CheckOutcome.WARNING:
             return Case(name, group, told=f"warning: {body}")
     return Case(name, group, told=told)
 
@@ -160,7 +160,7 @@ def _starts(evidence: Evidence) -> list[Suite]:
     return [_start(run) for run in evidence.runs if run.events and run.name not in failed]
 
 
-def _start(run: Run) -> Suite:
+def _start(run: ClusterRun) -> Suite:
     """The first start of each node in this run; later ones are part of its life."""
     group = f"start {run.cluster}"
     reached: dict[str, Case] = {}
@@ -251,7 +251,7 @@ def _fallen(health: HealthRecorded) -> dict[str, str]:
         row.node: check.evidence or f"{row.node} is not up"
         for row in health.nodes
         for check in row.checks
-        if check.name == "started" and check.outcome is Outcome.FAILED
+        if check.name == "started" and check.outcome is CheckOutcome.FAILED
     }
 
 

@@ -32,13 +32,13 @@ from clusterlib.messages.events import (
 from clusterlib.messages.happening import Happening, Unknown
 from clusterlib.messages.states import NodeState, unexpected_end
 
-__all__ = ["Diary", "read_diary"]
+__all__ = ["RunHistory", "read_diary"]
 
 GONE = frozenset({NodeState.STOPPED, NodeState.PLANNED})
 
 
 @frozen
-class Diary:
+class RunHistory:
     """One run of one cluster."""
 
     cluster: str
@@ -49,7 +49,9 @@ class Diary:
     marks: tuple[Mark, ...]
 
 
-def read_diary(cluster: str, run: str, events: Iterable[Event], until: float | None = None) -> Diary | None:
+def read_diary(
+    cluster: str, run: str, events: Iterable[Event], until: float | None = None
+) -> RunHistory | None:
     """`until`: the end of a run whose diary goes on. None where nothing is known of a run."""
     reader = _Reader(cluster, run)
     for event in events:
@@ -101,13 +103,13 @@ class _Reader:
             what = event.what
             self._mark(time, event.node, kind, what.headline(), what.detail(), deed=what.deed())
 
-    def finish(self, until: float | None) -> Diary:
+    def finish(self, until: float | None) -> RunHistory:
         assert self.begin is not None
         end = self._end if self._closed or until is None else max(self._end, until)
         for node in list(self._open):
             self._enter(end, node, "", "")
         lanes = tuple(Lane(self._cluster, node, tuple(spans)) for node, spans in self._spans.items())
-        return Diary(self._cluster, self._run, self.begin, end, lanes, tuple(self._marks))
+        return RunHistory(self._cluster, self._run, self.begin, end, lanes, tuple(self._marks))
 
     def _move(self, time: float, move: NodeMoved) -> None:
         node, state = move.node, str(move.state)

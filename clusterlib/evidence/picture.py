@@ -10,7 +10,7 @@ from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.story import Lane, Mark, Story, Tested, Trouble, clock, duration
 from clusterlib.frozen import frozen
 
-__all__ = ["Block", "Picture", "Row", "Sign", "draw"]
+__all__ = ["Block", "Sign", "Timeline", "TimelineRow", "draw"]
 
 HEADING, TESTS, NODE = 34, 28, 20
 AXIS = 26
@@ -50,7 +50,7 @@ class Sign:
 
 
 @frozen
-class Row:
+class TimelineRow:
     kind: str
     """heading, tests or node."""
     label: str
@@ -64,8 +64,8 @@ class Row:
 
 
 @frozen
-class Picture:
-    rows: tuple[Row, ...]
+class Timeline:
+    rows: tuple[TimelineRow, ...]
     height: int
     least_width: int
     ticks: tuple[tuple[float, str], ...]
@@ -82,7 +82,7 @@ class Picture:
         return bisect.bisect_left(WIDTHS, self.least_width)
 
 
-def draw(story: Story) -> Picture:
+def draw(story: Story) -> Timeline:
     axis = make_axis(story.began, story.ended, _busy(story))
     densest = max((len(tests) for tests in _by_row(story.tests).values()), default=0)
     wanted = min(WIDTHS[-1], max(WIDTHS[0], densest * PIXELS_A_TEST))
@@ -90,7 +90,7 @@ def draw(story: Story) -> Picture:
     drawer = _Drawer(story, axis, least_width)
     rows = drawer.rows()
     kept = rows[:MOST_ROWS]
-    return Picture(
+    return Timeline(
         rows=tuple(kept),
         height=kept[-1].y + kept[-1].height + 8 if kept else AXIS,
         least_width=least_width,
@@ -108,10 +108,10 @@ class _Drawer:
         self._axis = axis
         self._pixels = pixels
         self._y = AXIS
-        self._rows: list[Row] = []
+        self._rows: list[TimelineRow] = []
         self._top = 0
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[TimelineRow]:
         story = self._story
         tests = _by_row(story.tests)
         names = dict.fromkeys(
@@ -244,7 +244,7 @@ class _Drawer:
         signs: Iterable[Sign] = (),
         told: str = "",
     ) -> None:
-        self._rows.append(Row(kind, label, note, self._y, height, tuple(blocks), tuple(signs), told))
+        self._rows.append(TimelineRow(kind, label, note, self._y, height, tuple(blocks), tuple(signs), told))
         self._y += height
 
 

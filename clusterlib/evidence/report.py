@@ -12,12 +12,12 @@ from pathlib import Path
 from clusterlib.evidence.artifacts import OF_THE_RUN, REPORT
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.explained import Explained, shortened
-from clusterlib.evidence.journal import Entry, write_journals
+from clusterlib.evidence.journal import JournalEntry, write_journals
 from clusterlib.evidence.machine import Environment
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.picture import draw
 from clusterlib.evidence.records import ScheduleRecorded
-from clusterlib.evidence.story import Failure, Story, Tested, Usage, clock, duration
+from clusterlib.evidence.story import Failure, NodeUsage, Story, Tested, clock, duration
 from clusterlib.evidence.verdict import judge
 from clusterlib.frozen import frozen
 from clusterlib.rendering import render_page
@@ -132,12 +132,12 @@ def _shares(story: Story) -> list[tuple[str, int, float, float]]:
 # -- curves
 
 
-def _memory(usage: Usage) -> Curve:
+def _memory(usage: NodeUsage) -> Curve:
     told = f"memory of {usage.node}: {_bytes(min(usage.memory))} to {_bytes(usage.peak)}"
     return Curve(_points(usage.times, usage.memory), told)
 
 
-def _processor(usage: Usage) -> Curve:
+def _processor(usage: NodeUsage) -> Curve:
     told = f"processor time of {usage.node}: up to {100 * max(usage.cpu):.0f} %"
     return Curve(_points(usage.times, usage.cpu), told)
 
@@ -170,9 +170,9 @@ def _what_clusters(command: Sequence[str]) -> Iterator[str]:
             yield f"{CLUSTER_OPTIONS[name]}={value or following}"
 
 
-def _said(failures: Sequence[Failure]) -> dict[int, list[Entry]]:
+def _said(failures: Sequence[Failure]) -> dict[int, list[JournalEntry]]:
     """By the number of the test: what the nodes said during it, with what happened to them, by time."""
-    found: dict[int, list[Entry]] = {}
+    found: dict[int, list[JournalEntry]] = {}
     left = MOST_SAID_IN_ALL
     for failure in failures:
         entries = _said_during(failure, min(MOST_SAID, left))
@@ -196,16 +196,18 @@ def _tracebacks(failures: Sequence[Failure]) -> dict[int, Explained]:
     return found
 
 
-def _said_during(failure: Failure, most: int) -> list[Entry]:
+def _said_during(failure: Failure, most: int) -> list[JournalEntry]:
     test = failure.tested
-    entries = [Entry(line.time, "log", line.node, line.text) for said in failure.said for line in said.lines]
+    entries = [
+        JournalEntry(line.time, "log", line.node, line.text) for said in failure.said for line in said.lines
+    ]
     entries.sort(key=lambda entry: entry.time)
     entries = entries[-most:] if most else []
     for mark in failure.marks:
         if test.begin <= mark.time <= test.end:
             kind = "bad" if mark.bad or mark.kind == "dirty" else "event"
             text = f"{mark.label}: {mark.detail}" if mark.detail else mark.label
-            entries.append(Entry(mark.time, kind, mark.node, text, href=f"#m{mark.number}"))
+            entries.append(JournalEntry(mark.time, kind, mark.node, text, href=f"#m{mark.number}"))
     return sorted(entries, key=lambda entry: entry.time)
 
 

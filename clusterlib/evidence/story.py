@@ -15,15 +15,15 @@ from clusterlib.frozen import frozen
 __all__ = [
     "Failure",
     "Lane",
-    "Line",
     "Mark",
-    "Said",
+    "NodeUsage",
+    "PrintedLine",
+    "PrintedLines",
     "Served",
     "Span",
     "Story",
     "Tested",
     "Trouble",
-    "Usage",
     "clock",
     "duration",
     "moment",
@@ -107,18 +107,18 @@ class Mark:
 
 
 @frozen
-class Line:
+class PrintedLine:
     time: float
     node: str
     text: str
 
 
 @frozen
-class Said:
+class PrintedLines:
     """What a node printed in some time: the last lines, and how many were before them."""
 
     node: str
-    lines: tuple[Line, ...]
+    lines: tuple[PrintedLine, ...]
     left_out: int
     file: str
     """The whole log, from the report's place."""
@@ -127,7 +127,7 @@ class Said:
 @frozen
 class Failure:
     tested: Tested
-    said: tuple[Said, ...]
+    said: tuple[PrintedLines, ...]
     marks: tuple[Mark, ...]
     """What happened to its cluster during the test."""
     culprit: Mark | None
@@ -177,7 +177,7 @@ class Trouble:
 
 
 @frozen
-class Usage:
+class NodeUsage:
     """What a node took, over time."""
 
     cluster: str
@@ -233,7 +233,7 @@ class Story:
     lanes: tuple[Lane, ...]
     marks: tuple[Mark, ...]
     clusters: tuple[Served, ...]
-    usage: tuple[Usage, ...]
+    usage: tuple[NodeUsage, ...]
     counts: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
     """Somebody, or a test, ended it before all tests had run: Ctrl-C, `pytest.exit()`."""

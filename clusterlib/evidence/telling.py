@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.failures import find_failures
-from clusterlib.evidence.lanes import Diary, read_diary
+from clusterlib.evidence.lanes import RunHistory, read_diary
 from clusterlib.evidence.names import base_name, natural
 from clusterlib.evidence.records import RunEnded, RunStarted, UsedCluster
 from clusterlib.evidence.story import Lane, Mark, Story, moment
@@ -55,7 +55,7 @@ def tell_story(evidence: Evidence) -> Story:
     )
 
 
-def _diaries(evidence: Evidence, last: float) -> list[Diary]:
+def _diaries(evidence: Evidence, last: float) -> list[RunHistory]:
     """A diary that has no end goes on while the run does; that of a run that was killed ends with the last sign of it."""
     signs = _signs(evidence)
     found = []
@@ -81,12 +81,12 @@ def _signs(evidence: Evidence) -> dict[tuple[str, str], float]:
     return found
 
 
-def _marks(diaries: Iterable[Diary]) -> tuple[Mark, ...]:
+def _marks(diaries: Iterable[RunHistory]) -> tuple[Mark, ...]:
     marks = sorted((mark for diary in diaries for mark in diary.marks), key=lambda mark: mark.time)
     return tuple(dataclasses.replace(mark, number=number) for number, mark in enumerate(marks, 1))
 
 
-def _joined(diaries: Iterable[Diary]) -> tuple[Lane, ...]:
+def _joined(diaries: Iterable[RunHistory]) -> tuple[Lane, ...]:
     """One lane a node of a cluster, over all its runs: clusters and nodes in the order of their names."""
     lanes: dict[tuple[str, str], Lane] = {}
     for diary in diaries:

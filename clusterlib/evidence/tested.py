@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.explained import Explained
-from clusterlib.evidence.lanes import Diary
+from clusterlib.evidence.lanes import RunHistory
 from clusterlib.evidence.names import base_name
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.records import OfTest, Record, RunEnded, TestEnded, TestStarted, UsedCluster
@@ -19,7 +19,7 @@ INTERRUPTED = 2
 """How pytest says it: Ctrl-C, or `pytest.exit()` without a code of its own."""
 
 
-def read_tests(evidence: Evidence, last: float, diaries: Sequence[Diary]) -> tuple[Tested, ...]:
+def read_tests(evidence: Evidence, last: float, diaries: Sequence[RunHistory]) -> tuple[Tested, ...]:
     """In the order in which they began."""
     begun: dict[tuple[str, str], Record[TestStarted]] = {}
     unannounced: dict[str, Record[TestEnded]] = {}
@@ -88,7 +88,7 @@ def _also(used: Iterable[UsedCluster]) -> tuple[tuple[str, str], ...]:
 
 
 def _unended(
-    record: Record[TestStarted], evidence: Evidence, last: float, diaries: Sequence[Diary]
+    record: Record[TestStarted], evidence: Evidence, last: float, diaries: Sequence[RunHistory]
 ) -> Tested:
     what, worker = record.what, record.worker
     begin = moment(record.time) or last
@@ -133,7 +133,7 @@ def was_interrupted(evidence: Evidence) -> bool:
     return ends[-1].what.exit_code == INTERRUPTED or bool(began - ended)
 
 
-def _last_sign(cluster: str, run: str, begin: float, last: float, diaries: Sequence[Diary]) -> float:
+def _last_sign(cluster: str, run: str, begin: float, last: float, diaries: Sequence[RunHistory]) -> float:
     """A cluster notices at once when whoever held it is gone; without one, nobody knows better than the last record."""
     ends = [
         diary.end for diary in diaries if (diary.cluster, diary.run) == (cluster, run) and diary.end > begin

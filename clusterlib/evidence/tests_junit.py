@@ -7,7 +7,7 @@ from pathlib import Path
 from clusterlib.evidence.artifacts import JUNIT
 from clusterlib.evidence.junit import Case, Suite, to_xml
 from clusterlib.evidence.outcome import Outcome
-from clusterlib.evidence.story import Failure, Said, Story, Tested, clock, stamp
+from clusterlib.evidence.story import Failure, PrintedLines, Story, Tested, clock, stamp
 
 __all__ = ["is_recorded", "write_missing_junit"]
 
@@ -55,7 +55,7 @@ def _case(tested: Tested, failure: Failure | None) -> Case:
     )
 
 
-def _said(part: Said) -> str:
+def _said(part: PrintedLines) -> str:
     """What a node printed during the test."""
     before = [f"... {part.left_out} earlier lines are in {part.file}"] if part.left_out else []
     lines = [f"{clock(line.time)} {line.text}" for line in part.lines]

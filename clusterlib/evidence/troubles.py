@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from clusterlib.evidence.evidence import Evidence, Run
+from clusterlib.evidence.evidence import ClusterRun, Evidence
 from clusterlib.evidence.names import base_name
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.records import ClusterEnded, ClusterRefused, PreflightRecorded, RecordedError
 from clusterlib.evidence.story import Mark, Tested, Trouble, moment
 from clusterlib.messages.events import NodeMoved
-from clusterlib.messages.findings import Outcome as CheckOutcome
+from clusterlib.messages.findings import CheckOutcome
 from clusterlib.messages.states import NodeState
 
 __all__ = ["find_troubles"]
@@ -98,7 +98,7 @@ def _crashes(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark])
     ]
 
 
-def _last_words(run: Run | None, mark: Mark, tests: Sequence[Tested]) -> tuple[str, ...]:
+def _last_words(run: ClusterRun | None, mark: Mark, tests: Sequence[Tested]) -> tuple[str, ...]:
     """What the node said before it ended, since its last start and since the test began: what was before belongs to others."""
     if run is None:
         return ()
@@ -107,7 +107,7 @@ def _last_words(run: Run | None, mark: Mark, tests: Sequence[Tested]) -> tuple[s
     return tuple(line.text for line in said.lines)
 
 
-def _last_start(run: Run, mark: Mark) -> float:
+def _last_start(run: ClusterRun, mark: Mark) -> float:
     starts = (
         moment(event.time) or 0.0
         for event in run.events

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
-from clusterlib.evidence.evidence import Evidence, PlanRead, Run
-from clusterlib.evidence.lanes import Diary
+from clusterlib.evidence.evidence import ClusterRun, Evidence, PlanRead
+from clusterlib.evidence.lanes import RunHistory
 from clusterlib.evidence.names import natural
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.records import ClusterObtained, ClusterRepaired
-from clusterlib.evidence.story import Served, Tested, Usage, moment
+from clusterlib.evidence.story import NodeUsage, Served, Tested, moment
 
 __all__ = ["clusters_of", "usage_of"]
 
 
-def usage_of(runs: Iterable[Run]) -> tuple[Usage, ...]:
+def usage_of(runs: Iterable[ClusterRun]) -> tuple[NodeUsage, ...]:
     """Each node of each cluster over all its runs."""
     found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
     for run in runs:
@@ -29,13 +29,17 @@ def usage_of(runs: Iterable[Run]) -> tuple[Usage, ...]:
     return tuple(_usage(cluster, node, sorted(points)) for (cluster, node), points in ordered)
 
 
-def clusters_of(evidence: Evidence, tests: Sequence[Tested], diaries: Sequence[Diary]) -> tuple[Served, ...]:
+def clusters_of(
+    evidence: Evidence, tests: Sequence[Tested], diaries: Sequence[RunHistory]
+) -> tuple[Served, ...]:
     names = [record.what.cluster for record in evidence.of(ClusterObtained) if record.what.cluster]
     known = {*names, *(run.cluster for run in evidence.runs)}
     return tuple(_served(name, evidence, tests, diaries) for name in sorted(known, key=natural))
 
 
-def _served(cluster: str, evidence: Evidence, tests: Sequence[Tested], diaries: Sequence[Diary]) -> Served:
+def _served(
+    cluster: str, evidence: Evidence, tests: Sequence[Tested], diaries: Sequence[RunHistory]
+) -> Served:
     runs = [run for run in evidence.runs if run.cluster == cluster]
     lives = [diary for diary in diaries if diary.cluster == cluster]
     obtained = [record for record in evidence.of(ClusterObtained) if record.what.cluster == cluster]
@@ -66,19 +70,19 @@ def _served(cluster: str, evidence: Evidence, tests: Sequence[Tested], diaries: 
     )
 
 
-def _start_seconds(started: ClusterObtained | None, runs: Sequence[Run]) -> float | None:
+def _start_seconds(started: ClusterObtained | None, runs: Sequence[ClusterRun]) -> float | None:
     if started is not None and started.seconds is not None:
         return started.seconds
     took = (run.state.ready_seconds for run in runs)
     return next((seconds for seconds in took if seconds is not None), None)
 
 
-def _peak(run: Run) -> int:
+def _peak(run: ClusterRun) -> int:
     """The most memory that all nodes together had at one look."""
     return max((sum(used.memory for used in look.nodes.values()) for look in run.samples), default=0)
 
 
-def _usage(cluster: str, node: str, points: list[tuple[float, float, float]]) -> Usage:
+def _usage(cluster: str, node: str, points: list[tuple[float, float, float]]) -> NodeUsage:
     shares = [0.0]
     used = points[0][2]
     for before, after in itertools.pairwise(points):
@@ -88,7 +92,7 @@ def _usage(cluster: str, node: str, points: list[tuple[float, float, float]]) ->
         shares.append(spent / max(after[0] - before[0], 1e-3))
     if len(shares) > 1:
         shares[0] = shares[1]
-    return Usage(
+    return NodeUsage(
         cluster,
         node,
         times=tuple(point[0] for point in points),

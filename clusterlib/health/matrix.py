@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
-from clusterlib.messages.findings import Finding, Outcome, failed, ok, skipped, warning
+from clusterlib.messages.findings import CheckOutcome, Finding, failed, ok, skipped, warning
 from clusterlib.waiting import Deadline
 
 __all__ = [
@@ -25,9 +25,9 @@ __all__ = [
     "LEAST",
     "SPARE",
     "NodeHealth",
+    "ProcessUsage",
     "Subject",
     "Talk",
-    "Usage",
     "examine",
     "measure",
     "unfit",
@@ -61,7 +61,7 @@ class Talk(Protocol):
 
 
 @frozen
-class Usage:
+class ProcessUsage:
     """The memory and CPU of a node's process."""
 
     memory: int
@@ -85,7 +85,7 @@ class Subject:
     """Asks the node's health endpoint, within so many seconds.
 
     None if all is well, else the problem."""
-    usage: Callable[[], Usage | None]
+    usage: Callable[[], ProcessUsage | None]
 
 
 @frozen
@@ -96,7 +96,7 @@ class NodeHealth:
 
     @property
     def healthy(self) -> bool:
-        return all(finding.outcome is not Outcome.FAILED for finding in self.checks.values())
+        return all(finding.outcome is not CheckOutcome.FAILED for finding in self.checks.values())
 
 
 def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> list[NodeHealth]:
@@ -253,7 +253,7 @@ class _Examination:
         return (f"invoke cluster.logs {self._node.name}{self._option}",)
 
 
-def measure(usage: Usage, expected: Expected | None, *look: str) -> dict[str, Finding]:
+def measure(usage: ProcessUsage, expected: Expected | None, *look: str) -> dict[str, Finding]:
     """What a process takes, and whether this is more than expected."""
     memory = ok("memory", f"{usage.memory / 2**20:.0f} MiB")
     excess = expected.exceeded_by(usage.memory) if expected else ""

@@ -70,7 +70,7 @@ def _listed(pid: int) -> list[int]:
     return [int(one) for one in told.split()]
 
 
-def belonging(leader: int | None, tag: int, keeper: int, known: Collection[int]) -> list[proc.Status]:
+def belonging(leader: int | None, tag: int, keeper: int, known: Collection[int]) -> list[proc.ProcessStatus]:
     """The living processes of the node of this leader, without the leader, parents before children.
 
     Without a leader (it has ended): what it left behind. `known` are children of the keeper that
@@ -107,7 +107,7 @@ def _tagged(orphan: int, tag: int, look: Look) -> list[int]:
     return [found for child in look(orphan) for found in _tagged(child, tag, look)]
 
 
-def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list[proc.Status]:
+def signal_all(look: Callable[[], Collection[proc.ProcessStatus]], number: int) -> list[proc.ProcessStatus]:
     """Signals all processes that `look` finds, and returns them.
 
     They are stopped first, so that none reacts to the end of another, and none escapes by starting
@@ -119,11 +119,11 @@ def signal_all(look: Callable[[], Collection[proc.Status]], number: int) -> list
     return found
 
 
-def freeze(look: Callable[[], Collection[proc.Status]]) -> list[proc.Status]:
+def freeze(look: Callable[[], Collection[proc.ProcessStatus]]) -> list[proc.ProcessStatus]:
     """Stops all, until nothing new is found: a stopped process starts nothing.
 
     The number of rounds is limited, because some programs are faster."""
-    stopped: dict[tuple[int, float], proc.Status] = {}
+    stopped: dict[tuple[int, float], proc.ProcessStatus] = {}
     deadline = Deadline(FREEZE_SECONDS)
     while not deadline.passed:
         new = [seen for seen in look() if (seen.pid, seen.started) not in stopped]
@@ -135,7 +135,7 @@ def freeze(look: Callable[[], Collection[proc.Status]]) -> list[proc.Status]:
     return list(stopped.values())
 
 
-def signal_one(seen: proc.Status, number: int) -> None:
+def signal_one(seen: proc.ProcessStatus, number: int) -> None:
     descriptor = proc.kill(seen, number)
     if descriptor is not None:
         os.close(descriptor)

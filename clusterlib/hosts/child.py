@@ -37,7 +37,7 @@ class LocalProcess:
         local_pid: int,
         pid: int,
         output: int,
-        belonging: Callable[[LocalProcess], list[proc.Status]],
+        belonging: Callable[[LocalProcess], list[proc.ProcessStatus]],
         outside: str = "/proc",
     ) -> None:
         self.name = order.name
@@ -75,7 +75,7 @@ class LocalProcess:
         pids = [] if self.exit.done() else [*self._itself(), *(seen.pid for seen in self._belonging(self))]
         return listener_of(address, port, pids, self._outside)
 
-    def rest(self) -> list[proc.Status]:
+    def rest(self) -> list[proc.ProcessStatus]:
         """All living processes that belong to it, without itself."""
         if self.helper:
             return []
@@ -110,7 +110,7 @@ class LocalProcess:
     def orderly(self) -> bool:
         return self._orderly
 
-    def end_rest(self) -> list[proc.Status]:
+    def end_rest(self) -> list[proc.ProcessStatus]:
         """Ends the rest of it after its own end, or asks it to end. Returns these processes.
 
         What a helper leaves belongs to the node that it was run for, and lives on, even if it is
@@ -134,7 +134,7 @@ class LocalProcess:
         if not self.exit.done():
             self.exit.set_result(how)
 
-    def _ask(self, rest: list[proc.Status]) -> None:
+    def _ask(self, rest: list[proc.ProcessStatus]) -> None:
         """Signals those that have lost their parent: each knows best how to end its own
         children.
         """
@@ -147,7 +147,7 @@ class LocalProcess:
     def _itself(self) -> list[int]:
         return [] if self.reaped else [self.local_pid]
 
-    def _all(self) -> list[proc.Status]:
+    def _all(self) -> list[proc.ProcessStatus]:
         itself = None if self.reaped else proc.status(self.local_pid)
         return [itself, *self.rest()] if itself is not None and itself.alive else self.rest()
 

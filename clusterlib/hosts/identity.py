@@ -70,7 +70,7 @@ class Identity:
         """Signals exactly this process, or none. Returns whether it existed."""
         if not self.alive():
             return False
-        seen = proc.Status(self.pid, "", "R", 0, self.started)
+        seen = proc.ProcessStatus(self.pid, "", "R", 0, self.started)
         descriptor = proc.kill(seen, number)
         if descriptor is not None:
             os.close(descriptor)

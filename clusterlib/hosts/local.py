@@ -307,7 +307,7 @@ class LocalHost:
                 child.end(how)
         self._look_later()
 
-    def _belonging(self, process: LocalProcess) -> list[proc.Status]:
+    def _belonging(self, process: LocalProcess) -> list[proc.ProcessStatus]:
         tag = self._tags[process.name]
         leader = None if process.reaped else process.local_pid
         found = belonging(leader, tag, os.getpid(), {self._nursery.pid, *self._children})
@@ -338,7 +338,7 @@ class LocalHost:
                 async with asyncio.timeout(min(0.02, deadline.left)):
                     await self._something_ended.wait()
 
-    def _remaining(self) -> list[proc.Status]:
+    def _remaining(self) -> list[proc.ProcessStatus]:
         ours = {os.getpid()} if self._nursery_ended.done() else {os.getpid(), self._nursery.pid}
         if self._containment.isolated:
             everyone = map(proc.status, proc.processes())
@@ -348,7 +348,7 @@ class LocalHost:
         found.update((seen.pid, seen) for seen in proc.marked(self._nursery.marker))
         return [seen for seen in found.values() if seen.pid not in ours]
 
-    def _survivor(self, seen: proc.Status) -> Survivor:
+    def _survivor(self, seen: proc.ProcessStatus) -> Survivor:
         outer = seen.pid
         with contextlib.suppress(OSError):
             outer = self._containment.outer_pid(seen.pid)

@@ -20,7 +20,7 @@ from clusterlib.waiting import Deadline, poll
 __all__ = [
     "LINUX",
     "MARKER",
-    "Status",
+    "ProcessStatus",
     "carries",
     "command_line",
     "descendants",
@@ -40,7 +40,7 @@ LINUX = sys.platform == "linux"
 
 
 @frozen
-class Status:
+class ProcessStatus:
     pid: int
     command: str
     state: str
@@ -67,7 +67,7 @@ def processes(proc: str = "/proc") -> Iterator[int]:
     yield from psutil.pids()
 
 
-def status(pid: int, proc: str = "/proc") -> Status | None:
+def status(pid: int, proc: str = "/proc") -> ProcessStatus | None:
     """The present status of the process; None if there is none."""
     if not LINUX:
         return _status_by_psutil(pid)
@@ -77,7 +77,7 @@ def status(pid: int, proc: str = "/proc") -> Status | None:
     head, _, tail = text.rpartition(b")")
     fields = tail.split()
     command = head.partition(b"(")[2].decode(errors="replace")
-    return Status(pid, command, fields[0].decode(), int(fields[1]), float(fields[19]), int(fields[17]))
+    return ProcessStatus(pid, command, fields[0].decode(), int(fields[1]), float(fields[19]), int(fields[17]))
 
 
 def folder_of(pid: int, proc: str = "/proc") -> str:
@@ -111,7 +111,7 @@ def carries(pid: int, marker: str, proc: str = "/proc") -> bool:
     return False
 
 
-def marked(marker: str, proc: str = "/proc") -> list[Status]:
+def marked(marker: str, proc: str = "/proc") -> list[ProcessStatus]:
     """Every living process of this user that belongs to the cluster with this marker. For root,
     processes with other users are included.
 
@@ -135,14 +135,14 @@ def _wears_tag_of(pid: int, cluster: int, proc: str) -> bool:
     return found is not None and found[0] == cluster
 
 
-def descendants(root: int, proc: str = "/proc") -> list[Status]:
+def descendants(root: int, proc: str = "/proc") -> list[ProcessStatus]:
     """Every living process below this one."""
-    children: dict[int, list[Status]] = {}
+    children: dict[int, list[ProcessStatus]] = {}
     for pid in processes(proc):
         seen = status(pid, proc)
         if seen is not None:
             children.setdefault(seen.parent, []).append(seen)
-    found: list[Status] = []
+    found: list[ProcessStatus] = []
     unseen = [root]
     while unseen:
         below = children.get(unseen.pop(), [])
@@ -165,13 +165,13 @@ def command_line(pid: int, proc: str = "/proc") -> str:
     return ""
 
 
-def end_all(find: Callable[[], Iterable[Status]], deadline: Deadline) -> list[Status]:
+def end_all(find: Callable[[], Iterable[ProcessStatus]], deadline: Deadline) -> list[ProcessStatus]:
     """Kills what `find` finds until it finds nothing more, or the deadline passes. Returns what it
     has killed.
 
     Each process is checked again after a descriptor has pinned it, so a recycled PID is never hit.
     """
-    killed: dict[int, Status] = {}
+    killed: dict[int, ProcessStatus] = {}
     while not deadline.passed:
         found = list(find())
         if not found:
@@ -181,7 +181,7 @@ def end_all(find: Callable[[], Iterable[Status]], deadline: Deadline) -> list[St
     return list(killed.values())
 
 
-def kill(seen: Status, number: int = signal.SIGKILL, proc: str = "/proc") -> int | None:
+def kill(seen: ProcessStatus, number: int = signal.SIGKILL, proc: str = "/proc") -> int | None:
     """Signals exactly the process that was seen.
 
     Returns a descriptor that reports its end, if possible."""
@@ -198,7 +198,7 @@ def kill(seen: Status, number: int = signal.SIGKILL, proc: str = "/proc") -> int
     return descriptor
 
 
-def _end(found: list[Status], deadline: Deadline) -> None:
+def _end(found: list[ProcessStatus], deadline: Deadline) -> None:
     pinned = [descriptor for descriptor in map(kill, found) if descriptor is not None]
     try:
         if not LINUX:
@@ -217,18 +217,18 @@ def _end(found: list[Status], deadline: Deadline) -> None:
             os.close(descriptor)
 
 
-def _lives(seen: Status) -> bool:
+def _lives(seen: ProcessStatus) -> bool:
     now = status(seen.pid)
     return now is not None and now.alive and now.started == seen.started
 
 
-def _status_by_psutil(pid: int) -> Status | None:
+def _status_by_psutil(pid: int) -> ProcessStatus | None:
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
         state = "Z" if process.status() == psutil.STATUS_ZOMBIE else "R"
-        return Status(pid, process.name(), state, process.ppid(), process.create_time())
+        return ProcessStatus(pid, process.name(), state, process.ppid(), process.create_time())
     return None
 
 

@@ -31,7 +31,15 @@ from clusterlib.waiting import Deadline, poll
 if TYPE_CHECKING:
     from clusterlib.hosts.containment import Containment
 
-__all__ = ["Entry", "Registry", "Swept", "end_family", "register", "sweep_leftovers", "unregister"]
+__all__ = [
+    "RegisteredCluster",
+    "Registry",
+    "Swept",
+    "end_family",
+    "register",
+    "sweep_leftovers",
+    "unregister",
+]
 
 SWEEP_SECONDS = 5.0
 NONSENSE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
@@ -43,7 +51,7 @@ GUARD_SECONDS = 6.0
 
 
 @frozen
-class Entry:
+class RegisteredCluster:
     """One running cluster of this user."""
 
     marker: str
@@ -65,7 +73,7 @@ class Entry:
         return not self.keeper.alive()
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Entry:
+    def from_json(cls, text: str | bytes) -> RegisteredCluster:
         data: dict[str, Any] = json.loads(text)
         data["keeper"] = Identity.from_dict(data["keeper"])
         data["guard"] = Identity.from_dict(data["guard"])
@@ -84,22 +92,22 @@ class Registry:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = (folder or runtime_dir()) / "clusters"
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: RegisteredCluster) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         write_private(self._path(entry.marker), entry.to_json())
 
     def remove(self, marker: str) -> None:
         self._path(marker).unlink(missing_ok=True)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[RegisteredCluster]:
         """Everything registered, dead or alive. Invalid files are not ours, and are skipped."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
             with contextlib.suppress(*NONSENSE):
-                found.append(Entry.from_json(read_private(path, LARGEST_ENTRY)))
+                found.append(RegisteredCluster.from_json(read_private(path, LARGEST_ENTRY)))
         return found
 
-    def knows(self, entry: Entry) -> bool:
+    def knows(self, entry: RegisteredCluster) -> bool:
         return self._path(entry.marker).exists()
 
     @contextlib.contextmanager
@@ -131,7 +139,9 @@ def register(
     keeper, guard = containment.keeper(), containment.guard()
     if keeper is None or guard is None:
         raise StartError("the guard of this keeper is gone", cause="it was killed while the keeper started")
-    Registry().add(Entry(marker, identifier, name, project, str(control), str(run), keeper, guard))
+    Registry().add(
+        RegisteredCluster(marker, identifier, name, project, str(control), str(run), keeper, guard)
+    )
 
 
 def unregister(marker: str) -> None:
@@ -159,7 +169,7 @@ class Swept:
 
     name: str
     project: str
-    processes: tuple[proc.Status, ...]
+    processes: tuple[proc.ProcessStatus, ...]
 
 
 def sweep_leftovers(registry: Registry | None = None) -> list[Swept]:
@@ -187,7 +197,7 @@ def _will_not_sweep(guard: Identity) -> bool:
     return guard.stopped or not guard.alive()
 
 
-def end_family(parents: Iterable[Identity], marker: str | None = None) -> list[proc.Status]:
+def end_family(parents: Iterable[Identity], marker: str | None = None) -> list[proc.ProcessStatus]:
     """Ends keeper and guard, or what is left of them, and all that belongs to their cluster.
     Returns what was ended.
 
@@ -195,7 +205,7 @@ def end_family(parents: Iterable[Identity], marker: str | None = None) -> list[p
     they ended first, a process without a marker could not be identified any more. They are stopped
     meanwhile, so that they start nothing."""
     deadline = Deadline(SWEEP_SECONDS)
-    killed: list[proc.Status] = []
+    killed: list[proc.ProcessStatus] = []
     for parent in parents:
         if parent.kill(signal.SIGSTOP):
             killed += proc.end_all(partial(proc.descendants, parent.pid), deadline)
@@ -205,11 +215,11 @@ def end_family(parents: Iterable[Identity], marker: str | None = None) -> list[p
     return killed
 
 
-def _itself(process: Identity) -> list[proc.Status]:
+def _itself(process: Identity) -> list[proc.ProcessStatus]:
     seen = proc.status(process.pid)
     return [seen] if seen is not None and process.alive() else []
 
 
-def _marked_others(marker: str) -> list[proc.Status]:
+def _marked_others(marker: str) -> list[proc.ProcessStatus]:
     me = os.getpid()
     return [seen for seen in proc.marked(marker) if seen.pid != me]

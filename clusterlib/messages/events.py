@@ -30,9 +30,9 @@ __all__ = [
     "FaultKill",
     "FaultPause",
     "FaultStop",
-    "Heal",
     "HealResume",
     "HealStart",
+    "Healing",
     "LeaseReleased",
     "LeaseTaken",
     "NodeAbandoned",
@@ -299,7 +299,7 @@ class FaultStop(Fault):
 
 
 @frozen
-class Heal(Happening):
+class Healing(Happening):
     """Somebody has undone a fault."""
 
     node: str
@@ -307,12 +307,12 @@ class Heal(Happening):
 
 
 @frozen
-class HealStart(Heal):
+class HealStart(Healing):
     says = "{node} was started"
 
 
 @frozen
-class HealResume(Heal):
+class HealResume(Healing):
     says = "{node} was resumed"
 
 

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from clusterlib.frozen import frozen
 
-__all__ = ["Finding", "Outcome", "failed", "ok", "skipped", "warning"]
+__all__ = ["CheckOutcome", "Finding", "failed", "ok", "skipped", "warning"]
 
 
-class Outcome(StrEnum):
+class CheckOutcome(StrEnum):
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
@@ -19,23 +19,23 @@ class Outcome(StrEnum):
 @frozen
 class Finding:
     name: str
-    outcome: Outcome
+    outcome: CheckOutcome
     evidence: str = ""
     remedies: tuple[str, ...] = ()
     """Each can be pasted into a shell."""
 
 
 def ok(name: str, evidence: str) -> Finding:
-    return Finding(name, Outcome.OK, evidence)
+    return Finding(name, CheckOutcome.OK, evidence)
 
 
 def warning(name: str, evidence: str, *remedies: str) -> Finding:
-    return Finding(name, Outcome.WARNING, evidence, remedies)
+    return Finding(name, CheckOutcome.WARNING, evidence, remedies)
 
 
 def failed(name: str, evidence: str, *remedies: str) -> Finding:
-    return Finding(name, Outcome.FAILED, evidence, remedies)
+    return Finding(name, CheckOutcome.FAILED, evidence, remedies)
 
 
 def skipped(name: str, evidence: str) -> Finding:
-    return Finding(name, Outcome.SKIPPED, evidence)
+    return Finding(name, CheckOutcome.SKIPPED, evidence)

@@ -19,7 +19,7 @@ from clusterlib.health import preflight
 from clusterlib.hosts import holders
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.registry import Registry
-from clusterlib.messages.findings import Finding, Outcome, failed, ok, skipped
+from clusterlib.messages.findings import CheckOutcome, Finding, failed, ok, skipped
 from clusterlib.network.loopback import try_loopback
 from clusterlib.network.ports import is_free
 from clusterlib.numbering import host_of, name_of
@@ -53,7 +53,7 @@ def examine_machine(profile: str | None = None, *, project: Path | str | None = 
     folder = project_folder(project)
     wanted = profile or default_profile(folder)
     findings = tuple(_look(wanted, folder))
-    fine = all(one.outcome is not Outcome.FAILED for one in findings)
+    fine = all(one.outcome is not CheckOutcome.FAILED for one in findings)
     return Diagnosis(wanted, str(folder), fine, findings, round(time.monotonic() - began, 4))
 
 
@@ -106,7 +106,7 @@ def _network(resolved: ResolvedProfile) -> Iterator[Finding]:
     needed = count if values.network.mode == "shared" else 1
     ranges = {purpose: (ports.first, ports.last) for purpose, ports in values.ports.items()}
     for purpose, (first, last) in ranges.items():
-        if loopback.outcome is Outcome.FAILED:
+        if loopback.outcome is CheckOutcome.FAILED:
             yield skipped(f"ports for {purpose}", "not looked at: no port can be used while loopback fails")
         else:
             yield preflight.check_ports(purpose, first, last, needed, _port_holder())

@@ -11,7 +11,7 @@ from clusterlib.client.cluster import Node
 from clusterlib.evidence.records import HealthRecorded, NodeRecorded
 from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
-from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, Subject, Usage, examine
+from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, ProcessUsage, Subject, examine
 from clusterlib.health.servers import judge
 from clusterlib.hosts import proc
 from clusterlib.messages.findings import Finding
@@ -139,12 +139,12 @@ def _runs(text: str) -> bool:
     return isinstance(told, dict) and told.get("state") == "running"
 
 
-def _usage(pid: int | None, uptime: float | None, used: Sample | None) -> Callable[[], Usage | None]:
-    def measure() -> Usage | None:
+def _usage(pid: int | None, uptime: float | None, used: Sample | None) -> Callable[[], ProcessUsage | None]:
+    def measure() -> ProcessUsage | None:
         if used is None or pid is None:
             return None
         seen = proc.status(pid)
-        return Usage(
+        return ProcessUsage(
             memory=used.pss,
             cpu_percent=100 * used.cpu_seconds / max(uptime or 0.0, 0.1),
             stopped=seen is not None and seen.state in "Tt",

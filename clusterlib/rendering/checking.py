@@ -14,7 +14,7 @@ from typing import Any
 
 from clusterlib.frozen import frozen
 from clusterlib.rendering import rendered, rendered_text
-from clusterlib.rendering.faults import Fault, Faulty
+from clusterlib.rendering.faults import Faulty, TemplateFault
 from clusterlib.rendering.plain import Unusual, filled_in, parts_of, parts_of_file
 
 __all__ = ["Trial", "answer_of", "faults_of"]
@@ -33,7 +33,7 @@ class Trial:
     template: str | None
     text: str
 
-    def tried(self, folders: Sequence[Path], samples: Sequence[dict[str, Any]]) -> Fault | None:
+    def tried(self, folders: Sequence[Path], samples: Sequence[dict[str, Any]]) -> TemplateFault | None:
         """The fault, or None."""
         try:
             for values in samples:
@@ -59,7 +59,7 @@ class Trial:
 
 def faults_of(
     trials: Sequence[Trial], folders: Sequence[Path], samples: Sequence[dict[str, Any]]
-) -> list[Fault | None]:
+) -> list[TemplateFault | None]:
     """The fault or None for each trial, in order.
 
     If one exceeds the limits, the rest is not tried."""
@@ -79,15 +79,15 @@ def faults_of(
         memory=MEMORY,
         patience=PATIENCE,
     ).splitlines()
-    answers: list[Fault | None] = []
+    answers: list[TemplateFault | None] = []
     for line in lines:
         with suppress(ValueError, TypeError):
             told = json.loads(line)
-            answers.append(None if told is None else Fault(**told))
+            answers.append(None if told is None else TemplateFault(**told))
     if len(answers) < len(trials):
         limits = f"{CPU_SECONDS} s of computing, {MEMORY // 2**20} MiB of memory"
         problem = f"goes beyond what a template may take ({limits})"
-        answers.append(Fault(problem, "write less of it; what comes after it was not looked at"))
+        answers.append(TemplateFault(problem, "write less of it; what comes after it was not looked at"))
     return answers
 
 

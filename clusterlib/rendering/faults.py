@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from clusterlib.frozen import frozen
 
-__all__ = ["Fault", "Faulty"]
+__all__ = ["Faulty", "TemplateFault"]
 
 
 @frozen
-class Fault:
+class TemplateFault:
     """What is wrong, a correction, and the place."""
 
     problem: str
@@ -24,6 +24,6 @@ class Fault:
 class Faulty(Exception):
     """Carries a fault as an exception."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: TemplateFault) -> None:
         super().__init__(fault.problem)
         self.fault = fault

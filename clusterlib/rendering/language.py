@@ -21,7 +21,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from clusterlib.rendering.faults import Fault, Faulty
+from clusterlib.rendering.faults import Faulty, TemplateFault
 from clusterlib.rendering.plain import first_file
 
 __all__ = ["LARGEST", "file_rendered", "page_environment", "references_in", "text_rendered"]
@@ -58,7 +58,7 @@ def references_in(text: str) -> tuple[str | None, ...]:
         return ()
 
 
-class Explained(jinja2.StrictUndefined):
+class UndefinedName(jinja2.StrictUndefined):
     """An undefined name. Fails on any use, with a list of the names that exist."""
 
     def __init__(
@@ -154,7 +154,7 @@ def _environment(folders: tuple[str, ...]) -> Sandbox:
     """One for each list of folders: a template is compiled once and rendered for every node."""
     environment = Sandbox(
         loader=Loader(folders),
-        undefined=Explained,
+        undefined=UndefinedName,
         autoescape=False,
         keep_trailing_newline=True,
     )
@@ -198,21 +198,23 @@ def page_environment(folder: Path, filters: tuple[tuple[str, Callable[..., Any]]
     return environment
 
 
-def _fault_of(error: Exception, template: str, folders: tuple[str, ...], values: Mapping[str, Any]) -> Fault:
+def _fault_of(
+    error: Exception, template: str, folders: tuple[str, ...], values: Mapping[str, Any]
+) -> TemplateFault:
     file, line = _place_of(error.__traceback__, folders)
     match error:
         case jinja2.TemplateSyntaxError():
-            return Fault(
+            return TemplateFault(
                 error.message or "is malformed", "correct the line", error.filename or file, error.lineno
             )
         case UnicodeDecodeError():
-            return Fault("it is not UTF-8", "save it as UTF-8", first_file(template, folders))
+            return TemplateFault("it is not UTF-8", "save it as UTF-8", first_file(template, folders))
         case jinja2.TemplateError() | MemoryError() | OverflowError() | RecursionError():
-            return Fault(*_words_of(error, folders, values), file, line)
+            return TemplateFault(*_words_of(error, folders, values), file, line)
         case _:
             told = f"{type(error).__name__}: {error}"
             right = "see that it can be read" if isinstance(error, OSError) else "correct the expression"
-            return Fault(told, right, file or first_file(template, folders), line)
+            return TemplateFault(told, right, file or first_file(template, folders), line)
 
 
 def _words_of(error: Exception, folders: tuple[str, ...], values: Mapping[str, Any]) -> tuple[str, str]:

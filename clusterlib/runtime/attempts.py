@@ -6,11 +6,11 @@ from collections.abc import Callable, Container, Mapping
 from functools import partial
 
 from clusterlib.runtime import overlay
-from clusterlib.runtime.link import Peer
+from clusterlib.runtime.link import PeerAddress
 from clusterlib.runtime.log import Log
-from clusterlib.runtime.membership import Membership, Status
-from clusterlib.runtime.network import Cancellable, Network
-from clusterlib.runtime.sessions import Session, Visit
+from clusterlib.runtime.membership import Liveness, Membership
+from clusterlib.runtime.network import Cancellable, NodeNetwork
+from clusterlib.runtime.sessions import SecuredSession, Visit
 
 __all__ = ["PEER_FRAME_LIMIT", "Attempts"]
 
@@ -50,14 +50,14 @@ class Attempts:
 
     def __init__(
         self,
-        network: Network,
+        network: NodeNetwork,
         name: str,
         cookie: bytes,
         membership: Membership,
-        peers: Mapping[str, Peer],
+        peers: Mapping[str, PeerAddress],
         detect: float,
         log: Log,
-        arrived: Callable[[Session, str], None],
+        arrived: Callable[[SecuredSession, str], None],
         dead: Callable[[str, str], None],
     ) -> None:
         """`arrived` gets a session with the peer of that name; `dead` gets the name of a peer that
@@ -133,7 +133,7 @@ class Attempts:
             attempt.visit = None
         # A single attempt may be cut short by a peer that leaves, whose goodbye is still on its way
         # to us.
-        if attempt.count and not gone and self._membership.status(name) is not Status.DEAD:
+        if attempt.count and not gone and self._membership.status(name) is not Liveness.DEAD:
             self._log.limited(f"visit {name}", f"no link to {name}: {reason}")
         pause = min(FIRST_RETRY * 2**attempt.count, LONGEST_RETRY)
         attempt.count = min(attempt.count + 1, 10)

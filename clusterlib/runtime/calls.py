@@ -21,9 +21,9 @@ from clusterlib.frozen import frozen
 from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.pickling import TooLarge, Unpicklable, dump, dump_error, dump_refusal, load
-from clusterlib.runtime.sessions import Session
+from clusterlib.runtime.sessions import SecuredSession
 from clusterlib.runtime.targets import resolve
-from clusterlib.runtime.wire import Buffer, Kind, Refused
+from clusterlib.runtime.wire import Buffer, FrameKind, Refused
 from clusterlib.runtime.workers import Workers
 
 __all__ = ["Ask", "Calls"]
@@ -67,7 +67,7 @@ class Calls:
         self.workers = Workers(name, MOST_THREADS)
         self._callers: set[_Caller] = set()
 
-    def accept(self, session: Session) -> None:
+    def accept(self, session: SecuredSession) -> None:
         """A client has proven that it knows the cookie."""
         self._callers.add(_Caller(self, session))
 
@@ -83,7 +83,7 @@ class Calls:
 class _Caller:
     """One connection of a client."""
 
-    def __init__(self, calls: Calls, session: Session) -> None:
+    def __init__(self, calls: Calls, session: SecuredSession) -> None:
         self._calls = calls
         self._session = session
         self._busy = False
@@ -100,15 +100,15 @@ class _Caller:
             raise Refused("it sent a second request before the first was answered")
         self._busy = True
         calls = self._calls
-        if kind == Kind.CALL:
+        if kind == FrameKind.CALL:
             target, request = _split(payload)
             calls.served += 1
             calls.running += 1
             try:
                 calls.workers.run(calls.context, partial(self._call, target, request))
             except NodeUnavailable as error:
-                self._finish(Kind.RAISED, dump_refusal(error))
-        elif kind == Kind.ASK:
+                self._finish(FrameKind.RAISED, dump_refusal(error))
+        elif kind == FrameKind.ASK:
             self._ask(payload)
         else:
             raise Refused(f"it sent a frame of the unknown kind {kind}")
@@ -134,7 +134,7 @@ class _Caller:
         if ask is None:
             known = ", ".join(sorted(self._calls.asks))
             self._answer(
-                Kind.RAISED,
+                FrameKind.RAISED,
                 dump_refusal(RemoteError(f"a node cannot be asked for {name!r}", remedies=[known])),
             )
         elif ask.quick:
@@ -143,15 +143,15 @@ class _Caller:
             try:
                 self._calls.workers.run(self._calls.context, partial(self._reply_to, ask, argument))
             except NodeUnavailable as error:
-                self._answer(Kind.RAISED, dump_refusal(error))
+                self._answer(FrameKind.RAISED, dump_refusal(error))
 
     def _reply_to(self, ask: Ask, argument: object) -> None:
         try:
-            self._answer(Kind.RESULT, dump(ask.answer(argument), self._calls.limit))
+            self._answer(FrameKind.RESULT, dump(ask.answer(argument), self._calls.limit))
         except ClusterError as error:
-            self._answer(Kind.RAISED, dump_refusal(error))
+            self._answer(FrameKind.RAISED, dump_refusal(error))
         except Exception as error:  # noqa: BLE001  whatever goes wrong is the asker's to know
-            self._answer(Kind.RAISED, dump_error(error, self._calls.limit, skip=1))
+            self._answer(FrameKind.RAISED, dump_error(error, self._calls.limit, skip=1))
 
     # -- calls, in a worker thread ----------------------------------------------------------------
 
@@ -159,17 +159,17 @@ class _Caller:
         try:
             named = resolve(target) if target else None
         except RemoteError as error:
-            self._finish(Kind.RAISED, dump_refusal(error))
+            self._finish(FrameKind.RAISED, dump_refusal(error))
             return
         except BaseException as error:  # noqa: BLE001  the module of the user failed to import
-            self._finish(Kind.RAISED, dump_error(error, self._calls.limit, skip=1))
+            self._finish(FrameKind.RAISED, dump_error(error, self._calls.limit, skip=1))
             return
         try:
             function, arguments, keywords = (named, *load(request)) if named else load(request)
         except BaseException as error:  # noqa: BLE001  unpickling runs foreign code: anything can be raised
             missing = error.name if isinstance(error, ModuleNotFoundError) else None
             self._finish(
-                Kind.UNREADABLE, dump((missing, f"{type(error).__name__}: {error}"), self._calls.limit)
+                FrameKind.UNREADABLE, dump((missing, f"{type(error).__name__}: {error}"), self._calls.limit)
             )
             return
         self._run(function, arguments, keywords)
@@ -180,12 +180,12 @@ class _Caller:
         try:
             result = function(*arguments, **keywords)
         except BaseException as error:  # noqa: BLE001  SystemExit of a function must not end the node
-            self._finish_printed(Kind.RAISED, dump_error(error, self._calls.limit, skip=1))
+            self._finish_printed(FrameKind.RAISED, dump_error(error, self._calls.limit, skip=1))
             return
         if inspect.iscoroutine(result):
             self._calls.loop.call_soon_threadsafe(self._await, result)
         else:
-            self._finish_printed(Kind.RESULT, result)
+            self._finish_printed(FrameKind.RESULT, result)
 
     def _await(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         if not self._session.open:
@@ -203,16 +203,17 @@ class _Caller:
                 self._calls.running -= 1
                 raise
             self._finish(
-                Kind.RAISED, dump_refusal(RemoteError(f"{self._calls.name}: the coroutine was cancelled"))
+                FrameKind.RAISED,
+                dump_refusal(RemoteError(f"{self._calls.name}: the coroutine was cancelled")),
             )
             return
         except BaseException as error:  # noqa: BLE001  SystemExit of a coroutine must not end the node
             raised = dump_error(error, self._calls.limit, skip=1)
-            self._hand_over(partial(self._finish_printed, Kind.RAISED, raised))
+            self._hand_over(partial(self._finish_printed, FrameKind.RAISED, raised))
             return
         finally:
             self._task = None
-        self._hand_over(partial(self._finish_printed, Kind.RESULT, result))
+        self._hand_over(partial(self._finish_printed, FrameKind.RESULT, result))
 
     def _hand_over(self, finish: Callable[[], None]) -> None:
         """Pickles a large result in a thread, because the loop must send heartbeats.
@@ -224,7 +225,7 @@ class _Caller:
         except NodeUnavailable:
             finish()
 
-    def _finish_printed(self, kind: Kind, answer: Any) -> None:
+    def _finish_printed(self, kind: FrameKind, answer: Any) -> None:
         """Flushes the output of the function before its answer is sent, so that the caller finds
         all of it in the log, including an incomplete line.
         """
@@ -233,7 +234,7 @@ class _Caller:
                 stream.flush()
         self._finish(kind, answer)
 
-    def _finish(self, kind: Kind, answer: Any) -> None:
+    def _finish(self, kind: FrameKind, answer: Any) -> None:
         """Sends the end of a call.
 
         `answer` is the result itself, or an error that is already split into parts.
@@ -242,20 +243,20 @@ class _Caller:
         if not self._session.open:
             return
         try:
-            parts = dump(answer, self._calls.limit) if kind is Kind.RESULT else answer
+            parts = dump(answer, self._calls.limit) if kind is FrameKind.RESULT else answer
         except TooLarge as error:
             kind, parts = (
-                Kind.RAISED,
+                FrameKind.RAISED,
                 dump_refusal(RemoteError(f"{self._calls.name}: the result is too large", cause=str(error))),
             )
         except Unpicklable as error:
             what = f"{type(answer).__module__}.{type(answer).__qualname__}"
             problem = f"{self._calls.name}: the result, a {what}, cannot be sent back"
-            kind, parts = Kind.RAISED, dump_refusal(RemoteError(problem, cause=str(error)))
+            kind, parts = FrameKind.RAISED, dump_refusal(RemoteError(problem, cause=str(error)))
         self._answer(kind, parts)
         self._calls.after_call()
 
-    def _answer(self, kind: Kind, parts: list[Buffer]) -> None:
+    def _answer(self, kind: FrameKind, parts: list[Buffer]) -> None:
         self._busy = False  # before the answer is sent: the next request may arrive at once
         size = sum(len(part) for part in parts)
         header = wire.frame_header(kind, size)

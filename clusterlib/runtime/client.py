@@ -18,7 +18,7 @@ from clusterlib.errors import CallTimeout, NodeUnavailable, RemoteError, UsageEr
 from clusterlib.frozen import frozen
 from clusterlib.runtime import wire
 from clusterlib.runtime.pickling import TooLarge, Unpicklable, dump, load, raise_from_remote
-from clusterlib.runtime.wire import Buffer, Kind, Refused, Role
+from clusterlib.runtime.wire import Buffer, FrameKind, Refused, Role
 
 __all__ = ["DEFAULT_LIMIT", "CodeDigest", "NodeClient"]
 
@@ -115,8 +115,10 @@ class NodeClient:
         return dict(self.ask("info", timeout=timeout))
 
     def ask(self, question: str, argument: object = None, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
-        """Asks a question of the node's table (see `Node.asks`)."""
-        kind, payload = self._exchange(Kind.ASK, dump((question, argument), self._limit), question, timeout)
+        """Asks a question of the node's table (see `EmbeddedNode.asks`)."""
+        kind, payload = self._exchange(
+            FrameKind.ASK, dump((question, argument), self._limit), question, timeout
+        )
         return self._outcome(kind, payload, question)
 
     def close(self) -> None:
@@ -140,8 +142,8 @@ class NodeClient:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             parts = self._pickled(request, what, by_value)
-            kind, payload = self._exchange(Kind.CALL, [head, *parts], what, timeout, end)
-            if kind != Kind.UNREADABLE:
+            kind, payload = self._exchange(FrameKind.CALL, [head, *parts], what, timeout, end)
+            if kind != FrameKind.UNREADABLE:
                 return self._outcome(kind, payload, what)
             missing, reason = load(payload)
             ours = _modules_under(missing) if missing else set()
@@ -166,7 +168,7 @@ class NodeClient:
             ) from error
 
     def _outcome(self, kind: int, payload: Buffer, what: str) -> Any:
-        if kind == Kind.RAISED:
+        if kind == FrameKind.RAISED:
             raise_from_remote(payload, self.name)
         try:
             return load(payload)
@@ -194,7 +196,7 @@ class NodeClient:
                 answer = connection.receive(end, self._limit)
             except BlockingIOError:
                 slow = self._too_slow(what, timeout)
-                slow.evidence = tuple(self.unanswered(None)) if kind == Kind.CALL else ()
+                slow.evidence = tuple(self.unanswered(None)) if kind == FrameKind.CALL else ()
                 connection.close()  # only now, because the node cancels a coroutine when its caller has gone
                 raise slow from None
             except OSError as error:
@@ -206,7 +208,7 @@ class NodeClient:
                     cause=f"its connection broke before the answer ({error.strerror or error})",
                 ) from error
             except BaseException as error:
-                if kind == Kind.CALL:
+                if kind == FrameKind.CALL:
                     self.unanswered(error)
                 connection.close()
                 raise

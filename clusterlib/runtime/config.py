@@ -12,7 +12,7 @@ from typing import Any
 
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
-from clusterlib.runtime.link import Peer
+from clusterlib.runtime.link import PeerAddress
 
 __all__ = ["Config", "Sockets", "read_peers"]
 
@@ -32,7 +32,7 @@ class Config:
     ports: Mapping[str, int]
     cookie_file: str
     directory: str
-    peers: tuple[Peer, ...]
+    peers: tuple[PeerAddress, ...]
     detect: float = DEFAULT_DETECT
     app: str | None = None
     code_roots: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class _Reading:
             return stand_in
         return value
 
-    def _peers(self) -> tuple[Peer, ...]:
+    def _peers(self) -> tuple[PeerAddress, ...]:
         try:
             return read_peers(self._data.get("peers"))
         except UsageError as error:
@@ -111,10 +111,12 @@ class _Reading:
             return ()
 
 
-def read_peers(data: Any) -> tuple[Peer, ...]:
+def read_peers(data: Any) -> tuple[PeerAddress, ...]:
     """Reads the roster, from the configuration and from later orders."""
     try:
-        peers = tuple(Peer(str(item["name"]), str(item["address"]), int(item["port"])) for item in data)
+        peers = tuple(
+            PeerAddress(str(item["name"]), str(item["address"]), int(item["port"])) for item in data
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             "peers: must be a list of objects with name, address and port", cause=repr(error)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clusterlib.runtime.log import Log
-from clusterlib.runtime.network import Network
+from clusterlib.runtime.network import NodeNetwork
 
 __all__ = ["Control"]
 
@@ -23,7 +23,7 @@ class Control:
 
     def __init__(
         self,
-        network: Network,
+        network: NodeNetwork,
         connected: socket.socket,
         log: Log,
         ordered: Callable[[dict[str, Any]], None],

@@ -11,7 +11,7 @@ from clusterlib.errors import NodeUnavailable, NodeUnknown, UsageError
 
 if TYPE_CHECKING:
     from clusterlib.runtime.client import NodeClient
-    from clusterlib.runtime.node import Node
+    from clusterlib.runtime.node import EmbeddedNode
 
 __all__ = ["ThisNode", "enter", "settle", "this_node"]
 
@@ -52,7 +52,7 @@ def settle(node: ThisNode) -> None:
 class ThisNode:
     """A node, as the code on it sees it. Safe to use from any thread."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: EmbeddedNode) -> None:
         self._node = node
         self._clients: dict[str, NodeClient] = {}
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from clusterlib.runtime.log import Log
-from clusterlib.runtime.network import Cancellable, Network
+from clusterlib.runtime.network import Cancellable, NodeNetwork
 from clusterlib.runtime.pipes import Pipe
 
-__all__ = ["Health", "Page"]
+__all__ = ["HealthServer", "Page"]
 
 LONGEST_HEADER = 8192
 REQUEST_SECONDS = 2.0
@@ -24,10 +24,10 @@ MOST_CONNECTIONS = 32
 Page = Callable[[], tuple[HTTPStatus, object]]
 
 
-class Health:
+class HealthServer:
     """Serves pages over HTTP/1.1."""
 
-    def __init__(self, network: Network, pages: Mapping[str, Page], log: Log) -> None:
+    def __init__(self, network: NodeNetwork, pages: Mapping[str, Page], log: Log) -> None:
         self.pages = pages
         self.log = log
         self._network = network
@@ -50,7 +50,7 @@ class Health:
 class _Visitor:
     """One connection."""
 
-    def __init__(self, health: Health, pipe: Pipe) -> None:
+    def __init__(self, health: HealthServer, pipe: Pipe) -> None:
         self._health = health
         self._pipe = pipe
         self._room = memoryview(bytearray(LONGEST_HEADER))

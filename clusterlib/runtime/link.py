@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 from clusterlib.frozen import frozen
-from clusterlib.runtime.membership import News, Status
-from clusterlib.runtime.sessions import Session
+from clusterlib.runtime.membership import Liveness, News
+from clusterlib.runtime.sessions import SecuredSession
 from clusterlib.runtime.wire import Buffer, Refused
 
-__all__ = ["Link", "Peer", "decode", "encode", "read_hello", "read_news"]
+__all__ = ["PeerAddress", "PeerLink", "decode", "encode", "read_hello", "read_news"]
 
 
 @frozen
-class Peer:
+class PeerAddress:
     """The address of a node of the plan."""
 
     name: str
@@ -22,12 +22,12 @@ class Peer:
     port: int
 
 
-class Link:
+class PeerLink:
     """An open connection to a neighbour that has sent its name."""
 
     __slots__ = ("condemned", "initiator", "known", "life", "peer", "session", "spoke", "watched", "watches")
 
-    def __init__(self, peer: str, life: int, initiator: str, session: Session) -> None:
+    def __init__(self, peer: str, life: int, initiator: str, session: SecuredSession) -> None:
         self.peer = peer
         self.life = life
         """When the process at the other end started, which distinguishes a restarted process from
@@ -60,7 +60,7 @@ def decode(payload: Buffer) -> Any:
 
 def read_news(items: Any) -> list[News]:
     try:
-        return [News(str(name), int(incarnation), Status(status)) for name, incarnation, status in items]
+        return [News(str(name), int(incarnation), Liveness(status)) for name, incarnation, status in items]
     except (ArithmeticError, TypeError, ValueError) as error:
         raise Refused("it sent invalid news") from error
 

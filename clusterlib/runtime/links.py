@@ -11,13 +11,13 @@ from functools import partial
 
 from clusterlib.runtime import overlay
 from clusterlib.runtime.attempts import Attempts
-from clusterlib.runtime.link import Link, Peer, decode, encode, read_hello, read_news
+from clusterlib.runtime.link import PeerAddress, PeerLink, decode, encode, read_hello, read_news
 from clusterlib.runtime.log import Log
-from clusterlib.runtime.membership import Membership, News, Status
-from clusterlib.runtime.network import Network
-from clusterlib.runtime.sessions import Session
-from clusterlib.runtime.watch import Watch
-from clusterlib.runtime.wire import Buffer, Kind, Refused
+from clusterlib.runtime.membership import Liveness, Membership, News
+from clusterlib.runtime.network import NodeNetwork
+from clusterlib.runtime.sessions import SecuredSession
+from clusterlib.runtime.watch import PeerWatch
+from clusterlib.runtime.wire import Buffer, FrameKind, Refused
 
 __all__ = ["Links"]
 
@@ -29,16 +29,16 @@ class Links:
 
     def __init__(
         self,
-        network: Network,
+        network: NodeNetwork,
         name: str,
         cookie: bytes,
         membership: Membership,
-        peers: Mapping[str, Peer],
+        peers: Mapping[str, PeerAddress],
         detect: float,
         log: Log,
         view_changed: Callable[[], None],
     ) -> None:
-        self.links: dict[str, Link] = {}
+        self.links: dict[str, PeerLink] = {}
         self.frames: dict[int, Callable[[str, Buffer], None]] = {}
         """Handlers for further kinds of frames (from 64 up), called with the peer's name and the
         payload.
@@ -47,7 +47,7 @@ class Links:
         self._name = name
         self._membership = membership
         self._peers = peers
-        self._watch = Watch(detect)
+        self._watch = PeerWatch(detect)
         self._detect = detect
         self._log = log
         self._view_changed = view_changed
@@ -63,7 +63,7 @@ class Links:
             arrived=self._greet,
             dead=self._verified_dead,
         )
-        self._greetings: set[Session] = set()
+        self._greetings: set[SecuredSession] = set()
         """Connections on which this node has sent its name, and not yet received the other's."""
         self._reach: set[str] = set()
         self._version = -1
@@ -99,8 +99,8 @@ class Links:
         farewell = [news for news in self._membership.known() if news.name == self._name]
         self._spread()
         for session in self._greetings:  # the other end may already consider the link open
-            session.send(Kind.NEWS, encode(farewell))
-            session.send(Kind.BYE)
+            session.send(FrameKind.NEWS, encode(farewell))
+            session.send(FrameKind.BYE)
             session.close()
         self._over = True
         for link in list(self.links.values()):
@@ -111,7 +111,7 @@ class Links:
         self._over = True
         self._attempts.stop()
 
-    def accept(self, session: Session) -> None:
+    def accept(self, session: SecuredSession) -> None:
         """A peer has proven that it knows the cookie."""
         self._greet(session, None)
 
@@ -149,7 +149,7 @@ class Links:
         wanted = {
             name
             for name in self._reach | watched
-            if name in self._peers and membership.status(name) is not Status.LEFT
+            if name in self._peers and membership.status(name) is not Liveness.LEFT
         }
         for name in wanted:
             if name not in self.links and name not in self._attempts:
@@ -158,11 +158,11 @@ class Links:
         for link in list(self.links.values()):
             if link.watched != (link.peer in watched):
                 link.watched = not link.watched
-                self._send(link, Kind.WATCH if link.watched else Kind.UNWATCH)
+                self._send(link, FrameKind.WATCH if link.watched else FrameKind.UNWATCH)
             if link.peer not in wanted and link.initiator == self._name and not link.watches:
                 self._part(link)
 
-    def _greet(self, session: Session, name: str | None) -> None:
+    def _greet(self, session: SecuredSession, name: str | None) -> None:
         """Sends this node's name and what it knows.
 
         `name` is the peer that it connected to, None if the peer connected.
@@ -171,33 +171,33 @@ class Links:
         session.on_frame = partial(self._greeted, session, name, {item.name: item.rank for item in news})
         session.on_lost = partial(self._lost_before_greeting, session, name)
         self._greetings.add(session)
-        session.send(Kind.HELLO, encode({"name": self._name, "life": self._life, "news": news}))
+        session.send(FrameKind.HELLO, encode({"name": self._name, "life": self._life, "news": news}))
 
-    def _lost_before_greeting(self, session: Session, name: str | None, reason: str) -> None:
+    def _lost_before_greeting(self, session: SecuredSession, name: str | None, reason: str) -> None:
         self._greetings.discard(session)
         if name is not None:
             self._attempts.failed(name, reason or "it closed the connection", False)
 
     def _greeted(
         self,
-        session: Session,
+        session: SecuredSession,
         called: str | None,
         told: dict[str, tuple[int, int]],
         kind: int,
         payload: Buffer,
     ) -> None:
-        if kind != Kind.HELLO:
+        if kind != FrameKind.HELLO:
             raise Refused("it did not say its name first")
         peer, life, news = read_hello(payload)
         self._greetings.discard(session)
         if self._over or peer == self._name:
             session.abort()
             return
-        link = Link(peer, life, self._name if called else peer, session)
+        link = PeerLink(peer, life, self._name if called else peer, session)
         link.known = told
         old = self.links.get(peer)
         if old is not None and self._prefers(old, link):
-            session.send(Kind.BYE)
+            session.send(FrameKind.BYE)
             session.close()
             return
         if old is not None:
@@ -205,13 +205,13 @@ class Links:
         self._link(link, news)
 
     @staticmethod
-    def _prefers(old: Link, new: Link) -> bool:
+    def _prefers(old: PeerLink, new: PeerLink) -> bool:
         """Of two links between the same two processes, both ends keep the one that the smaller name
         opened.
         """
         return old.life == new.life and old.initiator != new.initiator and old.initiator < new.initiator
 
-    def _link(self, link: Link, news: list[News]) -> None:
+    def _link(self, link: PeerLink, news: list[News]) -> None:
         self._attempts.linked(link.peer)
         self.links[link.peer] = link
         link.session.on_frame = partial(self._frame, link)
@@ -222,49 +222,49 @@ class Links:
 
     # -- what comes over links --------------------------------------------------------------------
 
-    def _frame(self, link: Link, kind: int, payload: Buffer) -> None:
+    def _frame(self, link: PeerLink, kind: int, payload: Buffer) -> None:
         self._watch.heard(link.peer, self._network.now())
-        if kind == Kind.BEAT:
+        if kind == FrameKind.BEAT:
             return
-        if kind == Kind.NEWS:
+        if kind == FrameKind.NEWS:
             self._take(link, read_news(decode(payload)))
-        elif kind == Kind.WATCH:
+        elif kind == FrameKind.WATCH:
             link.watches = True
-            self._send(link, Kind.BEAT)
-        elif kind == Kind.UNWATCH:
+            self._send(link, FrameKind.BEAT)
+        elif kind == FrameKind.UNWATCH:
             link.watches = False
             self._review_soon()
-        elif kind == Kind.BYE:
+        elif kind == FrameKind.BYE:
             self._unlink(link)
             link.session.close()
         elif kind in self.frames:
             self.frames[kind](link.peer, payload)
 
-    def _take(self, link: Link, news: list[News]) -> None:
+    def _take(self, link: PeerLink, news: list[News]) -> None:
         for item in news:
             if link.known.get(item.name, (-1, 0)) < item.rank:
                 link.known[item.name] = item.rank
         self._membership.merge(news)
         self._settle()
 
-    def _lost(self, link: Link, reason: str) -> None:  # noqa: ARG002  a broken link is a broken link
+    def _lost(self, link: PeerLink, reason: str) -> None:  # noqa: ARG002  a broken link is a broken link
         self._unlink(link)
         if self._over or link.peer not in self._peers or not self._membership.lives(link.peer):
             return
         self._attempts.verify(link.peer)
 
-    def _unlink(self, link: Link) -> None:
+    def _unlink(self, link: PeerLink) -> None:
         if self.links.get(link.peer) is link:
             del self.links[link.peer]
             self._review_soon()
 
-    def _part(self, link: Link) -> None:
+    def _part(self, link: PeerLink) -> None:
         """Closes a link on purpose, so that the peer does not suspect a failure."""
         self._unlink(link)
-        link.session.send(Kind.BYE)
+        link.session.send(FrameKind.BYE)
         link.session.close()
 
-    def _send(self, link: Link, kind: int, payload: bytes = b"") -> None:
+    def _send(self, link: PeerLink, kind: int, payload: bytes = b"") -> None:
         link.spoke = self._network.now()
         link.session.send(kind, payload)
 
@@ -274,12 +274,12 @@ class Links:
         """The state of another node has changed."""
         now = self._network.now()
         link = self.links.get(news.name)
-        if news.status == Status.ALIVE:
+        if news.status == Liveness.ALIVE:
             self._watch.heard(news.name, now)  # it contradicted, so it lives, even if its link is silent
             if link is not None:
                 link.condemned = 0.0
             self._attempts.hurry(news.name)
-        elif news.status == Status.DEAD:
+        elif news.status == Liveness.DEAD:
             if link is not None:
                 link.condemned = now + self._detect  # until then it may still carry the news to its subject
             recent = now - self._death_last < 2 * self._detect
@@ -288,13 +288,13 @@ class Links:
             if self._deaths > 1:  # several at once may be a partition: check who else is silent
                 self._audit_until = now + 2 * self._detect
 
-    def _accuse(self, name: str, status: Status, why: str) -> None:
-        if status == Status.DEAD and self._membership.lives(name):
+    def _accuse(self, name: str, status: Liveness, why: str) -> None:
+        if status == Liveness.DEAD and self._membership.lives(name):
             self._log.say(f"{name} is dead: {why}")
         self._membership.accuse(name, status)
 
     def _verified_dead(self, name: str, why: str) -> None:
-        self._accuse(name, Status.DEAD, why)
+        self._accuse(name, Liveness.DEAD, why)
         self._settle()
 
     def _settle(self) -> None:
@@ -320,12 +320,12 @@ class Links:
         for link in self.links.values():
             self._tell(link, news)
 
-    def _tell(self, link: Link, news: list[News]) -> None:
+    def _tell(self, link: PeerLink, news: list[News]) -> None:
         known = link.known
         fresh = [item for item in news if known.get(item.name, (-1, 0)) < item.rank]
         if fresh:
             known.update((item.name, item.rank) for item in fresh)
-            self._send(link, Kind.NEWS, encode(fresh))
+            self._send(link, FrameKind.NEWS, encode(fresh))
 
     # -- the clock --------------------------------------------------------------------------------
 
@@ -353,7 +353,7 @@ class Links:
         quiet = now - self._watch.interval / 2
         for link in self.links.values():
             if link.watches and link.spoke < quiet:
-                self._send(link, Kind.BEAT)
+                self._send(link, FrameKind.BEAT)
 
     def _give_up_links(self, now: float) -> None:
         for link in list(self.links.values()):
@@ -370,4 +370,4 @@ class Links:
         elif now - self._alone_since > self._detect:
             for name in self._membership.alive():
                 if name != self._name:
-                    self._accuse(name, Status.DEAD, "this node reaches no other node")
+                    self._accuse(name, Liveness.DEAD, "this node reaches no other node")

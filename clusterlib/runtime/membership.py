@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["Membership", "News", "Status"]
+__all__ = ["Liveness", "Membership", "News"]
 
 MOST_STRANGERS = 4096
 
 
-class Status(IntEnum):
+class Liveness(IntEnum):
     """The status of a node. Within one incarnation, the larger wins."""
 
     ALIVE = 0
@@ -49,7 +49,7 @@ class Membership:
         self.pending: dict[str, News] = {}
         self.changed: Callable[[News], None] = _nobody_cares
         """Called for every change of another node's status or incarnation."""
-        self._table = {name: News(name, incarnation, Status.ALIVE)}
+        self._table = {name: News(name, incarnation, Liveness.ALIVE)}
         self._alive: tuple[str, ...] = ()
         self._leaving = False
         self.pending[name] = self._table[name]
@@ -73,12 +73,12 @@ class Membership:
 
     def lives(self, name: str) -> bool:
         known = self._table.get(name)
-        return known is not None and known.status <= Status.SUSPECT
+        return known is not None and known.status <= Liveness.SUSPECT
 
-    def status(self, name: str) -> Status | None:
+    def status(self, name: str) -> Liveness | None:
         """What is known of a node; None if nothing is known."""
         known = self._table.get(name)
-        return Status(known.status) if known is not None else None
+        return Liveness(known.status) if known is not None else None
 
     def known(self) -> list[News]:
         """All news, for a peer that has just connected."""
@@ -109,11 +109,11 @@ class Membership:
                 continue
             self._table[item.name] = item
             self.pending[item.name] = item
-            if known is None or (known.status <= Status.SUSPECT) != (item.status <= Status.SUSPECT):
+            if known is None or (known.status <= Liveness.SUSPECT) != (item.status <= Liveness.SUSPECT):
                 self._recount()
             self.changed(item)
 
-    def accuse(self, name: str, status: Status) -> None:
+    def accuse(self, name: str, status: Liveness) -> None:
         """This node has found `name` silent or gone."""
         known = self._table.get(name)
         if known is not None and known.status < status:
@@ -122,7 +122,7 @@ class Membership:
     def leave(self) -> None:
         """This node leaves in order."""
         self._leaving = True
-        self._tell_of_myself(News(self.name, self.incarnation, Status.LEFT))
+        self._tell_of_myself(News(self.name, self.incarnation, Liveness.LEFT))
         self._recount()
 
     def take_pending(self) -> list[News]:
@@ -135,7 +135,7 @@ class Membership:
         mine = self._table[self.name]
         if self._leaving or rumour.rank <= mine.rank:
             return
-        self._tell_of_myself(News(self.name, rumour.incarnation + 1, Status.ALIVE))
+        self._tell_of_myself(News(self.name, rumour.incarnation + 1, Liveness.ALIVE))
 
     def _tell_of_myself(self, news: News) -> None:
         self._table[self.name] = news

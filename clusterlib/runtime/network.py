@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from clusterlib.runtime.pipes import Owner, Pipe, SocketPipe
+from clusterlib.runtime.pipes import Pipe, PipeReader, SocketPipe
 
-__all__ = ["Cancellable", "Dialed", "Network"]
+__all__ = ["Cancellable", "Dialed", "NodeNetwork"]
 
 MOST_ACCEPTED_AT_ONCE = 16  # so that earlier connections get their turn in between, even in a flood
 PAUSE_WHEN_FULL = 0.1  # seconds, when the process has no descriptor left for one more connection
@@ -29,7 +29,7 @@ class Cancellable(Protocol):
     def cancel(self) -> None: ...
 
 
-class Network:
+class NodeNetwork:
     """A node communicates only through this class, so it can be disconnected or suspended."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -48,7 +48,7 @@ class Network:
     def soon(self, callback: Callable[..., None], *arguments: Any) -> Cancellable:
         return self.loop.call_soon(callback, *arguments)
 
-    def adopt(self, connected: socket.socket, other: str, owner: Owner) -> Pipe:
+    def adopt(self, connected: socket.socket, other: str, owner: PipeReader) -> Pipe:
         """Makes a pipe of a connected socket."""
         connected.setblocking(False)
         pipe = SocketPipe(self.loop, connected, other)

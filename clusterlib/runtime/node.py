@@ -25,25 +25,25 @@ from clusterlib.runtime.code import watch_imports
 from clusterlib.runtime.config import Config, Sockets, read_peers
 from clusterlib.runtime.control import Control
 from clusterlib.runtime.current import ThisNode
-from clusterlib.runtime.health import Health
-from clusterlib.runtime.link import Peer
+from clusterlib.runtime.health import HealthServer
+from clusterlib.runtime.link import PeerAddress
 from clusterlib.runtime.links import Links
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership
-from clusterlib.runtime.network import Network
-from clusterlib.runtime.sessions import Reception, Session
+from clusterlib.runtime.network import NodeNetwork
+from clusterlib.runtime.sessions import Reception, SecuredSession
 from clusterlib.runtime.stacks import allow_dump, running_stacks
 from clusterlib.runtime.targets import resolve
 from clusterlib.runtime.wire import Buffer, Role
 
-__all__ = ["Node", "main"]
+__all__ = ["EmbeddedNode", "main"]
 
 VIEW_SECONDS = 0.02
 GOODBYE_SECONDS = 0.3
 EXIT_FAILED = 1
 
 
-class Node:
+class EmbeddedNode:
     """One node: its network, its members, its services.
 
     Two tables are open for extensions. `peer_frames` maps a kind of frame (from 64 up) to its
@@ -55,7 +55,7 @@ class Node:
         self,
         config: Config,
         environment: Mapping[str, str],
-        network: Network,
+        network: NodeNetwork,
         sockets: Sockets,
         ended: Callable[[int | None], None],
     ) -> None:
@@ -66,7 +66,7 @@ class Node:
         self.started = time.time()
         self.state = "starting"
         self.log = Log()
-        self.peers: dict[str, Peer] = {peer.name: peer for peer in config.peers}
+        self.peers: dict[str, PeerAddress] = {peer.name: peer for peer in config.peers}
         self.membership = Membership(config.name, self.peers, incarnation=int(self.started * 1000))
         self.code = watch_imports()
         self.asks: dict[str, Ask] = {
@@ -114,7 +114,7 @@ class Node:
         pages = {"/health": self._health, "/members": self._members, "/metrics": self._metrics}
         network.listen(self._sockets.cluster, reception.accept)
         network.listen_to_peers(config.address, self._sockets.cluster, reception.accept)
-        network.listen(self._sockets.http, Health(network, pages, self.log).accept)
+        network.listen(self._sockets.http, HealthServer(network, pages, self.log).accept)
         self.state = "running"
         self.control.tell({"event": "listening"})
         self.links.start()
@@ -211,7 +211,7 @@ class Node:
             {"event": "view", "alive": list(self.membership.alive()), "version": self.membership.version}
         )
 
-    def _welcome(self, role: Role, session: Session) -> None:
+    def _welcome(self, role: Role, session: SecuredSession) -> None:
         if role is Role.PEER:
             self.links.accept(session)
         else:
@@ -340,7 +340,7 @@ def _live(config: Config, sockets: Sockets) -> int:
             over.set_result(code)
 
     allow_dump(config.directory)
-    node = Node(config, os.environ, Network(loop), sockets, ended)
+    node = EmbeddedNode(config, os.environ, NodeNetwork(loop), sockets, ended)
     current.settle(node.this)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.leave)

@@ -20,14 +20,14 @@ from typing import Protocol
 from clusterlib.runtime.neighbours import user_at_other_end
 from clusterlib.runtime.wire import Buffer
 
-__all__ = ["MemoryPipe", "Owner", "Pipe", "SocketPipe", "memory_pair"]
+__all__ = ["MemoryPipe", "Pipe", "PipeReader", "SocketPipe", "memory_pair"]
 
 MOST_PARTS = 64  # in one system call
 STALLED_SECONDS = 20.0  # after which the connection to a reader that takes nothing is closed
 LONGEST_QUEUE = 4 << 20  # what a pipe may queue before `full` is true if its reader is gone
 
 
-class Owner(Protocol):
+class PipeReader(Protocol):
     """The reader of a pipe."""
 
     def buffer(self) -> memoryview: ...
@@ -56,7 +56,7 @@ NOBODY = _Nobody()
 class Pipe(Protocol):
     """One end of a stream."""
 
-    owner: Owner
+    owner: PipeReader
     other: str
     """The other end, for log lines."""
 
@@ -112,7 +112,7 @@ class SocketPipe:
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connected: socket.socket, other: str) -> None:
-        self.owner: Owner = NOBODY
+        self.owner: PipeReader = NOBODY
         self.other = other
         self._loop = loop
         self._socket = connected
@@ -324,7 +324,7 @@ class MemoryPipe:
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context, other: str) -> None:
-        self.owner: Owner = NOBODY
+        self.owner: PipeReader = NOBODY
         self.other = other
         self._loop = loop
         self._context = context

@@ -8,21 +8,21 @@ from functools import cached_property
 
 from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
-from clusterlib.runtime.network import Cancellable, Network
+from clusterlib.runtime.network import Cancellable, NodeNetwork
 from clusterlib.runtime.pipes import Pipe
-from clusterlib.runtime.wire import Buffer, Frames, Oversized, Refused, Role
+from clusterlib.runtime.wire import Buffer, FrameBuffer, Oversized, Refused, Role
 
-__all__ = ["Reception", "Session", "Visit"]
+__all__ = ["Reception", "SecuredSession", "Visit"]
 
 HANDSHAKE_SECONDS = 1.0
 MOST_STRANGERS = 128
 
 
-class Session:
+class SecuredSession:
     """A connection whose other end knows the cookie. It sends and receives frames."""
 
     def __init__(self, pipe: Pipe, limit: int) -> None:
-        self._frames = Frames(limit)
+        self._frames = FrameBuffer(limit)
         self.pipe = pipe
         self.other = pipe.other
         self.open = True
@@ -100,12 +100,12 @@ class Reception:
 
     def __init__(
         self,
-        network: Network,
+        network: NodeNetwork,
         cookie: bytes,
         name: str,
         limits: dict[Role, int],
         log: Log,
-        welcome: Callable[[Role, Session], None],
+        welcome: Callable[[Role, SecuredSession], None],
     ) -> None:
         self.network = network
         self.cookie = cookie
@@ -181,7 +181,7 @@ class _Stranger(_Exchange):
             self._pipe.send(self._reply)
         elif wire.is_proof(reception.cookie, self._greeting, self._reply, message):
             reception.gone(self)
-            reception.welcome(self._role, Session(self._pipe, reception.limits[self._role]))
+            reception.welcome(self._role, SecuredSession(self._pipe, reception.limits[self._role]))
         else:
             self.refuse("its proof is wrong: its cookie differs")
 
@@ -208,11 +208,11 @@ class Visit(_Exchange):
 
     def __init__(
         self,
-        network: Network,
+        network: NodeNetwork,
         cookie: bytes,
         name: str,
         limit: int,
-        arrived: Callable[[Session], None],
+        arrived: Callable[[SecuredSession], None],
         failed: Callable[[str, bool], None],
     ) -> None:
         """`failed` gets the reason, and whether nothing listens there (the process is gone)."""
@@ -249,7 +249,7 @@ class Visit(_Exchange):
             return
         self.over = True
         self._pipe.send(wire.proof(self._cookie, self._greeting, message))
-        self._arrived(Session(self._pipe, self._limit))
+        self._arrived(SecuredSession(self._pipe, self._limit))
 
     def lost(self, error: OSError | None) -> None:  # noqa: ARG002  how it ended does not matter
         self._fail("it closed the connection during the handshake", gone=False)

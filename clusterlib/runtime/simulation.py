@@ -27,8 +27,8 @@ from typing import Any
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.runtime.config import Config, Sockets
 from clusterlib.runtime.log import Log
-from clusterlib.runtime.network import Cancellable, Dialed, Network
-from clusterlib.runtime.node import Node
+from clusterlib.runtime.network import Cancellable, Dialed, NodeNetwork
+from clusterlib.runtime.node import EmbeddedNode
 from clusterlib.runtime.output import NodeOutput, print_to
 from clusterlib.runtime.pipes import MemoryPipe, Pipe, memory_pair
 
@@ -41,7 +41,7 @@ MOST_FDS = 64
 Doors = dict[tuple[str, int], "SimulatedNetwork"]
 
 
-class SimulatedNetwork(Network):
+class SimulatedNetwork(NodeNetwork):
     """The network of one simulated node.
 
     `doors` is shared by all of them: which node listens where."""
@@ -169,7 +169,9 @@ class _SimulatedNode:
             config = Config.read(str(order["config"]))
             sys.path[:0] = [root for root in config.code_roots if root not in sys.path]
             environment = {str(name): str(value) for name, value in order.get("environment", {}).items()}
-            self.node = Node(config, environment, self.network, Sockets(control, cluster, http), self._ended)
+            self.node = EmbeddedNode(
+                config, environment, self.network, Sockets(control, cluster, http), self._ended
+            )
             self.node.start()
         except BaseException as error:
             told = str(error) if isinstance(error, ClusterError) else traceback.format_exc()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clusterlib.runtime.membership import Status
+from clusterlib.runtime.membership import Liveness
 
-__all__ = ["Watch"]
+__all__ = ["PeerWatch"]
 
 SUSPECT_AFTER = 0.6  # of the detection time
 DEAD_AFTER = 0.9
@@ -20,7 +20,7 @@ TOLERATED_LAG = 0.02  # seconds; every event loop is late by a little
 LENIENT_SECONDS = 3.0
 
 
-class Watch:
+class PeerWatch:
     """The nodes that one node watches, and when each was last heard."""
 
     def __init__(self, detect: float) -> None:
@@ -55,16 +55,16 @@ class Watch:
         self._grace = max(self._grace, min(lag, 2 * self.detect))
         self._grace_until = now + LENIENT_SECONDS
 
-    def verdicts(self, now: float) -> list[tuple[str, Status]]:
+    def verdicts(self, now: float) -> list[tuple[str, Liveness]]:
         """The nodes to accuse, each once, and of what."""
         found = []
         for name, last in self._heard.items():
             silence = now - last - self._grace
             if silence >= DEAD_AFTER * self.detect:
-                found.append((name, Status.DEAD))
+                found.append((name, Liveness.DEAD))
             elif silence >= SUSPECT_AFTER * self.detect and name not in self._suspected:
                 self._suspected.add(name)
-                found.append((name, Status.SUSPECT))
+                found.append((name, Liveness.SUSPECT))
         return found
 
     def next_verdict(self) -> float:

@@ -32,8 +32,8 @@ __all__ = [
     "VERSION",
     "Buffer",
     "CookieDiffers",
-    "Frames",
-    "Kind",
+    "FrameBuffer",
+    "FrameKind",
     "Oversized",
     "Refused",
     "Role",
@@ -78,10 +78,10 @@ class Role(IntEnum):
     ANSWERER = 3
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """The content of a frame.
 
-    Numbers from 64 up are free for extensions (see `Node.peer_frames`)."""
+    Numbers from 64 up are free for extensions (see `EmbeddedNode.peer_frames`)."""
 
     # between nodes
     HELLO = 1
@@ -235,7 +235,7 @@ def room_for(size: int) -> memoryview:
     return memoryview(mmap(-1, size))
 
 
-class Frames:
+class FrameBuffer:
     """Collects received bytes into frames.
 
     Small frames share one buffer. A large one gets its own buffer, into which the socket writes

@@ -33,7 +33,7 @@ from clusterlib.profiles import default_profile
 from clusterlib.rundir.folders import latest_run
 
 if TYPE_CHECKING:
-    from clusterlib.evidence.claiming import Claim
+    from clusterlib.evidence.claiming import FolderClaim
     from clusterlib.testing.given import Examiner
 
 __all__ = ["CommandEvidence"]
@@ -158,7 +158,7 @@ class CommandEvidence:
         )
 
 
-def _claimed(folder: Path) -> Claim:
+def _claimed(folder: Path) -> FolderClaim:
     from clusterlib.evidence.claiming import claim
 
     claimed = claim(folder)

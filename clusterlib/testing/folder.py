@@ -19,7 +19,7 @@ from clusterlib.rundir.folders import KEPT_BYTES, size_of
 from clusterlib.testing.options import usage_error
 
 if TYPE_CHECKING:
-    from clusterlib.evidence.claiming import Claim
+    from clusterlib.evidence.claiming import FolderClaim
 
 __all__ = ["ReportFolder"]
 
@@ -31,7 +31,7 @@ KEPT = 5
 class ReportFolder:
     """The folder of one run."""
 
-    _claims: ClassVar[list[Claim]] = []
+    _claims: ClassVar[list[FolderClaim]] = []
     """Held until the process ends, which is when the run is over."""
 
     def __init__(self, path: Path, config: pytest.Config) -> None:

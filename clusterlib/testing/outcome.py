@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib.client.cluster import Cluster
-from clusterlib.evidence.explained import Explained, Stacks, shortened
+from clusterlib.evidence.explained import Explained, NodeStacks, shortened
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.records import TestEnded, TestStarted, UsedCluster
 from clusterlib.testing.explaining import explain
@@ -86,7 +86,7 @@ class TestOutcome:
 
     def shows(self, stacks: Iterable[tuple[str, str]]) -> None:
         """What its nodes did when its time was over, each with a title."""
-        found = tuple(Stacks(title, shortened(text)) for title, text in stacks)
+        found = tuple(NodeStacks(title, shortened(text)) for title, text in stacks)
         self._explained = dataclasses.replace(self._explained or Explained(), stacks=found)
 
     def ended(self) -> TestEnded:

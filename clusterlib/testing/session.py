@@ -24,7 +24,7 @@ from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Schedule
-from clusterlib.messages.findings import Finding, Outcome
+from clusterlib.messages.findings import CheckOutcome, Finding
 from clusterlib.testing import junit
 from clusterlib.testing.declared import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.testing.folder import ReportFolder
@@ -363,7 +363,7 @@ class Run:
     def _diagnose(self, profile: str) -> list[str]:
         """What is wrong with the machine, once a start has failed."""
         findings = self._look_at_machine(profile)
-        return [f"{one.name}: {one.evidence}" for one in findings if one.outcome is Outcome.FAILED]
+        return [f"{one.name}: {one.evidence}" for one in findings if one.outcome is CheckOutcome.FAILED]
 
 
 def run_of(item: pytest.Item) -> Run:

@@ -15,7 +15,7 @@ from clusterlib.errors import NodeUnavailable, UsageError
 from clusterlib.runtime import wire
 from clusterlib.runtime.client import NodeClient
 from clusterlib.runtime.pickling import dump
-from clusterlib.runtime.wire import Kind, Role
+from clusterlib.runtime.wire import FrameKind, Role
 from clusterlib.waiting import Deadline, poll
 from tests.contract.node_grid import PATIENCE, Grid, GridNode
 
@@ -167,7 +167,7 @@ def test_a_slow_handshake_is_cut_off(node: GridNode) -> None:
 
 def test_an_oversized_frame_is_refused_before_it_is_read(node: GridNode) -> None:
     with authenticated(node) as client:
-        client.sendall(wire.frame_header(Kind.CALL, 4_000_000_000))
+        client.sendall(wire.frame_header(FrameKind.CALL, 4_000_000_000))
         assert is_dropped(client)
     assert logs(node, "is beyond the limit of 1.0 MB")
 
@@ -215,7 +215,7 @@ def test_nonsense_from_a_peer_is_survived(node: GridNode) -> None:
             peer.sendall(greeting)
             reply = peer.recv(wire.REPLY_SIZE, socket.MSG_WAITALL)
             peer.sendall(wire.proof(cookie, greeting, reply))
-            peer.sendall(wire.frame_header(Kind.HELLO, len(payload)) + payload)
+            peer.sendall(wire.frame_header(FrameKind.HELLO, len(payload)) + payload)
             assert is_dropped(peer)
 
 
@@ -224,7 +224,7 @@ def test_a_client_that_does_not_read_its_answer_holds_up_nobody(node: GridNode) 
         for _ in range(4):
             client = stack.enter_context(authenticated(node))
             body = b"\x00\x0ebuiltins:bytes" + b"".join(dump(((LIMIT - 1000,), {}), LIMIT))
-            client.sendall(wire.frame_header(Kind.CALL, len(body)) + body)
+            client.sendall(wire.frame_header(FrameKind.CALL, len(body)) + body)
         assert node.client.ping() < PATIENCE
 
 

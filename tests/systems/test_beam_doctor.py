@@ -15,7 +15,7 @@ import pytest
 from clusterlib.drivers.beam import epmd
 from clusterlib.drivers.beam.preflight import try_node
 from clusterlib.errors import EpmdUnavailable
-from clusterlib.messages.findings import Finding, Outcome
+from clusterlib.messages.findings import CheckOutcome, Finding
 from clusterlib.operations.doctor import examine_machine
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import PATIENCE
@@ -53,9 +53,9 @@ def test_a_fit_machine_passes_with_a_node_that_was_really_tried(
     findings = found(project)
 
     for name in ("loopback", "ports for cluster", "program erl", "epmd", "localhost by IPv4", "cookie"):
-        assert findings[name].outcome is Outcome.OK, findings[name]
-    assert findings["host name"].outcome in {Outcome.OK, Outcome.WARNING}
-    assert findings["distribution"].outcome is Outcome.OK, findings["distribution"]
+        assert findings[name].outcome is CheckOutcome.OK, findings[name]
+    assert findings["host name"].outcome in {CheckOutcome.OK, CheckOutcome.WARNING}
+    assert findings["distribution"].outcome is CheckOutcome.OK, findings["distribution"]
     assert "a node of Erlang/OTP" in findings["distribution"].evidence
     # What Erlang's machine starts programs with ends by itself, a moment after it.
     assert poll(lambda: not living_in(project), Deadline(PATIENCE)), living_in(project)
@@ -79,11 +79,11 @@ def test_a_foreign_service_on_the_port_of_epmd_and_an_open_cookie_are_warnings_w
         findings = found(project)
         stranger.join(PATIENCE)
 
-    assert findings["epmd"].outcome is Outcome.WARNING
+    assert findings["epmd"].outcome is CheckOutcome.WARNING
     assert f"port {port}, held by pid" in findings["epmd"].evidence
     assert findings["epmd"].remedies[0] == f"ss -ltnp 'sport = :{port}'"
     assert findings["cookie"].remedies == (f"chmod 400 {project / '.erlang.cookie'}",)
-    assert findings["distribution"].outcome is Outcome.OK
+    assert findings["distribution"].outcome is CheckOutcome.OK
 
 
 def test_the_epmd_of_the_machine_is_told_with_the_nodes_it_knows(

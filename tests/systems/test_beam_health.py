@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.drivers.beam.terms import Atom
-from clusterlib.messages.findings import Finding, Outcome
+from clusterlib.messages.findings import CheckOutcome, Finding
 from clusterlib.operations.health import Health, examine_health
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_nodes import PATIENCE, stop_for_good
@@ -51,7 +51,7 @@ def rows(cluster: Cluster) -> tuple[Health, dict[str, Mapping[str, Finding]]]:
 
 
 def bad(found: Mapping[str, Finding]) -> set[str]:
-    return {name for name, check in found.items() if check.outcome is Outcome.FAILED}
+    return {name for name, check in found.items() if check.outcome is CheckOutcome.FAILED}
 
 
 def test_a_well_cluster_is_well_in_every_column(system: System) -> None:
@@ -62,7 +62,7 @@ def test_a_well_cluster_is_well_in_every_column(system: System) -> None:
     for group, name in health.columns:
         groups.setdefault(group, []).append(name)
     assert groups == WHOLE
-    assert {check.outcome for row in found.values() for check in row.values()} == {Outcome.OK}
+    assert {check.outcome for row in found.values() for check in row.values()} == {CheckOutcome.OK}
     for row in found.values():
         assert row["formed"].evidence == "3/3"
         assert row["reach"].evidence.endswith(" ms")
@@ -73,7 +73,7 @@ def test_one_node_alone_has_nobody_to_reach(system: System) -> None:
     health, found = rows(up(system, 1))
 
     assert health.healthy
-    assert found["node1"]["reach"].outcome is Outcome.SKIPPED
+    assert found["node1"]["reach"].outcome is CheckOutcome.SKIPPED
 
 
 def test_a_node_that_was_stopped_from_outside_does_not_keep_five_nodes_from_being_examined(
@@ -123,7 +123,7 @@ def test_a_cut_between_two_nodes_is_seen_by_both(system: System) -> None:
     assert not bad(found["node3"])
 
     def told() -> bool:
-        return any(row["log"].outcome is Outcome.WARNING for row in rows(cluster)[1].values())
+        return any(row["log"].outcome is CheckOutcome.WARNING for row in rows(cluster)[1].values())
 
     assert poll(told, Deadline(PATIENCE))  # who was to be reached has refused the cookie, and prints that
 

@@ -16,7 +16,7 @@ import clusterlib
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import BuildFailed, ErlangError, NodeUnavailable, StartError, UsageError
 from clusterlib.hosts.proc import marked
-from clusterlib.messages.findings import Outcome
+from clusterlib.messages.findings import CheckOutcome
 from clusterlib.operations.doctor import examine_machine
 from clusterlib.operations.sync import synchronise
 from clusterlib.waiting import Deadline, poll
@@ -281,7 +281,7 @@ def test_the_doctor_knows_the_project(project: Path) -> None:
     (project / "mix.exs").unlink()
     told = {one.name: one for one in examine_machine(project=project).findings}
 
-    assert told["mix project"].outcome is Outcome.FAILED
+    assert told["mix project"].outcome is CheckOutcome.FAILED
 
 
 def test_a_configuration_that_cannot_be_read_is_told_with_its_reason(project: Path) -> None:

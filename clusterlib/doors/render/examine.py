@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clusterlib.doors.render.pieces import colour, several
-from clusterlib.messages.findings import Finding, Outcome
+from clusterlib.messages.findings import CheckOutcome, Finding
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Cell, Console
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["diagnosis", "health"]
 
 MARKS = {
-    Outcome.OK: ("ok", "green"),
-    Outcome.WARNING: ("warning", "yellow"),
-    Outcome.FAILED: ("FAILED", "red"),
-    Outcome.SKIPPED: ("-", "dim"),
+    CheckOutcome.OK: ("ok", "green"),
+    CheckOutcome.WARNING: ("warning", "yellow"),
+    CheckOutcome.FAILED: ("FAILED", "red"),
+    CheckOutcome.SKIPPED: ("-", "dim"),
 }
 
 
@@ -34,7 +34,7 @@ def health(console: Console, result: Health) -> None:
     alike: dict[Finding, list[str]] = {}
     for node in result.nodes:
         for finding in node.checks:
-            if finding.outcome in {Outcome.FAILED, Outcome.WARNING}:
+            if finding.outcome in {CheckOutcome.FAILED, CheckOutcome.WARNING}:
                 alike.setdefault(finding, []).append(node.node)
     for finding, names in alike.items():
         _finding(console, f"{several(names)}: {finding.name}", finding)
@@ -64,18 +64,18 @@ def _matrix(console: Console, result: Health) -> None:
 
 def _verdict(finding: Finding) -> Cell:
     word, colour = MARKS[finding.outcome]
-    return (finding.evidence, colour) if finding.outcome is Outcome.OK else (word, colour)
+    return (finding.evidence, colour) if finding.outcome is CheckOutcome.OK else (word, colour)
 
 
 def _summary(node: Row, result: Health, group: str) -> Cell:
     """The worst of a group; if all is well, what it measured."""
     checks = zip(result.columns, node.checks, strict=True)
     findings = [finding for (its_group, _), finding in checks if its_group == group]
-    for outcome in (Outcome.FAILED, Outcome.WARNING, Outcome.SKIPPED):
+    for outcome in (CheckOutcome.FAILED, CheckOutcome.WARNING, CheckOutcome.SKIPPED):
         if any(finding.outcome is outcome for finding in findings):
             return MARKS[outcome]
     measured = [finding.evidence for finding in findings if any(c.isdigit() for c in finding.evidence)]
-    return " ".join(measured) or "ok", MARKS[Outcome.OK][1]
+    return " ".join(measured) or "ok", MARKS[CheckOutcome.OK][1]
 
 
 def _text(cell: Cell) -> str:
@@ -90,8 +90,8 @@ def diagnosis(console: Console, result: Diagnosis) -> None:
         console.paragraph(beginning, finding.evidence, indent=width + 10)
         for remedy in finding.remedies:
             console.line(f"{' ' * 8}{console.paint('try:', 'green')} {console.wording(remedy)}")
-    count = sum(finding.outcome is Outcome.FAILED for finding in result.findings)
-    warned = sum(finding.outcome is Outcome.WARNING for finding in result.findings)
+    count = sum(finding.outcome is CheckOutcome.FAILED for finding in result.findings)
+    warned = sum(finding.outcome is CheckOutcome.WARNING for finding in result.findings)
     if count:
         verdict = console.paint(f"{count} of {len(result.findings)} checks failed", "red")
     else:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import clusterlib
-from clusterlib.messages.findings import Finding, Outcome
+from clusterlib.messages.findings import CheckOutcome, Finding
 from clusterlib.operations.doctor import examine_machine
 from clusterlib.operations.health import examine_health
 from tests.functional.command.boxes import SERVER
@@ -41,12 +41,12 @@ def test_a_large_server_is_no_reason_to_warn_and_the_doctor_knows_it_after_a_run
     write()
     (project / "server.py").write_text(LARGE + SERVER)
     before = doctor(project)
-    assert (before.outcome, before.remedies) == (Outcome.SKIPPED, ())
+    assert (before.outcome, before.remedies) == (CheckOutcome.SKIPPED, ())
     assert "32 MiB" not in before.evidence
     assert "not known yet" in before.evidence
 
     cluster = up("box", nodes=1)
-    assert health(project).outcome is Outcome.OK
+    assert health(project).outcome is CheckOutcome.OK
     assert int(health(project).evidence.split()[0]) > 90
     assert min(looked_at(cluster)) > 90 << 20
     cluster.down()
@@ -54,7 +54,7 @@ def test_a_large_server_is_no_reason_to_warn_and_the_doctor_knows_it_after_a_run
     after = doctor(project)
     amount = max(looked_at(cluster))
     begun = cluster.run_folder.begun
-    assert after.outcome is Outcome.OK
+    assert after.outcome is CheckOutcome.OK
     assert f"3 nodes of {amount / 2**20:.0f} MiB take" in after.evidence
     assert f"(as in the run of {begun:%Y-%m-%d %H:%M} UTC)" in after.evidence
 
@@ -71,7 +71,7 @@ def test_a_server_that_takes_far_more_than_in_earlier_runs_is_warned_about(
     up("box", nodes=1)
 
     found = health(project)
-    assert found.outcome is Outcome.WARNING
+    assert found.outcome is CheckOutcome.WARNING
     assert "MiB, nodes of this profile took up to " in found.evidence
     assert f"in the run of {first.run_folder.begun:%Y-%m-%d %H:%M} UTC" in found.evidence
 
@@ -86,6 +86,6 @@ def test_an_amount_that_a_profile_says_is_warned_about_with_its_origin(
 
     up("box", nodes=1)
 
-    assert health(project).outcome is Outcome.WARNING
+    assert health(project).outcome is CheckOutcome.WARNING
     assert "more than the 16 MiB of nodes.memory: profile box (profiles/box.toml)" in health(project).evidence
     assert doctor(project).evidence.endswith("(nodes.memory: profile box (profiles/box.toml:3))")

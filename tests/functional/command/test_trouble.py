@@ -11,7 +11,7 @@ import pytest
 
 from clusterlib import errors
 from clusterlib.messages.events import NodeMoved
-from clusterlib.messages.findings import Outcome
+from clusterlib.messages.findings import CheckOutcome
 from clusterlib.operations.doctor import examine_machine
 from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import latest_run
@@ -168,7 +168,7 @@ def test_a_user_that_does_not_exist_is_named(up: Up, write: Callable[..., None],
         up("box")
 
     told = {one.name: one for one in examine_machine("box", project=project).findings}
-    assert told["user nobody_we_know"].outcome is Outcome.FAILED
+    assert told["user nobody_we_know"].outcome is CheckOutcome.FAILED
     assert told["user nobody_we_know"].remedies == ("adduser --system --group nobody_we_know",)
 
 

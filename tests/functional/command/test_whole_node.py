@@ -207,7 +207,7 @@ def test_the_memory_of_a_node_is_that_of_all_its_processes(up: Up, project: Path
     assert float(memory.evidence.split()[0]) >= 0.8 * whole.pss / 2**20
 
 
-def known(pid: int) -> proc.Status:
+def known(pid: int) -> proc.ProcessStatus:
     seen = proc.status(pid)
     assert seen is not None
     return seen

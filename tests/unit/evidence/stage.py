@@ -10,7 +10,7 @@ from typing import Any
 from clusterlib.evidence.evidence import PlanRead, StateRead
 from clusterlib.evidence.excerpts import Excerpt
 from clusterlib.evidence.records import Record, Recorded
-from clusterlib.evidence.story import Line, stamp
+from clusterlib.evidence.story import PrintedLine, stamp
 from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
 from clusterlib.messages.measurements import Look
@@ -46,7 +46,7 @@ class ToldRun:
 
     def said(self, node: str, begin: float, end: float, most: int) -> Excerpt:
         found = [
-            Line(START + time, who, text)
+            PrintedLine(START + time, who, text)
             for time, who, text in self.lines
             if who == node and begin <= START + time <= end
         ]

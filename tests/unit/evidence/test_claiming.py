@@ -9,11 +9,11 @@ import pytest
 
 from clusterlib.errors import UsageError
 from clusterlib.evidence.artifacts import MARK
-from clusterlib.evidence.claiming import Claim, claim
+from clusterlib.evidence.claiming import FolderClaim, claim
 from clusterlib.evidence.recorder import Recorder
 
 
-def claimed(folder: Path) -> Claim:
+def claimed(folder: Path) -> FolderClaim:
     found = claim(folder)
     assert found is not None
     return found

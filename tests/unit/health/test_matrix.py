@@ -9,10 +9,10 @@ import pytest
 
 from clusterlib.errors import NodeUnavailable
 from clusterlib.health.expectation import Expected
-from clusterlib.health.matrix import COLUMNS, NodeHealth, Subject, Usage, examine
-from clusterlib.messages.findings import Outcome
+from clusterlib.health.matrix import COLUMNS, NodeHealth, ProcessUsage, Subject, examine
+from clusterlib.messages.findings import CheckOutcome
 
-FINE = Usage(memory=10 * 2**20, cpu_percent=1.5)
+FINE = ProcessUsage(memory=10 * 2**20, cpu_percent=1.5)
 
 
 @dataclass
@@ -68,7 +68,7 @@ def test_a_healthy_cluster_has_every_answer_from_every_node() -> None:
 
     assert [one.name for one in found] == names
     assert all(one.healthy for one in found)
-    assert {finding.outcome for one in found for finding in one.checks.values()} == {Outcome.OK}
+    assert {finding.outcome for one in found for finding in one.checks.values()} == {CheckOutcome.OK}
     assert all(list(one.checks) == [name for _, name in COLUMNS] for one in found)
     assert found[0].checks["ping"].evidence == "0.20 ms"
     assert found[0].checks["formed"].evidence == "3/3"
@@ -101,7 +101,7 @@ def test_a_lonely_node_has_nobody_to_call() -> None:
     [found] = examine([node("node1", ["node1"])], 5)
 
     assert found.healthy
-    assert found.checks["reach"].outcome is Outcome.SKIPPED
+    assert found.checks["reach"].outcome is CheckOutcome.SKIPPED
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_node_that_is_known_to_be_away_is_not_asked_but_told_about(state: str,
     assert not found.healthy
     assert state in found.checks["started"].evidence
     assert remedy in found.checks["started"].remedies
-    assert found.checks["rpc"].outcome is Outcome.SKIPPED
+    assert found.checks["rpc"].outcome is CheckOutcome.SKIPPED
 
 
 def test_a_missing_member_is_named_by_each_that_does_not_see_it() -> None:
@@ -134,9 +134,9 @@ def test_a_wrong_cookie_is_told_from_a_node_that_does_not_answer() -> None:
     [differs] = examine([node("node1", ["node1"], talk=FakeTalk("node1", [], refuses=cookie))], 5)
     [deaf] = examine([node("node1", ["node1"], talk=FakeTalk("node1", [], refuses=silent))], 5)
 
-    assert differs.checks["cookie"].outcome is Outcome.FAILED
-    assert deaf.checks["ping"].outcome is Outcome.FAILED
-    assert deaf.checks["cookie"].outcome is Outcome.SKIPPED
+    assert differs.checks["cookie"].outcome is CheckOutcome.FAILED
+    assert deaf.checks["ping"].outcome is CheckOutcome.FAILED
+    assert deaf.checks["cookie"].outcome is CheckOutcome.SKIPPED
 
 
 def test_a_node_that_cannot_reach_its_neighbour_says_which() -> None:
@@ -151,7 +151,7 @@ def test_a_node_that_cannot_reach_its_neighbour_says_which() -> None:
 
 def test_a_process_stopped_from_outside_is_recognised_and_can_be_continued() -> None:
     silent = NodeUnavailable("node1 does not answer")
-    stopped = Usage(memory=1, cpu_percent=0, stopped=True)
+    stopped = ProcessUsage(memory=1, cpu_percent=0, stopped=True)
 
     [found] = examine(
         [node("node1", ["node1"], talk=FakeTalk("node1", [], refuses=silent), usage=lambda: stopped)], 5
@@ -166,7 +166,7 @@ def test_more_memory_than_the_profile_says_is_a_warning_that_names_its_origin() 
     [found] = examine([node("node1", ["node1"], expected=said)], 5)
 
     assert found.healthy
-    assert found.checks["memory"].outcome is Outcome.WARNING
+    assert found.checks["memory"].outcome is CheckOutcome.WARNING
     assert found.checks["memory"].evidence == (
         "10 MiB, more than the 1 MiB of nodes.memory: profile box (profiles/box.toml)"
     )
@@ -178,11 +178,11 @@ def test_more_memory_than_the_profile_says_is_a_warning_that_names_its_origin() 
 )
 def test_far_more_memory_than_in_earlier_runs_is_a_warning(before: int, now: int, warned: bool) -> None:
     measured = Expected(before * 2**20, "in the run of 2026-11-28 12:03 UTC", measured=True)
-    usage = Usage(memory=now * 2**20, cpu_percent=0)
+    usage = ProcessUsage(memory=now * 2**20, cpu_percent=0)
 
     [found] = examine([node("node1", ["node1"], expected=measured, usage=lambda: usage)], 5)
 
-    assert (found.checks["memory"].outcome is Outcome.WARNING) == warned
+    assert (found.checks["memory"].outcome is CheckOutcome.WARNING) == warned
     if warned:
         told = f"{now} MiB, nodes of this profile took up to {before} MiB in the run of 2026-11-28 12:03 UTC"
         assert found.checks["memory"].evidence == told

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from clusterlib.hosts.identity import Identity
-from clusterlib.hosts.proc import MARKER, Status, descendants, marked
+from clusterlib.hosts.proc import MARKER, ProcessStatus, descendants, marked
 from clusterlib.waiting import Deadline
 from tests.unit.hosts.real_cases import CASES
 
@@ -45,7 +45,7 @@ class Family:
             raise AssertionError(problem.decode())
         told = json.loads(line)
         self.keeper, self.guard = _identity(told["keeper"]), _identity(told["guard"])
-        self.everyone: list[Status] = descendants(self.guard.pid)
+        self.everyone: list[ProcessStatus] = descendants(self.guard.pid)
         self._pinned = [os.pidfd_open(seen.pid) for seen in self.everyone] + [os.pidfd_open(self.guard.pid)]
 
     def wait_until_gone(self) -> None:

@@ -19,7 +19,7 @@ from clusterlib.hosts import proc
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import runtime_dir, socket_path, write_private
 from clusterlib.hosts.proc import MARKER
-from clusterlib.hosts.registry import Entry, Registry, sweep_leftovers
+from clusterlib.hosts.registry import RegisteredCluster, Registry, sweep_leftovers
 from clusterlib.waiting import Deadline, poll
 
 Sleeper = Callable[[str], "subprocess.Popen[bytes]"]
@@ -53,8 +53,8 @@ def _ended() -> Identity:
     return found
 
 
-def _entry(marker: str, keeper: Identity, guard: Identity, control: Path) -> Entry:
-    return Entry(marker, "id", "demo", "/project", str(control), "/run", keeper, guard)
+def _entry(marker: str, keeper: Identity, guard: Identity, control: Path) -> RegisteredCluster:
+    return RegisteredCluster(marker, "id", "demo", "/project", str(control), "/run", keeper, guard)
 
 
 def test_a_process_knows_itself() -> None:

@@ -16,7 +16,7 @@ import pytest
 from clusterlib.errors import PortsExhausted, UsageError
 from clusterlib.hosts import holders
 from clusterlib.hosts.identity import Identity
-from clusterlib.hosts.registry import Entry, Registry
+from clusterlib.hosts.registry import RegisteredCluster, Registry
 from clusterlib.network.ports import Claim, FileLock, PortAllocator, is_free, take_claim
 
 LOOPBACK = "127.0.0.1"
@@ -239,7 +239,7 @@ def test_ports_that_another_cluster_of_ours_has_claimed_are_freed_by_its_end(
 ) -> None:
     monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", str(short_folder))
     me = Identity.current()
-    Registry().add(Entry("m", "i", "p1", "/srv/shop", "/control", "/run", me, me))
+    Registry().add(RegisteredCluster("m", "i", "p1", "/srv/shop", "/control", "/run", me, me))
     allocator = PortAllocator(tmp_path)
     claims.append(allocator.claim(LOOPBACK, ports[0], ports[0]))
 

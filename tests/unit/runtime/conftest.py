@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from clusterlib.runtime.config import Config, Sockets
-from clusterlib.runtime.link import Peer
+from clusterlib.runtime.link import PeerAddress
 from clusterlib.runtime.network import Dialed
-from clusterlib.runtime.node import Node
+from clusterlib.runtime.node import EmbeddedNode
 from clusterlib.runtime.pipes import MemoryPipe, Pipe
 from clusterlib.runtime.simulation import Doors, SimulatedNetwork
 
@@ -137,16 +137,17 @@ class Nodes:
         self.cookie = folder / "cookie"
         self.cookie.write_text("a secret that is long enough")
         self.cookie.chmod(0o400)
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, EmbeddedNode] = {}
         self._listeners = {
             f"node{number:02}": socket.create_server(("127.0.0.1", 0)) for number in range(1, count + 1)
         }
         self._keepers: list[socket.socket] = []
         self.peers = tuple(
-            Peer(name, "127.0.0.1", listener.getsockname()[1]) for name, listener in self._listeners.items()
+            PeerAddress(name, "127.0.0.1", listener.getsockname()[1])
+            for name, listener in self._listeners.items()
         )
 
-    def __getitem__(self, name: str) -> Node:
+    def __getitem__(self, name: str) -> EmbeddedNode:
         return self.nodes[name]
 
     @property
@@ -174,7 +175,7 @@ class Nodes:
             simulated=True,
         )
         network = CutNetwork(self.loop, self.cable, name)
-        self.nodes[name] = Node(config, {}, network, sockets, lambda code: None)
+        self.nodes[name] = EmbeddedNode(config, {}, network, sockets, lambda code: None)
         self.nodes[name].start()
         network.context = copy_context()
 

@@ -13,7 +13,7 @@ from clusterlib.errors import NodeUnavailable
 from clusterlib.runtime import wire
 from clusterlib.runtime.client import NodeClient
 from clusterlib.runtime.pickling import dump
-from clusterlib.runtime.wire import Kind
+from clusterlib.runtime.wire import FrameKind
 
 COOKIE = b"sixteen bytes or more"
 LIMIT = 64 << 20
@@ -65,7 +65,7 @@ def read_request(connection: socket.socket) -> None:
 
 def answer(connection: socket.socket, result: object) -> None:
     payload = b"".join(dump(result, LIMIT))
-    connection.sendall(wire.frame_header(Kind.RESULT, len(payload)) + payload)
+    connection.sendall(wire.frame_header(FrameKind.RESULT, len(payload)) + payload)
 
 
 @pytest.fixture

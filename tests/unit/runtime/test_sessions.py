@@ -12,9 +12,9 @@ import pytest
 from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.neighbours import user_at_other_end
-from clusterlib.runtime.network import Cancellable, Network
-from clusterlib.runtime.pipes import NOBODY, Owner
-from clusterlib.runtime.sessions import MOST_STRANGERS, Reception, Session
+from clusterlib.runtime.network import Cancellable, NodeNetwork
+from clusterlib.runtime.pipes import NOBODY, PipeReader
+from clusterlib.runtime.sessions import MOST_STRANGERS, Reception, SecuredSession
 from clusterlib.runtime.wire import Buffer, Role
 
 COOKIE = b"0123456789abcdef"
@@ -26,7 +26,7 @@ class Timer:
         pass
 
 
-class Clock(Network):
+class Clock(NodeNetwork):
     """A network on which no time passes."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Caller:
     flushed = True
 
     def __init__(self, reception: Reception, user: str) -> None:
-        self.owner: Owner = NOBODY
+        self.owner: PipeReader = NOBODY
         self.other = user
         self.dropped = False
         self._told = b""
@@ -79,19 +79,19 @@ class Caller:
 
 
 @pytest.fixture
-def welcomed() -> list[Session]:
+def welcomed() -> list[SecuredSession]:
     return []
 
 
 @pytest.fixture
-def reception(welcomed: list[Session]) -> Reception:
+def reception(welcomed: list[SecuredSession]) -> Reception:
     limits = {Role.PEER: 1000, Role.CLIENT: 1000}
     return Reception(Clock(), COOKIE, "node1", limits, Log(), lambda _, session: welcomed.append(session))
 
 
 @pytest.mark.parametrize("greeted", [False, True])
 def test_a_user_with_many_half_open_connections_takes_no_place_from_another(
-    reception: Reception, welcomed: list[Session], greeted: bool
+    reception: Reception, welcomed: list[SecuredSession], greeted: bool
 ) -> None:
     honest = Caller(reception, "user 1")
     honest.greet()
@@ -110,7 +110,7 @@ def test_a_user_with_many_half_open_connections_takes_no_place_from_another(
 
 
 def test_of_one_user_those_leave_first_who_have_said_least(
-    reception: Reception, welcomed: list[Session]
+    reception: Reception, welcomed: list[SecuredSession]
 ) -> None:
     honest = Caller(reception, "user 1")
     honest.greet()

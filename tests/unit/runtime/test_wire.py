@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clusterlib.errors import UsageError
 from clusterlib.runtime import wire
-from clusterlib.runtime.wire import CookieDiffers, Frames, Oversized, Refused, Role
+from clusterlib.runtime.wire import CookieDiffers, FrameBuffer, Oversized, Refused, Role
 
 COOKIE = b"sixteen bytes or more"
 
@@ -89,7 +89,7 @@ def test_a_missing_short_or_odd_cookie_is_refused(tmp_path: Path) -> None:
         wire.read_cookie(str(short))
 
 
-def feed(frames: Frames, data: bytes, steps: list[int]) -> list[tuple[int, bytes]]:
+def feed(frames: FrameBuffer, data: bytes, steps: list[int]) -> list[tuple[int, bytes]]:
     """Hands the bytes over in pieces, as a socket would."""
     found = []
     position = 0
@@ -118,9 +118,9 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut(
     sent: list[tuple[int, bytes]], steps: list[int]
 ) -> None:
     data = b"".join(wire.frame_header(kind, len(payload)) + payload for kind, payload in sent)
-    assert feed(Frames(1 << 20), data, steps) == sent
+    assert feed(FrameBuffer(1 << 20), data, steps) == sent
 
 
 def test_a_frame_beyond_the_limit_is_refused_by_its_header_alone() -> None:
     with pytest.raises(Oversized, match=r"4\.0 MB is beyond the limit of 1000 bytes"):
-        feed(Frames(1000), wire.frame_header(1, 4_000_000), [])
+        feed(FrameBuffer(1000), wire.frame_header(1, 4_000_000), [])

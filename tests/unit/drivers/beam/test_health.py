@@ -6,7 +6,7 @@ from typing import Any
 
 from clusterlib.drivers.beam import health
 from clusterlib.drivers.beam.terms import Atom
-from clusterlib.messages.findings import Finding, Outcome
+from clusterlib.messages.findings import CheckOutcome, Finding
 
 FACTS: dict[str, Any] = {
     "applications": [(Atom("kernel"), b"8"), (Atom("shop"), b"1")],
@@ -27,7 +27,7 @@ def look(wanted: tuple[str, ...] = (), **changed: Any) -> dict[str, Finding]:
 def test_what_is_well_is_told_with_its_figures() -> None:
     found = look(("shop",))
 
-    assert {finding.outcome for finding in found.values()} == {Outcome.OK}
+    assert {finding.outcome for finding in found.values()} == {CheckOutcome.OK}
     assert found["applications"].evidence == "2 running"
     assert found["processes"].evidence == "50 of 100"
 
@@ -36,7 +36,7 @@ def test_limits_that_are_near_are_a_warning_with_a_remedy() -> None:
     found = look(processes=80, atoms=99, run_queue=51)
 
     for column in ("processes", "atoms", "run queue"):
-        assert found[column].outcome is Outcome.WARNING
+        assert found[column].outcome is CheckOutcome.WARNING
         assert found[column].remedies
 
 
@@ -53,7 +53,7 @@ def test_every_failure_names_what_fails_and_what_to_do() -> None:
         health.unreachable("it is gone", "node1")["ping"],
     ]
 
-    assert {finding.outcome for finding in found} == {Outcome.FAILED}
+    assert {finding.outcome for finding in found} == {CheckOutcome.FAILED}
     assert all(any("node" in remedy for remedy in finding.remedies) for finding in found)
     assert [finding.evidence for finding in found] == [
         "not running: tea",
@@ -72,9 +72,9 @@ def test_who_cannot_be_reached_is_asked_nothing_else() -> None:
     found = health.unreachable("it is gone", "node1")
 
     assert found.keys() == {name for _, name in health.COLUMNS}
-    assert [name for name, finding in found.items() if finding.outcome is Outcome.FAILED] == ["ping"]
+    assert [name for name, finding in found.items() if finding.outcome is CheckOutcome.FAILED] == ["ping"]
 
 
 def test_a_line_of_trouble_in_the_log_is_a_warning() -> None:
-    assert health.log(None, "node1").outcome is Outcome.OK
-    assert health.log("Invalid challenge reply", "node1").outcome is Outcome.WARNING
+    assert health.log(None, "node1").outcome is CheckOutcome.OK
+    assert health.log("Invalid challenge reply", "node1").outcome is CheckOutcome.WARNING
