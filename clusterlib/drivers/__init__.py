@@ -1,6 +1,7 @@
-"""What a kind of node is: how it starts, is reached, is checked, is asked to stop.
+"""Kinds of nodes: how a node is started, reached, checked and stopped.
 
-These are the names for authors of drivers, see docs/extending.md. Each is loaded when it is first used."""
+These are the names for authors of drivers, see docs/extending.md. Each is loaded when it is first
+used."""
 
 from __future__ import annotations
 

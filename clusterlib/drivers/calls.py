@@ -1,4 +1,5 @@
-"""The client's side of a kind of node: what can be asked of a node directly, without its keeper."""
+"""The client's side of a kind of node: what can be requested from a node directly, without its
+keeper."""
 
 from __future__ import annotations
 
@@ -19,44 +20,46 @@ __all__ = ["Evaluation", "NodeCalls", "Place", "ports_in_words"]
 
 @frozen
 class Place:
-    """Where a node is, and what it takes to talk to it."""
+    """The address of a node, and what is needed to connect to it."""
 
     name: str
     cluster: str
     driver: str
     cookie_file: Path
     sources: CodeSources
-    """Where the code of the nodes is."""
+    """The code of the nodes."""
     status: Callable[[], NodeStatus]
-    """Asks the keeper for the node as it is now."""
+    """Requests the node's present status from the keeper."""
     look: Callable[[BaseException | None], Sequence[str]]
-    """Called when a call is given up: None at its time-out, else with what interrupts it. Gives evidence."""
+    """Called when a call is abandoned, with None at its time-out, else with the interrupting
+    exception. Returns evidence."""
 
 
 @frozen
 class Evaluation:
-    """What became of code that somebody has typed."""
+    """The result of code that was typed in a shell."""
 
     value: str | None
-    """As the node writes it; None where there is nothing to show."""
+    """As the node writes it; None if there is nothing to show."""
     printed: str
     problem: str | None
-    """The traceback, where it has failed."""
+    """The traceback, if it has failed."""
 
 
 class NodeCalls:
-    """The calls of one node. Here they are refused; the kinds of nodes that take some override them.
+    """The calls of one node. Here they are refused; kinds of nodes that support some override them.
 
-    They raise NodeUnavailable and CallTimeout as they are; the caller adds what the keeper knows."""
+    They raise NodeUnavailable and CallTimeout without further information; the caller adds what the
+    keeper knows."""
 
     evaluates: ClassVar[bool] = False
-    """Whether code that somebody types in a shell is evaluated in the node."""
+    """Whether code from a shell is evaluated in the node."""
     has_prompt: ClassVar[bool] = False
-    """Whether it is typed at our prompt. Otherwise the node has a shell of its own."""
+    """Whether it is typed at clusterlib's prompt. Otherwise the node has its own shell."""
     examined_directly: ClassVar[bool] = False
     """Whether the client examines the health of the nodes. Otherwise the keeper does."""
     loads_code: ClassVar[tuple[str, ...]] = ()
-    """The ends of the names of files whose new content a node can load while it runs."""
+    """Suffixes of files whose new content a node can load while it runs."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -79,18 +82,18 @@ class NodeCalls:
         raise self.refusal()
 
     def stacks(self, timeout: float) -> list[str] | None:
-        """None where only the keeper can find out."""
+        """None if only the keeper can find out."""
         return None
 
     def evaluate(self, session: str, source: str, timeout: float) -> Evaluation:
         raise self.refusal()
 
     def complete(self, session: str, text: str, timeout: float) -> list[str]:
-        """Names in the session that continue the text."""
+        """Names in the session that complete the text."""
         raise self.refusal()
 
     def forget(self, session: str, timeout: float) -> None:
-        """The session is over."""
+        """Ends the session."""
 
     def close(self) -> None:
         pass

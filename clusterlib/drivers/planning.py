@@ -1,4 +1,5 @@
-"""What a driver makes of a profile, in the process that makes the plan: the keeper does not read profiles."""
+"""What a driver makes of a profile, in the process that makes the plan: the keeper does not read
+profiles."""
 
 from __future__ import annotations
 
@@ -17,31 +18,31 @@ __all__ = ["CodeContext", "Planned"]
 
 @frozen
 class CodeContext:
-    """What a kind of node is given to say where its code is."""
+    """The input with which a kind of node finds its code."""
 
     resolved: ResolvedProfile
     project: Path
     programs: Mapping[str, Path]
-    """Where each program is that the profile needs."""
+    """The path of each program that the profile needs."""
     roots: tuple[str, ...]
     """The folders of the project's Python code."""
     templates: Callable[[], Mapping[str, Path]]
-    """Finds the templates of the nodes' files, by the names of these."""
+    """Finds the templates of the nodes' files, by file name."""
     left_out: Callable[[], NoCode]
-    """Finds what of the project is no code of its nodes, such as its tests."""
+    """Finds files of the project that are not code of its nodes, such as its tests."""
 
     @property
     def chosen_roots(self) -> tuple[str, ...]:
-        """The folders of Python code, where a profile says which these are; none where they are the default."""
+        """The folders of Python code that a profile names; empty for the default."""
         return () if self.resolved.origin("python.path").source == "default" else self.roots
 
 
 @frozen
 class Planned:
-    """What the settings of a driver are made of."""
+    """The input for the settings of a driver."""
 
     resolved: ResolvedProfile
     project: Path
     programs: Mapping[str, Path]
-    """Where each program is that the profile needs."""
+    """The path of each program that the profile needs."""
     sources: CodeSources

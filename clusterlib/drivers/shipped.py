@@ -1,4 +1,4 @@
-"""The kinds of nodes that come with clusterlib, each with the place of its declaration."""
+"""The kinds of nodes that are part of clusterlib, each with the place of its declaration."""
 
 from __future__ import annotations
 

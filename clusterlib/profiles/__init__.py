@@ -1,4 +1,6 @@
-"""TOML to frozen typed values that know where each came from. The public names; each is loaded when it is first used."""
+"""Reads TOML into frozen typed values that know their origins.
+
+Each public name is loaded when it is first used."""
 
 from __future__ import annotations
 

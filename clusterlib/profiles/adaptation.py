@@ -1,4 +1,4 @@
-"""How a profile gives way to the machine it runs on: a pure function, with a reason for every value it changes."""
+"""Adapts a profile to the machine: a pure function, with a reason for every value it changes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ if TYPE_CHECKING:
 __all__ = ["Capacity", "Resolver", "adapt", "capacity", "settle"]
 
 Resolver = Callable[[str], str | None]
-"""Why a host name does not lead to this machine; None when it does."""
+"""Why a host name does not lead to this machine; None if it does."""
 
 PATIENCE = ("start", "stop", "call", "health")
 
 
 @frozen
 class Capacity:
-    """How many nodes of a profile can run here, and why no more."""
+    """How many nodes of a profile can run here, and what limits them."""
 
     nodes: int
     reason: str
 
 
 def adapt(profile: Profile, merged: Merged, machine: Machine, resolver: Resolver) -> list[Adaptation]:
-    """What has to differ here. What was said in the environment or at the command line is left alone."""
+    """The changes for this machine.
+
+    Values from the environment or the command line are not changed."""
     if not profile.adapt.enabled:
         return []
     wanted = [
@@ -49,7 +51,8 @@ def adapt(profile: Profile, merged: Merged, machine: Machine, resolver: Resolver
 
 
 def settle(profile: Profile, merged: Merged) -> list[Adaptation]:
-    """What has to follow from what was asked for, adapted or not: whoever wants one node wants no more at least."""
+    """Changes that follow from requested values, adapted or not: one node at most means one node at
+    least."""
     nodes = profile.nodes
     if nodes.min <= nodes.count:
         return []
@@ -58,9 +61,10 @@ def settle(profile: Profile, merged: Merged) -> list[Adaptation]:
 
 
 def capacity(resolved: ResolvedProfile) -> Capacity:
-    """How far a cluster of this profile can grow on its machine, by the rule that its size is adapted by.
+    """The largest cluster of this profile on this machine, by the same rule as for adaptation.
 
-    What the profile starts with, after adaptation, is always possible: it may have been asked for by name."""
+    The size with which the profile starts after adaptation is always possible, because it may have
+    been requested explicitly."""
     profile = resolved.values
     if not profile.adapt.enabled:
         return Capacity(MOST_NODES, "adapt.enabled is false: nothing is adapted to this machine")
@@ -82,7 +86,7 @@ def _fewer_nodes(profile: Profile, merged: Merged, machine: Machine) -> Iterator
 
 
 def _fitting(profile: Profile, merged: Merged, machine: Machine) -> Capacity:
-    """As many as CPUs and memory carry, and never fewer than the profile's minimum."""
+    """As many as CPUs and memory can carry, and at least the profile's minimum."""
     nodes, rules = profile.nodes, profile.adapt
     by_cpu = floor(machine.cpus * rules.nodes_per_cpu)
     by_memory = floor(machine.memory * rules.memory_share / nodes.memory)
@@ -139,21 +143,24 @@ def _hosts(profile: Profile) -> Iterator[str]:
 
 
 def _free_ports(profile: Profile, machine: Machine) -> Iterator[Adaptation]:
-    """Shipped ranges fit the usual kernel; where an administrator has moved its range, ours move, too."""
+    """Shipped ranges avoid the kernel's usual range.
+
+    If an administrator has moved that, they are moved, too."""
     taken = [ports for ports in profile.ports.values() if not ports.overlaps(machine.ephemeral)]
     for purpose, ports in profile.ports.items():
         if not ports.overlaps(machine.ephemeral):
             continue
         free = _stretch(machine.ephemeral, taken, len(ports), ports_each(profile))
         if free is None:
-            continue  # the claims and retries of a start have to do without
+            continue  # the claims and retries of a start must manage without
         taken.append(free)
         reason = f"this kernel gives {machine.ephemeral} to outgoing connections"
         yield Adaptation(f"ports.{purpose}", str(ports), str(free), reason)
 
 
 def _stretch(ephemeral: PortRange, taken: list[PortRange], wanted: int, least: int) -> PortRange | None:
-    """As many ports as wanted, at least as many as needed; half of what is free stays for others."""
+    """As many ports as wanted, at least as many as needed; half of the free ones stay for
+    others."""
     free = max(_free_spans(room_outside(ephemeral), taken), key=len, default=None)
     if free is None or len(free) < least:
         return None

@@ -1,4 +1,4 @@
-"""Which profiles there are: those of the project first, the shipped ones after them."""
+"""Finds profiles: those of the project first, then the shipped ones."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class Found:
 
 @frozen
 class ProfileSummary:
-    """A profile as a list shows it."""
+    """A profile as shown in a list."""
 
     name: str
     description: str
     source: Literal["project", "shipped"]
     file: str
     shadowed: bool = False
-    """A shipped profile hidden by one of the project that has its name."""
+    """A shipped profile that is hidden by a project's profile of the same name."""
     problem: str | None = None
-    """Why the file cannot be read, if so."""
+    """Why the file cannot be read, if it cannot."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -62,7 +62,7 @@ class ProfileSummary:
 
 
 def shipped(kind: Kind) -> Path:
-    """The folder that came with clusterlib: inside the package when installed, beside it in a checkout."""
+    """The shipped folder: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent.parent
     installed = package / "_shipped" / kind
     return installed if installed.is_dir() else package.parent / kind
@@ -73,7 +73,9 @@ def is_path(name: str) -> bool:
 
 
 def candidates(name: str, project: Path, *, near: Path | None = None) -> Iterator[Found]:
-    """The files that a name can mean, the strongest first. A path is relative to `near`, or to where we are."""
+    """The files that a name can mean, in the order of precedence.
+
+    A path is relative to `near`, or to the current folder."""
     ours = shipped("profiles")
     if is_path(name):
         path = (near or Path.cwd()) / Path(name).expanduser()
@@ -96,7 +98,9 @@ def _there(path: Path) -> bool:
 
 
 def is_same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same folder. A link to itself leads nowhere, which is no error here."""
+    """Whether two paths lead to the same folder.
+
+    A link to itself leads nowhere, which is not an error here."""
     try:
         return one.resolve() == other.resolve()
     except (OSError, RuntimeError):
@@ -108,7 +112,7 @@ def locate(name: str, project: Path) -> Found | None:
 
 
 def suggestion(name: str, project: Path) -> str:
-    """What to write in place of a name that no profile has."""
+    """The profile that was probably meant."""
     names = sorted({path.stem for folder in _folders(project) for path in _files(folder)})
     near = nearest(name, names)
     return (
@@ -121,7 +125,7 @@ def suggestion(name: str, project: Path) -> str:
 
 
 def list_profiles(project: Path | None = None) -> list[ProfileSummary]:
-    """Every profile that can be named in this project, broken ones too."""
+    """Every profile that can be used in this project, including broken ones."""
     project = project or find_project(Path.cwd())
     ours = shipped("profiles")
     seen: set[str] = set()
@@ -160,7 +164,8 @@ def _described(path: Path) -> tuple[str, str | None]:
 
 
 def display(path: Path, project: Path) -> str:
-    """A path as the user knows it: relative to the project where it lies inside; "(shipped)" where it came with clusterlib."""
+    """A path for messages: relative to the project if inside it; with "(shipped)" if it is part of
+    clusterlib."""
     for kind in ("profiles", "templates"):
         ours = shipped(kind)
         if path.is_relative_to(ours) and not ours.is_relative_to(project):

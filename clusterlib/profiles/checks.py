@@ -1,4 +1,4 @@
-"""What no single value can tell: whether the values of a profile go together, and fit this project and machine."""
+"""Checks of several values: whether they fit together, and fit this project and machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Together", "check_together", "find_template", "ports_each", "room_ou
 
 @frozen
 class Together:
-    """What a kind of node is given to judge whether its values go together."""
+    """The input with which a kind of node checks whether its values fit together."""
 
     profile: Profile
     kind: NodeKind
@@ -60,7 +60,7 @@ def _at(merged: Merged, *path: str, problem: str, right: str) -> Mistake:
 
 
 def _counts(profile: Profile, merged: Merged) -> Iterator[Mistake]:
-    # Someone who asks for one node at the command line means it, and the minimum follows.
+    # Somebody who requests one node at the command line means it, and the minimum follows.
     follows = merged.asked_for(("nodes", "count")) and not merged.asked_for(("nodes", "min"))
     if profile.nodes.min > profile.nodes.count and not follows:
         problem = f"{profile.nodes.min} is more than nodes.count, which is {profile.nodes.count}"
@@ -73,7 +73,8 @@ def ports_each(profile: Profile) -> int:
 
 
 def room_outside(ephemeral: PortRange) -> list[PortRange]:
-    """The ports that can be listened on and that the kernel does not give to outgoing connections."""
+    """The ports that can be listened on and that the kernel does not use for outgoing
+    connections."""
     sides = ((FIRST_PORT, ephemeral.first - 1), (ephemeral.last + 1, LAST_PORT))
     return [PortRange(first, last) for first, last in sides if first <= last]
 
@@ -89,7 +90,8 @@ def _ports(profile: Profile, merged: Merged, ephemeral: PortRange) -> Iterator[M
             yield _at(merged, "ports", purpose, problem=problem, right=enough)
         owner = merged.owner(("ports", purpose))
         written = owner is not None and owner.source != "default" and not owner.shipped
-        # Shipped ranges move out of the way by adaptation; and what should be written where all is taken?
+        # Shipped ranges are moved by adaptation; and if no range is free, there is no correction to
+        # suggest.
         if written and room and ports.overlaps(ephemeral):
             problem = f'"{ports}" reaches into {ephemeral}, which the kernel gives to outgoing connections'
             yield _at(
@@ -101,7 +103,8 @@ def _ports(profile: Profile, merged: Merged, ephemeral: PortRange) -> Iterator[M
 
 
 def _overlapping(ports: Mapping[str, PortRange]) -> Iterator[tuple[str, str]]:
-    """Each purpose whose range reaches into another one, with one of those: a look at all pairs would grow too fast."""
+    """Each purpose whose range overlaps with another one, with one of those: a check of all pairs
+    would grow too fast."""
     places = {purpose: place for place, purpose in enumerate(ports)}
     furthest: str | None = None
     for purpose in sorted(ports, key=lambda one: (ports[one].first, places[one])):
@@ -162,7 +165,7 @@ def _simulated(profile: Profile, merged: Merged, kind: NodeKind) -> Iterator[Mis
 
 
 def _watched(profile: Profile, merged: Merged, project: Path) -> Iterator[Mistake]:
-    """A pattern that can never name a file watches nothing, and would not say so."""
+    """A pattern that can never match a file watches nothing, without any message."""
     for pattern in profile.watch:
         base = Path(pattern)
         while any(sign in str(base) for sign in "*?["):

@@ -1,4 +1,4 @@
-"""Reads one TOML file, and says in full what keeps it from being read."""
+"""Reads one TOML file, and explains completely why it cannot be read."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from clusterlib.profiles.origins import Mistake, Origin
 __all__ = ["Document", "Unreadable", "contents", "read_document"]
 
 DEEPEST = 32
-"""Tables within tables. A profile has three levels; the file of a whole project may have some more."""
-LARGEST = 1024 * 1024  # a profile is a page of text; whatever is larger is something else
+"""Tables within tables.
+
+A profile has three levels; the file of a whole project may have some more."""
+LARGEST = 1024 * 1024  # a profile is a page of text; a larger file is something else
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -43,9 +45,7 @@ class Document:
 
     @cached_property
     def _lines(self) -> dict[positions.Path, int]:
-        return positions.key_lines(
-            self.text
-        )  # only where somebody asks: a good profile needs no line numbers
+        return positions.key_lines(self.text)  # only on demand: a correct profile needs no line numbers
 
     def line(self, path: positions.Path) -> int | None:
         """The line of a key, or of the nearest table around it."""
@@ -77,7 +77,7 @@ def _too_deep() -> Unreadable:
 
 
 def _is_deep(tree: Any) -> bool:
-    """Level by level: a recursion would end where the tree does not."""
+    """Level by level: a recursion would overflow before the tree ends."""
     level = [tree]
     for _ in range(DEEPEST):
         level = [
@@ -92,7 +92,10 @@ def _is_deep(tree: Any) -> bool:
 
 
 def contents(path: Path) -> bytes:
-    """What is in the file. Raises Unreadable, also for what is no file: reading a pipe or a device might never end."""
+    """The content of the file.
+
+    Raises Unreadable, also for anything but a plain file: reading a pipe or a device might never
+    end."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
@@ -133,7 +136,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _told(message: str, text: str) -> tuple[str, int]:
-    """tomllib's message without its place, but for the column, and the line."""
+    """tomllib's message without its place, except the column, and the line."""
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
     if found is None:
         return message.replace(" (at end of document)", " at the end of the file"), text.rstrip("\n").count(

@@ -1,4 +1,4 @@
-"""The order of configuration: who may say what a value is, the later the stronger, and who had the last word."""
+"""The order of configuration: which layer sets a value, with later layers taking precedence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from clusterlib.profiles.origins import Mistake, Origin, Source
 from clusterlib.values.kinds import INHERITED
 from clusterlib.values.wording import nearest
 
-# Merging knows nothing of settings. Whoever only merges, as a noxfile does, need not wait for what validates them.
+# Merging does not need settings, so code that only merges, such as a noxfile, need not import their
+# validation.
 if TYPE_CHECKING:
     from clusterlib.profiles.vocabulary import Variables, Vocabulary
 
@@ -30,7 +31,8 @@ Path = tuple[str, ...]
 PREFIX = "CLUSTERLIB_"
 NEAR = 0.84  # CLUSTERLIB_NODES_CUONT is near to a setting, CLUSTERLIB_COOKIE_FILE is not
 
-# Variables of ours that are no settings, and beginnings of such: never taken for misspelt settings.
+# Variables of clusterlib that are not settings, and prefixes of such: never taken for misspelt
+# settings.
 NOT_SETTINGS = frozenset({"CLUSTERLIB_NODE", "CLUSTERLIB_NODES", "CLUSTERLIB_PORTS", "CLUSTERLIB_SIMULATED"})
 NOT_SETTINGS_FROM = (
     "CLUSTERLIB_ADDRESS",
@@ -55,35 +57,35 @@ NOT_SETTINGS_FROM = (
 
 @frozen
 class Layer:
-    """One voice in the order: what it says, and where it says it."""
+    """One layer: its values, and their places."""
 
     source: Source
     tree: Mapping[str, Any]
     name: str | None = None
     document: Document | None = None
     shown: str | None = None
-    """The document's path, as the user knows it."""
+    """The document's path in messages."""
     prefix: Path = ()
     """Where in the document this layer's tables begin."""
     places: Mapping[Path, str] = field(default_factory=dict)
-    """The name of each value, where each has its own (environment variables)."""
+    """The name of each value, if each has its own (environment variables)."""
     shipped: bool = False
     for_all: bool = False
-    """Whether it speaks to every profile of the project."""
+    """Whether it applies to every profile of the project."""
 
     def origin(self, path: tuple[str | int, ...]) -> Origin:
         line = self.document.line((*self.prefix, *path)) if self.document else None
         return replace(self.voice(path), line=line)
 
     def voice(self, path: tuple[str | int, ...]) -> Origin:
-        """The origin without its line, for which the text has to be read once more."""
+        """The origin without its line, which would require reading the text again."""
         name = next((self.places[key] for key in _upwards(path) if key in self.places), self.name)
         return Origin(self.source, name, self.shown)
 
 
 @dataclass(slots=True)
 class Merged:
-    """All layers in one tree, and the layer that had the last word on each value."""
+    """All layers in one tree, and the layer that has set each value."""
 
     tree: dict[str, Any]
     owners: dict[tuple[str | int, ...], Layer]
@@ -92,16 +94,17 @@ class Merged:
         return next((self.owners[key] for key in _upwards(path) if key in self.owners), None)
 
     def asked_for(self, path: tuple[str | int, ...]) -> bool:
-        """Whether a person wants it so right now, rather than in a file."""
+        """Whether a person requests it now, rather than in a file."""
         owner = self.owner(path)
         return owner is not None and owner.source in ("environment", "command line")
 
     def said(self, path: tuple[str | int, ...]) -> Origin:
-        """Who said this very value; the default where nobody did."""
+        """The origin of exactly this value; the default if it is not set."""
         return self.owners[path].origin(path) if path in self.owners else Origin("default")
 
     def origin(self, path: tuple[str | int, ...]) -> Origin:
-        """Who said this value, or the nearest table around it: for what is wrong or missing there."""
+        """The origin of this value, or of the nearest table around it: for wrong or missing
+        values."""
         owner = self.owner(path)
         return owner.origin(path) if owner else Origin("default")
 
@@ -119,8 +122,9 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def merge(layers: Iterable[Layer]) -> Merged:
-    """Tables are merged key by key; everything else, lists too, is replaced by the later layer. A "..." in a list is what
-    the layers before it say."""
+    """Merges tables key by key; everything else, including lists, is replaced by the later layer.
+
+    A "..." in a list stands for the items of earlier layers."""
     merged = Merged({}, {})
     for layer in layers:
         _lay(merged, merged.tree, layer.tree, layer, ())
@@ -144,7 +148,9 @@ def _lay(merged: Merged, onto: dict[str, Any], tree: Mapping[str, Any], layer: L
 
 
 def _with_inherited(value: Iterable[Any], inherited: object) -> list[Any]:
-    """The list, with what it had before in the place of "...". Where nobody said anything, its default comes later."""
+    """The list, with the earlier items in the place of "...".
+
+    If there are none, its default is inserted later."""
     before = inherited if isinstance(inherited, list) else [INHERITED]
     return [item for one in value for item in (before if one == INHERITED else [one])]
 
@@ -155,7 +161,7 @@ def _forget(merged: Merged, path: Path) -> None:
 
 
 def environment_layer(environ: Mapping[str, str], vocabulary: Vocabulary) -> tuple[Layer, list[Mistake]]:
-    """CLUSTERLIB_NODES_COUNT=5 and the like. An empty variable says nothing, as is usual in CI."""
+    """CLUSTERLIB_NODES_COUNT=5 and the like. An empty variable is ignored, as is usual in CI."""
     tree: dict[str, Any] = {}
     places: dict[Path, str] = {}
     mistakes: list[Mistake] = []
@@ -175,7 +181,8 @@ def environment_layer(environ: Mapping[str, str], vocabulary: Vocabulary) -> tup
 
 
 def _open_path(variable: str) -> Path:
-    """CLUSTERLIB_PORTS_HTTP and CLUSTERLIB_ENVIRONMENT_NAME: tables whose keys the author chooses."""
+    """CLUSTERLIB_PORTS_HTTP and CLUSTERLIB_ENVIRONMENT_NAME: tables whose keys the author
+    chooses."""
     for table, fold in (("ports", str.lower), ("environment", str)):
         start = f"{PREFIX}{table.upper()}_"
         if variable.startswith(start) and len(variable) > len(start):
@@ -199,7 +206,7 @@ def _near_miss(variable: str, known: Variables) -> Mistake | None:
 def command_line_layer(
     overrides: Mapping[str, object], vocabulary: Vocabulary
 ) -> tuple[Layer, list[Mistake]]:
-    """`{"nodes.count": 5}`; a text is read as the setting's kind, and None says nothing."""
+    """`{"nodes.count": 5}`; a text is read as the setting's kind, and None is ignored."""
     tree: dict[str, Any] = {}
     vocabulary.learn_tables(table for name in overrides if (table := name.partition(".")[0]) != name)
     kinds = dict(vocabulary.variables().values())
@@ -232,7 +239,7 @@ def _split(name: str) -> Path:
 
 
 def _put(tree: dict[str, Any], path: Path, value: object) -> bool:
-    """False where something is there already."""
+    """False if something is there already."""
     table: Any = tree
     for part in path[:-1]:
         table = table.setdefault(part, {})

@@ -7,15 +7,15 @@ import threading
 
 __all__ = ["loopback_obstacle"]
 
-PATIENCE = 2.0  # a broken name server answers after half a minute; nobody waits for that
+PATIENCE = 2.0  # a broken name server answers after half a minute, which is too long to wait
 
 
 def loopback_obstacle(host: str, patience: float = PATIENCE) -> str | None:
-    """Why a name does not lead to this machine's loopback; None when it does."""
+    """Why a name does not lead to this machine's loopback; None if it does."""
     if _is_loopback(host):
         return None
     found: list[str | None] = []
-    # A look-up cannot be interrupted, so it is done aside; one that hangs ends with the process.
+    # A look-up cannot be interrupted, so it runs in a thread; one that hangs ends with the process.
     look_up = threading.Thread(target=lambda: found.append(_look_up(host)), daemon=True)
     try:
         look_up.start()

@@ -1,4 +1,4 @@
-"""Where a value came from, and what is wrong with one: the small records that this room passes on."""
+"""Records about values: where a value came from, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["SHIPPED", "Adaptation", "Mistake", "Origin", "Source"]
 
 Source = Literal["default", "profile", "pyproject", "environment", "command line", "adapted"]
 SHIPPED = " (shipped)"
-"""Behind the name of a file that came with clusterlib."""
+"""The suffix for names of files that are part of clusterlib."""
 
 
 @frozen
 class Origin:
-    """Who said this value, and where; for an adapted one also why, and what it was before."""
+    """The origin of a value; for an adapted one also the reason, and the earlier value."""
 
     source: Source
     name: str | None = None
@@ -62,7 +62,7 @@ class Origin:
 
 @frozen
 class Adaptation:
-    """One value that this machine or CI made different from what was written."""
+    """A value that was changed for this machine or CI."""
 
     field: str
     before: object
@@ -78,7 +78,7 @@ class Adaptation:
 
 @frozen
 class Mistake:
-    """One thing that is wrong, where it stands, and what would be right."""
+    """A mistake, its place, and a correction."""
 
     problem: str
     right: str = ""

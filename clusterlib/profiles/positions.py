@@ -1,6 +1,7 @@
-"""On which line of a TOML text each key stands: `tomllib` gives values without places, and a mistake needs its own.
+"""Finds the line of each key in a TOML text: `tomllib` returns values without places, and a mistake
+needs its place.
 
-Works on text that `tomllib` has accepted, so it only has to find keys and never to judge."""
+Works on text that `tomllib` has accepted, so it only has to find keys, not to check them."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ __all__ = ["Path", "key_lines"]
 
 Path = tuple[str | int, ...]
 
-# Multi-line strings first: their opening would match as an empty string.
+# Multi-line strings come first: their opening would match as an empty string.
 _SHAPES = r"""
     (?P<text>\"{3}(?:\\.|[^\\])*?\"{3,5}|'{3}.*?'{3,5})
   | (?P<quoted>"(?:\\.|[^"\\\n])*"|'[^'\n]*')
@@ -39,7 +40,7 @@ _END = _Token("end", "", 0)
 def key_lines(text: str) -> dict[Path, int]:
     """The line of every key and table header, by its path; elements of arrays count from 0."""
     reader = _Reader(_tokens(text.replace("\r\n", "\n")))
-    with suppress(RecursionError):  # nested deeper than anyone reads: the keys found so far are still right
+    with suppress(RecursionError):  # nested deeper than anyone reads: the keys found so far are still correct
         reader.document()
     return reader.lines
 

@@ -1,6 +1,6 @@
 """The JSON schema for editors and the reference for people, both from the declared settings.
 
-`python -m clusterlib.profiles.reference docs/profiles.md` writes the reference anew."""
+`python -m clusterlib.profiles.reference docs/profiles.md` writes the reference."""
 
 from __future__ import annotations
 

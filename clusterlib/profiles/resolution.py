@@ -1,4 +1,4 @@
-"""From a name to a profile with every value decided: the story of this room, in order."""
+"""Resolves a name to a profile with all values."""
 
 from __future__ import annotations
 
@@ -37,13 +37,15 @@ __all__ = [
 
 @frozen
 class Resolution:
-    """Either a profile or the mistakes that keep it from being one."""
+    """Either a profile or its mistakes."""
 
     name: str
     profile: ResolvedProfile | None
     mistakes: list[Mistake] = field(default_factory=list)
     remainder: ResolvedProfile | None = None
-    """Where there are mistakes: the profile without them, to look for more. None where a file of it is missing."""
+    """If there are mistakes: the profile without them, to look for more.
+
+    None if one of its files is missing."""
 
 
 def load_profile(
@@ -56,7 +58,8 @@ def load_profile(
     resolver: Resolver | None = None,
     adapt: bool = True,
 ) -> ResolvedProfile:
-    """The profile of that name, or in that file, with every value decided. Raises ProfileError with all its mistakes.
+    """The profile of that name, or in that file, with all values resolved. Raises ProfileError with
+    all its mistakes.
 
     `overrides` is the command line: `{"nodes.count": 5}`."""
     resolution = resolve(
@@ -95,14 +98,14 @@ def examine_profile(
     overrides: Mapping[str, object] | None = None,
     machine: Machine | None = None,
 ) -> Resolution:
-    """The profile as it is written, or its mistakes and what remains without them."""
+    """The profile as it is written, or its mistakes and the rest without them."""
     return resolve(
         name, project=project, environ=environ, overrides=overrides, machine=machine, adapted=False
     )
 
 
 def template_folders(project: Path) -> tuple[Path, ...]:
-    """Where templates are looked for: the project first."""
+    """Where templates are searched: the project first."""
     theirs, ours = project / "templates", shipped("templates")
     return (ours,) if is_same(theirs, ours) else (theirs, ours)
 
@@ -185,7 +188,9 @@ def resolve(
 
 
 def _defaults(said: Sequence[Layer], vocabulary: Vocabulary) -> list[Layer]:
-    """What the driver needs and nobody says. Purposes are filled in one by one, templates only as a whole."""
+    """Values that the driver needs and that are not set.
+
+    Purposes are filled in one by one, templates only as a whole."""
     if vocabulary.unusable is not None:
         return []
     kind = vocabulary.kind
@@ -201,7 +206,8 @@ def _no_driver(error: DriverUnusable, merged: Merged) -> Mistake:
 
 
 def _with_all_ports(profile: Profile, merged: Merged) -> Profile:
-    """With some port for each purpose that has a mistake: texts may name it, and are no mistakes for that."""
+    """With some port for each purpose that has a mistake, so that texts that use it do not count as
+    mistakes."""
     derived = {name: text for name, text in profile.derived.items() if derived_port(text)[0] in profile.ports}
     said = [
         name

@@ -1,4 +1,4 @@
-"""A profile with every value decided, which can tell of each where it came from."""
+"""A profile with all values resolved and their origins."""
 
 from __future__ import annotations
 
@@ -19,37 +19,41 @@ from clusterlib.values.ports import PortRange
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 
 NOT_THE_CLUSTER = ("description", "tests", "adapt", "monitor", "linger")
-"""What may change without making another cluster: one that is looked at more often, or lives longer, is the same."""
+"""These may change without making another cluster: one that is monitored more often, or lives
+longer, is the same."""
 
 
 @frozen
 class ResolvedProfile:
-    """What `load_profile` gives."""
+    """The result of `load_profile`."""
 
     name: str
     values: Profile
     adaptations: tuple[Adaptation, ...]
     file: str
-    """As the user knows it: relative to the project where it lies inside."""
+    """For messages: relative to the project if inside it."""
     project: Path
     chain: tuple[str, ...]
     """The profile and those it extends, itself first."""
     machine: Machine
     kind: NodeKind = field(repr=False, compare=False)
-    """That of its nodes."""
+    """The kind of its nodes."""
     merged: Merged = field(repr=False, compare=False)
     before: Merged = field(repr=False, compare=False)
     """The same before adaptation."""
 
     def origin(self, path: str) -> Origin:
-        """Where a value came from: `origin("nodes.count")`. Raises KeyError for what is no value of this profile."""
+        """Where a value came from: `origin("nodes.count")`.
+
+        Raises KeyError for a name that is not a value of this profile."""
         for name, keys, _ in leaves(self.values):
             if name == path:
                 return self._origin(name, keys)
         raise KeyError(path)
 
     def voice(self, path: str) -> Origin | None:
-        """Who said a value, before adaptation, without the line, which takes time to find; None where it is the default."""
+        """The origin of a value before adaptation, without the line, which takes time to find; None
+        for the default."""
         keys = tuple(path.split("."))
         owner = self.before.owners.get(keys)
         return owner.voice(keys) if owner and owner.source != "default" else None
@@ -82,15 +86,16 @@ class ResolvedProfile:
 
     @property
     def traits(self) -> Traits:
-        """What its values mean for its nodes."""
+        """The meaning of its values for its nodes."""
         return self.kind.traits(self.values)
 
     def uses(self, table: str, key: str = "") -> bool:
-        """Whether a table, or one setting in it, means something to its nodes."""
+        """Whether a table, or one setting in it, is used by its nodes."""
         return means(self.kind, table, key)
 
     def texts(self) -> Iterator[tuple[str, str]]:
-        """The texts that are templates by themselves, filled in before they are used, each with the name of its setting."""
+        """The texts that are templates themselves, filled in before they are used, each with the
+        name of its setting."""
         filled_in = self.kind.filled_in
         for name, (table, *inner), value in leaves(self.values):
             if table in filled_in and ((chosen := filled_in[table]) is None or inner[0] in chosen):
@@ -98,7 +103,8 @@ class ResolvedProfile:
                 yield from ((name, text) for text in texts if isinstance(text, str) and "{" in text)
 
     def fingerprint(self) -> str:
-        """Changes when the profile describes another cluster, and not when its description or its tests change."""
+        """Changes if the profile describes another cluster, but not if its description or its tests
+        change."""
         import hashlib
         import json
 

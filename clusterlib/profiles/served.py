@@ -1,6 +1,7 @@
-"""Which profiles serve tests, told without validating anything: a noxfile asks each time it is read.
+"""Which profiles serve tests, found without validation: a noxfile needs this each time it is read.
 
-What validates settings is not imported here, and may not even be installed where Nox is."""
+The code that validates settings is not imported here, and may not even be installed in Nox's
+environment."""
 
 from __future__ import annotations
 
@@ -36,15 +37,16 @@ class ServedTests:
 
     @property
     def named(self) -> bool:
-        """Whether anything says which tests these are. A mistake may hide that it does."""
+        """Whether these tests are named anywhere. A mistake may hide that they are."""
         return bool(self.paths or self.command or self.mistakes)
 
 
 def profiles_with_tests(project: Path, environ: Mapping[str, str] | None = None) -> list[ServedTests]:
-    """Those whose tests are named; where there is none, the default profile serves what pytest finds.
+    """The profiles whose tests are named; if there are none, the default profile serves the tests
+    that pytest finds.
 
-    A shipped profile is meant where the project speaks of it. Otherwise one table for all profiles would start every server
-    that we know."""
+    A shipped profile counts only if the project names it. Otherwise one table for all profiles
+    would start every shipped server."""
     environ = os.environ if environ is None else environ
     served = [served_by(name, project, environ) for name in _meant(project, environ)]
     return [one for one in served if one.named] or [
@@ -53,7 +55,7 @@ def profiles_with_tests(project: Path, environ: Mapping[str, str] | None = None)
 
 
 def _meant(project: Path, environ: Mapping[str, str]) -> list[str]:
-    """The profiles of the project, those that its pyproject.toml has a table for, and the default."""
+    """The profiles of the project, those with a table in its pyproject.toml, and the default."""
     _, table, _ = project_table(project)
     tables = table.get("profiles", {})
     spoken_of = list(tables) if isinstance(tables, dict) else []
@@ -82,7 +84,7 @@ def _lists(merged: Merged) -> tuple[dict[str, tuple[str, ...]], list[Mistake]]:
     for key in LISTS:
         value = tests.get(key, [])
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            lists[key] = tuple(item for item in value if item != INHERITED)  # whose default is empty
+            lists[key] = tuple(item for item in value if item != INHERITED)  # lists whose default is empty
         else:
             told = f"must be a list of texts, not {in_toml(value)}"
             mistakes.append(Mistake(told, 'write ["..."]', f"tests.{key}", merged.origin(("tests", key))))
@@ -90,7 +92,7 @@ def _lists(merged: Merged) -> tuple[dict[str, tuple[str, ...]], list[Mistake]]:
 
 
 def _environment(environ: Mapping[str, str]) -> Layer:
-    """CLUSTERLIB_TESTS_PATHS and its like: only these matter here."""
+    """CLUSTERLIB_TESTS_PATHS and the like: only these matter here."""
     names = {key: f"CLUSTERLIB_TESTS_{key.upper()}" for key in LISTS}
     said = {key: _split(environ[name]) for key, name in names.items() if environ.get(name)}
     places: dict[tuple[str, ...], str] = {("tests", key): names[key] for key in said}
@@ -100,5 +102,5 @@ def _environment(environ: Mapping[str, str]) -> Layer:
 def _split(text: str) -> list[str]:
     try:
         return shlex.split(text)
-    except ValueError:  # an open quote; validation tells
+    except ValueError:  # an open quote; validation reports it
         return [text]

@@ -1,4 +1,5 @@
-"""Collects the voices of a profile from files: the extended profiles, the file itself, and the project's pyproject.toml."""
+"""Collects the layers of a profile from files: the extended profiles, the file itself, and the
+project's pyproject.toml."""
 
 from __future__ import annotations
 
@@ -17,11 +18,12 @@ from clusterlib.values.wording import in_toml
 __all__ = ["default_profile", "profile_layers", "project_layers", "project_table"]
 
 NOT_OVERRIDES = ("profile", "profiles")
-"""Keys of [tool.clusterlib] that are no values of a profile: the profile to use by default, and the tables by profile."""
+"""Keys of [tool.clusterlib] that are not values of a profile: the default profile, and the tables
+by profile."""
 
 
 def profile_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake], Found | None]:
-    """The chain that `extends` makes, the root of it first, with all mistakes on the way."""
+    """The chain of `extends`, its root first, with all mistakes on the way."""
     found = locate(name, project)
     if found is None:
         return [], [Mistake(f"there is no profile {in_toml(name)}", suggestion(name, project))], None
@@ -64,7 +66,8 @@ def _parent(
     if not isinstance(name, str):
         return wrong(f"must be text, not {in_toml(name)}", "name one profile, in quotes")
     found = list(candidates(name, project, near=chain[-1].path.parent))
-    # A profile of the project may extend the shipped one of its own name: the first that is not itself is meant.
+    # A profile of the project may extend the shipped one of the same name: the first other file is
+    # used.
     fresh = [one for one in found if _identity(one) != _identity(chain[-1])]
     if not fresh and not found:
         return wrong(f"there is no profile {in_toml(name)}", suggestion(name, project))
@@ -88,7 +91,7 @@ def project_table(project: Path) -> tuple[Document | None, Mapping[str, Any], li
     path = project / "pyproject.toml"
     try:
         if not path.exists() or b"clusterlib" not in contents(path):
-            return None, {}, []  # whatever else is wrong with that file is not ours to say
+            return None, {}, []  # other mistakes of that file are not reported here
         document = read_document(path)
     except OSError:
         return None, {}, []
@@ -124,7 +127,7 @@ def project_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
 
 
 def default_profile(project: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
-    """The profile to use where none is named: CLUSTERLIB_PROFILE, `profile` in [tool.clusterlib], or dev."""
+    """The profile to use by default: CLUSTERLIB_PROFILE, `profile` in [tool.clusterlib], or dev."""
     environ = os.environ if environ is None else environ
     if named := environ.get("CLUSTERLIB_PROFILE"):
         return named

@@ -1,4 +1,4 @@
-"""Which files of a project are tests, by what its settings of pytest say beyond the usual names."""
+"""Which files of a project are tests according to pytest's settings, beyond the usual names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class TestSettings:
 
 
 def settings_of_pytest(project: Path) -> TestSettings:
-    """As pytest finds them: the first file that has settings of pytest counts. One that cannot be read has none."""
+    """As pytest finds them: the first file with settings of pytest counts.
+
+    An unreadable one has none."""
     for name in ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"):
         path = project / name
         found = (

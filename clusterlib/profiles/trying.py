@@ -1,4 +1,4 @@
-"""Tries every template and text of a profile with made-up values, and says what is wrong with them."""
+"""Tries every template and text of a profile with sample values, and reports what is wrong."""
 
 from __future__ import annotations
 

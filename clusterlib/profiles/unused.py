@@ -1,4 +1,4 @@
-"""What a profile says and its driver does not use: nobody would notice that it has no effect."""
+"""Finds settings of a profile that its driver does not use, and that would have no effect."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ __all__ = ["unused_settings"]
 def unused_settings(layers: Sequence[Layer], driver: str, vocabulary: Vocabulary) -> Iterator[Mistake]:
     """The settings of these files that `driver` does not use, by their lines.
 
-    A file is in order, too, where its settings belong to the driver that it had when it was written: a profile that extends
-    it may choose another one. `[tool.clusterlib]` speaks to the profiles of all drivers, unless it says one itself."""
+    A file is also correct if its settings belong to the driver that it had when it was written,
+    because a profile that extends it may choose another one. `[tool.clusterlib]` applies to the
+    profiles of all drivers, unless it sets a driver itself."""
     current, said = "python", False
     for layer in layers:
         if "driver" in layer.tree:

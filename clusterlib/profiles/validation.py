@@ -1,6 +1,7 @@
-"""From a tree of plain data to a `Profile`, with every mistake in our own words.
+"""Validates plain data as a `Profile`, with clusterlib's own messages for every mistake.
 
-The kinds of the settings find the mistakes; here they get their origin, and unknown keys what was probably meant."""
+The kinds of the settings find the mistakes. Here they get their origin, and unknown keys a
+suggestion."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ __all__ = ["validate"]
 def validate(merged: Merged, vocabulary: Vocabulary) -> tuple[Profile | None, list[Mistake], frozenset[str]]:
     """The profile, its mistakes, and the fields that have one.
 
-    With mistakes, the profile is what remains without them, so that the rest can be checked, too."""
+    With mistakes, the profile is the rest without them, so that the rest can be checked, too."""
     vocabulary.learn_tables(name for name, value in merged.tree.items() if isinstance(value, Mapping))
     profile, misfits = _read(merged.tree, vocabulary)
     if not misfits:

@@ -1,4 +1,5 @@
-"""Which settings a profile may hold: those of every profile, and the tables that its driver declares."""
+"""The settings that a profile may contain: those of every profile, and the tables that its driver
+declares."""
 
 from __future__ import annotations
 
@@ -20,28 +21,28 @@ from clusterlib.values.wording import in_toml
 __all__ = ["Variables", "Vocabulary", "means", "vocabulary_of"]
 
 Variables = Mapping[str, tuple[tuple[str, ...], values.Kind]]
-"""By the name of an environment variable: the setting that it gives, and its kind."""
+"""By the name of an environment variable: the setting that it sets, and its kind."""
 PREFIX = "CLUSTERLIB_"
 _SHARED = {one.name: one for one in SHARED}
 
 
 class Vocabulary:
-    """The kinds of nodes that a profile names, and what can be said about them.
+    """The kinds of nodes that a profile names, and their settings.
 
-    Further drivers are learned only where something is said that these do not know."""
+    Further drivers are loaded only for settings that these do not know."""
 
     def __init__(
         self, driver: str, kinds: Mapping[str, NodeKind], unusable: DriverUnusable | None = None
     ) -> None:
         self.driver = driver
         self.unusable = unusable
-        """Why there is no such driver. What follows is then told as for embedded nodes."""
+        """Why there is no such driver. In this case the settings of embedded nodes are used."""
         self.kind = kinds.get(driver) or kind_of("python")
         self._kinds = {driver: self.kind, **kinds} if unusable is None else dict(kinds)
 
     @staticmethod
     def of_all() -> Vocabulary:
-        """That of all drivers which are shipped or installed, but for broken ones."""
+        """That of all shipped or installed drivers, except broken ones."""
         vocabulary = Vocabulary("python", {})
         vocabulary.learn_shipped()
         from clusterlib.drivers.external import installed
@@ -66,14 +67,16 @@ class Vocabulary:
             try:
                 self._kinds[driver] = kind_of(driver, roots)
             except DriverUnusable:
-                return  # for those to say who want to use it
+                return  # reported when it is used
 
     def learn_shipped(self) -> None:
         for name in SHIPPED:
             self.learn(name)
 
     def learn_tables(self, tables: Iterable[str]) -> None:
-        """The drivers to whom these tables may belong. An installed one is imported only where a table has its name."""
+        """The drivers that may have these tables.
+
+        An installed one is imported only for a table with its name."""
         if not (unknown := set(tables) - self.sections.keys() - _SHARED.keys()):
             return
         self.learn_shipped()
@@ -84,13 +87,13 @@ class Vocabulary:
                 self.learn(name)
 
     def users(self, table: str, key: str = "") -> tuple[str, ...]:
-        """The drivers to which a table, or one setting in it, means something."""
+        """The drivers that use a table, or one setting in it."""
         self.learn_shipped()
         names = [*SHIPPED, *(name for name in self._kinds if name not in SHIPPED)]
         return tuple(name for name in names if means(self._kinds[name], table, key))
 
     def known_keys(self, table: Sequence[str | int] = ()) -> list[str]:
-        """The keys that a table may have; none where the author chooses them."""
+        """The keys that a table may have; empty if the author chooses them."""
         if not table:
             return [*_SHARED, *self.sections, "extends"]
         if len(table) > 1:
@@ -99,14 +102,15 @@ class Vocabulary:
         return [one.name for one in fields(inner)] if inner is not None else []
 
     def variables(self) -> Variables:
-        """Every setting that a variable can give, by the variable's name."""
+        """Every setting that a variable can set, by the variable's name."""
         return _variables(tuple(self.sections.items()))
 
 
 def vocabulary_of(
     layers: Sequence[Layer], project: Path, environ: Mapping[str, str], overrides: Mapping[str, object]
 ) -> Vocabulary:
-    """That of a profile which consists of these layers, the environment and the command line."""
+    """The vocabulary of a profile that consists of these layers, the environment and the command
+    line."""
     said = [one for layer in layers if isinstance(one := layer.tree.get("driver"), str)]
     last = overrides.get("driver") or environ.get(f"{PREFIX}DRIVER") or (said[-1] if said else "python")
     driver = last if isinstance(last, str) else "python"
@@ -137,7 +141,7 @@ def _check_tables(driver: str, kind: NodeKind) -> None:
 
 
 def _code_roots(layers: Sequence[Layer]) -> list[str]:
-    """Where the project's Python code is, as it is told before any value is checked."""
+    """The folders of the project's Python code, before any value is checked."""
     for layer in reversed(layers):
         table = layer.tree.get("python")
         path = table.get("path") if isinstance(table, Mapping) else None
@@ -147,7 +151,7 @@ def _code_roots(layers: Sequence[Layer]) -> list[str]:
 
 
 def means(kind: NodeKind, table: str, key: str = "") -> bool:
-    """Whether a table, or one setting in it, means something to nodes of that kind."""
+    """Whether a table, or one setting in it, is used by nodes of that kind."""
     if table not in _SHARED:
         return table in kind.sections()
     return f"{table}.{key}" in kind.uses or key not in _special(table)

@@ -1,4 +1,6 @@
-"""Writes a resolved profile as TOML. The only user of the `toml` package: reading is `tomllib`'s."""
+"""Writes a resolved profile as TOML.
+
+The only user of the `toml` package: reading is `tomllib`'s."""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ __all__ = ["toml_text"]
 
 
 class _Encoder(toml.TomlEncoder):  # type: ignore[type-arg]
-    """The package's own way of writing text loses backslashes and control characters; JSON's escapes are TOML's."""
+    """The package's own way of writing text loses backslashes and control characters; JSON's
+    escapes are valid in TOML."""
 
     def __init__(self) -> None:
         super().__init__(dict)
@@ -22,12 +25,13 @@ class _Encoder(toml.TomlEncoder):  # type: ignore[type-arg]
 
 
 def _quoted(text: str) -> str:
-    # TOML wants DEL escaped, too, and knows no surrogate pairs: what JSON leaves readable stays as it is.
+    # TOML requires DEL to be escaped, too, and has no surrogate pairs: characters that JSON leaves
+    # readable stay unescaped.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def toml_text(profile: ResolvedProfile) -> str:
-    """A profile file that gives these values on its own, adapted ones included."""
+    """A profile file that sets these values on its own, including adapted ones."""
     values = profile.values
     tree: dict[str, Any] = as_plain(values.tables())
     tree["nodes"]["memory"] = memory_text(values.nodes.memory)
@@ -37,7 +41,7 @@ def toml_text(profile: ResolvedProfile) -> str:
 
 
 def _written(table: str, value: Any, profile: ResolvedProfile) -> Any:
-    """TOML has no null: what is None is left out, and so is an empty table, and what is another driver's."""
+    """TOML has no null: None is left out, and so are empty tables and those of other drivers."""
     if not isinstance(value, dict):
         return value
     return {key: entry for key, entry in value.items() if entry is not None and profile.uses(table, key)}

@@ -1,4 +1,5 @@
-"""The same connection for an event loop, as a keeper needs it: no thread, and news as they come."""
+"""The same connection for an event loop, as a keeper needs it: no thread, and news as it
+arrives."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ __all__ = ["AsyncConnection"]
 
 
 class AsyncConnection(asyncio.Protocol):
-    """Made by `await AsyncConnection.open`; belongs to the loop it was opened in."""
+    """Created by `await AsyncConnection.open`; belongs to the loop in which it was opened."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class AsyncConnection(asyncio.Protocol):
         on_message: Callable[[Any], None] = lambda _: None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> AsyncConnection:
-        """Connects to `name@address`. `on_lost` is called once the connection ended by itself."""
+        """Connects to `name@address`. `on_lost` is called if the connection ends by itself."""
         connection = cls(Handshake(node, cookie, our_name=our_name), on_message, on_lost)
         address = node.partition("@")[2]
         try:
@@ -80,7 +81,9 @@ class AsyncConnection(asyncio.Protocol):
     async def call(
         self, module: Name, function: Name, args: Sequence[Any] = (), *, timeout: float | None = 30.0
     ) -> Any:
-        """Calls `module:function(...args)` on the node and gives its value; an exception there is an ErlangError here."""
+        """Calls `module:function(...args)` on the node and returns its value.
+
+        An exception there is raised as ErlangError."""
         what = f"{module}:{function}/{len(args)}"
         try:
             async with asyncio.timeout(timeout):
@@ -94,7 +97,7 @@ class AsyncConnection(asyncio.Protocol):
             ) from error
 
     def close(self) -> None:
-        """Ends the connection, and whoever waits for an answer. Idempotent."""
+        """Closes the connection; pending calls fail. Idempotent."""
         self._on_lost = lambda: None
         self._lose(NodeUnavailable(f"the connection to {self._handshake.node} was closed"))
 
@@ -136,7 +139,7 @@ class AsyncConnection(asyncio.Protocol):
         finally:
             self._waiting.pop(number, None)
 
-    # -- what the loop tells
+    # -- callbacks of the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -160,7 +163,7 @@ class AsyncConnection(asyncio.Protocol):
             self._lose(NodeUnavailable(f"{self.peer.name} ended, or closed the connection", cause=cause))
 
     def _shake_hands(self, data: bytes) -> bytes:
-        """Gives what is left once hands are shaken."""
+        """Returns the bytes that follow the handshake."""
         assert self._transport is not None
         self._begun += data
         while len(self._begun) >= 2:
@@ -200,7 +203,7 @@ class AsyncConnection(asyncio.Protocol):
             self._transport.abort()
         if not self._ready.done():
             self._ready.set_exception(error)
-            self._ready.exception()  # it is raised by whoever opens; nobody else needs to
+            self._ready.exception()  # `open` raises it; nothing else needs it
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(ClusterError.from_dict(error.to_dict()))

@@ -1,4 +1,4 @@
-"""Calls of Erlang nodes: over Erlang's own distribution, as a hidden node."""
+"""Calls of Erlang nodes, over Erlang's own distribution, as a hidden node."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BeamCalls(NodeCalls):
         self._lock = threading.Lock()
 
     def call(self, target: str, args: Sequence[Any], kwargs: Mapping[str, Any], timeout: float) -> Any:
-        """`target` is the module; then come the function and the list of its arguments."""
+        """`target` is the module; the function and the list of its arguments follow."""
         return self._call(target, *args, timeout=timeout, **kwargs)
 
     def members(self, timeout: float) -> list[str]:
@@ -82,7 +82,7 @@ class BeamCalls(NodeCalls):
         return self._connected(timeout).call(module, function, args, timeout=timeout)
 
     def _connected(self, timeout: float) -> Connection:
-        """The connection to the node; one that ended with a former life of it is replaced."""
+        """The connection to the node. One to an earlier process of the node is replaced."""
         with self._opening:
             if self._connection is None or self._connection.lost is not None:
                 self.close()

@@ -3,9 +3,8 @@
     with Connection.open("node1@127.0.0.1", cookie, port=port) as node:
         node.call("lists", "reverse", [[1, 2, 3]])
 
-A thread of its own reads what arrives and answers the node's ticks; who called reads its own answer. When the connection ends,
-everybody who waits is told at once.
-"""
+A separate thread reads what arrives and answers the node's ticks; each caller decodes its own
+answer. When the connection ends, all pending calls fail at once."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ class _Waiting:
 
 
 class Connection:
-    """Made by `Connection.open`."""
+    """Created by `Connection.open`."""
 
     def __init__(self, channel: socket.socket, peer: Peer, on_message: Callable[[Any], None]) -> None:
         self._channel = channel
@@ -78,8 +77,10 @@ class Connection:
         timeout: float = 5.0,
         on_message: Callable[[Any], None] = lambda _: None,
     ) -> Connection:
-        """Connects to `name@host`. The port is asked of epmd where it is not given. `on_message` is called, on the
-        reading thread, with what is sent to us without having been asked for."""
+        """Connects to `name@host`.
+
+        By default, epmd is asked for the port. `on_message` is called on the reading thread with
+        messages that are not answers."""
         deadline = Deadline(timeout)
         name, _, host = node.partition("@")
         if port is None:
@@ -98,20 +99,22 @@ class Connection:
 
     @property
     def pid(self) -> Pid:
-        """What messages for us are sent to; they come to `on_message`."""
+        """The pid for messages to us; they are passed to `on_message`."""
         return self._session.pid
 
     @property
     def lost(self) -> ClusterError | None:
-        """Why the connection is no more; None while it lives."""
+        """Why the connection has ended; None while it lives."""
         return self._lost
 
     def call(
         self, module: Name, function: Name, args: Sequence[Any] = (), *, timeout: float | None = 30.0
     ) -> Any:
-        """Calls `module:function(...args)` on the node and gives its value; an exception there is an ErlangError here.
+        """Calls `module:function(...args)` on the node and returns its value. An exception there is
+        raised as ErlangError.
 
-        Text names what exists, and makes no new atom on the node; "Enum" also finds 'Elixir.Enum'."""
+        Text names existing modules and functions, and creates no atom on the node; "Enum" also
+        finds 'Elixir.Enum'."""
         what = f"{module}:{function}/{len(args)}"
         deadline = None if timeout is None else Deadline(timeout)
         self._bring_helper(deadline)
@@ -120,13 +123,14 @@ class Connection:
     def call_plain(
         self, module: str, function: str, args: Sequence[Any] = (), *, timeout: float | None = 30.0
     ) -> Any:
-        """The same without the helper on the node: both names become atoms there, and a throw looks like a value."""
+        """The same without the helper on the node: both names become atoms there, and a throw looks
+        like a value."""
         what = f"{module}:{function}/{len(args)}"
         deadline = None if timeout is None else Deadline(timeout)
         return raised(self._ask(Atom(module), Atom(function), args, what, deadline), what)
 
     def close(self) -> None:
-        """Ends the connection, and whoever waits for an answer. Idempotent."""
+        """Closes the connection; pending calls fail. Idempotent."""
         self._lose(NodeUnavailable(f"the connection to {self.peer.name} was closed"))
         if threading.current_thread() is not self._reader:
             self._reader.join()
@@ -191,7 +195,7 @@ class Connection:
 
     @staticmethod
     def _as_seen_now(lost: ClusterError, what: str | None = None) -> ClusterError:
-        """An error of one's own for each that waits: a traceback belongs to one raise."""
+        """A separate error for each pending call: a traceback belongs to one raise."""
         error = ClusterError.from_dict(lost.to_dict())
         if what is not None:
             error.evidence = (*error.evidence, f"in the middle of {what}")
@@ -211,7 +215,7 @@ class Connection:
                     sent = self._channel.sendmsg(rest[:PIECES_AT_ONCE], [], socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     if not self._writable(deadline):
-                        if begun:  # nothing else can be said after half a message
+                        if begun:  # nothing else can be sent after half a message
                             self._lose(
                                 NodeUnavailable(
                                     f"{self.peer.name} takes no more data: it is paused or overloaded"
@@ -222,7 +226,7 @@ class Connection:
                 begun = True
                 rest = _without(rest, sent)
         except OSError as error:
-            self._lose(self._ended(error))  # whoever waits, we too, is told by it
+            self._lose(self._ended(error))  # all pending calls, including ours, get the error
         finally:
             self._sending.release()
 
@@ -233,7 +237,7 @@ class Connection:
 
     def _answer_tick(self) -> None:
         if not self._sending.acquire(blocking=False):
-            return  # somebody is sending: that is sign enough of life
+            return  # another thread is sending, which is a sign of life
         try:
             self._unsent = TICK[self._channel.send(self._unsent or TICK, socket.MSG_DONTWAIT) :]
         except BlockingIOError:
@@ -260,7 +264,7 @@ class Connection:
             self._lose(self._ended(error))
         except ClusterError as error:
             self._lose(error)
-        finally:  # whatever ended the reading, also a mistake in `on_message`: nobody waits for ever
+        finally:  # after any end of reading, even a mistake in `on_message`, so that no call waits for ever
             self._lose(self._ended(None))
             self._channel.close()
 
@@ -296,7 +300,7 @@ class Connection:
 
 
 def _without(parts: list[memoryview], sent: int) -> list[memoryview]:
-    """What is left once so many bytes are sent."""
+    """The rest once so many bytes are sent."""
     for index, part in enumerate(parts):
         if sent < len(part):
             return [part[sent:], *parts[index + 1 :]]

@@ -1,6 +1,7 @@
-"""Why an Erlang node does not become a member: judged by what its vm.args says, by what it prints, and by what it calls itself.
+"""Why an Erlang node does not become a member, judged by its vm.args, its output, and the name that
+it gives itself.
 
-Nothing here reads a file or asks anybody, so each trouble is told without having it."""
+Nothing here reads files or asks nodes, so each problem is tested without having it."""
 
 from __future__ import annotations
 
@@ -38,15 +39,15 @@ UNSEEN: Final = {
     "-erl_epmd_port": "it would tell nobody its port",
     "-hidden": "no other node would count it as a member",
 }
-"""What makes a node start well, and nobody see it."""
+"""Arguments with which a node starts well, but is invisible to the others."""
 
 
-# -- what it was told
+# -- its arguments
 
 
 @frozen
 class Asked:
-    """What a vm.args asks of the virtual machine."""
+    """What a vm.args requests from the virtual machine."""
 
     words: tuple[str, ...] = ()
 
@@ -62,14 +63,15 @@ class Asked:
         return self.after("-name") or self.after("-sname")
 
     def after(self, word: str) -> str | None:
-        """The word that follows this one; None where there is neither."""
+        """The word that follows this one; None if either is missing."""
         if word not in self.words[:-1]:
             return None
         return self.words[self.words.index(word) + 1]
 
 
 def unseen(node: str, asked: Asked, file: str) -> NoDistribution | None:
-    """A node without a name starts well, says nothing, and is never seen by anybody: so it is not even started."""
+    """A node without a name starts well, prints nothing, and is never visible to others: so it is
+    not started at all."""
     if "-args_file" in asked.words:
         return None  # the name may be there
     cut_off = next((word for word in UNSEEN if word in asked.words), None)
@@ -90,11 +92,11 @@ def unseen(node: str, asked: Asked, file: str) -> NoDistribution | None:
     )
 
 
-# -- what it calls itself, and what it believes
+# -- its name
 
 
 def misnamed(known_as: str, calls_itself: str, *, resolves: bool = True) -> NameTaken:
-    """Erlang compares names as they are written: there is no second name for a host."""
+    """Erlang compares names as they are written, so a host has no second name."""
     node, host = known_as.partition("@")[0], calls_itself.partition("@")[2]
     cause = f"it calls itself {calls_itself}"
     if host == "localhost":
@@ -141,17 +143,18 @@ def registered_elsewhere(node: str, epmd_port: int) -> EpmdUnavailable:
     )
 
 
-# -- what it prints
+# -- its output
 
 
 @frozen
 class Trouble:
-    """A line in which a node tells of what troubles it."""
+    """A line of output that shows a problem."""
 
     line: str
     found: re.Match[str]
     explain: Callable[[str, str], ClusterError] | None
-    """Makes an error of the node's name and what was found; None for what a node may live with."""
+    """Creates an error from the node's name and the match; None for a problem that a node may
+    survive."""
 
     def error(self, node: str) -> ClusterError | None:
         if self.explain is None:
@@ -226,7 +229,7 @@ SIGNS: Final[tuple[tuple[re.Pattern[str], Callable[[str, str], ClusterError] | N
 
 
 class Words:
-    """Listens to what a node prints, and keeps what tells of trouble."""
+    """Reads the output of a node, and keeps lines that show problems."""
 
     def __init__(self) -> None:
         self.troubles: dict[re.Pattern[str], Trouble] = {}
@@ -241,14 +244,14 @@ class Words:
 
     @property
     def complaint(self) -> str | None:
-        """The first line of trouble."""
+        """The first line that shows a problem."""
         return next((trouble.line for trouble in self.troubles.values()), None)
 
     def said(self, words: str) -> bool:
         return any(words in trouble.line for trouble in self.troubles.values())
 
     def last_words(self, node: str) -> ClusterError | None:
-        """What the end of the node means, where it said so."""
+        """The cause of the node's end, if it has printed it."""
         errors = (trouble.error(node) for trouble in self.troubles.values())
         return next((error for error in errors if error is not None), None)
 

@@ -1,8 +1,9 @@
-"""The service that knows the ports of Erlang nodes (epmd): who asks it, and a small one of our own that serves a cluster.
+"""The service that knows the ports of Erlang nodes (epmd): clients for it, and a small one that
+serves a cluster.
 
-The real epmd is one process for the whole machine, often on all interfaces, and started by whichever node comes first. A
-keeper that answers in its place learns at once that a node registered or ended, and leaves nothing behind.
-"""
+The real epmd is one process for the whole machine, often on all interfaces, and started by the
+first node. A keeper that answers in its place learns at once that a node registered or ended, and
+leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ REMEDY: Final = "for a node of your own: start it with `-name`, or run `epmd -da
 def port_of(
     name: str, *, address: str = "127.0.0.1", epmd_port: int | None = None, timeout: float = 5.0
 ) -> int:
-    """The port on which the node of that name (without its host) takes connections."""
+    """The port on which the node of that name (without its host) accepts connections."""
     epmd_port = epmd_port or usual_port()
     answer = _ask(bytes((PORT_PLEASE,)) + name.encode(), address, epmd_port, timeout)
     if len(answer) >= 4 and answer[0] == PORT_ANSWER and answer[1] == 0:
@@ -69,7 +70,7 @@ def names(
 
 
 def usual_port() -> int:
-    """Where epmd is looked for when nobody says otherwise."""
+    """The usual port of epmd."""
     told = os.environ.get("ERL_EPMD_PORT", "")
     return int(told) if told.isdecimal() else STANDARD_PORT
 
@@ -110,7 +111,7 @@ def _foreign(address: str, port: int, answer: bytes) -> EpmdUnavailable:
 class _Entry:
     port: int
     description: bytes
-    """The rest of the registration, as others are told it."""
+    """The rest of the registration, as other nodes receive it."""
 
 
 class Directory:
@@ -125,7 +126,7 @@ class Directory:
         return {name: entry.port for name, entry in self._entries.items()}
 
     def add(self, name: str, port: int, description: bytes) -> bool:
-        """False where the name is in use."""
+        """False if the name is in use."""
         if name in self._entries:
             return False
         self._entries[name] = _Entry(port, description)
@@ -141,10 +142,11 @@ class Directory:
 
 
 class NameServer:
-    """Serves a directory on a socket that listens already. It belongs to the event loop that started it.
+    """Serves a directory on a socket that already listens. It belongs to the event loop that
+    started it.
 
-    A node is registered as long as it keeps its connection. `route` may tell whoever asks here another port than the true
-    one: that of a proxy between two nodes."""
+    A node is registered as long as it keeps its connection. `route` may return another port than
+    the true one, such as that of a proxy between two nodes."""
 
     def __init__(self, directory: Directory, route: Callable[[str, int], int] = lambda _, port: port) -> None:
         self._directory = directory
@@ -198,7 +200,8 @@ class NameServer:
     async def _register(
         self, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """port, kind, protocol, highest, lowest, name, extra; then silence for as long as the node lives."""
+        """port, kind, protocol, highest, lowest, name, extra; then silence for as long as the node
+        lives."""
         port, highest, size = struct.unpack_from(">HxxH2xH", request)
         name = request[10 : 10 + size].decode("utf-8", "replace")
         accepted = self._directory.add(name, port, request[2:])

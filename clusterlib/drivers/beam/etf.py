@@ -1,8 +1,8 @@
-"""The External Term Format: what Erlang's `term_to_binary` writes and `binary_to_term` reads.
+"""The External Term Format, which Erlang's `term_to_binary` writes and `binary_to_term` reads.
 
-Both ways work in one loop without recursion, so no nesting that is allowed can overflow a stack, and what is not allowed is
-told by an error. Large binaries are not copied when they are sent, and once when they are received.
-"""
+Both directions work in one loop without recursion, so no permitted nesting can overflow a stack,
+and deeper nesting is an error. Large binaries are not copied when they are sent, and once when they
+are received."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Asks an Erlang node how it is. Each question has its limit, so that what hangs there keeps nobody waiting here."""
+"""Asks an Erlang node about its health.
+
+Each question has a limit, so a node that hangs delays nothing here."""
 
 from __future__ import annotations
 
@@ -18,34 +20,35 @@ from clusterlib.messages.findings import Finding, failed, ok, skipped
 __all__ = ["ANSWERS", "Patient", "examine"]
 
 ANSWERS: Final = 3
-"""Questions that wait for one another: the round trip, twice, and all others side by side."""
+"""Questions that wait for one another: the round trip, twice, and all others at the same time."""
 ECHO: Final = (Atom("tea"), [1, 2.5, b"tea", {Atom("count"): 2**70}])
 ITSELF: Final = ("kernel",)
-"""Whose servers are asked where the profile starts no applications."""
+"""Its servers are asked if the profile starts no applications."""
 
 
 @frozen
 class Patient:
-    """A node that is ready, and whom it should know."""
+    """A ready node, and the nodes that it should know."""
 
     name: str
     node: str
     cookie: str
     port: int | None
-    """Where it is registered to take connections now."""
+    """The port at which it is registered now."""
     connection: AsyncConnection
     applications: Sequence[str]
     complaint: str | None
     ready: frozenset[str]
-    """All that are ready, itself among them."""
+    """All ready nodes, including itself."""
     seconds: float
     """For each answer."""
     neighbour: tuple[str, str] | None
-    """Name and node of the one it is to reach; all of them in a ring, so that each is reached by one."""
+    """Name and node of the one that it should reach; all of them form a ring, so that each is
+    reached by one."""
 
 
 async def examine(patient: Patient) -> Mapping[str, Finding]:
-    """Takes at most the time of `ANSWERS` answers, whatever the node does."""
+    """Takes at most the time of `ANSWERS` answers, for any state of the node."""
     try:
         seconds = await _round_trip(patient)
     except ClusterError as error:
@@ -81,7 +84,7 @@ async def _call(patient: Patient, module: str, function: str, *args: Any) -> Any
 
 
 async def _round_trip(patient: Patient) -> float:
-    await _call(patient, "erlang", "node")  # may bring the helper first
+    await _call(patient, "erlang", "node")  # may send the helper first
     began = time.monotonic()
     await _call(patient, "erlang", "node")
     return time.monotonic() - began
@@ -92,7 +95,7 @@ async def _rpc(patient: Patient) -> Mapping[str, Finding]:
 
 
 async def _cookie(patient: Patient) -> Mapping[str, Finding]:
-    """Hands are shaken once more: a cookie may have been changed since the first time."""
+    """Makes another handshake: the cookie may have been changed since the first one."""
     refused = None
     try:
         another = await AsyncConnection.open(

@@ -1,7 +1,8 @@
-"""The handshake of Erlang's distribution protocol, version 6: both sides prove that they know the cookie, and never send it.
+"""The handshake of Erlang's distribution protocol, version 6: both sides prove that they know the
+cookie, without sending it.
 
-Nothing here reads or writes: `Handshake` is given what arrived and gives what is to be sent, so threads and event loops share it.
-"""
+Nothing here reads or writes: `Handshake` gets what arrived and returns what to send, so threads and
+event loops share it."""
 
 from __future__ import annotations
 
@@ -51,27 +52,30 @@ FLAGS: Final = (
     | UNLINK_ID
     | V4_PIDS
 )
-"""What we can do. Not PUBLISHED, so the connection stays hidden from `nodes()`; neither atom cache nor fragments, so every
-message comes whole and plain."""
+"""Our capabilities.
+
+Not PUBLISHED, so the connection stays hidden from `nodes()`; neither atom cache nor fragments, so
+every message arrives complete and plain."""
 
 
 @frozen
 class Peer:
-    """What the handshake settled."""
+    """The result of a handshake."""
 
     name: str
     """Of the node."""
     our_name: str
-    """What it calls us."""
+    """The name that it has given us."""
     our_creation: int
     flags: int
 
 
 class Handshake:
-    """From the first byte to a connection. `send` holds what is to be sent first; `receive` gives the answer to each message.
+    """From the first byte to a connection. `send` has what to send first; `receive` returns the
+    answer to each message.
 
-    Without a name of ours the node hands one out, from a small store that it uses again: however many connections come
-    and go, they cost it few atoms. (The node must be of OTP 25 or newer for that.)"""
+    Without a name of ours, the node assigns one from a small store that it reuses: any number of
+    connections costs it few atoms. (The node must have OTP 25 or newer for that.)"""
 
     def __init__(self, node: str, cookie: str, *, our_name: str | None = None) -> None:
         self.node = node
@@ -84,7 +88,9 @@ class Handshake:
         self.send = next(self._talk)
 
     def receive(self, message: bytes) -> bytes:
-        """Takes one message; gives what is to be sent, maybe nothing. Once it is over, `peer` is set."""
+        """Takes one message; returns what to send, perhaps nothing.
+
+        Once it is over, `peer` is set."""
         try:
             return self._talk.send(message)
         except StopIteration as end:
@@ -92,7 +98,7 @@ class Handshake:
             return b""
 
     def closed(self) -> ClusterError:
-        """What it means that the other side closed the connection just now."""
+        """The reason why the other side closed the connection just now."""
         if self._step == "the proof":
             return CookieMismatch(
                 f"{self.node} refuses this cookie",
@@ -107,7 +113,8 @@ class Handshake:
     def _converse(self) -> Generator[bytes, bytes, Peer]:
         status = _tagged((yield self._greeting()), b"s", self.node)
         if status == b"alive":
-            # A connection of this name exists, or the node has not noticed its end: we insist, and it decides.
+            # A connection of this name exists, or the node has not noticed its end: we insist, and
+            # it decides.
             status = _tagged((yield _framed(b"strue")), b"N", self.node, whole=True)
             challenge = status
         else:

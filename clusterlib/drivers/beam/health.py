@@ -1,11 +1,11 @@
-"""What is found out about the health of an Erlang node: by its own account of itself, and by having it work.
+"""The health of an Erlang node, from its own report and from its work.
 
-    connectivity  ping, rpc, cookie (hands are shaken anew)
-    application   applications (they run), serving (their supervisors and servers give a sign of life), operations, log
-    cluster       formed (it sees every other), reach (a process that it spawns on its neighbour answers, and how soon)
+    connectivity  ping, rpc, cookie (a new handshake)
+    application   applications (they run), serving (their supervisors and servers respond), operations, log
+    cluster       formed (it sees every other), reach (a process on its neighbour answers, and how soon)
     limits        processes, atoms, run queue
 
-Here it is judged; `examining` asks. The keeper's own look at the process is added to it: memory and cpu."""
+This module judges; `examining` asks. The keeper adds what it measures: memory and cpu."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def rpc(answer: Any, name: str) -> Finding:
 
 
 def cookie(refused: str | None, name: str) -> Finding:
-    """`refused`: why hands could not be shaken anew."""
+    """`refused`: why the new handshake failed."""
     if refused is None:
         return ok("cookie", "ok")
     return failed("cookie", refused, f"invoke cluster.restart {name}", f"invoke cluster.logs {name}")
@@ -76,14 +76,14 @@ def look(told: Mapping[Any, Any], wanted: Sequence[str], name: str) -> dict[str,
 
 
 def serving(silent: Sequence[str], name: str) -> Finding:
-    """`silent` are the servers that gave no sign of life."""
+    """`silent` are the servers that did not respond."""
     if silent:
         return failed("serving", f"no sign of life from {_some(silent)}", *_look(name))
     return ok("serving", "ok")
 
 
 def operations(doer: str, same: bool, node: str) -> Finding:
-    """Work sent to a node is done by that node, and what comes back is what was sent."""
+    """The node does work that is sent to it, and returns what was sent."""
     name = node.partition("@")[0]
     if doer != node:
         return failed("operations", f"work for {node} was done by {doer}", *_look(name))
@@ -109,7 +109,8 @@ def formed(seen: frozenset[str], wanted: frozenset[str]) -> Finding:
 
 
 def reach(peer: str, seconds: float | None, problem: str, name: str) -> Finding:
-    """`seconds` for a process on the neighbour to come, answer and go, by the node's own clock; None: it did not."""
+    """Seconds for a process to start on the neighbour, answer and end, by the node's own clock;
+    None if it did not."""
     if seconds is None:
         return failed("reach", f"{peer} does not answer it: {problem}", *_look(name))
     return ok("reach", f"{seconds * 1000:.2f} ms")

@@ -1,8 +1,8 @@
-"""Brings our helper module to a node: compiled once for each Erlang release, sent over the connection, known by its digest.
+"""Sends our helper module to a node. It is compiled once for each Erlang release, and identified by
+its digest.
 
-`bringing` yields the calls to make, (module, function, arguments), and takes their values or exceptions: threads and event
-loops share it.
-"""
+`bringing` yields the calls to make, (module, function, arguments), and receives their values or
+exceptions: threads and event loops share it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Bringing = Generator[tuple[str, str, list[Any]], Any, Any]
 
 
 def bringing(node: str) -> Bringing:
-    """Makes sure that this very helper runs on the node; does nothing where it does."""
+    """Ensures that exactly this helper runs on the node; does nothing if it does."""
     running = yield from _running()
     release = text((yield "erlang", "system_info", [Atom("otp_release")]))
     digest, code = _cached(release) or (yield from _compiled(node, release))
     if running == digest:
         return
     running = yield from _loaded(code)
-    if running != digest:  # what was kept is damaged
+    if running != digest:  # the stored file is damaged
         digest, code = yield from _compiled(node, release)
         running = yield from _loaded(code)
     if running != digest:
@@ -54,13 +54,13 @@ def _loaded(code: bytes) -> Bringing:
 def _running() -> Bringing:
     if not (
         yield "erlang", "module_loaded", [HELPER]
-    ):  # asked first: whoever asks a module itself has it looked for
+    ):  # asked first, because a question to a missing module would search for it
         return None
     return (yield HELPER.name, "module_info", [Atom("md5")])
 
 
 def _compiled(node: str, release: str) -> Bringing:
-    """Compiled by the node itself, so that it fits, and kept for all others of its release."""
+    """Compiled by the node itself, so that it fits, and stored for all others of its release."""
     try:
         _, tokens, _ = yield "erl_scan", "string", [[*map(ord, _source())]]
         forms = []
@@ -96,7 +96,7 @@ def _source() -> str:
     return Path(__file__).with_name(f"{HELPER}.erl").read_text(encoding="utf-8")
 
 
-# -- kept on disk, in a folder only this user can write, since what lies there runs in every node
+# -- stored in a folder that only this user can write, since its content runs in every node
 
 
 def _cache(release: str) -> tuple[Path, str]:

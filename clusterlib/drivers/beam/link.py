@@ -1,4 +1,4 @@
-"""The keeper's conversation with one Erlang node: from the moment it registers until it ends."""
+"""The keeper's connection to one Erlang node, from its registration to its end."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ __all__ = ["BeamLink"]
 
 ANSWER_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 0.25
-"""Between attempts to reach a node, or to have it reach another."""
+"""Between attempts to reach a node, or to make it reach another."""
 UNREGISTERED_SECONDS: Final = 2.0
-"""After which a node that has not registered is looked for at its port: it may have told that to somebody else."""
+"""After this time, a node that has not registered is searched at its port: it may have registered
+elsewhere."""
 LOG_SECONDS: Final = 1.0
 """Until a node has printed what it has just done."""
 
@@ -57,7 +58,8 @@ class BeamLink(Link):
     def __init__(
         self, driver: BeamDriver, name: str, node: str, cookie: str, asked: Asked | None = None, port: int = 0
     ) -> None:
-        """`asked` is what its vm.args says, `port` where it takes connections as far as we know."""
+        """`asked` is what its vm.args requests, `port` where it accepts connections as far as we
+        know."""
         self.name = name
         self.node = node
         self._asked = asked or Asked()
@@ -74,7 +76,7 @@ class BeamLink(Link):
         self._closed = False
         self._asked_again = 0.0
         self._waits_for: str | None = "it has just met the others"
-        """What keeps it from serving; nothing once it serves."""
+        """What it waits for before it serves; None once it serves."""
         self._starting = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -88,7 +90,7 @@ class BeamLink(Link):
 
     @property
     def failure(self) -> dict[str, Any] | None:
-        """What was found out about it; once it has ended also what it said itself."""
+        """What was found out about it; after its end also what it printed."""
         if self._failure is None and self._process is not None and self._process.exit.done():
             self._failure = self._end_explained()
         return None if self._failure is None else self._failure.to_dict()
@@ -131,7 +133,7 @@ class BeamLink(Link):
         ]
 
     def expect(self, roster: list[dict[str, Any]]) -> None:
-        """Nodes meet by themselves: whoever comes is told of those who are there."""
+        """Nodes connect by themselves: a new one receives the names of those that are there."""
 
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
         if self._connection is None:
@@ -163,7 +165,7 @@ class BeamLink(Link):
         return None if following == self.name else (following, nodes[following])
 
     async def ask(self, function: str, arguments: list[Any], timeout: float) -> Any:
-        """What our helper in the node answers."""
+        """The answer of our helper in the node."""
         if self._connection is None or not self.answering:
             raise NodeUnavailable(
                 f"{self.name} does not answer",
@@ -173,7 +175,7 @@ class BeamLink(Link):
 
     async def ask_to_stop(self) -> bool:
         if self._connection is None and self._process is not None:
-            # Nobody has ever used it, and SIGTERM is lost on a virtual machine that is still booting.
+            # It was never used, and SIGTERM is lost on a virtual machine that is still booting.
             self._process.signal(signal.SIGKILL)
             return True
         if self._connection is None or not self.answering:
@@ -194,14 +196,14 @@ class BeamLink(Link):
             self._connection.close()
         self._driver.leave(self)
 
-    # -- reaching it
+    # -- connecting
 
     @property
     def _registered(self) -> int | None:
         return self._driver.directory.ports.get(self.name)
 
     def look_up(self) -> None:
-        """Somebody registered or left: maybe this node."""
+        """A node has registered or left, perhaps this one."""
         if (
             self._begun
             and not self._closed
@@ -216,12 +218,12 @@ class BeamLink(Link):
         self._news.set()
 
     def _took_another_name(self) -> bool:
-        """It has registered by the name that its vm.args gives it, which is that of none of our nodes."""
+        """It has registered by the name in its vm.args, which is not a name of our nodes."""
         called = _short(self._asked.name or self.name)
         return called in self._driver.directory.ports and not self._driver.knows(called)
 
     async def _seek(self) -> None:
-        """Looks for a node that takes connections and has not told us so."""
+        """Searches for a node that accepts connections without having registered with us."""
         await pause_async(UNREGISTERED_SECONDS)
         while self._registered is None and self._failure is None and not self._closed:
             with contextlib.suppress(ClusterError):
@@ -249,7 +251,7 @@ class BeamLink(Link):
                     raise foreign_cookie(self.node, self._asked) from None
                 except NameTaken as error:
                     raise await self._misnamed(error) from None
-                except (NodeUnavailable, CallTimeout):  # it may be on its way out; then its process tells
+                except (NodeUnavailable, CallTimeout):  # it may be ending; then its process shows it
                     await pause_async(AGAIN_SECONDS)
         except ClusterError as error:
             self._fail(error)
@@ -292,7 +294,7 @@ class BeamLink(Link):
         self._news.set()
 
     def _lost(self) -> None:
-        """The node ended, or somebody there cut us off; what it saw last is all we know."""
+        """The node ended, or the connection was closed there; its last view is all we know."""
         self.look_up()
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -322,7 +324,7 @@ class BeamLink(Link):
         return probe
 
     def _ask_to_join(self, missing: list[str]) -> None:
-        """Once more, in case two nodes that connected to each other at once both gave way."""
+        """Once more, in case two nodes connected to each other at once and both gave way."""
         now = asyncio.get_running_loop().time()
         if self._connection is None or now < self._asked_again + AGAIN_SECONDS:
             return
@@ -361,7 +363,7 @@ class BeamLink(Link):
 
 
 async def _resolves(host: str) -> bool:
-    """False also where nobody says so in time: it is of no use then."""
+    """False also if there is no answer in time, because the name is useless then."""
     try:
         async with asyncio.timeout(LOG_SECONDS):
             await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)

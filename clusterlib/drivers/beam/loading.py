@@ -1,4 +1,5 @@
-"""New code for nodes that run: compared with what is on disk, loaded into all of them, and compared again."""
+"""New code for running nodes: compared with the disk, loaded into all of them, and compared
+again."""
 
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ SECONDS: Final = 30.0
 async def load_everywhere(
     links: Sequence[BeamLink], modules: Mapping[str, str], gone: Collection[str]
 ) -> dict[str, list[str]]:
-    """Has all these nodes run the modules as their files are now, and none of those that are gone.
+    """Makes all these nodes run the modules as their files are now, and removes modules without a
+    file.
 
-    Gives what each node has loaded. Each node gets the very same bytes, all of its modules or none of them."""
+    Returns what each node has loaded. All nodes get the same bytes, and each gets all of its
+    modules or none."""
     stale = await _stale(links, modules)
     contents = {
         name: Path(modules[name]).read_bytes() for name in {n for names in stale.values() for n in names}
@@ -48,7 +51,7 @@ async def load_everywhere(
 
 
 async def _stale(links: Sequence[BeamLink], modules: Mapping[str, str]) -> dict[str, list[str]]:
-    """By node, the modules that it runs, or must be given, and that differ from their files."""
+    """By node, the modules that it runs, or must load, and that differ from their files."""
     asked: list[Any] = [[name, file] for name, file in modules.items()]
     answers = await asyncio.gather(*(link.ask("compare", [asked], SECONDS) for link in links))
     return {

@@ -1,7 +1,8 @@
-"""Pre-flight for Erlang nodes: what the distribution of Erlang stumbles over, judged from facts that are given.
+"""Pre-flight for Erlang nodes: what Erlang's distribution needs, judged from given facts.
 
-Clusters of this tool need little of it: their nodes have addresses for hosts, a cookie of the run, and the keeper for an epmd.
-What would trouble nodes that are started otherwise, such as releases, is told as a warning."""
+Clusters of clusterlib need little of it: their nodes have addresses for hosts, a cookie for each
+run, and the keeper as epmd. Problems for nodes that are started in other ways, such as releases,
+are warnings."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 OLDEST_OTP = 25
-"""A node of it hands out names to whoever connects; that is how we cost it no atoms."""
+"""A node of it assigns names to its clients, so that we cost it no atoms."""
 LOOPBACK = "127.0.0.1"
 OURS = "a cluster needs none, its keeper answers in its place"
 
@@ -36,9 +37,9 @@ class Epmd:
 
     port: int
     names: Sequence[str] | None = None
-    """The nodes it knows; None where nobody answers as epmd does."""
+    """The nodes it knows; None if there is no answer of an epmd."""
     problem: str | None = None
-    """Why what listens there is no epmd; None where nobody listens, or all is well."""
+    """Why the listener there is not an epmd; None if there is no listener, or no problem."""
     holder: str | None = None
 
 
@@ -60,7 +61,7 @@ def check_epmd(found: Epmd) -> Finding:
 
 
 def check_localhost_is_loopback(resolve: Resolve) -> Finding:
-    """Erlang compares hosts as they are written, and takes connections by IPv4."""
+    """Erlang compares hosts as they are written, and accepts connections by IPv4."""
     name = "localhost by IPv4"
     try:
         addresses = list(resolve("localhost"))
@@ -78,7 +79,8 @@ def check_localhost_is_loopback(resolve: Resolve) -> Finding:
 
 
 def check_host_name(host: str, resolve: Resolve) -> Finding:
-    """Nodes here have addresses; whoever starts one with -sname uses the name of the machine."""
+    """Nodes here have addresses; a node that is started with -sname uses the name of the
+    machine."""
     try:
         addresses = list(dict.fromkeys(resolve(host)))
         problem = "" if addresses else "to nothing"
@@ -97,19 +99,19 @@ def check_host_name(host: str, resolve: Resolve) -> Finding:
 
 @frozen
 class Tried:
-    """What came of starting a node and shaking hands with it."""
+    """The result of starting a node and making a handshake with it."""
 
     program: str
     release: str | None = None
-    """Of OTP, as the node told it over the connection; None where it could not be asked."""
+    """Of OTP, as the node reported it over the connection; None if it could not be asked."""
     seconds: float = 0.0
     problem: str | None = None
     said: Sequence[str] = ()
-    """What the node printed last."""
+    """The last output of the node."""
 
 
 def check_distribution(tried: Tried | None) -> Finding:
-    """That this process can be a node among nodes: all else stands on it."""
+    """Whether this process can connect to a node: everything else depends on it."""
     name = "distribution"
     if tried is None:
         return skipped(name, "the profile starts its nodes by a program of its own")
@@ -131,7 +133,9 @@ def check_distribution(tried: Tried | None) -> Finding:
 
 
 def check_cookie(files: Sequence[Path], user: int) -> Finding:
-    """That of a cluster is made anew. A file of the user's that Erlang refuses keeps every other node from starting."""
+    """A cluster has a new cookie.
+
+    A file of the user that Erlang refuses prevents every other node from starting."""
     ours = "each run has its own, in a private file"
     for file in files:
         try:

@@ -1,4 +1,6 @@
-"""What has to be known of a Mix project before its nodes start. Read from its files: asking Mix takes half a second."""
+"""What must be known about a Mix project before its nodes start.
+
+Read from its files: asking Mix takes half a second."""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ ANSWER_SECONDS = 30.0
 
 
 def mix_applications(project: Path) -> tuple[str, ...]:
-    """The applications that the project itself is: the one of its mix.exs, or those of an umbrella."""
+    """The applications of the project itself: the one of its mix.exs, or those of an umbrella."""
     told = _read(project / "mix.exs")
     if told is None:
         raise UsageError(
@@ -41,7 +43,9 @@ def mix_applications(project: Path) -> tuple[str, ...]:
 
 
 def elixir_libraries(elixir: Path) -> str:
-    """The folders of Elixir's own modules, as a pattern. `elixir` is the program; some put a script of theirs in its place."""
+    """The folders of Elixir's own modules, as a pattern.
+
+    `elixir` is the program, which may be a wrapper script."""
     home = elixir.resolve().parents[1] / "lib"
     if not (home / "elixir" / "ebin").is_dir():
         home = _asked(elixir)

@@ -1,4 +1,4 @@
-"""Looks at what Erlang nodes need of this machine: gathers the facts that `machine` judges."""
+"""Collects the facts about this machine that `machine` judges."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SAID_LINES: Final = 3
 
 
 def examine_erlang(program: Path | None) -> Iterator[Finding]:
-    """`program`: where `erl` is; None where it is not there, or not what starts the nodes."""
+    """`program`: the path of `erl`; None if it is missing, or does not start the nodes."""
     yield machine.check_epmd(_epmd())
     yield machine.check_localhost_is_loopback(_resolve)
     yield machine.check_host_name(socket.gethostname(), _resolve)
@@ -59,14 +59,14 @@ def _epmd() -> Epmd:
 
 
 def _cookie_files() -> list[Path]:
-    """Where a node looks for its cookie, the first place first."""
+    """Where a node searches its cookie, in order."""
     home = Path.home()
     settings = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     return [home / ".erlang.cookie", settings / "erlang" / ".erlang.cookie"]
 
 
 def _resolve(host: str) -> list[str]:
-    """Whoever knows names may be far away and silent, and cannot be told to hurry."""
+    """A name server may be far away and silent, and cannot be hurried."""
     answers: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -87,7 +87,9 @@ def _resolve(host: str) -> list[str]:
 
 
 def try_node(program: Path, seconds: float = TRY_SECONDS) -> Tried:
-    """Starts a node as a cluster's are started, asks it who it is, and ends it. Nothing is left of it, however we end."""
+    """Starts a node as a cluster does, asks its name, and ends it.
+
+    Nothing of it is left, however we end."""
     listener = socket.create_server((LOOPBACK, 0))
     with listener, tempfile.TemporaryDirectory(prefix="clusterlib-doctor-") as folder:
         home = Path(folder)
@@ -126,7 +128,7 @@ def try_node(program: Path, seconds: float = TRY_SECONDS) -> Tried:
 async def _ask(
     listener: socket.socket, name: str, cookie: str, seconds: float, over: threading.Event
 ) -> str | None:
-    """The release of the node, which ends when it has told that; None where it never registered."""
+    """The release of the node, which ends after this answer; None if it never registered."""
     directory = Directory()
     server = NameServer(directory)
     await server.start(listener)
@@ -136,7 +138,7 @@ async def _ask(
             return None
         node = await AsyncConnection.open(name, cookie, directory.ports[NAME], timeout=seconds)
         release = text(await node.call("erlang", "system_info", [Atom("otp_release")], timeout=seconds))
-        with contextlib.suppress(NodeUnavailable):  # it ends, as asked
+        with contextlib.suppress(NodeUnavailable):  # it ends, as requested
             await node.call("erlang", "halt", [0], timeout=seconds)
         return release
     finally:

@@ -1,4 +1,4 @@
-"""What a profile says about nodes of Erlang's virtual machine (driver beam)."""
+"""The tables of a profile for nodes of Erlang's virtual machine (driver beam)."""
 
 from __future__ import annotations
 

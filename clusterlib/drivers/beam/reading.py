@@ -1,4 +1,6 @@
-"""Bytes to terms, as Erlang's `binary_to_term` reads them; whatever the bytes are, it ends with a term or a TermError."""
+"""Bytes to terms, as Erlang's `binary_to_term` reads them.
+
+For any bytes the result is a term or a TermError."""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from clusterlib.errors import TermError
 __all__ = ["LARGEST", "decode", "decode_at", "decode_from"]
 
 LARGEST: Final = 2**29
-"""How large a compressed term may get, in bytes."""
+"""The limit for a compressed term, in bytes."""
 KNOWN_ATOMS: Final = 4096
-"""How many atoms are kept once decoded, so that common ones need not be made again."""
+"""How many decoded atoms are kept, so that common ones need not be created again."""
 MOST_REFERENCE_WORDS: Final = 5
 
 _SHORT, _WORD, _LONG, _FLOAT = (
@@ -31,7 +33,7 @@ _LEAVES: Final[dict[str, Any]] = {"true": True, "false": False, "nil": None}
 
 
 def decode(data: bytes, *, deepest: int = DEEPEST, largest: int = LARGEST) -> Any:
-    """The term that these bytes are, all of them."""
+    """The term that consists of these bytes, all of them."""
     term, end = decode_from(data, 0, deepest=deepest, largest=largest)
     if end != len(data):
         raise TermError(f"after the term there are {len(data) - end} more bytes")
@@ -170,7 +172,7 @@ def _map(items: list[Any]) -> Any:
 
 
 def _leaf(data: bytes, position: int, tag: int, total: int) -> tuple[Any, int]:
-    """The rarer terms that hold no others."""
+    """The rarer terms without other terms in them."""
     reader = _READERS.get(tag)
     if reader is None:
         raise TermError(f"{tag} is no kind of Erlang term known here")

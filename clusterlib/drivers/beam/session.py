@@ -1,4 +1,4 @@
-"""What is said over a connection to a node once hands are shaken. Nothing here reads or writes."""
+"""The messages on a connection to a node after the handshake. Nothing here reads or writes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 LARGEST_FRAME: Final = 2**29
 TICK: Final = bytes(4)
-"""A frame of nothing: sent by a node that has had nothing else to say, and answered with the same."""
+"""An empty frame: sent by a node that had nothing else to send, and answered with the same."""
 HELPER: Final = Atom("clusterlib_node")
 PASS_THROUGH: Final = 112
 SEND, SEND_SENDER, REG_SEND = 2, 22, 6
@@ -41,7 +41,7 @@ Name = str | Atom
 
 
 class Frames:
-    """Cuts what arrives into frames, each with its length in four bytes before it."""
+    """Splits what arrives into frames, each with its length in four bytes before it."""
 
     def __init__(self, largest: int = LARGEST_FRAME) -> None:
         self._buffer = b""
@@ -51,7 +51,7 @@ class Frames:
 
     @property
     def missing(self) -> int:
-        """How many bytes a begun large frame still lacks."""
+        """How many bytes of a large frame are still missing."""
         return self._missing
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -86,7 +86,9 @@ class Frames:
 
 @frozen
 class Reply:
-    """An answer as it arrived; whoever waits for it reads it, so that a large one keeps nobody else waiting."""
+    """An answer as it arrived.
+
+    The waiting caller decodes it, so a large one delays no other caller."""
 
     number: int
     frame: bytes
@@ -98,24 +100,24 @@ class Reply:
 
 @frozen
 class Told:
-    """A message nobody asked for, such as the news of a node that went."""
+    """A message that is not an answer, such as the news of a node that has left."""
 
     term: Any
 
 
 class Session:
-    """Our side of one connection: who we are to the node, and how calls and answers look."""
+    """Our side of one connection: our name on the node, and the form of calls and answers."""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self._node = Atom(peer.our_name)
         self.pid = Pid(self._node, 1, 0, peer.our_creation)
-        """What messages for us are sent to."""
+        """The pid for messages to us."""
         self._numbers = itertools.count(1)
         self._control = bytes((PASS_THROUGH,)) + encode((REG_SEND, self.pid, Atom(""), Atom("rex")))
 
     def call(self, module: Atom, function: Atom, args: Sequence[Any]) -> tuple[int, list[Part]]:
-        """A call as bytes to send, and the number its reply will have."""
+        """A call as bytes to send, and the number of its reply."""
         number = next(self._numbers)
         ref = Ref(self._node, (number & 0x3FFFF, number >> 18, 0), self.peer.our_creation)
         request = (Atom("call"), module, function, list(args), Atom("user"))
@@ -127,7 +129,8 @@ class Session:
         return number, ([head + parts[0]] if len(parts) == 1 else [head, *parts])
 
     def sort(self, frame: bytes) -> Reply | Told | None:
-        """What a frame is; None for what does not concern us, such as the monitors and links of others."""
+        """The content of a frame; None for what does not concern us, such as the monitors and links
+        of others."""
         if not frame or frame[0] != PASS_THROUGH:
             return None
         control, start = decode_from(frame, 1)
@@ -143,16 +146,17 @@ class Session:
         try:
             return Told(decode(frame[start:]))
         except TermError:
-            return None  # nobody asked for it, and nobody can read it
+            return None  # not requested, and not readable
 
 
 def helped(module: Name, function: Name, args: Sequence[Any]) -> tuple[Atom, Atom, list[Any]]:
-    """A call through the helper, which turns text into names only where such code exists, and tells errors whole."""
+    """A call through the helper, which resolves text to names only if such code exists, and reports
+    errors completely."""
     return HELPER, Atom("call"), [module, function, list(args)]
 
 
 def called(answer: Any, what: str) -> Any:
-    """What a call through the helper came to: its value, or the error it ended with."""
+    """The result of a call through the helper: its value, or its error."""
     match answer:
         case (Atom("ok"), value):
             return value
@@ -162,7 +166,9 @@ def called(answer: Any, what: str) -> Any:
 
 
 def raised(answer: Any, what: str) -> Any:
-    """The same for a call without the helper. A function that itself returns {badrpc, _} cannot be told from one that failed."""
+    """The same for a call without the helper.
+
+    A function that itself returns {badrpc, _} looks like one that failed."""
     match answer:
         case (Atom("badrpc"), (Atom("EXIT"), reason)):
             match reason:
@@ -188,7 +194,7 @@ def _exception(what: str, kind: str, reason: Any, stack: list[Any]) -> ErlangErr
 
 
 def _reason(reason: Any) -> str:
-    """As Erlang writes it, or as Elixir does where it is one of its exceptions."""
+    """As Erlang writes it, or as Elixir does if it is one of its exceptions."""
     if isinstance(reason, dict) and isinstance(struct_ := reason.get(Atom("__struct__")), Atom):
         name = struct_.name.removeprefix("Elixir.")
         message = reason.get(Atom("message"))

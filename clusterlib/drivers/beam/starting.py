@@ -1,4 +1,4 @@
-"""How an Erlang node is started so that it is fast, private, and known to nobody but its cluster."""
+"""How an Erlang node is started so that it is fast, private, and known only to its cluster."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ from clusterlib.hosts.places import write_private
 __all__ = ["SMALL", "Boot"]
 
 SMALL: Final = ("+S", "1:1", "+SDio", "1", "+SDcpu", "1:1", "+sbwt", "none", "+P", "65536")
-"""One scheduler that does not spin, and small tables: many nodes share this machine, and each starts sooner."""
+"""One scheduler that does not spin, and small tables: many nodes share this machine, and each
+starts sooner."""
 
 FOREIGN: Final = frozenset(
     {"ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ERL_EPMD_ADDRESS", "ERL_EPMD_PORT", "ERL_LIBS"}
 )
-"""Of the caller's environment: what would make our nodes other nodes than the profile says."""
+"""Variables of the caller's environment that would change our nodes against the profile."""
 
 
 @frozen
 class Boot:
-    """One node to start. It needs no epmd of the machine: who listens at `epmd_port` learns its port and tells it the others'."""
+    """One node to start.
+
+    It needs no epmd of the machine: the listener at `epmd_port` learns its port and tells it those
+    of the others."""
 
     name: str
     """Long, with an address for a host: node1@127.0.0.1."""
     epmd_port: int
     home: Path
-    """A private folder: the cookie lies there, so that it does not show in the list of processes."""
+    """A private folder with the cookie, so that the cookie does not show in the list of
+    processes."""
     port: int | None = None
-    """Where it takes connections of others; None: wherever there is room, and epmd is told."""
+    """Where it accepts connections of others; None: any free port, which epmd learns."""
     paths: Sequence[str] = ()
     flags: Sequence[str] = SMALL
 
@@ -41,7 +46,8 @@ class Boot:
         return self.name.partition("@")[2]
 
     def distribution(self) -> tuple[str, ...]:
-        """What makes a node of Erlang's virtual machine, whoever starts it, a member of the cluster."""
+        """The arguments and variables that make a node of Erlang's virtual machine, started in any
+        way, a member of the cluster."""
         interface = "{" + self.address.replace(".", ",") + "}"
         asked = [
             *("-name", self.name, "-start_epmd", "false"),
@@ -50,7 +56,7 @@ class Boot:
                 "-kernel",
                 "prevent_overlapping_partitions",
                 "false",
-            ),  # else one cut link takes a node from all others
+            ),  # otherwise one broken link disconnects a node from all others
         ]
         if self.port is not None:
             asked += [
@@ -64,7 +70,7 @@ class Boot:
         return tuple(asked)
 
     def arguments(self, program: str = "erl") -> tuple[str, ...]:
-        """A plain node of OTP, deaf to its stdin."""
+        """A plain node of OTP, which ignores its stdin."""
         paths = ("-pa", *self.paths) if self.paths else ()
         return (program, "-noinput", "-boot", "no_dot_erlang", *self.flags, *self.distribution(), *paths)
 
@@ -73,7 +79,7 @@ class Boot:
         return kept | {
             "HOME": str(self.home),
             "ERL_EPMD_PORT": f"{self.epmd_port}",
-            "ERL_CRASH_DUMP_SECONDS": "0",  # a dump of a hundred megabytes is no evidence anybody asked for
+            "ERL_CRASH_DUMP_SECONDS": "0",  # a dump of a hundred megabytes is not useful evidence
         }
 
     def write_cookie(self, cookie: str) -> None:

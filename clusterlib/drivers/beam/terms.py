@@ -1,19 +1,20 @@
-"""Erlang terms as Python values: the natural one where Python has it, a type of its own where it has none.
+"""Erlang terms as Python values: the natural one if Python has it, otherwise a type of its own.
 
     integer, float          int, float              a float is never nan or infinite
-    binary                  bytes                   a str that is sent becomes a binary of its UTF-8
-    list, "charlist"        list                    text sent as a charlist: `[*map(ord, text)]`; read: `text(value)`
+    binary                  bytes                   a str is sent as a binary of its UTF-8
+    list, "charlist"        list                    text as a charlist: `[*map(ord, text)]`;
+                                                    read: `text(value)`
     tuple                   tuple
-    map                     dict; `Map` where a key is a list or a map, or keys are equal only in Python (1 and 1.0)
+    map                     dict; `Map` if a key is a list or a map, or if keys are equal only in
+                            Python (1 and 1.0)
     true, false, nil        True, False, None       `undefined`, and any other atom, is an `Atom`
     atom                    `Atom`                  a str never becomes an atom
     pid, reference, port    `Pid`, `Ref`, `Port`
-    fun M:F/A, other fun    `Export`, `Fun`         opaque: it can be sent back, not called here
+    fun M:F/A, other fun    `Export`, `Fun`         opaque: can be sent back, not called here
     [a | b]                 `Improper`
     bitstring               `Bits`
 
-Each of them is immutable, hashable where its parts are, and shows itself as Erlang would write it.
-"""
+Each of them is immutable, hashable if its parts are, and its repr is the Erlang notation."""
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ ESCAPES: Final = {
 
 
 class Atom:
-    """A name that stands for itself: `Atom("ok")`. Never equal to a str."""
+    """An atom: `Atom("ok")`. Never equal to a str."""
 
     __slots__ = ("_hash", "name")
     __match_args__ = ("name",)
@@ -126,7 +127,7 @@ class Ref:
 
 @frozen
 class Port:
-    """A port of a node: its conversation with a program, a socket or a driver."""
+    """A port of a node: its connection to a program, a socket or a driver."""
 
     node: Atom
     id: int
@@ -150,7 +151,7 @@ class Export:
 
 @frozen
 class Fun:
-    """A fun with what it closes over, as the node sent it."""
+    """A fun with its environment, as the node sent it."""
 
     module: Atom
     index: int
@@ -163,7 +164,8 @@ class Fun:
 
 @frozen
 class Bits:
-    """A bitstring that is no whole number of bytes: `bits` (1 to 7) of the last byte count, from its high end."""
+    """A bitstring that is not a whole number of bytes: `bits` (1 to 7) of the last byte count, from
+    its high end."""
 
     data: bytes
     bits: int
@@ -181,7 +183,7 @@ class Bits:
 
 @frozen
 class Improper:
-    """A list whose tail is no list: `[a, b | c]`."""
+    """A list whose tail is not a list: `[a, b | c]`."""
 
     items: tuple[Any, ...]
     tail: Any
@@ -195,7 +197,9 @@ class Improper:
 
 
 class Map(Mapping[Any, Any]):
-    """A map that no dict can hold. Keys are told apart as Erlang does (`=:=`): 1 is not 1.0, nor True."""
+    """A map that a dict cannot hold.
+
+    Keys are compared as in Erlang (`=:=`): 1 is not 1.0, nor True."""
 
     __slots__ = ("_pairs",)
 
@@ -234,7 +238,7 @@ class Map(Mapping[Any, Any]):
 
 
 def text(term: object) -> str:
-    """What Erlang means as text: a binary, a charlist, an iolist of these, an atom."""
+    """The text of a binary, a charlist, an iolist of these, or an atom."""
     match term:
         case str():
             return term
@@ -321,7 +325,8 @@ def _excerpt(term: object) -> str:
 
 
 def _exact(term: object) -> Hashable:  # noqa: PLR0911  (one line a kind)
-    """A hashable value that is equal for terms that are exactly equal in Erlang, and for no others."""
+    """A hashable value that is equal for terms that are exactly equal in Erlang, and for no
+    others."""
     match term:
         case str():
             return term.encode()

@@ -18,7 +18,7 @@ VERSION: Final = 131
 DEEPEST: Final = 500
 """How deep terms may be nested; a list of many items is one level."""
 ALONE: Final = 2**15
-"""From this size on, a binary is passed on as it is, not copied into the buffer."""
+"""From this size on, a binary is passed on uncopied, not copied into the buffer."""
 
 Part = bytes | bytearray | memoryview
 
@@ -41,7 +41,7 @@ def encode(term: object, *, compress: bool = False, deepest: int = DEEPEST) -> b
 
 
 def encode_parts(term: object, *, deepest: int = DEEPEST) -> list[Part]:
-    """The same as pieces to be sent one after the other: large binaries are handed on uncopied."""
+    """The same as pieces to be sent one after another: large binaries are not copied."""
     writer = _Writer()
     try:
         writer.write(term, deepest)
@@ -197,7 +197,7 @@ def _utf8(value: str) -> bytes:
 
 
 def _as_string(value: list[Any]) -> bytes | None:
-    """The list as bytes where it holds nothing but integers from 0 to 255."""
+    """The list as bytes if it has only integers from 0 to 255."""
     if type(value[0]) is not int or set(map(type, value)) != {int}:
         return None
     try:
@@ -207,5 +207,6 @@ def _as_string(value: list[Any]) -> bytes | None:
 
 
 def _told_apart(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """The same mapping, once it is sure that no two keys turn into one: text and its own UTF-8, True and Atom("true")."""
+    """The same mapping, once it is sure that no two keys turn into one: text and its own UTF-8,
+    True and Atom("true")."""
     return Map(value.items()) if len(set(map(type, value))) > 1 else value

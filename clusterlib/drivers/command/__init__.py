@@ -1,1 +1,1 @@
-"""Any server program as a node, by what a profile says about it."""
+"""Any server program as a node, as its profile describes it."""

@@ -1,4 +1,4 @@
-"""Puts a question of a profile to a node: connects, sends, asks for a URL, or runs a command. Each asks once."""
+"""Asks a node a question of a profile, once: connects, sends, requests a URL, or runs a command."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Run = Callable[[Sequence[str]], Awaitable[ProgramRun]]
 ANYTHING = re.compile("")
 MOST_READ = 4 * 2**20
 QUIET = 0.05
-"""A reply that does not grow for so long is all that was to be said."""
+"""A reply that does not grow for so long is complete."""
 
 
 async def ask(question: Question, values: Mapping[str, Any], run: Run) -> Answer:
-    """Whether all of it holds now, but for `log`, which nobody has to ask for."""
+    """Whether all of it holds now, except `log`, which is read from the output."""
     try:
         pattern = _pattern(question.answer, values)
     except re.error as error:
@@ -41,7 +41,7 @@ async def ask(question: Question, values: Mapping[str, Any], run: Run) -> Answer
 
 
 def unanswered(question: Question, values: Mapping[str, Any], how_long: str = "") -> str:
-    """What was asked, and what its answer would have meant."""
+    """The question, and what a good answer would mean."""
     means = render_text(question.means, values)
     told = f", so it does not say that {means}" if means else ""
     return f"{_who_answers(question, values)} does not answer{how_long}{told}"
@@ -123,7 +123,8 @@ async def _http(question: Question, values: Mapping[str, Any], pattern: re.Patte
 
 
 async def _exchange(address: str, port: int, data: bytes, pattern: re.Pattern[str] | None) -> str:
-    """Sends it and reads the reply: to its end, or as far as the pattern, or until the other side is quiet."""
+    """Sends it and reads the reply: to its end, up to the pattern, or until the other side is
+    quiet."""
     try:
         reader, writer = await asyncio.open_connection(address, port)
     except ConnectionRefusedError:

@@ -1,4 +1,4 @@
-"""Whether what a profile says about a server program goes together."""
+"""Whether the settings of a server program fit together."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def _question(together: Together, name: str, asked: Question) -> Iterator[Mistak
 
 
 def _interval(together: Together, name: str, asked: Asked) -> Iterator[Mistake]:
-    """One question and no second one within the start: a node that is not ready at once would never be."""
+    """One question and no second one within the start: a node that is not ready at once would never
+    become ready."""
     most = together.profile.timeouts.start
     if asked.interval >= most:
         problem = f"{asked.interval:g} s is not less than timeouts.start, which is {most:g} s"

@@ -1,4 +1,6 @@
-"""Whether the ports of a node are listened on by the node itself. An answer of somebody else means nothing."""
+"""Whether the listener on a node's ports is the node itself.
+
+An answer of another program does not count."""
 
 from __future__ import annotations
 
@@ -15,19 +17,21 @@ from clusterlib.waiting import pause_async
 __all__ = ["OwnPorts"]
 
 PATIENCE = 1.0
-"""Seconds that a stranger may have a port. Most servers end at once when they find one, and their own words say more."""
+"""Seconds for which another process may have a port.
+
+Most servers end at once in this case, and their own output explains more."""
 SECOND_LOOK = 0.05
-"""Seconds until a node that runs is looked at again, before it is said to have lost its port."""
+"""Seconds until a running node is checked again, before it is reported to have lost its port."""
 NOT_VERIFIED = "owner not verified"
 
 
 class OwnPorts:
-    """Those of one life of a node."""
+    """The ports of one start of a node."""
 
     def __init__(self, node: NodeSpec, *, owned: bool) -> None:
         self.remark = ""
         self.taken: PortTaken | None = None
-        """Once a stranger has had a port for too long."""
+        """Set once another process has had a port for too long."""
         self._node = node
         self._asked = owned
         self._process: Process | None = None
@@ -36,16 +40,18 @@ class OwnPorts:
 
     @property
     def asked(self) -> bool:
-        """Whether it matters who listens."""
+        """Whether the listener matters."""
         return self._asked and bool(self._node.ports)
 
     def begin(self, process: Process) -> None:
         self._process = process
 
     def judge(self, answer: Answer, asked: Collection[int] = ()) -> Answer:
-        """What the answer to a question is worth. All ports are looked at for a good one, else those that are not known.
+        """Judges the answer to a question. For a good answer all ports are checked, otherwise those
+        with an unknown owner.
 
-        `asked` are the ports that it came from: where nobody listens there any more, it was not the node that answered."""
+        `asked` are the ports that it came from: if nothing listens there any more, it did not come
+        from the node."""
         if not self.asked or isinstance(answer, Never):
             return answer
         again = isinstance(answer, Ready)
@@ -64,8 +70,10 @@ class OwnPorts:
         return answer
 
     async def confirm(self, answer: Answer, asked: Collection[int] = ()) -> Answer:
-        """What it is worth for a node that runs. One look may miss a process of the node: the list of children that the kernel
-        gives is exact only for processes that are stopped. So a failure takes two."""
+        """Judges a running node.
+
+        One look may miss a process of the node, because the kernel's list of children is exact only
+        for stopped processes. So a failure needs two looks."""
         judged = self.judge(answer, asked)
         if judged is answer:
             return answer

@@ -1,4 +1,5 @@
-"""Calls of embedded nodes: over the port on which the nodes talk to each other, with what the project's cookie proves."""
+"""Calls of embedded nodes, over the port that the nodes use for each other, with the project's
+cookie."""
 
 from __future__ import annotations
 
@@ -63,7 +64,9 @@ class PythonCalls(NodeCalls):
                 self._client = None
 
     def _ask(self, ask: Callable[[NodeClient], T]) -> T:
-        """Asks the node where it is; one that has moved, as somebody removed and added it, is asked where it is now."""
+        """Asks the node at its address.
+
+        A node that was removed and added again is asked at its new address."""
         client = self._talk()
         try:
             return ask(client)
@@ -77,7 +80,7 @@ class PythonCalls(NodeCalls):
         known = self._client
         if known is not None:
             return known
-        address, port = self._where()  # not under the lock: the answer may say that this very node is gone
+        address, port = self._where()  # not under the lock: the answer may be that this node is gone
         with self._lock:
             if self._client is None:
                 self._client = NodeClient(self.place.name, address, port, str(self.place.cookie_file))

@@ -1,4 +1,5 @@
-"""The embedded Python node: inherits its listening sockets, reports over a control channel, stops when asked."""
+"""The embedded Python node: inherits its listening sockets, reports over a control channel, stops
+on request."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ class PythonDriver(Driver):
 
     @property
     def stack_signal(self) -> int | None:
-        from clusterlib.runtime.stacks import SIGNAL  # so that a keeper starts without it
+        from clusterlib.runtime.stacks import SIGNAL  # imported late, so that a keeper starts without it
 
         return SIGNAL
 
@@ -58,7 +59,7 @@ class PythonDriver(Driver):
 
 
 class PythonLink(Link):
-    """JSON lines with one node. Everything a node has to say arrives as a message, so nothing is polled."""
+    """JSON lines with one node. All information arrives as messages, so nothing is polled."""
 
     view: frozenset[str] = frozenset()
     failure: dict[str, Any] | None = None
@@ -132,7 +133,7 @@ class PythonLink(Link):
             self._lent.pop().close()
 
     def _send(self, message: dict[str, Any]) -> bool:
-        """Sends it in time and in turn: a node that is paused hears later what it could not take now."""
+        """Sends it in order: a paused node gets later what it could not take now."""
         if not self._open or self._loop is None:
             return False
         self._unsent += json.dumps(message).encode() + b"\n"
@@ -145,7 +146,7 @@ class PythonLink(Link):
         except BlockingIOError:
             pass
         except OSError:
-            self._unsent = b""  # it is gone: the reader is told so, too
+            self._unsent = b""  # it is gone, which the reader notices, too
             return False
         if self._unsent:
             self._loop.add_writer(self._channel.fileno(), self._flush)

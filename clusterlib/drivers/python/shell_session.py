@@ -1,7 +1,7 @@
 """The node's side of `cluster.shell`; runs inside the node. Standard library only.
 
-Output is told apart by context, not by replacing `sys.stdout` for everybody: what other threads of the node print meanwhile
-still goes to the node's log."""
+Output is separated by context, not by replacing `sys.stdout` for all: the output of other threads
+of the node still goes to the node's log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _lock = threading.Lock()
 
 
 def evaluate(session: str, source: str) -> dict[str, str | None]:
-    """Runs the source in the session's names. The value of a last expression becomes `_`, as at any prompt."""
+    """Runs the source with the session's names.
+
+    The value of a last expression becomes `_`, as at any prompt."""
     space = _space(session)
     value, problem = None, None
     with _listening() as output:
@@ -68,7 +70,9 @@ def _space(session: str) -> dict[str, Any]:
 
 
 def _compiled(source: str, space: dict[str, Any]) -> Iterator[tuple[CodeType, bool]]:
-    """The statements, and apart from them the last expression. The source is kept, so that tracebacks can show it."""
+    """The statements, and separately the last expression.
+
+    The source is kept, so that tracebacks can show it."""
     number = space["__entries__"] = space.get("__entries__", 0) + 1
     name = f"<shell {number}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
@@ -92,7 +96,8 @@ def _told(error: BaseException) -> str:
 
 
 class _Router:
-    """Stands in for stdout while somebody listens: to the listener what its own context prints, the rest as ever."""
+    """Replaces stdout during an evaluation: output of its own context is returned, the rest is
+    printed as usual."""
 
     def __init__(self, behind: TextIO) -> None:
         self.behind = behind
