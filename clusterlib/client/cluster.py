@@ -38,7 +38,7 @@ from clusterlib.messages.requests import (
     Request,
     Restart,
     Scale,
-    Status,
+    StatusRequest,
     TakeTurn,
 )
 from clusterlib.messages.states import ClusterState, NodeState
@@ -135,7 +135,7 @@ class Cluster(Operated):
 
     def status(self) -> ClusterStatus:
         """What the keeper knows of the cluster and its nodes at this moment."""
-        return self._meet(self.keeper.ask(Status()))
+        return self._meet(self.keeper.ask(StatusRequest()))
 
     @property
     def state(self) -> ClusterState:

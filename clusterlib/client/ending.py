@@ -12,7 +12,7 @@ from clusterlib.frozen import frozen
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
 from clusterlib.hosts.registry import RegisteredCluster, Registry, end_family, sweep_leftovers
-from clusterlib.messages.requests import Down, Status
+from clusterlib.messages.requests import Down, StatusRequest
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -144,7 +144,7 @@ def _ask(name: str, control: Path, doomed: _Doomed) -> None:
 def _stop_seconds(client: KeeperClient) -> float:
     """A keeper of another version understands this request, even if it understands no other."""
     try:
-        return client.ask(Status(), seconds=ANSWER_SECONDS).timeouts.stop
+        return client.ask(StatusRequest(), seconds=ANSWER_SECONDS).timeouts.stop
     except OtherVersion:
         return STOP_SECONDS
 

@@ -277,9 +277,9 @@ def _mark(control: Path) -> tuple[int, int] | None:
 
 def _refuse(client: KeeperClient, _: Deadline) -> ClusterStatus:
     """Joins nothing. Raises ClusterNotRunning if the cluster is ending, which is waited for."""
-    from clusterlib.messages.requests import Status
+    from clusterlib.messages.requests import StatusRequest
 
-    status = client.ask(Status())
+    status = client.ask(StatusRequest())
     if status.is_ending:
         raise ClusterNotRunning("the cluster is being stopped")
     name = status.name
@@ -320,9 +320,9 @@ def _keeper_is_dead(identifier: str) -> bool:
 
 def _unless_starting(client: KeeperClient) -> ClusterStatus | None:
     """The status once it is not `starting` any more; None until then."""
-    from clusterlib.messages.requests import Status
+    from clusterlib.messages.requests import StatusRequest
 
-    status = client.ask(Status())
+    status = client.ask(StatusRequest())
     return None if status.state is ClusterState.STARTING else status
 
 

@@ -18,7 +18,7 @@ from clusterlib.errors import ClusterError
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.need import IN_A_CLASS, Need, need_of
 from clusterlib.testing.process import ProcessRun
-from clusterlib.testing.serving import Server, given_server
+from clusterlib.testing.serving import ClusterSource, given_server
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster, Node
@@ -136,7 +136,7 @@ class DistributedAsyncTestCase(NeedsCluster, unittest.IsolatedAsyncioTestCase):
 _process: ProcessRun | None = None
 
 
-def _server() -> Server:
+def _server() -> ClusterSource:
     return given_server() or _own()
 
 

@@ -56,7 +56,7 @@ from clusterlib.messages.requests import (
     Stacks,
     Start,
     StartNode,
-    Status,
+    StatusRequest,
     StopNode,
     TakeLease,
     TakeTurn,
@@ -141,7 +141,7 @@ class Conversation:
         faults = keeper.faults
         self._answers: dict[type[Request[Any]], Answerer] = {
             Start: lambda _: self._start(),
-            Status: lambda _: self._status(),
+            StatusRequest: lambda _: self._status(),
             Watch: self._watch,
             TakeLease: self._take_lease,
             Release: lambda _: self._release(),

@@ -16,7 +16,7 @@ from clusterlib.evidence.records import (
     RecordWriter,
 )
 from clusterlib.leases.pooled import PooledCluster
-from clusterlib.leases.starting import Started
+from clusterlib.leases.starting import StartedCluster
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage, Usage
 
@@ -29,7 +29,7 @@ class Ledger:
         self._usage = usage
         self._record = record
 
-    def open(self, started: Started, terms: Terms, *, private_to: str | None = None) -> ClusterUsage:
+    def open(self, started: StartedCluster, terms: Terms, *, private_to: str | None = None) -> ClusterUsage:
         cluster = started.cluster
         usage = ClusterUsage(
             name=cluster.name,

@@ -31,7 +31,7 @@ from clusterlib.leases.need import Need
 from clusterlib.leases.pooled import GONE, BeyondRepair, KeepsItsSize, PooledCluster, TooSmall
 from clusterlib.leases.schedule import Asked, Group, Schedule, Shape, make_schedule, too_large
 from clusterlib.leases.settings import Settings
-from clusterlib.leases.starting import Started, Starter
+from clusterlib.leases.starting import StartedCluster, Starter
 from clusterlib.leases.terms import Terms, read_terms
 from clusterlib.leases.usage import ClusterUsage, Usage
 from clusterlib.profiles import default_profile
@@ -286,7 +286,7 @@ class Pool:
         cluster, misfit = self._lender.borrow(terms, need, self._settings.overrides, as_it_is=manual)
         if cluster is None:
             return None, misfit
-        usage = self._ledger.open(Started(cluster, "borrowed", 0.0, len(cluster)), terms)
+        usage = self._ledger.open(StartedCluster(cluster, "borrowed", 0.0, len(cluster)), terms)
         pooled = PooledCluster(
             cluster,
             terms,
@@ -302,7 +302,7 @@ class Pool:
     def _start(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[PooledCluster, str]:
         nodes, least = self._size(need, terms)
         self._make_room()
-        started: Started | None = None
+        started: StartedCluster | None = None
         while started is None:
             smallest = self._failures.smallest(terms.profile)
             if smallest is not None and smallest <= nodes:

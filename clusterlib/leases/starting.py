@@ -22,7 +22,7 @@ from clusterlib.leases.settings import Settings
 from clusterlib.leases.terms import Terms
 from clusterlib.waiting import Deadline
 
-__all__ = ["Started", "Starter"]
+__all__ = ["StartedCluster", "Starter"]
 
 SETTLING = 60.0
 """Seconds for one of several workers to start the shared cluster, in addition to the start
@@ -30,7 +30,7 @@ itself."""
 
 
 @frozen
-class Started:
+class StartedCluster:
     cluster: Cluster
     how: str
     """started or joined."""
@@ -55,7 +55,7 @@ class Starter:
         self._on_event = on_event
         self._diagnose = diagnose
 
-    def start(self, terms: Terms, nodes: int, least: int, *, default: bool) -> Started:
+    def start(self, terms: Terms, nodes: int, least: int, *, default: bool) -> StartedCluster:
         """A cluster for many tests.
 
         `default`: its profile is the one of tests without a profile. Raises Stranded."""
@@ -64,7 +64,7 @@ class Starter:
             lingering = self._lingering(terms)
             if lingering is not None:
                 note = "it had lingered since an earlier run"
-                return Started(lingering, "joined", time.monotonic() - begun, nodes, (note,))
+                return StartedCluster(lingering, "joined", time.monotonic() - begun, nodes, (note,))
         how = "started"
 
         def begin(step: Step) -> Cluster:
@@ -79,11 +79,13 @@ class Starter:
 
         cluster, step = self._climb(terms).start(begin, nodes, least)
         base = step.nodes if how == "started" else nodes
-        return Started(cluster, how, time.monotonic() - begun, base, _notes(step, nodes, cluster, terms))
+        return StartedCluster(
+            cluster, how, time.monotonic() - begun, base, _notes(step, nodes, cluster, terms)
+        )
 
     def start_private(
         self, terms: Terms, nodes: int, simulate: bool | None, overrides: Mapping[str, object]
-    ) -> Started:
+    ) -> StartedCluster:
         """A cluster for one test alone. Raises Stranded."""
         begun = time.monotonic()
         prefix = f"{self._settings.prefix}-private"
@@ -94,7 +96,7 @@ class Starter:
             )
 
         cluster, step = self._climb(terms).start(begin, nodes, nodes, simulate=simulate)
-        return Started(
+        return StartedCluster(
             cluster, "started", time.monotonic() - begun, nodes, _notes(step, nodes, cluster, terms)
         )
 

@@ -43,7 +43,7 @@ __all__ = [
     "Stacks",
     "Start",
     "StartNode",
-    "Status",
+    "StatusRequest",
     "StopNode",
     "TakeLease",
     "TakeTurn",
@@ -72,8 +72,8 @@ class Start(Request[ClusterStatus]):
 
 
 @frozen
-class Status(Request[ClusterStatus]):
-    pass
+class StatusRequest(Request[ClusterStatus]):
+    op = "status"
 
 
 @frozen

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import OperationBroken
 from clusterlib.frozen import frozen
-from clusterlib.operations.listing import Listed, ListedParameter, Trouble
+from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
 from clusterlib.profiles.project import find_project
 
 if TYPE_CHECKING:
@@ -32,16 +32,16 @@ GROUP = re.compile(r"(cluster\.)?[a-z][a-z0-9_]*")
 
 @frozen
 class Catalogue:
-    operations: tuple[Listed, ...]
-    troubles: tuple[Trouble, ...]
+    operations: tuple[ListedOperation, ...]
+    troubles: tuple[SourceTrouble, ...]
     """What is wrong with the operations of the project. It spoils no other."""
 
-    def find(self, full_name: str) -> Listed | None:
+    def find(self, full_name: str) -> ListedOperation | None:
         return next((one for one in self.operations if one.full_name == full_name), None)
 
 
 @cache
-def shipped() -> tuple[Listed, ...]:
+def shipped() -> tuple[ListedOperation, ...]:
     return tuple(map(listed_from, json.loads(INDEX.read_text("utf-8"))["operations"]))
 
 
@@ -69,19 +69,19 @@ def _here() -> Path | None:
         return None
 
 
-def _joined(found: Iterable[Listed], troubles: Sequence[Trouble]) -> Catalogue:
+def _joined(found: Iterable[ListedOperation], troubles: Sequence[SourceTrouble]) -> Catalogue:
     """Ours first. Of two operations with one name the second is refused."""
     taken = {one.path: one for one in shipped()}
     refused = list(troubles)
     for one in found:
         if problem := _problem(one, taken):
-            refused.append(Trouble(one.module, one.line, problem))
+            refused.append(SourceTrouble(one.module, one.line, problem))
         else:
             taken[one.path] = one
     return Catalogue(tuple(taken.values()), tuple(refused))
 
 
-def _problem(one: Listed, taken: Mapping[tuple[str, ...], Listed]) -> str:
+def _problem(one: ListedOperation, taken: Mapping[tuple[str, ...], ListedOperation]) -> str:
     if NAME.fullmatch(one.name) is None:
         return f"{one.name!r} is no name of an operation: use small letters, digits and _"
     if GROUP.fullmatch(one.group) is None:
@@ -105,11 +105,11 @@ def _hides(one: Sequence[str], other: Sequence[str]) -> bool:
 # -- the operations of a project
 
 
-def _read(project: Path, files: Sequence[Path]) -> tuple[list[Listed], list[Trouble]]:
+def _read(project: Path, files: Sequence[Path]) -> tuple[list[ListedOperation], list[SourceTrouble]]:
     from clusterlib.operations.listing import listed_in
 
     known, fresh = _known(project), dict[str, Any]()
-    found, troubles = list[Listed](), list[Trouble]()
+    found, troubles = list[ListedOperation](), list[SourceTrouble]()
     for file in files:
         state = _state(file)
         entry = known.get(str(file))
@@ -117,7 +117,7 @@ def _read(project: Path, files: Sequence[Path]) -> tuple[list[Listed], list[Trou
             try:
                 source = file.read_text("utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                troubles.append(Trouble(str(file), 1, f"cannot be read: {error}"))
+                troubles.append(SourceTrouble(str(file), 1, f"cannot be read: {error}"))
                 continue
             listed, wrong = listed_in(source, str(file), str(file))
             entry = {
@@ -127,7 +127,7 @@ def _read(project: Path, files: Sequence[Path]) -> tuple[list[Listed], list[Trou
             }
         fresh[str(file)] = entry
         found += map(listed_from, entry["operations"])
-        troubles += (Trouble(*one) for one in entry["troubles"])
+        troubles += (SourceTrouble(*one) for one in entry["troubles"])
     if fresh != known:
         _remember(project, fresh)
     return found, troubles
@@ -167,7 +167,7 @@ def _remember(project: Path, files: Mapping[str, Any]) -> None:
 # -- importing one
 
 
-def load(listed: Listed) -> Operation[Any]:
+def load(listed: ListedOperation) -> Operation[Any]:
     """Imports the operation. Raises OperationBroken where a file of the project cannot be imported."""
     from importlib import import_module
 
@@ -222,13 +222,13 @@ def _where(error: BaseException) -> list[str]:
 # -- as data
 
 
-def listed_to(one: Listed) -> dict[str, Any]:
+def listed_to(one: ListedOperation) -> dict[str, Any]:
     from clusterlib.messages.codec import plain
 
     return dict(plain(one))
 
 
-def listed_from(data: Mapping[str, Any]) -> Listed:
+def listed_from(data: Mapping[str, Any]) -> ListedOperation:
     """Faster than the codec, which looks at types: every command waits for it."""
     parameters = tuple(ListedParameter(**one) for one in data["parameters"])
-    return Listed(**{**data, "parameters": parameters})
+    return ListedOperation(**{**data, "parameters": parameters})

@@ -11,7 +11,7 @@ from clusterlib.frozen import frozen
 from clusterlib.messages.schema import schema_of
 from clusterlib.operations.catalogue import catalogue, load
 from clusterlib.operations.declaring import Caller, Operation, operation
-from clusterlib.operations.listing import Listed, Trouble
+from clusterlib.operations.listing import ListedOperation, SourceTrouble
 from clusterlib.operations.result import Result
 
 __all__ = ["Described", "Operations", "operations"]
@@ -34,7 +34,7 @@ class Described(Result):
 @frozen
 class Operations(Result):
     operations: tuple[Described, ...]
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[SourceTrouble, ...]
     """Files of the project with mistakes; the other operations are not affected."""
 
     @property
@@ -54,12 +54,12 @@ def operations(caller: Caller) -> Operations:
                 result = result_schema(load(one))
             except OperationBroken as error:
                 where = error.evidence[-1] if error.evidence else error.problem
-                troubles.append(Trouble(one.module, one.line, f"{error.cause}: {where}"))
+                troubles.append(SourceTrouble(one.module, one.line, f"{error.cause}: {where}"))
         described.append(_described(one, result))
     return Operations(tuple(described), tuple(troubles))
 
 
-def _described(one: Listed, result: Mapping[str, Any] | None) -> Described:
+def _described(one: ListedOperation, result: Mapping[str, Any] | None) -> Described:
     ours = not one.module.endswith(".py")
     return Described(
         name=one.full_name,
@@ -72,7 +72,7 @@ def _described(one: Listed, result: Mapping[str, Any] | None) -> Described:
     )
 
 
-def parameter_schema(one: Listed) -> Mapping[str, Any]:
+def parameter_schema(one: ListedOperation) -> Mapping[str, Any]:
     properties = {
         each.name: {
             **each.schema,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clusterlib.operations.catalogue import INDEX, listed_to
 from clusterlib.operations.declaring import Operation
-from clusterlib.operations.listing import Listed, listed_in, listing_of
+from clusterlib.operations.listing import ListedOperation, listed_in, listing_of
 
 __all__ = ["STUB", "index", "stub", "write"]
 
@@ -27,9 +27,9 @@ from typing import Any
 '''
 
 
-def listed() -> list[Listed]:
+def listed() -> list[ListedOperation]:
     """From the syntax trees of our operations, which must say what the operations say once they are imported."""
-    found: list[Listed] = []
+    found: list[ListedOperation] = []
     for file in sorted(HERE.glob("*.py")):
         module = f"{__package__}.{file.stem}"
         some, troubles = listed_in(file.read_text("utf-8"), module, str(file))
@@ -38,7 +38,7 @@ def listed() -> list[Listed]:
     return sorted(found, key=lambda one: (one.group != "cluster", one.group, one.name))
 
 
-def imported(one: Listed) -> Operation[object]:
+def imported(one: ListedOperation) -> Operation[object]:
     found = getattr(import_module(one.module), one.function)
     assert isinstance(found, Operation)
     assert listing_of(found, one.module, one.line) == one, f"{one.full_name} is read otherwise than imported"
@@ -76,7 +76,7 @@ def stub() -> str:
     )
 
 
-def _method(one: Listed, operation: Operation[object]) -> Iterator[str]:
+def _method(one: ListedOperation, operation: Operation[object]) -> Iterator[str]:
     words = [_typed(each.name, operation, each.required) for each in one.parameters if each.word]
     named = [_typed(each.name, operation, each.required) for each in one.parameters if not each.word]
     given = ", ".join(["self", *words, *(["*", *named] if named else [])])

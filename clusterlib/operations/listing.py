@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from clusterlib.operations.declaring import Effect, Operation, Scope
     from clusterlib.operations.parameters import Parameter
 
-__all__ = ["Listed", "ListedParameter", "Trouble", "listed_in", "listing_of"]
+__all__ = ["ListedOperation", "ListedParameter", "SourceTrouble", "listed_in", "listing_of"]
 
 DECORATOR = "operation"
 
@@ -38,7 +38,7 @@ class ListedParameter:
 
 
 @frozen
-class Listed:
+class ListedOperation:
     """An operation, as a shell lists it."""
 
     group: str
@@ -70,7 +70,7 @@ class Listed:
 
 
 @frozen
-class Trouble:
+class SourceTrouble:
     """What is wrong with a source."""
 
     file: str
@@ -81,10 +81,10 @@ class Trouble:
         return f"{self.file}:{self.line}: {self.problem}"
 
 
-def listing_of(operation: Operation[Any], module: str, line: int) -> Listed:
+def listing_of(operation: Operation[Any], module: str, line: int) -> ListedOperation:
     """The same, of an operation that is imported."""
     body = operation.body
-    return Listed(
+    return ListedOperation(
         group=operation.group,
         name=operation.name,
         help=(body.__doc__ or "").strip(),
@@ -98,7 +98,7 @@ def listing_of(operation: Operation[Any], module: str, line: int) -> Listed:
     )
 
 
-def listed_in(source: str, module: str, file: str) -> tuple[list[Listed], list[Trouble]]:
+def listed_in(source: str, module: str, file: str) -> tuple[list[ListedOperation], list[SourceTrouble]]:
     """The operations that this source declares, and what is wrong with it.
 
     A source that has nothing to do with clusterlib may have any mistake."""
@@ -107,7 +107,7 @@ def listed_in(source: str, module: str, file: str) -> tuple[list[Listed], list[T
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
-        return [], [Trouble(file, getattr(error, "lineno", 0) or 0, getattr(error, "msg", str(error)))]
+        return [], [SourceTrouble(file, getattr(error, "lineno", 0) or 0, getattr(error, "msg", str(error)))]
     aliases = {
         target.id: statement.value
         for statement in tree.body
@@ -115,15 +115,15 @@ def listed_in(source: str, module: str, file: str) -> tuple[list[Listed], list[T
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
-    found, troubles = list[Listed](), list[Trouble]()
+    found, troubles = list[ListedOperation](), list[SourceTrouble]()
     for function, options in _declared(tree):
         try:
             found.append(_listed(function, options, aliases, module))
         except ValueError as error:  # an annotation that says no kind, or an option that is none
-            troubles.append(Trouble(file, function.lineno, f"{function.name}: {error}"))
+            troubles.append(SourceTrouble(file, function.lineno, f"{function.name}: {error}"))
         except Exception as error:  # noqa: BLE001 - a kind was declared with what it does not take
             problem = f"{function.name}: {type(error).__name__}: {error}"
-            troubles.append(Trouble(file, function.lineno, problem))
+            troubles.append(SourceTrouble(file, function.lineno, problem))
     return found, troubles
 
 
@@ -149,7 +149,7 @@ def _name(node: ast.expr) -> str:
 
 def _listed(
     function: ast.FunctionDef, options: Mapping[str, Any], aliases: Mapping[str, ast.expr], module: str
-) -> Listed:
+) -> ListedOperation:
     from clusterlib.operations.declaring import EFFECTS, GIVEN, scope_of
 
     effect = options.get("effect")
@@ -157,7 +157,7 @@ def _listed(
         raise ValueError(f"its effect must be one of {', '.join(EFFECTS)}, written out")
     given = function.args
     names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
-    return Listed(
+    return ListedOperation(
         group=options.get("group", "cluster"),
         name=options.get("name") or function.name.strip("_"),
         help=(ast.get_docstring(function, clean=False) or "").strip(),
@@ -175,7 +175,7 @@ def _listed(
 
 def _parameters(given: ast.arguments, aliases: Mapping[str, ast.expr]) -> Iterator[Parameter]:
     from clusterlib.operations.declaring import GIVEN
-    from clusterlib.operations.parameters import MISSING, Unreadable, parameter_of, read_annotation
+    from clusterlib.operations.parameters import MISSING, UnreadableAnnotation, parameter_of, read_annotation
 
     words = [*given.posonlyargs, *given.args]
     defaults: list[ast.expr | None] = [None] * (len(words) - len(given.defaults)) + list(given.defaults)
@@ -184,7 +184,7 @@ def _parameters(given: ast.arguments, aliases: Mapping[str, ast.expr]) -> Iterat
         if argument.arg in GIVEN:
             continue
         if argument.annotation is None:
-            raise Unreadable(f"{argument.arg} has no annotation")
+            raise UnreadableAnnotation(f"{argument.arg} has no annotation")
         said = MISSING if default is None else ast.literal_eval(default)
         annotation = read_annotation(argument.annotation, aliases)
         yield parameter_of(argument.arg, annotation, said, word=number < len(words))

@@ -7,13 +7,13 @@ from typing import Any
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.operations.catalogue import Catalogue, catalogue, load
-from clusterlib.operations.listing import Listed
+from clusterlib.operations.listing import ListedOperation
 from clusterlib.values.wording import nearest
 
-__all__ = ["Group", "method"]
+__all__ = ["MethodGroup", "method"]
 
 
-class Group:
+class MethodGroup:
     """The operations of one group: `cluster.faults`."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
@@ -36,7 +36,7 @@ class Group:
 def method(cluster: Cluster, name: str) -> Any:
     """What `cluster.NAME` is: an operation, or a group of some. Raises AttributeError where it is none."""
     if any(_group(one) == name for one in _on_clusters(catalogue(cluster.project))):
-        return Group(cluster, name)
+        return MethodGroup(cluster, name)
     return _found(cluster, "", name)
 
 
@@ -57,10 +57,10 @@ def _unknown(found: Catalogue, group: str, name: str) -> str:
     return problem + (f"; did you mean {prefix}{near}?" if near else "") + broken
 
 
-def _on_clusters(found: Catalogue) -> list[Listed]:
+def _on_clusters(found: Catalogue) -> list[ListedOperation]:
     return [one for one in found.operations if one.scope != "project"]
 
 
-def _group(one: Listed) -> str:
+def _group(one: ListedOperation) -> str:
     """The namespace on a cluster that holds it; empty for a method of the cluster itself."""
     return one.group.removeprefix("cluster").removeprefix(".")

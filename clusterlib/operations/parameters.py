@@ -60,7 +60,7 @@ __all__ = [
     "Simulate",
     "Since",
     "Timeout",
-    "Unreadable",
+    "UnreadableAnnotation",
     "Verbose",
     "parameter_of",
     "read_annotation",
@@ -132,7 +132,7 @@ class Parameter:
         return read
 
 
-class Unreadable(ValueError):
+class UnreadableAnnotation(ValueError):
     """An annotation that says no kind of value."""
 
 
@@ -237,7 +237,7 @@ def _kind(annotation: object, notes: list[object]) -> Kind:
         return between.number() if between else number(least=-float(MOST), most=float(MOST))
     if annotation in PLAIN:
         return PLAIN[annotation]
-    raise Unreadable(
+    raise UnreadableAnnotation(
         f"{getattr(annotation, '__name__', annotation)} is not a kind of parameter: "
         "use str, int, float, bool, Literal, tuple[str, ...], or one of clusterlib.operations"
     )
@@ -281,7 +281,7 @@ def read_annotation(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:  # 
             given = [_read_inside(one, aliases) for one in arguments]
             named = {one.arg: _read_inside(one.value, aliases) for one in keywords if one.arg}
             return read_annotation(function, aliases)(*given, **named)
-    raise Unreadable(f"{ast.unparse(node)} says no kind that can be read without running it")
+    raise UnreadableAnnotation(f"{ast.unparse(node)} says no kind that can be read without running it")
 
 
 def _read_inside(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:

@@ -12,7 +12,7 @@ from clusterlib.client.connection import KeeperClient
 from clusterlib.client.start import cluster_name, is_running, lock_of, project_folder, taken_locks
 from clusterlib.errors import ClusterError, ClusterNotRunning, KeeperLost
 from clusterlib.hosts.places import socket_path
-from clusterlib.messages.requests import Status
+from clusterlib.messages.requests import StatusRequest
 from clusterlib.rundir.folders import all_names, cluster_identifier, latest_run
 from clusterlib.waiting import Deadline, poll
 
@@ -40,7 +40,7 @@ def reached(name: str | None = None, *, project: Path | str | None = None) -> It
             raise not_running(called, folder) from None
         raise
     try:
-        cluster = Cluster(client, client.ask(Status()), lock)
+        cluster = Cluster(client, client.ask(StatusRequest()), lock)
         try:
             yield cluster
         except ClusterError as error:

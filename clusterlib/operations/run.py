@@ -31,7 +31,7 @@ from clusterlib.operations.views import ClusterView
 from clusterlib.testing.command_evidence import CommandEvidence
 from clusterlib.waiting import Deadline
 
-__all__ = ["ClusterReady", "Ran", "environment_of", "run"]
+__all__ = ["CommandReady", "Ran", "environment_of", "run"]
 
 TAIL = 15
 FAILED = 1
@@ -63,7 +63,7 @@ class Ran(Result):
 
 
 @frozen
-class ClusterReady(Result):
+class CommandReady(Result):
     """The cluster is there, and the command begins."""
 
     cluster: ClusterView
@@ -105,7 +105,7 @@ def run(
         ) as cluster:
             words = list(command) or _tests(profile or cluster.profile, folder, verbose=verbose)
             borrowed = bool(cluster.notes)
-            caller.show(ClusterReady(ClusterView.of(cluster.status()), borrowed, tuple(words), verbose))
+            caller.show(CommandReady(ClusterView.of(cluster.status()), borrowed, tuple(words), verbose))
             evidence.ready(cluster, words, borrowed=borrowed)
             started = time.monotonic()
             code = TIMED_OUT

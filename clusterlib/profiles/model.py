@@ -49,15 +49,15 @@ __all__ = [
     "ONLY_ROLE",
     "SHARED",
     "Adapt",
-    "Monitor",
+    "MonitorSettings",
     "Network",
     "Nodes",
     "Profile",
     "Python",
-    "Restart",
+    "RestartSettings",
     "Retry",
     "Tests",
-    "Timeouts",
+    "TimeoutSettings",
 ]
 
 MOST_NODES = 1000
@@ -106,7 +106,7 @@ class Network:
 
 
 @frozen
-class Timeouts:
+class TimeoutSettings:
     """How long to wait, in seconds."""
 
     start: float = setting(30.0, _SECONDS, "From the start of the nodes until every node sees every other.")
@@ -136,7 +136,7 @@ class Retry:
 
 
 @frozen
-class Restart:
+class RestartSettings:
     """What happens when a node ends without having been asked to."""
 
     policy: Literal["never", "on-failure", "always"] = setting(
@@ -215,7 +215,7 @@ class Python:
 
 
 @frozen
-class Monitor:
+class MonitorSettings:
     """What is measured while a cluster runs."""
 
     interval: float = setting(
@@ -276,9 +276,9 @@ class Profile:
         text(check_derived, examples=["client + 10000"]),
         "Ports that follow from one of `[ports]`, such as the bus of Redis; they are claimed, too.",
     )
-    timeouts: Timeouts = field(default_factory=Timeouts, metadata=section(Timeouts))
+    timeouts: TimeoutSettings = field(default_factory=TimeoutSettings, metadata=section(TimeoutSettings))
     retry: Retry = field(default_factory=Retry, metadata=section(Retry))
-    restart: Restart = field(default_factory=Restart, metadata=section(Restart))
+    restart: RestartSettings = field(default_factory=RestartSettings, metadata=section(RestartSettings))
     templates: Mapping[str, str] = table(
         check_output,
         text(check_template),
@@ -295,7 +295,7 @@ class Profile:
         "Programs that must be there, and the package that brings each: of debian, homebrew, pip or npm. "
         "They are part of the code fingerprint.",
     )
-    monitor: Monitor = field(default_factory=Monitor, metadata=section(Monitor))
+    monitor: MonitorSettings = field(default_factory=MonitorSettings, metadata=section(MonitorSettings))
     adapt: Adapt = field(default_factory=Adapt, metadata=section(Adapt))
     sections: Mapping[str, object] = field(default_factory=dict)
     """The tables that drivers declare, by name: all of this profile's driver, and what is said in others."""

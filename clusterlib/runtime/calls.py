@@ -23,7 +23,7 @@ from clusterlib.runtime.log import Log
 from clusterlib.runtime.pickling import TooLarge, Unpicklable, dump, dump_error, dump_refusal, load
 from clusterlib.runtime.sessions import SecuredSession
 from clusterlib.runtime.targets import resolve
-from clusterlib.runtime.wire import Buffer, FrameKind, Refused
+from clusterlib.runtime.wire import Buffer, FrameKind, HandshakeRefused
 from clusterlib.runtime.workers import Workers
 
 __all__ = ["Ask", "Calls"]
@@ -97,7 +97,7 @@ class _Caller:
 
     def _frame(self, kind: int, payload: Buffer) -> None:
         if self._busy:
-            raise Refused("it sent a second request before the first was answered")
+            raise HandshakeRefused("it sent a second request before the first was answered")
         self._busy = True
         calls = self._calls
         if kind == FrameKind.CALL:
@@ -111,7 +111,7 @@ class _Caller:
         elif kind == FrameKind.ASK:
             self._ask(payload)
         else:
-            raise Refused(f"it sent a frame of the unknown kind {kind}")
+            raise HandshakeRefused(f"it sent a frame of the unknown kind {kind}")
 
     def _lost(self, reason: str) -> None:
         if reason:
@@ -130,7 +130,7 @@ class _Caller:
             name, argument = load(payload)
             ask = self._calls.asks.get(name)
         except Exception as error:
-            raise Refused("it asked a question that cannot be read") from error
+            raise HandshakeRefused("it asked a question that cannot be read") from error
         if ask is None:
             known = ", ".join(sorted(self._calls.asks))
             self._answer(
@@ -273,7 +273,7 @@ def _split(payload: Buffer) -> tuple[str, memoryview]:
         end = TARGET_SIZE.size + TARGET_SIZE.unpack_from(view)[0]
         target = bytes(view[TARGET_SIZE.size : end]).decode()
     except (struct.error, UnicodeDecodeError) as error:
-        raise Refused("it sent a call that cannot be read") from error
+        raise HandshakeRefused("it sent a call that cannot be read") from error
     if end >= len(view):
-        raise Refused("it sent a call without its arguments")
+        raise HandshakeRefused("it sent a call without its arguments")
     return target, view[end:]

@@ -18,7 +18,7 @@ from clusterlib.errors import CallTimeout, NodeUnavailable, RemoteError, UsageEr
 from clusterlib.frozen import frozen
 from clusterlib.runtime import wire
 from clusterlib.runtime.pickling import TooLarge, Unpicklable, dump, load, raise_from_remote
-from clusterlib.runtime.wire import Buffer, FrameKind, Refused, Role
+from clusterlib.runtime.wire import Buffer, FrameKind, HandshakeRefused, Role
 
 __all__ = ["DEFAULT_LIMIT", "CodeDigest", "NodeClient"]
 
@@ -259,7 +259,7 @@ class NodeClient:
         connection = _Connection(connected)
         try:
             connection.shake_hands(cookie, self.name, until)
-        except Refused as refused:
+        except HandshakeRefused as refused:
             connection.close()
             raise NodeUnavailable(
                 f"{self.name} cannot be talked to at {where}", cause=refused.reason

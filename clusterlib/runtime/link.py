@@ -8,7 +8,7 @@ from typing import Any
 from clusterlib.frozen import frozen
 from clusterlib.runtime.membership import Liveness, News
 from clusterlib.runtime.sessions import SecuredSession
-from clusterlib.runtime.wire import Buffer, Refused
+from clusterlib.runtime.wire import Buffer, HandshakeRefused
 
 __all__ = ["PeerAddress", "PeerLink", "decode", "encode", "read_hello", "read_news"]
 
@@ -55,14 +55,14 @@ def decode(payload: Buffer) -> Any:
     try:
         return json.loads(bytes(payload))
     except (ValueError, RecursionError) as error:
-        raise Refused("it sent something that is not JSON") from error
+        raise HandshakeRefused("it sent something that is not JSON") from error
 
 
 def read_news(items: Any) -> list[News]:
     try:
         return [News(str(name), int(incarnation), Liveness(status)) for name, incarnation, status in items]
     except (ArithmeticError, TypeError, ValueError) as error:
-        raise Refused("it sent invalid news") from error
+        raise HandshakeRefused("it sent invalid news") from error
 
 
 def read_hello(payload: Buffer) -> tuple[str, int, list[News]]:
@@ -70,4 +70,4 @@ def read_hello(payload: Buffer) -> tuple[str, int, list[News]]:
     try:
         return str(hello["name"]), int(hello["life"]), read_news(hello["news"])
     except (ArithmeticError, KeyError, TypeError, ValueError) as error:
-        raise Refused("it sent an invalid greeting") from error
+        raise HandshakeRefused("it sent an invalid greeting") from error

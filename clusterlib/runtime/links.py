@@ -17,7 +17,7 @@ from clusterlib.runtime.membership import Liveness, Membership, News
 from clusterlib.runtime.network import NodeNetwork
 from clusterlib.runtime.sessions import SecuredSession
 from clusterlib.runtime.watch import PeerWatch
-from clusterlib.runtime.wire import Buffer, FrameKind, Refused
+from clusterlib.runtime.wire import Buffer, FrameKind, HandshakeRefused
 
 __all__ = ["Links"]
 
@@ -187,7 +187,7 @@ class Links:
         payload: Buffer,
     ) -> None:
         if kind != FrameKind.HELLO:
-            raise Refused("it did not say its name first")
+            raise HandshakeRefused("it did not say its name first")
         peer, life, news = read_hello(payload)
         self._greetings.discard(session)
         if self._over or peer == self._name:

@@ -10,7 +10,7 @@ from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.network import Cancellable, NodeNetwork
 from clusterlib.runtime.pipes import Pipe
-from clusterlib.runtime.wire import Buffer, FrameBuffer, Oversized, Refused, Role
+from clusterlib.runtime.wire import Buffer, FrameBuffer, HandshakeRefused, Oversized, Role
 
 __all__ = ["Reception", "SecuredSession", "Visit"]
 
@@ -56,7 +56,7 @@ class SecuredSession:
                 if not self.open:
                     return
                 self.on_frame(kind, payload)
-        except (Oversized, Refused) as problem:
+        except (Oversized, HandshakeRefused) as problem:
             self.abort()
             self.on_lost(str(problem))
 
@@ -168,7 +168,7 @@ class _Stranger(_Exchange):
         if self._role is None:
             try:
                 self._role = wire.check_greeting(message)
-            except Refused as refused:
+            except HandshakeRefused as refused:
                 if message.startswith(
                     wire.MAGIC
                 ):  # so that a caller of another version gets the name of this version
@@ -242,7 +242,7 @@ class Visit(_Exchange):
         assert self._pipe is not None
         try:
             wire.check_reply(self._cookie, self._greeting, message, self._name)
-        except Refused as refused:
+        except HandshakeRefused as refused:
             if isinstance(refused, wire.CookieDiffers):
                 self._pipe.send(wire.NO_PROOF)
             self._fail(refused.reason, gone=False)

@@ -34,8 +34,8 @@ __all__ = [
     "CookieDiffers",
     "FrameBuffer",
     "FrameKind",
+    "HandshakeRefused",
     "Oversized",
-    "Refused",
     "Role",
     "check_greeting",
     "check_reply",
@@ -99,7 +99,7 @@ class FrameKind(IntEnum):
     UNREADABLE = 26
 
 
-class Refused(Exception):
+class HandshakeRefused(Exception):
     """The other side is not part of the cluster, or is another node than expected.
 
     `reason` can be shown to users."""
@@ -109,7 +109,7 @@ class Refused(Exception):
         self.reason = reason
 
 
-class CookieDiffers(Refused):
+class CookieDiffers(HandshakeRefused):
     """The other side does not know our cookie."""
 
     def __init__(self) -> None:
@@ -168,11 +168,11 @@ def check_greeting(message: Buffer) -> Role:
     """Checks a greeting. A caller of another version is refused with the version."""
     magic, version, role, _ = _GREETING.unpack(message)
     if magic != MAGIC:
-        raise Refused("it does not speak the protocol of clusterlib")
+        raise HandshakeRefused("it does not speak the protocol of clusterlib")
     if version != VERSION:
-        raise Refused(f"it speaks version {version} of the protocol, this node version {VERSION}")
+        raise HandshakeRefused(f"it speaks version {version} of the protocol, this node version {VERSION}")
     if role not in (Role.PEER, Role.CLIENT):
-        raise Refused(f"it claims the unknown role {role}")
+        raise HandshakeRefused(f"it claims the unknown role {role}")
     return Role(role)
 
 
@@ -188,13 +188,15 @@ def check_reply(cookie: bytes, sent: Buffer, message: Buffer, name: str) -> int:
     body, code = bytes(message[: _REPLY.size]), bytes(message[_REPLY.size :])
     magic, version, role, _, identity, limit = _REPLY.unpack(body)
     if magic != MAGIC or role != Role.ANSWERER:
-        raise Refused("what answers there does not speak the protocol of clusterlib")
+        raise HandshakeRefused("what answers there does not speak the protocol of clusterlib")
     if version != VERSION:
-        raise Refused(f"the node speaks version {version} of the protocol, this program version {VERSION}")
+        raise HandshakeRefused(
+            f"the node speaks version {version} of the protocol, this program version {VERSION}"
+        )
     if not hmac.compare_digest(code, _code(cookie, b"answerer", sent, body)):
         raise CookieDiffers
     if identity != _identity(name):
-        raise Refused("another node answers at this address")
+        raise HandshakeRefused("another node answers at this address")
     return int(limit)
 
 

@@ -52,7 +52,7 @@ class Controller:
         if self._said.tests.workers == "shared":
             self._shared = reserve_for_all(self._said.project, self._folder.path)
         config.pluginmanager.register(self, "clusterlib-controller")
-        config.pluginmanager.register(junit.Logs(config), "clusterlib-logs")
+        config.pluginmanager.register(junit.JUnitOutput(config), "clusterlib-logs")
 
     def collected(self) -> RunPlan | None:
         """A worker knows its tests. All workers have the same plan: that of the first one is given, once."""

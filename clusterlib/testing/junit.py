@@ -17,7 +17,7 @@ from clusterlib.client.cluster import Cluster
 from clusterlib.evidence.explained import shortened
 from clusterlib.evidence.redaction import Redactor, redactor_for
 
-__all__ = ["Logs", "carry", "whole"]
+__all__ = ["JUnitOutput", "carry", "whole"]
 
 CARRIED = "clusterlib_said"
 """An attribute of a report: pytest-xdist brings it from the worker to the process that writes the file."""
@@ -32,7 +32,7 @@ def carry(report: pytest.TestReport, said: Sequence[tuple[str, str]], clusters: 
     setattr(report, CARRIED, redactor_for(runs, os.environ).text(text))
 
 
-class Logs:
+class JUnitOutput:
     """A plugin that brings it into the file. It runs before pytest's own hook, which closes the case after the last phase."""
 
     def __init__(self, config: pytest.Config) -> None:

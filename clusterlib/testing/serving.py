@@ -11,13 +11,13 @@ from typing import Protocol
 from clusterlib.client.cluster import Cluster
 from clusterlib.leases.lease import ClusterLease
 
-__all__ = ["Private", "Server", "given_server", "put_into_environment", "resized", "serve_with"]
+__all__ = ["ClusterSource", "Private", "given_server", "put_into_environment", "resized", "serve_with"]
 
 Private = Callable[[str | None, int | None], AbstractContextManager[Cluster]]
 """Gives the running test a cluster of its own: of a profile, with so many nodes."""
 
 
-class Server(Protocol):
+class ClusterSource(Protocol):
     """Gives the tests of this process their clusters."""
 
     def held(self) -> ClusterLease:
@@ -29,16 +29,16 @@ class Server(Protocol):
         ...
 
 
-_given: Server | None = None
+_given: ClusterSource | None = None
 
 
-def serve_with(server: Server | None) -> None:
+def serve_with(server: ClusterSource | None) -> None:
     """The tests of this process get their clusters from this server; None: from the process itself."""
     global _given  # noqa: PLW0603 - a process runs its tests in one way
     _given = server
 
 
-def given_server() -> Server | None:
+def given_server() -> ClusterSource | None:
     return _given
 
 

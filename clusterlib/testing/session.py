@@ -72,7 +72,7 @@ def begin(
         serve_with(run)
     config.pluginmanager.register(run, "clusterlib-run")
     config.pluginmanager.register(Tracebacks(), "clusterlib-tracebacks")
-    config.pluginmanager.register(junit.Logs(config), "clusterlib-logs")
+    config.pluginmanager.register(junit.JUnitOutput(config), "clusterlib-logs")
     session.items[:] = [session.items[place] for place in order]
 
 

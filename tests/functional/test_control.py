@@ -17,7 +17,7 @@ from clusterlib.client.connection import KeeperClient
 from clusterlib.errors import CallTimeout, KeeperLost, NodeUnavailable, NotSupported, UsageError
 from clusterlib.hosts.registry import Registry
 from clusterlib.keeper.control import peer_is_us
-from clusterlib.messages.requests import Load, Status, Watch
+from clusterlib.messages.requests import Load, StatusRequest, Watch
 from clusterlib.operations.restart import restart
 
 Up = Callable[..., clusterlib.Cluster]
@@ -216,7 +216,7 @@ def test_many_clients_at_once_are_all_answered(cluster: clusterlib.Cluster) -> N
 
     def ask() -> None:
         client = KeeperClient.connect(control, cluster.name)
-        states.extend(client.ask(Status(), seconds=30).state for _ in range(5))
+        states.extend(client.ask(StatusRequest(), seconds=30).state for _ in range(5))
         client.close()
 
     threads = [threading.Thread(target=ask) for _ in range(20)]

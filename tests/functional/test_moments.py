@@ -27,7 +27,7 @@ from clusterlib.errors import (
     UsageError,
 )
 from clusterlib.hosts import proc
-from clusterlib.messages.requests import Kill, Release, Request, Status, Watch
+from clusterlib.messages.requests import Kill, Release, Request, StatusRequest, Watch
 from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]
@@ -328,7 +328,7 @@ def test_a_node_that_never_stops_talking_does_not_have_the_keeper_to_itself(up: 
     )
     with up("ci-small", overrides={"python.app": "flood:main"}) as cluster:
         for _ in range(20):
-            assert cluster.keeper.ask(Status(), seconds=5).state in {"ready", "degraded"}
+            assert cluster.keeper.ask(StatusRequest(), seconds=5).state in {"ready", "degraded"}
         marker = cluster.status().marker
     assert proc.marked(marker) == []
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from clusterlib.drivers.beam.connection import Connection
 from clusterlib.drivers.beam.epmd import Directory, NameServer
-from clusterlib.drivers.beam.starting import Boot
+from clusterlib.drivers.beam.starting import BeamBoot
 from clusterlib.waiting import Deadline, poll
 
 __all__ = ["COOKIE", "PATIENCE", "Nodes", "stop_for_good"]
@@ -62,9 +62,9 @@ class Nodes:
         self._thread.join(PATIENCE)
         self._loop.close()
 
-    def boot(self, name: str, at: int | None = None, **more: Any) -> Boot:
+    def boot(self, name: str, at: int | None = None, **more: Any) -> BeamBoot:
         """`at`: the port of another epmd than ours."""
-        return Boot(f"{name}@127.0.0.1", at or self.epmd_port, self.folder / name, **more)
+        return BeamBoot(f"{name}@127.0.0.1", at or self.epmd_port, self.folder / name, **more)
 
     def launch(self, name: str, **more: Any) -> subprocess.Popen[bytes]:
         boot = self.boot(name, **more)

@@ -7,7 +7,7 @@ from functools import cache
 
 from clusterlib.frozen import frozen
 from clusterlib.operations.catalogue import catalogue
-from clusterlib.operations.listing import Listed, ListedParameter, Trouble
+from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
 
 __all__ = ["JSON", "Command", "Option", "commands", "troubles"]
 
@@ -83,7 +83,7 @@ JSON = Option(
 
 @frozen
 class Command:
-    operation: Listed
+    operation: ListedOperation
 
     @property
     def group(self) -> str:
@@ -137,6 +137,6 @@ def commands() -> tuple[Command, ...]:
 
 
 @cache
-def troubles() -> tuple[Trouble, ...]:
+def troubles() -> tuple[SourceTrouble, ...]:
     """What is wrong with the operations of the project."""
     return catalogue().troubles

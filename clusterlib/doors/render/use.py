@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clusterlib.operations.events import Diary, FollowedDiary
     from clusterlib.operations.logs import LogEntry, Logs, LogView
     from clusterlib.operations.report import Reported
-    from clusterlib.operations.run import ClusterReady, Ran
+    from clusterlib.operations.run import CommandReady, Ran
     from clusterlib.operations.shell import Evaluated
 
 __all__ = [
@@ -34,7 +34,7 @@ ENTRY = frozenset({"number", "time", "kind"})
 """What every event has."""
 
 
-def ready(console: Console, result: ClusterReady) -> None:
+def ready(console: Console, result: CommandReady) -> None:
     console.close()
     paint, cluster = console.aside, result.cluster
     how = (

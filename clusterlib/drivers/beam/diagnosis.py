@@ -22,8 +22,8 @@ from clusterlib.frozen import frozen
 
 __all__ = [
     "INVALID_COOKIE",
-    "Asked",
-    "Trouble",
+    "TroubleLine",
+    "VmArguments",
     "Words",
     "foreign_cookie",
     "misnamed",
@@ -46,13 +46,13 @@ UNSEEN: Final = {
 
 
 @frozen
-class Asked:
+class VmArguments:
     """What a vm.args requests from the virtual machine."""
 
     words: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, text: str) -> Asked:
+    def of(cls, text: str) -> VmArguments:
         try:
             return cls(tuple(shlex.split(text, comments=True)))
         except ValueError:
@@ -69,7 +69,7 @@ class Asked:
         return self.words[self.words.index(word) + 1]
 
 
-def unseen(node: str, asked: Asked, file: str) -> NoDistribution | None:
+def unseen(node: str, asked: VmArguments, file: str) -> NoDistribution | None:
     """A node without a name starts well, prints nothing, and is never visible to others: so it is
     not started at all."""
     if "-args_file" in asked.words:
@@ -114,7 +114,7 @@ def misnamed(known_as: str, calls_itself: str, *, resolves: bool = True) -> Name
     )
 
 
-def foreign_cookie(known_as: str, asked: Asked) -> CookieMismatch:
+def foreign_cookie(known_as: str, asked: VmArguments) -> CookieMismatch:
     node = known_as.partition("@")[0]
     told = "-setcookie" in asked.words
     return CookieMismatch(
@@ -147,7 +147,7 @@ def registered_elsewhere(node: str, epmd_port: int) -> EpmdUnavailable:
 
 
 @frozen
-class Trouble:
+class TroubleLine:
     """A line of output that shows a problem."""
 
     line: str
@@ -232,7 +232,7 @@ class Words:
     """Reads the output of a node, and keeps lines that show problems."""
 
     def __init__(self) -> None:
-        self.troubles: dict[re.Pattern[str], Trouble] = {}
+        self.troubles: dict[re.Pattern[str], TroubleLine] = {}
         """The first of each kind."""
         self._line = b""
 
@@ -258,4 +258,4 @@ class Words:
     def _read(self, line: str) -> None:
         for pattern, explain in SIGNS:
             if pattern not in self.troubles and (found := pattern.search(line)):
-                self.troubles[pattern] = Trouble(line, found, explain)
+                self.troubles[pattern] = TroubleLine(line, found, explain)

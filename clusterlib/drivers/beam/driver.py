@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from clusterlib.drivers.api import SESSION, Driver, NodeSpec
-from clusterlib.drivers.beam.diagnosis import Asked, unseen
+from clusterlib.drivers.beam.diagnosis import VmArguments, unseen
 from clusterlib.drivers.beam.epmd import Directory, NameServer
 from clusterlib.drivers.beam.health import COLUMNS
 from clusterlib.drivers.beam.link import BeamLink
 from clusterlib.drivers.beam.settings import BeamSettings
-from clusterlib.drivers.beam.starting import Boot
+from clusterlib.drivers.beam.starting import BeamBoot
 from clusterlib.hosts.api import Program, Spawn
 from clusterlib.hosts.programs import folders_of
 from clusterlib.messages.status import OwnShell
@@ -53,7 +53,7 @@ class BeamDriver(Driver):
         del claims  # a node takes its port by itself; the claim keeps others of ours from it
         asked = self._asked(node)
         cookie = self._cookie(node)
-        boot = Boot(
+        boot = BeamBoot(
             name=_name_of(node),
             epmd_port=self._known_at(node.address),
             home=Path(node.directory),
@@ -143,10 +143,10 @@ class BeamDriver(Driver):
         if former is not None:
             former.close()
 
-    def _asked(self, node: NodeSpec) -> Asked:
+    def _asked(self, node: NodeSpec) -> VmArguments:
         """What its vm.args says. One that gives a node of plain `erl` no name is refused: nothing would tell so later."""
         file = Path(node.directory) / "vm.args"
-        asked = Asked.of(file.read_text(encoding="utf-8", errors="replace"))
+        asked = VmArguments.of(file.read_text(encoding="utf-8", errors="replace"))
         if Path(self.settings.program).name == "erl" and (problem := unseen(node.name, asked, str(file))):
             raise problem
         return asked

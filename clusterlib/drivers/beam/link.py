@@ -13,7 +13,7 @@ from clusterlib.drivers.api import Link
 from clusterlib.drivers.beam.aio import AsyncConnection
 from clusterlib.drivers.beam.diagnosis import (
     INVALID_COOKIE,
-    Asked,
+    VmArguments,
     Words,
     foreign_cookie,
     misnamed,
@@ -56,13 +56,19 @@ class BeamLink(Link):
     view: frozenset[str] = frozenset()
 
     def __init__(
-        self, driver: BeamDriver, name: str, node: str, cookie: str, asked: Asked | None = None, port: int = 0
+        self,
+        driver: BeamDriver,
+        name: str,
+        node: str,
+        cookie: str,
+        asked: VmArguments | None = None,
+        port: int = 0,
     ) -> None:
         """`asked` is what its vm.args requests, `port` where it accepts connections as far as we
         know."""
         self.name = name
         self.node = node
-        self._asked = asked or Asked()
+        self._asked = asked or VmArguments()
         self._port = port
         self._words = Words()
         self._failure: ClusterError | None = None

@@ -20,7 +20,7 @@ from clusterlib.drivers.beam import epmd, machine
 from clusterlib.drivers.beam.aio import AsyncConnection
 from clusterlib.drivers.beam.epmd import Directory, NameServer
 from clusterlib.drivers.beam.machine import Epmd, Tried
-from clusterlib.drivers.beam.starting import Boot
+from clusterlib.drivers.beam.starting import BeamBoot
 from clusterlib.drivers.beam.terms import Atom, text
 from clusterlib.errors import ClusterError, EpmdUnavailable, NodeUnavailable
 from clusterlib.hosts import holders
@@ -93,7 +93,7 @@ def try_node(program: Path, seconds: float = TRY_SECONDS) -> Tried:
     listener = socket.create_server((LOOPBACK, 0))
     with listener, tempfile.TemporaryDirectory(prefix="clusterlib-doctor-") as folder:
         home = Path(folder)
-        boot = Boot(f"{NAME}@{LOOPBACK}", epmd_port=listener.getsockname()[1], home=home)
+        boot = BeamBoot(f"{NAME}@{LOOPBACK}", epmd_port=listener.getsockname()[1], home=home)
         cookie = secrets.token_hex(16)
         boot.write_cookie(cookie)
         log = home / "log"

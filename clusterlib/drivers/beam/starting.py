@@ -11,7 +11,7 @@ from clusterlib.errors import StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import write_private
 
-__all__ = ["SMALL", "Boot"]
+__all__ = ["SMALL", "BeamBoot"]
 
 SMALL: Final = ("+S", "1:1", "+SDio", "1", "+SDcpu", "1:1", "+sbwt", "none", "+P", "65536")
 """One scheduler that does not spin, and small tables: many nodes share this machine, and each
@@ -24,7 +24,7 @@ FOREIGN: Final = frozenset(
 
 
 @frozen
-class Boot:
+class BeamBoot:
     """One node to start.
 
     It needs no epmd of the machine: the listener at `epmd_port` learns its port and tells it those

@@ -39,9 +39,9 @@ def _mistakes(together: Together) -> Iterable[Mistake]:
 
 
 def _traits(values: Profile) -> Traits:
-    from clusterlib.drivers.command.profile import Command
+    from clusterlib.drivers.command.profile import CommandSettings
 
-    command = values.section(Command)
+    command = values.section(CommandSettings)
     return Traits((command.program,), command.search, command.user, command.fixed)
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from clusterlib.drivers.command.profile import Asked, Command, Formed, Health, Question, Ready
+from clusterlib.drivers.command.profile import (
+    CommandSettings,
+    Formed,
+    HealthSettings,
+    QuestionSettings,
+    ReadySettings,
+    RepeatedQuestionSettings,
+)
 from clusterlib.values.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -18,17 +25,17 @@ __all__ = ["mistakes"]
 
 def mistakes(together: Together) -> Iterator[Mistake]:
     section = together.profile.section
-    ready, formed = section(Ready), section(Formed)
+    ready, formed = section(ReadySettings), section(Formed)
     yield from _program(together)
     yield from _templates(together)
-    for name, question in (("ready", ready), ("formed", formed), ("health", section(Health))):
+    for name, question in (("ready", ready), ("formed", formed), ("health", section(HealthSettings))):
         yield from _question(together, name, question)
     for name, asked in (("ready", ready), ("formed", formed)):
         yield from _interval(together, name, asked)
 
 
 def _program(together: Together) -> Iterator[Mistake]:
-    command = together.profile.section(Command)
+    command = together.profile.section(CommandSettings)
     filled_in = together.kind.filled_in["command"] or ()
     if not command.program:
         right = 'write program = "redis-server", for example'
@@ -45,7 +52,7 @@ def _program(together: Together) -> Iterator[Mistake]:
             yield together.mistake(
                 "command", one.name, problem="is no template: nothing fills it in", right=right
             )
-    if not together.profile.ports and not _asks(together.profile.section(Ready)):
+    if not together.profile.ports and not _asks(together.profile.section(ReadySettings)):
         right = 'write client = "14000-14999" under [ports], or log = "started" under [ready], for example'
         problem = "nothing says when it is ready: it has no ports, and [ready] asks nothing"
         yield together.mistake("ports", problem=problem, right=right)
@@ -59,11 +66,11 @@ def _templates(together: Together) -> Iterator[Mistake]:
             yield together.mistake("templates", output, problem=problem, right=right)
 
 
-def _asks(asked: Question) -> bool:
+def _asks(asked: QuestionSettings) -> bool:
     return bool(asked.ports or asked.log or asked.http or asked.send or asked.command)
 
 
-def _question(together: Together, name: str, asked: Question) -> Iterator[Mistake]:
+def _question(together: Together, name: str, asked: QuestionSettings) -> Iterator[Mistake]:
     ways = [way for way in ("http", "send", "command") if getattr(asked, way)]
     known = [*together.profile.ports, *together.profile.derived]
     if len(ways) > 1:
@@ -86,7 +93,7 @@ def _question(together: Together, name: str, asked: Question) -> Iterator[Mistak
                 )
 
 
-def _interval(together: Together, name: str, asked: Asked) -> Iterator[Mistake]:
+def _interval(together: Together, name: str, asked: RepeatedQuestionSettings) -> Iterator[Mistake]:
     """One question and no second one within the start: a node that is not ready at once would never
     become ready."""
     most = together.profile.timeouts.start

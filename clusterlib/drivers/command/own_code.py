@@ -26,7 +26,7 @@ from clusterlib.disk.paths import (
     within,
 )
 from clusterlib.drivers.command.named import named_in
-from clusterlib.drivers.command.profile import Command
+from clusterlib.drivers.command.profile import CommandSettings
 from clusterlib.frozen import frozen
 from clusterlib.messages.plan import NoCode
 
@@ -72,7 +72,7 @@ def own_code(
     searched = dict.fromkeys([*roots, *paths, str(project / "src")]) if roots else ()
     trail = _Trail(project, tuple(searched), made)
     settings = [text for name, text in values.environment.items() if name not in {"PATH", "PYTHONPATH"}]
-    start = [str(program), *values.section(Command).arguments] if program else []
+    start = [str(program), *values.section(CommandSettings).arguments] if program else []
     leads = [
         trail.follow_command(start, has_path=bool(paths)),
         *(trail.follow_word("", text) for text in settings),

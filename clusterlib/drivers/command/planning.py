@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.disk.paths import within
-from clusterlib.drivers.command.profile import Command, Form, Formed, Health, Ready
+from clusterlib.drivers.command.profile import CommandSettings, Form, Formed, HealthSettings, ReadySettings
 from clusterlib.drivers.command.settings import Forming, Question, Server
 from clusterlib.drivers.planning import CodeContext, Planned
 from clusterlib.messages.plan import CodeSources
@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 def settings(planned: Planned) -> Server:
     values = planned.resolved.values
-    command = values.section(Command)
+    command = values.section(CommandSettings)
     return Server(
         program=str(planned.programs[command.program]),
         arguments=command.arguments,
@@ -44,10 +44,10 @@ def settings(planned: Planned) -> Server:
         shell=command.shell,
         execute=command.execute,
         environment=values.environment,
-        ready=_like(Question, values.section(Ready)),
+        ready=_like(Question, values.section(ReadySettings)),
         form=Forming(values.section(Form).command),
         formed=_like(Question, values.section(Formed)),
-        health=_like(Question, values.section(Health)),
+        health=_like(Question, values.section(HealthSettings)),
     )
 
 
@@ -62,7 +62,7 @@ def code(context: CodeContext) -> CodeSources:
     from clusterlib.drivers.command.own_code import own_code
 
     values, left_out = context.resolved.values, context.left_out()
-    program = context.programs.get(values.section(Command).program)
+    program = context.programs.get(values.section(CommandSettings).program)
     own = own_code(context.resolved, context.project, program, context.templates(), left_out)
     return CodeSources(
         trees=own.trees or context.chosen_roots,

@@ -16,13 +16,22 @@ from clusterlib.values.kinds import (
     check_url,
 )
 
-__all__ = ["SECTIONS", "Asked", "Command", "Form", "Formed", "Health", "Question", "Ready"]
+__all__ = [
+    "SECTIONS",
+    "CommandSettings",
+    "Form",
+    "Formed",
+    "HealthSettings",
+    "QuestionSettings",
+    "ReadySettings",
+    "RepeatedQuestionSettings",
+]
 
 LONGEST_QUESTION = 600.0
 
 
 @frozen
-class Command:
+class CommandSettings:
     """What a node of driver `command` runs, in its own folder. Some texts may hold Jinja, see below."""
 
     program: str = setting(
@@ -89,7 +98,7 @@ class Command:
 
 
 @frozen
-class Question:
+class QuestionSettings:
     """One question to a node. All that is said here must hold."""
 
     ports: tuple[str, ...] = setting((), texts(), "Ports, by name, that take connections.")
@@ -116,7 +125,7 @@ class Question:
 
 
 @frozen
-class Asked(Question):
+class RepeatedQuestionSettings(QuestionSettings):
     """One that is asked again and again while a node starts."""
 
     interval: float = setting(
@@ -127,7 +136,7 @@ class Asked(Question):
 
 
 @frozen
-class Ready(Asked):
+class ReadySettings(RepeatedQuestionSettings):
     """When a node of driver `command` answers, whatever the others do. Nothing said: all its ports take connections."""
 
     owned: bool = setting(
@@ -147,19 +156,19 @@ class Form:
 
 
 @frozen
-class Formed(Asked):
+class Formed(RepeatedQuestionSettings):
     """When a node has found the others. Every node must satisfy it; `alive` is the list of nodes that it should see."""
 
 
 @frozen
-class Health(Question):
+class HealthSettings(QuestionSettings):
     """What must hold besides `[ready]` and `[formed]`, for a node to be ready and for cluster.health."""
 
 
 SECTIONS: Mapping[str, type] = {
-    "command": Command,
-    "ready": Ready,
+    "command": CommandSettings,
+    "ready": ReadySettings,
     "form": Form,
     "formed": Formed,
-    "health": Health,
+    "health": HealthSettings,
 }

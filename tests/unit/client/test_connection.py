@@ -11,7 +11,7 @@ import pytest
 from clusterlib.client.connection import KeeperClient
 from clusterlib.errors import KeeperLost, OtherVersion, StartError
 from clusterlib.messages.event import Event
-from clusterlib.messages.requests import Down, Start, Status
+from clusterlib.messages.requests import Down, Start, StatusRequest
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_an_answer_of_another_version_is_told_from_a_keeper_that_is_lost(
     keeper.sendall(json.dumps({"id": 1, "result": result}).encode() + b"\n")
 
     with pytest.raises(OtherVersion, match="started by another version of clusterlib") as caught:
-        client.ask(Status())
+        client.ask(StatusRequest())
 
     assert caught.value.remedies == ("invoke cluster.down --name shop", "invoke cluster.up --name shop")
 
@@ -78,7 +78,7 @@ def test_what_is_no_answer_ends_the_conversation(
     keeper.sendall(message + b"\n")
 
     with pytest.raises(KeeperLost, match="was lost") as caught:
-        client.ask(Status())
+        client.ask(StatusRequest())
     assert caught.value.cause == "what it said is no answer"
 
 

@@ -12,7 +12,7 @@ import pytest
 from clusterlib.client.connection import KeeperClient
 from clusterlib.errors import ClusterError, ClusterNotRunning
 from clusterlib.keeper.control import LONGEST_BACKLOG, ControlServer
-from clusterlib.messages.requests import Handed, Release, Scale, Status, TakeLease
+from clusterlib.messages.requests import Handed, Release, Scale, StatusRequest, TakeLease
 from tests.unit.keeper.stage import World
 
 Converse = Callable[[World, Callable[[KeeperClient], Any]], Any]
@@ -61,7 +61,7 @@ def test_an_answer_of_any_size_arrives(play: Callable[..., World], converse: Con
     async def story(world: World) -> None:
         await world.keeper.start()
         world.keeper.holding.taint.spoilt("x" * 2 * LONGEST_BACKLOG)
-        status = await converse(world, lambda client: client.ask(Status()))
+        status = await converse(world, lambda client: client.ask(StatusRequest()))
         assert len(status.dirty[0]) == 2 * LONGEST_BACKLOG
 
     play(story)

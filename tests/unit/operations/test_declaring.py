@@ -10,11 +10,11 @@ from clusterlib.operations import generating
 from clusterlib.operations.catalogue import INDEX, load, shipped
 from clusterlib.operations.declaring import Caller
 from clusterlib.operations.describe import operations
-from clusterlib.operations.listing import Listed
+from clusterlib.operations.listing import ListedOperation
 
 
 @pytest.mark.parametrize("one", generating.listed(), ids=lambda one: one.full_name)
-def test_an_operation_is_read_as_it_is_imported(one: Listed) -> None:
+def test_an_operation_is_read_as_it_is_imported(one: ListedOperation) -> None:
     generating.imported(one)
 
 

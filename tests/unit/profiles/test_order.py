@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.drivers.command.profile import Command
+from clusterlib.drivers.command.profile import CommandSettings
 from clusterlib.errors import ProfileError
 from clusterlib.profiles import Origin, ResolvedProfile, default_profile
 
@@ -198,6 +198,12 @@ def test_three_dots_in_a_list_stand_for_what_it_had_before(load: Load, write: Wr
         "mine", environ={"CLUSTERLIB_COMMAND_ARGUMENTS": "first ... --last"}, overrides={"nodes.count": 1}
     )
 
-    assert one.values.section(Command).arguments == ("first", "-u", "server.py", "--verbose", "--last")
+    assert one.values.section(CommandSettings).arguments == (
+        "first",
+        "-u",
+        "server.py",
+        "--verbose",
+        "--last",
+    )
     assert one.values.python.path == ("src", "."), "nobody said anything before, so it is the default"
     assert str(one.values.ports["client"]) == "16379-16379"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clusterlib.errors import UsageError
 from clusterlib.runtime import wire
-from clusterlib.runtime.wire import CookieDiffers, FrameBuffer, Oversized, Refused, Role
+from clusterlib.runtime.wire import CookieDiffers, FrameBuffer, HandshakeRefused, Oversized, Role
 
 COOKIE = b"sixteen bytes or more"
 
@@ -37,7 +37,7 @@ def test_another_cookie_another_name_and_another_greeting_are_refused() -> None:
     reply = wire.reply(COOKIE, greeting, "node1", 1)
     with pytest.raises(CookieDiffers):
         wire.check_reply(COOKIE + b"!", greeting, reply, "node1")
-    with pytest.raises(Refused, match="another node"):
+    with pytest.raises(HandshakeRefused, match="another node"):
         wire.check_reply(COOKIE, greeting, reply, "node2")
     with pytest.raises(CookieDiffers):
         wire.check_reply(COOKIE, wire.greeting(Role.CLIENT), reply, "node1")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from clusterlib.drivers.beam.diagnosis import Asked, Words, foreign_cookie, misnamed, unseen
+from clusterlib.drivers.beam.diagnosis import VmArguments, Words, foreign_cookie, misnamed, unseen
 from clusterlib.errors import EpmdUnavailable, NameTaken, NodeExited, NoDistribution
 
 
 def test_words_of_a_vm_args_are_read_as_erlang_reads_them() -> None:
-    asked = Asked.of(
+    asked = VmArguments.of(
         "# -sname of_nobody\n-name 'node1@127.0.0.1' # ours\n-kernel inet_dist_listen_min 4370\n"
     )
 
     assert asked.name == "node1@127.0.0.1"
     assert asked.after("inet_dist_listen_min") == "4370"
     assert asked.after("-setcookie") is None
-    assert Asked.of("-name it's").name == "it's"
-    assert Asked.of("-name").name is None
+    assert VmArguments.of("-name it's").name == "it's"
+    assert VmArguments.of("-name").name is None
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_words_of_a_vm_args_are_read_as_erlang_reads_them() -> None:
     ],
 )
 def test_a_node_that_nobody_would_see_is_told_before_it_is_started(text: str, cause: str) -> None:
-    problem = unseen("node1", Asked.of(text), "/run/vm.args")
+    problem = unseen("node1", VmArguments.of(text), "/run/vm.args")
 
     assert problem is not None
     assert cause in str(problem.cause)
@@ -38,7 +38,7 @@ def test_a_node_that_nobody_would_see_is_told_before_it_is_started(text: str, ca
 
 @pytest.mark.parametrize("text", ["-name a@b", "-sname a", "+S 1:1 -args_file more.args"])
 def test_a_node_that_has_a_name_or_may_have_one_is_started(text: str) -> None:
-    assert unseen("node1", Asked.of(text), "vm.args") is None
+    assert unseen("node1", VmArguments.of(text), "vm.args") is None
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_a_name_is_compared_as_it_is_written() -> None:
 
 
 def test_a_cookie_of_the_template_is_told_from_one_that_came_later() -> None:
-    assert "-setcookie" in str(foreign_cookie("node1@h", Asked.of("-setcookie a")).cause)
-    assert "erlang:set_cookie" in foreign_cookie("node1@h", Asked()).remedies[0]
+    assert "-setcookie" in str(foreign_cookie("node1@h", VmArguments.of("-setcookie a")).cause)
+    assert "erlang:set_cookie" in foreign_cookie("node1@h", VmArguments()).remedies[0]
