@@ -266,9 +266,7 @@ class Cluster(Operated):
         return [*([first] if first else []), *([name] for name in chosen if name not in down)]
 
     def _is_whole(self) -> bool:
-        """Whether all nodes are ready and see each other, except those that were stopped on
-        purpose.
-        """
+        """Whether all nodes that were not stopped on purpose are ready and see each other."""
         nodes = [node for node in self.status().nodes if node.state is not NodeState.STOPPED]
         everyone = {node.name for node in nodes}
         return all(node.is_ready and everyone <= set(node.view) for node in nodes)
@@ -299,9 +297,7 @@ class Cluster(Operated):
         gone: Sequence[str] = (),
         on_event: Listener | None = None,
     ) -> Mapping[str, tuple[str, ...]]:
-        """Makes the nodes load compiled modules (name and file) from disk; `code` is what they run
-        then. See `sync`.
-        """
+        """Loads compiled modules (name and file) into the nodes; `code` is what they run then."""
         seconds = self._timeouts.start + self._down_seconds()
         answer = self.keeper.ask(Load(code, modules, tuple(gone)), seconds=seconds, on_event=on_event)
         self._meet(answer.status)

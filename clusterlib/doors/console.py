@@ -1,6 +1,8 @@
-"""What the user sees. Answers go to stdout, everything said on the way to stderr; with --json stdout holds one document.
+"""The user's console. Results go to stdout, progress to stderr; with --json stdout has one
+document.
 
-`rich` draws what lives (progress) and what is ruled (tables), and is imported only then: it costs more than most answers."""
+`rich` draws progress and tables, and is imported only for these, because it takes longer than most
+results."""
 
 from __future__ import annotations
 
@@ -59,7 +61,8 @@ class Console:
 
     @property
     def lively(self) -> bool:
-        """Whether lines may be redrawn: on a terminal that can, and not in CI, whose logs would show every frame."""
+        """Whether lines may be redrawn: on a capable terminal, and not in CI, whose logs would show
+        every frame."""
         environment = self.environment
         return self.err.isatty() and environment.get("TERM") not in {"dumb", ""} and not environment.get("CI")
 
@@ -71,7 +74,7 @@ class Console:
     # -- answers
 
     def answer(self, document: Mapping[str, Any], tell: Callable[[], None]) -> None:
-        """The one answer of a task: the document with --json, else whatever `tell` prints."""
+        """The result of a task: the document with --json, else what `tell` prints."""
         self.close()
         if self.json:
             self._write(self.out, json_text.dumps(self._worded(document), indent=2) + "\n")
@@ -82,7 +85,8 @@ class Console:
         self._write(self.out, text + "\n")
 
     def paragraph(self, beginning: str, text: str, *, indent: int) -> None:
-        """A beginning, which may be coloured and takes `indent` columns, and a text that is folded beside it."""
+        """A beginning, which may be coloured and takes `indent` columns, and a text that is folded
+        beside it."""
         lines = textwrap.wrap(text, max(20, self.width - indent)) or [""]
         self.line(beginning + f"\n{' ' * indent}".join(lines))
 
@@ -98,8 +102,11 @@ class Console:
         foldable: Sequence[str] | None = None,
         expendable: Sequence[str] = (),
     ) -> list[str]:
-        """Rows under their titles. A pipe shows all of it; a narrow terminal leaves out columns, the first of the
-        expendable ones first, and folds those that may be folded: all, unless they are named. Gives back what it left out."""
+        """A table with titles.
+
+        A pipe gets all of it. A narrow terminal leaves out columns, beginning with the first
+        expendable one, and folds those that may be folded: all, unless they are named. Returns the
+        columns that were left out."""
         from rich.cells import cell_len
         from rich.console import Console as Rich
         from rich.table import Table
@@ -175,7 +182,7 @@ class Console:
             os.close(kept)
 
     def close(self) -> None:
-        """Ends what is drawn, so that what follows stands below it. Idempotent."""
+        """Ends the drawing, so that later output appears below it. Idempotent."""
         if self._progress is not None:
             self._progress.close()
             self._progress = None
@@ -213,7 +220,7 @@ class Console:
             self._write(self.err, "interrupted\n")
 
     def abandon(self) -> None:
-        """Whoever read stdout has gone, as `head` does: what is buffered is dropped, without a word."""
+        """The reader of stdout has gone, as `head` does: buffered output is dropped silently."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.out.fileno())
         os.close(nowhere)
@@ -243,7 +250,8 @@ def _indented(text: str) -> str:
 
 
 def _too_much(needed: Mapping[str, int], expendable: Sequence[str], width: int) -> list[str]:
-    """The columns that must go for the others to fit into this width, the first of the expendable ones first."""
+    """The columns that must go for the others to fit into this width, the first of the expendable
+    ones first."""
     kept, left_out = dict(needed), []
     for title in expendable:
         if title in kept and _total(kept) > width:

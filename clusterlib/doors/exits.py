@@ -1,4 +1,5 @@
-"""The exit codes of tasks, beside those that errors carry (`ClusterError.exit_code`: 2 bad input, 3 not running)."""
+"""The exit codes of tasks, in addition to those of errors (`ClusterError.exit_code`: 2 bad input, 3
+not running)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,9 @@ __all__ = ["distributed_sessions", "session_folder"]
 Install = Sequence[str] | Callable[[nox.Session], object]
 
 TIDY_UP = 30.0
-"""Seconds that pytest has, after Ctrl-C, to take its clusters down. Nox's own patience is a third of a second."""
+"""Seconds that pytest has, after Ctrl-C, to take its clusters down.
+
+Nox's own patience is a third of a second."""
 
 NOT_TESTS_AFTER = frozenset(
     [
@@ -51,7 +53,7 @@ NOT_TESTS_AFTER = frozenset(
         "-W",
     ]
 )
-"""Options of pytest whose value may look like a path, and chooses no tests by being one."""
+"""Options of pytest whose value may look like a path without selecting tests."""
 
 
 def distributed_sessions(
@@ -63,11 +65,13 @@ def distributed_sessions(
     name: str = "distributed",
     **options: Any,
 ) -> None:
-    """Registers the session `distributed`, parametrized by profile: `nox -s "distributed(profile='ci-small')"` runs one.
+    """Registers the session `distributed`, parametrized by profile: `nox -s
+    "distributed(profile='ci-small')"` runs one.
 
-    `install` is what `session.install` gets, or a function that prepares the session; empty installs nothing.
-    `profiles` names the profiles; without it those that name tests in this project, or else the default one. CLUSTERLIB_PROFILE,
-    as a CI job sets it, leaves only that one. Further options are those of `nox.session`. What follows `--` goes to pytest."""
+    `install` is what `session.install` gets, or a function that prepares the session; empty
+    installs nothing. `profiles` names the profiles; without it those that name tests in this
+    project, or else the default one. CLUSTERLIB_PROFILE, as a CI job sets it, leaves only that one.
+    Further options are those of `nox.session`. What follows `--` goes to pytest."""
     project = find_project(Path.cwd())
     served = {one.profile: one for one in _chosen(project, profiles)}
     several = isinstance(python, Sequence) and not isinstance(python, str) and len(python) > 1
@@ -89,7 +93,9 @@ def distributed_sessions(
 
 
 def session_folder(profile: str, prefix: str = "distributed") -> str:
-    """The folder of a session's evidence, inside the folder of artifacts. CI files name it, so it never changes."""
+    """The folder of a session's evidence, inside the folder of artifacts.
+
+    CI files name it, so it never changes."""
     return f"{prefix}-{re.sub(r'[^A-Za-z0-9._-]+', '-', Path(profile).stem if '/' in profile else profile)}"
 
 
@@ -110,7 +116,8 @@ def _install(session: nox.Session, install: Install) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    """pytest clears away what an earlier run left there, but for what it would itself write last."""
+    """pytest removes what an earlier run left there, except the files that it writes itself at its
+    end."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "junit.xml").unlink(missing_ok=True)
 
@@ -140,7 +147,8 @@ def _run(session: nox.Session, tests: ServedTests, folder: Path, project: Path) 
 
 
 def _chooses(words: Sequence[str]) -> bool:
-    """Whether words for pytest say which tests to run, so that those of the profile are not meant."""
+    """Whether words for pytest say which tests to run, so that those of the profile are not
+    meant."""
     return any(_is_path(before, word) for before, word in pairwise(["", *words]))
 
 
@@ -150,7 +158,7 @@ def _is_path(before: str, word: str) -> bool:
 
 
 def _finish(session: nox.Session, folder: Path) -> None:
-    """The report, whatever became of pytest: it may have been killed before it could write one."""
+    """Makes the report, even if pytest was killed before it could write one."""
     if (folder / "records").is_dir():
         session.run("python", "-m", "clusterlib", "test", "report", str(folder))
 

@@ -35,7 +35,9 @@ STATES = {
 
 
 def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """https://no-color.org and its counterpart; NO_COLOR is the stronger one. Else: colours where somebody looks."""
+    """Follows https://no-color.org and its counterpart; NO_COLOR has precedence.
+
+    Otherwise colours are for terminals."""
     if environment.get("NO_COLOR"):
         return False
     forced = environment.get("FORCE_COLOR")
@@ -45,7 +47,7 @@ def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 
 class Paint:
-    """Colours a text, or leaves it as it is."""
+    """Colours a text, or returns it unchanged."""
 
     def __init__(self, colours: bool) -> None:
         self.colours = colours

@@ -1,4 +1,5 @@
-"""A cluster's events, shown as they come: redrawn lines on a terminal, one line each in CI, nothing with --json."""
+"""Shows a cluster's events as they come: redrawn lines on a terminal, one line each in CI, nothing
+with --json."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ __all__ = ["LinesProgress", "LiveProgress", "Picture", "Progress", "SilentProgre
 
 SHOWN_NODES = 12
 TITLES = (ClusterBuilding, ClusterStarting, ClusterRestarting, ClusterScaling, ClusterStopping)
-"""What is going on, until the next of them."""
+"""The present activity, until the next of these."""
 
 
 class Progress(Protocol):
@@ -108,7 +109,7 @@ class Picture:
 
 
 class LiveProgress:
-    """For eyes: a line for each node, redrawn as it changes and gone when all is said."""
+    """For terminals: a line for each node, redrawn as it changes, and removed at the end."""
 
     def __init__(self, stream: TextIO, paint: Paint) -> None:
         self._stream = stream

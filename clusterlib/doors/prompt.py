@@ -31,7 +31,9 @@ class Statements:
         return bool(self._lines)
 
     def add(self, line: str) -> str | None:
-        """The statement, once it is whole. One that cannot become one is given back as it is: the node explains it."""
+        """The statement, once it is complete.
+
+        An invalid one is returned as it is, and the node reports the error."""
         self._lines.append(line)
         source = "\n".join(self._lines)
         try:
@@ -43,7 +45,7 @@ class Statements:
         return source
 
     def rest(self) -> str | None:
-        """What is left when the input ends."""
+        """The rest of the input at its end."""
         source = "\n".join(self._lines)
         self._lines.clear()
         return source if source.strip() else None
@@ -105,7 +107,8 @@ class Prompt:
 
 @contextlib.contextmanager
 def _history(path: Path, session: NodeShell) -> Iterator[None]:
-    """Line editing, completion by what the node knows, and a memory of what was typed, where Python has readline."""
+    """Line editing, completion with names of the node, and a history of input, if Python has
+    readline."""
     try:
         import readline
     except ImportError:

@@ -1,6 +1,8 @@
-"""Invoke tasks, made of the commands. In a project's own tasks.py: `from clusterlib.invoke import namespace`.
+"""Invoke tasks, made of the commands. In a project's own tasks.py: `from clusterlib.invoke import
+namespace`.
 
-To keep tasks of one's own beside them: `ns = Collection(my_task); ns.add_collection(namespace.collections["cluster"])`."""
+To combine them with your own tasks: `ns = Collection(my_task);
+ns.add_collection(namespace.collections["cluster"])`."""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ def _body(command: Command) -> Callable[..., None]:
 
 
 def _said(command: Command, given: Mapping[str, object]) -> dict[str, object]:
-    """Without the flags that were not given: Invoke has a value for each."""
+    """Without flags that were not given: Invoke has a value for each."""
     negating = {option.name for option in command.options if option.negates}
     known = {name: value for name, value in given.items() if value is not None and value is not False}
     return {name: False if name in negating else value for name, value in known.items()}
@@ -71,19 +73,21 @@ def _argument(option: Option, *, positional: bool) -> Argument:
 
 
 def remainder(context: Context) -> list[str]:
-    """What came after `--`, word by word. Invoke joins the words, which loses their borders; the original has them.
+    """The words after `--`. Invoke joins them, which loses their boundaries; the original command
+    line has them.
 
-    Invoke before 3.0 does not give a task what came after `--`: there the original is all there is."""
+    Invoke before 3.0 does not pass them to a task, so there the original is the only source."""
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     joined = getattr(context, "remainder", None)
     return words if joined in {None, " ".join(words)} else shlex.split(joined)
 
 
 def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> bool:
-    """Whether the command line gives `task` a bare word.
+    """Whether the command line has a bare word for `task`.
 
-    Invoke knows words only as required ones, and would refuse `cluster.logs` without a node; so the task looks ahead
-    before it says what it takes. `ours` are words that name a task, which begin something new."""
+    Invoke only knows required words, and would refuse `cluster.logs` without a node. So the task
+    looks ahead before it declares its words. `ours` are names of tasks, which begin the next task.
+    """
     words = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
     at = next((i for i, word in enumerate(words) if word == task or word.endswith(f".{task}")), None)
     if at is None:
@@ -99,7 +103,8 @@ def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> bool:
 
 
 def _namespace() -> Collection:
-    """A collection for each group; a group such as `cluster.faults` lies in the one of its first word."""
+    """A collection for each group; a group such as `cluster.faults` is inside that of its first
+    word."""
     root = Collection()
     for command in commands():
         place = root

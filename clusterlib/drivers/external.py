@@ -1,6 +1,6 @@
 """Kinds of nodes from outside: of an installed package, or at `package.module:NAME` of the project.
 
-Imported only for names that are not shipped. A module of somebody else is imported only where its kind is used."""
+Used only for names that are not shipped. A foreign module is imported only if its kind is used."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Installed:
 
 
 def installed() -> dict[str, list[Installed]]:
-    """What packages declare, by name, without importing any of them."""
+    """The declarations of packages, by name, without importing any of them."""
     from importlib.metadata import entry_points
 
     found: dict[str, list[Installed]] = {}
@@ -55,7 +55,7 @@ def installed() -> dict[str, list[Installed]]:
 
 
 def namesakes() -> list[Installed]:
-    """Installed drivers that have the name of a shipped one, which is always the one that is used."""
+    """Installed drivers with the name of a shipped one, which takes precedence."""
     return [one for name, several in installed().items() if name in SHIPPED for one in several]
 
 
@@ -81,14 +81,16 @@ def external_kind(name: str, roots: Iterable[str]) -> NodeKind:
 
 
 def external_driver(name: str, kind: NodeKind, settings: object, host: Host) -> Driver:
-    """The keeper's side of a kind. Raises DriverUnusable, with the line where its author's code fails."""
+    """The keeper's side of a kind.
+
+    Raises DriverUnusable, with the line where its author's code fails."""
     from clusterlib.drivers.api import Driver
 
     try:
         driver = kind.driver(settings, host)
     except ClusterError:
         raise
-    except Exception as error:  # anything may be raised by code that is not ours
+    except Exception as error:  # foreign code may raise anything
         raise DriverUnusable(
             f"the driver {in_toml(name)} cannot be made", cause=_cause(error), remedies=[_correct(error)]
         ) from error
@@ -105,7 +107,8 @@ def external_driver(name: str, kind: NodeKind, settings: object, host: Host) -> 
 
 
 def _is_missing(driver: object, name: str, declared: type) -> bool:
-    """A class that inherits from `Driver` has the empty method of the protocol, which does not count."""
+    """A class that inherits from `Driver` has the empty method of the protocol, which does not
+    count."""
     own = getattr(type(driver), name, None)
     inherited = own is None or own is vars(declared).get(name)
     return inherited and name not in getattr(driver, "__dict__", {})
@@ -135,10 +138,10 @@ def _declared(name: str) -> str:
 
 def _imported(reference: str, module: str, roots: Iterable[str]) -> Any:
     searched = [root for root in roots if root not in sys.path]
-    sys.path += searched  # behind all others: a file of the project hides no installed module
+    sys.path += searched  # after all others: a file of the project hides no installed module
     try:
         return import_module(module)
-    except Exception as error:  # anything may be raised by code that is not ours
+    except Exception as error:  # foreign code may raise anything
         absent = error.name if isinstance(error, ModuleNotFoundError) else None
         if absent and f"{module}.".startswith(f"{absent}."):
             where = ", ".join(roots) or "no folder of the project"

@@ -1,10 +1,10 @@
-"""A driver whose nodes live in memory, on a `FakeHost`, for tests of whoever uses a driver.
+"""A driver whose nodes are in memory, on a `FakeHost`, for tests of code that uses a driver.
 
     driver = FakeDriver({"node2": [Life(exits=3, says="no database"), Life()]})
     host = FakeHost(driver.behaviours)
 
-Each start of a node takes the next of its lives; where none is left, it lives well. It keeps the same contract as the real one.
-"""
+Each start of a node uses the next of its lives; if none is left, the node works. It passes the same
+contract tests as the real one."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ STOLEN = "bind: Address already in use"
 
 @frozen
 class Life:
-    """What one start of a node leads to."""
+    """The behaviour of one start of a node."""
 
     exits: int | None = None
     """Ends at once, with this code."""
     says: str = ""
     slow: float = 0.0
-    """Gets ready only after so many seconds."""
+    """Becomes ready only after so many seconds."""
     silent: bool = False
-    """Lives, but never gets ready."""
+    """Lives, but never becomes ready."""
     remark: str = ""
-    """What its link remarks while it is ready."""
+    """The remark of its link while it is ready."""
     deaf: bool = False
-    """Neither being asked nor SIGTERM ends it."""
+    """It does not end on request or SIGTERM."""
 
 
 class FakeDriver(Driver):
@@ -50,20 +50,21 @@ class FakeDriver(Driver):
     def __init__(
         self, lives: Mapping[str, Sequence[Life]] | None = None, *, program: str = "fake-node"
     ) -> None:
-        """`program`: which of a host's behaviours is that of its nodes, where several drivers share a host."""
+        """`program`: which of a host's behaviours is that of its nodes, where several drivers share
+        a host."""
         self._program = program
         self.alive: set[str] = set()
         self.rosters: dict[str, list[dict[str, Any]]] = {}
-        """What each node was last told about who belongs to the cluster."""
+        """The last list of members that each node received."""
         self.stale: dict[str, list[str] | None] = {}
-        """By node, the files that it says it has loaded and that are others now; None: it does not answer."""
+        """By node, the files that it reports as loaded and changed; None: it does not answer."""
         self._lives = {name: list(sequence) for name, sequence in (lives or {}).items()}
         self._links: list[FakeLink] = []
         self._stops: dict[str, asyncio.Event] = {}
 
     @property
     def behaviours(self) -> dict[str, Behaviour]:
-        """For the `FakeHost` that is to run these nodes."""
+        """For the `FakeHost` of these nodes."""
         return {self._program: self._live}
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, FakeLink]:

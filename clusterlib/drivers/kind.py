@@ -1,6 +1,7 @@
-"""What a kind of node is to all others: one value, which its folder or its package declares.
+"""A kind of node as other rooms see it: one value, which its folder or its package declares.
 
-Only the keeper's side is required. Each part is a function, so that a process imports only what it uses."""
+Only the keeper's side is required. Each part is a function, so that a process imports only what it
+uses."""
 
 from __future__ import annotations
 
@@ -30,13 +31,13 @@ class Traits:
     """What the values of one profile mean for its nodes."""
 
     programs: tuple[str, ...] = ()
-    """The programs that must be on this machine, by their names or their paths relative to the project."""
+    """The programs that must be on this machine, by name or by path relative to the project."""
     search: tuple[str, ...] = ()
     """Folders searched before PATH, as patterns."""
     user: str | None = None
-    """Who runs the nodes where we are root; None: root does."""
+    """The user of the nodes if we are root; None: root."""
     fixed: str = ""
-    """Why nodes cannot be added or taken away; empty where they can."""
+    """Why nodes cannot be added or removed; empty if they can."""
 
 
 def _refuses_calls() -> type[NodeCalls]:
@@ -63,27 +64,28 @@ def _chosen_roots(context: CodeContext) -> CodeSources:
 
 @frozen
 class NodeKind:
-    """A kind of node: what the keeper does with it, what clients do, and what a profile says about it."""
+    """A kind of node: the keeper's side, the client's side, and its settings in a profile."""
 
     driver: Callable[[Any, Host], Driver]
-    """Makes the keeper's side, from `settings` and from the host, which runs commands for it."""
+    """Creates the keeper's side from `settings` and the host, which runs commands for it."""
     calls: Callable[[], type[NodeCalls]] = _refuses_calls
     """What clients can do with such a node. Without it, calls are refused."""
 
     ports: Mapping[str, str] = field(default_factory=dict)
-    """A range for each purpose, where the profile says none."""
+    """A range for each purpose, if the profile has none."""
     templates: Mapping[str, str] = field(default_factory=dict)
-    """The files of a node, where the profile says none."""
+    """The files of a node, if the profile has none."""
     sections: Callable[[], Mapping[str, type]] = dict
     """Its own tables of a profile, by name. Each is a frozen dataclass of settings."""
     uses: frozenset[str] = frozenset()
-    """Settings of other tables that mean something to it, and not to every kind: `timeouts.build`."""
+    """Settings of other tables that only some kinds use: `timeouts.build`."""
     filled_in: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
-    """The tables whose texts are templates, with the settings for which this holds; None: for all of them."""
+    """The tables whose texts are templates, with the settings to which this applies; None: all of
+    them."""
     simulated: bool = False
     """Whether its nodes can run in one process, over an in-memory network."""
     mistakes: Callable[[Together], Iterable[Mistake]] = lambda _: ()
-    """What is wrong with values that are in order one by one."""
+    """Mistakes in combinations of values that are correct one by one."""
     traits: Callable[[Profile], Traits] = lambda _: Traits()
 
     settings: Callable[[Planned], object] = _own_table
@@ -92,10 +94,11 @@ class NodeKind:
     """The type of these settings, by which the keeper reads them from the plan. A kind with several
     tables must declare both."""
     code: Callable[[CodeContext], CodeSources] = _chosen_roots
-    """Where the code of its nodes is, besides programs, templates and watched files. By default in the code roots that a
-    profile names: a change there restarts the nodes."""
+    """The code of its nodes, besides programs, templates and watched files.
+
+    By default the code roots that a profile names: a change there restarts the nodes."""
     environment: Callable[[Planned], dict[str, str]] = lambda _: {}
-    """Variables that each node has besides those of the profile."""
+    """Variables of each node in addition to those of the profile."""
     preflight: Callable[[ResolvedProfile, Path, Mapping[str, Path]], Iterable[Finding]] = lambda *_: ()
     """Whether such nodes can run on this machine."""
 

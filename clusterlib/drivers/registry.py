@@ -1,4 +1,6 @@
-"""The kinds of nodes by name. Nothing of a kind is imported before it is needed: clients read this, too."""
+"""The kinds of nodes by name.
+
+A kind is imported only when it is needed, because clients use this module, too."""
 
 from __future__ import annotations
 
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["PRELOAD", "calls_of", "driver_of", "kind_of"]
 
 PRELOAD = ("clusterlib.runtime.node",)
-"""What the warm process imports once, so that no node has to."""
+"""Imported once by the nursery, so that nodes need not import it."""
 
 
 def kind_of(name: str, roots: Iterable[str] = ()) -> NodeKind:
-    """The shipped kind of that name, that of an installed package, or the one at `package.module:NAME`.
+    """The shipped kind of that name, that of an installed package, or the one at
+    `package.module:NAME`.
 
     `roots` are folders of the project's Python code. Raises DriverUnusable."""
     if name not in SHIPPED:

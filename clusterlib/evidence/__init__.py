@@ -1,1 +1,1 @@
-"""What a run leaves behind for whoever must understand it later: records, logs, JUnit, the report."""
+"""The evidence of a run, for understanding it later: records, logs, JUnit, the report."""

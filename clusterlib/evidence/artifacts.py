@@ -1,9 +1,7 @@
-"""The table of artifacts: each file and folder that a test run leaves, what it is, and who makes it.
+"""The table of artifacts: each file and folder that a test run leaves, its content, and its writer.
 
-What claims a folder, what copies and writes into it, what the report links and what
-docs/artifacts.md says all come from here. An artifact is written by its entry, so there is none
-without one.
-"""
+The claim of a folder, the copies in it, the links of the report and docs/artifacts.md all use this
+table. An artifact is written by its entry, so there is none without one."""
 
 from __future__ import annotations
 
@@ -64,7 +62,7 @@ class Artifact:
     maker: Maker
     cleaning: Cleaning = Cleaning.SOURCE
     inside: str | None = None
-    """What is in it, if it is a folder: the pattern of names that people read."""
+    """The content of a folder: the pattern of names for people."""
 
     @property
     def is_folder(self) -> bool:

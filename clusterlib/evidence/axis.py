@@ -1,4 +1,5 @@
-"""Time on the picture: from left to right, in proportion, except that long idle stretches are folded and say so."""
+"""The time axis of the picture: proportional from left to right, except that long idle periods are
+folded and labelled."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ WIDTH_OF_A_FOLD = 3.0
 MOST_FOR_FOLDS = 30.0
 SHORTEST_FOLD = 1.0
 SHARE_OF_A_FOLD = 0.12
-"""Idle time is folded where it would take more than this share of the picture."""
+"""Idle time is folded if it would take more than this share of the picture."""
 EDGE = 1.2
 STEPS = (
     0.001,
@@ -128,7 +129,7 @@ def _ticks(axis: Axis, shown: float, idle: list[tuple[float, float]]) -> Iterabl
         time = begin + number * step
         inside = next((stretch for stretch in idle if stretch[0] < time < stretch[1]), None)
         if inside is not None:
-            number = max(number, int((inside[1] - begin) / step)) + 1  # always on, whatever rounding does
+            number = max(number, int((inside[1] - begin) / step)) + 1  # always forward, despite rounding
             continue
         place = axis.at(time)
         crowded = any(abs(place - fold.x - fold.width / 2) < NEAREST_TICKS for fold in axis.folds)

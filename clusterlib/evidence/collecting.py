@@ -1,6 +1,7 @@
-"""Copies what a run of a cluster left in its folder: redacted, bounded, as far as it is there, and only what is new.
+"""Copies the files of a run of a cluster: redacted, with limits, and only what is new.
 
-It works while the cluster runs. Nothing here fails because a file is missing, is being written or goes away."""
+It works while the cluster runs. A file that is missing, being written or disappearing is not an
+error."""
 
 from __future__ import annotations
 
@@ -55,19 +56,21 @@ class _Seen:
 
 
 class Collector:
-    """Remembers what it has copied already, so that asking again after each failing test costs next to nothing.
+    """Remembers what it has copied, so that a repetition after each failing test is cheap.
 
-    What was copied is not copied again by another process either: it may not know the secrets that were taken out."""
+    Another process does not copy the same again, either: it may not know the secrets that were
+    removed."""
 
     def __init__(self, folder: Path, most: int = MOST_OF_A_LOG) -> None:
         self.folder = folder
         self._most = most
         self._seen: dict[Path, _Seen] = {}
         self._clean: dict[Path, Redactor] = {}
-        """What has been taken out of the copies at each place, as far as this process knows."""
+        """The secrets that were removed from the copies at each place, as far as this process
+        knows."""
 
     def collect(self, cluster: str, run: Path, redactor: Redactor) -> Path:
-        """Brings the copies of a run folder up to date; gives back where they are."""
+        """Updates the copies of a run folder; returns their place."""
         source, target = RunFolder(run), place_of(self.folder, cluster, run)
         known = self._clean.get(target)
         if known is None or known.secrets != redactor.secrets:
@@ -117,7 +120,9 @@ class Collector:
             MEMORY.write(place, json.dumps(mine))
 
     def _copy(self, source: Path, target: Path, clean: Clean, most: int = MOST_OF_A_CONFIG) -> int:
-        """A file that is replaced as a whole, if it is a text of sensible size. Gives back its size."""
+        """Copies a file that is replaced as a whole, if it is a text of reasonable size.
+
+        Returns its size."""
         with contextlib.suppress(OSError):
             now = source.stat()
             seen = _Seen(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, -1)
@@ -126,7 +131,7 @@ class Collector:
             with source.open("rb") as file:
                 data = file.read(MOST_OF_A_CONFIG + 1)
             if len(data) > min(MOST_OF_A_CONFIG, most) or b"\0" in data[:4096]:
-                return 0  # a database that a node keeps in its folder is no configuration
+                return 0  # a database in a node's folder is not a configuration
             _write(target, clean(data))
             self._seen[target] = seen
             return len(data)
@@ -148,7 +153,7 @@ class Collector:
             self._seen[target] = seen
 
     def _grow(self, source: Path, target: Path, clean: Clean) -> None:
-        """A file that only grows: what is new of it is appended, as whole lines."""
+        """A file that only grows: its new part is appended, in whole lines."""
         with contextlib.suppress(OSError), source.open("rb") as file:
             now = os.fstat(file.fileno())
             seen = self._seen.get(target)
@@ -167,7 +172,7 @@ class Collector:
             data = file.read()
             ending = data.rfind(b"\n") + 1
             _write(target, clean(data))
-            # An unfinished last line is shown, but copied anew once it is whole.
+            # An incomplete last line is shown, but copied again once it is complete.
             self._note(target, now, ending if ending == len(data) else -1)
 
     def _note(self, target: Path, now: os.stat_result, copied: int) -> None:
@@ -175,12 +180,13 @@ class Collector:
 
 
 def place_of(folder: Path, cluster: str, run: Path) -> Path:
-    """Where the copies of a run are."""
+    """The place of a run's copies."""
     return CLUSTERS.in_(folder) / (cluster.replace("/", "_").lstrip(".") or "cluster") / run.name
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Regular files below, without following links: a link may lead to anything, a secret included."""
+    """Regular files below, without following links: a link may lead to anything, a secret
+    included."""
     for parent, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
@@ -190,7 +196,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _cleaner(artifact: Artifact, redactor: Redactor) -> Clean:
-    """As the table of artifacts says."""
+    """According to the table of artifacts."""
     match artifact.cleaning:
         case Cleaning.LINES:
             return lambda data: _lines(data, redactor.line)
@@ -214,7 +220,7 @@ def _document(data: bytes, redactor: Redactor) -> bytes:
 
 
 def _clean_again(place: Path, redactor: Redactor) -> None:
-    """Takes out of what was copied before what is only now known to be secret."""
+    """Removes secrets from earlier copies that have become known only now."""
     for artifact in OF_A_CLUSTER:
         clean, copy = _cleaner(artifact, redactor), artifact.in_(place)
         for path in _files(copy) if artifact.is_folder else [copy]:
@@ -236,12 +242,14 @@ def _append(target: Path, file: BinaryIO, offset: int, clean: Clean) -> int:
 
 
 def _write(target: Path, data: bytes) -> None:
-    # As write_private does: whole or not at all, for its owner only. Bytes that are no text come out as they went in.
+    # As write_private does: completely or not at all, for its owner only. Bytes that are not text
+    # are restored unchanged.
     write_private(target, data.decode(errors="surrogateescape"))
 
 
 def _write_parts(target: Path, files: list[BinaryIO], sizes: list[int], most: int, clean: Clean) -> None:
-    """Beginning and end of what is too large, or all of it; as whole lines, with a line that says what is left out."""
+    """The beginning and the end of a large file, or all of a small one, in whole lines, with a line
+    that states what is left out."""
     total = sum(sizes)
     head = min(HEAD, most // 2)
     if total <= most:

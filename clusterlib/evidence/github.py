@@ -1,4 +1,6 @@
-"""For GitHub: annotations on the lines of failing tests, and a summary of the job in Markdown. Texts only; a door prints them."""
+"""For GitHub: annotations on the lines of failing tests, and a summary of the job in Markdown.
+
+Returns texts, which a door prints."""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ LONGEST_MESSAGE = 1200
 
 
 def workflow_commands(story: Story, root: Path | None = None) -> Iterator[str]:
-    """A workflow command for each failing test, and for what failed outside of tests. `root`: of the repository."""
+    """A workflow command for each failing test, and for what failed outside of tests.
+
+    `root`: of the repository."""
     chosen = story.failures[:MOST_ANNOTATIONS]
     for failure in chosen:
         test = failure.tested
@@ -38,7 +42,8 @@ def workflow_commands(story: Story, root: Path | None = None) -> Iterator[str]:
 
 
 def job_summary(story: Story, largest: int = LARGEST_SUMMARY, title: str = "Distributed tests") -> str:
-    """What goes to $GITHUB_STEP_SUMMARY: the verdict, what failed and why, what to do, the clusters."""
+    """What goes to $GITHUB_STEP_SUMMARY: the verdict, what failed and why, what to do, the
+    clusters."""
     verdict = judge(story)
     sign = {"good": ":white_check_mark:", "bad": ":x:"}.get(verdict.tone, ":hourglass:")
     parts = [f"## {_plain(title)}\n\n{sign} **{_plain(verdict.sentence)}** {_plain(verdict.besides)}\n\n"]
@@ -51,7 +56,7 @@ def job_summary(story: Story, largest: int = LARGEST_SUMMARY, title: str = "Dist
 
 
 def _bounded(parts: list[str], table: str, largest: int) -> str:
-    """The table of clusters is small and always there; of the rest as much as fits."""
+    """The table of clusters is small and always included; of the rest as much as fits."""
     note = "\nMore is in report.html.\n"
     left = largest - len(table.encode()) - len(note.encode())
     kept: list[str] = []
@@ -143,7 +148,8 @@ def _property(text: str) -> str:
 
 
 def _from_root(file: str, project: str, root: Path | None) -> str:
-    """GitHub wants the path from the root of the repository; tests know it from the root of their project."""
+    """GitHub wants the path from the root of the repository; tests know it from the root of their
+    project."""
     path = Path(project, file) if project else Path(file)
     if root is not None and path.is_relative_to(root):
         return path.relative_to(root).as_posix()
@@ -155,12 +161,12 @@ def _brief(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown takes as it is."""
+    """Text without a meaning in Markdown."""
     return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", " ".join(text.split()))
 
 
 def _code(text: str) -> str:
-    """A span of code, whatever is in it."""
+    """A code span with any content."""
     text = " ".join(text.split())
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""

@@ -1,4 +1,5 @@
-"""Halves of secrets: pytest shortens long texts in the middle, and what is left of a secret beside the dots gives it away."""
+"""Halves of secrets: pytest shortens long texts in the middle, and the rest of a secret beside the
+dots reveals it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ __all__ = ["Halves"]
 
 DOTS = re.compile(rb"[ ]?\[?(?:\.{3}|\xe2\x80\xa6)\]?[ ]?")
 SHORTEST, LONGEST = 4, 8
-"""How much of a secret is one: half of it, but not less and not more than this."""
+"""The length of a revealing part of a secret: half of it, within these limits."""
 
 
 class Halves:
@@ -45,7 +46,7 @@ class Halves:
         return b"".join([*pieces, data[place:]])
 
     def hide_at_end(self, data: bytes) -> bytes:
-        """Where the text was cut off without a sign of it: a short piece may be any word."""
+        """For a text that was cut off without dots: a short piece may be any word."""
         return self._without_begin(data, LONGEST)
 
     def _without_begin(self, data: bytes, least: int) -> bytes:

@@ -1,5 +1,6 @@
-"""Where the evidence of a run lies if nobody names a folder. It is asked at the start of every parallel run of tests, so this
-imports nothing."""
+"""The default folder for the evidence of a run.
+
+Used at the start of every parallel test run, so it imports nothing."""
 
 from __future__ import annotations
 

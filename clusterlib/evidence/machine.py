@@ -1,4 +1,5 @@
-"""Where a run took place: Python, system, versions, CI, and the variables that steer clusterlib. Without secrets."""
+"""The environment of a run: Python, system, versions, CI, and the variables that configure
+clusterlib. Without secrets."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ NAMES = (
 
 @frozen
 class Environment:
-    """Where a run took place."""
+    """The environment of a run."""
 
     argv: tuple[str, ...] = ()
     project: str = ""

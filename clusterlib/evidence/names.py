@@ -8,7 +8,7 @@ __all__ = ["base_name", "natural"]
 
 
 def base_name(path: str | None) -> str:
-    """The last part of a run's folder: what it is called in the artifacts."""
+    """The last part of a run's folder: its name in the artifacts."""
     return path.rstrip("/").rpartition("/")[2] if path else ""
 
 

@@ -1,6 +1,7 @@
-"""Evidence, written at the moment it comes to be: one line of JSON a record, one file a process.
+"""Evidence, written as it arises: one line of JSON for each record, one file for each process.
 
-Whatever kills the run, what happened before is on disk. Everything else in the folder is made from it, at any time."""
+If the run is killed, everything before is on disk. Everything else in the folder is made from it,
+at any time."""
 
 from __future__ import annotations
 
@@ -24,12 +25,13 @@ __all__ = ["Recorder", "read_records", "writers"]
 
 
 class Recorder:
-    """Appends records to `<folder>/records/<worker>.jsonl`. A full disk costs evidence, never the run.
+    """Appends records to `<folder>/records/<worker>.jsonl`. A full disk loses evidence, but does
+    not affect the run.
 
-    Secrets are taken out before anything is written: the folder is there to be shown around.
+    Secrets are removed before anything is written, because the folder may be shown to others.
 
-    It holds a lock on its file for as long as it lives, which the kernel drops whatever becomes of it: so a reader
-    knows a run that goes on from one that was killed."""
+    It holds a lock on its file as long as it lives, which the kernel frees in any case. So a reader
+    can distinguish a run that goes on from one that was killed."""
 
     def __init__(self, folder: Path, worker: str = LEADER, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -84,7 +86,9 @@ class Recorder:
 
 
 def read_records(folder: Path) -> list[Record[Recorded]]:
-    """The records of all workers by time. A line that was cut short is left out, and spoils no other."""
+    """The records of all workers by time.
+
+    A line that was cut short is left out, and spoils no other."""
     found: list[Record[Recorded]] = []
     for path in _files(folder):
         with contextlib.suppress(OSError):

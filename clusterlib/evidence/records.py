@@ -1,10 +1,9 @@
-"""The catalogue of records: for each kind its name and its fields. A record is what a run of tests
-writes down when something happens; reports are made from records.
+"""The catalogue of records: the name and the fields of each kind. A test run writes a record when
+something happens; reports are made from records.
 
-They lie as lines of JSON in `records/<worker>.jsonl`: `{"time": "...Z", "kind": "run.ended",
-"worker": "main", "exit_code": 0}`. Every field has a default, since a reader meets the records of
-other versions, too.
-"""
+They are lines of JSON in `records/<worker>.jsonl`: `{"time": "...Z", "kind": "run.ended", "worker":
+"main", "exit_code": 0}`. Every field has a default, since a reader may find records of other
+versions."""
 
 from __future__ import annotations
 
@@ -130,7 +129,7 @@ class NodeRecorded:
 
 
 class Recorded:
-    """What a record says."""
+    """The content of a record."""
 
     __slots__ = ()
     kind: ClassVar[str] = ""
@@ -237,7 +236,7 @@ class ClusterRefused(OfCluster):
     attempt: int = 1
     error: RecordedError = RecordedError()
     next: str = ""
-    """What is done about it: retry, smaller, simulate, skip or fail."""
+    """What follows: retry, smaller, simulate, skip or fail."""
 
     @property
     def is_tried_again(self) -> bool:
@@ -298,7 +297,7 @@ class TestStarted(OfTest):
 
     kind = "test.started"
     __test__: ClassVar[bool] = False
-    """It is no class of tests."""
+    """pytest must not collect this class."""
 
 
 @frozen
@@ -336,7 +335,7 @@ class Record(Generic[R_co]):
     worker: str
     what: R_co
     data: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """What it was read from; it may have more than the catalogue knows."""
+    """The data it was read from, which may have more than the catalogue knows."""
 
     def to_dict(self) -> dict[str, Any]:
         """As it is in the file."""
@@ -346,7 +345,9 @@ class Record(Generic[R_co]):
 
     @staticmethod
     def of(data: object, worker: str = LEADER) -> Record[Recorded] | None:
-        """From a line; None where it is no record. `worker`: the writer, where the line names none."""
+        """Reads a line; None if it is not a record.
+
+        `worker` is the writer, if the line names none."""
         if not isinstance(data, Mapping):
             return None
         time, kind = data.get("time"), data.get("kind")

@@ -1,7 +1,8 @@
-"""Makes everything of an artifacts folder from what was recorded: copies of the clusters' files, JUnit, summary, report.
+"""Makes all files of an artifacts folder from the records: copies of the clusters' files, JUnit,
+summary, report.
 
-It can be done at any time and as often as one likes: while the run goes on, at its end, after it was killed. Each file is
-replaced as a whole, so nobody ever reads half of one."""
+This works at any time and repeatedly: during the run, at its end, after it was killed. Each file is
+replaced as a whole, so a reader never gets half of one."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ from clusterlib.messages.codec import plain, salvage
 __all__ = ["Artifacts", "finish"]
 
 SHARE = 0.02
-"""Of the run's time, at most this much is spent on reports that nobody may ever look at."""
+"""At most this share of the run's time is spent on reports during the run."""
 
 
 class Artifacts:
@@ -43,9 +44,11 @@ class Artifacts:
         self._done = 0.0
 
     def refresh(self) -> Story | None:
-        """After a test: brings all up to date, unless that was done a moment ago and would slow the tests down.
+        """After a test: updates everything, unless that was done a moment ago and would slow the
+        tests down.
 
-        What is put off is made up for by `finish`, or by whoever reports on the records of a killed run."""
+        `finish` makes up for what was left out, or a later report on the records of a killed run.
+        """
         if self._done and time.monotonic() - self._done < self._spent / SHARE:
             return None
         return self.finish()
@@ -77,7 +80,8 @@ class Artifacts:
         return story
 
     def _environment(self, evidence: Evidence, redactor: Redactor) -> Environment:
-        """Described once, by the run itself: a report that is made later, perhaps elsewhere, changes nothing about it."""
+        """Described once, by the run itself: a report that is made later, perhaps elsewhere,
+        changes nothing about it."""
         try:
             return salvage(Environment, json.loads(ENVIRONMENT.in_(self.folder).read_bytes()))
         except (OSError, ValueError):
@@ -87,7 +91,9 @@ class Artifacts:
 
 
 def finish(folder: Path | str, environ: Mapping[str, str] | None = None, *, junit: bool = False) -> Story:
-    """Brings an artifacts folder up to date, once. `junit`: also of the tests, where pytest has not written that itself."""
+    """Updates an artifacts folder once.
+
+    `junit`: also that of the tests, if pytest has not written it."""
     return Artifacts(Path(folder), environ).finish(junit=junit)
 
 

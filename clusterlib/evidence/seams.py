@@ -1,4 +1,5 @@
-"""Long strings in several pieces: `pprint`, and so pytest, lays out 'a long text' as 'a long ' and 'text' below it."""
+"""Long strings in several pieces: `pprint`, and so pytest, splits 'a long text' into 'a long ' and
+'text' on the next line."""
 
 from __future__ import annotations
 
@@ -12,11 +13,12 @@ _BREAK = rb"(?:\n|\\n)"
 _SEAM = re.compile(
     rb"\\?[\"'][ \t\r]{0,3}" + _BREAK + rb"(?:[ \t\rE>+?^|-]|" + _BREAK + rb"){0,400}?b?\\?[\"']"
 )
-"""Quotation marks, and between them nothing but what begins a line: also in a difference that pytest shows."""
+"""Quotation marks, and between them nothing but what begins a line: also in a difference that
+pytest shows."""
 
 
 class Seams:
-    """The places in some data where a string ends and goes on in a later line."""
+    """The places in some data where a string is split between two lines."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -56,7 +58,7 @@ class Seams:
         return b"".join([*pieces, self._data[place:]]), places
 
     def _original(self, place: int, places: list[int]) -> int:
-        """Where a place of the whole is in the data."""
+        """The place in the data of a position in the joined string."""
         before = self._seams[: bisect.bisect_right(places, place)]
         return place + sum(end - begin for begin, end in before)
 

@@ -1,7 +1,8 @@
-"""What gives a secret away without being known: the name it stands beside, and the form that its issuer gave it.
+"""Finds unknown secrets: by the name beside them, or by the form that their issuer gave them.
 
-A pattern may miss a secret; it must not take away what is none, for then the evidence is gone as well. So a name in small
-letters, which program code is full of, counts only with a value that looks like no code."""
+A pattern may miss a secret, but must not remove other text, because that would destroy evidence. So
+a lower-case name, which is common in program code, counts only with a value that does not look like
+code."""
 
 from __future__ import annotations
 
@@ -19,11 +20,11 @@ _ANYWHERE = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "COOKIE", "C
 _WORDS = frozenset({"AUTH", "PASS", "PAT", "DSN", "CREDS", "CRED", "PW", "PIN", "WEBHOOK", "CONNSTR"})
 _TOGETHER = ("CONNECTION_STRING", "CONN_STR", "CONNECTIONSTRING")
 _PLACES = frozenset({"FILE", "PATH", "DIR", "SOCK", "HOME"})
-"""A variable that ends so says where a secret lies: no secret itself, and worth seeing."""
+"""A variable with this suffix contains the place of a secret, not the secret itself."""
 
 
 def is_secret(name: str) -> bool:
-    """Whether a variable of this name holds something that nobody else may read."""
+    """Whether a variable of this name contains a secret."""
     upper = name.upper()
     words = re.split(r"[^A-Z0-9]+", upper)
     if words[-1] in _PLACES:
@@ -41,7 +42,9 @@ def is_secret(name: str) -> bool:
 _VARIABLE = re.compile(
     rb"\b([A-Z][A-Z0-9_]*)([\"']?\s{0,2}[:=]\s{0,2}[\"']?)(?!\[redacted\])([^\s\"',;}]{3,400})"
 )
-"""As environments and configurations have them. Also of another process, which is not known here."""
+"""As environments and configurations have them.
+
+Also of another process, which is not known here."""
 _PLAIN = frozenset({"AUTH", "PASS", "PAT", "PIN", "PW", "KEY", "KEYS", "CRED", "DSN"})
 """Alone these are headings and outcomes: PASS: test_it."""
 _KEYS = re.compile(r"(?:API|ACCESS|ACCOUNT|SECRET|PRIVATE|SIGNING|ENCRYPTION|AUTH|SSH|MASTER|SHARED)_?KEYS?")
@@ -50,14 +53,14 @@ _SMALL = (
     rb"password|passwd|passphrase|secret|token|jwt|bearer"
     rb"|(?:api|account|access|secret|private|signing)[_-]?key(?:[_-]id)?"
 )
-"""At the end of a name, whatever it begins with: db_password, X-Api-Key, dbPassword."""
+"""At the end of a name, with any beginning: db_password, X-Api-Key, dbPassword."""
 _ALONE = rb"(?<![\w-])(?:pwd|pw|creds|credentials)"
 """As a whole name."""
 _ASSIGNED = re.compile(
     rb"(?i)(" + _SMALL + rb"|" + _ALONE + rb")([\"']?\s{0,2}[:=]\s{0,2}[\"']?)(?!\[redacted\])"
     rb"((?=[^\s\"',;&]*\d)[^\s\"',;&()\[\]{}<>/][^\s\"',;&()\[\]{}<>]{5,400})(?![(\[\w])"
 )
-"""In a log: with a value that has a digit, and is no call, no index and no path."""
+"""In a log: with a value that has a digit, and is not a call, an index or a path."""
 _QUOTED = re.compile(
     rb"(?i)([\"'][\w.-]{0,40}?(?:"
     + _SMALL
@@ -68,7 +71,9 @@ _PIN = re.compile(
     rb"(\bPIN[\"']?(?:\s{0,2}[:=]\s{0,2}|\s)[\"']?|[\"']pin[\"']\s{0,2}:\s{0,2}[\"']?)"
     rb"(?!GPIO)(?=(?:[A-Za-z]*\d){2})[A-Za-z0-9]{4,12}(?![\w.-])"
 )
-"""A number to identify somebody: of four signs at least, two of them digits. Those of electronics have fewer."""
+"""A number that identifies somebody: at least four characters, two of them digits.
+
+Those of electronics have fewer."""
 _CONNECTION = re.compile(
     rb"(?i)\b(?:host|server|data source|endpoint|defaultendpointsprotocol|accountname|user id|uid|dbname|hostaddr)"
     rb"\s?=\s?[^\s;]"
@@ -116,7 +121,9 @@ Change = Callable[[bytes], bytes]
 
 
 def hide_forms(data: bytes) -> bytes:
-    """The data without what looks like a secret. Patterns run only where a word that they all have is there."""
+    """The data without text that looks like a secret.
+
+    Patterns run only if a word that they all contain is present."""
     lower = data.lower()
     for signs, change in _CHANGES:
         if any(sign in lower for sign in signs):

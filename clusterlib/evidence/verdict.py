@@ -1,4 +1,6 @@
-"""The whole story in one sentence: a headline, and what explains it. A second sentence says how it went otherwise."""
+"""The result of a run in one sentence: a headline with its explanation.
+
+A second sentence covers the rest."""
 
 from __future__ import annotations
 
@@ -72,7 +74,7 @@ def _failed(story: Story, bad: list[Failure]) -> str:
 
 
 def _because(story: Story, bad: list[Failure], start: Trouble | None) -> str:
-    """What is known to have brought the failures about; nothing where nothing is known."""
+    """The known cause of the failures; empty if none is known."""
     told = []
     cut = story.count(Outcome.CUT)
     if cut and not story.killed:

@@ -1,4 +1,6 @@
-"""Faults: what is done to nodes on purpose, and its undoing. What was done is remembered until it is undone."""
+"""Faults: deliberate changes of nodes, and how they are undone.
+
+A fault is remembered until it is undone."""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ class Faults:
         self._save = save
 
     async def kill(self, name: str, by: str = "") -> NodeStatus:
-        """`by` says who does it, for those who find the node gone."""
+        """`by` names who did it, for clients that find the node dead."""
         node = self._alive(name)
         self._tell(FaultKill(name, by))
         self._taint.ended(name, "was killed")
@@ -72,7 +74,9 @@ class Faults:
         return node.status()
 
     async def stop(self, name: str, by: str = "") -> NodeStatus:
-        """Ends it in order. It stays down until it is started: no restart policy revives it. Twice is as good as once."""
+        """Ends it in order.
+
+        It stays down until it is started; the restart policy does not revive it. Idempotent."""
         async with self._changes.alone():
             node = self.find(name)
             if node.state is not NodeState.STOPPED:
@@ -87,7 +91,9 @@ class Faults:
             return node.status()
 
     async def start(self, name: str, by: str = "") -> NodeStatus:
-        """Starts one that is down, and waits until it is back among the others. One that runs is left as it is."""
+        """Starts a node that is down, and waits until it has rejoined the others.
+
+        A running node is left alone."""
         async with self._changes.alone():
             node = self.find(name)
             if node.state is NodeState.PAUSED:
@@ -120,7 +126,8 @@ class Faults:
         )
 
     async def heal(self, deadline: Deadline, *, fresh: bool) -> None:
-        """Resumes the paused and restarts who is gone, or restarts all with no data, until the cluster is whole."""
+        """Resumes paused nodes and restarts dead ones, or restarts all without data, until the
+        cluster is complete."""
         nodes = self._rosters.nodes
         if fresh:
             await self._restart(list(nodes.values()), fresh=True)
@@ -173,7 +180,8 @@ class Faults:
     async def _restart(
         self, nodes: list[ManagedNode], ended: Callable[[], None] = lambda: None, *, fresh: bool = False
     ) -> None:
-        """`ended` is called when the old ones have ended: from then on the new ones count."""
+        """`ended` is called when the old processes have ended: from then on, damage concerns the
+        new ones."""
         self._rosters.prepare(nodes)
         self._tell(ClusterRestarting(tuple(node.name for node in nodes), fresh))
         await self._rosters.stop(nodes)

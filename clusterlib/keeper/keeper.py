@@ -1,7 +1,7 @@
-"""The keeper's mind: one cluster, its nodes, who holds it, and what is done when something happens to it.
+"""One cluster: its nodes, its holders, and the reactions to events.
 
-Everything here runs on one event loop, in one thread. Operations that change the cluster are queued on one lock;
-only `shut_down` overrides them all."""
+Everything here runs on one event loop, in one thread. Operations that change the cluster are queued
+on one lock; only `shut_down` overrides them all."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["Keeper"]
 
 SWEEP_SECONDS = 8.0
-"""Also who is killed needs a processor to die."""
+"""A killed process also needs processor time to die."""
 
 
 class Keeper:
@@ -73,14 +73,16 @@ class Keeper:
         self.run = run
         self.events = EventLog(run.events)
         self.finished: asyncio.Future[ClusterError | None] = asyncio.get_running_loop().create_future()
-        """Done when the cluster is gone and the process may end; holds what went wrong in the shutdown, if anything."""
+        """Done when the cluster is gone and the process may end.
+
+        Its result is the error of the shutdown, if any."""
         self._state = StateFile(run.state, self.status, self.events.tell)
         self.holding = Holding(self, self.events.tell, plan.linger, self._state.save_soon)
         tell = self.events.tell
         self._rosters = Rosters(plan, run, drivers, host, allocator, tell, self._node_ended)
         self.faults = Faults(plan.name, self._rosters, self.holding.taint, self, tell, self._state.save_soon)
         self.looking = Looking(self._rosters)
-        self._monitor: Monitor | None = None  # until there is something to look at
+        self._monitor: Monitor | None = None  # until there is something to measure
         self._revival = Revival(plan.restart, self._rosters, self, tell, self._state.save_soon)
         self._host = host
         self._place = place
@@ -114,7 +116,7 @@ class Keeper:
         return self._ending is not None
 
     def gone(self) -> ClusterNotRunning:
-        """What to tell whoever wants something of a cluster that ends."""
+        """The error for requests to a cluster that is ending."""
         return ClusterNotRunning(
             f"cluster '{self.plan.name}' was stopped", cause=self._why or None, remedies=["invoke cluster.up"]
         )
@@ -151,10 +153,12 @@ class Keeper:
             marker=self._place.marker,
         )
 
-    # -- the verbs
+    # -- operations
 
     async def start(self) -> ClusterStatus:
-        """Brings the whole cluster up; on failure nothing of it is left, and the error says why."""
+        """Starts the whole cluster.
+
+        On failure everything is stopped again, and the error has the reason."""
         async with self.alone():
             if self._phase is not ClusterState.STARTING:
                 return self.status()
@@ -183,7 +187,8 @@ class Keeper:
             return self.status()
 
     async def restart(self, names: Sequence[str], *, fresh: bool = False) -> ClusterStatus:
-        """Stops and starts these nodes (none named: all), which then run the code as it is now; `fresh`: with no data."""
+        """Restarts these nodes (none named: all), which then run the current code; `fresh`: without
+        data."""
         async with self.alone():
             nodes = [self.faults.find(name) for name in dict.fromkeys(names)] or list(self.nodes.values())
             if fresh:
@@ -207,7 +212,8 @@ class Keeper:
         gone: Sequence[str],
         role: str | None = None,
     ) -> Loaded:
-        """Has the nodes of a role run these compiled modules as they are on disk, without a restart."""
+        """Has the nodes of a role run these compiled modules as they are on disk, without a
+        restart."""
         from clusterlib.keeper.loading import load
 
         roster = self._rosters.role(role)
@@ -219,7 +225,8 @@ class Keeper:
         return await self._rosters.running_code()
 
     async def heal(self, *, fresh: bool = False) -> ClusterStatus:
-        """Makes the cluster whole again, with as few new nodes as that takes; `fresh`: with new ones only, and no data."""
+        """Makes the cluster complete again with as few restarts as possible; `fresh`: restarts all
+        nodes without data."""
         async with self.alone():
             begun = time.monotonic()
             try:
@@ -251,7 +258,9 @@ class Keeper:
             return self.status()
 
     def shut_down(self, reason: str, by: str = "") -> asyncio.Task[None]:
-        """Ends the cluster, once; everybody who asks waits for the same end. `by`: the test that asks for it."""
+        """Ends the cluster once; all callers wait for the same end.
+
+        `by`: the test that requests it."""
         if self._ending is None:
             self._phase = ClusterState.STOPPING
             self._why = reason
@@ -266,19 +275,20 @@ class Keeper:
         return TurnGiven(self.status(), waited)
 
     async def end_turn(self, turn: Turn, dirty: str | None = None) -> ClusterStatus:
-        """Answers when all that the nodes had printed is in their log files: it belongs to this turn, not to the next."""
+        """Answers when all output of the nodes is in their log files: it belongs to this turn, not
+        to the next."""
         self._rosters.flush_logs()
         self.holding.end_turn(turn, dirty)
         return self.status()
 
     async def flush_logs(self) -> None:
-        """Done when all that the nodes had printed is in their log files."""
+        """Returns when all output of the nodes is in their log files."""
         self._rosters.flush_logs()
 
     # -- when a start fails, and while it runs
 
     def _worth_another_try(self, error: ClusterError) -> bool:
-        """A stolen port or a machine out of processes may pass; a program that fails will fail again."""
+        """A taken port, or a lack of processes, may pass; a program that fails will fail again."""
         if isinstance(error, NodeExited):
             return not isinstance(error, ApplicationFailed) and any(
                 node.exit is not None and node.ports_were_stolen() for node in self.nodes.values()
@@ -286,7 +296,7 @@ class Keeper:
         return type(error) in {StartError, PortTaken}
 
     async def _watch_costs(self) -> None:
-        """Begins after the start is answered: its import, too, would delay that."""
+        """Begins after the start was answered, because its import would delay that, too."""
         from clusterlib.keeper.monitor import Monitor
 
         plan = self.plan
@@ -304,7 +314,9 @@ class Keeper:
             self._revival.crashed(node, str(how), clean=how.clean)
 
     def _note_the_gone(self) -> None:
-        """A change failed. Who is not there after it is missed, whatever came before."""
+        """A change has failed.
+
+        Nodes that are down after it are recorded as ended, whatever happened before."""
         for node in self.nodes.values():
             if node.state is NodeState.DEAD:
                 self.holding.taint.ended(node.name, f"is gone: {node.reason}")
@@ -335,7 +347,8 @@ class Keeper:
             self._monitor.last_look()
         try:
             with contextlib.suppress(LeftBehind):
-                # The last word on that is the sweep's: it also ends what holds a node (a paused simulation).
+                # The sweep has the final result: it also ends a process that contains nodes (a
+                # paused simulation).
                 await self._rosters.stop(self.nodes.values())
             survivors = await self._host.sweep(SWEEP_SECONDS)
         finally:
@@ -355,7 +368,7 @@ class Keeper:
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """One change at a time; a change that a shutdown overtakes is cancelled."""
+        """One change at a time; a shutdown cancels a running change."""
         async with self._busy:
             if self._ending is not None:
                 raise self.gone()

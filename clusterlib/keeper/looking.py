@@ -1,4 +1,4 @@
-"""Looking at the nodes on request: what their driver finds out about their health, and what they use."""
+"""Examines the nodes on request: their health as their driver sees it, and what they use."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ class Looking:
         self._rosters = rosters
 
     async def examine(self, within: float) -> Examined:
-        """What the drivers find out about the health of their nodes; for drivers whose nodes clients cannot ask."""
+        """What the drivers find out about the health of their nodes; for drivers whose nodes
+        clients cannot ask."""
         columns = [column for roster in self._rosters.roles.values() for column in roster.driver.columns]
         return Examined(tuple(dict.fromkeys(columns)), await self._examined(within))
 
     async def measure(self) -> Measured:
-        """What each node that runs uses now, with all that belongs to it. The loop has its turn after each."""
+        """What each running node uses now, with everything that belongs to it.
+
+        The loop runs after each."""
         found = {}
         for node in list(self._rosters.nodes.values()):
             used = node.usage()
@@ -32,9 +35,10 @@ class Looking:
         return Measured(found)
 
     async def _examined(self, within: float) -> dict[str, dict[str, Finding]]:
-        """By the names of the nodes that are ready; all are asked side by side.
+        """By the names of the ready nodes; all are asked at the same time.
 
-        Who has not answered within so many seconds is missing, and costs the others nothing."""
+        A node that has not answered within so many seconds is missing, and does not delay the
+        others."""
         loop = asyncio.get_running_loop()
         asked = {
             loop.create_task(node.examine(frozenset(ready), within)): name

@@ -1,7 +1,8 @@
-"""The keeper process, from its first line to its last. Started by `client.start`, never by a user.
+"""The keeper process. Started by `client.start`, never by a user.
 
-The order matters. First the containment, while the process is small, because its parent half stays behind as the guard; then the
-warm modules and the nursery that forks nodes from them; only then the event loop, which no fork must ever inherit."""
+The order matters. The containment comes first, while the process is small, because its parent half
+stays behind as the guard. Then come the imports and the nursery that forks nodes with them, and
+only then the event loop, which no fork may inherit."""
 
 from __future__ import annotations
 
@@ -30,11 +31,12 @@ __all__ = ["main"]
 
 PLAN_HEADER = struct.Struct("!Q")
 MOST_FILES = 65536
-"""Beyond it, some systems take long to close what might be open."""
+"""Above this, some systems take long to close all possible descriptors."""
 
 
 def main(arguments: list[str]) -> int:
-    """`arguments`: the descriptor of the starter's channel, that of the cluster's lock, the control socket's path, the rung."""
+    """`arguments`: the descriptor of the starter's channel, that of the cluster's lock, the control
+    socket's path, the rung."""
     from clusterlib.hosts.containment import enter
     from clusterlib.hosts.identity import Identity
     from clusterlib.rundir.lock import note_holder
@@ -46,7 +48,7 @@ def main(arguments: list[str]) -> int:
         arguments[3],
     )
     marker = os.environ["CLUSTERLIB_MARKER"]
-    note_holder(lock_number, Identity.current())  # its starter may be gone before it does so
+    note_holder(lock_number, Identity.current())  # its starter may end before it does so
     os.umask(0o077)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     try:
@@ -70,7 +72,7 @@ def main(arguments: list[str]) -> int:
     channel = socket.socket(fileno=channel_number)
     order = _receive_order(channel)
     if order is None:
-        return 0  # the starter changed its mind, or died, before there was anything to start
+        return 0  # the starter gave up, or died, before anything was started
     return asyncio.run(_serve(channel, order, control, marker, containment, nursery))
 
 
@@ -102,7 +104,7 @@ async def _serve(
     if _gone(containment.guard_gone):
         _tidy(
             control, marker
-        )  # else the guard does, after us: as long as it holds the lock, the registry must name it
+        )  # otherwise the guard does it after us: while it holds the lock, the registry must name it
     keeper.events.close()
     return 0 if problem is None else 1
 
@@ -110,7 +112,7 @@ async def _serve(
 def _keeper(
     order: StartOrder, control: Path, marker: str, containment: Containment, nursery: Nursery
 ) -> Keeper:
-    """The keeper of this plan, known to everyone who looks for clusters before it starts anything."""
+    """The keeper of this plan. It is in the registry before it starts anything."""
     from clusterlib.drivers.registry import driver_of
     from clusterlib.hosts.api import Host
     from clusterlib.hosts.local import LocalHost
@@ -152,7 +154,8 @@ def _keeper(
 
 
 def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
-    """There will be no keeper. Whoever started it is told why, in the words of the control socket."""
+    """Sends the starter the reason why there will be no keeper, in the format of the control
+    socket."""
     import contextlib
     import json
     import shlex
@@ -171,7 +174,9 @@ def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
 
 
 def _allow_many_files() -> None:
-    """The keeper holds half a dozen descriptors for each node. Nodes come from the nursery, and keep the user's limit."""
+    """The keeper needs half a dozen descriptors for each node.
+
+    Nodes come from the nursery, and keep the user's limit."""
     import resource
 
     usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -181,7 +186,7 @@ def _allow_many_files() -> None:
 
 
 def _log_to(path: Path) -> None:
-    """What this process prints, tracebacks above all, belongs to the run from now on."""
+    """Redirects the output of this process, tracebacks above all, to the run folder."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -227,7 +232,9 @@ def _read_exactly(channel: socket.socket, count: int) -> bytes | None:
 
 
 def _tidy(control: Path, marker: str) -> None:
-    """What a dead keeper would leave in the runtime folder. Done by its guard, or by the keeper where that is gone."""
+    """Removes what a dead keeper would leave in the runtime folder.
+
+    Done by its guard, or by the keeper if the guard is gone."""
     from clusterlib.hosts.places import remove_socket
     from clusterlib.hosts.registry import unregister
 
@@ -236,7 +243,9 @@ def _tidy(control: Path, marker: str) -> None:
 
 
 def _bury(control: Path, marker: str) -> None:
-    """The guard's last act. It is the last who holds the cluster's lock, so it may remove that, too."""
+    """The last action of the guard.
+
+    It is the last holder of the cluster's lock, so it may remove the lock, too."""
     _tidy(control, marker)
     control.with_suffix(".lock").unlink(missing_ok=True)
 

@@ -36,14 +36,12 @@ __all__ = ["AFTER_KILL", "ManagedNode"]
 AFTER_KILL = 5.0
 SHARE_TO_TERMINATE = 1 / 3
 MOST_TO_TERMINATE = 2.0
-"""Of the time that a node has to stop: reserved for SIGTERM if another request to stop has no
-effect."""
+"""Of the time to stop: reserved for SIGTERM if another request has no effect."""
 TAIL = 20
 
 
 class ManagedNode:
-    """The keeper's side of one node. It starts, follows and ends the node; the keeper decides what
-    follows an end."""
+    """The keeper's side of one node: starts, follows and ends it. The keeper reacts to its end."""
 
     def __init__(
         self,
@@ -184,8 +182,7 @@ class ManagedNode:
             raise not_prepared(self.name, deadline, self.last_words()) from None
 
     async def climb(self, expected: Callable[[], frozenset[str]], deadline: Deadline) -> None:
-        """Waits until the node is ready, or raises the reason why it never will be. The nodes that
-        it must see are determined anew each time, as one of them may end meanwhile."""
+        """Waits until the node is ready. The nodes that it must see are determined each time."""
         ended = self._process.exit if self._process is not None else None
         rung, answer = await climb(self._ladder(expected), deadline, self._news, self._reached, ended)
         if isinstance(answer, Never):
@@ -385,8 +382,7 @@ class ManagedNode:
     # -- its output
 
     def flush_log(self) -> None:
-        """Writes what is in the pipe now to the log file, including an incomplete line, but not
-        what comes meanwhile."""
+        """Writes what is in the pipe now to the log file, including an incomplete line."""
         self._output.drain()
         self.log.flush()
 

@@ -1,4 +1,4 @@
-"""From plan to places: claims the ports, gives each node its address and folder, and renders what it reads."""
+"""Claims the ports of a plan, gives each node its address and folder, and renders its files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Provisioner:
     def place(
         self, nodes: Iterable[NodePlan], placed: Sequence[NodeSpec]
     ) -> list[tuple[NodeSpec, dict[str, Claim]]]:
-        """Claims for every node or for none."""
+        """Claims for all nodes or for none."""
         places: list[tuple[NodeSpec, dict[str, Claim]]] = []
         try:
             for node in nodes:
@@ -71,10 +71,11 @@ class Provisioner:
         alive: Sequence[str],
         everyone: Sequence[dict[str, Any]],
     ) -> None:
-        """Writes what the chosen nodes read, which are about to start while the nodes in `alive` run.
+        """Writes what the chosen nodes read, which are about to start while the nodes in `alive`
+        run.
 
-        `specs` are the nodes of this role, `everyone` those of all roles, as templates know them. Everything is rendered
-        before anything is written."""
+        `specs` are the nodes of this role, `everyone` those of all roles, as templates know them.
+        Everything is rendered before anything is written."""
         plan, role = self._plan, self._role
         common: dict[str, Any] = {
             "cluster": {
@@ -148,7 +149,8 @@ class Provisioner:
         return claims
 
     def _claim_one(self, purpose: str, ports: PortRange, address: str, claims: dict[str, Claim]) -> bool:
-        """A port of that range, and with it those that follow from it; another one where somebody has one of those."""
+        """A port of that range together with those that depend on it; another one if one of these
+        is taken."""
         following = {name: one.offset for name, one in self._role.derived.items() if one.base == purpose}
         for _ in range(ports.last - ports.first + 1):
             claim = self._allocator.claim(
@@ -199,5 +201,7 @@ class Provisioner:
 
 
 def _is_pinned(role: RolePlan, ports: PortRange) -> bool:
-    """Whether the range is no larger than the role. Then node1 has the first of its ports, each time."""
+    """Whether the range is no larger than the role.
+
+    Then node1 has the first of its ports, each time."""
     return ports.last - ports.first < len(role.nodes)

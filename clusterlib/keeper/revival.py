@@ -1,4 +1,4 @@
-"""Nodes that ended by themselves begin anew, as far as the restart policy has it."""
+"""Starts nodes again that ended by themselves, according to the restart policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Changes", "Revival"]
 
 
 class Changes(Protocol):
-    """What the keeper lends: the right to change the cluster, and work in the background."""
+    """What it needs from the keeper: the right to change the cluster, and background tasks."""
 
     def alone(self) -> AbstractAsyncContextManager[None]: ...
     def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
@@ -37,7 +37,7 @@ class Revival:
         self._save = save
 
     def crashed(self, node: ManagedNode, why: str, *, clean: bool) -> None:
-        """Takes note, and starts the node again after a pause, or gives it up."""
+        """Records the crash, and starts the node again after a pause, or gives it up."""
         if not self._restarts.wanted(clean=clean):
             return
         pause = self._restarts.next_pause(node.name)
@@ -53,7 +53,7 @@ class Revival:
         await pause_async(pause)
         async with self._changes.alone():
             if self._rosters.nodes.get(node.name) is not node or node.state is not NodeState.WAITING:
-                return  # somebody restarted or removed it meanwhile
+                return  # it was restarted or removed meanwhile
             try:
                 self._rosters.prepare([node])
                 await self._rosters.bring_up([node], together=False)

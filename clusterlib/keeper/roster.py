@@ -1,4 +1,5 @@
-"""The nodes of one role: who belongs to it, whom each should see, and what they were started with."""
+"""The nodes of one role: who belongs to it, whom each should see, and what they were
+started with."""
 
 from __future__ import annotations
 
@@ -57,10 +58,10 @@ class Roster:
         plan = self.plan
         return RoleStatus(plan.name, plan.driver, plan.memory_origin, plan.sources)
 
-    # -- coming
+    # -- joining
 
     def admit(self, plans: Iterable[NodePlan]) -> list[ManagedNode]:
-        """Gives these nodes places among the others. All are admitted, or none."""
+        """Gives these nodes their places among the others. All are admitted, or none."""
         placed = self._provisioner.place(plans, [node.spec for node in self.nodes.values()])
         admitted = [
             ManagedNode(
@@ -89,14 +90,16 @@ class Roster:
         self._provisioner.write_configs(specs, chosen, alive, everyone)
 
     def expected(self) -> frozenset[str]:
-        """Whom each node should see. Asked at every piece of news, so it is made only when a state has changed."""
+        """Whom each node should see.
+
+        Asked at every piece of news, so it is made only when a state has changed."""
         if self._awaited is None:
             ready = (n.name for n in self.nodes.values() if n in self._rising or n.state is NodeState.READY)
             self._awaited = frozenset(ready)
         return self._awaited
 
     def rises(self, node: ManagedNode) -> bool:
-        """Whether somebody waits for this node to get ready, and so will hear of its end."""
+        """Whether its start is being waited for, so that its end will be noticed."""
         return node in self._rising
 
     def rising(self, nodes: Iterable[ManagedNode]) -> None:
@@ -117,7 +120,7 @@ class Roster:
         sought = {node.name for node in newcomers} & ready.keys()
         return [name for name, node in ready.items() if not sought <= node.view]
 
-    # -- belonging
+    # -- membership
 
     def tell_all(self) -> None:
         """Tells every node who belongs to the role now."""
@@ -126,7 +129,8 @@ class Roster:
             node.expect(roster)
 
     def look_again(self) -> None:
-        """A state changed: a node that waits to see all that are ready need not wait for one that is not."""
+        """A state changed: a node that waits to see all that are ready need not wait for one that
+        is not."""
         self._awaited = None
         for node in self._rising:
             node.look_again()

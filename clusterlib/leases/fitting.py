@@ -1,4 +1,4 @@
-"""Whether a cluster that runs already is the one that a test wants."""
+"""Whether a running cluster is suitable for a test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["misfit"]
 def misfit(
     status: ClusterStatus, terms: Terms, overrides: Mapping[str, object], *, simulated: bool | None = None
 ) -> str | None:
-    """Why it is not a cluster of this profile, whatever its size; None when it is.
+    """Why it is not a cluster of this profile, regardless of its size; None if it is.
 
     `simulated` None: as the profile says."""
     wanted = terms.resolved
@@ -38,7 +38,9 @@ def misfit(
 
 
 def _first_size(status: ClusterStatus) -> int:
-    """How many nodes it was started with: its fingerprint knows that number, and it may have been scaled since."""
+    """The number of nodes at its start, which is part of its fingerprint.
+
+    It may have been scaled since."""
     plan = RunFolder(Path(status.run)).plan
     try:
         return Plan.from_json(plan.read_text()).size

@@ -1,4 +1,4 @@
-"""How frozen values become JSON, and how they are made of it again: by the types of their fields."""
+"""Converts frozen values to JSON and back, by the types of their fields."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ _readers: dict[tuple[object, bool], Reader] = {}
 
 
 class NotReadable(ValueError):
-    """The data is not of the kind that was asked for: another version of clusterlib has written it, or somebody else."""
+    """The data does not have the expected type: another version of clusterlib has written it, or
+    another program."""
 
 
 @frozen
 class Packed:
-    """A frozen value within another one that crosses before anybody knows its type. Its receiver unpacks it by that type."""
+    """A frozen value within another one that crosses before anybody knows its type.
+
+    Its receiver unpacks it by that type."""
 
     data: object
 
@@ -58,17 +61,18 @@ def plain(value: object) -> Any:
 
 
 def revive(kind: type[V], data: object) -> V:
-    """The value that `plain` has made this data of. Fields that `kind` does not have are left out; those that are missing must
-    have a default."""
+    """Restores a value from the data that `plain` returned.
+
+    Unknown fields are ignored; missing fields must have a default."""
     return _read(kind, data, lenient=False)
 
 
 def salvage(kind: type[V], data: object) -> V:
-    """As much of the value as can be read. A field that is missing or of the wrong type has its
-    default; an item of a list that cannot be read is left out.
+    """Restores as much of the value as possible. A field that is missing or of the wrong type has
+    its default; an unreadable item of a list is left out.
 
-    For files that another version has written, or that a crash has cut short. Raises NotReadable
-    where a field without a default is missing."""
+    For files that another version has written, or that a crash has cut short. Raises NotReadable if
+    a field without a default is missing."""
     return _read(kind, data, lenient=True)
 
 
@@ -105,7 +109,7 @@ def _made(kind: Any, lenient: bool) -> Reader:
 
 def _exactly(kind: Any) -> Reader:
     if kind is type(None):
-        return lambda _: None  # who expects no answer does not mind one
+        return lambda _: None  # without an expected answer, any answer is accepted
     if kind not in {str, int, bool}:
         return lambda data: data
 
@@ -130,7 +134,7 @@ def _optional(inner: tuple[Any, ...], lenient: bool) -> Reader:
 
 
 def _record(kind: type, lenient: bool) -> Reader:
-    hints = typing.get_type_hints(kind)  # they are written as text, which takes a compiler to read
+    hints = typing.get_type_hints(kind)  # annotations are text, which must be compiled
     readers = [(one.name, _reader(hints[one.name], lenient)) for one in fields(kind)]
 
     def read(data: Any) -> Any:

@@ -1,6 +1,6 @@
-"""The catalogue of what happens to a cluster: for each kind of event its name, its fields and its sentence.
+"""The catalogue of events: the name, the fields and the sentence of each kind.
 
-A diary and the control socket hold them as `{"number": 3, "time": "...Z", "kind": "node.reached", "node": "node1", ...}`."""
+A line of `events.jsonl` is `{"number": 3, "time": "...Z", "kind": "node.reached", ...}`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 MOST_NAMES = 6
-"""Nodes that a sentence names; of more it says how many they are."""
+"""The most nodes that a sentence names; of more it gives the number."""
 
 
 # -- a cluster
@@ -191,7 +191,7 @@ class NodeMoved(Happening):
     state: NodeState
     reason: str | None = None
     seconds: float | None = None
-    """How long it took to be ready."""
+    """How long it took to become ready."""
     exit: str | None = None
     """How its process ended."""
 
@@ -211,7 +211,7 @@ class NodeMoved(Happening):
 
 @frozen
 class NodeKilled(Happening):
-    """By us, as it did not stop."""
+    """By us, because it did not stop."""
 
     node: str
     reason: str
@@ -221,7 +221,7 @@ class NodeKilled(Happening):
 
 @frozen
 class NodeComplained(Happening):
-    """It has printed a line that says that it is broken."""
+    """It has printed a line that indicates a crash."""
 
     node: str
     line: str
@@ -265,12 +265,12 @@ class NodeAbandoned(Happening):
     why = "{reason}"
 
 
-# -- what is done to a node on purpose
+# -- faults
 
 
 @frozen
 class Fault(Happening):
-    """Somebody has broken a node."""
+    """A node was broken on purpose."""
 
     node: str
     by: str = ""
@@ -300,7 +300,7 @@ class FaultStop(Fault):
 
 @frozen
 class Healing(Happening):
-    """Somebody has undone a fault."""
+    """A fault was undone."""
 
     node: str
     by: str = ""
@@ -316,7 +316,7 @@ class HealResume(Healing):
     says = "{node} was resumed"
 
 
-# -- who uses the cluster
+# -- turns
 
 
 @frozen
@@ -345,7 +345,7 @@ class TurnTaken(Happening):
 class TurnEnded(Happening):
     holder: str
     dirty: str | None
-    """What is left that the next one must not meet."""
+    """Damage that must be repaired before the next turn."""
 
     says = "{holder} is through with the cluster"
 

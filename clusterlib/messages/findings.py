@@ -1,4 +1,4 @@
-"""What a check found: its outcome, the evidence, and what to do about it."""
+"""The result of a check: its outcome, the evidence, and remedies."""
 
 from __future__ import annotations
 

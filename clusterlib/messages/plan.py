@@ -1,7 +1,8 @@
-"""The plan: a profile adapted to this machine, ready to be carried out. Plain values; it crosses to the keeper as JSON.
+"""The plan: a profile adapted to this machine, ready to be executed. Plain values, sent to the
+keeper as JSON.
 
-Ports are not in it: they are claimed by the keeper, which must hold the claims for as long as its nodes live. All else is
-resolved here, so that the keeper need not know how profiles are read."""
+It does not contain ports: they are claimed by the keeper, which must hold the claims as long as its
+nodes live. Everything else is resolved here, so that the keeper need not read profiles."""
 
 from __future__ import annotations
 
@@ -61,7 +62,7 @@ class RestartPolicy:
 
 @frozen
 class DerivedPort:
-    """A port that follows from another of its node."""
+    """A port that depends on another one of its node."""
 
     base: str
     offset: int
@@ -79,59 +80,68 @@ class NodePlan:
 
 @frozen
 class Build:
-    """What makes the project's compiled code."""
+    """The command that makes the project's compiled code."""
 
     command: tuple[str, ...]
     inputs: tuple[str, ...]
-    """Files and folders that it reads. None named: it is run whenever somebody asks for the code."""
+    """Files and folders that it reads. If empty, it is run each time the code is needed."""
     rebuild: tuple[str, ...]
-    """What makes all of it anew, for changes that `command` would not see; empty: there is no such thing."""
+    """A command that makes everything again, for changes that `command` would miss; empty if there
+    is none."""
     environment: Mapping[str, str]
     seconds: float
 
 
 @frozen
 class NoCode:
-    """What of a project is no code of its nodes, beyond the usual names of tests."""
+    """Files of a project that are not code of its nodes, beyond the usual names of tests."""
 
     names: tuple[str, ...] = ()
     """Patterns of names, and of the ends of paths."""
     paths: tuple[str, ...] = ()
-    """Files, and folders with all that is in them."""
+    """Files, and folders with everything in them."""
 
 
 @frozen
 class CodeSources:
-    """Where the code of the nodes is: what is looked at to tell whether they still run the project as it is."""
+    """The files that are the code of the nodes.
+
+    They are compared to find out whether the nodes run the current project."""
 
     roots: tuple[str, ...] = ()
-    """Folders of Python code, on sys.path of the nodes. Embedded nodes tell by themselves what they have loaded."""
+    """Folders of Python code, on sys.path of the nodes.
+
+    Embedded nodes report themselves what they have loaded."""
     trees: tuple[str, ...] = ()
-    """Folders whose Python code is looked at as a whole, as nobody can tell what a server program has loaded of it."""
+    """Folders whose Python code is compared as a whole, because a server program cannot report what
+    it has loaded."""
     left_out: NoCode = field(default_factory=NoCode)
-    """What of `trees` is not looked at."""
+    """Parts of `trees` that are not compared."""
     watched: tuple[str, ...] = ()
-    """Patterns of files that the profile has nodes restarted for."""
+    """Patterns of files. The profile has nodes restarted when they change."""
     modules: tuple[str, ...] = ()
-    """Folders of compiled Erlang modules, as patterns: those that come first are searched first."""
+    """Folders of compiled Erlang modules, as patterns, in the order of the search."""
     files: tuple[str, ...] = ()
-    """Programs, and whatever else nodes read when they start."""
+    """Programs, and other files that nodes read when they start."""
     build: Build | None = None
     """None: what is on disk is the code."""
     told: bool = True
-    """Whether the nodes tell the rest of what they have loaded. Of others only what is named here is looked at."""
+    """Whether the nodes report the rest of what they have loaded.
+
+    For other nodes only the files named here are compared."""
 
 
 @frozen
 class RunningCode:
-    """The code that the nodes of a cluster run, as its keeper knows it and its nodes tell it."""
+    """The code that the nodes of a cluster run, as reported by its keeper and its nodes."""
 
     files: Mapping[str, tuple[Mapping[str, str], ...]]
-    """By role, what was looked at when its nodes started: digests by file, once for all that started with the same files."""
+    """By role, what was looked at when its nodes started: digests by file, once for all that
+    started with the same files."""
     stale: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By node, the files that it has loaded since, and that are others on disk now."""
+    """By node, the files that it has loaded since, and that have changed on disk."""
     unasked: tuple[str, ...] = ()
-    """Nodes that live, but do not say what they have loaded: paused ones, or busy ones."""
+    """Nodes that live, but do not report what they have loaded: paused ones, or busy ones."""
 
 
 @frozen
@@ -155,11 +165,13 @@ class RolePlan:
     memory: int
     """Of one node, in bytes."""
     memory_origin: str
-    """Where that is written; empty where it is only the default."""
+    """Where it is set; empty if it is only the default."""
     app: str | None
     sources: CodeSources
     code: Mapping[str, str]
-    """What nodes read when they start, file by file, as it was when the cluster was to start. It was made of `sources`."""
+    """What nodes read when they start, file by file, as it was when the cluster was to start.
+
+    It was made of `sources`."""
 
 
 @frozen
@@ -167,7 +179,8 @@ class Plan:
     """What holds for the whole cluster, and its roles."""
 
     identifier: str
-    """Short and unique per (user, project, name): what locks, sockets and claims are named by."""
+    """Short and unique per (user, project, name): part of the names of locks, sockets and
+    claims."""
     name: str
     project: str
     profile: str
@@ -181,9 +194,9 @@ class Plan:
     restart: RestartPolicy
     linger: float
     monitor: float
-    """Seconds between two looks at what the nodes cost; 0: nobody looks."""
+    """Seconds between two samples of what the nodes use; 0: none are taken."""
     held: bool
-    """True: lives as long as somebody holds a lease. False: lives until it is told to stop."""
+    """True: lives as long as it has a lease. False: lives until `down`."""
     adaptations: tuple[str, ...]
     roles: tuple[RolePlan, ...]
 
@@ -202,7 +215,8 @@ class Plan:
 
 @frozen
 class StartOrder:
-    """What a new keeper is given: its plan, the folder of this run, and who holds the cluster from the first moment."""
+    """The input of a new keeper: its plan, the folder of this run, and the first holder of the
+    cluster."""
 
     plan: Plan
     run: str

@@ -1,4 +1,4 @@
-"""What a cluster and its nodes are at a moment, as their keeper knows it."""
+"""The state of a cluster and its nodes at a moment, as their keeper knows it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class OwnShell:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     execute: tuple[str, ...] = ()
-    """What comes between the command and one line of code that it is to run."""
+    """Arguments between the command and one line of code to run."""
 
 
 @frozen
 class NodePlace:
-    """Where a node is, for as long as it belongs to its cluster."""
+    """The address of a node, as long as it belongs to its cluster."""
 
     name: str
     role: str
@@ -59,22 +59,22 @@ class NodePlace:
 class NodeStatus(NodePlace):
     state: NodeState
     reason: str
-    """Why it is in this state; empty where there is nothing to say."""
+    """Why it is in this state; empty if there is no reason."""
     since: str
-    """When it came into this state."""
+    """When it entered this state."""
     by: str | None
     """The test or the process that has stopped, killed or paused it."""
     pid: int | None
     starts: int
     view: tuple[str, ...]
-    """The nodes that it sees alive, itself included."""
+    """The nodes that it sees alive, including itself."""
     uptime: float | None
     ready_seconds: float | None
     """How long its last start took."""
     log: str
     shell: OwnShell | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What else its driver has to say to clients, by names of its own."""
+    """Further information of its driver for clients, with names of the driver."""
 
     @property
     def is_ready(self) -> bool:
@@ -93,7 +93,7 @@ class LeaseStatus:
 
 @frozen
 class TurnStatus:
-    """Who uses the cluster: alone, or beside others."""
+    """Who uses the cluster, alone or together with others."""
 
     holder: str
     exclusive: bool
@@ -103,9 +103,9 @@ class TurnStatus:
 @frozen
 class Peak:
     memory: int = 0
-    """Bytes of all nodes together, when they were most."""
+    """The largest amount of memory of all nodes together, in bytes."""
     cpu: float = 0.0
-    """Seconds of processor time of all nodes, in all their lives."""
+    """The total processor time of all nodes, in seconds."""
 
 
 @frozen
@@ -114,18 +114,18 @@ class KeeperFacts:
     guard: int
     containment: str
     refusals: tuple[str, ...] = ()
-    """Why a stronger containment could not be had."""
+    """Why a stronger containment was not available."""
 
 
 @frozen
 class KeeperPlace:
-    """Where a keeper is found, and what it has found out about where it runs."""
+    """The address of a keeper, and its environment."""
 
     keeper: KeeperFacts
     control: str
     """Its socket."""
     marker: str
-    """What all processes of the cluster carry in their environment."""
+    """The value that all processes of the cluster have in their environment."""
 
 
 @frozen
@@ -165,11 +165,11 @@ class ClusterStatus:
     leases: tuple[LeaseStatus, ...]
     turns: tuple[TurnStatus, ...]
     waiting: int
-    """How many wait for a turn."""
+    """The number of requests that wait for a turn."""
     dirty: tuple[str, ...]
-    """What differs from a cluster that has just become ready."""
+    """How it differs from a cluster that has just become ready."""
     spoilt: bool
-    """Whether a test has left something in the cluster as a whole."""
+    """Whether a test has reported damage to the cluster as a whole."""
     peak: Peak
     nodes: tuple[NodeStatus, ...]
     keeper: KeeperFacts

@@ -1,6 +1,8 @@
-"""What can be done with clusters, profiles and test runs: each operation is declared once, with `@operation`.
+"""Everything that can be done with clusters, profiles and test runs. Each operation is declared
+once, with `@operation`.
 
-For the operations of a project: `from clusterlib.operations import operation, NodeName, Between, Help`."""
+For the operations of a project: `from clusterlib.operations import operation, NodeName, Between,
+Help`."""
 
 from __future__ import annotations
 

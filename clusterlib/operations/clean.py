@@ -1,4 +1,5 @@
-"""Remove what stopped clusters left: run folders, and whatever a power cut or a double murder spared."""
+"""Remove what stopped clusters left: run folders, and remains of clusters whose keeper and guard
+died."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class Cleaned(Result):
     folders: tuple[str, ...]
     leftovers: tuple[Leftover, ...]
     running: tuple[str, ...]
-    """Clusters that run, whose latest run was left alone."""
+    """Running clusters, whose latest run was kept."""
 
 
 @operation(effect="destroy")
@@ -43,7 +44,7 @@ def clean(caller: Caller, *, name: ClusterName | None = None, all: Every = False
     running = []
     for one in all_names(folder) if all else [cluster_name(name)]:
         lock = lock_of(folder, one)
-        stopped = lock.take()  # held while we remove, so that none starts meanwhile
+        stopped = lock.take()  # held during the removal, so that none starts meanwhile
         try:
             removed += prune(folder, one, keep=0 if stopped else 1)
             if stopped:

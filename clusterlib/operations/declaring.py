@@ -1,12 +1,14 @@
-"""An operation is declared once, as a function: `@operation(effect="change")`.
+"""Declares an operation once, as a function: `@operation(effect="change")`.
 
-From its signature come the task, the command of the program `clusterlib`, the method of `Cluster`, the JSON schema and the
-checks of what is given. Two names of parameters have a meaning:
+From its signature come the task, the command of the program `clusterlib`, the method of `Cluster`,
+the JSON schema and the checks of arguments. Two parameter names have a meaning:
 
-- `cluster` is the running cluster that the operation works with. Its caller says which by name, or calls it as a method.
-- `caller` is who is to hear of it meanwhile, see `Caller`.
+- `cluster` is the running cluster of the operation. Its caller names it, or calls the operation as
+  a method.
+- `caller` is informed during the operation, see `Caller`.
 
-All others are given by the caller: those before the `*` also as bare words, `*words` after a `--`."""
+All others are given by the caller: those before the `*` also as bare words, `*words` after a `--`.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +47,14 @@ R = TypeVar("R")
 EFFECTS: tuple[Effect, ...] = get_args(Effect)
 GIVEN = frozenset({"cluster", "caller"})
 CLUSTER_NAME = parameter_of("name", ClusterName | None, None, word=False)
-"""What the caller of an operation on a cluster can say besides, unless it is a method: which cluster."""
+"""What the caller of an operation on a cluster can say besides, unless it is a method: which
+cluster."""
 
 
 class Caller:
-    """Who has called the operation. A door shows what it is handed; a program that calls it as a function hears events."""
+    """The caller of an operation.
+
+    A door displays what it gets; a program that calls it as a function receives events."""
 
     def __init__(self, project: Path | str | None = None, on_event: Listener | None = None) -> None:
         self.project = project
@@ -62,7 +67,7 @@ class Caller:
 
     @property
     def on_event(self) -> Listener | None:
-        """For whatever takes `on_event`: hears what happens to the cluster."""
+        """For functions with a parameter `on_event`: called with the events of the cluster."""
         return self._on_event
 
     def note(self, text: str) -> None:
@@ -73,7 +78,9 @@ class Caller:
 
 
 class Operation(Generic[R]):
-    """A function that was declared as one. Called as a function, it also takes `name` (of the cluster) and `project`."""
+    """A declared function.
+
+    Called as a function, it also takes `name` (of the cluster) and `project`."""
 
     def __init__(
         self, body: Callable[..., R], name: str, group: str, effect: Effect, *, taints: bool
@@ -83,7 +90,8 @@ class Operation(Generic[R]):
         self.group = group
         self.effect: Effect = effect
         self.taints = taints
-        """Whether the cluster counts as dirty afterwards, beyond what its keeper has seen by itself."""
+        """Whether the cluster counts as dirty afterwards, beyond what its keeper has seen by
+        itself."""
         self.__doc__ = body.__doc__
 
     @property
@@ -106,7 +114,9 @@ class Operation(Generic[R]):
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What its caller can say. Raises Unreadable for an annotation that says no kind of value."""
+        """The parameters for its caller.
+
+        Raises Unreadable for an annotation without a known kind of value."""
         space = getattr(self.body, "__globals__", {})
         return tuple(
             parameter_of(
@@ -140,7 +150,7 @@ class Operation(Generic[R]):
     def called_by(
         self, caller: Caller, name: str | None, given: Sequence[Any], named: Mapping[str, Any]
     ) -> R:
-        """Carries it out; `name` says with which cluster, where it works with one."""
+        """Runs the operation; `name` is the cluster, if it needs one."""
         if not self.takes_cluster:
             return self._run(caller, None, given, named)
         from clusterlib.operations.reach import reached
@@ -154,12 +164,14 @@ class Operation(Generic[R]):
         """The same for a door: `values` are what `read` has made, `words` those after a `--`."""
         named = dict(values)
         given: list[Any] = []
-        if self.words and words:  # what stands before them must then be given by its place, too
+        if self.words and words:  # parameters before them must then be positional, too
             given = [named.pop(one.name, one.default) for one in self.parameters if one.word] + list(words)
         return self.called_by(caller, name, given, named)
 
     def on(self, cluster: Cluster, *given: Any, caller: Caller | None = None, **named: Any) -> R:
-        """Carries it out with this cluster, whose keeper is told of it, unless it only looks."""
+        """Runs the operation with this cluster.
+
+        The keeper is informed, unless the operation only reads."""
         caller = caller or Caller(cluster.project)
         if self.effect == "read":
             return self._run(caller, cluster, given, named)
@@ -191,7 +203,7 @@ class Operation(Generic[R]):
                 cluster.keeper.ask(EndOperation(self.full_name, error))
 
     def _told(self, given: Sequence[Any], named: Mapping[str, Any]) -> dict[str, str]:
-        """The arguments, as they are written into the diary."""
+        """The arguments as they are recorded in the events."""
         words = [one.name for one in self.parameters if one.word]
         secret = {one.name for one in self.parameters if one.secret}
         every = {**dict(zip(words, given, strict=False)), **named}
@@ -204,9 +216,9 @@ class Operation(Generic[R]):
     # -- what was typed
 
     def read(self, given: Mapping[str, object], called: Callable[[Parameter], str]) -> dict[str, Any]:
-        """The arguments, from texts and flags. `called`: what a parameter is called where it was given.
+        """The arguments, from texts and flags. `called`: the written form of each parameter.
 
-        Raises UsageError that names every mistake."""
+        Raises UsageError with every mistake."""
         values: dict[str, Any] = {}
         refused: list[Refused] = []
         for one in self.parameters:
@@ -233,9 +245,10 @@ def check_accepted(refused: Sequence[Refused]) -> None:
 def operation(
     *, effect: Effect, name: str = "", group: str = "cluster", taints: bool | None = None
 ) -> Callable[[Callable[..., R]], Operation[R]]:
-    """Makes a function an operation. `name`: where it is another one than the function has.
+    """Makes a function an operation. `name`: if it differs from that of the function.
 
-    `taints`: whether the cluster counts as dirty afterwards. Without it: where it takes something away."""
+    `taints`: whether the cluster counts as dirty afterwards. By default, if the operation destroys
+    something."""
 
     def declare(body: Callable[..., R]) -> Operation[R]:
         leaves_dirt = effect == "destroy" if taints is None else taints

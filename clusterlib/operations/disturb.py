@@ -21,7 +21,7 @@ class Disturbed(Result):
     cluster: str
     what: Disturbance
     node: NodeView
-    """As it is afterwards."""
+    """Its state afterwards."""
 
 
 @operation(effect="destroy", taints=False)

@@ -30,7 +30,8 @@ class Stopped(Result):
 
 
 def _take_down_all(names: Sequence[str], project: Path) -> list[Ending]:
-    """At once; those for whom there is no thread, as the user may have no more of them, one after the other."""
+    """At the same time; those without a thread, if the user may not have more, one after
+    another."""
     begun: dict[str, Future[Ending]] = {}
     with ThreadPoolExecutor(max_workers=8) as threads, contextlib.suppress(RuntimeError):
         for name in names:

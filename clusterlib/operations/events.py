@@ -1,4 +1,4 @@
-"""The keeper's diary: of a running cluster as it is written, or of the last run."""
+"""The events of a cluster: of a running one as they are written, or of the last run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Diary(Result):
 
 
 class FollowedDiary:
-    """What is written already, then what comes, until the cluster ends."""
+    """The existing events, then new ones until the cluster ends."""
 
     def __init__(self, name: str | None, project: Path | str | None) -> None:
         self._name = name

@@ -1,4 +1,6 @@
-"""Looks at the machine and at clusters for the evidence of a test run. Imports wait until something is looked at."""
+"""Examines the machine and clusters for the evidence of a test run.
+
+Imports are delayed until then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the nodes said: merged by time, of a running cluster or of the last run."""
+"""The output of the nodes: merged by time, of a running cluster or of the last run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Logs(Result):
 
 
 class LogView:
-    """The logs of one run, seen through what was asked for."""
+    """The logs of one run, filtered."""
 
     def __init__(
         self,
@@ -103,7 +103,9 @@ class LogView:
         )
 
     def follow(self) -> Iterator[LogEntry]:
-        """What there is, then what comes, until the cluster ends. A node that joins later is followed, too."""
+        """What there is, then what comes, until the cluster ends.
+
+        A node that joins later is followed, too."""
         followers: dict[str, LogFollower] = {}
 
         def new() -> list[LogLine]:

@@ -25,7 +25,7 @@ class PlannedTests(Result):
     exit_code: int
     """That of pytest."""
     plan: Mapping[str, Any] | None
-    """The schedule, where it was asked for and pytest could make one."""
+    """The schedule, if it was requested and pytest could make one."""
 
     @property
     def exit_status(self) -> int:
@@ -36,7 +36,7 @@ class PlannedTests(Result):
 def plan_tests(caller: Caller, *arguments: str, profile: ProfileName | None = None) -> PlannedTests:
     """Show which tests need which clusters, and start none. What follows `--` goes to pytest.
 
-    Only pytest knows which tests are left after `-k`, `-m` and paths, so pytest makes the plan, and prints it."""
+    Only pytest knows which tests remain after `-k`, `-m` and paths, so pytest makes the plan."""
     folder = project_folder(caller.project)
     words = [sys.executable, "-m", "pytest", "--cluster-plan"]
     if profile:

@@ -1,4 +1,5 @@
-"""A process of its own that tries the containment ladder and reports the rung it reached: entering cannot be undone."""
+"""A separate process that tries the containment ladder and reports the rung it reached, since
+entering cannot be undone."""
 
 from __future__ import annotations
 

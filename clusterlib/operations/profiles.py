@@ -1,4 +1,4 @@
-"""Profiles as they are written, as they hold here, and what is wrong with them."""
+"""Profiles: their values as written and as resolved here, and their mistakes."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def show(caller: Caller, name: ShownProfile | None = None, *, resolved: Resolved
             continue
         table, _, key = field.partition(".")
         if origin.source == "default" and not profile.uses(table, key):
-            continue  # another driver's; what somebody wrote there is shown all the same
+            continue  # another driver's; if it is set, it is shown all the same
         value = _shown(field, _at(plain["values"], field), redactor)
         text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value, whole=True)
         values.append(Value(field, value, text, str(origin), origin.source))
@@ -149,7 +149,9 @@ def show(caller: Caller, name: ShownProfile | None = None, *, resolved: Resolved
 
 
 def _shown(field: str, value: Any, redactor: Redactor) -> Any:
-    """A terminal is read by many, and so is what is pasted from it: the profile itself has what is hidden here."""
+    """Terminal output may be seen by others or pasted elsewhere.
+
+    The profile itself contains the hidden values."""
     section, _, name = field.partition(".")
     return MARK if section == "environment" and is_secret(name) else redactor.value(value)
 
@@ -171,7 +173,8 @@ def check(caller: Caller, name: ShownProfile | None = None) -> Checks:
 
 
 def _mistakes(name: str, project: Path) -> list[Mistake]:
-    """Of the settings, and of templates and texts as far as they can be tried without what is wrong with those."""
+    """Mistakes of the settings, and of templates and texts as far as they can be tried without the
+    faulty settings."""
     found = examine_profile(name, project=project)
     tried = found.profile or found.remainder
     known = {mistake.field for mistake in found.mistakes}

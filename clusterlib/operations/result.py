@@ -1,4 +1,4 @@
-"""What every operation gives back: a frozen value that can say itself as JSON."""
+"""The base of all results of operations: a frozen value that can be written as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Result:
 
     @property
     def exit_status(self) -> int:
-        """The exit code of a command whose answer this is."""
+        """The exit code of a command with this result."""
         return 0
 
     def to_dict(self) -> dict[str, Any]:

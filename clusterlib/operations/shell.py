@@ -1,4 +1,5 @@
-"""A prompt in a node: what is typed here is evaluated there, as Python, or in an Erlang node as Erlang or Elixir."""
+"""A prompt in a node: input is evaluated there, as Python, or in an Erlang node as Erlang or
+Elixir."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from clusterlib.operations.result import Result
 __all__ = ["Evaluated", "NodeShell", "OwnShellEnded", "run_own_shell", "shell"]
 
 WITHOUT_LIMIT = 30 * 86400.0
-"""Whoever types an endless loop ends it with Ctrl-C, not with a timeout."""
+"""An endless loop is ended with Ctrl-C, not with a timeout."""
 QUICKLY = 5.0
 MOST_SESSIONS = 50
 
@@ -33,7 +34,8 @@ MOST_SESSIONS = 50
 class Evaluated(Result):
     node: str
     value: str | None
-    """The value as the node writes it (`repr`); None where there is nothing to show: after a statement, or for the value None."""
+    """The value as the node writes it (`repr`); None if there is nothing to show: after a
+    statement, or for the value None."""
     output: str
     """What the code printed."""
     traceback: str | None
@@ -46,7 +48,7 @@ class Evaluated(Result):
 
 
 def stale_sentence(stale: Sequence[str], cluster: Cluster) -> str:
-    """What to tell a person who talks to such a cluster."""
+    """The message for a user of such a cluster."""
     files = some_files(stale, cluster.project)
     return f"cluster {cluster.name} runs other code than is on disk ({files}); cluster.up or cluster.sync renews it"
 
@@ -59,10 +61,12 @@ def run_own_shell(
     project: Path | str | None = None,
     on_stale: Callable[[str], None] = lambda _: None,
 ) -> int | None:
-    """Runs the shell of a server program, such as `redis-cli -p PORT`, with our streams; gives back its exit code.
+    """Runs the shell of a server program, such as `redis-cli -p PORT`, with our streams; returns
+    its exit code.
 
-    None where the node itself evaluates what is asked: a Python node always, an Erlang node an expression. Such a shell
-    talks to the node by itself: the cluster need not be held for it. `on_stale` hears that it runs other code than is on disk."""
+    None if the node itself evaluates the input: a Python node always, an Erlang node for an
+    expression. Such a shell has its own connection to the node, so the cluster need not be held.
+    `on_stale` is called if the node runs other code than is on disk."""
     with reached(name, project=project) as cluster:
         status = cluster.status()
         if cluster.kind.has_prompt or (cluster.kind.evaluates and code is not None):
@@ -89,14 +93,14 @@ def run_own_shell(
 
 
 def _terminal() -> str:
-    """Where no terminal worth its name is known, Erlang's remote shell would quietly be a local one."""
+    """Without a known type of terminal, Erlang's remote shell would silently be a local one."""
     known = os.environ.get("TERM", "")
     return known if known not in {"", "dumb"} else "vt100"
 
 
 @frozen
 class OwnShellEnded(Result):
-    """The shell of a server program has ended. What it had to say it has printed."""
+    """The shell of a server program has ended, and has printed its output."""
 
     node: str
     exit_code: int
@@ -114,7 +118,7 @@ def shell(
     name: ClusterName | None = None,
     command: Expression | None = None,
 ) -> Evaluated | OwnShellEnded | NodeShell:
-    """Open a Python prompt in a node, or evaluate one expression there with -c; of a server program: its own shell."""
+    """Open a prompt in a node, or evaluate one expression there with -c."""
     code = run_own_shell(node, name=name, code=command, project=caller.project, on_stale=caller.note)
     if code is not None:
         return OwnShellEnded(node or "", code)
@@ -128,7 +132,9 @@ def shell(
 
 
 class NodeShell:
-    """A session in one node. Names survive from one evaluation to the next, and are forgotten at the end."""
+    """A session in one node.
+
+    Names survive from one evaluation to the next, and are forgotten at the end."""
 
     def __init__(
         self, node: str | None = None, *, name: str | None = None, project: Path | str | None = None
@@ -158,7 +164,9 @@ class NodeShell:
             self._reached.__exit__(kind, error, trace)
 
     def evaluate(self, source: str) -> Evaluated:
-        """Runs statements in the node; the value of a last expression is given back. What it raises is a result, too."""
+        """Runs statements in the node and returns the value of a last expression.
+
+        An exception is a result, too."""
         # As it came from a command line that Python did not take for UTF-8.
         source = source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         found = self._node.evaluate(self._session, source, WITHOUT_LIMIT)
@@ -166,7 +174,7 @@ class NodeShell:
 
     @property
     def stale_sentence(self) -> str | None:
-        """That the nodes run other code than is on disk; None where they do not."""
+        """A message if the nodes run other code than is on disk; else None."""
         return stale_sentence(self.stale, self.cluster) if self.stale else None
 
     def complete(self, text: str) -> list[str]:

@@ -17,7 +17,7 @@ __all__ = ["shown"]
 def shown(error: ClusterError, name: str | None = None, *, project: Path | str | None = None) -> ClusterError:
     """The same error without the secrets of this environment and of the last run of that cluster.
 
-    Its evidence is what a node has printed, often a traceback with values in it."""
+    Its evidence is output of a node, often a traceback with values in it."""
     cleaned = _redactor(name, project).value(error.to_dict())
     return ClusterError.from_dict({**cleaned, "code": error.code})
 

@@ -1,4 +1,4 @@
-"""Bring the project's code, as it is now, to the nodes of a running cluster."""
+"""Updates the nodes of a running cluster to the current code of the project."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ class Synchronised(Result):
     changed: tuple[str, ...]
     """Files that differ from those that the nodes ran before."""
     loaded: Mapping[str, tuple[str, ...]]
-    """By node, the modules that it was given while it ran."""
+    """By node, the modules that it has loaded while it ran."""
     restarted: tuple[str, ...]
     why: str
-    """Why nodes were restarted; empty where none was."""
+    """Why nodes were restarted; empty if none was."""
     looked_at: tuple[str, ...]
-    """What was compared with the disk, in plain words; empty where that is all that the nodes run."""
+    """What was compared with the disk, in plain words; empty if this is everything that the nodes
+    run."""
     seconds: float
 
 
 @operation(effect="destroy", name="sync", taints=False)
 def synchronise(cluster: Cluster, caller: Caller) -> Synchronised:
-    """Have all nodes run the project's code as it is now: built, loaded where nodes can do that, else by a rolling restart."""
+    """Update all nodes to the project's current code: build it, load it, or restart the nodes."""
     began = time.monotonic()
     synced = sync_code(cluster, caller.on_event)
     return Synchronised(

@@ -1,4 +1,4 @@
-"""Made-up values for every name that a template is given, to try a profile without starting anything."""
+"""Sample values for every name in a template, to try a profile without starting anything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ __all__ = ["sample_values"]
 
 
 def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
-    """What a template is given for the node `index`: the same names as from the keeper, with made-up values."""
+    """The values for the templates of the node `index`: the same names as from the keeper, with
+    sample values."""
     values = profile.values
     nodes = [_sample_node(profile, number) for number in range(1, values.nodes.count + 1)]
     timeouts = values.timeouts

@@ -381,8 +381,7 @@ class _Connection:
         return count
 
     def _limit(self, option: int, end: float | None) -> None:
-        """Sets the remaining time as the kernel's time limit. This is done again only after a
-        noticeable change."""
+        """Sets the remaining time as the kernel's limit, if it has changed noticeably."""
         left = 0.0 if end is None else end - time.monotonic()
         if end is not None and left <= 0:
             raise BlockingIOError(errno.EAGAIN, "the time is over")

@@ -1,5 +1,5 @@
-"""Which tests were asked for by `-m`: all that it selects, where a marker of ours is enough for it; else those that it selects
-only thanks to such a marker."""
+"""Which tests are requested by `-m`: all that it selects if a marker of clusterlib alone satisfies
+it; else those that it selects only because of such a marker."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class _Marks:
 
 
 def asked_for(items: Sequence[pytest.Item], text: str) -> list[pytest.Item]:
-    """`-m "not slow"` selects distributed tests, too, but does not ask for them; `-m "distributed and not slow"` does, and so
-    does `-m "slow or distributed"`."""
+    """`-m "not slow"` selects distributed tests, too, but does not request them; `-m "distributed
+    and not slow"` does, and so does `-m "slow or distributed"`."""
     if not text.strip():
         return []
-    expression = Expression.compile(text)  # pytest has evaluated it before, so it makes sense
+    expression = Expression.compile(text)  # pytest has evaluated it before, so it is valid
     if not expression.evaluate(_only(None)) and any(expression.evaluate(_only(name)) for name in MARKERS):
         return list(items)
     return [item for item in items if _is_asked_for(item, expression)]

@@ -1,4 +1,5 @@
-"""What the plugin declares to pytest: its fixtures, markers and settings; and which tests they concern.
+"""The plugin's declarations for pytest: its fixtures, markers and settings; and which tests they
+concern.
 
 It is loaded in every run of pytest, so it imports nothing else of clusterlib."""
 
@@ -75,7 +76,9 @@ def wants_all(option: Any) -> bool:
 
 
 def distributed(items: Sequence[pytest.Item]) -> Generator[pytest.Item, None, None]:
-    """The tests that need a cluster: by a marker, by a fixture of ours, or by their class. Called for every test of every run."""
+    """The tests that need a cluster: because of a marker, a fixture of clusterlib, or their class.
+
+    Called for every test of every run."""
     case = getattr(sys.modules.get("clusterlib.doors.testcase"), "NeedsCluster", None)
     parents: dict[Any, bool] = {}
     for item in items:
@@ -102,12 +105,13 @@ def _uses_fixture(item: pytest.Item) -> bool:
 
 
 def our_fixtures(item: pytest.Item) -> set[str]:
-    """Which fixtures of ours a test uses, by itself or through others."""
+    """The fixtures of clusterlib that a test uses, directly or through others."""
     return {name for name in FIXTURES.intersection(getattr(item, "fixturenames", ())) if _is_ours(item, name)}
 
 
 def _is_ours(item: pytest.Item, name: str) -> bool:
-    """Whether the fixture of that name is ours, and not one of the project's that happens to be called so."""
+    """Whether the fixture of that name is ours, and not one of the project's that happens to be
+    called so."""
     info = getattr(item, "_fixtureinfo", None)
     for definition in reversed(info.name2fixturedefs.get(name, ()) if info else ()):
         if definition.func.__module__ == PLUGIN:

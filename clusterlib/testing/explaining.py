@@ -1,4 +1,6 @@
-"""Reads from a test that failed what explains it: source, traceback, and the traceback of the node. All of it is bounded."""
+"""Collects the explanation of a failed test: source, traceback, and the traceback of the node.
+
+All of it is limited in size."""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ def explain(
 
 
 def _sources(raised: pytest.ExceptionInfo[BaseException], project: Path, file: Path) -> Iterator[Source]:
-    """The innermost line of the test's own file, and the innermost of the project if that is another one."""
+    """The innermost line of the test's own file, and the innermost of the project if that is
+    another one."""
     places = [
         (Path(entry.path), entry.lineno + 1, entry.frame.raw.f_code)
         for entry in raised.traceback

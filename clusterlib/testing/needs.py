@@ -21,8 +21,10 @@ SEVERAL = 2
 
 
 def needs_shared(item: pytest.Item) -> bool:
-    """Whether the test needs a cluster before it begins. One that only starts its own does not; its markers say of what kind
-    those are. Raises NeedImpossible."""
+    """Whether the test needs a cluster before it begins.
+
+    A test that only starts its own does not; its markers then describe these. Raises
+    NeedImpossible."""
     ours = our_fixtures(item)
     if shared := SHARED & ours:
         _check_scopes(item, shared)
@@ -40,7 +42,8 @@ def is_skipped_by_unittest(item: pytest.Item) -> bool:
 
 
 def _check_scopes(item: pytest.Item, shared: frozenset[str]) -> None:
-    """What pytest would refuse, too, as a ScopeMismatch; but only once a cluster had been started, and without a way out."""
+    """pytest would refuse this, too, as a ScopeMismatch; but only after a cluster was started, and
+    without a remedy."""
     info = getattr(item, "_fixtureinfo", None)
     for name, definitions in info.name2fixturedefs.items() if info else ():
         wider = definitions[-1]
@@ -58,7 +61,9 @@ def _check_scopes(item: pytest.Item, shared: frozenset[str]) -> None:
 
 
 def need_of_item(item: pytest.Item) -> Need:
-    """The closest marker has the last word; markers have it over class attributes. Raises NeedImpossible."""
+    """The closest marker has the last word; markers have it over class attributes.
+
+    Raises NeedImpossible."""
     case = getattr(item, "cls", None)
     declared = case.declared_need() if case is not None and hasattr(case, "declared_need") else {}
     _take_nothing(item)

@@ -1,4 +1,5 @@
-"""From what the user said (command line, environment, pytest's configuration file) to the settings of the run."""
+"""Makes the settings of the run from the command line, the environment, and pytest's configuration
+file."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RunOptions", "read_options", "usage_error"]
 
 LINGER = 300.0
-"""Seconds that clusters live on with --cluster-linger, where the profile says nothing."""
+"""Seconds that clusters live on with --cluster-linger, if the profile has no value."""
 
 
 @frozen
@@ -32,12 +33,12 @@ class RunOptions:
     project: Path
     settings: Settings
     tests: Tests
-    """What the profile of the run says about tests."""
+    """The settings of the run's profile for tests."""
     machine: Machine
 
 
 def read_options(config: pytest.Config, project: Path) -> RunOptions:
-    """Raises pytest.UsageError for what makes no sense, before anything is started."""
+    """Raises pytest.UsageError for invalid options, before anything is started."""
     option = config.option
     said = _ini(config)
     profile = (
@@ -73,7 +74,7 @@ def _resolve(settings: Settings, project: Path) -> ResolvedProfile:
 
 
 def _ini(config: pytest.Config) -> dict[str, Any]:
-    """What pytest's configuration file says, by the name it is said under."""
+    """The settings in pytest's configuration file, by name."""
     said: dict[str, Any] = {}
     for name in INI:
         try:
@@ -92,7 +93,9 @@ def _explained(
     project: Path,
     said: Mapping[str, Any],
 ) -> ClusterError:
-    """The same, with pytest's names for what was said to pytest. A profile takes all of it for the command line."""
+    """The same with pytest's names for its settings.
+
+    A profile considers all of them part of the command line."""
     from clusterlib.profiles import check_profile, default_profile
 
     if not isinstance(error, ProfileError) or not error.evidence:

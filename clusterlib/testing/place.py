@@ -1,5 +1,7 @@
-"""Where a run is, and where its evidence is going to be. It is asked at the start of every parallel run, which may have no
-distributed test at all: so this imports nothing that is not needed."""
+"""The place of a run, and of its evidence.
+
+Used at the start of every parallel run, which may have no distributed tests. So this imports only
+what is needed."""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def project_of(config: pytest.Config) -> Path:
 
 
 def choose(config: pytest.Config) -> Path:
-    """A place for this run. Nothing is made there before something is to be written; a folder that was asked for is claimed."""
+    """The place for this run.
+
+    Nothing is created before something is written; a requested folder is claimed."""
     asked = config.option.cluster_artifacts
     if asked:
         from clusterlib.testing.folder import ReportFolder

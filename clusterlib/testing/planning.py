@@ -22,7 +22,9 @@ from clusterlib.testing.shown import RunPlan
 __all__ = ["FAULT", "NEED", "PlanOnly", "Unusable", "plan_run"]
 
 NEED = pytest.StashKey[Need | None]()
-"""What the test needs; None: no cluster before it makes one itself. Tests without the key are none of ours."""
+"""The need of the test; None: no cluster before it starts one itself.
+
+Tests without the key are not distributed."""
 FAULT = pytest.StashKey[NeedImpossible]()
 """Why the test can never be served."""
 
@@ -30,7 +32,9 @@ FAULT = pytest.StashKey[NeedImpossible]()
 def plan_run(
     config: pytest.Config, pool: Pool, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]
 ) -> tuple[Schedule, ScheduleRecorded]:
-    """The schedule, and the same for the record. Each test of ours knows from here on what it needs, or why it cannot have it."""
+    """The schedule, and the same for the record.
+
+    Each distributed test gets its need, or the reason why it cannot be served."""
     chosen = set(map(id, wanted))
     asked = [_asked(item) if id(item) in chosen else Asked(item.nodeid) for item in items]
     try:
@@ -80,7 +84,9 @@ class PlanOnly:
 
 
 class Unusable:
-    """The run of a worker of pytest-xdist whose settings make no sense. Its tests tell that: an error would look like a crash."""
+    """The run of a worker of pytest-xdist with invalid settings.
+
+    Its tests report this, because an error would look like a crash."""
 
     def __init__(self, error: pytest.UsageError, wanted: Sequence[pytest.Item]) -> None:
         self._error = error

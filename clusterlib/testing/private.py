@@ -38,7 +38,7 @@ class OwnClusters:
         self._of_test: list[Cluster] = []
         self._of_session: list[Cluster] = []
         self._handed_out: list[Cluster] = []
-        """Those that `up` has given to this process since the test began, whoever called it."""
+        """Those that `up` has returned in this process since the test began, to any caller."""
 
     def begin_test(self) -> None:
         self._handed_out.clear()
@@ -47,18 +47,20 @@ class OwnClusters:
         self._handed_out.append(cluster)
 
     def seen_by(self, item: pytest.Item) -> list[Cluster]:
-        """Those that may tell something about this test."""
+        """Those that may have information about this test."""
         of_session = self._of_session if uses_session(item) else []
         return [*self._of_test, *of_session, *self._handed_out]
 
     def heal(self, item: pytest.Item) -> None:
-        """Before a test that uses a cluster of the session: nodes that have ended since are started again.
+        """Before a test that uses a cluster of the session: nodes that have ended are started
+        again.
 
-        The others keep running with what is in their memory, so that a client of the session stays connected to them."""
+        The others keep running with their memory, so that a client of the session stays connected
+        to them."""
         if not uses_session(item) or not self._of_session:
             return
         for cluster in self._of_session:
-            with contextlib.suppress(ClusterError):  # one that is gone says so to the test that uses it
+            with contextlib.suppress(ClusterError):  # a test that uses one that is gone gets the error
                 self._pool().count_private(cluster)
                 if cluster.status().dirty:
                     cluster.heal()
@@ -77,7 +79,7 @@ class OwnClusters:
         overrides: Mapping[str, object] | None = None,
         session: bool = False,
     ) -> Iterator[Cluster]:
-        """A cluster of the test's own. What it says is shown with the test if that fails."""
+        """A cluster of the test's own. Its output is shown with the test if that fails."""
         name = "session_cluster_factory" if session else "cluster_factory"
         who = item.nodeid if item is not None else name
         need_of(profile=profile, size=size, remedies=[f'{name}(size=3, profile="dev")'])
@@ -102,7 +104,8 @@ class OwnClusters:
 
 
 class Factory:
-    """What the fixtures `cluster_factory` and `session_cluster_factory` are: call it for a cluster."""
+    """What the fixtures `cluster_factory` and `session_cluster_factory` are: call it for a
+    cluster."""
 
     def __init__(
         self,
@@ -128,9 +131,10 @@ class Factory:
         simulate: bool | None = None,
         overrides: Mapping[str, object] | None = None,
     ) -> Cluster:
-        """`overrides` are settings of the profile, as in `clusterlib.up`: `{"environment.DEBUG": "1"}`.
+        """`overrides` are settings of the profile, as in `clusterlib.up`: `{"environment.DEBUG":
+        "1"}`.
 
-        Where neither size nor profile is said, those hold that the markers of the test ask for."""
+        Size and profile default to those of the test's markers."""
         return self._opened.enter_context(
             self._own.started(
                 self._item(),
@@ -143,5 +147,5 @@ class Factory:
         )
 
     def close(self) -> None:
-        """The last one first; what cannot be ended is told after all the others were."""
+        """The last one first. Errors are raised after all others were closed."""
         self._opened.close()

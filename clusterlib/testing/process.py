@@ -1,4 +1,4 @@
-"""The clusters of a process whose tests run without a plugin of ours, as with `python -m unittest`."""
+"""The clusters of a process whose tests run without the plugin, as with `python -m unittest`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProcessRun:
 
     @contextlib.contextmanager
     def turn(self, who: str, need: Callable[[], Need]) -> Iterator[None]:
-        """The test's turn on a cluster. Raises Unserved, also where the need makes no sense."""
+        """The test's turn on a cluster. Raises Unserved, also for an invalid need."""
         self._who = who
         try:
             wanted = need()

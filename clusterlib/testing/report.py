@@ -22,16 +22,16 @@ __all__ = ["RunReport"]
 
 T = TypeVar("T")
 SHORT = 2.0
-"""A run that is over by then, and well, has made no report meanwhile."""
+"""A shorter, successful run makes no report during the run."""
 GOOD = (0, 5)
-"""Exit codes of pytest after which nobody looks for a cause: all passed; nothing was left to run."""
+"""Exit codes of pytest without a failure: all passed; no tests were collected."""
 
 
 class RunReport:
     def __init__(self, folder: ReportFolder, artifacts: str, record: Recorder) -> None:
         self.folder = folder
         self.notes: list[str] = []
-        """What to tell at the end."""
+        """Messages for the end."""
         self.annotations: list[str] = []
         """What GitHub makes annotations of."""
         self._artifacts = artifacts
@@ -47,8 +47,10 @@ class RunReport:
         return self.always or (self._artifacts == "failure" and exit_code not in GOOD)
 
     def refresh(self, *, urgent: bool) -> None:
-        """Whoever kills the run now still finds a report. One now and then is enough; a failure, and a run whose evidence
-        was asked for, do not wait for the first."""
+        """Ensures that a report exists if the run is killed now.
+
+        One now and then is enough, except after a failure and in a run whose evidence was
+        requested."""
         if not self.always and (
             self._artifacts == "never" or (not urgent and time.monotonic() - self._began < SHORT)
         ):
@@ -81,7 +83,8 @@ class RunReport:
         self.folder.keep()
 
     def _tell_github(self, story: Story) -> None:
-        """Annotations are what is printed in a certain form; the summary of the job is a file that everybody appends to."""
+        """Annotations are printed in a certain format; the summary of the job is a file to which
+        all steps append."""
         from clusterlib.evidence.github import job_summary, workflow_commands
 
         root = os.environ.get("GITHUB_WORKSPACE")

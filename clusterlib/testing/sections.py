@@ -1,4 +1,5 @@
-"""What a failing test shows of its cluster: what each node said, and what happened to it, while the test ran."""
+"""What a failing test shows of its cluster: the output of each node, and its events, during the
+test."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ from clusterlib.rundir.diary import read_events
 __all__ = ["sections", "stack_sections", "timed_out"]
 
 MOST_LINES = 60
-"""Of all nodes together, with one failed test, unless more of each are asked for. The report has the rest."""
+"""Of all nodes together, with one failed test, unless more of each are asked for.
+
+The report has the rest."""
 MOST_HAPPENED = 30
 """Lines of what happened to a cluster."""
 FEWEST_LINES = 3
@@ -30,7 +33,9 @@ SHOWN = ("fault.", "heal.", "node.", "cluster.")
 
 
 def sections(clusters: Sequence[Cluster], began: datetime, lines: int) -> Iterator[Section]:
-    """For the report of a failed test. `lines` is how many of each node are shown at most: the last ones."""
+    """For the report of a failed test.
+
+    `lines` is how many of each node are shown at most: the last ones."""
     for cluster in clusters:
         with contextlib.suppress(ClusterError):
             cluster.flush_logs()  # one that is gone has nothing more to say
@@ -89,14 +94,16 @@ def stack_sections(clusters: Sequence[Cluster], began: datetime) -> Iterator[Sec
 
 
 def timed_out(report: Any) -> bool:
-    """Whether pytest-timeout has ended the test, or somebody's own TimeoutError or alarm."""
+    """Whether the test ended by pytest-timeout, or by a TimeoutError or alarm of the user."""
     crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
     text = crash.message if crash is not None else str(getattr(report, "longrepr", ""))
     return text.startswith(("Failed: Timeout", "Timeout", "TimeoutError"))
 
 
 def _share(counts: Sequence[int], together: int) -> int:
-    """The most lines of a node so that those of all nodes leave pytest's summary on the screen. The talkative ones give way."""
+    """The most lines of a node so that those of all nodes leave pytest's summary on the screen.
+
+    Nodes with much output are cut first."""
     most = max(counts, default=0)
     while most > FEWEST_LINES and sum(min(count, most) for count in counts) > together:
         most -= 1

@@ -1,4 +1,5 @@
-"""The name of the one cluster that all workers of a run share: the controller reserves it, the workers read it."""
+"""The name of the one cluster that all workers of a run share: the controller reserves it, the
+workers read it."""
 
 from __future__ import annotations
 
@@ -10,18 +11,19 @@ from clusterlib.leases.naming import Reservation, reserve_name
 __all__ = ["read_name", "reserve_for_all"]
 
 FILE = "shared-name"
-"""Beside the records, which go when the next run claims the folder: its workers must not read the name of this one."""
+"""Beside the records, which are removed when the next run claims the folder: its workers must not
+read the name of this one."""
 
 
 def reserve_for_all(project: Path, folder: Path) -> Reservation:
-    """Reserved as long as what this gives back is not closed, and its process lives."""
+    """Reserved until the result is closed or its process ends."""
     reservation = reserve_name(project)
     RECORDS.write_part(folder, FILE, reservation.name)
     return reservation
 
 
 def read_name(folder: Path) -> str:
-    """The reserved name; nothing as long as there is none."""
+    """The reserved name; None as long as there is none."""
     try:
         return (RECORDS.in_(folder) / FILE).read_text()
     except FileNotFoundError:

@@ -23,18 +23,20 @@ class Tally:
     left_behind: list[dict[str, Any]] = field(default_factory=list)
     """Errors of ending clusters."""
     crashed: list[str] = field(default_factory=list)
-    """Workers that died; what they used is told from their records."""
+    """Workers that died; their usage comes from their records."""
     forced: Unserved | None = None
     """Why --force-cluster could not be obeyed."""
 
     def judge(self, session: pytest.Session) -> None:
-        """The run has failed where a cluster did not end in order, though every test may have passed."""
+        """The run has failed if a cluster did not end in order, even if every test has passed."""
         bad = bool(self.left_behind) or (self.forced is not None and not self.forced.may_skip)
         if bad and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def add(self, usage: Usage) -> None:
-        """What one process has used. Of a cluster that several have used there is one line in the end."""
+        """What one process has used.
+
+        Of a cluster that several have used there is one line in the end."""
         for one in usage.clusters:
             known = next((other for other in self.clusters if other.run == one.run), None)
             if known is None:

@@ -1,6 +1,7 @@
-"""What a failed test shows of the way through clusterlib: nothing. pytest points at the test's own line, --pdb begins there.
+"""A failed test shows no frames of clusterlib: pytest points at the test's own line, and --pdb
+begins there.
 
-`--full-trace` shows all of it, as it does of pytest's own ways."""
+`--full-trace` shows all of them, as well as pytest's own."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ INSTALLED = ("site-packages", "dist-packages")
 
 
 class Tracebacks:
-    """A plugin of its own: unittest's tests have their error only once this hook is called, not yet when wrappers of it begin."""
+    """A separate plugin: tests of unittest have their error only when this hook is called, not yet
+    when its wrappers begin."""
 
     @pytest.hookimpl
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -31,7 +33,7 @@ class Tracebacks:
 
 
 def hide_our_frames(error: BaseException | None) -> None:
-    """Hides what lies between the test and the error, in the error and in those that led to it."""
+    """Hides the frames between the test and the error, in the error and in its causes."""
     met: set[int] = set()
     while error is not None and id(error) not in met:
         met.add(id(error))
@@ -50,13 +52,15 @@ def hide_our_frames(error: BaseException | None) -> None:
 
 
 def _is_inner(cause: BaseException) -> bool:
-    """Whether it came about and was caught inside of clusterlib, whose errors tell their cause themselves."""
+    """Whether it was raised and caught inside of clusterlib, whose errors explain their cause
+    themselves."""
     ours = list(_ours(cause.__traceback__))
     return bool(ours) and all(frame in ours for frame in _frames(cause.__traceback__))
 
 
 def _ours(traceback: TracebackType | None) -> Iterator[FrameType]:
-    """The frames of clusterlib, and those of the standard library that it calls, or that lead a test to it: a `with` does."""
+    """The frames of clusterlib, and those of the standard library that it calls, or that lead from
+    a test to it: a `with` does."""
     frames = list(_frames(traceback))
     ours = {place for place, frame in enumerate(frames) if _root(frame) == "clusterlib"}
     for way in (range(len(frames)), reversed(range(len(frames)))):

@@ -71,7 +71,7 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "Stopped": stopped,
     "Synchronised": synchronised,
 }
-"""By the class of the result. All others are shown as their type says."""
+"""By the class of the result. All others are shown by their type."""
 CONVERSATIONS: dict[str, Callable[[Console, Any], int]] = {
     "FollowedDiary": followed_diary,
     "LogView": followed,
@@ -79,11 +79,11 @@ CONVERSATIONS: dict[str, Callable[[Console, Any], int]] = {
     "OwnShellEnded": lambda _, ended: int(ended.exit_code),
     "ProfileSchema": profile_schema,
 }
-"""What is no document: a stream, a prompt. Each gives back the exit code."""
+"""Results that are not a document: a stream, a prompt. Each returns the exit code."""
 
 
 def answer(console: Console, result: object) -> int:
-    """Prints the answer of a command, and gives back its exit code."""
+    """Prints the result of a command, and returns its exit code."""
     kind = _kind(result)
     if kind in CONVERSATIONS:
         return CONVERSATIONS[kind](console, result)
@@ -99,6 +99,6 @@ def aside(console: Console, result: object) -> None:
 
 
 def _kind(result: object) -> str:
-    """The name of its class, where it is one of ours."""
+    """The name of its class, if it is one of clusterlib's."""
     kind = type(result)
     return kind.__name__ if kind.__module__.startswith("clusterlib.") else ""

@@ -1,4 +1,5 @@
-"""A person in front of a console, as an operation meets them: what they hear meanwhile, and how they named what they gave."""
+"""The caller of an operation at a console: shows progress, and knows how parameters are written
+there."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ def read_name(given: object) -> str | None:
 
 
 def called(parameter: Parameter) -> str:
-    """As it was given: --count, or COUNT where it was a bare word."""
+    """As it was written: --count, or COUNT for a bare word."""
     flag = f"--{parameter.name.replace('_', '-')}"
     bare = parameter.word and not any(word.partition("=")[0] == flag for word in sys.argv)
     return parameter.name.upper() if bare else flag

@@ -20,7 +20,7 @@ __all__ = ["carry_out", "open_streams"]
 
 
 def carry_out(command: Command, console: Console, given: Mapping[str, object]) -> int:
-    """Runs it, says what went wrong, and gives back the exit code."""
+    """Runs the command, reports errors, and returns the exit code."""
     name: str | None = None
     try:
         check_essentials()
@@ -68,7 +68,7 @@ def _check_required(command: Command, given: Mapping[str, object]) -> None:
 
 
 def open_streams() -> None:
-    """A command whose stream is closed (`>&-`) does without it."""
+    """A command with a closed stream (`>&-`) works without it."""
     open_standard_streams()
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -77,7 +77,8 @@ def open_streams() -> None:
 
 
 def _unspeakable(error: UnicodeEncodeError) -> UsageError:
-    """Python reads the names of files in another encoding than UTF-8, and a name does not exist in that."""
+    """Python reads the names of files in another encoding than UTF-8, and a name does not exist in
+    that."""
     usual = sys.getfilesystemencoding()
     if error.encoding != usual or usual == "utf-8":
         raise error

@@ -1,4 +1,4 @@
-"""From the words of a command line to a command and its options; and what is said of words that make no sense."""
+"""Parses a command line into a command and its options, with helpful errors for unknown words."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def groups() -> list[str]:
 
 
 def find_command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
-    """The command that the first words name, and the words after it. `cluster.up` and `cluster up` are understood, too."""
+    """The command that the first words name, and the words after it.
+
+    `cluster.up` and `cluster up` are both accepted."""
     first, *others = words
     if first == MAIN_GROUP and others:
         return find_command(others)
@@ -67,7 +69,7 @@ def _unknown(first: str, others: Sequence[str]) -> UsageError:
 
 
 def _names() -> dict[str, str]:
-    """What is called how, by the last word: `report` is found, too."""
+    """Commands by their last word: `report` is found, too."""
     return {one.name: " ".join(words_of(one)) for one in reversed(commands())}
 
 
@@ -130,7 +132,7 @@ def _set(command: Command, given: dict[str, object], option: Option, value: str)
 
 
 def _surplus(command: Command, word: str, given: Mapping[str, object]) -> UsageError:
-    """A word too many, and what was probably meant."""
+    """The error for a surplus word, with the option that was probably meant."""
     taken = [option.name.upper() for option in command.options if option.word]
     remedies = _meant(command, word, given) if word.isprintable() else []
     return UsageError(

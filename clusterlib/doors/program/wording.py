@@ -1,4 +1,5 @@
-"""Remedies and help name commands as Invoke does (`invoke cluster.up`); here they become those of the program."""
+"""Remedies and help name commands as Invoke does (`invoke cluster.up`); here they become those of
+the program."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ __all__ = ["ASK", "MAIN_GROUP", "PROGRAM", "Wording", "words_of"]
 
 PROGRAM = "clusterlib"
 ASK = "--complete"
-"""`clusterlib --complete WORD ...` prints what could stand in the place of the last word. Shells ask it."""
+"""`clusterlib --complete WORD ...` prints the completions of the last word.
+
+It is called by shells."""
 MAIN_GROUP = "cluster"
 """Its commands need not be named with their group: `clusterlib up`."""
 

@@ -1,7 +1,8 @@
-"""What pytest loads in every run of every project that has clusterlib installed: so it imports nothing that is not needed.
+"""What pytest loads in every run of every project that has clusterlib installed. So it imports only
+what is needed.
 
-It declares options, markers and fixtures, finds the tests that need a cluster, and decides whether they run. What serves
-them is in `clusterlib.testing`, which is imported when there is something to serve."""
+It declares options, markers and fixtures, finds the tests that need a cluster, and decides whether
+they run. `clusterlib.testing` serves them, and is imported only for runs with such tests."""
 
 from __future__ import annotations
 
@@ -78,7 +79,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None, None, None]:
-    """`--profile` is ours only if nobody else wants it: no other plugin, and no conftest of the project."""
+    """`--profile` is registered only if no other plugin and no conftest of the project has it."""
     if not _is_taken(parser, "--profile"):
         paths = getattr(early_config.known_args_namespace, "file_or_dir", [])
         for option, name in pairwise(args):
@@ -101,7 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     option = config.option
     if option.cluster_plan and getattr(option, "numprocesses", None):
-        option.numprocesses = 0  # who runs nothing needs no workers
+        option.numprocesses = 0  # a run without tests needs no workers
         config.stash[PARALLEL] = True
     return (yield)
 
@@ -179,7 +180,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """After marks and the project's own hooks had a chance to skip the test, before its fixtures are made."""
+    """After marks and the project's own hooks had a chance to skip the test, before its fixtures
+    are made."""
     run = item.config.stash.get(RUN, None)
     if run is not None:
         run.before(item)
@@ -227,7 +229,7 @@ def _tests(count: int) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """What makes no sense is said once, and not by every worker: where it is plain that clusters are wanted."""
+    """Mistakes are reported once, not by every worker, if the run clearly needs clusters."""
     config = session.config
     option = config.option
     wanted = option.distributed or option.force_cluster or any(name in option.markexpr for name in MARKERS)
@@ -271,7 +273,7 @@ def _run(config: pytest.Config) -> TestRun | Controller | None:
 
 
 def _controller(config: pytest.Config) -> Controller | None:
-    """What gathers the workers' records; nobody, as long as no worker has written one."""
+    """The collector of the workers' records; None until a worker has written one."""
     stash = config.stash
     if CONTROLLER not in stash:
         folder = stash.get(FOLDER, None)
@@ -288,7 +290,8 @@ def _controller(config: pytest.Config) -> Controller | None:
 
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest) -> Cluster:
-    """The cluster that satisfies the markers of this test: shared with other tests, whole and clean."""
+    """The cluster that satisfies the markers of this test: shared with other tests, whole and
+    clean."""
     from clusterlib.testing.session import held_for
 
     return held_for(request.node).cluster
@@ -302,9 +305,10 @@ def cluster_nodes(cluster: Cluster) -> list[Node]:
 
 @pytest.fixture
 def cluster_factory(request: pytest.FixtureRequest) -> Generator[Callable[..., Cluster], None, None]:
-    """Starts clusters for this test alone: cluster_factory(size=3, profile="dev", overrides={"timeouts.start": 60}).
+    """Starts clusters for this test only: cluster_factory(size=3, profile="dev",
+    overrides={"timeouts.start": 60}).
 
-    They are gone when the test is over, the last one first."""
+    They are stopped after the test, the last one first."""
     from clusterlib.testing.session import run_of
 
     factory = run_of(request.node).factory(request.node)
@@ -314,7 +318,8 @@ def cluster_factory(request: pytest.FixtureRequest) -> Generator[Callable[..., C
 
 @pytest.fixture(scope="session")
 def session_cluster_factory(request: pytest.FixtureRequest) -> Generator[Callable[..., Cluster], None, None]:
-    """Starts clusters that live until the end of the session, for fixtures of session, package, module or class scope.
+    """Starts clusters that live until the end of the session, for fixtures of session, package,
+    module or class scope.
 
     session_cluster_factory(size=3, profile="etcd"). With pytest-xdist each worker has its own."""
     from clusterlib.testing.session import run_of_session
@@ -328,7 +333,8 @@ def session_cluster_factory(request: pytest.FixtureRequest) -> Generator[Callabl
 def session_cluster(session_cluster_factory: Callable[..., Cluster]) -> Cluster:
     """One cluster of the run's profile from the first test that uses it to the end of the session.
 
-    For clients of session scope. What a test leaves in it, the next one finds; nodes that ended are started again."""
+    For clients of session scope. Data of a test stays for the next one; nodes that ended are
+    started again."""
     return session_cluster_factory()
 
 

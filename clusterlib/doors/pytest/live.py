@@ -1,4 +1,5 @@
-"""What is told while tests run, past pytest's capture: everything with --cluster-verbose, else only what takes long."""
+"""Messages while tests run, past pytest's capture: everything with --cluster-verbose, else only
+slow steps."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from clusterlib.waiting import backoff
 __all__ = ["Live"]
 
 PATIENCE = 2.0
-"""Seconds after which whoever watches wants to know what is being waited for."""
+"""Seconds after which a message says what is being waited for."""
 SHOWN = 4
 
 
@@ -29,7 +30,7 @@ class Live:
         self._writing = threading.Lock()
 
     def event(self, event: Event) -> None:
-        """Takes what a keeper tells while something is being waited for."""
+        """Handles an event of a keeper during a wait."""
         self._picture.take(event)
         if self.verbose and (text := event.sentence()):
             self.line(text)
@@ -49,15 +50,18 @@ class Live:
 
     @contextlib.contextmanager
     def waiting(self, who: str, what: str) -> Iterator[None]:
-        """While this lasts, whoever watches is told now and then what it waits for."""
+        """During this block, a message says now and then what it waits for."""
         self._picture = Picture()
         if self._reporter is None or self._reporter.verbosity < 0:
             yield
             return
         over = threading.Event()
-        # The main thread waits for the keeper meanwhile, or tells what that says, and joins this one before it goes on.
+        # The main thread waits for the keeper meanwhile, or shows its events, and joins this thread
+        # before it continues.
         teller = threading.Thread(target=self._tell, args=(over, who, what), daemon=True)
-        with contextlib.suppress(RuntimeError):  # the user may have no more threads: then nobody is told
+        with contextlib.suppress(
+            RuntimeError
+        ):  # the user may have no more threads: then there are no messages
             teller.start()
         try:
             yield

@@ -1,4 +1,5 @@
-"""The lines that a run prints: the plan before the first test; after the last one the clusters, their costs and errors."""
+"""The lines that a run prints: the plan before the first test; after the last one the clusters,
+their costs and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a cluster: started, stopped, changed, and what it is now."""
+"""Shows the life of a cluster: started, stopped, changed, and its present state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["cleaned", "disturbed", "restarted", "scaled", "started", "status", "stopped", "synchronised"]
 
 LEAST_IMPORTANT = ("up", "pid", "sees", "http")
-"""The columns of the status that a narrow terminal does without, in this order. Names, states and addresses stay whole."""
+"""The columns of the status that a narrow terminal leaves out, in this order.
+
+Names, states and addresses are always shown."""
 
 
 def started(console: Console, result: Started) -> None:

@@ -1,4 +1,6 @@
-"""Results that have no picture of their own: shown by their type, values by name and lists as tables; and the operations."""
+"""Shows results without a renderer by their type: values by name and lists as tables.
+
+Also lists operations."""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ __all__ = ["derived", "operations"]
 
 
 def derived(console: Console, result: object) -> None:
-    """One value as it is, several by their names; a list of values that have names as a table."""
+    """A single value as it is, several by name, and a list of values with names as a table."""
     if result is None:
         return
     if is_dataclass(result) and not isinstance(result, type):
@@ -44,7 +46,7 @@ def _named(console: Console, values: Mapping[str, Any]) -> None:
 
 
 def _rows(value: object) -> list[Mapping[str, Any]]:
-    """The rows that a list of values with names makes; none for any other value."""
+    """The rows for a list of values with names; None for any other value."""
     if not isinstance(value, list | tuple) or not value:
         return []
     found = [plain(one) if is_dataclass(one) and not isinstance(one, type) else one for one in value]

@@ -1,4 +1,4 @@
-"""Pieces that several results are told with."""
+"""Parts that several results share."""
 
 from __future__ import annotations
 

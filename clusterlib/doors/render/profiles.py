@@ -1,4 +1,4 @@
-"""Profiles: which there are, what they say, what is wrong with them."""
+"""Shows profiles: the list, their values, their mistakes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def checks(console: Console, result: Checks) -> None:
 
 
 def _folded(text: str) -> str:
-    """In lines that leave the origins of all values near to their names, also where there is no terminal to fold them."""
+    """In lines with the origins close to the names, even without a terminal that folds them."""
     return "\n".join(textwrap.wrap(text, LONGEST_LINE, break_on_hyphens=False)) or text
 
 

@@ -1,4 +1,4 @@
-"""A node of Erlang's virtual machine, as others know it."""
+"""A node of Erlang's virtual machine, as other rooms see it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a profile says about Erlang nodes, for their driver."""
+"""The settings of a profile for Erlang nodes, as their driver needs them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def settings(planned: Planned) -> BeamSettings:
 
 
 def code(context: CodeContext) -> CodeSources:
-    """Compiled modules, what compiles them, and files of configuration."""
+    """Compiled modules, the command that compiles them, and configuration files."""
     values, project = context.resolved.values, context.project
     beam = values.section(Beam)
     return CodeSources(

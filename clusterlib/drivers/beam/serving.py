@@ -1,4 +1,5 @@
-"""From a node that has met the others to one that serves: global names, the project's configuration, its applications."""
+"""From a node that is connected to the others to one that serves: global names, the project's
+configuration, its applications."""
 
 from __future__ import annotations
 
@@ -24,9 +25,10 @@ START_SECONDS: Final = 600.0
 async def start_serving(
     connection: AsyncConnection, settings: BeamSettings, name: str, wait_for: Callable[[str], None]
 ) -> None:
-    """Returns when the node serves. `wait_for` is told at each step what it waits for."""
+    """Returns when the node serves. `wait_for` gets the reason for the wait at each step."""
     wait_for("it does not know yet which names the others have registered globally")
-    # Otherwise two nodes give one name to a process each, and one of the two is killed when they find out.
+    # Otherwise two nodes may register the same name, and one of the two processes is killed when
+    # they notice.
     await connection.call(Atom("global"), Atom("sync"), timeout=START_SECONDS)
     if settings.applications:
         wait_for("its applications have not started yet")

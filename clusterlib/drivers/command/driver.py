@@ -1,6 +1,7 @@
-"""Any server program as a node: how it starts, how a cluster is formed of several, how each is asked.
+"""Any server program as a node: how it starts, how several form a cluster, how each is asked.
 
-One driver keeps one cluster, so it knows all its nodes: who answers, who waits for whom, and whether the cluster was formed."""
+One driver serves one cluster, so it knows all its nodes: which answer, which wait for which, and
+whether the cluster was formed."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ class CommandDriver(Driver):
         self._values: dict[str, Mapping[str, Any]] = {}
         self._links: dict[str, ServerLink] = {}
         self._places: dict[str, tuple[str, dict[str, int]]] = {}
-        """Where each node has its data: one that comes to another place starts with none."""
+        """The place of each node's data: a node that gets another place has no data."""
         self._changed = asyncio.Event()
         self._forming: asyncio.Task[None] | None = None
         self._is_formed = not self.server.form.command
@@ -76,27 +77,30 @@ class CommandDriver(Driver):
     def columns(self) -> tuple[tuple[str, str], ...]:
         return COLUMNS
 
-    # -- what each node is told
+    # -- values for texts
 
     def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
-        """Raises TemplateError for a text that cannot be filled in, also for one that is needed only at the end."""
+        """Raises TemplateError for a text that cannot be filled in, even for one that is needed
+        only at the end."""
         for first in list(values.values())[:1]:
             for text in self.server.texts():
                 render_text(text, first)
         self._values = dict(values)
 
     def values_at_start(self, name: str) -> Mapping[str, Any]:
-        """What the texts that start this node are filled in with: `alive` are the nodes that ran before this start."""
+        """The values for texts that start this node: `alive` are the nodes that ran before this
+        start."""
         return self._values[name]
 
     def values(self, name: str) -> Mapping[str, Any]:
-        """What any other text is filled in with: `alive` are the nodes that answer now."""
+        """The values for all other texts: `alive` are the nodes that answer now."""
         return {**self._values[name], "alive": sorted(self.answering())}
 
     def shell(self, node: NodeSpec) -> OwnShell | None:
         if node.name not in self._values or not self.server.shell:
             return None
-        # The shell is a command of the profile like any other: the profile's folders and variables hold for it, too.
+        # The shell is a command of the profile, so it gets the profile's folders and variables,
+        # too.
         environment = {"PATH": node.environment["PATH"]} if "PATH" in node.environment else {}
         return OwnShell(
             command=tuple(self._filled(node, self.server.shell)),
@@ -144,11 +148,12 @@ class CommandDriver(Driver):
 
     @property
     def stop_signal(self) -> signal.Signals:
-        """How a node is asked to end, alone or together with all others."""
+        """The signal that asks a node to stop, alone or together with all others."""
         return signal.Signals[(self._all_leave and self.server.stop_all) or self.server.stop]
 
     def forget(self, node: NodeSpec) -> None:
-        """Its data goes with it, but for the log files in it: the runs that are kept as evidence must not fill the disk."""
+        """Its data is deleted, except its log files: the runs that are kept as evidence must not
+        fill the disk."""
         self._places.pop(node.name, None)
         data = Path(node.directory) / DATA
         kept = set(self._own_logs(node))
@@ -171,7 +176,7 @@ class CommandDriver(Driver):
         return any(sign in line.lower() for line in log_tail for sign in STOLEN)
 
     async def run(self, node: NodeSpec, words: Sequence[str], *, heard: bool = False) -> ProgramRun:
-        """Runs a command as this node would. `heard`: what it prints belongs to the node's log."""
+        """Runs a command as this node would. `heard`: its output belongs to the node's log."""
         hear = self._hear.get(node.name) if heard else None
         return await run_program(self._host, self._spawn(node, words), hear or (lambda _: None))
 
@@ -183,7 +188,7 @@ class CommandDriver(Driver):
         except TimeoutError:
             return False
 
-    # -- who is there
+    # -- which nodes answer
 
     def answering(self) -> dict[str, ServerLink]:
         return {name: link for name, link in self._links.items() if link.answering and not link.closed}
@@ -192,18 +197,21 @@ class CommandDriver(Driver):
         return sorted(expected - self.answering().keys())
 
     def absent(self) -> list[str]:
-        """Who belongs to the cluster and does not answer now."""
+        """The members of the cluster that do not answer now."""
         return sorted(self._values.keys() - self.answering().keys())
 
     def announce(self) -> None:
-        """Somebody answers, or has gone, or has found the others: whoever waits for that looks again."""
+        """A node answers, or has gone, or has found the others: nodes that wait for this check
+        again."""
         self._changed.set()
         self._changed = asyncio.Event()
         for link in self._links.values():
             link.announce()
 
     def joined(self, newcomer: ServerLink) -> None:
-        """This node has found the others. Those who were there before it are asked whether they have found it."""
+        """This node has found the others.
+
+        The earlier nodes are asked whether they have found it."""
         for link in self.answering().values():
             if link.formed and link is not newcomer and newcomer.node.name not in link.view:
                 link.meet()
@@ -220,7 +228,9 @@ class CommandDriver(Driver):
     # -- forming
 
     def forming(self, link: ServerLink) -> Answer:
-        """Makes a cluster of those who answer, once. Asked by all of them, as soon as they all answer."""
+        """Forms a cluster of the nodes that answer, once.
+
+        Called for all of them, as soon as they all answer."""
         if self._failure is not None:
             link.failure = self._failure.to_dict()
             return Never(self._failure.problem)
@@ -265,7 +275,7 @@ class CommandDriver(Driver):
             raise _failed(f"{node.name} could not be prepared", words, done, self._looks(node))
 
     async def _seed_answers(self) -> None:
-        """Waits without a limit of its own: the start has one, and the seed's failure ends it."""
+        """Waits without its own limit: the start has one, and the seed's failure ends it."""
         seed = self._seed_name()
         while seed not in self.answering():
             await self._changed.wait()
@@ -288,7 +298,7 @@ class CommandDriver(Driver):
         )
 
     def _filled(self, node: NodeSpec, texts: Sequence[str]) -> list[str]:
-        """The texts with this node's values of now."""
+        """The texts with this node's present values."""
         values = self.values(node.name)
         return [render_text(text, values) for text in texts]
 
@@ -326,13 +336,15 @@ class CommandDriver(Driver):
         data.mkdir(parents=True, mode=0o700)
 
     def _hand_over(self, node: NodeSpec) -> None:
-        """Gives the node's folder to the user it runs as. What that user made there is that user's already."""
+        """Gives the node's folder to the user it runs as.
+
+        Files that this user has created are already theirs."""
         if self._user is None:
             return
         try:
             entry = pwd.getpwnam(self._user)
         except KeyError:
-            return  # the start says so
+            return  # the start reports it
         folder = Path(node.directory)
         for path in (folder, *folder.rglob("*")):
             if path.lstat().st_uid != entry.pw_uid:

@@ -1,4 +1,5 @@
-"""The keeper's conversation with one server: what it printed, whether it answers, whether it has found the others."""
+"""The keeper's connection to one server: its output, whether it answers, whether it has found the
+others."""
 
 from __future__ import annotations
 
@@ -33,11 +34,12 @@ COLUMNS = (
 )
 LONGEST_LINE = 64 * 1024
 ECHO = 0.1
-"""For so much of its life after a question, what a server prints is taken for what it has to say about that."""
+"""Output within this time after a question counts as a reaction to it, as a part of the elapsed
+time."""
 
 
 class AwaitedLine:
-    """A line that a server is going to print in this life; none where the text is empty."""
+    """A line that a server will print since its present start; none if the text is empty."""
 
     def __init__(self, text: str, values: Callable[[], Mapping[str, Any]]) -> None:
         self._text = text
@@ -63,7 +65,7 @@ class AwaitedLine:
 
 
 class ServerLink(Link):
-    """One life of one node. `driver` knows the others."""
+    """One start of one node. `driver` knows the others."""
 
     complaint: str | None = None
     failure: dict[str, Any] | None = None
@@ -77,7 +79,8 @@ class ServerLink(Link):
         self._process: Process | None = None
         self._news = asyncio.Event()
         self._met: dict[str, ServerLink] = {}
-        """Those whom this node had found when it was asked last, by their names, in the life that they had then."""
+        """The nodes that this node saw when it was asked last, by name, each in its process of that
+        moment."""
         self._awaited = [
             AwaitedLine(question.log, self._values_of_line)
             for question in (self._server.ready, self._server.formed)
@@ -85,9 +88,9 @@ class ServerLink(Link):
         self._ports = OwnPorts(node, owned=self._server.ready.owned)
         self._begun = self._asked = time.monotonic()
         self._told = False
-        """Whether it has said something that was waited for, and nothing was asked since."""
+        """Whether it has printed an awaited line since the last question."""
         self._question: tuple[Question, Mapping[str, Any]] = (Question(), {})
-        """What it was asked last, and the values that this was filled in with."""
+        """Its last question, and the values for it."""
         self._line = b""
         self._work: set[asyncio.Task[None]] = set()
 
@@ -109,7 +112,7 @@ class ServerLink(Link):
         """Something has changed that this node may wait for."""
         self._news.set()
 
-    # -- the story of a start
+    # -- the steps of a start
 
     def begin(self, process: Process, news: asyncio.Event) -> None:
         self._process = process
@@ -149,7 +152,7 @@ class ServerLink(Link):
         return answer
 
     async def _all_answer(self, expected: frozenset[str]) -> Answer:
-        """Everybody answers, and what makes a cluster of them has been done."""
+        """All nodes answer, and the command that forms a cluster has run."""
         if (broken := self._broken()) is not None:
             return broken
         if silent := self._driver.silent(expected):
@@ -173,14 +176,14 @@ class ServerLink(Link):
         return answer
 
     async def _formed_and_healthy(self, alive: Iterable[str]) -> Answer:
-        """A cluster that is ready is one whose health holds: the same is asked for both."""
+        """A ready cluster must also be healthy: both ask the same questions."""
         answer = await self._ask(self._server.formed, alive=sorted(alive))
         if isinstance(answer, Ready) and self._server.health.asks:
             return await self._ask(self._server.health, alive=sorted(alive))
         return answer
 
     def meet(self) -> None:
-        """Somebody has come: asks until this node has found them, too, or has ended."""
+        """A node has joined: asks until this node has found it, too, or has ended."""
         self._spawn(self._meet())
 
     async def _meet(self) -> None:
@@ -202,8 +205,10 @@ class ServerLink(Link):
 
     @property
     def matters(self) -> bool:
-        """A line may come at the moment at which the server gets ready. Soon after a question it is rather about that question:
-        servers log what they are asked, and each answer would lead to the next question."""
+        """A line may be printed at the moment at which the server becomes ready.
+
+        Soon after a question it is rather a reaction to this question: servers log their requests,
+        and each answer would lead to the next question."""
         if self._told:
             return True
         now = time.monotonic()
@@ -225,10 +230,10 @@ class ServerLink(Link):
     # -- its health
 
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
-        del ready, within  # whom it must have found, the profile asks; in time, the keeper sees to it
+        del ready, within  # the profile checks which nodes it must see; the keeper checks the time
         look = f"invoke cluster.logs {self.node.name}"
         own = (look, f"invoke cluster.restart {self.node.name}")
-        # Where it misses nodes that are gone, it is those that need something.
+        # If it misses nodes that are down, these nodes need the remedy.
         formed_by = [f"invoke cluster.restart {name}" for name in self._driver.absent()] or own
         answering, formed, health = await asyncio.gather(
             self._finding("answering", self._server.ready, own),
@@ -254,7 +259,7 @@ class ServerLink(Link):
         if self._server.stop_command:
             return await self._driver.stop(self.node)
         if self._driver.stop_signal is signal.SIGTERM:
-            return False  # what the keeper sends anyhow
+            return False  # the keeper sends this in any case
         if self._process is not None:
             self._process.signal(self._driver.stop_signal)
         return True
@@ -274,7 +279,7 @@ class ServerLink(Link):
         values = {**self._driver.values(self.node.name), **more}
         self._told = False
         self._question = (question, values)
-        self._asked = math.inf  # what it prints meanwhile is about this question
+        self._asked = math.inf  # output meanwhile belongs to this question
         try:
             return await ask(question, values, lambda words: self._driver.run(self.node, words))
         finally:
@@ -288,7 +293,8 @@ class ServerLink(Link):
         return unanswered(*self._question)
 
     def _values_of_line(self) -> Mapping[str, Any]:
-        """A line is awaited from the start on, so `alive` are the nodes that ran before it and those that start with it."""
+        """A line is awaited from the start on, so `alive` are the nodes that ran before it and
+        those that start with it."""
         values = self._driver.values_at_start(self.node.name)
         return {**values, "alive": [*values["alive"], *values["starting"]]}
 

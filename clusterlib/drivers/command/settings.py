@@ -1,4 +1,6 @@
-"""What a profile says about a server program, as the driver reads it from the plan. Texts are filled in when they are used."""
+"""The settings of a server program, as the driver reads them from the plan.
+
+Texts are filled in when they are used."""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ class Question:
 
     @property
     def asks(self) -> bool:
-        """Whether something is asked that can only be known by asking again."""
+        """Whether it has a part that must be asked repeatedly."""
         return bool(self.ports or self.http or self.send or self.command)
 
     def texts(self) -> Iterator[str]:
@@ -50,7 +52,9 @@ class Forming:
 
 @frozen
 class Server:
-    """The program, and everything about it. What `[command]` of the profile holds has its names here, too."""
+    """The program, and everything about it.
+
+    What `[command]` of the profile holds has its names here, too."""
 
     program: str
     arguments: tuple[str, ...]
@@ -80,11 +84,12 @@ class Server:
 
     @property
     def answers(self) -> Question:
-        """What says that a node answers: all its ports take connections, where the profile says nothing."""
+        """What says that a node answers: all its ports take connections, where the profile says
+        nothing."""
         return replace(self.ready, ports=self.ports) if self.ready.empty else self.ready
 
     def texts(self) -> Iterator[str]:
-        """All that is filled in with the values of a node before it is used."""
+        """All texts that are filled in with the values of a node before they are used."""
         yield from (*self.arguments, *self.prepare, *self.stop_command, *self.logs, *self.shell)
         yield from (*self.form.command, *self.environment.values())
         for question in (self.ready, self.formed, self.health):

@@ -1,4 +1,4 @@
-"""The embedded node, as others know it."""
+"""The embedded node, as other rooms see it."""
 
 from __future__ import annotations
 
