@@ -247,3 +247,19 @@ def test_a_flag_that_is_on_can_be_turned_off(project: Path, operations: Path, up
     said = program(project, "data", "wipe", "--token", "x", "--no-backup")
 
     assert said.stdout == "wiped 2 nodes, without a backup\n"
+
+
+def test_help_says_what_an_argument_is_without_being_given(project: Path, operations: Path) -> None:
+    (operations / "greet.py").write_text(
+        "from clusterlib.operations import operation\n"
+        "@operation(effect='read', group='shop')\n"
+        "def hello_world(*words: str, times: int = 1, loud: bool = True) -> dict[str, int]:\n"
+        "    'Say hello.'\n"
+        "    return {word: times for word in words}\n"
+    )
+
+    help_ = program(project, "shop", "hello-world", "--help").stdout
+
+    assert "usage: clusterlib shop hello-world [--times N] [--no-loud] [--json] [-- WORDS ...]" in help_
+    assert "--times N   Default: 1." in help_
+    assert program(project, "shop", "hello-world", "--", "a", "b").stdout == "a:  1\nb:  1\n"

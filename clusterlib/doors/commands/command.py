@@ -67,7 +67,9 @@ class Option:
     def help(self) -> str:
         default = self.parameter.default
         said = self.parameter.help
-        return said if default in (None, False, True, "", []) else f"{said} Default: {default}.".strip()
+        if default is None or isinstance(default, bool) or default in ("", []):
+            return said
+        return f"{said} Default: {default}.".strip()
 
 
 JSON = Option(
