@@ -262,4 +262,4 @@ def test_help_says_what_an_argument_is_without_being_given(project: Path, operat
 
     assert "usage: clusterlib shop hello-world [--times N] [--no-loud] [--json] [-- WORDS ...]" in help_
     assert "--times N   Default: 1." in help_
-    assert program(project, "shop", "hello-world", "--", "a", "b").stdout == "a:  1\nb:  1\n"
+    assert program(project, "shop", "hello-world", "--", "a", "b").stdout == "a: 1\nb: 1\n"
