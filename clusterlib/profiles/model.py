@@ -88,8 +88,8 @@ class Nodes:
     memory: int = setting(
         32 * 2**20,
         parsed(parse_memory, type=["string", "integer"], examples=["32MiB"]),
-        "Memory one node is expected to take: a number with a unit, or bytes. "
-        "Where it is not set, warnings go by what nodes took in earlier runs, and adaptation by the default.",
+        "The expected memory of one node: a number with a unit, or bytes. If it is not set, "
+        "warnings use what nodes took in earlier runs, and adaptation uses the default.",
     )
 
 
@@ -100,8 +100,8 @@ class Network:
     mode: Literal["shared", "per-node"] = setting(
         "shared",
         choice("shared", "per-node", reserved={"netns": "is reserved for a later version and not there yet"}),
-        "shared: all nodes on 127.0.0.1, with ports of their own; "
-        "per-node: each node on a 127.x.y.z of its own, all with the same ports.",
+        "shared: all nodes on 127.0.0.1, with different ports; per-node: each node on its own "
+        "127.x.y.z, all with the same ports.",
     )
 
 
@@ -113,21 +113,23 @@ class TimeoutSettings:
     stop: float = setting(
         5.0,
         _SECONDS,
-        "For a node to end by itself after it was asked to; then it is killed. SIGTERM comes before, in the last third.",
+        "For a node to end after it was asked to; then it is killed. SIGTERM is sent before, in "
+        "the last third.",
     )
-    call: float = setting(30.0, _SECONDS, "For a remote call whose caller names no limit.")
+    call: float = setting(30.0, _SECONDS, "For a remote call without its own limit.")
     health: float = setting(5.0, _SECONDS, "For the whole health matrix.")
     build: float = setting(600.0, _SECONDS, "For the command that compiles the project.", special=True)
     detect: float = setting(
         0.8,
         _SECONDS,
-        "Silence after which a node counts as lost. Not stretched in CI: it is behaviour, not patience.",
+        "Silence after which a node counts as lost. Not longer in CI, because it is a behaviour "
+        "of the cluster.",
     )
 
 
 @frozen
 class Retry:
-    """How a start that failed for a passing reason (a stolen port) is tried again."""
+    """How a start is tried again that failed for a temporary reason (a taken port)."""
 
     attempts: int = setting(3, _ATTEMPTS, "How many more times a start is tried.")
     first: float = setting(0.05, _SECONDS, "The first pause, in seconds.")
@@ -137,7 +139,7 @@ class Retry:
 
 @frozen
 class RestartSettings:
-    """What happens when a node ends without having been asked to."""
+    """What happens when a node ends unexpectedly."""
 
     policy: Literal["never", "on-failure", "always"] = setting(
         "never", choice("never", "on-failure", "always"), "When an ended node is started again."
@@ -154,15 +156,13 @@ class Tests:
     """Which tests this profile serves."""
 
     paths: tuple[str, ...] = setting(
-        (), texts(), "Paths given to pytest, relative to the project. None: pytest finds its tests by itself."
+        (), texts(), "Paths for pytest, relative to the project. Empty: pytest finds its tests by itself."
     )
     args: tuple[str, ...] = setting((), texts(), "More arguments for pytest.")
     command: tuple[str, ...] = setting(
-        (), texts(), "A command of your own in place of pytest: a list, never a shell line."
+        (), texts(), "Your own command in place of pytest: a list, not a shell line."
     )
-    auto: bool = setting(
-        True, flag(), "Start clusters for tests. false: only a cluster that runs already is used."
-    )
+    auto: bool = setting(True, flag(), "Start clusters for tests. false: only a running cluster is used.")
     workers: Literal["each", "shared"] = setting(
         "each",
         choice("each", "shared"),
@@ -171,8 +171,8 @@ class Tests:
     fallbacks: tuple[str, ...] = setting(
         ("retry", "smaller", "skip"),
         words("retry", "smaller", "simulate", "skip"),
-        "What may be tried, in this order, when a cluster for tests does not start: again after a pause; "
-        "with no more nodes than its tests ask for; simulated; at last, skipping its tests.",
+        "What is tried, in this order, if a cluster for tests does not start: again after a "
+        "pause; with no more nodes than its tests need; simulated; finally, skipping its tests.",
     )
     strict: Literal["ci", "always", "never"] = setting(
         "ci",
@@ -187,7 +187,8 @@ class Tests:
     log_lines: int = setting(
         50,
         whole(0, 10_000),
-        "Lines of each node shown with a failed test: the last ones of that test. Of all nodes together this, or 60.",
+        "The last lines of each node during a failed test that are shown with it. Of all nodes "
+        "together this number, or 60.",
     )
     turn: float = setting(
         600.0,
@@ -209,8 +210,9 @@ class Python:
     path: tuple[str, ...] = setting(
         (".",),
         texts(),
-        "Code roots, relative to the project: on sys.path of embedded nodes. Where a profile of driver command writes it, on "
-        "PYTHONPATH of its servers, which are restarted when Python code below has changed; none: for no Python of the project.",
+        "Code roots, relative to the project: on sys.path of embedded nodes. If a profile of "
+        "driver command sets it, on PYTHONPATH of its servers, which are restarted when Python "
+        "code below has changed. Empty: the servers run no Python of the project.",
     )
 
 
@@ -221,7 +223,8 @@ class MonitorSettings:
     interval: float = setting(
         1.0,
         number(least=0, most=A_DAY),
-        "Seconds between two looks at memory and CPU of the nodes; 0 turns them off. Longer by itself where looking is dear.",
+        "Seconds between two looks at memory and CPU of the nodes; 0 turns them off. Longer by "
+        "itself where looking is dear.",
     )
 
 
@@ -251,7 +254,8 @@ class Profile:
     driver: str = setting(
         "python",
         text(examples=[*SHIPPED]),
-        "What kind of node this is: `python`, `command`, `beam`, the name of an installed driver, or `package.module:NAME`.",
+        "What kind of node this is: `python`, `command`, `beam`, the name of an installed driver, "
+        "or `package.module:NAME`.",
     )
     simulate: bool = setting(False, flag(), "Run all nodes in one process, over in-memory transports.")
     linger: float = setting(
@@ -260,21 +264,22 @@ class Profile:
     watch: tuple[str, ...] = setting(
         (),
         texts_of(text(check_watch, examples=["config/**"])),
-        "Files that the nodes read, relative to the project: where one has changed, the next use of the cluster restarts its "
-        "nodes. May hold *, ? and **; a folder means all that is in it.",
+        "Files that the nodes read, relative to the project: if one has changed, the next use of "
+        "the cluster restarts its nodes. May contain *, ? and **; a folder means everything in "
+        "it.",
     )
     nodes: Nodes = field(default_factory=Nodes, metadata=section(Nodes))
     network: Network = field(default_factory=Network, metadata=section(Network))
     ports: Mapping[str, PortRange] = table(
         check_purpose,
         parsed(parse_ports, type=["string", "integer"], examples=["20000-23999"]),
-        "A range of ports for each purpose, first and last included; or one port, for a server that has it in "
-        "a file of its own. What the driver needs has a default.",
+        "A range of ports for each purpose, first and last included; or one port, for a server "
+        "with a fixed port. The purposes of the driver have defaults.",
     )
     derived: Mapping[str, str] = table(
         check_purpose,
         text(check_derived, examples=["client + 10000"]),
-        "Ports that follow from one of `[ports]`, such as the bus of Redis; they are claimed, too.",
+        "Ports that depend on one of `[ports]`, such as the bus of Redis; they are claimed, too.",
     )
     timeouts: TimeoutSettings = field(default_factory=TimeoutSettings, metadata=section(TimeoutSettings))
     retry: Retry = field(default_factory=Retry, metadata=section(Retry))
@@ -282,7 +287,8 @@ class Profile:
     templates: Mapping[str, str] = table(
         check_output,
         text(check_template),
-        "File in the node's folder = its template: in the project's templates/ first, then among the shipped.",
+        "File in the node's folder = its template, searched in the project's templates/ first, "
+        "then among the shipped ones.",
     )
     environment: Mapping[str, str] = table(
         check_environment_name, text(), "Environment variables of the nodes."
@@ -292,8 +298,8 @@ class Profile:
     requires: Mapping[str, str] = table(
         str,
         text(check_packages, examples=["debian redis-server, homebrew redis"]),
-        "Programs that must be there, and the package that brings each: of debian, homebrew, pip or npm. "
-        "They are part of the code fingerprint.",
+        "Required programs, and the package of each: of debian, homebrew, pip or npm. They are "
+        "part of the code fingerprint.",
     )
     monitor: MonitorSettings = field(default_factory=MonitorSettings, metadata=section(MonitorSettings))
     adapt: Adapt = field(default_factory=Adapt, metadata=section(Adapt))

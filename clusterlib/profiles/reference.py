@@ -27,9 +27,9 @@ INTRODUCTION = """\
 <!-- Generated: python -m clusterlib.profiles.reference docs/profiles.md -->
 # Profiles
 
-A profile is a TOML file in `profiles/` that says what a cluster is. Those of your project come first, the shipped ones
-(`dev`, `ci-small`, `ci-large`, and those of [systems.md](systems.md)) after them; a profile of yours may have the name of a
-shipped one, and extend it.
+A profile is a TOML file in `profiles/` that describes a cluster. Profiles of your project take
+precedence over the shipped ones (`dev`, `ci-small`, `ci-large`, and those of
+[systems.md](systems.md)). A profile of yours may have the name of a shipped one, and extend it.
 
 ```toml
 description = "Four nodes of our shop"
@@ -45,32 +45,34 @@ path = ["src"]
 
 ## Where a value comes from
 
-The later one wins; `profile.show` prints for each value who said it, and where.
+Later sources override earlier ones. `profile.show` prints the origin of each value.
 
 1. the defaults below
 2. the profiles named by `extends`, the most distant first
 3. the profile itself
 4. `[tool.clusterlib]` in the project's `pyproject.toml`, then `[tool.clusterlib.profiles.NAME]`
-5. the environment: `CLUSTERLIB_` and the path of the setting, such as `CLUSTERLIB_NODES_COUNT=5`; lists are split as a
-   shell splits words, and an empty variable says nothing
+5. the environment: `CLUSTERLIB_` and the path of the setting, such as `CLUSTERLIB_NODES_COUNT=5`;
+   lists are split as a shell splits words, and an empty variable is ignored
 6. the command line
 
-Tables are merged key by key. A list replaces the whole list; `"..."` in it stands for what the list had before, so
-`arguments = ["...", "--verbose"]` adds an argument. `profile = "NAME"` in `[tool.clusterlib]` names the profile
-to use where none is named, and so does the variable `CLUSTERLIB_PROFILE`, which is stronger.
+Tables are merged key by key. A list replaces the whole list; `"..."` in it stands for the inherited
+items, so `arguments = ["...", "--verbose"]` adds an argument. `profile = "NAME"` in
+`[tool.clusterlib]` names the default profile. The variable `CLUSTERLIB_PROFILE` does the same and
+takes precedence.
 
-After that the profile is adapted to the machine (see [`[adapt]`](#adapt)): fewer nodes where CPUs or memory, as cgroups
-limit them, are short; longer timeouts in CI; the address in place of a host name that does not lead to this machine; other
-ports where the kernel's own range covers the usual ones. Each change has a reason. What the environment or the command
-line says is never adapted.
+Then the profile is adapted to the machine (see [`[adapt]`](#adapt)): fewer nodes if CPUs or memory,
+as limited by cgroups, are short; longer timeouts in CI; an address instead of a host name that does
+not lead to this machine; other ports if the kernel's own range covers the usual ones. Each change
+has a reason. Values from the environment or the command line are never adapted.
 
-All mistakes of a profile are reported at once, each with its file and line and what would be right; the exit code is 2, and
-nothing is started. `profile.check` also tries its templates and texts, as far as they can be tried without what is wrong
-elsewhere; `cluster.up` comes to these once the settings make sense.
+All mistakes of a profile are reported at once, each with its file and line and a correction. The
+exit code is 2, and nothing is started. `profile.check` also tries templates and texts, as far as
+this is possible despite other mistakes; `cluster.up` does so once all settings are valid.
 
-A table or setting that a file says and the driver of the profile does not use is a mistake, too: `[ready]` without
-`driver = "command"` would have no effect. Not judged is what is inherited from a profile of another driver, what
-`[tool.clusterlib]` says to all profiles, and what the environment says.
+A table or setting in a file that the driver of the profile does not use is also a mistake:
+`[ready]` without `driver = "command"` would have no effect. This does not apply to settings that
+are inherited from a profile of another driver, that `[tool.clusterlib]` sets for all profiles, or
+that come from the environment.
 
 ## Settings
 """
@@ -78,52 +80,54 @@ A table or setting that a file says and the driver of the profile does not use i
 WATCHED = """\
 ## Files that nodes read
 
-An embedded node knows which modules it has loaded: those of the project in any folder, of editable
-dependencies and installed packages, C extensions, also those that it has loaded long after its
-start. Where one of them is another one on disk, the next `cluster.up`, `cluster.run` or test run
-restarts the nodes. The same holds for programs and templates, for the compiled modules of Erlang
-nodes, and for the source of [servers](systems.md#code-and-configuration-that-change). What else
-nodes read nobody can see from outside. Name it:
+An embedded node records which modules it has loaded: those of the project in any folder, of
+editable dependencies and installed packages, and C extensions, including those that it loaded long
+after its start. If one of them has changed on disk, the next `cluster.up`, `cluster.run` or test
+run restarts the nodes. The same applies to programs and templates, to the compiled modules of
+Erlang nodes, and to the source of [servers](systems.md#code-and-configuration-that-change). Other
+files that nodes read are not visible from outside. Name them:
 
 ```toml
 watch = ["config/**", "prices.csv", "plugins/*/plugin.toml"]
 ```
 
 A pattern begins in the project, or at `/`. `*` and `?` stand for a part of a name, `**` for any
-folders; a folder means all that is in it. A file that comes, goes or gets another content counts as
-changed; one that is only touched does not. What `.clusterlib`, `.git` and `__pycache__` hold is
-never watched. The files are read whenever it is asked for the cluster, so name no gigabytes: above
-64 MB their size and times stand for the content.
+folders; a folder means everything in it. A file that appears, disappears or gets another content
+counts as changed; a file that is only touched does not. `.clusterlib`, `.git` and `__pycache__` are
+never watched. The files are read at each use of the cluster, so do not name gigabytes: above 64 MB
+only size and times are compared.
 
 Not covered, unless you name the files:
 
-- data, and code that is run without being imported: `exec`, `runpy`, plug-ins that are found by
-  listing a folder before one of them was loaded;
+- data, and code that is run without an import: `exec`, `runpy`, plug-ins that are found by listing
+  a folder before one of them was loaded;
 - code of processes that an embedded node has started;
-- of a server, what its command and its environment do not lead to: its libraries, sources in other
-  languages than Python, files that only its configuration names.
+- for a server, files that its command and its environment do not lead to: its libraries, sources in
+  other languages than Python, files that only its configuration names.
   [Servers](systems.md#code-and-configuration-that-change) has the list.
 
 Not covered at all: environment variables of the shell that started the cluster, the Python that
-runs it, its own library, clusterlib, and where `.pth` files and editable installs point to. After a
-change of these use `cluster.down` and `cluster.up`.
+runs it, its standard library, clusterlib, and the targets of `.pth` files and editable installs.
+After a change of these use `cluster.down` and `cluster.up`.
 """
 
 TEMPLATES = """\
 ## What a template is given
 
-Templates are [Jinja](https://jinja.palletsprojects.com) texts; a name that does not exist is a mistake, with file and line.
-They are rendered in Jinja's sandbox: a template computes with what it is given, and cannot run code, change a list or make
-something huge. So `profile.check` is safe with a profile that somebody else wrote, as long as you call it in a folder of
-your own: `invoke` runs the `tasks.py` of the folder where it is called. Starting a cluster of a profile does run the
-programs that it names.
+Templates are [Jinja](https://jinja.palletsprojects.com) texts. An unknown name is a mistake, with
+file and line. They are rendered in Jinja's sandbox: a template computes with its variables, and
+cannot run code, change a list or produce very large results. So `profile.check` is safe with a
+profile from somebody else, as long as you call it in a folder of your own: `invoke` runs the
+`tasks.py` of the current folder. Starting a cluster of a profile does run the programs that it
+names.
 
 | name | what |
 | --- | --- |
 | `cluster.name`, `cluster.project`, `cluster.profile` | the cluster, the project's folder, the profile |
 | `cluster.simulated` | whether all nodes run in one process |
-| `cluster.nodes` | a list of all nodes, each as `node` below |
+| `cluster.nodes` | a list of all nodes of all roles, each as `node` below |
 | `node.name`, `node.index`, `node.index0` | the node's name, and its number from 1 and from 0 |
+| `node.role` | the role of the node in its cluster; `node`, as a profile has one role |
 | `node.address`, `node.host` | the address it binds to, and its host name |
 | `node.ports` | its port for each purpose: `node.ports.http` |
 | `node.directory`, `node.memory` | its own folder; the setting `memory` in bytes, which is the default where it is not set |
@@ -137,17 +141,20 @@ programs that it names.
 | `python.app`, `python.path` | the function to call, or none; the code roots as absolute paths |
 | `cookie_file` | the file with the cluster's secret |
 
-In `[templates]`, `arguments`, `prepare` and `[environment]`, `alive` are the nodes that ran before this start began: none at
-the first start, and none when all are restarted. In other texts they are the nodes that answer at that moment.
-With `alive` and `starting` a node can tell that it is the first to start, or to start again, and that the cluster is to begin
-with it: `{% if not alive and node.name == starting[0] %}--bootstrap{% endif %}`. This holds for exactly one node of a first
-start, for one when all are restarted, and for the one that is started while all others are down.
+In `[templates]`, `arguments`, `prepare` and `[environment]`, `alive` are the nodes that ran before
+this start began: none at the first start, and none when all are restarted. In other texts they are
+the nodes that answer at that moment. With `alive` and `starting` a node can find out that it is the
+first to start, or to start again, and must begin the cluster:
+`{% if not alive and node.name == starting[0] %}--bootstrap{% endif %}`. This is true for exactly
+one node of a first start, for one when all are restarted, and for one that is started while all
+others are down.
 
-A folder of a project may have any name, with spaces and quotes in it. So write values into JSON with the filter `tojson`,
-`{{ node.name | tojson }}`, and into a shell script with the filter `quote`, `cp {{ data | quote }}/*.log .`; other files have
-rules of their own. Arguments need no quotes, as no shell reads them. With driver `command` the texts of
-`[environment]`, `[ready]`, `[form]`, `[formed]`, `[health]` and, in `[command]`, of `arguments`, `prepare`, `stop_command`,
-`logs` and `shell` are filled in, too: `arguments = ["--port", "{{ node.ports.client }}"]`.
+The folder of a project may have any name, including spaces and quotes. So write values into JSON
+with the filter `tojson`, `{{ node.name | tojson }}`, and into a shell script with the filter
+`quote`, `cp {{ data | quote }}/*.log .`; other files have their own rules. Arguments need no
+quotes, because no shell reads them. With driver `command`, the texts of `[environment]`, `[ready]`,
+`[form]`, `[formed]`, `[health]` and, in `[command]`, of `arguments`, `prepare`, `stop_command`,
+`logs` and `shell` are also filled in: `arguments = ["--port", "{{ node.ports.client }}"]`.
 """
 
 

@@ -32,18 +32,18 @@ LONGEST_QUESTION = 600.0
 
 @frozen
 class CommandSettings:
-    """What a node of driver `command` runs, in its own folder. Some texts may hold Jinja, see below."""
+    """What a node of driver `command` runs, in its own folder. Some texts may contain Jinja, see below."""
 
     program: str = setting(
         "", text(), "The program: a name on PATH, or a path relative to the project. Never a shell line."
     )
     arguments: tuple[str, ...] = setting(
-        (), texts(), "Its arguments. One that renders to nothing is left out."
+        (), texts(), "Its arguments. One that renders to an empty text is left out."
     )
     search: tuple[str, ...] = setting(
         (),
         texts(),
-        "Folders searched before PATH; may hold * and ?: of several versions the highest is taken.",
+        "Folders searched before PATH; may contain * and ?: of several versions the highest is used.",
     )
     order: Literal["together", "seed first"] = setting(
         "together",
@@ -53,18 +53,21 @@ class CommandSettings:
     prepare: tuple[str, ...] = setting(
         (),
         texts(),
-        "A command run in the node's folder before its first start; none where its first word renders to nothing.",
+        "A command run in the node's folder before its first start; none if its first word "
+        "renders to an empty text.",
     )
     user: str | None = setting(
         None,
         optional(text(check_identifier)),
-        "Who runs it where we are root, for a server that refuses root. It keeps access to the node's folder.",
+        "The user that runs it if clusterlib runs as root, for a server that refuses root. It "
+        "keeps access to the node's folder.",
     )
     stop: str = setting("SIGTERM", text(check_signal), "The signal that asks it to end in order.")
     stop_all: str | None = setting(
         None,
         optional(text(check_signal)),
-        "The signal in its place where all nodes end at once, for servers that would hand over to others that leave, too.",
+        "The signal instead if all nodes end at once, for servers that would hand over to others "
+        "that are ending, too.",
     )
     stop_command: tuple[str, ...] = setting(
         (), texts(), "A command that asks it to end in order, in place of the signal."
@@ -72,28 +75,32 @@ class CommandSettings:
     fixed: str = setting(
         "",
         text(),
-        "Why nodes cannot be added or taken away while it runs: cluster.scale says so. Empty: they can.",
+        "Why nodes cannot be added or removed while it runs, for the error of cluster.scale. "
+        "Empty: they can.",
     )
     crash: tuple[str, ...] = setting(
         (),
         texts_of(text(check_pattern)),
-        "Regular expressions. A line of output that holds one ends a start, and is a finding of cluster.health.",
+        "Regular expressions. A line of output that matches one ends a start, and is a finding of "
+        "cluster.health.",
     )
     logs: tuple[str, ...] = setting(
         (),
         texts(),
-        "Log files it writes by itself, in its folder; may hold *. Their tails are evidence, too.",
+        "Log files that it writes itself, in its folder; may contain *. Their tails are evidence, too.",
     )
     shared: tuple[str, ...] = setting(
         (),
         texts(),
-        "Names of programs that a node starts for all nodes, such as epmd. They do not end with it, but with the cluster.",
+        "Names of programs that a node starts for all nodes, such as epmd. They do not end with "
+        "it, but with the cluster.",
     )
     shell: tuple[str, ...] = setting((), texts(), "The command that cluster.shell runs.")
     execute: tuple[str, ...] = setting(
         (),
         texts(),
-        "For cluster.shell -c CODE: arguments before the code, such as -c. Empty: the words of the code are appended.",
+        "For cluster.shell -c CODE: arguments before the code, such as -c. Empty: the words of "
+        "the code are appended.",
     )
 
 
@@ -101,9 +108,9 @@ class CommandSettings:
 class QuestionSettings:
     """One question to a node. All that is said here must hold."""
 
-    ports: tuple[str, ...] = setting((), texts(), "Ports, by name, that take connections.")
+    ports: tuple[str, ...] = setting((), texts(), "Ports, by name, that accept connections.")
     log: str = setting("", text(check_pattern), "A regular expression found in a line it has printed.")
-    http: str = setting("", text(check_url), "A URL that is asked for.")
+    http: str = setting("", text(check_url), "A URL to request.")
     post: str = setting("", text(), "A body to POST to that URL; empty: GET.")
     status: int = setting(200, whole(100, 599), "The HTTP status of a good answer.")
     send: str = setting("", text(), 'Text sent to a port, such as "PING\\r\\n".')
@@ -117,10 +124,12 @@ class QuestionSettings:
     means: str = setting(
         "",
         text(),
-        'What a good answer means, in plain words: "it knows all nodes". Shown in place of the expression where it fails.',
+        'What a good answer means, in plain words: "it knows all nodes". Shown in place of the expression if it fails.',
     )
     limit: float = setting(
-        5.0, number(above=0, most=LONGEST_QUESTION), "Seconds after which an answer counts as none."
+        5.0,
+        number(above=0, most=LONGEST_QUESTION),
+        "Seconds after which a missing answer counts as a failure.",
     )
 
 
@@ -131,24 +140,26 @@ class RepeatedQuestionSettings(QuestionSettings):
     interval: float = setting(
         0.0,
         number(least=0, most=LONGEST_QUESTION),
-        "Seconds between two questions at its start. 0: milliseconds at first, then 5 % of the time so far, at most 0.1.",
+        "Seconds between two questions at its start. 0: milliseconds at first, then 5 % of the "
+        "time so far, at most 0.1.",
     )
 
 
 @frozen
 class ReadySettings(RepeatedQuestionSettings):
-    """When a node of driver `command` answers, whatever the others do. Nothing said: all its ports take connections."""
+    """When a node of driver `command` answers, independently of the others. By default: all its ports accept connections."""
 
     owned: bool = setting(
         True,
         flag(),
-        "Who listens on its ports must be a process of the node. false: for a container engine that listens for it.",
+        "The listener on its ports must be a process of the node. false: for a container engine "
+        "that listens in its place.",
     )
 
 
 @frozen
 class Form:
-    """How nodes that all answer become one cluster."""
+    """How nodes become one cluster once all of them answer."""
 
     command: tuple[str, ...] = setting(
         (), texts(), "Run once, in the folder of the first node, when all nodes answer for the first time."
