@@ -41,7 +41,7 @@ from clusterlib.messages.requests import (
     StatusRequest,
     TakeTurn,
 )
-from clusterlib.messages.states import ClusterState, NodeState
+from clusterlib.messages.states import ClusterState
 from clusterlib.messages.status import ClusterStatus, TurnGiven
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.rundir.lock import ClusterLock
@@ -255,7 +255,11 @@ class Cluster(Operated):
         for chosen in self._steps(names) if rolling else [list(names)]:
             self._change(Restart(tuple(chosen), fresh), on_event)
             if rolling:
-                self.wait_until(self._is_whole, self._timeouts.start, f"cluster '{self.name}' whole again")
+                self.wait_until(
+                    lambda: self.status().has_all_running,
+                    self._timeouts.start,
+                    f"cluster '{self.name}' whole again",
+                )
 
     def _steps(self, names: Sequence[str]) -> list[list[str]]:
         """One node after another. Nodes that are down come first, all at once, because the cluster
@@ -264,12 +268,6 @@ class Cluster(Operated):
         chosen = list(names or self._nodes)
         first = [name for name in chosen if name in down]
         return [*([first] if first else []), *([name] for name in chosen if name not in down)]
-
-    def _is_whole(self) -> bool:
-        """Whether all nodes that were not stopped on purpose are ready and see each other."""
-        nodes = [node for node in self.status().nodes if node.state is not NodeState.STOPPED]
-        everyone = {node.name for node in nodes}
-        return all(node.is_ready and everyone <= set(node.view) for node in nodes)
 
     def scale(self, count: int, on_event: Listener | None = None) -> None:
         """Adds or removes nodes until there are `count`, while the others keep running."""

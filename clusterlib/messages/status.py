@@ -184,6 +184,16 @@ class ClusterStatus:
     def is_ending(self) -> bool:
         return self.state in {ClusterState.STOPPING, ClusterState.STOPPED}
 
+    @property
+    def has_all_running(self) -> bool:
+        """Whether all nodes are ready and see the others of their role, except those that were
+        stopped on purpose."""
+        nodes = [node for node in self.nodes if node.state is not NodeState.STOPPED]
+        members: dict[str, set[str]] = {role.name: set() for role in self.roles}
+        for node in nodes:
+            members[node.role].add(node.name)
+        return all(node.is_ready and members[node.role] <= set(node.view) for node in nodes)
+
     def role_of(self, node: NodeStatus) -> RoleStatus:
         return next(role for role in self.roles if role.name == node.role)
 

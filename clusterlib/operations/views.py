@@ -15,6 +15,7 @@ __all__ = ["ClusterView", "NodeView"]
 @frozen
 class NodeView(Result):
     name: str
+    role: str
     state: NodeState
     reason: str
     pid: int | None
@@ -39,6 +40,7 @@ class NodeView(Result):
         http = node.ports.get("http")
         return NodeView(
             name=node.name,
+            role=node.role,
             state=node.state,
             reason=node.reason,
             pid=node.pid,

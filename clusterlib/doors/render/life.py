@@ -132,9 +132,11 @@ def _cluster(console: Console, cluster: ClusterView) -> None:
         console.line(f"  used by {several([turn.holder for turn in cluster.turns])} ({how}){wait}")
     if cluster.dirty:
         console.line(f"  {paint('dirty', 'yellow')}: {'; '.join(cluster.dirty)}")
-    everyone = len(cluster.nodes)
+    roles = [node.role for node in cluster.nodes]
+    members = {role: roles.count(role) for role in set(roles)}
     rows: list[list[Cell]] = []
     for node in cluster.nodes:
+        everyone = members[node.role]
         sees = f"{len(node.sees)}/{everyone}"
         rows.append(
             [

@@ -37,8 +37,8 @@ class BeamDriver(Driver):
     purposes = ("cluster",)
     columns = COLUMNS
 
-    def __init__(self, settings: BeamSettings | None = None) -> None:
-        self.settings = settings or BeamSettings()
+    def __init__(self, settings: BeamSettings) -> None:
+        self.settings = settings
         self.directory = Directory(self._told)
         self._servers: dict[str, NameServer] = {}
         self._listeners: dict[str, socket.socket] = {}

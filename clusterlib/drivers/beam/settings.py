@@ -9,12 +9,12 @@ __all__ = ["BeamSettings"]
 
 @frozen
 class BeamSettings:
-    program: str = "erl"
-    applications: tuple[str, ...] = ()
+    program: str
+    applications: tuple[str, ...]
     """Started in each node once all nodes have met; with all that they need."""
-    path: tuple[str, ...] = ()
+    path: tuple[str, ...]
     """Folders of compiled modules, as patterns; the first ones are searched first."""
-    config: tuple[str, ...] = ()
+    config: tuple[str, ...]
     """Elixir's files of configuration."""
-    iex: str | None = None
+    iex: str | None
     """Elixir's shell, where nodes run Elixir."""

@@ -223,3 +223,17 @@ def test_a_status_in_a_pipe_leaves_nothing_out(seen: Make, monkeypatch: pytest.M
     titles = it.out.getvalue().splitlines()[1].split()
     assert titles == ["node", "state", "pid", "cluster", "http", "sees", "up"]
     assert "left out" not in it.out.getvalue()
+
+
+def test_a_node_sees_the_nodes_of_its_own_role(seen: Make) -> None:
+    it = seen()
+    nodes = (
+        node_status(name="web1", role="web", view=("web1", "web2")),
+        node_status(name="web2", role="web", view=("web1", "web2")),
+        node_status(name="store1", role="store", view=("store1",)),
+    )
+
+    answer(it.console, Status("/p", (ClusterView.of(cluster_status(nodes=nodes)),)))
+
+    rows = it.out.getvalue().splitlines()[2:5]
+    assert ["2/2" in row or "1/1" in row for row in rows] == [True, True, True]
