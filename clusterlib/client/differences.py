@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.registry import kind_of
+from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.errors import ClusterConflict
 from clusterlib.messages.codec import plain
 from clusterlib.values.kinds import memory_text
@@ -56,6 +57,8 @@ def check_shape(
     plan = make_plan(resolved, name=name, project=project)
     if status.fingerprint != plan.fingerprint:
         found = _differences(status, plan)
+        if not found and resolved.values.driver not in SHIPPED:
+            found = [f"the code of the driver {resolved.values.driver} has changed"]
         scale = (
             [f"invoke cluster.scale {plan.size}"]
             if _is_of_another_size(found) and not resolved.traits.fixed

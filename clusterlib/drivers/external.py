@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.kind import NodeKind
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from clusterlib.drivers.api import Driver
     from clusterlib.hosts.api import Host
 
-__all__ = ["GROUP", "Installed", "external_driver", "external_kind", "installed", "namesakes"]
+__all__ = ["GROUP", "Installed", "digest_of", "external_driver", "external_kind", "installed", "namesakes"]
 
 GROUP = "clusterlib.drivers"
 REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -78,6 +79,15 @@ def external_kind(name: str, roots: Iterable[str]) -> NodeKind:
             remedies=[right],
         )
     return _checked(name, getattr(module, attribute), module, attribute)
+
+
+def digest_of(name: str, roots: Iterable[str]) -> str:
+    """The digest of the module that declares this kind. A keeper never loads it again."""
+    import hashlib
+
+    reference = name if ":" in name else _declared(name)
+    file = _imported(reference, reference.partition(":")[0], roots).__file__
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
 
 
 def external_driver(name: str, kind: NodeKind, settings: object, host: Host) -> Driver:

@@ -114,6 +114,7 @@ class _Steps:
         retry = terms.resolved.values.retry
         self._least = least
         self._simulates = terms.resolved.values.simulate
+        self._can_simulate = terms.resolved.kind.simulated
         self._left = list(terms.tests.fallbacks)
         self._pauses: Iterator[float] = islice(
             backoff(retry.first, retry.factor, retry.ceiling), retry.attempts
@@ -139,7 +140,8 @@ class _Steps:
             return None if wait is None else Step(step.nodes, step.simulate, "retry", wait)
         if fallback == "smaller" and may_pass and self._least < step.nodes:
             return Step(self._least, step.simulate, "smaller")
-        if fallback == "simulate" and isinstance(error, MAY_PASS) and not simulated:
+        can_simulate = self._can_simulate and not simulated
+        if fallback == "simulate" and isinstance(error, MAY_PASS) and can_simulate:
             return Step(step.nodes, simulate=True, kind="simulate")
         return None
 

@@ -19,7 +19,7 @@ from clusterlib.health import preflight
 from clusterlib.hosts import holders
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.registry import Registry
-from clusterlib.messages.findings import CheckOutcome, Finding, failed, ok, skipped
+from clusterlib.messages.findings import CheckOutcome, Finding, failed, ok, skipped, warning
 from clusterlib.network.loopback import try_loopback
 from clusterlib.network.ports import is_free
 from clusterlib.numbering import host_of, name_of
@@ -64,6 +64,7 @@ def _look(profile: str, project: Path) -> Iterator[Finding]:
         *reachable_containment(os.environ.get("CLUSTERLIB_CONTAINMENT", "auto"))
     )
     yield from _places(project)
+    yield from _drivers()
     try:
         resolved = load_profile(profile, project=project)
     except ProfileError as error:
@@ -87,6 +88,20 @@ def _places(project: Path) -> Iterator[Finding]:
     except ClusterError as error:
         yield failed("runtime folder", error.problem, *error.remedies)
     yield preflight.check_project(project)
+
+
+def _drivers() -> Iterator[Finding]:
+    """Drivers that packages declare. Those with the name of a shipped one are never used."""
+    from clusterlib.drivers.external import installed, namesakes
+
+    if hidden := namesakes():
+        yield warning(
+            "drivers",
+            "; ".join(f"{one.package} declares {one.name!r}, which clusterlib has itself" for one in hidden),
+            *(f'write driver = "{one.reference}" to use that one' for one in hidden),
+        )
+    elif found := [one for several in installed().values() for one in several]:
+        yield ok("drivers", ", ".join(f"{one.name} ({one.package})" for one in found))
 
 
 def _network(resolved: ResolvedProfile) -> Iterator[Finding]:

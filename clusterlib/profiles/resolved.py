@@ -7,7 +7,9 @@ from dataclasses import field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from clusterlib.disk.paths import within
 from clusterlib.drivers.kind import NodeKind, Traits
+from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.frozen import frozen
 from clusterlib.machine.facts import Machine
 from clusterlib.profiles.layers import Merged
@@ -104,13 +106,22 @@ class ResolvedProfile:
 
     def fingerprint(self) -> str:
         """Changes if the profile describes another cluster, but not if its description or its tests
-        change."""
+        change.
+
+        A driver from outside is part of it: the keeper of a running cluster has loaded it.
+        """
         import hashlib
         import json
 
         told = {
             key: value for key, value in as_plain(self.values.tables()).items() if key not in NOT_THE_CLUSTER
         }
+        if self.values.driver not in SHIPPED:
+            from clusterlib.drivers.external import digest_of
+
+            told["code of the driver"] = digest_of(
+                self.values.driver, within(self.project, self.values.python.path)
+            )
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

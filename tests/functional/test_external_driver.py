@@ -113,7 +113,8 @@ def test_a_cluster_of_its_nodes_is_started_shown_examined_and_stopped(run: Run) 
     assert health["healthy"]
 
     script = "import clusterlib; print([node.call('next') for node in clusterlib.attach()])"
-    assert run("clusterlib", "run", "--", sys.executable, "-c", script).stdout.strip() == "[41, 41, 41]"
+    ran = run("clusterlib", "run", "--", sys.executable, "-c", script)
+    assert "[41, 41, 41]" in ran.stdout.splitlines()
 
     assert "nothing is left" in run("clusterlib", "down").stdout
 
@@ -149,3 +150,25 @@ def test_a_program_that_does_not_need_it_does_not_import_it(run: Run, project: P
     assert "driver: the driver" in told.stdout
     assert f"{site / 'counter_driver.py'}:1: AssertionError: it was imported" in told.stdout
     assert "Traceback" not in told.stdout + told.stderr
+
+
+def test_a_cluster_whose_driver_has_changed_is_not_used_again(run: Run, site: Path) -> None:
+    run("clusterlib", "up")
+    driver = site / "counter_driver.py"
+    before = driver.read_text()
+    driver.write_text(before + "\n# changed\n")
+    try:
+        told = run("clusterlib", "up", "--profile", "counter", code=1)
+    finally:
+        driver.write_text(before)
+
+    assert "the code of the driver counter has changed" in told.stderr
+    assert "cluster.down" in told.stderr or "clusterlib down" in told.stderr
+    run("clusterlib", "up", "--profile", "counter")  # as it was before
+
+
+def test_the_doctor_lists_it(run: Run) -> None:
+    found = json.loads(run("clusterlib", "doctor", "--json").stdout)["findings"]
+
+    (drivers,) = (one for one in found if one["name"] == "drivers")
+    assert drivers["evidence"] == "counter (counter-driver 1.0)"

@@ -14,7 +14,9 @@ from clusterlib.drivers.registry import driver_of, kind_of
 from clusterlib.errors import DriverUnusable, StartError
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.messages.codec import Packed
+from clusterlib.messages.findings import CheckOutcome
 from clusterlib.messages.plan import CodeSources, RolePlan
+from clusterlib.operations.doctor import examine_machine
 from tests.plans import role_plan
 
 WHOLE = """\
@@ -155,11 +157,14 @@ def test_two_packages_that_declare_one_name_are_both_named(install: Install, tmp
     assert error.remedies == ('write "one:KIND", or uninstall one of them',)
 
 
-def test_a_package_cannot_take_the_name_of_a_shipped_driver(install: Install) -> None:
+def test_a_package_cannot_take_the_name_of_a_shipped_driver(install: Install, tmp_path: Path) -> None:
     install("greedy", python="greedy:KIND")
 
     assert kind_of("python").simulated
     assert [one.package for one in namesakes()] == ["greedy 1.0"]
+    (found,) = (one for one in examine_machine("dev", project=tmp_path).findings if one.name == "drivers")
+    assert found.outcome is CheckOutcome.WARNING
+    assert found.evidence == "greedy 1.0 declares 'python', which clusterlib has itself"
 
 
 def test_a_module_that_is_nowhere_is_told_with_the_places_that_were_searched(tmp_path: Path) -> None:

@@ -153,3 +153,16 @@ def test_a_name_that_one_run_has_reserved_is_not_taken_by_another(tmp_path: Path
     assert third.name == "pytest-shared"
     second.close()
     third.close()
+
+
+def test_nodes_that_cannot_be_simulated_are_not(terms: MakeTerms) -> None:
+    servers = terms(
+        "simulate",
+        "skip",
+        **{"driver": "command", "command.program": "sh", "ports.client": "28000-28099", "templates": {}},
+    )
+
+    steps, _, end = climb(servers, NodeExited("node1 ended"))
+
+    assert told(steps) == [("first", 5, None)]
+    assert isinstance(end.error, NodeExited)
