@@ -395,6 +395,6 @@ def _last_words(project: Path, name: str) -> str | None:
     if run is None:
         return "no cluster of that name was ever started here"
     state = run.read_state()
-    if state.get("state") == "stopped":
+    if state is not None and state.state is ClusterState.STOPPED:
         return "it was stopped"
     return f"its keeper died; what it left is in {run.path}" if state else None

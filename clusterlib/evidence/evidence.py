@@ -20,6 +20,7 @@ from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
 from clusterlib.messages.measurements import Look
 from clusterlib.messages.plan import NodePlan
+from clusterlib.messages.status import LastState
 from clusterlib.rundir.diary import read_events, read_looks
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "CollectedRun",
     "Evidence",
     "PlanRead",
-    "StateRead",
     "named_runs",
     "read_evidence",
 ]
@@ -54,13 +54,6 @@ class PlanRead:
         return sum(len(role.nodes) for role in self.roles)
 
 
-@frozen
-class StateRead:
-    """What a report takes from the last state of a run."""
-
-    ready_seconds: float | None = None
-
-
 class ClusterRun(Protocol):
     """One life of one cluster."""
 
@@ -83,7 +76,7 @@ class ClusterRun(Protocol):
         """The whole plan, for people; empty where there is none."""
 
     @property
-    def state(self) -> StateRead: ...
+    def state(self) -> LastState: ...
     @property
     def logs(self) -> dict[str, int]:
         """The size of each node's log."""
@@ -123,8 +116,8 @@ class CollectedRun:
             return ""
 
     @cached_property
-    def state(self) -> StateRead:
-        return _document(STATE.in_(self.path), StateRead)
+    def state(self) -> LastState:
+        return _document(STATE.in_(self.path), LastState)
 
     @cached_property
     def logs(self) -> dict[str, int]:

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
@@ -40,13 +37,6 @@ class Identity:
         if seen is None or not seen.alive:
             return None
         return cls(pid, seen.started, boot_id(), pid_namespace() if namespace is None else namespace)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Identity:
-        return cls(int(data["pid"]), float(data["started"]), str(data["boot"]), str(data["namespace"]))
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     @property
     def foreign(self) -> bool:

@@ -9,10 +9,9 @@ import os
 import signal
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.errors import StartError
 from clusterlib.frozen import frozen
@@ -26,6 +25,7 @@ from clusterlib.hosts.places import (
     runtime_dir,
     write_private,
 )
+from clusterlib.messages.codec import plain, revive
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -74,15 +74,10 @@ class RegisteredCluster:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> RegisteredCluster:
-        data: dict[str, Any] = json.loads(text)
-        data["keeper"] = Identity.from_dict(data["keeper"])
-        data["guard"] = Identity.from_dict(data["guard"])
-        if not all(isinstance(value, str | Identity) for value in data.values()):
-            raise TypeError("not an entry")
-        return cls(**data)
+        return revive(cls, json.loads(text))
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1)
+        return json.dumps(plain(self), indent=1)
 
 
 class Registry:

@@ -15,6 +15,7 @@ __all__ = [
     "ClusterStatus",
     "KeeperFacts",
     "KeeperPlace",
+    "LastState",
     "LeaseStatus",
     "NodePlace",
     "NodeStatus",
@@ -203,6 +204,17 @@ class ClusterStatus:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         return dict(plain(self))
+
+
+@frozen
+class LastState:
+    """What is read from the state file of a run, which another version may have written."""
+
+    state: ClusterState | None = None
+    profile: str = ""
+    driver: str = ""
+    simulated: bool = False
+    ready_seconds: float | None = None
 
 
 @frozen

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
@@ -18,6 +18,8 @@ from clusterlib.hosts.places import make_private, write_private
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    from clusterlib.messages.status import LastState
 
 __all__ = [
     "RunFolder",
@@ -134,12 +136,14 @@ class RunFolder:
     def node_names(self) -> list[str]:
         return sorted(log.stem for log in (self.path / "nodes").glob("*.log"))
 
-    def read_state(self) -> dict[str, Any]:
+    def read_state(self) -> LastState | None:
+        from clusterlib.messages.codec import salvage
+        from clusterlib.messages.status import LastState
+
         try:
-            state: Any = json.loads(self.state.read_text())
+            return salvage(LastState, json.loads(self.state.read_text()))
         except (OSError, ValueError, RecursionError):
-            return {}
-        return state if isinstance(state, dict) else {}
+            return None
 
 
 def check_name(name: str) -> str:

@@ -45,11 +45,11 @@ def measured_footprint(
     left out.
 
     The work is bounded, for any number and length of runs."""
-    wanted = {"profile": profile, "driver": driver, "simulated": simulated}
+    wanted = (profile, driver, simulated)
     found: list[Footprint] = []
     for run in _newest(project, besides):
         state = run.read_state()
-        if any(state.get(key) != value for key, value in wanted.items()):
+        if state is None or (state.profile, state.driver, state.simulated) != wanted:
             continue
         memory = max(_amounts(run.samples), default=0)
         if memory:

@@ -93,11 +93,12 @@ class ClusterLock:
         Processes of another container are not visible.
         """
         from clusterlib.hosts.identity import Identity
+        from clusterlib.messages.codec import NotReadable, revive
 
         found = []
         for line in self._lines():
-            with contextlib.suppress(KeyError, ValueError, TypeError, OverflowError):
-                found.append(Identity.from_dict(line))
+            with contextlib.suppress(NotReadable):
+                found.append(revive(Identity, line))
         return [one for one in found if one.alive()]
 
     def _lines(self) -> Iterator[dict[str, Any]]:
@@ -143,8 +144,10 @@ class ClusterLock:
 
 def note_holder(descriptor: int, holder: Identity | None) -> None:
     """Adds a process to the holders of the lock of this descriptor."""
+    from clusterlib.messages.codec import plain
+
     if holder is not None:
-        _append(descriptor, holder.to_dict())
+        _append(descriptor, plain(holder))
 
 
 def _append(descriptor: int, line: Mapping[str, Any]) -> None:

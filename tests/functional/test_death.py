@@ -389,6 +389,6 @@ def test_the_state_on_disk_survives_the_keeper(up: Up, gone: Gone) -> None:
     os.kill(pid, signal.SIGKILL)
     assert gone(pid)
 
-    state = cluster.run_folder.read_state()
+    state = json.loads(cluster.run_folder.state.read_text())
     assert state["state"] == "ready"
     assert [node["name"] for node in state["nodes"]] == ["node1", "node2"]

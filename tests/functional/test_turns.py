@@ -282,12 +282,14 @@ def test_the_state_of_a_dirty_cluster_survives_its_keeper(
     cluster: clusterlib.Cluster, gone: Callable[[int], bool]
 ) -> None:
     cluster["node1"].kill()
-    cluster.wait_until(lambda: cluster.run_folder.read_state()["dirty"] == ["node1 was killed"])
+    cluster.wait_until(
+        lambda: json.loads(cluster.run_folder.state.read_text())["dirty"] == ["node1 was killed"]
+    )
     keeper = cluster.status().keeper.pid
     os.kill(keeper, signal.SIGKILL)
     assert gone(keeper)
 
-    assert cluster.run_folder.read_state()["dirty"] == ["node1 was killed"]
+    assert json.loads(cluster.run_folder.state.read_text())["dirty"] == ["node1 was killed"]
 
 
 def test_of_several_who_want_a_new_cluster_exactly_one_gets_it(project: Path, up: Up) -> None:

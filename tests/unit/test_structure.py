@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -28,3 +30,96 @@ def test_the_name_of_a_public_class_is_unique() -> None:
                 places[node.name].append(file)
 
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+AS_JSON = {"to_dict", "to_json", "from_dict"}
+"""Names of methods that turn a value into JSON data, or make it of such data."""
+UNTYPED = {
+    "an event as it is in a file or on the control socket": {"messages/event.py: Event.of"},
+    "the arguments of a request, before they are read": {"messages/requests.py: request_of"},
+    "a JSON schema": {
+        "messages/schema.py: schema_of",
+        "values/fields.py: described_of",
+        "values/fields.py: json_schema_of",
+    },
+    "a section of a TOML document, before it is read": {"values/fields.py: section"},
+    "fields by name, as keyword arguments": {"messages/status.py: NodePlace.place"},
+    "the names and values that a template gets": {
+        "drivers/api.py: Driver.learn",
+        "drivers/api.py: NodeSpec.for_templates",
+        "keeper/provision.py: Provisioner.write_configs",
+        "rendering/__init__.py: complete",
+        "rendering/__init__.py: render",
+        "rendering/__init__.py: render_page",
+        "rendering/__init__.py: render_text",
+        "rendering/checking.py: Trial.is_plain",
+        "rendering/checking.py: Trial.tried",
+        "rendering/checking.py: faults_of",
+    },
+    "what a node is sent as JSON, and what it sends": {
+        "drivers/api.py: Link.expect",
+        "drivers/api.py: Link.failure",
+        "keeper/provision.py: Provisioner.roster",
+        "runtime/client.py: NodeClient.info",
+    },
+    "the keyword arguments of a function of the user": {
+        "runtime/client.py: NodeClient.call",
+        "runtime/client.py: NodeClient.run",
+    },
+    "an error as JSON, which workers of pytest-xdist send": {"leases/usage.py: Usage.forget_one"},
+}
+"""Where a mapping of anything crosses a room because nothing more is known of it, by the reason."""
+
+
+def test_no_mapping_of_anything_crosses_a_room() -> None:
+    """A function or method that another room imports takes and returns typed values."""
+    found = {f"{file}: {name}" for file, name, function in shared() if any(map(is_untyped, types(function)))}
+
+    assert found == {name for names in UNTYPED.values() for name in names}
+
+
+def room(file: str) -> str:
+    return file.partition("/")[0].removesuffix(".py")
+
+
+@cache
+def importers() -> dict[tuple[str, str], set[str]]:
+    """By module and name, the rooms that import it."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for file, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    found[node.module, alias.name].add(room(file))
+                    found[f"{node.module}.{alias.name}", "*"].add(room(file))
+    return found
+
+
+def shared() -> Iterator[tuple[str, str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Each public function, and method of a class, that another room imports."""
+    for file, tree in modules().items():
+        module = f"clusterlib.{file.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__")
+        for node in tree.body:
+            name = getattr(node, "name", "")
+            if not importers()[module, name] | importers()[module, "*"] <= {room(file)}:
+                for function in node.body if isinstance(node, ast.ClassDef) else [node]:
+                    if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and is_public(function):
+                        whole = f"{name}.{function.name}" if function is not node else name
+                        yield file, whole, function
+
+
+def is_public(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return (not function.name.startswith("_") or function.name.startswith("__")) and (
+        function.name not in AS_JSON
+    )
+
+
+def types(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    given = function.args
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    annotations = [one.annotation for one in every if one is not None]
+    return (ast.unparse(one) for one in [*annotations, function.returns] if one is not None)
+
+
+def is_untyped(annotation: str) -> bool:
+    return re.search(r"(dict|Mapping)\[str, Any\]", annotation) is not None

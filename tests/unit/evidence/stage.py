@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from clusterlib.evidence.evidence import PlanRead, StateRead
+from clusterlib.evidence.evidence import PlanRead
 from clusterlib.evidence.excerpts import Excerpt
 from clusterlib.evidence.records import Record, Recorded
 from clusterlib.evidence.story import PrintedLine, stamp
 from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
 from clusterlib.messages.measurements import Look
+from clusterlib.messages.status import LastState
 
 __all__ = ["START", "ToldRun", "event", "failed", "looks", "ran", "read", "record"]
 
@@ -30,7 +31,7 @@ class ToldRun:
     samples: list[Look] = field(default_factory=list)
     plan: PlanRead = field(default_factory=lambda: PlanRead("dev"))
     plan_text: str = '{"profile": "dev"}'
-    state: StateRead = field(default_factory=StateRead)
+    state: LastState = field(default_factory=LastState)
     lines: list[tuple[float, str, str]] = field(default_factory=list)
 
     @property

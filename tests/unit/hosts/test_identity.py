@@ -20,6 +20,7 @@ from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import runtime_dir, socket_path, write_private
 from clusterlib.hosts.proc import MARKER
 from clusterlib.hosts.registry import RegisteredCluster, Registry, sweep_leftovers
+from clusterlib.messages.codec import plain, revive
 from clusterlib.waiting import Deadline, poll
 
 Sleeper = Callable[[str], "subprocess.Popen[bytes]"]
@@ -60,7 +61,7 @@ def _entry(marker: str, keeper: Identity, guard: Identity, control: Path) -> Reg
 def test_a_process_knows_itself() -> None:
     assert Identity.current() == Identity.of(os.getpid())
     assert Identity.current().alive()
-    assert Identity.from_dict(Identity.current().to_dict()) == Identity.current()
+    assert revive(Identity, plain(Identity.current())) == Identity.current()
 
 
 def test_a_killed_process_is_not_alive_even_while_it_is_a_zombie(sleeper: Sleeper) -> None:

@@ -49,7 +49,7 @@ def test_the_most_of_the_newest_runs_is_found_under_whatever_name_they_ran(tmp_p
 @pytest.mark.parametrize(("fact", "other"), [("profile", "crate"), ("driver", "python"), ("simulated", True)])
 def test_runs_of_something_else_do_not_count(tmp_path: Path, fact: str, other: object) -> None:
     run = ran(tmp_path, 61 * MIB)
-    run.state.write_text(json.dumps({**run.read_state(), fact: other}))
+    run.state.write_text(json.dumps({**json.loads(run.state.read_text()), fact: other}))
 
     assert found(tmp_path) is None
 
