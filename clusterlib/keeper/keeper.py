@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import time
 import traceback
@@ -27,7 +28,6 @@ from clusterlib.hosts.api import Exit, Host
 from clusterlib.keeper.diary import EventLog
 from clusterlib.keeper.faults import Faults
 from clusterlib.keeper.holding import Holding
-from clusterlib.keeper.looking import Looking
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.revival import Revival
 from clusterlib.keeper.rosters import Rosters
@@ -50,6 +50,7 @@ from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, backoff, pause_async
 
 if TYPE_CHECKING:
+    from clusterlib.keeper.looking import Looking
     from clusterlib.keeper.monitor import Monitor
 
 __all__ = ["Keeper"]
@@ -81,7 +82,6 @@ class Keeper:
         tell = self.events.tell
         self._rosters = Rosters(plan, run, drivers, host, allocator, tell, self._node_ended)
         self.faults = Faults(plan.name, self._rosters, self.holding.taint, self, tell, self._state.save_soon)
-        self.looking = Looking(self._rosters)
         self._monitor: Monitor | None = None  # until there is something to measure
         self._revival = Revival(plan.restart, self._rosters, self, tell, self._state.save_soon)
         self._host = host
@@ -96,6 +96,12 @@ class Keeper:
         self._work: asyncio.Task[Any] | None = None
 
     # -- what it is now
+
+    @functools.cached_property
+    def looking(self) -> Looking:
+        from clusterlib.keeper.looking import Looking  # most clusters are never looked at
+
+        return Looking(self._rosters)
 
     @property
     def nodes(self) -> dict[str, ManagedNode]:
