@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -49,6 +50,7 @@ from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
     from clusterlib.client.code.syncing import Synced
+    from clusterlib.drivers.calls import NodeCalls
 
 __all__ = ["Cluster", "Node"]
 
@@ -74,8 +76,6 @@ class Cluster(Operated):
         self.call_seconds = status.timeouts.call
         self.sources = status.roles[0].sources
         """Where the code of its nodes is."""
-        self.kind = calls_of(status.driver, self.sources.roots)
-        """What clients can do with its nodes."""
         self.notes = notes
         """Messages of `up` besides success: that the cluster ran already, or was restarted for new
         code.
@@ -96,6 +96,12 @@ class Cluster(Operated):
     def __repr__(self) -> str:
         mark = " simulated" if self.simulated else ""
         return f"<Cluster {self.name!r} of {len(self._nodes)}{mark} nodes, profile {self.profile!r}>"
+
+    @cached_property
+    def kind(self) -> type[NodeCalls]:
+        """What clients can do with its nodes. The driver is loaded for it, so it is not asked for
+        by what ends or shows a cluster: that works with a broken driver, too."""
+        return calls_of(self.driver, self.sources.roots)
 
     def __enter__(self) -> Self:
         return self

@@ -7,13 +7,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.client.arguments import seconds_of
 from clusterlib.client.caller import caller_name
 from clusterlib.client.condition import explain
-from clusterlib.drivers.calls import Evaluation, Place, ports_in_words
+from clusterlib.drivers.calls import Evaluation, NodeCalls, Place, ports_in_words
 from clusterlib.drivers.registry import calls_of
 from clusterlib.errors import (
     CallTimeout,
@@ -55,7 +56,7 @@ class Node:
         """When this handle last started code in it."""
         self.last_look: tuple[datetime, list[str]] | None = None
         """Its stacks at the moment when a call was abandoned, and that moment."""
-        place = Place(
+        self._place = Place(
             name=name,
             cluster=cluster.name,
             driver=role.driver,
@@ -64,7 +65,11 @@ class Node:
             status=self.status,
             look=self._look_at_stacks,
         )
-        self._calls = calls_of(role.driver, role.sources.roots)(place)
+
+    @cached_property
+    def _calls(self) -> NodeCalls:
+        """Loads the driver, which only calls need."""
+        return calls_of(self._place.driver, self._place.sources.roots)(self._place)
 
     def __repr__(self) -> str:
         return f"<Node {self.name} of cluster {self._cluster.name!r}>"
@@ -268,7 +273,8 @@ class Node:
         return None if node.is_ready else node
 
     def close(self) -> None:
-        self._calls.close()
+        if "_calls" in self.__dict__:
+            self._calls.close()
 
 
 def _is_stopped(pid: int | None) -> bool:

@@ -172,3 +172,20 @@ def test_the_doctor_lists_it(run: Run) -> None:
 
     (drivers,) = (one for one in found if one["name"] == "drivers")
     assert drivers["evidence"] == "counter (counter-driver 1.0)"
+
+
+def test_a_running_cluster_is_shown_and_ended_also_if_its_driver_is_broken(run: Run, site: Path) -> None:
+    run("clusterlib", "up")
+    driver = site / "counter_driver.py"
+    before = driver.read_text()
+    driver.write_text("import no_such_module_at_all\n")
+    try:
+        assert "node3" in run("clusterlib", "status").stdout
+        run("clusterlib", "kill", "node2")
+        told = run("clusterlib", "health", code=2).stderr
+        assert "nothing is left" in run("clusterlib", "down").stdout
+    finally:
+        driver.write_text(before)
+
+    assert "[driver-unusable]" in told
+    assert f"{driver}:1: ModuleNotFoundError" in told
