@@ -5,9 +5,11 @@ A failed start is not repeated: later tests get the same error at once."""
 from __future__ import annotations
 
 from clusterlib.errors import ClusterError
+from clusterlib.leases.choosing import Absent, Refuse
 from clusterlib.leases.ladder import Stranded
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.need import Need
+from clusterlib.leases.situation import FailedStart
 from clusterlib.leases.usage import FailureUsage
 
 __all__ = ["Failures"]
@@ -21,14 +23,23 @@ class Failures:
         self._starts: dict[str, list[_Failure]] = {}
         self._absent: dict[tuple[str, Need | None], _Failure] = {}
 
-    def smallest(self, profile: str) -> int | None:
-        """The fewest nodes with which no cluster of this profile could be started."""
-        return min((one.usage.nodes for one in self._starts.get(profile, [])), default=None)
+    def known(self, profile: str) -> list[FailedStart]:
+        """The starts of this profile that have failed."""
+        return [one.known for one in self._starts.get(profile, [])]
 
-    def remembered(self, profile: str, nodes: int) -> Unserved | None:
-        """The error for a cluster of that many nodes, if as many or fewer have failed before."""
-        known = [one for one in self._starts.get(profile, []) if one.usage.nodes <= nodes]
-        return max(known, key=lambda one: one.usage.nodes).tell() if known else None
+    def refuse(self, profile: str, refuse: Refuse) -> Unserved:
+        """One more test is refused. Tests that are refused for the same reason are counted together."""
+        match refuse.because:
+            case FailedStart() as known:
+                return next(one for one in self._starts[profile] if one.known.error is known.error).tell()
+            case Absent(nodes=nodes, answers=need):
+                key = profile, need
+                if key not in self._absent:
+                    self._absent[key] = self._note(
+                        profile, nodes, refuse.error, may_skip=refuse.may_skip, attempts=0
+                    )
+                return self._absent[key].tell()
+        return Unserved(refuse.error, may_skip=refuse.may_skip, profile=profile)
 
     def add(self, profile: str, stranded: Stranded) -> None:
         one = self._note(
@@ -43,17 +54,6 @@ class Failures:
             profile, stranded.nodes, stranded.error, may_skip=stranded.may_skip, attempts=stranded.attempts
         ).tell()
 
-    def absent(
-        self, need: Need | None, profile: str, nodes: int, error: ClusterError, *, may_skip: bool
-    ) -> Unserved:
-        """No cluster may be started, and no running one serves the need, or the profile at all.
-
-        Reported once, and checked again for each test."""
-        key = profile, need
-        if key not in self._absent:
-            self._absent[key] = self._note(profile, nodes, error, may_skip=may_skip, attempts=0)
-        return self._absent[key].tell()
-
     def _note(
         self, profile: str, nodes: int, error: ClusterError, *, may_skip: bool, attempts: int
     ) -> _Failure:
@@ -65,9 +65,11 @@ class Failures:
 class _Failure:
     def __init__(self, usage: FailureUsage, error: ClusterError) -> None:
         self.usage = usage
-        self._error = error
+        self.known = FailedStart(usage.nodes, error, usage.may_skip)
 
     def tell(self) -> Unserved:
         self.usage.tests += 1
         first = self.usage.tests == 1
-        return Unserved(self._error, may_skip=self.usage.may_skip, profile=self.usage.profile, first=first)
+        return Unserved(
+            self.known.error, may_skip=self.usage.may_skip, profile=self.usage.profile, first=first
+        )

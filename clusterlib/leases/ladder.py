@@ -7,33 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from clusterlib.client.cluster import Cluster
-from clusterlib.errors import (
-    ApplicationFailed,
-    BuildFailed,
-    ClusterError,
-    CommandFailed,
-    KeeperLost,
-    NotInTime,
-    ProfileError,
-    ProgramMissing,
-    StartError,
-    TemplateError,
-    UsageError,
-)
+from clusterlib.errors import ClusterError, KeeperLost, NotInTime, ProgramMissing, StartError
 from clusterlib.evidence.records import ClusterRefused, RecordedError, RecordWriter
 from clusterlib.frozen import frozen
+from clusterlib.leases.skipping import FINAL, is_skippable
 from clusterlib.leases.terms import Terms
 from clusterlib.waiting import Deadline, backoff, pause
 
-__all__ = ["Climb", "Step", "Stranded", "explained", "may_skip"]
+__all__ = ["Climb", "Step", "Stranded", "explained"]
 
-FINAL = (UsageError, ProfileError, TemplateError, ApplicationFailed, BuildFailed)
-"""Mistakes in files, and failures of the application: nothing is tried again, and the tests
-fail."""
-NEVER_SKIPPED = (*FINAL, CommandFailed)
-"""A command of the profile may have run too early, so it is tried again.
-
-If it still fails, this is not the machine's fault."""
 WHATEVER_THE_SIZE = (*FINAL, ProgramMissing)
 MAY_PASS = (StartError, KeeperLost, NotInTime)
 
@@ -87,7 +69,7 @@ class Climb:
                 return begin(step), step
             except ClusterError as error:
                 following = steps.after(step, error)
-                skips = may_skip(self._terms, error)
+                skips = is_skippable(error, allowed=self._terms.may_skip)
                 if following is None and not isinstance(error, FINAL):
                     error = explained(error, self._terms.profile, self._diagnose)
                 self._record(
@@ -144,12 +126,6 @@ class _Steps:
         if fallback == "simulate" and isinstance(error, MAY_PASS) and can_simulate:
             return Step(step.nodes, simulate=True, kind="simulate")
         return None
-
-
-def may_skip(terms: Terms, error: ClusterError | None) -> bool:
-    """Whether tests may be skipped because of this error: the profile allows it, and the error is
-    not their own failure."""
-    return terms.may_skip and not isinstance(error, NEVER_SKIPPED)
 
 
 def explained(error: ClusterError, profile: str, diagnose: Diagnose | None) -> ClusterError:

@@ -2,10 +2,11 @@
 
 A need is served by the first of these that is available: the borrowed cluster, if it fits; the
 pool's own cluster of that profile, healed and scaled if necessary; a running cluster that can be
-borrowed; a new one."""
+borrowed; a new one. `choosing` and `preparing` decide, the pool carries the decisions out."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,23 +15,21 @@ from types import MappingProxyType
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.connection import Listener
-from clusterlib.errors import (
-    ClusterError,
-    ClusterNotRunning,
-    LeftBehind,
-    ProfileError,
-    UsageError,
-)
+from clusterlib.errors import ClusterError, LeftBehind, ProfileError
 from clusterlib.evidence.records import RecordWriter
-from clusterlib.leases.borrowing import Lender, nodes_asked_for
+from clusterlib.leases.borrowing import Lender
+from clusterlib.leases.choosing import Borrow, Choice, LookAround, Refuse, Reuse, StartNew, choose
 from clusterlib.leases.failures import Failures
-from clusterlib.leases.ladder import Stranded, may_skip
+from clusterlib.leases.ladder import Stranded
 from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.ledger import Ledger
 from clusterlib.leases.need import Need
-from clusterlib.leases.pooled import GONE, BeyondRepair, KeepsItsSize, PooledCluster, TooSmall
+from clusterlib.leases.pooled import Entered, PooledCluster
+from clusterlib.leases.preparing import Parting, Trouble, part
 from clusterlib.leases.schedule import Asked, Group, Schedule, Shape, make_schedule, too_large
 from clusterlib.leases.settings import Settings
+from clusterlib.leases.situation import Running, Wanted
+from clusterlib.leases.skipping import is_skippable
 from clusterlib.leases.starting import StartedCluster, Starter
 from clusterlib.leases.terms import Terms, read_terms
 from clusterlib.leases.usage import ClusterUsage, Usage
@@ -135,21 +134,22 @@ class Pool:
             raise Unserved(error, may_skip=False, profile=profile) from error
 
     def _serve(self, need: Need, terms: Terms, who: str, *, afresh: bool) -> ClusterLease:
+        wanted = terms.wanted(need, self._groups.get(terms.profile))
         lost: ClusterError | None = None
         for _ in range(LIVES):
-            pooled, how = self._find(need, terms, lost)
-            try:
-                again = afresh and how != "started"  # a new cluster has no data of the last attempt
-                status = pooled.enter(need, self._signed(who), Deadline(terms.tests.turn), afresh=again)
-            except (*GONE, TooSmall, KeepsItsSize, BeyondRepair) as error:
-                lost = self._part_with(pooled, error)
-                continue
-            pooled.held = True
-            pooled.usage.tests += 1
-            pooled.usage.reuses += how == "reused"
-            return ClusterLease(pooled, need, who, status, how)
+            pooled, how = self._find(wanted, terms, lost)
+            again = afresh and how != "started"  # a new cluster has no data of the last attempt
+            deadline = Deadline(terms.tests.turn)
+            entered = pooled.enter(wanted, self._signed(who), deadline, afresh=again)
+            if isinstance(entered, Entered):
+                pooled.held = True
+                pooled.usage.tests += 1
+                pooled.usage.reuses += how == "reused"
+                return ClusterLease(pooled, need, who, entered.status, how)
+            lost = self._part_with(pooled, wanted, entered)
         last = lost or ClusterError(f"no cluster stayed as {who} needs it")
-        raise Unserved(last, may_skip=may_skip(terms, last), profile=terms.profile) from lost
+        skips = is_skippable(last, allowed=terms.may_skip)
+        raise Unserved(last, may_skip=skips, profile=terms.profile) from lost
 
     def private(
         self,
@@ -241,147 +241,93 @@ class Pool:
             return self.terms(profile)
         return read_terms(profile, self._project, {**self._settings.overrides, **overrides})
 
-    def _find(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[PooledCluster, str]:
-        """A cluster that serves the need or can be made to, and how it was obtained."""
-        profile = terms.profile
-        misfit: str | None = None
-        if (loan := self._borrowed.get(profile)) and not loan.size_fits(need):
-            asked = nodes_asked_for(need, terms)
-            misfit = f"cluster {loan.cluster.name} runs with {len(loan.cluster)} nodes, tests ask for {asked}"
-            loan = None
-        for pooled in (loan, self._own.get(profile)):
-            if pooled is not None:
-                self._check_use(pooled, need)
-                self._note_beside(misfit)
-                return pooled, "reused"
-        if profile not in self._borrowed:
-            borrowed, misfit = self._borrow(need, terms)
-            if borrowed is not None:
-                return borrowed, "borrowed"
-        if not terms.tests.auto:
-            raise self._nothing_to_borrow(need, terms, misfit)
-        self._note_beside(misfit)
-        return self._start(need, terms, lost)
+    def _find(self, wanted: Wanted, terms: Terms, lost: ClusterError | None) -> tuple[PooledCluster, str]:
+        """Carries out the choice: a cluster that serves the need or can be made to, and how it was
+        obtained."""
+        running: Running | None = None
+        with contextlib.ExitStack() as unused:
+            loan: Cluster | None = None
+            while True:
+                match self._choose(wanted, running):
+                    case LookAround():
+                        running, loan = self._lender.look(terms, self._settings.overrides)
+                        if loan is not None:
+                            unused.callback(loan.close)
+                    case Borrow():
+                        assert running is not None and loan is not None, "only what runs is borrowed"  # noqa: PT018
+                        pooled = self._borrow(loan, running, terms)
+                        unused.pop_all()
+                        return pooled, "borrowed"
+                    case Reuse(cluster=kept, beside=misfit):
+                        self._note_beside(misfit)
+                        shelf = self._borrowed if kept.borrowed else self._own
+                        return shelf[terms.profile], "reused"
+                    case StartNew(beside=misfit) as start:
+                        self._note_beside(misfit)
+                        unused.close()
+                        started = self._start(start, terms)
+                        if started is not None:
+                            return self._keep(started, start, terms, lost), started.how
+                    case Refuse() as refuse:
+                        raise self._failures.refuse(terms.profile, refuse)
+
+    def _choose(self, wanted: Wanted, running: Running | None) -> Choice:
+        shelves = (self._borrowed, self._own)
+        kept = [shelf[wanted.profile].kept for shelf in shelves if wanted.profile in shelf]
+        return choose(wanted, kept, self._failures.known(wanted.profile), running)
 
     def _note_beside(self, misfit: str | None) -> None:
         if misfit is not None:
             self._ledger.note(f"{misfit}: another one serves them beside it")
 
-    def _check_use(self, pooled: PooledCluster, need: Need) -> None:
-        if pooled.held:
-            error = UsageError(
-                f"cluster '{pooled.cluster.name}' is in use by this very test",
-                cause="one test holds one cluster of a profile at a time",
-                remedies=["cluster_factory()  # gives another one"],
-            )
-            raise Unserved(error, may_skip=False, profile=pooled.terms.profile)
-        if pooled.required(need) > len(pooled.cluster):
-            known = self._failures.remembered(pooled.terms.profile, pooled.required(need))
-            if known is not None:
-                raise known
-
-    def _borrow(self, need: Need, terms: Terms) -> tuple[PooledCluster | None, str | None]:
-        """The running cluster, or why it does not fit."""
-        manual = not terms.tests.auto
-        cluster, misfit = self._lender.borrow(terms, need, self._settings.overrides, as_it_is=manual)
-        if cluster is None:
-            return None, misfit
+    def _borrow(self, cluster: Cluster, running: Running, terms: Terms) -> PooledCluster:
+        cluster.protect()
         usage = self._ledger.open(StartedCluster(cluster, "borrowed", 0.0, len(cluster)), terms)
-        pooled = PooledCluster(
+        pooled = self._borrowed[terms.profile] = PooledCluster(
             cluster,
             terms,
             usage,
             borrowed=True,
-            content=self._lender.given or manual,
+            any_size=running.any_size,
             record=self._record,
             on_event=self._on_event,
         )
-        self._borrowed[terms.profile] = pooled
-        return pooled, None
+        return pooled
 
-    def _start(self, need: Need, terms: Terms, lost: ClusterError | None) -> tuple[PooledCluster, str]:
-        nodes, least = self._size(need, terms)
+    def _start(self, start: StartNew, terms: Terms) -> StartedCluster | None:
+        """None if it failed; the next choice depends on that failure."""
         self._make_room()
-        started: StartedCluster | None = None
-        while started is None:
-            smallest = self._failures.smallest(terms.profile)
-            if smallest is not None and smallest <= nodes:
-                nodes = least = terms.least(need)
-                if known := self._failures.remembered(terms.profile, nodes):
-                    raise known
-            try:
-                started = self._starter.start(terms, nodes, least, default=terms.profile == self._default)
-            except Stranded as failure:
-                self._failures.add(terms.profile, failure)
+        try:
+            default = terms.profile == self._default
+            return self._starter.start(terms, start.nodes, start.least, default=default)
+        except Stranded as failure:
+            self._failures.add(terms.profile, failure)
+            return None
+
+    def _keep(
+        self, started: StartedCluster, start: StartNew, terms: Terms, lost: ClusterError | None
+    ) -> PooledCluster:
         usage = self._ledger.open(started, terms)
-        base = started.base if not need.exact else max(terms.shape.count, started.base)
-        pooled = PooledCluster(
+        base = max(start.base or 0, started.base)
+        pooled = self._own[terms.profile] = PooledCluster(
             started.cluster, terms, usage, base=base, record=self._record, on_event=self._on_event
         )
-        self._own[terms.profile] = pooled
         if lost is not None and started.how == "started":  # to join a cluster is not to replace one
-            self._ledger.replaced(pooled.usage, lost, started.seconds)
-        return pooled, started.how
-
-    def _size(self, need: Need, terms: Terms) -> tuple[int, int]:
-        """The number of nodes to start with, and the minimum."""
-        if need.exact:
-            return need.size or 1, need.size or 1
-        group = self._groups.get(terms.profile)
-        nodes, least = max(terms.shape.count, need.size or 0), terms.least(need)
-        if group is not None and not group.exact:
-            nodes, least = max(nodes, group.nodes), max(least, group.least)
-        return nodes, least
-
-    def _nothing_to_borrow(self, need: Need, terms: Terms, misfit: str | None) -> Unserved:
-        """If none runs at all, all tests of the profile get the same answer, with the size of the
-        largest of them."""
-        profile, name = terms.resolved.name, self._lender.name
-        nodes = need.size or terms.shape.count
-        if misfit is None and (group := self._groups.get(terms.profile)) is not None:
-            nodes = max(nodes, group.nodes)
-        asked = f"{nodes_asked_for(need, terms)} {'node' if nodes == 1 else 'nodes'}"
-        error = ClusterNotRunning(
-            f"no running cluster serves {asked} of profile {profile}"
-            if misfit
-            else f"no cluster of profile {profile} runs",
-            cause="tests start none of their own: tests.auto is false",
-            evidence=[misfit] if misfit else [],
-            remedies=[
-                f"invoke cluster.up --profile {profile} --nodes {nodes}"
-                + ("" if name == "default" else f" --name {name}"),
-                "CLUSTERLIB_TESTS_AUTO=true python -m pytest --distributed",
-            ],
-        )
-        answers = need if misfit else None
-        return self._failures.absent(answers, terms.profile, nodes, error, may_skip=terms.may_skip)
+            self._ledger.replaced(usage, lost, started.seconds)
+        return pooled
 
     # -- releasing
 
-    def _part_with(self, pooled: PooledCluster, error: Exception) -> ClusterError | None:
-        """The cluster could not be used. Returns the error if another one should replace it."""
-        name, profile = pooled.cluster.name, pooled.terms.profile
-        match error:
-            case BeyondRepair() if pooled.borrowed:
-                skips = may_skip(pooled.terms, error.error)
-                raise Unserved(error.error, may_skip=skips, profile=profile) from error
-            case TooSmall():
-                self._ledger.note(f"cluster {name} has another size now: another one serves beside it")
-                self._drop(pooled, None)
-                return None
-            case KeepsItsSize():
-                self._drop(pooled, None, for_all=True)  # other workers would only join it again
-                return None
-            case BeyondRepair():
-                self._drop(pooled, error.error)
-                return error.error
-            case _:
-                assert isinstance(error, ClusterError)
-                if pooled.borrowed:
-                    self._ledger.note(f"cluster {name}, which was borrowed, ended while the tests ran")
-                ended = pooled.ended(error)
-                self._drop(pooled, None if ended.on_purpose else ended.error)
-                return ended.error
+    def _part_with(self, pooled: PooledCluster, wanted: Wanted, trouble: Trouble) -> ClusterError | None:
+        """The cluster could not be used. Gives what went wrong where another one is to take its place."""
+        match part(wanted, pooled.kept, trouble):
+            case Refuse() as refuse:
+                raise self._failures.refuse(wanted.profile, refuse)
+            case Parting(because=because, for_all=for_all, lost=lost, note=note):
+                if note is not None:
+                    self._ledger.note(note)
+                self._drop(pooled, because, for_all=for_all)
+                return lost
 
     def _drop(self, pooled: PooledCluster, error: ClusterError | None, *, for_all: bool = False) -> None:
         shelf = self._borrowed if pooled.borrowed else self._own

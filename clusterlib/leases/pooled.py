@@ -13,6 +13,18 @@ from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning, Hand
 from clusterlib.evidence.records import ClusterRepaired, RecordWriter
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
+from clusterlib.leases.preparing import (
+    Broken,
+    Change,
+    Ended,
+    Enter,
+    Repair,
+    SetAside,
+    TakeAlone,
+    Trouble,
+    prepare,
+)
+from clusterlib.leases.situation import ClusterSeen, Kept, Wanted
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
 from clusterlib.messages.events import ClusterStopped, ClusterStopping
@@ -20,7 +32,7 @@ from clusterlib.messages.status import ClusterStatus, Peak
 from clusterlib.rundir.diary import read_events
 from clusterlib.waiting import Deadline
 
-__all__ = ["GONE", "BeyondRepair", "KeepsItsSize", "PooledCluster", "TooSmall"]
+__all__ = ["Entered", "PooledCluster"]
 
 GONE = (KeeperLost, ClusterNotRunning)
 HANDING_BACK_SECONDS = 5.0
@@ -28,30 +40,11 @@ ROUNDS = 20
 """How often other processes may undo a change before this is an error."""
 
 
-class BeyondRepair(Exception):
-    """The cluster could not be repaired, or not be made large enough."""
-
-    def __init__(self, error: ClusterError, reason: str) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.reason = reason
-
-
-class TooSmall(Exception):
-    """A borrowed cluster, which must not be scaled, does not have the required size."""
-
-
-class KeepsItsSize(Exception):
-    """A cluster that cannot be scaled does not have the required size."""
-
-
 @frozen
-class Ended:
-    """How a cluster of the pool ended before the pool ended it."""
+class Entered:
+    """The test has its turn, and the cluster is as the test needs it."""
 
-    error: ClusterError
-    on_purpose: bool
-    """A test ended it in order, which is not an error."""
+    status: ClusterStatus
 
 
 class PooledCluster:
@@ -65,7 +58,7 @@ class PooledCluster:
         *,
         base: int | None = None,
         borrowed: bool = False,
-        content: bool = False,
+        any_size: bool = False,
         record: RecordWriter,
         on_event: Listener | None = None,
     ) -> None:
@@ -77,8 +70,7 @@ class PooledCluster:
         """Its size for tests that do not need more, or exactly another size."""
         self.held = False
         self.used = time.monotonic()
-        self._content = content
-        """A need without a size accepts it as it is: it was started for the tests on purpose."""
+        self._any_size = any_size
         self._size = len(cluster)
         """The size that the pool has set. If it differs now, a test has scaled it."""
         self._record = record
@@ -90,37 +82,63 @@ class PooledCluster:
 
     # -- its turns
 
-    def enter(self, need: Need, who: str, deadline: Deadline, *, afresh: bool = False) -> ClusterStatus:
-        """A turn for this need, on a cluster that satisfies it. Returns the status. `afresh`: all
-        nodes are restarted before it.
+    @property
+    def kept(self) -> Kept:
+        """The facts about it that decisions depend on."""
+        return Kept(
+            name=self.cluster.name,
+            nodes=len(self.cluster),
+            base=self.base,
+            left=self._size,
+            borrowed=self.borrowed,
+            any_size=self._any_size,
+            held=self.held,
+        )
+
+    def enter(
+        self, wanted: Wanted, who: str, deadline: Deadline, *, afresh: bool = False
+    ) -> Entered | Trouble:
+        """A turn for this test, on a cluster as it needs it. `afresh`: all nodes are restarted
+        before it.
 
         If the test itself shares the cluster with others, necessary changes are made in a separate
         exclusive turn."""
         if self._lost is not None:
-            raise self._lost
-        exclusive = self.terms.wants_alone(need)
-        alone = exclusive
+            return self._ended(self._lost)
+        try:
+            return self._enter(wanted, who, deadline, afresh=afresh)
+        except GONE as error:
+            return self._ended(error)
+
+    def _enter(self, wanted: Wanted, who: str, deadline: Deadline, *, afresh: bool) -> Entered | Trouble:
+        alone = wanted.alone
         for _ in range(ROUNDS):
             status = self._take(who, deadline, alone=alone)
             try:
-                ready = self._make_fit(status, need, alone=alone, afresh=afresh)
+                done = self._prepare(status, wanted, alone=alone, afresh=afresh)
             except BaseException:
                 self._leave()
                 raise
-            if ready and alone == exclusive:
-                self._last, self._last_user = status, who
-                self._size = len(self.cluster)
-                if not need.exact:
-                    self.base = max(self.base, need.size or 0)
-                return self.cluster.status() if ready == "changed" else status
+            fits = isinstance(done, Enter | Change)
+            if fits and alone == wanted.alone:
+                self._is_entered(status, wanted.need, who)
+                return Entered(status if isinstance(done, Enter) else self.cluster.status())
             self._leave()
-            afresh = afresh and not ready
-            alone = exclusive if ready else True
+            if isinstance(done, SetAside | Broken):
+                return done
+            afresh = afresh and not fits
+            alone = wanted.alone if fits else True
         raise ClusterBusy(
             f"others undo what {who} needs of cluster '{self.cluster.name}'",
             cause=f"it was made right {ROUNDS} times, and each time it had changed before the test had its turn",
             remedies=["@pytest.mark.cluster(exclusive=True)"],
         )
+
+    def _is_entered(self, status: ClusterStatus, need: Need, who: str) -> None:
+        self._last, self._last_user = status, who
+        self._size = len(self.cluster)
+        if not need.exact:
+            self.base = max(self.base, need.size or 0)
 
     def leave(self, need: Need, who: str) -> None:
         """Ends the turn.
@@ -140,13 +158,7 @@ class PooledCluster:
         except ClusterError:
             self._leave(dirty=spoilt)
 
-    def required(self, need: Need) -> int:
-        """The fewest nodes that serve the need here."""
-        if need.size is not None:
-            return need.size
-        return 1 if self._content else min(self.terms.shape.count, max(self.base, self.terms.least(need)))
-
-    def ended(self, error: ClusterError) -> Ended:
+    def _ended(self, error: ClusterError) -> Ended:
         """How it ended, in a message for its users."""
         self._lost = error
         name, last = self.cluster.name, self._last_user
@@ -167,11 +179,6 @@ class PooledCluster:
             on_purpose=by_test and ClusterStopped(clean=False) not in happened,
         )
 
-    def size_fits(self, need: Need) -> bool:
-        """Whether a borrowed cluster has the right size, as far as we know."""
-        count = len(self.cluster)
-        return count == need.size if need.exact else count >= self.required(need)
-
     def end(self, *, for_all: bool) -> None:
         """Releases it. `for_all`: ends it, even if others use it, unless it is borrowed."""
         if self._lost is not None:
@@ -187,14 +194,14 @@ class PooledCluster:
         """A borrowed cluster is returned repaired, whatever the last test has broken.
 
         If others use it, they repair it."""
-        with contextlib.suppress(ClusterError, BeyondRepair):
+        with contextlib.suppress(ClusterError):
             if (status := self.cluster.status()).dirty and not status.turns:
                 status = self.cluster.take_turn(
                     "handing it back", exclusive=True, timeout=HANDING_BACK_SECONDS
                 ).status
                 try:
                     if status.dirty:
-                        self._heal(status)
+                        self._heal(status, fresh=status.spoilt)
                 finally:
                     self.cluster.end_turn()
 
@@ -235,84 +242,83 @@ class PooledCluster:
         if len(self.cluster) != self._size:
             self.cluster.scale(self._size)
 
-    # -- making it fit
+    # -- making it as a test needs it
 
-    def _make_fit(self, status: ClusterStatus, need: Need, *, alone: bool, afresh: bool) -> str:
-        """ "as it was" or "changed", once it satisfies the need; None if that cannot be done in this
-        turn."""
+    def _prepare(
+        self, status: ClusterStatus, wanted: Wanted, *, alone: bool, afresh: bool
+    ) -> Enter | Change | TakeAlone | SetAside | Broken:
         look = look_at_code(self.cluster) if self._check_code else None
-        unwell = afresh or bool(status.dirty) or not status.is_ready
-        size = self._size_for(need, len(status.nodes))
-        if not (look and look.changed) and not unwell and size is None:
+        seen = ClusterSeen(
+            nodes=len(status.nodes),
+            unwell=bool(status.dirty) or not status.is_ready,
+            spoilt=status.spoilt,
+            stale=bool(look and look.changed),
+            afresh=afresh,
+        )
+        decision = prepare(wanted, self.kept, seen, alone=alone)
+        if isinstance(decision, Change):
+            error = self._change(decision, status, look, afresh=afresh)
+            if error is not None:
+                return Broken(error)
+        if isinstance(decision, Enter | Change):
             self._check_code = False
-            return "as it was"
-        if not alone:
-            return ""
-        if look and look.changed:
-            self._renew(look, fresh=afresh or status.spoilt)
-        elif unwell:
-            self._heal(status, afresh=afresh)
-            self._look_again(look)
-        self._check_code = False
-        if size is not None:
-            self._scale(size)
-        return "changed"
+        return decision
 
-    def _look_again(self, look: CodeLook | None) -> None:
+    def _change(
+        self, change: Change, status: ClusterStatus, look: CodeLook | None, *, afresh: bool
+    ) -> ClusterError | None:
+        """Returns the error if that fails."""
+        error: ClusterError | None = None
+        match change.repair:
+            case Repair.RESTART if look is not None:
+                error = self._renew(look, fresh=change.fresh)
+            case Repair.HEAL:
+                error = self._heal(status, fresh=change.fresh, afresh=afresh) or self._look_again(look)
+        if error is None and change.nodes is not None:
+            error = self._scale(change.nodes)
+        return error
+
+    def _look_again(self, look: CodeLook | None) -> ClusterError | None:
         """A node that was paused, and could not report its code, can be asked now."""
         if look and look.unasked:
             again = look_at_code(self.cluster)
             if again.changed:
-                self._renew(again, fresh=False)
-
-    def _size_for(self, need: Need, count: int) -> int | None:
-        """The size to scale to; None if it is right.
-
-        Raises TooSmall if it is borrowed, KeepsItsSize if it cannot be scaled."""
-        if need.exact:
-            wanted = need.size
-        elif count < self.required(need) or (count != self._size and not self.terms.shared):
-            wanted = max(self.base, self.required(need))
-        else:
-            return None
-        if wanted == count:
-            return None
-        if not self.borrowed and self.terms.shape.fixed:
-            raise KeepsItsSize
-        if not self.borrowed:
-            return wanted
-        if need.exact or count < self.required(need):
-            raise TooSmall
+                return self._renew(again, fresh=False)
         return None
 
-    def _renew(self, look: CodeLook, *, fresh: bool) -> None:
+    def _renew(self, look: CodeLook, *, fresh: bool) -> ClusterError | None:
         """Restarts nodes that run other code than is on disk now."""
         why = f"its code had changed ({some_files(look.changed, self.cluster.project)})"
-        self._do("fresh", why, lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event))
-        self.usage.notes.append(f"{why}; the nodes were restarted")
+        error = self._do("fresh", why, lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event))
+        if error is None:
+            self.usage.notes.append(f"{why}; the nodes were restarted")
+        return error
 
-    def _heal(self, status: ClusterStatus, *, afresh: bool = False) -> None:
-        fresh = afresh or status.spoilt
+    def _heal(self, status: ClusterStatus, *, fresh: bool, afresh: bool = False) -> ClusterError | None:
         why = "a test that failed is run again" if afresh else f"it was {status.state}"
         reason = "; ".join(status.dirty) or why
         how = "fresh" if fresh else "healed"
-        self._do(how, reason, lambda: self.cluster.heal(fresh=fresh, on_event=self._on_event))
-        self.usage.heals += 1
+        error = self._do(how, reason, lambda: self.cluster.heal(fresh=fresh, on_event=self._on_event))
+        self.usage.heals += error is None
+        return error
 
-    def _scale(self, size: int) -> None:
+    def _scale(self, size: int) -> ClusterError | None:
         reason = f"{len(self.cluster)} -> {size} nodes"
-        self._do("scaled", reason, lambda: self.cluster.scale(size, on_event=self._on_event))
-        self.usage.scalings += 1
-        self.usage.nodes = max(self.usage.nodes, size)
+        error = self._do("scaled", reason, lambda: self.cluster.scale(size, on_event=self._on_event))
+        if error is None:
+            self.usage.scalings += 1
+            self.usage.nodes = max(self.usage.nodes, size)
+        return error
 
-    def _do(self, how: str, reason: str, change: Callable[[], None]) -> None:
+    def _do(self, how: str, reason: str, change: Callable[[], None]) -> ClusterError | None:
         begun = time.monotonic()
         try:
             change()
         except GONE:
             raise
         except ClusterError as error:
-            raise BeyondRepair(error, reason) from error
+            return error
         seconds = round(time.monotonic() - begun, 4)
         run = str(self.cluster.run_folder.path)
         self._record(ClusterRepaired(self.cluster.name, run, how, seconds, reason))
+        return None

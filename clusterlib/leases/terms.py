@@ -9,7 +9,8 @@ from pathlib import Path
 
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
-from clusterlib.leases.schedule import Shape
+from clusterlib.leases.schedule import Group, Shape
+from clusterlib.leases.situation import ToCome, Wanted
 from clusterlib.profiles import ResolvedProfile, capacity, load_profile
 from clusterlib.profiles.model import Tests
 
@@ -46,6 +47,21 @@ class Terms:
     def wants_alone(self, need: Need) -> bool:
         """Whether a test with this need has the cluster for itself while it runs."""
         return not self.shared or need.exclusive or need.exact or need.dirty is True
+
+    def wanted(self, need: Need, to_come: Group | None = None) -> Wanted:
+        """The need with everything of the profile that a decision depends on."""
+        return Wanted(
+            need,
+            self.profile,
+            count=self.shape.count,
+            least=self.least(need),
+            alone=self.wants_alone(need),
+            shared=self.shared,
+            fixed=self.shape.fixed,
+            auto=self.tests.auto,
+            may_skip=self.may_skip,
+            to_come=None if to_come is None else ToCome(to_come.nodes, to_come.least, to_come.exact),
+        )
 
     def least(self, need: Need) -> int:
         """The fewest nodes that can serve the need, on any machine."""

@@ -1,1 +1,3 @@
-"""A run of tests: which tests get which clusters, and what becomes of each test. Imported only when a run needs clusters."""
+"""A run of tests: which tests get which clusters, and what is recorded of each test.
+
+Its modules are imported only if a run needs clusters, except for `declared` and `place`."""

@@ -1,4 +1,5 @@
-"""What a run of tests is given by its caller: a display to the user, and a look at the machine and at clusters."""
+"""What a run of tests gets from its caller: a display for the user, and examinations of the
+machine and of clusters."""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ class ClusterFound(Protocol):
 
 
 class Examiner(Protocol):
-    """Looks at the machine before clusters start, and at clusters before they end. Both raise ClusterError."""
+    """Examines the machine before clusters start, and clusters before they end.
+
+    Both raise ClusterError."""
 
     def machine(self, profile: str, project: Path) -> MachineFound: ...
 

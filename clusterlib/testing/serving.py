@@ -55,7 +55,8 @@ def put_into_environment(values: Mapping[str, str | None]) -> dict[str, str | No
 
 @contextlib.contextmanager
 def resized(held: ClusterLease, size: int, private: Private) -> Iterator[Cluster]:
-    """The cluster with exactly that many nodes, for a block. Where it is not the test's to scale, another one."""
+    """The cluster with exactly that many nodes, for a block. If the test may not scale it,
+    another one."""
     cluster = held.cluster
     before = len(cluster)
     if before == size:

@@ -1,4 +1,5 @@
-"""What a run of tests gives its caller to show: the plan before the first test, the summary after the last one."""
+"""What a run of tests gives its caller to show: the plan before the first test, and the summary
+after the last one."""
 
 from __future__ import annotations
 
