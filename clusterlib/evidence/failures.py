@@ -7,6 +7,7 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
+from clusterlib.evidence.artifacts import LOGS
 from clusterlib.evidence.evidence import ClusterRun
 from clusterlib.evidence.names import natural
 from clusterlib.evidence.story import Failure, Lane, Mark, PrintedLines, Tested
@@ -127,7 +128,8 @@ class _Finder:
         for node in nodes:
             part = run.said(node, test.begin, self._until(test), most)
             if part.lines:
-                found.append(PrintedLines(node, part.lines, part.left_out, f"{run.folder}/logs/{node}.log"))
+                file = f"{run.folder}/{LOGS.label}{node}.log"
+                found.append(PrintedLines(node, part.lines, part.left_out, file))
         return found
 
 

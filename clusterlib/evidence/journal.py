@@ -7,6 +7,7 @@ import bisect
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from clusterlib.evidence.artifacts import LOGS
 from clusterlib.evidence.evidence import ClusterRun
 from clusterlib.evidence.story import Story, Tested, duration, moment
 from clusterlib.frozen import frozen
@@ -117,7 +118,9 @@ def _lines(run: ClusterRun, windows: list[tuple[float, float]], most: int) -> tu
         missing = sum(part.left_out for part in said)
         left_out += missing
         if missing and lines:
-            text = f"{missing} lines before this are left out; the whole logs are in {run.folder}/logs/"
+            text = (
+                f"{missing} lines before this are left out; the whole logs are in {run.folder}/{LOGS.label}"
+            )
             found.append(JournalEntry(min(line.time for line in lines), "gap", "", text))
         found += [JournalEntry(line.time, "log", line.node, _cut(line.text)) for line in lines]
     return found, left_out

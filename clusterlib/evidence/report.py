@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from clusterlib.evidence.artifacts import OF_THE_RUN, REPORT
+from clusterlib.evidence.artifacts import (
+    EVENTS,
+    JUNIT,
+    LOGS,
+    OF_THE_RUN,
+    PLAN,
+    RECORDS,
+    REPORT,
+    SUMMARY,
+)
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.explained import Explained, shortened
 from clusterlib.evidence.journal import JournalEntry, write_journals
@@ -27,6 +36,15 @@ __all__ = ["make_report", "write_report"]
 TEMPLATE = Path(__file__).parent / "page" / "report.html.j2"
 BESIDE = tuple(artifact for artifact in OF_THE_RUN if artifact is not REPORT and not artifact.is_internal)
 """What the page links."""
+FILES = {
+    "events": EVENTS.label,
+    "junit": JUNIT.label,
+    "logs": LOGS.label,
+    "plan": PLAN.label,
+    "records": RECORDS.label,
+    "summary": SUMMARY.label,
+}
+"""Names that the page mentions."""
 CLUSTER_OPTIONS = {
     "--profile": "--cluster-profile",
     "--cluster-profile": "--cluster-profile",
@@ -87,6 +105,7 @@ def make_report(
         "plans": dict(list(plans.items())[:12]),
         "environment": environment,
         "beside": beside,
+        "files": FILES,
         "after": lambda time: _offset(time - story.began),
     }
     return render_page(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,20 @@ def test_in_evidence_files_are_written_by_entries_of_the_table_only() -> None:
     found = {path.name: [*writes(path)] for path in ROOM.glob("*.py") if path.name not in allowed}
 
     assert {name: calls for name, calls in found.items() if calls} == {}
+
+
+def test_no_other_file_of_the_room_spells_the_name_of_an_artifact() -> None:
+    names = [one.name for one in (*OF_THE_RUN, *OF_A_CLUSTER) if "." in one.name]
+    texts = {path.name: path.read_text() for path in (*ROOM.glob("*.py"), *ROOM.glob("page/*.j2"))}
+    del texts["artifacts.py"]
+
+    found = {
+        f"{file}: {name}" for file, text in texts.items() for name in names if re.search(spelt(name), text)
+    }
+
+    assert found == set()
+
+
+def spelt(name: str) -> str:
+    """As a text in code, as a part of a path, or as a link."""
+    return rf"[\"'/>]{re.escape(name)}[\"'<]"
