@@ -290,7 +290,7 @@ class Conversation:
         others = [lease.holder for lease in leases if lease.number not in self._leases]
         if others:
             raise ClusterBusy(
-                f"cluster '{self._keeper.plan.name}' is held by somebody else",
+                f"cluster '{self._keeper.plan.name}' is held by another client",
                 evidence=others,
                 remedies=["invoke cluster.status", "invoke cluster.up --name another"],
             )

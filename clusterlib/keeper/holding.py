@@ -52,14 +52,14 @@ class Holding:
 
         In a shutdown all connections end, and the cluster is not used again."""
         spoilt = turn.exclusive and turn.since is not None and not self._keeper.ending
-        self.end_turn(turn, f"{turn.holder} was gone before its turn was over" if spoilt else None)
+        self.end_turn(turn, f"{turn.holder} ended before its turn was over" if spoilt else None)
 
     def _unwanted(self) -> None:
         """The last lease has ended.
 
         A cluster that is still starting has no client left; one that is kept lives on."""
         if self._keeper.starting:
-            self._keeper.shut_down("who started it is gone")
+            self._keeper.shut_down("its starter is gone")
         elif self.held and self.linger > 0:
             self._keeper.spawn(self._linger(self.leases.taken))
         elif self.held:
@@ -72,4 +72,4 @@ class Holding:
         self._tell(ClusterLingering(self.linger))
         await pause_async(self.linger)
         if self.held and not self.leases and self.leases.taken == taken:
-            self._keeper.shut_down("nobody came to hold it")
+            self._keeper.shut_down("no client took a lease")

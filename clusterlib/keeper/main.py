@@ -96,7 +96,7 @@ async def _serve(
         _refuse(channel, error)
         return 1
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was told to terminate")
+    loop.add_signal_handler(signal.SIGTERM, keeper.shut_down, "it was asked to terminate")
     loop.add_reader(containment.guard_gone, _once, loop, containment.guard_gone, keeper.shut_down)
     await server.adopt(channel, order.holder)
     problem = await keeper.finished

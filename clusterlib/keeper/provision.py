@@ -173,7 +173,7 @@ class Provisioner:
         following = [name for name, one in self._role.derived.items() if one.base == purpose]
         return PortsExhausted(
             f"no port for {purpose} on {address} has its {' and '.join(following)} free, too",
-            cause="somebody has the ports that follow from each of the range",
+            cause="the ports that depend on each of the range are taken",
             remedies=["widen the range in the profile, under [ports]", "ss -antup"],
         )
 

@@ -106,7 +106,7 @@ class Turns:
         ahead = list(self._queue)[: self._queue.index(turn)]
         return ClusterBusy(
             f"{turn.holder} did not get its turn on the cluster within {timeout or 0:g} s",
-            cause="somebody else uses it" if self._taken else "others wait for it, too",
+            cause="another client uses it" if self._taken else "others wait for it, too",
             evidence=[
                 *(f"{taken} has it since {taken.since}" for taken in self._taken),
                 *(f"{other} waits, too, and came first" for other in ahead),

@@ -153,7 +153,7 @@ class Starter:
         """Why it differs from its profile.
 
         Such a cluster is released at once, and so is one that cannot answer."""
-        why: str | None = "cannot tell what it is"
+        why: str | None = "does not report what it is"
         try:
             why = misfit(cluster.status(), terms, self._settings.overrides, simulated=simulated)
         finally:

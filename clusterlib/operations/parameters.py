@@ -281,7 +281,7 @@ def read_annotation(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:  # 
             given = [_read_inside(one, aliases) for one in arguments]
             named = {one.arg: _read_inside(one.value, aliases) for one in keywords if one.arg}
             return read_annotation(function, aliases)(*given, **named)
-    raise UnreadableAnnotation(f"{ast.unparse(node)} says no kind that can be read without running it")
+    raise UnreadableAnnotation(f"{ast.unparse(node)} has no kind that can be read without running it")
 
 
 def _read_inside(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:

@@ -57,7 +57,9 @@ def not_running(name: str, project: Path) -> ClusterNotRunning:
     run = latest_run(project, name)
     return ClusterNotRunning(
         f"cluster '{name}' is not running",
-        cause=f"its last run is in {run.path}" if run else f"none of that name was ever started in {project}",
+        cause=f"its last run is in {run.path}"
+        if run
+        else f"no cluster of that name was ever started in {project}",
         remedies=["invoke cluster.up"],
     ).of_cluster(name)
 

@@ -153,7 +153,7 @@ def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
             f"the profile {profile} serves tests in {', '.join(missing)}, which {project} does not have",
             evidence=[f"tests.paths is from {loaded.origin('tests.paths')}"],
             remedies=[
-                "correct it, or take it away: then pytest finds the tests by itself",
+                "correct it, or remove it: then pytest finds the tests by itself",
                 f"invoke cluster.run --profile {profile} -- python -m pytest",
             ],
         )

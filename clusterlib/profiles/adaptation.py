@@ -96,7 +96,7 @@ def _fitting(profile: Profile, merged: Merged, machine: Machine) -> Capacity:
     else:
         free = memory_text(machine.memory // 2**20 * 2**20) if machine.memory >= 2**20 else "less than 1MiB"
         chosen = merged.said(("nodes", "memory")).source != "default"
-        assumed = "" if chosen else " by default, as [nodes] memory says nothing"
+        assumed = "" if chosen else " by default, as [nodes] memory is not set"
         plenty = f"{free} free, {memory_text(nodes.memory)} a node{assumed}"
     least = ", the profile's minimum" if fitting == nodes.min > min(by_cpu, by_memory) else ""
     noun = "node" if fitting == 1 else "nodes"

@@ -222,7 +222,7 @@ def command_line_layer(
             continue
         kind = kinds.get(path)
         if not _put(tree, path, kind.from_text(value) if kind and isinstance(value, str) else value):
-            mistakes.append(Mistake("is said twice", "say it once", name, Origin("command line")))
+            mistakes.append(Mistake("is set twice", "say it once", name, Origin("command line")))
     return Layer("command line", tree), mistakes
 
 

@@ -223,8 +223,8 @@ class MonitorSettings:
     interval: float = setting(
         1.0,
         number(least=0, most=A_DAY),
-        "Seconds between two looks at memory and CPU of the nodes; 0 turns them off. Longer by "
-        "itself where looking is dear.",
+        "Seconds between two samples of memory and CPU of the nodes; 0: no samples. Longer if "
+        "sampling is expensive.",
     )
 
 

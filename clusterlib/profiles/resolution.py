@@ -258,6 +258,6 @@ def _error(resolution: Resolution) -> ProfileError:
 
 def _places(mistakes: list[Mistake]) -> str:
     origins = [mistake.origin or Origin("command line") for mistake in mistakes]
-    said = "what is said over the profile (at the command line, or overrides= in Python)"
+    said = "what overrides the profile (at the command line, or overrides= in Python)"
     places = {said if origin.source == "command line" else origin.file or str(origin) for origin in origins}
     return ", ".join(sorted(places))

@@ -47,9 +47,7 @@ def profile_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
         layers.append(layer)
         if not document.tree:
             right = "write at least one setting, or remove the file"
-            mistakes.append(
-                Mistake("is empty and says nothing", right, "", Origin("profile", here.name, shown))
-            )
+            mistakes.append(Mistake("is empty", right, "", Origin("profile", here.name, shown)))
         here = None
         if parent is not None:
             here, mistake = _parent(parent, chain, visited, layer, project)

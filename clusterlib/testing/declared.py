@@ -52,7 +52,7 @@ MARKERS = {
 }
 INI = {
     "cluster_auto": "Start clusters for tests. false: only a cluster that runs already is used",
-    "cluster_profile": "The profile of tests that name none",
+    "cluster_profile": "The profile of tests without one",
     "cluster_workers": "With pytest-xdist: each, a cluster for each worker; shared, one for all",
     "cluster_strict": "When tests whose cluster did not start fail instead of being skipped: ci, always, never",
     "cluster_fallbacks": "What may be tried when a cluster does not start: retry smaller simulate skip",

@@ -66,7 +66,7 @@ def _of(cluster: Cluster, began: datetime, lines: int, prefix: str) -> Iterator[
     if happened:
         yield f"{prefix}cluster: what happened", "\n".join(_bounded(happened, run.events))
     if silent:
-        yield f"{prefix}cluster", f"{', '.join(silent)} said nothing"
+        yield f"{prefix}cluster", f"{', '.join(silent)} printed nothing"
 
 
 def _bounded(happened: Sequence[str], file: Path) -> list[str]:

@@ -25,7 +25,7 @@ SIMULATION = "import sys; from clusterlib.runtime.simulation import main; sys.ex
 
 
 class Place:
-    """A port that stays ours while nobody listens on it."""
+    """A port that stays ours while nothing listens on it."""
 
     def __init__(self) -> None:
         self._holder = socket.socket()

@@ -81,7 +81,7 @@ def test_a_holder_that_is_killed_frees_its_turn_and_leaves_the_cluster_dirty(
         status = cluster.take_turn("test_mine", timeout=10).status
         killing.join()
 
-    assert status.dirty == ("the other was gone before its turn was over",)
+    assert status.dirty == ("the other ended before its turn was over",)
     cluster.heal()
     assert cluster.end_turn().dirty == ()
     kinds = [event.kind for event in read_events(cluster.run_folder.events)]
@@ -341,7 +341,7 @@ def test_a_new_cluster_waits_for_the_end_of_the_old_one_of_its_name(up: Up) -> N
 
 def test_only_a_cluster_that_nobody_holds_can_be_had_alone(up: Up, project: Path) -> None:
     first = up("ci-small", overrides={"linger": 60})
-    with pytest.raises(ClusterBusy, match="held by somebody else"):
+    with pytest.raises(ClusterBusy, match="held by another client"):
         clusterlib.attach(sole=True)
     first.close()
 

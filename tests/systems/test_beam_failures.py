@@ -214,7 +214,7 @@ def test_an_epmd_that_is_not_there_is_told_from_one_that_is_none(
         foreign = broken(**{"beam.program": started_with_epmd_at(project, port)})
 
     assert isinstance(missing, EpmdUnavailable), missing
-    assert missing.cause == "nobody listens where it looks for one"
+    assert missing.cause == "nothing listens where it looks for one"
     assert any("register/listen error: econnrefused" in line for line in missing.evidence)
     assert isinstance(foreign, EpmdUnavailable), foreign
     assert "is no epmd (" in str(foreign.cause)

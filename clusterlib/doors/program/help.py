@@ -32,7 +32,7 @@ def overview(width: int, wording: Wording, *, only: str = "") -> str:
             rows = [(" ".join(words_of(one)), wording(one.summary)) for one in found]
             lines += [f"{title}:", *_columns(rows, width), ""]
     lines += _troubles(width) if not only else []
-    more = f"{PROGRAM} COMMAND --help says what a command takes. {PROGRAM} completion bash (zsh, fish) completes words."
+    more = f"{PROGRAM} COMMAND --help shows the options of a command. {PROGRAM} completion bash (zsh, fish) completes words."
     return "\n".join(
         [
             *lines,

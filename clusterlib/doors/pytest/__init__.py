@@ -46,22 +46,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--force-cluster",
         action="store_true",
-        help="Start the cluster before the first test, whatever the tests need.",
+        help="Start a cluster before the first test, even if no test needs one.",
     )
     group.addoption(
-        "--no-cluster", action="store_true", help="Skip distributed tests, whatever else is said."
+        "--no-cluster", action="store_true", help="Skip distributed tests, regardless of other options."
     )
     group.addoption(
-        "--cluster-size", type=_size, metavar="N", help="Nodes of a cluster whose tests ask for no size."
+        "--cluster-size", type=_size, metavar="N", help="Number of nodes for tests without a size."
     )
     group.addoption("--cluster-profile", metavar="NAME", help="Profile of the clusters (also: --profile).")
     group.addoption(
-        "--cluster-verbose", action="store_true", help="Tell what happens to the clusters, as it happens."
+        "--cluster-verbose", action="store_true", help="Print what happens to the clusters, as it happens."
     )
     group.addoption(
         "--cluster-linger",
         action="store_true",
-        help="Clusters live on for a while, to be used by the next run that says this, too.",
+        help="Keep clusters for a while, for the next run with this option.",
     )
     group.addoption(
         "--cluster-plan", action="store_true", help="Print which cluster would serve which test; run nothing."

@@ -38,9 +38,7 @@ def profile(console: Console, result: Shown) -> None:
     ]
     console.table(["value", "", "from"], rows)
     if not result.resolved:
-        console.line(
-            console.paint("what it says nothing about has its default; all of it: --resolved", "dim")
-        )
+        console.line(console.paint("other settings have their defaults; to see all: --resolved", "dim"))
 
 
 def checks(console: Console, result: Checks) -> None:

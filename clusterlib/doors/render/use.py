@@ -71,7 +71,7 @@ def ran(console: Console, result: Ran) -> None:
         for line in lines:
             console.say(f"  {paint('|', 'dim')} {line}")
     if silent := [name for name, lines in result.tails.items() if not lines]:
-        console.say(f"{several(silent)} said nothing")
+        console.say(f"{several(silent)} printed nothing")
     console.say(f"run folder, with the logs, events and configuration of each node: {result.run}")
 
 
@@ -86,7 +86,7 @@ def logs(console: Console, result: Logs) -> None:
     for entry in result.lines:
         _entry(console, result.nodes, entry)
     if not result.lines:
-        console.note("no such line" if result.filtered else "the nodes have said nothing")
+        console.note("no such line" if result.filtered else "the nodes have printed nothing")
 
 
 def followed(console: Console, view: LogView) -> int:

@@ -336,7 +336,7 @@ def _hands_shaken(channel: socket.socket, handshake: Handshake, deadline: Deadli
     except TimeoutError as error:
         raise NoDistribution(
             f"{handshake.node} does not shake hands within {deadline.seconds:g} s",
-            cause="it is paused or overloaded, or whoever listens there is no Erlang node",
+            cause="it is paused or overloaded, or the listener there is not an Erlang node",
         ) from error
     except OSError as error:
         raise handshake.closed() from error

@@ -35,8 +35,8 @@ TEMPLATE: Final = "templates/beam/vm.args.j2"
 NAME_LINE: Final = f"in {TEMPLATE}: -name {{{{ node.name }}}}@{{{{ node.address }}}}"
 LONGEST_LINE: Final = 64 * 1024
 UNSEEN: Final = {
-    "-no_epmd": "it would tell nobody its port",
-    "-erl_epmd_port": "it would tell nobody its port",
+    "-no_epmd": "it would not register its port",
+    "-erl_epmd_port": "it would not register its port",
     "-hidden": "no other node would count it as a member",
 }
 """Arguments with which a node starts well, but is invisible to the others."""
@@ -123,7 +123,7 @@ def foreign_cookie(known_as: str, asked: VmArguments) -> CookieMismatch:
         if told
         else "it closed the connection when it was shown the proof of ours",
         remedies=[
-            f"take -setcookie out of {TEMPLATE}: the cookie lies in the node's home folder"
+            f"take -setcookie out of {TEMPLATE}: the cookie is in the node's home folder"
             if told
             else "take erlang:set_cookie out of what the node runs when it starts",
             f"invoke cluster.logs {node}",
@@ -134,7 +134,7 @@ def foreign_cookie(known_as: str, asked: VmArguments) -> CookieMismatch:
 def registered_elsewhere(node: str, epmd_port: int) -> EpmdUnavailable:
     return EpmdUnavailable(
         f"{node} has registered at another epmd than that of its cluster",
-        cause=f"it takes connections, but has told its port to somebody else: the cluster's is port {epmd_port}, "
+        cause=f"it accepts connections, but has registered elsewhere: the cluster's epmd has port {epmd_port}, "
         "and ERL_EPMD_PORT of the node says so when it is started",
         remedies=[
             "take ERL_EPMD_PORT out of the program that starts the node ([beam] program)",
@@ -177,7 +177,7 @@ def _no_distribution(node: str, kind: str) -> ClusterError:
         f"{node} cannot have its name, and without one there is no distribution (nodistribution)",
         cause="its long name has no host, and this machine has no domain that would complete it"
         if kind == "long"
-        else "its name is none that Erlang takes",
+        else "Erlang does not accept its name",
         remedies=[NAME_LINE, f"invoke cluster.logs {node}"],
     )
 
@@ -187,7 +187,7 @@ def _not_listening(node: str, reason: str) -> ClusterError:
     if reason == "eaddrinuse":
         return NodeExited(
             f"{node} cannot have its distribution port",
-            cause="somebody else has taken it (eaddrinuse)",
+            cause="another process has taken it (eaddrinuse)",
             remedies=[
                 f"grep -n inet_dist_listen {TEMPLATE}",
                 "ss -ltnp",
@@ -199,8 +199,8 @@ def _not_listening(node: str, reason: str) -> ClusterError:
     ):
         missing = reason == "econnrefused"
         return EpmdUnavailable(
-            f"{node} cannot tell its port to epmd",
-            cause="nobody listens where it looks for one"
+            f"{node} cannot register its port with epmd",
+            cause="nothing listens where it looks for one"
             if missing
             else f"what listens where it looks for one is no epmd ({reason[:80]})",
             remedies=[

@@ -88,7 +88,7 @@ def _ask(request: bytes, address: str, port: int, timeout: float) -> bytes:
                 answer += data
     except TimeoutError as error:
         raise EpmdUnavailable(
-            f"whoever listens at {address}:{port} does not answer as epmd would",
+            f"the listener at {address}:{port} does not answer as epmd would",
             cause=f"nothing within {timeout:g} s",
             remedies=[f"ss -ltnp 'sport = :{port}'"],
         ) from error

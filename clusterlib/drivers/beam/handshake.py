@@ -107,7 +107,7 @@ class Handshake:
             )
         return NoDistribution(
             f"{self.node} does not shake hands",
-            cause=f"whoever listens there closed the connection at {self._step}: a node that ends, or no Erlang node",
+            cause=f"the listener there closed the connection at {self._step}: a node that ends, or no Erlang node",
         )
 
     def _converse(self) -> Generator[bytes, bytes, Peer]:
@@ -156,7 +156,7 @@ class Handshake:
         elif status == b"not_allowed":
             raise NodeUnavailable(
                 f"{self.node} does not allow connections from {self._our_name or 'us'}",
-                cause="it was told whom to allow (net_kernel:allow/1), or lacks what this protocol needs",
+                cause="it only allows certain nodes (net_kernel:allow/1), or lacks what this protocol needs",
             )
         elif status == b"nok":
             raise NameTaken(f"{self.node} is just connecting to a node of our name {self._our_name}")

@@ -115,7 +115,7 @@ class BeamLink(Link):
             port = int(self._asked.after("inet_dist_listen_min") or self._port)
             holder = holders.of_port(self.node.partition("@")[2], port)
             error.cause = (
-                f"port {port} is held by {holder or 'somebody else, who has left by now'} (eaddrinuse)"
+                f"port {port} is held by {holder or 'another node, which has left by now'} (eaddrinuse)"
             )
         return error
 
@@ -143,7 +143,7 @@ class BeamLink(Link):
 
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
         if self._connection is None:
-            return unreachable("nobody has reached it yet", self.name)
+            return unreachable("it was not reached yet", self.name)
         from clusterlib.drivers.beam.examining import (
             ANSWERS,
             Patient,

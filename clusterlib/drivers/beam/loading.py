@@ -65,7 +65,7 @@ async def _verify(links: Sequence[BeamLink], modules: Mapping[str, str]) -> None
     if stale:
         raise StaleCode(
             f"{', '.join(stale)} still run{'s' if len(stale) == 1 else ''} other code than what is on disk",
-            cause="the files were changed once more meanwhile, or somebody else loads code into the nodes",
+            cause="the files were changed again meanwhile, or another process loads code into the nodes",
             evidence=[f"{name}: {', '.join(names)}" for name, names in stale.items()],
             remedies=["invoke cluster.sync", "invoke cluster.restart --rolling"],
         )

@@ -147,7 +147,7 @@ def check_cookie(files: Sequence[Path], user: int) -> Finding:
         if seen.st_uid != user:
             return warning(
                 "cookie",
-                f"{ours}; but {file} belongs to somebody else: nodes of yours do not start",
+                f"{ours}; but {file} belongs to another user: nodes of yours do not start",
                 f"ls -l {file}",
             )
         if seen.st_mode & 0o077:

@@ -25,7 +25,7 @@ def mix_applications(project: Path) -> tuple[str, ...]:
     if told is None:
         raise UsageError(
             f"{project} is no Mix project: it has no mix.exs",
-            cause="the profile says [beam] mix = true",
+            cause="the profile has [beam] mix = true",
             remedies=["mix new .", "invoke cluster.up --profile beam  # plain Erlang nodes"],
         )
     umbrella = UMBRELLA.search(told)

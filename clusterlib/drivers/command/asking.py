@@ -99,7 +99,7 @@ async def _connect(address: str, port: int) -> None:
     try:
         _, writer = await asyncio.open_connection(address, port)
     except ConnectionRefusedError:
-        raise ConnectionRefusedError(0, f"nobody listens on {address}:{port} yet") from None
+        raise ConnectionRefusedError(0, f"nothing listens on {address}:{port} yet") from None
     writer.close()
 
 
@@ -128,7 +128,7 @@ async def _exchange(address: str, port: int, data: bytes, pattern: re.Pattern[st
     try:
         reader, writer = await asyncio.open_connection(address, port)
     except ConnectionRefusedError:
-        raise ConnectionRefusedError(0, f"nobody listens on {address}:{port} yet") from None
+        raise ConnectionRefusedError(0, f"nothing listens on {address}:{port} yet") from None
     try:
         writer.write(data)
         heard = b""

@@ -224,7 +224,7 @@ class ServerLink(Link):
 
     def _broken(self) -> Never | None:
         if self.failure is None and self.complaint is not None:
-            self.failure = {"problem": "its log says that it is broken", "cause": self.complaint}
+            self.failure = {"problem": "its log shows that it is broken", "cause": self.complaint}
         return None if self.failure is None else Never(str(self.failure["problem"]))
 
     # -- its health

@@ -54,14 +54,14 @@ def _program(together: Together) -> Iterator[Mistake]:
             )
     if not together.profile.ports and not _asks(together.profile.section(ReadySettings)):
         right = 'write client = "14000-14999" under [ports], or log = "started" under [ready], for example'
-        problem = "nothing says when it is ready: it has no ports, and [ready] asks nothing"
+        problem = "its readiness is undefined: it has no ports, and [ready] has no question"
         yield together.mistake("ports", problem=problem, right=right)
 
 
 def _templates(together: Together) -> Iterator[Mistake]:
     for output in together.profile.templates:
         if output.partition("/")[0] == "data":
-            problem = "lies in data, which is emptied before the first start of a node"
+            problem = "is in data, which is emptied before the first start of a node"
             right = "choose another place; `prepare` under [command] may copy it into data"
             yield together.mistake("templates", output, problem=problem, right=right)
 
@@ -82,8 +82,8 @@ def _question(together: Together, name: str, asked: QuestionSettings) -> Iterato
         right = "write http, send or command beside it"
         yield together.mistake(name, "answer", problem="is expected, but nothing is asked", right=right)
     if asked.log and name == "health":
-        right = "write a line that tells of trouble under [command] crash"
-        problem = "a line that was printed once tells nothing about now"
+        right = "write a line that shows a problem under [command] crash"
+        problem = "a line that was printed once says nothing about the present"
         yield together.mistake(name, "log", problem=problem, right=right)
     for field, ports in (("ports", asked.ports), ("to", (asked.to,) if asked.to else ())):
         for port in ports:

@@ -61,7 +61,7 @@ class OwnPorts:
             if listener.owner is Owner.STRANGER:
                 return self._held(port, listener)
             if listener.owner is Owner.NOBODY and again and port in asked:
-                return NotYet(f"nobody listens on {self._node.address}:{port} any more")
+                return NotYet(f"nothing listens on {self._node.address}:{port} any more")
             if listener.owner is Owner.NODE:
                 self._own.add(port)
             elif listener.owner is Owner.UNKNOWN and again:

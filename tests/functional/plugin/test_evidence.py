@@ -53,8 +53,8 @@ def test_a_failing_test_shows_what_each_node_said_and_what_happened_during_it(su
     happened = first.partition("cluster: what happened")[2]
     assert "node3 was killed" in happened
     assert "node3 is dead: killed by SIGKILL" in happened
-    assert "node3 said nothing" in first
-    assert "node1, node2, node3 said nothing" in second.partition("=====")[0]
+    assert "node3 printed nothing" in first
+    assert "node1, node2, node3 printed nothing" in second.partition("=====")[0]
     assert "what happened" not in second.partition("=====")[0]
 
 
@@ -184,8 +184,8 @@ def test_after_it(cluster):
     ended = suite.run("--distributed")
 
     first, _, second = ended.text.partition("_ test_after_it _")
-    assert "node1, node2, node3, node4, node5 said nothing" in first
-    assert "node1, node2, node3 said nothing" in second
+    assert "node1, node2, node3, node4, node5 printed nothing" in first
+    assert "node1, node2, node3 printed nothing" in second
 
 
 def test_as_many_lines_are_shown_as_was_asked_for(suite: Suite) -> None:

@@ -98,7 +98,7 @@ def test_a_failed_run_shows_the_last_words_of_each_node_and_where_the_rest_is(se
     said = it.err.getvalue()
     assert "failed with exit code 1: pytest 'a b'" in said
     assert "  | bang" in said
-    assert "node2, node3 said nothing" in said
+    assert "node2, node3 printed nothing" in said
     assert "/run" in said
     assert it.out.getvalue() == ""
 

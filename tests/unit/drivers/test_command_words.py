@@ -121,7 +121,7 @@ def test_a_url_on_which_nothing_listens_is_shown_filled_in() -> None:
         port = unused.getsockname()[1]
         answer = asyncio.run(ask(Question(http=HEALTH), values_for(port), fails))
 
-    assert answer == NotYet(f"nobody listens on 127.0.0.1:{port} yet (http://127.0.0.1:{port}/health)")
+    assert answer == NotYet(f"nothing listens on 127.0.0.1:{port} yet (http://127.0.0.1:{port}/health)")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_what_a_driver_has_found_out_is_believed() -> None:
 
 
 def test_a_server_whose_log_says_that_it_is_broken_has_failed_unless_the_machine_is_to_blame() -> None:
-    told = {"problem": "its log says that it is broken", "cause": "FATAL: bad configuration"}
+    told = {"problem": "its log shows that it is broken", "cause": "FATAL: bad configuration"}
 
     assert type(EarlyEnd("node1", None, [], ports_stolen=False).explained(told)) is ApplicationFailed
     full = EarlyEnd("node1", None, ["FATAL: No space left on device"], ports_stolen=False)

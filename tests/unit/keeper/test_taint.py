@@ -172,7 +172,7 @@ def test_an_exclusive_turn_that_ends_with_its_connection_makes_it_dirty(play: Pl
         hang_up = await take(world, "test_one")
         hang_up()
         hang_up()
-        assert dirty(world) == ["test_one was gone before its turn was over"]
+        assert dirty(world) == ["test_one ended before its turn was over"]
         assert world.keeper.status().turns == ()
 
     play(story)

@@ -57,7 +57,7 @@ def test_an_amount_that_is_only_the_default_is_called_so(load: Load, write: Writ
 
     assert (change.after, change.reason) == (
         3,
-        "this machine: 192MiB free, 32MiB a node by default, as [nodes] memory says nothing -> 3 nodes",
+        "this machine: 192MiB free, 32MiB a node by default, as [nodes] memory is not set -> 3 nodes",
     )
 
 

@@ -19,7 +19,7 @@ from clusterlib.profiles import check_profile, load_profile
         ('program = "x"\ncrash = ["{{ node.name }} died"]', "command.crash: is no template"),
         ('program = "x"\nshared = ["{{ node.name }}"]', "command.shared: is no template"),
         ('program = "x"\nuser = "{{ node.name }}"', "command.user: "),
-        ('program = "x"\n[templates]\n"data/server.conf" = "it"', "templates.data/server.conf: lies in data"),
+        ('program = "x"\n[templates]\n"data/server.conf" = "it"', "templates.data/server.conf: is in data"),
     ],
 )
 def test_it_is_refused_with_the_place(tmp_path: Path, line: str, told: str) -> None:

@@ -28,7 +28,7 @@ program = "sh"
         ('[ready]\nanswer = "PONG"', 7, "is expected, but nothing is asked"),
         ('[formed]\nports = ["clinet"]', 7, 'there is no port "clinet"; did you mean "client"?'),
         ('[ready]\nsend = "x"\nto = "bus"', 8, 'there is no port "bus"; known here: client'),
-        ('[health]\nlog = "ready"', 7, "a line that was printed once tells nothing about now"),
+        ('[health]\nlog = "ready"', 7, "a line that was printed once says nothing about the present"),
         ('[ready]\nlog = "(unclosed"', 7, "(unclosed"),
         ('[ready]\nhttp = "ftp://a/"', 7, "ftp"),
         ('[command.more]\nx = "1"', 6, "more"),
@@ -54,7 +54,7 @@ def test_each_mistake_has_its_place(mistakes: Found, write: Write, lines: str, l
     ("text", "told"),
     [
         (SERVER.replace('program = "sh"', ""), "the driver command needs a program"),
-        (SERVER.replace('client = "14000-14999"', ""), "nothing says when it is ready"),
+        (SERVER.replace('client = "14000-14999"', ""), "its readiness is undefined"),
         ("simulate = true\n" + SERVER, "nodes of driver command cannot be simulated"),
         (SERVER + 'stop = "SIGNOTHING"\n', "SIGNOTHING"),
         (SERVER + 'order = "seed last"\n', "seed last"),

@@ -24,7 +24,7 @@ def test_words_of_a_vm_args_are_read_as_erlang_reads_them() -> None:
     ("text", "cause"),
     [
         ("+S 1:1", "neither -name nor -sname"),
-        ("-name a@b -no_epmd", "-no_epmd, so it would tell nobody its port"),
+        ("-name a@b -no_epmd", "-no_epmd, so it would not register its port"),
         ("-name a@b -hidden", "-hidden, so no other node would count it"),
     ],
 )
@@ -50,14 +50,14 @@ def test_a_node_that_has_a_name_or_may_have_one_is_started(text: str) -> None:
             "the name a@127.0.0.1",
         ),
         ("Can't set long node name!", NoDistribution, "no domain that would complete it"),
-        ("Can't set short node name!", NoDistribution, "none that Erlang takes"),
+        ("Can't set short node name!", NoDistribution, "does not accept its name"),
         ("Protocol 'inet_tcp': register/listen error: eaddrinuse", NodeExited, "eaddrinuse"),
         (
             "Protocol 'inet_tcp': register/listen error: eaddrnotavail",
             NoDistribution,
             "not one of this machine",
         ),
-        ("Protocol 'inet_tcp': register/listen error: econnrefused", EpmdUnavailable, "nobody listens"),
+        ("Protocol 'inet_tcp': register/listen error: econnrefused", EpmdUnavailable, "nothing listens"),
         ("Protocol 'inet_tcp': register/listen error: epmd_close", EpmdUnavailable, "is no epmd"),
         (
             "Protocol 'inet_tcp': register/listen error: {garbage_from_epmd,\"HTTP\"}",

@@ -95,7 +95,7 @@ def test_a_cookie_of_somebody_else_or_none_at_all(tmp_path: Path) -> None:
     found = machine.check_cookie([file], os.getuid() + 1)
 
     assert found.outcome is CheckOutcome.WARNING
-    assert "belongs to somebody else" in found.evidence
+    assert "belongs to another user" in found.evidence
 
 
 def test_a_node_that_was_tried() -> None:
