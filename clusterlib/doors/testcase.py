@@ -1,7 +1,9 @@
-"""Base classes in the style of unittest. Their tests have a cluster, under pytest and under `python -m unittest` alike.
+"""Base classes in the style of unittest. Their tests have a cluster, under pytest and under `python
+-m unittest`.
 
-pytest's plugin gives them theirs as it does to functions. Without it the process keeps clusters for its tests, from class to
-class, and ends them when it exits; the kernel does, where it has no time to."""
+Under pytest the plugin provides it as for functions. Without pytest, the process keeps clusters for
+its tests, from class to class, and ends them when it exits. If it is killed, the kernel ends them.
+"""
 
 from __future__ import annotations
 
@@ -28,18 +30,22 @@ __all__ = ["DistributedAsyncTestCase", "DistributedTestCase", "NeedsCluster"]
 
 
 class NeedsCluster(unittest.TestCase):
-    """What both base classes have. Each test has its turn on a cluster; with pytest, marks on class or method win."""
+    """What both base classes have.
+
+    Each test has its turn on a cluster; with pytest, marks on class or method win."""
 
     cluster_size: ClassVar[int | None] = None
-    """How many nodes at least. None: as many as the profile has."""
+    """The minimum number of nodes. None: as many as the profile has."""
     cluster_exact: ClassVar[bool] = False
     """That many nodes and no more."""
     cluster_profile: ClassVar[str | None] = None
     """None: the profile of the run."""
     cluster_exclusive: ClassVar[bool] = False
-    """Nobody else uses the cluster during a test."""
+    """No other test uses the cluster during a test."""
     cluster_dirty: ClassVar[bool | None] = None
-    """True: a test spoils the cluster whatever it does. False: it heals what it breaks. None: the keeper sees."""
+    """True: a test always damages the cluster.
+
+    False: it repairs what it breaks. None: the keeper records damage."""
 
     @classmethod
     def declared_need(cls) -> dict[str, Any]:
@@ -55,7 +61,7 @@ class NeedsCluster(unittest.TestCase):
 
     @property
     def cluster(self) -> Cluster:
-        """The cluster of this test. Before `setUp` there is none."""
+        """The cluster of this test. There is none before `setUp`."""
         return _server().held().cluster
 
     def cluster_nodes(self) -> list[Node]:
@@ -66,7 +72,7 @@ class NeedsCluster(unittest.TestCase):
         return _server().resized(size)
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 10.0, what: str | None = None) -> Any:
-        """Waits until the condition gives something true, and gives that back; NotInTime if it does not."""
+        """Waits until the condition is true, and returns its value. Raises NotInTime otherwise."""
         return self.cluster.wait_until(condition, timeout, what)
 
     def health(self) -> Health:
@@ -76,7 +82,7 @@ class NeedsCluster(unittest.TestCase):
         return examine_health(self.cluster.name, project=self.cluster.project)
 
     def assert_healthy(self) -> None:
-        """Fails with what is wrong, node by node."""
+        """Fails with the problems of each node."""
         found = self.health()
         if found.healthy:
             return
@@ -110,7 +116,7 @@ class NeedsCluster(unittest.TestCase):
         )
 
     def _refuse(self, unserved: Unserved) -> None:
-        """The test is reported by unittest's own means: its set-up tells why there is no cluster."""
+        """Reports the reason in unittest's own way: the set-up raises why there is no cluster."""
         text = (
             str(unserved.error)
             if unserved.first
@@ -128,10 +134,12 @@ class DistributedTestCase(NeedsCluster):
 
 
 class DistributedAsyncTestCase(NeedsCluster, unittest.IsolatedAsyncioTestCase):
-    """The same for tests that are coroutines. Handles block: `await asyncio.to_thread(node.call, "pkg.mod:function")`."""
+    """The same for tests that are coroutines.
+
+    Handles block: `await asyncio.to_thread(node.call, "pkg.mod:function")`."""
 
 
-# -- how this process serves its tests where no plugin does
+# -- without a plugin
 
 _process: ProcessRun | None = None
 

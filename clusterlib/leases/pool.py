@@ -319,7 +319,7 @@ class Pool:
     # -- releasing
 
     def _part_with(self, pooled: PooledCluster, wanted: Wanted, trouble: Trouble) -> ClusterError | None:
-        """The cluster could not be used. Gives what went wrong where another one is to take its place."""
+        """The cluster could not be used. Returns the error if another one should replace it."""
         match part(wanted, pooled.kept, trouble):
             case Refuse() as refuse:
                 raise self._failures.refuse(wanted.profile, refuse)

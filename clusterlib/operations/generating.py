@@ -1,7 +1,10 @@
-"""Makes what is made of our operations: `python -m clusterlib.operations.generating` writes it, a test says when it is old.
+"""Generates files from our operations: `python -m clusterlib.operations.generating` writes them,
+and a test reports outdated ones.
 
 - `index.json`: the operations, so that a shell need not import them to list them.
-- `client/operated.pyi`: the methods that a `Cluster` has by operations, for type checkers and editors."""
+- `client/operated.pyi`: the methods that a `Cluster` has by operations, for type checkers and
+  editors.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,8 @@ from typing import Any
 
 
 def listed() -> list[ListedOperation]:
-    """From the syntax trees of our operations, which must say what the operations say once they are imported."""
+    """From the syntax trees of our operations, which must say what the operations say once they are
+    imported."""
     found: list[ListedOperation] = []
     for file in sorted(HERE.glob("*.py")):
         module = f"{__package__}.{file.stem}"
@@ -56,7 +60,7 @@ def attributes() -> list[str]:
 
 def index() -> str:
     """The text of `index.json`."""
-    # A line may move without anything else that a shell would tell.
+    # A line may move without changing anything that a shell shows.
     operations = [{**listed_to(one), "line": 0} for one in listed()]
     return json.dumps({"attributes": attributes(), "operations": operations}, indent=1) + "\n"
 

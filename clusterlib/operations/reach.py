@@ -23,9 +23,10 @@ BOOTING_SECONDS = 5.0
 
 @contextmanager
 def reached(name: str | None = None, *, project: Path | str | None = None) -> Iterator[Cluster]:
-    """A running cluster, to look at or to command. No lease is taken: looking neither keeps it alive nor lets it go.
+    """A running cluster, to read or to control. No lease is taken: this neither keeps the cluster
+    alive nor ends it.
 
-    What goes wrong meanwhile has remedies that mean this cluster."""
+    Errors get remedies for this cluster."""
     folder, called = project_folder(project), cluster_name(name)
     lock = lock_of(folder, called)
     if lock.is_free():
@@ -65,7 +66,8 @@ def not_running(name: str, project: Path) -> ClusterNotRunning:
 
 
 def running_names(project: Path | str | None = None) -> list[str]:
-    """The clusters of this project that run now, also one that has not yet made its first folder."""
+    """The clusters of this project that run now, also one that has not yet made its first
+    folder."""
     folder = project_folder(project)
     beginning = (lock.name_in(folder) for lock in taken_locks())
     return sorted(
@@ -74,7 +76,8 @@ def running_names(project: Path | str | None = None) -> list[str]:
 
 
 def wanted_names(name: str | None, *, project: Path | str | None = None) -> list[str]:
-    """The clusters a command means: the one that was named, by option or environment, or else all that run."""
+    """The clusters a command means: the one that was named, by option or environment, or else all
+    that run."""
     if name or os.environ.get("CLUSTERLIB_NAME"):
         return [cluster_name(name)]
     return running_names(project)

@@ -1,4 +1,4 @@
-"""Run a command with a cluster: started for it, or borrowed where one runs."""
+"""Run a command with a cluster: a new one, or the running one."""
 
 from __future__ import annotations
 
@@ -84,10 +84,11 @@ def run(
     verbose: Verbose = False,
     artifacts: ArtifactFolder | None = None,
 ) -> Ran:
-    """Run a command (after `--`), or the profile's tests, with a cluster: a new one, or the one that runs.
+    """Run a command (after `--`), or the profile's tests, with a cluster: a new one, or the one
+    that runs.
 
-    A cluster that was started for it is gone afterwards; one that ran already is left as it was. With `artifacts`
-    that folder has a report of it all, also where the cluster did not start."""
+    A cluster that was started for it is gone afterwards; one that ran already is left as it was.
+    With `artifacts` that folder has a report of it all, also where the cluster did not start."""
     began = time.monotonic()
     deadline = Deadline(timeout) if timeout is not None else None
     folder = project_folder(caller.project)
@@ -140,7 +141,7 @@ def run(
 
 
 def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
-    """The command of the profile's own tests. Where it names none, they are those that pytest finds by itself."""
+    """The command of the profile's own tests. If it names none, pytest finds them."""
     from clusterlib.profiles import load_profile  # only here: a given command should not wait for it
 
     loaded = load_profile(profile, project=project)

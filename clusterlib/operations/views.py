@@ -1,4 +1,4 @@
-"""A cluster and its nodes as an operation reports them: what the keeper said, typed and frozen."""
+"""A cluster and its nodes as operations report them: the keeper's answer, typed and frozen."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NodeView(Result):
 
     @property
     def endpoint(self) -> str:
-        """Where the node is reached: its address with the first of its ports."""
+        """The address of the node with the first of its ports."""
         port = next(iter(self.ports.values()), None)
         return self.address if port is None else f"{self.address}:{port}"
 
@@ -71,7 +71,7 @@ class ClusterView(Result):
     waiting: int
     """How many wait for a turn."""
     dirty: tuple[str, ...]
-    """Why it is not as it was when it got ready; empty where it is."""
+    """Why it is damaged; empty if it is not."""
     peak: Peak
     uptime: float
     ready_seconds: float | None

@@ -1,8 +1,8 @@
-"""What every profile can say: each setting declared once, with its kind, its default and its description. Drivers declare
-tables of their own the same way, in their folders.
+"""All settings of a profile, each declared once, with its kind, its default and its description.
+Drivers declare tables of their own in the same way, in their folders.
 
-The reference in docs/profiles.md, the JSON schema for editors, the environment variables and the validation all
-come from here."""
+The reference in docs/profiles.md, the JSON schema for editors, the environment variables and the
+validation all derive from these declarations."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ MOST_NODES = 1000
 ONLY_ROLE = "node"
 """A cluster of a profile has one role, which the profile does not name."""
 S = TypeVar("S")
-A_DAY = 86400.0  # whoever waits longer has mistaken the unit
+A_DAY = 86400.0  # a longer wait is probably a mistake in the unit
 
 _SECONDS = number(above=0, most=A_DAY)
 _FACTOR = number(least=1, most=100)
@@ -230,7 +230,7 @@ class MonitorSettings:
 
 @frozen
 class Adapt:
-    """How the profile gives way to a small machine or to CI."""
+    """Adaptation of the profile to a small machine or to CI."""
 
     enabled: bool = setting(True, flag(), "Whether values are adapted at all.")
     nodes_per_cpu: float = setting(
@@ -248,7 +248,7 @@ class Adapt:
 
 @frozen
 class Profile:
-    """What a cluster is."""
+    """The description of a cluster."""
 
     description: str = setting("", text(), "One line for profile.list.")
     driver: str = setting(
@@ -304,16 +304,17 @@ class Profile:
     monitor: MonitorSettings = field(default_factory=MonitorSettings, metadata=section(MonitorSettings))
     adapt: Adapt = field(default_factory=Adapt, metadata=section(Adapt))
     sections: Mapping[str, object] = field(default_factory=dict)
-    """The tables that drivers declare, by name: all of this profile's driver, and what is said in others."""
+    """The tables that drivers declare, by name: all of this profile's driver, and those that are
+    set for others."""
 
     def section(self, of: type[S]) -> S:
-        """The table that this class declares, as the profile fills it in."""
+        """The table that this class declares, with this profile's values."""
         return next((one for one in self.sections.values() if type(one) is of), None) or of()
 
     def tables(self) -> dict[str, object]:
-        """Everything it says, as its file has it: values and tables by name."""
+        """Everything in it, as its file has it: values and tables by name."""
         return {**{one.name: getattr(self, one.name) for one in SHARED}, **self.sections}
 
 
 SHARED: Final[tuple[Field[Any], ...]] = tuple(one for one in fields(Profile) if one.name != "sections")
-"""What every profile can say, whatever its driver is."""
+"""The settings of every profile, with any driver."""

@@ -1,4 +1,6 @@
-"""The controller of a parallel run: it runs no test and holds no cluster. What its workers do is in their records."""
+"""The controller of a parallel run.
+
+It runs no tests and has no clusters; the records of its workers show what they do."""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class Controller:
         config.pluginmanager.register(junit.JUnitOutput(config), "clusterlib-logs")
 
     def collected(self) -> RunPlan | None:
-        """A worker knows its tests. All workers have the same plan: that of the first one is given, once."""
+        """A worker knows its tests.
+
+        All workers have the same plan: that of the first one is returned, once."""
         if self._planned:
             return None
         records = read_records(self._folder.path)
@@ -73,7 +77,8 @@ class Controller:
             self._report.refresh(urgent=report.failed)
 
     def worker_down(self, node: Any, error: object) -> None:
-        """A worker has ended: in order, with what it has used; or not, and then its records tell."""
+        """A worker has ended: in order, with its usage; or not, and then its records show the
+        usage."""
         worker = str(node.workerinput["workerid"])
         told = getattr(node, "workeroutput", {}).get("clusterlib")
         if told is not None:
@@ -105,7 +110,7 @@ class Controller:
         return RunSummary(self._tally, self._report.notes, self._report.annotations)
 
     def _add_the_unheard(self) -> None:
-        """Workers that crashed have told nobody what they have used; their records have."""
+        """Adds the usage of workers that crashed, from their records."""
         by_worker: dict[str, list[Recorded]] = {}
         for record in read_records(self._folder.path):
             by_worker.setdefault(record.worker, []).append(record.what)

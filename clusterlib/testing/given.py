@@ -22,11 +22,11 @@ class Display(Protocol):
         ...
 
     def say(self, text: str) -> None:
-        """A line for users who want to see everything."""
+        """Shows a line to users who want to see everything."""
         ...
 
     def waiting(self, who: str, what: str) -> AbstractContextManager[None]:
-        """While this lasts, `who` waits for `what`."""
+        """During this block, `who` waits for `what`."""
         ...
 
 

@@ -1,5 +1,7 @@
-"""pytest's own JUnit file: with what the nodes of a failed test said, clean where it lies among artifacts, and written whole
-or not at all, so that a run that is killed meanwhile leaves no half of one."""
+"""pytest's own JUnit file, with the output of the nodes of a failed test.
+
+Among artifacts it has no secrets, and it is written completely or not at all, so that a killed run
+does not leave half of one."""
 
 from __future__ import annotations
 
@@ -20,12 +22,14 @@ from clusterlib.evidence.redaction import Redactor, redactor_for
 __all__ = ["JUnitOutput", "carry", "whole"]
 
 CARRIED = "clusterlib_said"
-"""An attribute of a report: pytest-xdist brings it from the worker to the process that writes the file."""
+"""An attribute of a report: pytest-xdist brings it from the worker to the process that writes the
+file."""
 LONGEST = 200_000
 
 
 def carry(report: pytest.TestReport, said: Sequence[tuple[str, str]], clusters: Sequence[Cluster]) -> None:
-    """Gives what the nodes said to the report: for the terminal, and for the file without secrets."""
+    """Adds the output of the nodes to the report: for the terminal, and for the file without
+    secrets."""
     report.sections += said
     text = shortened("\n\n".join(f"{title}\n{body}" for title, body in said), LONGEST)
     runs = [cluster.run_folder.path for cluster in clusters]
@@ -33,7 +37,9 @@ def carry(report: pytest.TestReport, said: Sequence[tuple[str, str]], clusters: 
 
 
 class JUnitOutput:
-    """A plugin that brings it into the file. It runs before pytest's own hook, which closes the case after the last phase."""
+    """A plugin that adds the output to the file.
+
+    It runs before pytest's own hook, which closes the case after the last phase."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -50,7 +56,8 @@ class JUnitOutput:
 
 @contextlib.contextmanager
 def whole(config: pytest.Config, artifacts: Path) -> Iterator[None]:
-    """Around the moment in which pytest writes it: it goes to a draft, which then takes the place of the file."""
+    """Around the moment in which pytest writes it: it goes to a draft, which then takes the place
+    of the file."""
     writer: Any = config.stash.get(xml_key, None)
     if writer is None or not _is_replaceable(Path(writer.logfile)):
         yield
@@ -77,8 +84,9 @@ def _put(draft: Path, wanted: Path) -> None:
 
 
 def _name_the_unended(writer: Any) -> None:
-    """pytest names a case when the test has ended. Where the run breaks off before that, there is a
-    case without a name, which makes the file invalid."""
+    """pytest names a case when its test has ended.
+
+    If the run breaks off before, there is a case without a name, which makes the file invalid."""
     for case in writer.node_reporters.values():
         if "name" not in case.attrs:
             *module, name = mangle_test_address(str(case.id))
@@ -87,14 +95,14 @@ def _name_the_unended(writer: Any) -> None:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Not what only leads elsewhere: /dev/stdout, a pipe that somebody reads, a link; nor where no draft can be made."""
+    """False for /dev/stdout, a pipe or a link, and if no draft can be created."""
     if path.parent.is_dir() and not os.access(path.parent, os.W_OK | os.X_OK):
         return False
     return not path.is_symlink() and (path.is_file() or not path.exists())
 
 
 def _clean(path: Path, artifacts: Path) -> None:
-    """Takes out the secrets, which XML may have written in a way of its own: so it is read as XML."""
+    """Removes the secrets. XML may have its own form for them, so the file is parsed as XML."""
     from clusterlib.evidence.evidence import named_runs
     from clusterlib.evidence.recorder import read_records
 

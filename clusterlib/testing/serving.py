@@ -14,11 +14,11 @@ from clusterlib.leases.lease import ClusterLease
 __all__ = ["ClusterSource", "Private", "given_server", "put_into_environment", "resized", "serve_with"]
 
 Private = Callable[[str | None, int | None], AbstractContextManager[Cluster]]
-"""Gives the running test a cluster of its own: of a profile, with so many nodes."""
+"""Starts a cluster of the running test's own, with this profile and number of nodes."""
 
 
 class ClusterSource(Protocol):
-    """Gives the tests of this process their clusters."""
+    """Provides clusters for the tests of this process."""
 
     def held(self) -> ClusterLease:
         """The turn of the test that runs now."""
@@ -33,7 +33,8 @@ _given: ClusterSource | None = None
 
 
 def serve_with(server: ClusterSource | None) -> None:
-    """The tests of this process get their clusters from this server; None: from the process itself."""
+    """The tests of this process get their clusters from this server; None: from the process
+    itself."""
     global _given  # noqa: PLW0603 - a process runs its tests in one way
     _given = server
 
@@ -43,7 +44,7 @@ def given_server() -> ClusterSource | None:
 
 
 def put_into_environment(values: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Gives back what was there, so that it can be put back."""
+    """Returns the previous values, so that they can be restored."""
     before = {name: os.environ.get(name) for name in values}
     for name, value in values.items():
         if value is None:

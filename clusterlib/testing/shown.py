@@ -22,7 +22,7 @@ class RunPlan:
     whole: bool = False
     """Every test is to be named: the plan is all that this run does."""
     each_worker: bool = False
-    """Every worker process has clusters of its own."""
+    """Every worker process has its own clusters."""
     notes: Sequence[str] = ()
 
 
@@ -35,7 +35,7 @@ class RunSummary:
 
 
 class TestRun(Protocol):
-    """What the plugin asks of a run, whatever kind of run it is."""
+    """What the plugin needs from a run of any kind."""
 
     @property
     def shown_plan(self) -> RunPlan | None: ...

@@ -1,8 +1,9 @@
-"""Nodes of Erlang's virtual machine: how they start without the machine's epmd, find each other, and are asked to stop.
+"""Nodes of Erlang's virtual machine: how they start without the machine's epmd, find each other,
+and are stopped.
 
-The driver of a cluster is its epmd, too: it learns when a node registers, and tells the others its port. It then connects to
-the node, is told of the others that come and go, and sees to it that all meet.
-"""
+The driver of a cluster is also its epmd: it learns when a node registers, and tells the others its
+port. Then it connects to the node, receives news of other nodes, and ensures that all nodes connect
+to each other."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ __all__ = ["BeamDriver"]
 STOLEN: Final = ("eaddrinuse", "address already in use", "address in use")
 LOOPBACK: Final = "127.0.0.1"
 LEAST_SILENCE: Final = 1.3
-"""Seconds. A node of one scheduler may be busy for nearly one; to take it for gone would do more harm than to wait."""
+"""Seconds. A node with one scheduler may be busy for nearly one.
+
+To consider it lost would do more harm than to wait."""
 
 
 class BeamDriver(Driver):
@@ -50,7 +53,7 @@ class BeamDriver(Driver):
         self._values = values
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, BeamLink]:
-        del claims  # a node takes its port by itself; the claim keeps others of ours from it
+        del claims  # a node takes its port by itself; the claim keeps other clusters away from it
         asked = self._asked(node)
         cookie = self._cookie(node)
         boot = BeamBoot(
@@ -87,7 +90,7 @@ class BeamDriver(Driver):
     # -- for links
 
     def serve(self) -> None:
-        """Answers as epmd, from now on; whoever asked before has waited."""
+        """Answers as epmd from now on; earlier requests have waited."""
         for address, listener in self._listeners.items():
             if address not in self._servers:
                 server = self._servers[address] = NameServer(self.directory)
@@ -97,14 +100,14 @@ class BeamDriver(Driver):
 
     @property
     def known_at(self) -> int:
-        """The port of the epmd that we are."""
+        """The port of our epmd."""
         return self._known_at(LOOPBACK)
 
     def knows(self, name: str) -> bool:
         return name in self._links
 
     def silence(self, name: str) -> float:
-        """Seconds without a sign of life after which this node takes another one for gone."""
+        """Seconds of silence after which this node considers another one lost."""
         timeouts = self._values.get(name, {}).get("timeouts", {})
         return max(float(timeouts.get("detect", 0.0)), LEAST_SILENCE)
 
@@ -113,7 +116,7 @@ class BeamDriver(Driver):
         return [link for other, link in self._links.items() if other != name and link.answering]
 
     def leave(self, link: BeamLink) -> None:
-        """The last one out closes the door."""
+        """The last node to leave ends the service."""
         if self._links.get(link.name) is link:
             del self._links[link.name]
         if not self._links:
@@ -123,12 +126,12 @@ class BeamDriver(Driver):
                 listener.close()
             self._servers, self._listeners = {}, {}
 
-    # -- inside
+    # -- internals
 
     def _shell(self, node: str) -> list[str]:
-        """A node of its own, hidden, that hands the terminal on."""
+        """A separate hidden node, which forwards the terminal."""
         if self.settings.iex:
-            own = f"{SESSION}@{LOOPBACK}"  # Elixir cannot ask the other node for a name, as Erlang does
+            own = f"{SESSION}@{LOOPBACK}"  # Elixir, unlike Erlang, cannot ask the other node for a name
             flags = "-start_epmd false -boot no_dot_erlang"
             return [self.settings.iex, "--hidden", "--name", own, "--erl", flags, "--remsh", node]
         flags = "-start_epmd false -boot no_dot_erlang -hidden"
@@ -144,7 +147,9 @@ class BeamDriver(Driver):
             former.close()
 
     def _asked(self, node: NodeSpec) -> VmArguments:
-        """What its vm.args says. One that gives a node of plain `erl` no name is refused: nothing would tell so later."""
+        """What its vm.args requests.
+
+        For plain `erl`, a node without a name is refused: no later check would find it."""
         file = Path(node.directory) / "vm.args"
         asked = VmArguments.of(file.read_text(encoding="utf-8", errors="replace"))
         if Path(self.settings.program).name == "erl" and (problem := unseen(node.name, asked, str(file))):
@@ -153,7 +158,7 @@ class BeamDriver(Driver):
 
     def _arguments(self, node: NodeSpec) -> tuple[str, ...]:
         folders = folders_of(self.settings.path)  # at each start: a build may have made more of them
-        paths = ("-pa", *reversed(folders)) if folders else ()  # each is put before those that came before it
+        paths = ("-pa", *reversed(folders)) if folders else ()  # each is put before the earlier ones
         folder = Path(node.directory)
         config = ("-config", str(folder / "sys.config")) if (folder / "sys.config").exists() else ()
         return (
@@ -169,7 +174,8 @@ class BeamDriver(Driver):
         return path.read_text(encoding="ascii").strip()
 
     def _known_at(self, address: str) -> int:
-        """The port at which nodes of that address ask for others: the same at all addresses, as Erlang has it."""
+        """The port at which nodes of that address ask for others: Erlang requires the same at all
+        addresses."""
         if LOOPBACK not in self._listeners:
             self._listeners[LOOPBACK] = socket.create_server((LOOPBACK, 0))
         port: int = self._listeners[LOOPBACK].getsockname()[1]

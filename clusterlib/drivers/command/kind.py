@@ -1,4 +1,4 @@
-"""A server program, as others know it."""
+"""A server program, as other rooms see it."""
 
 from __future__ import annotations
 

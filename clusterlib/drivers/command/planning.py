@@ -1,4 +1,4 @@
-"""What a profile says about a server program, for its driver."""
+"""The settings of a profile for a server program, as its driver needs them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def _like(kind: type[V], section: object) -> V:
 
 
 def code(context: CodeContext) -> CodeSources:
-    """Python that its command leads to, and the files that it is given. A server cannot be asked what it has loaded."""
+    """Python code that its command leads to, and the files that it gets.
+
+    A server cannot report what it has loaded."""
     from clusterlib.drivers.command.own_code import own_code
 
     values, left_out = context.resolved.values, context.left_out()
@@ -73,7 +75,7 @@ def code(context: CodeContext) -> CodeSources:
 
 
 def _named_files(values: Profile, project: Path) -> Iterator[Path]:
-    """The files that a server is given, and that it reads when it starts: a script, a configuration."""
+    """The files that a server gets and reads when it starts: a script, a configuration."""
     from clusterlib.drivers.command.named import named_in
 
     words = [text for name in COMMANDS for text in _words(values.sections[name])]
