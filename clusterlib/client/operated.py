@@ -14,6 +14,9 @@ ASKED = "clusterlib.operations.methods"
 
 
 class Operated:
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *import_module(ASKED).names(self)})
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(

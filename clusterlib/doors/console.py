@@ -73,11 +73,13 @@ class Console:
 
     # -- answers
 
-    def answer(self, document: Mapping[str, Any], tell: Callable[[], None]) -> None:
+    def answer(self, document: object, tell: Callable[[], None], *, worded: bool = True) -> None:
         """The result of a task: the document with --json, else what `tell` prints."""
         self.close()
         if self.json:
-            self._write(self.out, json_text.dumps(self._worded(document), indent=2) + "\n")
+            self._write(
+                self.out, json_text.dumps(self._worded(document) if worded else document, indent=2) + "\n"
+            )
         else:
             tell()
 

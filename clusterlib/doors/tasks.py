@@ -33,8 +33,9 @@ class ClusterTask(Task[Callable[..., None]]):
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:  # noqa: ARG002 (the parent's)
         options, ours = self.command.options, [command.full_name for command in commands()]
-        given = any(option.word for option in options) and follows(self.command.name, options, ours)
-        return [_argument(option, positional=option.word and given) for option in options]
+        words = [option for option in options if option.word]
+        given = words[: follows(self.command.name, options, ours)] if words else []
+        return [_argument(option, positional=option in given) for option in options]
 
 
 def _body(command: Command) -> Callable[..., None]:
@@ -64,7 +65,7 @@ def _argument(option: Option, *, positional: bool) -> Argument:
         names=tuple(one.lstrip("-") for one in option.flags),
         kind=str
         if option.takes_value
-        else bool,  # numbers are read by `Option.read`, which explains mistakes
+        else bool,  # numbers are read by `Parameter.read`, which explains mistakes
         default=None if option.takes_value else False,
         help=option.help,
         positional=positional,
@@ -82,8 +83,8 @@ def remainder(context: Context) -> list[str]:
     return words if joined in {None, " ".join(words)} else shlex.split(joined)
 
 
-def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> bool:
-    """Whether the command line has a bare word for `task`.
+def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> int:
+    """How many bare words the command line has for `task`.
 
     Invoke only knows required words, and would refuse `cluster.logs` without a node. So the task
     looks ahead before it declares its words. `ours` are names of tasks, which begin the next task.
@@ -91,15 +92,17 @@ def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> bool:
     words = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
     at = next((i for i, word in enumerate(words) if word == task or word.endswith(f".{task}")), None)
     if at is None:
-        return False
+        return 0
     takes_value = {flag for option in options if option.takes_value for flag in option.flags}
-    rest = iter(words[at + 1 :])
+    found, rest = 0, iter(words[at + 1 :])
     for word in rest:
         if word in takes_value:
             next(rest, None)
+        elif word in ours:
+            break
         elif not word.startswith("-"):
-            return word not in ours
-    return False
+            found += 1
+    return found
 
 
 def _namespace() -> Collection:
@@ -108,7 +111,7 @@ def _namespace() -> Collection:
     root = Collection()
     for command in commands():
         place = root
-        for part in command.group.split("."):
+        for part in command.full_name.split(".")[:-1]:
             if part not in place.collections:
                 place.add_collection(Collection(part))
             place = place.collections[part]

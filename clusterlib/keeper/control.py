@@ -329,10 +329,10 @@ class Conversation:
                 remedies=["@pytest.mark.cluster(exclusive=True)", "take_turn(who, exclusive=True)"],
             )
 
-    async def _begin_operation(self, asked: BeginOperation) -> None:
-        if asked.effect in {"change", "destroy"}:
+    async def _begin_operation(self, asked: BeginOperation) -> int:
+        if asked.effect in {"change", "destroy"} or asked.taints:
             self._check_not_shared()
-        self._operations.begin(asked, self._turn.holder if self._has_turn and self._turn else asked.by)
+        return self._operations.begin(asked, self._turn.holder if self._has_turn and self._turn else asked.by)
 
     async def _end_operation(self, asked: EndOperation) -> None:
         self._operations.end(asked)

@@ -1,4 +1,4 @@
-"""What clients are doing to the cluster: operations of theirs that have begun and not ended. Each is in the diary."""
+"""Operations that clients have begun on the cluster and not ended. Each is recorded in the diary."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ __all__ = ["RunningOperations"]
 
 
 class RunningOperations:
-    """Those of one connection. One operation may be part of another."""
+    """Those of one connection. One operation may be part of another, or run beside it."""
 
     def __init__(self, taint: Taint, tell: Tell) -> None:
         self._taint = taint
         self._tell = tell
-        self._running: list[tuple[BeginOperation, float]] = []
+        self._running: dict[int, tuple[BeginOperation, float]] = {}
+        self._begun = 0
 
-    def begin(self, asked: BeginOperation, by: str) -> None:
-        self._running.append((asked, time.monotonic()))
+    def begin(self, asked: BeginOperation, by: str) -> int:
+        """Gives back the number by which it is ended."""
+        self._begun += 1
+        self._running[self._begun] = (asked, time.monotonic())
         self._tell(OperationBegan(asked.operation, asked.arguments, asked.effect, by))
+        return self._begun
 
     def end(self, asked: EndOperation) -> None:
-        """Ends it, and what it had begun and not ended. One that has not begun cannot end."""
-        while any(one.operation == asked.operation for one, _ in self._running):
-            ended, began = self._running.pop()
-            self._end(ended, began, asked.error)
-            if ended.operation == asked.operation:
-                return
+        """Ends it. One that does not run is left as it is."""
+        if asked.number in self._running:
+            self._end(*self._running.pop(asked.number), asked.error)
 
     def lose(self) -> None:
-        """The connection is closed in the middle of them."""
+        """The connection was closed while they ran."""
         while self._running:
-            self._end(*self._running.pop(), "its caller is gone")
+            self._end(*self._running.popitem()[1], "the connection of its caller was closed")
 
     def _end(self, ended: BeginOperation, began: float, error: str) -> None:
         self._tell(OperationEnded(ended.operation, round(time.monotonic() - began, 4), error))

@@ -141,8 +141,9 @@ class EndTurn(Request[ClusterStatus]):
 
 
 @frozen
-class BeginOperation(Request[None]):
-    """An operation begins. One that changes the cluster is refused to those who share it with others."""
+class BeginOperation(Request[int]):
+    """An operation begins; it is answered with a number. One that changes the cluster, or leaves it
+    dirty, is refused to a connection with a shared turn."""
 
     operation: str
     arguments: Mapping[str, str]
@@ -155,7 +156,8 @@ class BeginOperation(Request[None]):
 
 @frozen
 class EndOperation(Request[None]):
-    operation: str
+    number: int
+    """What its beginning was answered with."""
     error: str = ""
     """What went wrong; empty where nothing did."""
 

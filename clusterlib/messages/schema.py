@@ -40,8 +40,8 @@ def _schema(kind: Any, known: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR091
         return _sequence(inner, known)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": _schema(inner[1], known)}
-    if kind in PLAIN:
-        return {"type": PLAIN[kind]}
+    if kind is None or kind in PLAIN:
+        return {"type": PLAIN[kind or type(None)]}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return {"enum": [one.value for one in kind]}
     if isinstance(kind, type) and issubclass(kind, PurePath):
@@ -58,15 +58,16 @@ def _sequence(inner: tuple[Any, ...], known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(kind: type, known: dict[str, Any]) -> dict[str, Any]:
-    if kind.__name__ not in known:
-        known[kind.__name__] = {}  # it may have itself for a part
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if name not in known:
+        known[name] = {}  # it may have itself for a part
         hints = typing.get_type_hints(kind)
         every = fields(kind)
-        known[kind.__name__] = {
+        known[name] = {
             "type": "object",
             "properties": {one.name: _schema(hints[one.name], known) for one in every},
             "required": [
                 one.name for one in every if one.default is MISSING and one.default_factory is MISSING
             ],
         }
-    return {"$ref": f"#/$defs/{kind.__name__}"}
+    return {"$ref": f"#/$defs/{name}"}

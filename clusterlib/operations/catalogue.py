@@ -27,6 +27,7 @@ __all__ = ["FOLDER", "Catalogue", "catalogue", "listed_from", "listed_to", "load
 FOLDER = "operations"
 INDEX = Path(__file__).with_name("index.json")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+RESERVED = frozenset({"cluster", "completion", "help"})
 GROUP = re.compile(r"(cluster\.)?[a-z][a-z0-9_]*")
 
 
@@ -35,9 +36,6 @@ class Catalogue:
     operations: tuple[ListedOperation, ...]
     troubles: tuple[SourceTrouble, ...]
     """What is wrong with the operations of the project. It spoils no other."""
-
-    def find(self, full_name: str) -> ListedOperation | None:
-        return next((one for one in self.operations if one.full_name == full_name), None)
 
 
 @cache
@@ -53,7 +51,7 @@ def _attributes() -> frozenset[str]:
 
 def catalogue(project: Path | None = None) -> Catalogue:
     """Without a project: of the one that the current folder belongs to."""
-    folder = project or _here()
+    folder = project or project_here()
     files = sorted((folder / FOLDER).glob("[!_.]*.py")) if folder is not None else []
     if not files or folder is None:
         return Catalogue(shipped(), ())
@@ -61,7 +59,7 @@ def catalogue(project: Path | None = None) -> Catalogue:
     return _joined(found, troubles)
 
 
-def _here() -> Path | None:
+def project_here() -> Path | None:
     given = os.environ.get("CLUSTERLIB_PROJECT")
     try:
         return Path(given).resolve() if given else find_project(Path.cwd())
@@ -86,12 +84,14 @@ def _problem(one: ListedOperation, taken: Mapping[tuple[str, ...], ListedOperati
         return f"{one.name!r} is no name of an operation: use small letters, digits and _"
     if GROUP.fullmatch(one.group) is None:
         return f"{one.group!r} is no group: write cluster, cluster.faults or shop, for example"
+    if one.path[0] in RESERVED:
+        return f"{one.path[0]!r} is a word of the program: choose another name or group"
     same = taken.get(one.path) or next(
         (other for path, other in taken.items() if _hides(one.path, path)), None
     )
     if same is not None:
         where = f"{same.module}:{same.line}" if same.module.endswith(".py") else "clusterlib"
-        return f"{where} has {same.full_name} already: choose another name or group than {one.full_name}"
+        return f"{where} has an operation of that name already: choose another name or group"
     if one.scope != "project" and one.path[0].replace("-", "_") in _attributes():
         return f"a Cluster has {one.path[0]!r} already: choose another name or group"
     return ""
@@ -115,7 +115,7 @@ def _read(project: Path, files: Sequence[Path]) -> tuple[list[ListedOperation], 
         entry = known.get(str(file))
         if entry is None or entry["state"] != state:
             try:
-                source = file.read_text("utf-8")
+                source = file.read_text("utf-8-sig")
             except (OSError, UnicodeDecodeError) as error:
                 troubles.append(SourceTrouble(str(file), 1, f"cannot be read: {error}"))
                 continue
@@ -126,8 +126,9 @@ def _read(project: Path, files: Sequence[Path]) -> tuple[list[ListedOperation], 
                 "troubles": [[one.file, one.line, one.problem] for one in wrong],
             }
         fresh[str(file)] = entry
-        found += map(listed_from, entry["operations"])
-        troubles += (SourceTrouble(*one) for one in entry["troubles"])
+        listed, wrong = _revived(entry)
+        found += listed
+        troubles += wrong
     if fresh != known:
         _remember(project, fresh)
     return found, troubles
@@ -146,22 +147,35 @@ def _memory(project: Path) -> Path:
 
 
 def _known(project: Path) -> dict[str, Any]:
-    from clusterlib import __version__
-
+    """What is remembered; nothing where the memory is damaged, or was written by other code."""
     try:
         read = json.loads(_memory(project).read_text("utf-8"))
-        return dict(read["files"]) if read["version"] == __version__ else {}
-    except (OSError, ValueError, KeyError, TypeError):
+        files = dict(read["files"]) if read["reader"] == _reader() else {}
+        for entry in files.values():
+            if not isinstance(entry["state"], list):
+                return {}
+            _revived(entry)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+    return files
 
 
 def _remember(project: Path, files: Mapping[str, Any]) -> None:
-    from clusterlib import __version__
     from clusterlib.hosts.places import write_private
 
     if _memory(project).parent.is_dir():  # a look at the help makes no folder in a project
         with contextlib.suppress(OSError):
-            write_private(_memory(project), json.dumps({"version": __version__, "files": files}))
+            write_private(_memory(project), json.dumps({"reader": _reader(), "files": files}))
+
+
+def _reader() -> list[int]:
+    """Which code has read the files: another one may read them otherwise."""
+    room = Path(__file__).parent
+    return [(room / name).stat().st_mtime_ns for name in ("listing.py", "parameters.py")]
+
+
+def _revived(entry: Mapping[str, Any]) -> tuple[list[ListedOperation], list[SourceTrouble]]:
+    return list(map(listed_from, entry["operations"])), [SourceTrouble(*one) for one in entry["troubles"]]
 
 
 # -- importing one
@@ -177,33 +191,42 @@ def load(listed: ListedOperation) -> Operation[Any]:
         found = getattr(import_module(listed.module), listed.function)
     else:
         found = getattr(_imported(Path(listed.module)), listed.function, None)
-    if not isinstance(found, Operation):
+    if not isinstance(found, Operation) or found.full_name != listed.full_name:
         raise OperationBroken(
-            f"{listed.module} has no operation {listed.function!r} once it is imported",
-            cause="something else has this name at the end of the file",
+            f"{listed.module} has no operation {listed.full_name} once it is imported",
+            cause=f"{listed.function} is {found!r:.80} then; is there a decorator above @operation?",
         )
     return found
 
 
 def _imported(file: Path) -> object:
+    """As `operations.NAME`, which the nodes can import, too; under a name of its own where something
+    else is called `operations`."""
     import sys
-    from importlib.util import module_from_spec, spec_from_file_location
+    from importlib import import_module
+    from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
-    name = f"clusterlib_project.{file.stem}"
-    known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) == str(file):
-        return known
-    spec = spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = module_from_spec(spec)
     project = str(file.parent.parent)
     if project not in sys.path:
         sys.path.insert(0, project)  # as the tasks of Invoke have it
+    name = f"{FOLDER}.{file.stem}"
     try:
+        spec = find_spec(name)
+        if spec is not None and spec.origin == str(file):
+            return import_module(name)
+        name = f"clusterlib_project.{file.parent.parent.name}.{file.stem}"
+        known = sys.modules.get(name)
+        if getattr(known, "__file__", None) == str(file):
+            return known
+        spec = spec_from_file_location(name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[name] = module_from_spec(spec)
         spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        sys.modules.pop(name, None)
         raise OperationBroken(
             f"{file} cannot be imported", cause=f"{type(error).__name__}: {error}", evidence=_where(error)
         ) from error

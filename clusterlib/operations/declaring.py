@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
-from clusterlib.errors import ClusterError, UsageError
+from clusterlib.errors import ClusterError, OperationBroken, UsageError
 from clusterlib.operations.parameters import MISSING, ClusterName, Parameter, Refused, parameter_of
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ Effect = Literal["read", "change", "destroy", "execute"]
 Scope = Literal["project", "cluster", "node"]
 """What it is about. An operation of a project finds its clusters by itself."""
 R = TypeVar("R")
+MOST_RECORDED = 200
+"""Characters of an argument, or of an error, in the diary."""
 EFFECTS: tuple[Effect, ...] = get_args(Effect)
 GIVEN = frozenset({"cluster", "caller"})
 CLUSTER_NAME = parameter_of("name", ClusterName | None, None, word=False)
@@ -116,18 +118,29 @@ class Operation(Generic[R]):
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters for its caller.
 
-        Raises Unreadable for an annotation without a known kind of value."""
-        space = getattr(self.body, "__globals__", {})
+        Raises OperationBroken for an annotation that names something unknown."""
         return tuple(
             parameter_of(
                 one.name,
-                eval(one.annotation, space) if isinstance(one.annotation, str) else one.annotation,  # noqa: S307 - as typing.get_type_hints does
+                self._annotation(one),
                 MISSING if one.default is one.empty else one.default,
                 word=one.kind is one.POSITIONAL_OR_KEYWORD,
             )
             for one in self._signature.values()
             if one.name not in GIVEN and one.kind is not one.VAR_POSITIONAL
         )
+
+    def _annotation(self, one: inspect.Parameter) -> object:
+        if not isinstance(one.annotation, str):
+            return one.annotation
+        try:
+            return eval(one.annotation, getattr(self.body, "__globals__", {}))  # noqa: S307 - as typing.get_type_hints does
+        except NameError as error:
+            raise OperationBroken(
+                f"the annotation of {one.name!r} of {self.full_name} cannot be read: {error}",
+                cause="what annotates a parameter must be imported when the operation runs, "
+                "not only for type checkers",
+            ) from error
 
     @property
     def scope(self) -> Scope:
@@ -148,50 +161,92 @@ class Operation(Generic[R]):
         return self.called_by(Caller(project, on_event), name, given, named)
 
     def called_by(
-        self, caller: Caller, name: str | None, given: Sequence[Any], named: Mapping[str, Any]
+        self,
+        caller: Caller,
+        name: str | None,
+        given: Sequence[Any],
+        named: Mapping[str, Any],
+        words: Sequence[str] = (),
     ) -> R:
-        """Runs the operation; `name` is the cluster, if it needs one."""
+        """Runs the operation; `name` is the cluster, if it needs one. `words`: those after `--`."""
         if not self.takes_cluster:
-            return self._run(caller, None, given, named)
+            return self._run(caller, None, given, named, words)
         from clusterlib.operations.reach import reached
 
         with reached(name, project=caller.project) as cluster:
-            return self.on(cluster, *given, caller=caller, **named)
-
-    def carried_out(
-        self, caller: Caller, name: str | None, values: Mapping[str, Any], words: Sequence[str]
-    ) -> R:
-        """The same for a door: `values` are what `read` has made, `words` those after a `--`."""
-        named = dict(values)
-        given: list[Any] = []
-        if self.words and words:  # parameters before them must then be positional, too
-            given = [named.pop(one.name, one.default) for one in self.parameters if one.word] + list(words)
-        return self.called_by(caller, name, given, named)
+            return self._run_on(cluster, caller, given, named, words)
 
     def on(self, cluster: Cluster, *given: Any, caller: Caller | None = None, **named: Any) -> R:
         """Runs the operation with this cluster.
 
         The keeper is informed, unless the operation only reads."""
-        caller = caller or Caller(cluster.project)
+        return self._run_on(cluster, caller or Caller(cluster.project), given, named, ())
+
+    def _run_on(
+        self,
+        cluster: Cluster,
+        caller: Caller,
+        given: Sequence[Any],
+        named: Mapping[str, Any],
+        words: Sequence[str],
+    ) -> R:
         if self.effect == "read":
-            return self._run(caller, cluster, given, named)
-        with self._announced(cluster, given, named):
-            return self._run(caller, cluster, given, named)
+            return self._run(caller, cluster, given, named, words)
+        with self._announced(cluster, given, named, words):
+            return self._run(caller, cluster, given, named, words)
 
     def _run(
-        self, caller: Caller, cluster: Cluster | None, given: Sequence[Any], named: Mapping[str, Any]
+        self,
+        caller: Caller,
+        cluster: Cluster | None,
+        given: Sequence[Any],
+        named: Mapping[str, Any],
+        words: Sequence[str],
     ) -> R:
-        ours = {"cluster": cluster, "caller": caller}
-        first = [ours[name] for name in self._signature if name in GIVEN]
-        return self.body(*first, *given, **named)
+        """Raises UsageError for values that a parameter does not accept, as a command does."""
+        ours: dict[str, object] = {"cluster": cluster, "caller": caller}
+        arguments, queue = dict(named), list(given)
+        kinds = {one.name: one for one in self.parameters}
+        refused: list[Refused] = []
+        positional: list[Any] = []
+        for one in self._signature.values():
+            if one.kind is one.VAR_POSITIONAL:
+                positional += [*queue, *words]
+                queue = []
+                continue
+            if one.name in GIVEN:
+                value = ours[one.name]
+            elif one.kind is not one.KEYWORD_ONLY and queue and one.name not in arguments:
+                value = kinds[one.name].check(queue.pop(0), refused)
+            elif one.name in arguments:
+                value = kinds[one.name].check(arguments.pop(one.name), refused)
+            elif one.default is not one.empty:
+                value = one.default
+            else:
+                raise TypeError(f"{self.full_name} needs a value for {one.name!r}")
+            if one.kind is one.KEYWORD_ONLY:
+                arguments[one.name] = value
+            else:
+                positional.append(value)
+        check_accepted(refused)
+        return self.body(*positional, *queue, **arguments)
 
     @contextmanager
-    def _announced(self, cluster: Cluster, given: Sequence[Any], named: Mapping[str, Any]) -> Iterator[None]:
+    def _announced(
+        self, cluster: Cluster, given: Sequence[Any], named: Mapping[str, Any], words: Sequence[str]
+    ) -> Iterator[None]:
         from clusterlib.client.caller import caller_name
         from clusterlib.messages.requests import BeginOperation, EndOperation
 
-        arguments = self._told(given, named)
-        cluster.keeper.ask(BeginOperation(self.full_name, arguments, self.effect, self.taints, caller_name()))
+        places = [one.name for one in self.parameters if one.word]
+        every = {**dict(zip(places, given, strict=False)), **named}
+        secrets = [str(every[one.name]) for one in self.parameters if one.secret and one.name in every]
+        arguments = {name: str(value) for name, value in every.items() if value is not None}
+        if self.words and (words or given[len(places) :]):
+            arguments[self.words] = " ".join(map(str, [*given[len(places) :], *words]))
+        told = {name: _without(secrets, text)[:MOST_RECORDED] for name, text in arguments.items()}
+        asked = BeginOperation(self.full_name, told, self.effect, self.taints, caller_name())
+        number = cluster.keeper.ask(asked)
         error = ""
         try:
             yield
@@ -200,18 +255,7 @@ class Operation(Generic[R]):
             raise
         finally:
             with suppress(ClusterError):  # it may have ended the cluster
-                cluster.keeper.ask(EndOperation(self.full_name, error))
-
-    def _told(self, given: Sequence[Any], named: Mapping[str, Any]) -> dict[str, str]:
-        """The arguments as they are recorded in the events."""
-        words = [one.name for one in self.parameters if one.word]
-        secret = {one.name for one in self.parameters if one.secret}
-        every = {**dict(zip(words, given, strict=False)), **named}
-        return {
-            name: "***" if name in secret else str(value)[:200]
-            for name, value in every.items()
-            if value not in (None, False)
-        }
+                cluster.keeper.ask(EndOperation(number, _without(secrets, error)[:MOST_RECORDED]))
 
     # -- what was typed
 
@@ -232,6 +276,12 @@ class Operation(Generic[R]):
             raise UsageError(f"there is no option {', '.join(unknown)}")
         check_accepted(refused)
         return values
+
+
+def _without(secrets: Sequence[str], text: str) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return text
 
 
 def check_accepted(refused: Sequence[Refused]) -> None:

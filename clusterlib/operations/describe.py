@@ -90,11 +90,11 @@ def parameter_schema(one: ListedOperation) -> Mapping[str, Any]:
 
 
 def result_schema(one: Operation[Any]) -> Mapping[str, Any]:
-    """Of what the function says that it gives back; of any kind where that cannot be found out."""
-    said = one.body.__annotations__.get("return", type(None))
-    if isinstance(said, str):
-        try:
+    """Of what the function is annotated to return; of any value if that cannot be found out."""
+    said = one.body.__annotations__.get("return", Any)
+    try:
+        if isinstance(said, str):
             said = eval(said, getattr(one.body, "__globals__", {}))  # noqa: S307 - as typing.get_type_hints does
-        except NameError:
-            return {}
-    return schema_of(said)
+        return schema_of(said)
+    except NameError:  # it is imported for type checkers only
+        return {}

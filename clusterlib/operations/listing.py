@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["ListedOperation", "ListedParameter", "SourceTrouble", "listed_in", "listing_of"]
 
 DECORATOR = "operation"
+ROOM = "clusterlib.operations"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class NotDeclaredRight(ValueError):
+    """A function is marked as an operation, and cannot be one."""
 
 
 @frozen
@@ -35,6 +41,17 @@ class ListedParameter:
     @property
     def takes_value(self) -> bool:
         return self.schema.get("type") != "boolean"
+
+    @property
+    def negates(self) -> bool:
+        """Whether its flag turns off what is on without it: `--no-colour`."""
+        return not self.takes_value and self.default is True
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The options of a command that give it."""
+        flag = f"--{'no-' if self.negates else ''}{self.name.replace('_', '-')}"
+        return (flag, f"-{self.short}") if self.short else (flag,)
 
 
 @frozen
@@ -108,17 +125,13 @@ def listed_in(source: str, module: str, file: str) -> tuple[list[ListedOperation
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
         return [], [SourceTrouble(file, getattr(error, "lineno", 0) or 0, getattr(error, "msg", str(error)))]
-    aliases = {
-        target.id: statement.value
-        for statement in tree.body
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name)
-    }
+    aliases = dict(_assigned(tree))
     found, troubles = list[ListedOperation](), list[SourceTrouble]()
-    for function, options in _declared(tree):
+    for function, decorator in _declared(tree):
         try:
-            found.append(_listed(function, options, aliases, module))
+            if any(one.function == function.name for one in found):
+                raise NotDeclaredRight("the file has another operation of this function name")
+            found.append(_listed(_checked(function, tree), _options(decorator), aliases, module))
         except ValueError as error:  # an annotation that says no kind, or an option that is none
             troubles.append(SourceTrouble(file, function.lineno, f"{function.name}: {error}"))
         except Exception as error:  # noqa: BLE001 - a kind was declared with what it does not take
@@ -127,24 +140,60 @@ def listed_in(source: str, module: str, file: str) -> tuple[list[ListedOperation
     return found, troubles
 
 
-def _declared(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, Mapping[str, object]]]:
+def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """What the module gives names to."""
     for statement in tree.body:
-        if not isinstance(statement, ast.FunctionDef):
-            continue
-        for decorator in statement.decorator_list:
-            if isinstance(decorator, ast.Call) and _name(decorator.func) == DECORATOR:
-                yield (
-                    statement,
-                    {
-                        one.arg: one.value.value
-                        for one in decorator.keywords
-                        if one.arg and isinstance(one.value, ast.Constant)
-                    },
-                )
+        if isinstance(statement, ast.Assign):
+            yield from ((one.id, statement.value) for one in statement.targets if isinstance(one, ast.Name))
+        elif (
+            isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.target, ast.Name)
+            and statement.value
+        ):
+            yield statement.target.id, statement.value
 
 
-def _name(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+def _declared(tree: ast.Module) -> Iterator[tuple[Function, ast.expr]]:
+    """The functions that are decorated as operations, wherever they are, with the decorator."""
+    names = {
+        alias.asname or alias.name
+        for statement in ast.walk(tree)
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(ROOM)
+        for alias in statement.names
+        if alias.name == DECORATOR
+    }
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for decorator in function.decorator_list:
+                used = decorator.func if isinstance(decorator, ast.Call) else decorator
+                called = ast.unparse(used)
+                if called in names or called.endswith(f"operations.{DECORATOR}"):
+                    yield function, decorator
+
+
+def _checked(function: Function, tree: ast.Module) -> ast.FunctionDef:
+    if isinstance(function, ast.AsyncFunctionDef):
+        raise NotDeclaredRight("an operation is a plain function, not `async def`")
+    if function not in tree.body:
+        raise NotDeclaredRight("an operation must be declared at the top level of its file")
+    if function.args.posonlyargs or function.args.kwarg:
+        raise NotDeclaredRight("an operation cannot have a `/` or `**` among its parameters")
+    return function
+
+
+def _options(decorator: ast.expr) -> Mapping[str, Any]:
+    """The arguments of the decorator, which must be constants: nothing is run to read them."""
+    if not isinstance(decorator, ast.Call):
+        raise NotDeclaredRight('write @operation(effect="read"), for example')
+    options: dict[str, Any] = {}
+    for one in decorator.keywords:
+        kind = bool if one.arg == "taints" else str
+        value = one.value.value if isinstance(one.value, ast.Constant) else None
+        if not isinstance(value, kind):
+            what = "True or False" if kind is bool else "a text"
+            raise NotDeclaredRight(f"its {one.arg} must be {what}, written out")
+        options[str(one.arg)] = value
+    return options
 
 
 def _listed(
@@ -154,7 +203,7 @@ def _listed(
 
     effect = options.get("effect")
     if effect not in EFFECTS:
-        raise ValueError(f"its effect must be one of {', '.join(EFFECTS)}, written out")
+        raise NotDeclaredRight(f"its effect must be one of {', '.join(EFFECTS)}, written out")
     given = function.args
     names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
     return ListedOperation(
@@ -163,14 +212,28 @@ def _listed(
         help=(ast.get_docstring(function, clean=False) or "").strip(),
         effect=effect,
         scope=scope_of(dict.fromkeys(names)),
-        parameters=tuple(
-            _listed_parameter(one) for one in _parameters(given, aliases) if one.name not in GIVEN
+        parameters=_distinct(
+            [_listed_parameter(one) for one in _parameters(given, aliases) if one.name not in GIVEN],
+            ["json", *(["name"] if "cluster" in names else [])],
         ),
         words=given.vararg.arg if given.vararg else "",
         module=module,
         function=function.name,
         line=function.lineno,
     )
+
+
+def _distinct(parameters: Sequence[ListedParameter], taken: Sequence[str]) -> tuple[ListedParameter, ...]:
+    """`taken`: the options that the command has besides."""
+    flags = [f"--{one.replace('_', '-')}" for one in (*taken, "help")] + ["-h"]
+    for one in parameters:
+        for flag in one.flags:
+            if flag in flags:
+                raise NotDeclaredRight(
+                    f"{one.name} cannot have the option {flag}, which the command has already"
+                )
+            flags.append(flag)
+    return tuple(parameters)
 
 
 def _parameters(given: ast.arguments, aliases: Mapping[str, ast.expr]) -> Iterator[Parameter]:
@@ -185,9 +248,16 @@ def _parameters(given: ast.arguments, aliases: Mapping[str, ast.expr]) -> Iterat
             continue
         if argument.annotation is None:
             raise UnreadableAnnotation(f"{argument.arg} has no annotation")
-        said = MISSING if default is None else ast.literal_eval(default)
+        said = MISSING if default is None else _literal(argument.arg, default)
         annotation = read_annotation(argument.annotation, aliases)
         yield parameter_of(argument.arg, annotation, said, word=number < len(words))
+
+
+def _literal(name: str, default: ast.expr) -> object:
+    try:
+        return ast.literal_eval(default)
+    except ValueError:
+        raise NotDeclaredRight(f"the default of {name} must be written out, as a constant") from None
 
 
 def _listed_parameter(one: Parameter) -> ListedParameter:

@@ -10,7 +10,7 @@ from clusterlib.operations.catalogue import Catalogue, catalogue, load
 from clusterlib.operations.listing import ListedOperation
 from clusterlib.values.wording import nearest
 
-__all__ = ["MethodGroup", "method"]
+__all__ = ["MethodGroup", "method", "names"]
 
 
 class MethodGroup:
@@ -40,6 +40,11 @@ def method(cluster: Cluster, name: str) -> Any:
     return _found(cluster, "", name)
 
 
+def names(cluster: Cluster) -> list[str]:
+    """The operations and groups that are attributes of a cluster."""
+    return sorted({_group(one) or one.name for one in _on_clusters(catalogue(cluster.project))})
+
+
 def _found(cluster: Cluster, group: str, name: str) -> Any:
     found = catalogue(cluster.project)
     for one in _on_clusters(found):
@@ -63,4 +68,4 @@ def _on_clusters(found: Catalogue) -> list[ListedOperation]:
 
 def _group(one: ListedOperation) -> str:
     """The namespace on a cluster that holds it; empty for a method of the cluster itself."""
-    return one.group.removeprefix("cluster").removeprefix(".")
+    return "" if one.group == "cluster" else one.group.removeprefix("cluster.")

@@ -69,6 +69,8 @@ __all__ = [
 MISSING = object()
 """The default of a parameter that has none."""
 MOST = 1_000_000_000
+LARGEST = 2**53
+"""What every reader of JSON keeps exact."""
 
 
 @frozen
@@ -126,8 +128,14 @@ class Parameter:
 
     def read(self, value: object, called: str, refused: list[Refused]) -> object:
         """The value, made of a text where it is one. What is not accepted is added to the list."""
+        said = self.kind.from_text(value) if isinstance(value, str) else value
+        return self.check(said, refused, called)
+
+    def check(self, value: object, refused: list[Refused], called: str = "") -> object:
+        """The value, where it is one already."""
         misfits: list[Misfit] = []
-        read = self.kind.read(self.kind.from_text(value) if isinstance(value, str) else value, (), misfits)
+        read = self.kind.read(value, (), misfits)
+        called = called or self.name
         refused += (Refused(called, one.problem, one.as_text or one.right or "") for one in misfits)
         return read
 
@@ -199,7 +207,7 @@ Ports = Annotated[PortRange, parsed(parse_ports, type=["string", "integer"])]
 def parameter_of(name: str, annotation: object, default: object = MISSING, *, word: bool) -> Parameter:
     """Raises Unreadable for an annotation of which no kind can be made."""
     notes: list[object] = []
-    may_be_none, kind = False, None
+    may_be_none = False
     while True:
         origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
         if origin is Annotated:
@@ -210,6 +218,7 @@ def parameter_of(name: str, annotation: object, default: object = MISSING, *, wo
         else:
             break
     kind = _kind(annotation, notes)
+    _check_default(name, kind, default)
     said = {type(note): note for note in notes}
     help_, short, completes = (said.get(one) for one in (Help, Short, Completes))
     return Parameter(
@@ -224,17 +233,31 @@ def parameter_of(name: str, annotation: object, default: object = MISSING, *, wo
     )
 
 
+def _check_default(name: str, kind: Kind, default: object) -> None:
+    if default is MISSING and kind.json.get("type") == "boolean":
+        raise UnreadableAnnotation(f"{name} is a flag, and needs a default")
+    misfits: list[Misfit] = []
+    if default is not MISSING and default is not None:
+        kind.read(default, (), misfits)
+    if misfits:
+        raise UnreadableAnnotation(f"the default of {name} {misfits[0].problem}")
+
+
 def _kind(annotation: object, notes: list[object]) -> Kind:
-    said = next((note for note in notes if isinstance(note, Kind)), None)
-    if said is not None:
+    """What is said last counts: bounds that are added to a kind replace its own."""
+    said = next((note for note in reversed(notes) if isinstance(note, Kind | Between)), None)
+    if isinstance(said, Kind):
         return said
-    between = next((note for note in notes if isinstance(note, Between)), None)
+    between = said
     if typing.get_origin(annotation) is Literal:
-        return choice(*(str(one) for one in typing.get_args(annotation)))
+        known = typing.get_args(annotation)
+        if not all(isinstance(one, str) for one in known):
+            raise UnreadableAnnotation("a Literal must be of texts")
+        return choice(*known)
     if annotation is int:
-        return between.whole() if between else whole(-MOST, MOST)
+        return between.whole() if between else whole(-LARGEST, LARGEST)
     if annotation is float:
-        return between.number() if between else number(least=-float(MOST), most=float(MOST))
+        return between.number() if between else number(least=-LARGEST, most=LARGEST)
     if annotation in PLAIN:
         return PLAIN[annotation]
     raise UnreadableAnnotation(
@@ -260,7 +283,7 @@ def read_annotation(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:  # 
 
     Raises Unreadable for what has another meaning than the words of this module, as only Python can tell it."""
     match node:
-        case ast.Constant(value=str(source)) if source.isidentifier() or "[" in source:
+        case ast.Constant(value=str(source)):
             return read_annotation(ast.parse(source, mode="eval").body, aliases)
         case ast.Constant(value=value):
             return value

@@ -29,6 +29,7 @@ from clusterlib.doors.render.use import (
     ready,
     reported,
 )
+from clusterlib.errors import OperationBroken
 from clusterlib.messages.codec import plain
 from clusterlib.operations.result import Result
 
@@ -51,7 +52,7 @@ def _prompted(console: Console, session: NodeShell) -> int:
 PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "Checks": checks,
     "Cleaned": cleaned,
-    "ClusterReady": ready,
+    "CommandReady": ready,
     "Diagnosis": diagnosis,
     "Diary": diary,
     "Disturbed": disturbed,
@@ -87,8 +88,15 @@ def answer(console: Console, result: object) -> int:
     kind = _kind(result)
     if kind in CONVERSATIONS:
         return CONVERSATIONS[kind](console, result)
-    document = result.to_dict() if isinstance(result, Result) else plain(result)
-    console.answer(document, lambda: PICTURES.get(kind, derived)(console, result))
+    try:
+        document = result.to_dict() if isinstance(result, Result) else plain(result)
+        picture = result if kind else document
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OperationBroken(
+            f"the result of the operation cannot be shown: {error}",
+            cause="results are texts, numbers, lists, mappings, enumerations and data classes",
+        ) from error
+    console.answer(document, lambda: PICTURES.get(kind, derived)(console, picture), worded=bool(kind))
     return result.exit_status if isinstance(result, Result) else 0
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from clusterlib.operations.catalogue import project_here
 from clusterlib.operations.declaring import CLUSTER_NAME, Caller, check_accepted
 from clusterlib.operations.parameters import Parameter, Refused
 
@@ -18,7 +19,7 @@ __all__ = ["ConsoleCaller", "called", "read_name"]
 
 class ConsoleCaller(Caller):
     def __init__(self, console: Console) -> None:
-        super().__init__()
+        super().__init__(project_here())
         self._console = console
         self._progress: Listener | None = None
 

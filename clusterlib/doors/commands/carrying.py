@@ -33,8 +33,10 @@ def carry_out(command: Command, console: Console, given: Mapping[str, object]) -
             name = read_name(said.pop("name", None))
         values = operation.read(said, called)
         name = name or values.get("name")
-        with console.stdout_for_answer_only(command.takes_rest):
-            result = operation.carried_out(ConsoleCaller(console), name, values, console.remainder)
+        with console.stdout_for_answer_only(command.takes_rest or command.of_project):
+            result = operation.called_by(
+                ConsoleCaller(console), name, (), values, console.remainder if operation.words else ()
+            )
         # Not before: until a keeper has been started, every import is waited for.
         from clusterlib.doors.commands.answering import answer
 

@@ -22,16 +22,15 @@ class Option:
 
     @property
     def negates(self) -> bool:
-        """Whether it turns off what is on without it: `--no-colour`."""
-        return not self.takes_value and self.parameter.default is True
+        return self.parameter.negates
 
     @property
     def flag(self) -> str:
-        return f"--{'no-' if self.negates else ''}{self.name.replace('_', '-')}"
+        return self.flags[0]
 
     @property
     def flags(self) -> tuple[str, ...]:
-        return (self.flag, f"-{self.parameter.short}") if self.parameter.short else (self.flag,)
+        return self.parameter.flags
 
     @property
     def word(self) -> bool:
@@ -108,6 +107,11 @@ class Command:
     @property
     def summary(self) -> str:
         return self.operation.summary
+
+    @property
+    def of_project(self) -> bool:
+        """Whether it is the project's, and not one of clusterlib."""
+        return self.operation.module.endswith(".py")
 
     @property
     def takes_rest(self) -> bool:

@@ -12,7 +12,7 @@ from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED
 from clusterlib.doors.program.help import overview, usage
 from clusterlib.doors.program.parsing import HELP, groups, parse
-from clusterlib.doors.program.wording import ASK, PROGRAM, Wording
+from clusterlib.doors.program.wording import ASK, MAIN_GROUP, PROGRAM, Wording
 from clusterlib.errors import UsageError
 
 __all__ = ["main"]
@@ -42,6 +42,9 @@ def _carry_out(words: Sequence[str], console: Console, wording: Wording) -> int:
         return 0 if first else UsageError.exit_code
     if first in {"help", *HELP}:  # `help kill`, `--help kill`
         words = [*others, "--help"]
+    if words[0] == MAIN_GROUP and len(words) > 1 and words[1] in HELP:
+        console.line(overview(console.width, wording))
+        return 0
     if words[0] in OWN:
         return OWN[words[0]](console, words[1:])
     if words[0] in groups() and len(words) > 1 and words[1] in HELP:

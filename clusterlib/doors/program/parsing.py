@@ -6,7 +6,7 @@ import difflib
 import shlex
 from collections.abc import Mapping, Sequence
 
-from clusterlib.doors.commands.command import Command, Option, commands
+from clusterlib.doors.commands.command import Command, Option, commands, troubles
 from clusterlib.doors.program.wording import MAIN_GROUP, PROGRAM, words_of
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
@@ -55,8 +55,11 @@ def _unknown(first: str, others: Sequence[str]) -> UsageError:
         )
     if first not in groups():
         near = [f"{PROGRAM} {name}" for name in _near(first.rpartition(".")[2], _names())]
-        return UsageError(f"there is no command {first!r}", remedies=[*near, f"{PROGRAM} --help"])
-    names = {one.name: f"{PROGRAM} {first} {one.name}" for one in commands() if one.group == first}
+        return UsageError(
+            f"there is no command {first!r}", evidence=_troubles(), remedies=[*near, f"{PROGRAM} --help"]
+        )
+    paths = [words_of(one) for one in commands()]
+    names = {path[1]: " ".join((PROGRAM, *path)) for path in paths if len(path) > 1 and path[0] == first}
     if not others:
         return UsageError(
             f"{first} needs a second word", remedies=[*names.values(), f"{PROGRAM} {first} --help"]
@@ -64,8 +67,14 @@ def _unknown(first: str, others: Sequence[str]) -> UsageError:
     near = [names[name] for name in difflib.get_close_matches(others[0], names, MOST_SUGGESTIONS)]
     return UsageError(
         f"there is no command '{first} {others[0]}'",
+        evidence=_troubles(),
         remedies=[*(near or names.values()), f"{PROGRAM} {first} --help"],
     )
+
+
+def _troubles() -> list[str]:
+    """Of the project's own operations: one that is missed may be among them."""
+    return [str(one) for one in troubles()]
 
 
 def _names() -> dict[str, str]:

@@ -71,7 +71,7 @@ def _cell(value: object) -> str:
         return ", ".join(f"{key}={_cell(one)}" for key, one in data.items()) or "-"
     if isinstance(data, list):
         return ", ".join(map(_cell, data)) or "-"
-    return f"{data:g}" if isinstance(data, float) else str(data)
+    return str(data)
 
 
 def operations(console: Console, result: Operations) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import typing
 
 import pytest
 
+from clusterlib.doors.commands.answering import CONVERSATIONS, PICTURES
 from clusterlib.operations import generating
 from clusterlib.operations.catalogue import INDEX, load, shipped
 from clusterlib.operations.declaring import Caller
 from clusterlib.operations.describe import operations
 from clusterlib.operations.listing import ListedOperation
+from clusterlib.operations.run import CommandReady
 
 
 @pytest.mark.parametrize("one", generating.listed(), ids=lambda one: one.full_name)
@@ -43,6 +46,15 @@ def test_every_operation_has_the_schema_of_what_it_takes_and_gives() -> None:
     assert described["cluster.scale"].parameters["required"] == ["count"]
     assert all(one.result is not None and one.result for one in described.values())
     assert "$ref" in (described["cluster.status"].result or {})
+
+
+def test_what_our_operations_give_back_has_a_picture_of_its_own() -> None:
+    given = {CommandReady}  # shown before the end
+    for one in shipped():
+        kind = typing.get_type_hints(load(one).body)["return"]
+        given |= {*typing.get_args(kind)} or {kind}
+
+    assert {kind.__name__ for kind in given} == PICTURES.keys() | CONVERSATIONS.keys()
 
 
 def test_our_operations_are_imported_by_their_names() -> None:
