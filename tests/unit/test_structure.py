@@ -63,6 +63,8 @@ UNTYPED = {
         "runtime/client.py: NodeClient.info",
     },
     "the keyword arguments of a function of the user": {
+        "drivers/calls.py: NodeCalls.call",
+        "drivers/calls.py: NodeCalls.run",
         "runtime/client.py: NodeClient.call",
         "runtime/client.py: NodeClient.run",
     },
