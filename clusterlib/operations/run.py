@@ -84,8 +84,7 @@ def run(
     verbose: Verbose = False,
     artifacts: ArtifactFolder | None = None,
 ) -> Ran:
-    """Run a command (after `--`), or the profile's tests, with a cluster: a new one, or the one
-    that runs.
+    """Run a command (after `--`), or the profile's tests, with a new or running cluster.
 
     A cluster that was started for it is gone afterwards; one that ran already is left as it was.
     With `artifacts` that folder has a report of it all, also where the cluster did not start."""
