@@ -8,7 +8,7 @@ from clusterlib.operations.health import Health
 class Operated:
     def __getattr__(self, name: str) -> Any: ...
     def health(self) -> Health:
-        """Ask every node of a running cluster everything: connectivity, application, cluster, performance."""
+        """Check every node of a running cluster: connectivity, application, cluster, performance."""
     def kill(self, node: str) -> Disturbed:
         """Kill a node with SIGKILL, as a crash would."""
     def pause(self, node: str) -> Disturbed:

@@ -4,10 +4,12 @@
 
     distributed_sessions()
 
-`nox -s distributed` then runs a session for each profile that has `[tests]`. Where no profile has them, it runs the tests that
-pytest finds by itself, on clusters of the default profile. Each session leaves its evidence in
-`artifacts/distributed-<profile>/`. Nothing is imported that Nox itself does not have: the noxfile is read for every session, and
-clusterlib's own dependencies need only be where the tests run."""
+`nox -s distributed` then runs a session for each profile that has `[tests]`. If no profile has
+them, it runs the tests that pytest finds by itself, on clusters of the default profile. Each
+session leaves its evidence in `artifacts/distributed-<profile>/`.
+
+This module imports only what an installation of Nox has, because the noxfile is read for every
+session. clusterlib's own dependencies are needed only where the tests run."""
 
 from __future__ import annotations
 
@@ -29,9 +31,9 @@ __all__ = ["distributed_sessions", "session_folder"]
 Install = Sequence[str] | Callable[[nox.Session], object]
 
 TIDY_UP = 30.0
-"""Seconds that pytest has, after Ctrl-C, to take its clusters down.
+"""Seconds that pytest has, after Ctrl-C, to end its clusters.
 
-Nox's own patience is a third of a second."""
+Nox itself would wait only a third of a second."""
 
 NOT_TESTS_AFTER = frozenset(
     [
@@ -65,13 +67,16 @@ def distributed_sessions(
     name: str = "distributed",
     **options: Any,
 ) -> None:
-    """Registers the session `distributed`, parametrized by profile: `nox -s
-    "distributed(profile='ci-small')"` runs one.
+    """Registers the session `distributed`, parametrized by profile. To run one of them:
+    `nox -s "distributed(profile='ci-small')"`.
 
-    `install` is what `session.install` gets, or a function that prepares the session; empty
-    installs nothing. `profiles` names the profiles; without it those that name tests in this
-    project, or else the default one. CLUSTERLIB_PROFILE, as a CI job sets it, leaves only that one.
-    Further options are those of `nox.session`. What follows `--` goes to pytest."""
+    `install` is passed to `session.install`, or is a function that prepares the session. If it is
+    empty, nothing is installed.
+
+    `profiles` names the profiles. By default these are the ones that name tests in this project,
+    or else the default profile. CLUSTERLIB_PROFILE, which a CI job sets, selects one of them.
+
+    Further options are those of `nox.session`. Arguments after `--` go to pytest."""
     project = find_project(Path.cwd())
     served = {one.profile: one for one in _chosen(project, profiles)}
     several = isinstance(python, Sequence) and not isinstance(python, str) and len(python) > 1
@@ -116,8 +121,7 @@ def _install(session: nox.Session, install: Install) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    """pytest removes what an earlier run left there, except the files that it writes itself at its
-    end."""
+    """pytest removes the files of an earlier run, except those that it writes itself at its end."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "junit.xml").unlink(missing_ok=True)
 
@@ -147,8 +151,7 @@ def _run(session: nox.Session, tests: ServedTests, folder: Path, project: Path) 
 
 
 def _chooses(words: Sequence[str]) -> bool:
-    """Whether words for pytest say which tests to run, so that those of the profile are not
-    meant."""
+    """Whether the arguments for pytest select tests, so that those of the profile are not meant."""
     return any(_is_path(before, word) for before, word in pairwise(["", *words]))
 
 
@@ -164,7 +167,7 @@ def _finish(session: nox.Session, folder: Path) -> None:
 
 
 def _check(session: nox.Session, tests: ServedTests, project: Path) -> None:
-    """Before anything is installed: whether there is something to run."""
+    """Checks whether there is something to run, before anything is installed."""
     name = tests.profile
     if tests.mistakes:
         known = any(one.name == name for one in list_profiles(project))

@@ -1,5 +1,5 @@
-"""The folder that somebody names for the evidence of a run: it belongs to one run at a time, and loses only what an earlier
-one has made."""
+"""Claims the folder that a user names for the evidence of a run. It belongs to one run at a time,
+and a run removes only files of an earlier run."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ __all__ = ["FolderClaim", "claim"]
 
 MARKED = b"What lies here under these names is made by clusterlib, and cleared away by its next run.\n"
 OURS = tuple(artifact for artifact in OF_THE_RUN if artifact not in {JUNIT, MARK})
-"""Only runs of ours make them; junit.xml may be pytest's."""
+"""Files that only our runs make. junit.xml is not one of them: it may be from pytest."""
 
 
 class FolderClaim:
-    """The kernel drops it with the process that holds it, whatever becomes of that."""
+    """A lock on the folder. The kernel releases it when the process ends, in whatever way."""
 
     def __init__(self, lock: int) -> None:
         self._lock = lock
 
     def close(self) -> None:
-        """Idempotent."""
+        """Can be called more than once."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
 
 def claim(folder: Path) -> FolderClaim | None:
-    """The folder, made if need be and empty of what an earlier run has left; None while another run writes to it.
+    """The folder, without the files of an earlier run. It is made if needed. None while another run
+    writes to it.
 
-    Raises UsageError where it cannot be made, or has something of its user's under a name of ours: that would be lost."""
+    Raises UsageError if it cannot be made, or if it contains something of the user's under a name
+    that we use, which would be lost."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(MARK.in_(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -65,7 +67,7 @@ def _is_free(lock: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        return True  # a file system that knows no locks
+        return True  # a file system without locks
     return True
 
 

@@ -1,4 +1,5 @@
-"""What was done to a cluster on purpose, and not undone. It is no failure of the cluster, whatever it looks like afterwards."""
+"""What was done to a cluster on purpose and not undone. It is not a failure of the cluster, even if
+the cluster looks broken afterwards."""
 
 from __future__ import annotations
 
@@ -12,11 +13,12 @@ from clusterlib.messages.states import NodeState
 __all__ = ["WHOLE", "damage_at"]
 
 WHOLE = ""
-"""Stands for the cluster as a whole, where damage is told by node."""
+"""Stands for the whole cluster in a mapping of damage by node."""
 
 
 def damage_at(time: float, events: Iterable[Event]) -> dict[str, str]:
-    """What tests had done by then that was still there: a clause for each node. A crash, which nobody asked for, is not in it."""
+    """The damage that tests had done by then and not undone: a clause for each node. An unrequested
+    crash is not included."""
     found: dict[str, str] = {}
     for event in events:
         if (moment(event.time) or 0.0) > time:

@@ -1,4 +1,4 @@
-"""What there is to tell a story from: the records, and what was collected of each run of each cluster."""
+"""What a story is made from: the records, and what was collected of each run of each cluster."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RoleRead:
 
 @frozen
 class PlanRead:
-    """What a report takes from the plan of a run."""
+    """The part of the plan of a run that a report shows."""
 
     profile: str = ""
     simulated: bool = False
@@ -55,7 +55,7 @@ class PlanRead:
 
 
 class ClusterRun(Protocol):
-    """One life of one cluster."""
+    """One run of one cluster."""
 
     @property
     def cluster(self) -> str: ...
@@ -63,7 +63,7 @@ class ClusterRun(Protocol):
     def name(self) -> str: ...
     @property
     def folder(self) -> str:
-        """From the report's place."""
+        """The folder, relative to the report's."""
 
     @property
     def events(self) -> list[Event]: ...
@@ -73,7 +73,7 @@ class ClusterRun(Protocol):
     def plan(self) -> PlanRead: ...
     @property
     def plan_text(self) -> str:
-        """The whole plan, for people; empty where there is none."""
+        """The whole plan, for people. Empty if there is none."""
 
     @property
     def state(self) -> LastState: ...
@@ -86,7 +86,7 @@ class ClusterRun(Protocol):
 
 @dataclass(frozen=True)
 class CollectedRun:
-    """As it lies in the artifacts folder."""
+    """The file as it is in the artifacts folder."""
 
     cluster: str
     path: Path
@@ -132,7 +132,7 @@ class Evidence:
     records: list[Record[Recorded]]
     runs: list[ClusterRun] = field(default_factory=list)
     alive: frozenset[str] = frozenset()
-    """The workers that are still there to write records."""
+    """The workers that still run and may write records."""
 
     def of(self, kind: type[R]) -> Iterator[Record[R]]:
         for record in self.records:
@@ -141,14 +141,15 @@ class Evidence:
 
     @cached_property
     def start(self) -> Record[RunStarted] | None:
-        """How the run was started, as its leader says, or else the first worker that wrote."""
+        """How the run was started: from its leader, or else from the first worker that wrote."""
         started = list(self.of(RunStarted))
         by_leader = (record for record in started if record.worker == LEADER)
         return next(by_leader, started[0] if started else None)
 
 
 def named_runs(records: Iterable[Record[Recorded]]) -> dict[Path, str]:
-    """The run folders that the records name, each with its cluster, in the order they are named."""
+    """The run folders in the records, each with its cluster, in the order in which they are
+    named."""
     found: dict[Path, str] = {}
     for record in records:
         for used in record.what.used():
@@ -158,7 +159,7 @@ def named_runs(records: Iterable[Record[Recorded]]) -> dict[Path, str]:
 
 
 def read_evidence(folder: Path, records: list[Record[Recorded]] | None = None) -> Evidence:
-    """All that lies in an artifacts folder; `records` where they have been read already."""
+    """Everything in an artifacts folder. `records` can be passed if they are already read."""
     records = read_records(folder) if records is None else records
     runs: dict[Path, ClusterRun] = {}
     for run, cluster in named_runs(records).items():

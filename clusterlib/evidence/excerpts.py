@@ -1,4 +1,4 @@
-"""Reads a stretch of time out of a log of any size, without reading the rest."""
+"""Reads a period of time from a log of any size, without reading the rest."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LONGEST_LINE = 2000
 class Excerpt:
     lines: tuple[PrintedLine, ...]
     left_out: int
-    """Lines of that time before the first of these."""
+    """How many lines of that period precede these."""
 
 
 def excerpt(path: Path, node: str, begin: float, end: float, most: int) -> Excerpt:
-    """The last lines that came between two moments, both included."""
+    """The last lines between two times, both included."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as log:
             first = _first_at(log, stamp(begin).encode())
@@ -37,13 +37,13 @@ def excerpt(path: Path, node: str, begin: float, end: float, most: int) -> Excer
                 left_out = log[first:start].count(b"\n")
             pieces = log[start:last].splitlines()
     except (OSError, ValueError, OverflowError):
-        return Excerpt((), 0)  # not there, or empty
+        return Excerpt((), 0)  # missing or empty
     lines = (_line(piece, node) for piece in pieces)
     return Excerpt(tuple(line for line in lines if line is not None), left_out)
 
 
 def _first_at(log: mmap.mmap, when: bytes) -> int:
-    """Where the first line begins that is not older than this: lines are in the order of their times."""
+    """The offset of the first line that is not older than this. Lines are in order of time."""
     low, high = 0, len(log)
     while low < high:
         middle = (low + high) // 2

@@ -1,6 +1,8 @@
-"""What explains a failure as a person looks for it: the failing line in its source, the traceback, and that of the node.
+"""Explains a failure with what a person looks for: the failing line in its source, the traceback,
+and the traceback of the node.
 
-A door fills it in when the test fails, as nobody else has the source and the exception; it travels in the record of the test."""
+A door fills it in when the test fails, because only the door has the source and the exception then.
+It is part of the record of the test."""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ class Remote:
 
 @frozen
 class NodeStacks:
-    """What the threads and coroutines of a node did when a test was out of time."""
+    """What the threads and coroutines of a node did when a test reached its time limit."""
 
     title: str
     text: str
@@ -52,16 +54,16 @@ class NodeStacks:
 @frozen
 class Explained:
     sources: tuple[Source, ...] = ()
-    """From the test's own line to where it failed, as far as that is code of the project."""
+    """From the test's own line to the line that failed, as far as the code is the project's."""
     remotes: tuple[Remote, ...] = ()
     traceback: str = ""
-    """The whole, as pytest shows it."""
+    """The whole traceback, as pytest shows it."""
     stacks: tuple[NodeStacks, ...] = ()
-    """Of the nodes that a test had called when its time was over."""
+    """The stacks of the nodes that a test had called when it reached its time limit."""
 
 
 def shortened(text: str, most: int = LONGEST_TRACEBACK) -> str:
-    """A text of many pages: its beginning and its end, where the point is."""
+    """Shortens a long text to its beginning and its end, where the important part is."""
     if len(text) <= most:
         return text
     half = most // 2

@@ -1,4 +1,4 @@
-"""What failed, with all that may tell why: what happened to the cluster, and what its nodes said meanwhile."""
+"""What failed and what may explain it: events of the cluster and output of its nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clusterlib.evidence.story import Failure, Lane, Mark, PrintedLines, Tested
 __all__ = ["find_failures"]
 
 NOTICED = 0.1
-"""The keeper may learn a moment after the test of what a node said or did during it."""
+"""Seconds. The keeper may hear of what a node did during a test a moment after the test."""
 MOST_TOLD = 40
 MOST_MARKS = 12
 AWAY = frozenset({"paused", "dead", "unhealthy", "restarting"})
@@ -134,10 +134,11 @@ class _Finder:
 
 
 def _hurts(mark: Mark) -> bool:
-    """Whether it took a node away. What went wrong with the cluster as a whole says nothing of a test."""
+    """Whether it made a node unavailable. Trouble of the whole cluster does not explain a test."""
     return mark.bad and bool(mark.node)
 
 
 def _did(test: Tested, mark: Mark) -> bool:
-    """Whether the test did this itself. Where the keeper knows of nobody, it was the test: it has the cluster for itself."""
+    """Whether the test did this itself. If the keeper recorded no name, it was the test, because
+    the test has the cluster for itself."""
     return bool(mark.deed) and mark.by in {"", test.test, f"{test.test} [{test.worker}]"}

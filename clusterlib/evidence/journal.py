@@ -1,5 +1,5 @@
-"""What a cluster's nodes said and what happened to them, merged by time: everything where that is little, else what
-matters."""
+"""What a cluster's nodes printed and what happened to them, merged by time. A short journal is
+complete; a long one is limited to the important parts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ MOST_LINES = 1600
 MOST_OF_A_RUN = 600
 LONGEST = 320
 MOST_TESTS = 500
-"""Beyond that, only those that failed or whose nodes said something."""
+"""Above this many tests, only those that failed or whose nodes printed something are shown."""
 MOST_STATES = 120
-"""Where a hundred nodes start, their lanes tell it better."""
+"""Above this many changes of state, starts are left to the lanes of the timeline."""
 ALWAYS = (0.0, 32503680000.0)
-"""From 1970 to 3000: all moments that a stamp can be made of, and a log will have."""
+"""From 1970 to 3000: the times that a log can have and that Python can format."""
 AROUND_A_TEST = 0.15
 AROUND_A_MARK = 0.5
 AT_THE_END = 0.3
@@ -162,7 +162,8 @@ def _state(event: Event) -> JournalEntry | None:
 
 
 def _tests(tests: Iterable[Tested], lines: list[JournalEntry] | None) -> Iterable[JournalEntry]:
-    """Where tests begin and end. `lines`: what is shown, where that is not all; then only tests that meet some of it."""
+    """Where tests begin and end. `lines` are those shown, if not all are; then only tests that
+    overlap them are marked."""
     times = sorted(entry.time for entry in lines or ())
     for test in tests:
         met = bisect.bisect_left(times, test.begin) < bisect.bisect_right(times, test.end)

@@ -1,9 +1,11 @@
-"""The life of the clusters as JUnit: pre-flight, each node's start, health, clean-up. The only user of junit_xml.
+"""The life of the clusters as JUnit: pre-flight, start of each node, health, clean-up. Only this
+module uses junit_xml.
 
-A failure here is one of a cluster. What a test did on purpose is none, and neither is a start that was tried again and
-succeeded: CI would show a good run as a bad one. Such cases are skipped, and say why.
+A failure here is a failure of a cluster. What a test did on purpose is not a failure, and neither
+is a start that succeeded when it was repeated: CI would show a good run as bad. Such cases are
+skipped, with the reason.
 
-What Jenkins' xUnit plugin accepts is the narrowest of what is out there, so it is what is written."""
+The format is what Jenkins' xUnit plugin accepts, because it is the strictest reader."""
 
 from __future__ import annotations
 
@@ -79,9 +81,9 @@ def to_xml(suites: Iterable[Suite]) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         text = to_xml_report_string([_suite(suite) for suite in suites], prettyprint=False)
-    root = ET.fromstring(text)  # noqa: S314 - it is what we have just written
+    root = ET.fromstring(text)  # noqa: S314 - we have just written it
     for element in root.iter():
-        element.attrib.pop("disabled", None)  # an attribute that Jenkins' schema does not know
+        element.attrib.pop("disabled", None)  # not in Jenkins' schema
         if element.tag in {"testsuites", "testsuite", "testcase"} and "time" in element.attrib:
             element.set("time", f"{float(element.get('time', 0)):.6f}")
     ET.indent(root)
@@ -89,7 +91,7 @@ def to_xml(suites: Iterable[Suite]) -> str:
 
 
 def clean(text: str) -> str:
-    """Without what XML cannot hold: colours, control characters, halves of characters."""
+    """Removes what XML cannot contain: colours, control characters and lone surrogates."""
     return _UNPRINTABLE.sub("", re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", text))
 
 
@@ -120,7 +122,7 @@ def _finding(finding: Finding, name: str, group: str) -> Case:
 
 
 def _failed_starts(evidence: Evidence) -> list[Suite]:
-    """Each attempt is a case: what passes at the second one is worth knowing, too."""
+    """Each attempt is a case, because a check that passes only the second time is worth knowing."""
     started = {record.what.profile: record.time for record in evidence.of(ClusterObtained)}
     grouped: dict[str, list[Record[ClusterRefused]]] = {}
     for record in evidence.of(ClusterRefused):
@@ -161,7 +163,7 @@ def _starts(evidence: Evidence) -> list[Suite]:
 
 
 def _start(run: ClusterRun) -> Suite:
-    """The first start of each node in this run; later ones are part of its life."""
+    """The first start of each node in this run. Later starts are not part of this suite."""
     group = f"start {run.cluster}"
     reached: dict[str, Case] = {}
     begun: dict[str, float] = {}
@@ -186,7 +188,7 @@ def _start(run: ClusterRun) -> Suite:
 
 
 def _reached(move: NodeMoved, group: str, seconds: float, killed: set[str]) -> Case:
-    """How the first start of a node ended. `killed`: those that were killed on purpose."""
+    """How the first start of a node ended. `killed` are the nodes that were killed on purpose."""
     node = move.node
     if move.state is NodeState.READY:
         return Case(node, group, seconds)
@@ -220,11 +222,11 @@ class _Context:
     damage: Mapping[str, str]
     """What was done on purpose, by node."""
     fallen: Mapping[str, str]
-    """What was found of each node that is not up."""
+    """What was found for each node that is not up."""
     nodes: frozenset[str]
 
     def excuse(self, node: str, check: str, finding: str) -> str:
-        """Why a check that failed is no failure of its own; nothing where it is one."""
+        """Why a failed check is not a failure of its own. None if it is one."""
         group = self.groups.get(check)
         is_own = check == "started" or group == "connectivity"
         if self.damage and not (is_own and not self.damage.keys() & {node, WHOLE}):
@@ -237,7 +239,8 @@ class _Context:
 
 
 def _check(check: Finding, node: str, group: str, context: _Context) -> Case:
-    """One event is one failure at most: what a node lacks because another one is not there is skipped."""
+    """One event is at most one failure. Checks that fail only because a node is missing are
+    skipped."""
     case = _finding(check, f"{node}: {check.name}", group)
     if case.failure is None:
         return case
@@ -256,7 +259,7 @@ def _fallen(health: HealthRecorded) -> dict[str, str]:
 
 
 def _clean_ups(evidence: Evidence) -> list[Suite]:
-    """It fails if something is left. The reason why the cluster could not go on is shown, and fails nothing."""
+    """A case fails if something is left. Why the cluster could not go on is only shown."""
     found = []
     for record in evidence.of(ClusterEnded):
         ended = record.what

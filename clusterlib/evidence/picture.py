@@ -1,4 +1,5 @@
-"""The timeline as geometry: rows of blocks and signs, ready to be drawn. Places across are percents, heights are pixels."""
+"""The geometry of the timeline: rows of blocks and signs, ready to draw. Horizontal positions are
+percentages, heights are pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ AXIS = 26
 NARROWEST = 0.35
 PIXELS_A_TEST = 16
 WIDTHS = (720, 1080, 1600, 2400, 3400, 4600, 6000)
-"""Pixels; the page has a class for each."""
+"""In pixels. The page has a class for each."""
 A_LETTER = 6.6
 MOST_LANES = 24
 MOST_ROWS = 160
@@ -27,7 +28,7 @@ AROUND = 0.05
 
 @frozen
 class Block:
-    """A stretch of time: a test, or a state of a node."""
+    """A period of time: a test, or a state of a node."""
 
     x: float
     width: float
@@ -39,14 +40,14 @@ class Block:
 
 @frozen
 class Sign:
-    """A moment: something was broken, healed, changed."""
+    """A moment at which something was broken, repaired or changed."""
 
     x: float
     kind: str
     title: str
     href: str
     top: int = 0
-    """How far up a bad one reaches: to the tests that it may have failed."""
+    """How far up the line of a bad moment reaches: to the tests that it may have failed."""
 
 
 @frozen
@@ -60,7 +61,7 @@ class TimelineRow:
     blocks: tuple[Block, ...] = ()
     signs: tuple[Sign, ...] = ()
     told: str = ""
-    """What it shows, in words."""
+    """The content of the row, in words."""
 
 
 @frozen
@@ -74,7 +75,7 @@ class Timeline:
     """Rows that did not fit."""
     kinds: frozenset[str]
     signs: frozenset[str]
-    """Everything that occurs, for the legend."""
+    """Every kind that occurs, for the legend."""
 
     @property
     def zoom(self) -> int:
@@ -178,7 +179,7 @@ class _Drawer:
                 self._add("tests", label, worker if several else "", TESTS, blocks=blocks, told=told)
 
     def _test_blocks(self, tests: Sequence[Tested]) -> list[Block]:
-        """Passed tests too narrow to be seen apart are drawn as one."""
+        """Draws passed tests that are too narrow to be distinguished as one."""
         found: list[Block] = []
         crowd: list[Tested] = []
         dense = len(tests) > 200
@@ -269,7 +270,7 @@ def _by_row(tests: Iterable[Tested]) -> dict[tuple[str, str], list[Tested]]:
 
 
 def _stacked(tests: Iterable[Tested]) -> list[list[Tested]]:
-    """Tests of one worker that overlap, as a test with threads of its own might, get rows of their own."""
+    """Puts overlapping tests of one worker, such as tests with threads, in rows of their own."""
     rows: list[list[Tested]] = []
     for test in tests:
         free = next((row for row in rows if row[-1].end <= test.begin + 1e-4), None)
@@ -280,7 +281,7 @@ def _stacked(tests: Iterable[Tested]) -> list[list[Tested]]:
 
 
 def _chosen(lanes: list[Lane], marks: Iterable[Mark]) -> tuple[list[Lane], list[Lane]]:
-    """Of many nodes, those to which something happened; the others share a lane."""
+    """Of many nodes, those to which something happened. The others share a lane."""
     if len(lanes) <= MOST_LANES:
         return lanes, []
     marked = {mark.node for mark in marks}

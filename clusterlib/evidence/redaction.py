@@ -1,9 +1,10 @@
-"""Secrets stay out of artifacts: whatever is copied or shown goes through here.
+"""Keeps secrets out of artifacts: everything that is copied or shown goes through this module.
 
-A secret is known by its name (an environment variable that says so), by its place (a cluster's cookie) or by its form (a
-password in a URL). Known ones are searched in every shape that a log gives them: as they are, in JSON, in Python's
-own notation, in a URL, in base64, cut in half where somebody has shortened a text, and over several lines where Python has laid
-out a long one. See `secret_forms` for those not known."""
+A secret is recognized by its name (an environment variable), by its place (a cluster's cookie) or
+by its form (a password in a URL). Known secrets are found in every form that a log can give them:
+unchanged, in JSON, in Python's notation, in a URL and in base64. They are also found if a text was
+cut off inside them, or if Python has wrapped them over several lines. For unknown secrets see
+`secret_forms`."""
 
 from __future__ import annotations
 
@@ -25,11 +26,11 @@ from clusterlib.rundir.folders import RunFolder
 __all__ = ["MARK", "Redactor", "is_secret", "redactor_for"]
 
 SHORTEST = 6
-"""Shorter ones are not searched in free text: they would shred it and hide nothing."""
+"""Shorter secrets are not searched in free text: that would damage the text and hide nothing."""
 SHORTEST_CODE = 8
-"""A piece of base64 shorter than this may be anything."""
+"""A shorter piece of base64 could be anything."""
 _KEPT = frozenset({"time", "kind", "state", "run"})
-"""What events are told apart by, and where a run lies. A cookie that reads "ready" must not cost the whole story."""
+"""Keys that identify events and the folder of a run. A cookie "ready" must not hide the story."""
 
 
 _HEX = re.compile(rb"%(?:25)?[0-9A-F]{2}")
@@ -37,10 +38,10 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Redactor:
-    """Replaces what it knows to be secret."""
+    """Replaces the secrets that it knows."""
 
     def __init__(self, secrets: Iterable[str] = (), variables: Mapping[str, str] | None = None) -> None:
-        """`variables`: by name; of these the secret ones count."""
+        """`variables` are environment variables by name. Only the secret ones are used."""
         named = {
             name: value for name, value in (variables or {}).items() if value.strip() and is_secret(name)
         }
@@ -54,7 +55,7 @@ class Redactor:
         ]
 
     def data(self, data: bytes) -> bytes:
-        """Whole lines of a file, in whatever encoding."""
+        """Redacts whole lines of a file, in any encoding."""
         data = self._known(data)
         for pattern in self._short:
             data = pattern.sub(rb"\1" + MARK.encode(), data)
@@ -73,14 +74,15 @@ class Redactor:
         return seams.replace(self._shapes, MARK.encode())
 
     def text(self, text: str) -> str:
-        """Also of text that came from no valid file: what cannot be encoded goes through as it is.
+        """Also accepts text that was not valid in its file: what cannot be encoded is kept as it
+        is.
 
-        A text may have been cut off anywhere, in the middle of a secret, too."""
+        The text may be cut off anywhere, even in the middle of a secret."""
         data = self._halves.hide_at_end(self.data(text.encode(errors="surrogatepass")))
         return data.decode(errors="surrogatepass")
 
     def value(self, value: Any) -> Any:
-        """JSON data: strings are redacted wherever they are; keys, and what events are told apart by, stay."""
+        """Redacts strings in JSON data. Keys stay, and so do the values that identify events."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
@@ -90,7 +92,7 @@ class Redactor:
         return value
 
     def line(self, line: bytes) -> bytes:
-        """A line of JSON, parsed only where there is something to hide."""
+        """Redacts a line of JSON. It is parsed only if it contains something to hide."""
         if self.data(line) == line:
             return line
         try:
@@ -108,7 +110,7 @@ class Redactor:
 
 
 def redactor_for(runs: Iterable[Path], environ: Mapping[str, str]) -> Redactor:
-    """Knows the secrets of these run folders and of this environment."""
+    """A redactor for the secrets of these run folders and of this environment."""
     secrets: list[str] = []
     variables: dict[str, str] = {}
     for run in map(RunFolder, runs):
@@ -123,7 +125,7 @@ def redactor_for(runs: Iterable[Path], environ: Mapping[str, str]) -> Redactor:
 
 
 def _searched(secret: str) -> list[str]:
-    """What to look for: logs are read line by line, so a key of many lines is found by each of them."""
+    """The texts to search. Logs are read by line, so each line of a long key is one of them."""
     lines = [line.strip() for line in secret.splitlines()]
     return [line for line in lines if len(line) >= SHORTEST and line not in MARK]
 
@@ -154,7 +156,7 @@ def _shapes(secret: str) -> Iterator[bytes]:
 
 
 def _codes(raw: bytes) -> Iterator[bytes]:
-    """What base64 makes of it wherever it stands among other bytes: of each three bytes it makes four letters."""
+    """The base64 of a secret at any position among other bytes: three bytes become four letters."""
     for shift in range(3):
         coded = base64.b64encode(b"\0" * shift + raw)
         first = -(-8 * shift // 6)
@@ -166,12 +168,12 @@ def _codes(raw: bytes) -> Iterator[bytes]:
 
 
 def _around(code: bytes) -> re.Pattern[bytes]:
-    """The whole of what was encoded: the rest of it is the name of a user, or padding."""
+    """The whole encoded text. The rest of it is a user name or padding."""
     return re.compile(rb"[A-Za-z0-9+/_-]{0,200}" + re.escape(code) + rb"[A-Za-z0-9+/_-]{0,200}={0,2}")
 
 
 def _as_it_was(secret: str) -> bytes:
-    """The bytes that Python made a string of."""
+    """The bytes from which Python made a string."""
     try:
         return secret.encode(errors="surrogateescape")
     except UnicodeEncodeError:
@@ -179,7 +181,8 @@ def _as_it_was(secret: str) -> bytes:
 
 
 def _assignment(name: str, value: str) -> re.Pattern[bytes]:
-    """A value too short to be searched for alone is found beside its name: NAME=value, "NAME": "value"."""
+    """Finds a value that is too short to search alone, by the name beside it:
+    NAME=value, "NAME": "value"."""
     return re.compile(
         rb"(\b"
         + re.escape(name.encode())

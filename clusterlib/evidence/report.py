@@ -1,4 +1,4 @@
-"""report.html: the story as one page. Whatever a browser forbids, it can be read: scripts only make it more comfortable."""
+"""Renders report.html, the story as one page. Scripts are optional: a browser may forbid them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["make_report", "write_report"]
 
 TEMPLATE = Path(__file__).parent / "page" / "report.html.j2"
 BESIDE = tuple(artifact for artifact in OF_THE_RUN if artifact is not REPORT and not artifact.is_internal)
-"""What the page links."""
+"""The files that the page links."""
 FILES = {
     "events": EVENTS.label,
     "junit": JUNIT.label,
@@ -56,7 +56,7 @@ MOST_CURVES = 60
 MOST_SAID = 90
 MOST_SAID_IN_ALL = 900
 MOST_OF_TRACEBACKS = 250_000
-"""Characters in all."""
+"""The total number of characters."""
 LONGEST_MESSAGE = 6000
 LONGEST_LINE = 400
 POINTS = 100
@@ -65,7 +65,7 @@ CURVE_WIDTH, CURVE_HEIGHT = 200.0, 36.0
 
 @frozen
 class Curve:
-    """What a node took over time, as a polyline in a box of fixed size, and in words."""
+    """What a node used over time, as a polyline in a box of fixed size, and in words."""
 
     points: str
     told: str
@@ -79,7 +79,7 @@ def write_report(folder: Path, story: Story, evidence: Evidence, environment: En
 def make_report(
     story: Story, evidence: Evidence, environment: Environment, beside: Sequence[str] = ()
 ) -> str:
-    """`beside`: what lies in the same folder, to be linked."""
+    """`beside` are the files in the same folder, which are linked."""
     tests = _shown(story.tests)
     failures = story.failures[:MOST_FAILURES]
     journals = write_journals(story, evidence.runs)
@@ -127,7 +127,7 @@ def make_report(
 
 
 def _shown(tests: Sequence[Tested]) -> list[Tested]:
-    """All that did not pass, and as many of the others as a page can bear."""
+    """All tests that did not pass, and as many of the others as a page can show."""
     if len(tests) <= MOST_TESTS:
         return list(tests)
     bad = [test for test in tests if test.outcome is not Outcome.PASSED][:MOST_TESTS]
@@ -177,12 +177,12 @@ def _points(times: Sequence[float], values: Sequence[float]) -> str:
 
 
 def _alone(test: str, command: Sequence[str]) -> str:
-    """The command that runs it alone."""
+    """The command that runs this test alone."""
     return shlex.join(["pytest", "--distributed", *_what_clusters(command), test])
 
 
 def _what_clusters(command: Sequence[str]) -> Iterator[str]:
-    """What was said of the clusters: without it a test that is run again gets another one."""
+    """The options that select the cluster. Without them, a repeated test gets another cluster."""
     for word, following in pairwise([*command, ""]):
         name, _, value = word.partition("=")
         if name in CLUSTER_OPTIONS and (value or following):
@@ -190,7 +190,7 @@ def _what_clusters(command: Sequence[str]) -> Iterator[str]:
 
 
 def _said(failures: Sequence[Failure]) -> dict[int, list[JournalEntry]]:
-    """By the number of the test: what the nodes said during it, with what happened to them, by time."""
+    """By number of the test: what the nodes printed and what happened to them, in order of time."""
     found: dict[int, list[JournalEntry]] = {}
     left = MOST_SAID_IN_ALL
     for failure in failures:
@@ -201,7 +201,9 @@ def _said(failures: Sequence[Failure]) -> dict[int, list[JournalEntry]]:
 
 
 def _tracebacks(failures: Sequence[Failure]) -> dict[int, Explained]:
-    """By the number of the test, of those that fit: its tracebacks. One that says no more than the message is left out."""
+    """The tracebacks of the tests, by number, as far as they fit.
+
+    A traceback that only repeats the message is left out."""
     found: dict[int, Explained] = {}
     left = MOST_OF_TRACEBACKS
     for failure in failures:
@@ -246,12 +248,12 @@ def _short(text: str) -> str:
 
 
 def _pieces(text: str) -> list[str]:
-    """A name, where it may go on in another line: a narrow screen breaks it after a sign, and not within a word."""
+    """Lets a name wrap after a sign, so that a narrow screen does not break it inside a word."""
     return re.split(r"(?<=[_/.:,=\[\]-])(?=[^_/.:,=\[\]-])", text)
 
 
 def _typed(command: Sequence[str]) -> str:
-    """The command as somebody types it, without the place of pytest on this machine."""
+    """The command as a person would type it, without pytest's path on this machine."""
     program, *arguments = command
     name = program.rpartition("/")[2]
     return shlex.join([*(["python", "-m", "pytest"] if name == "__main__.py" else [name]), *arguments])
@@ -271,7 +273,7 @@ def _offset(seconds: float) -> str:
 
 
 def _sign(kind: str) -> str:
-    """Says by form what a colour says, too."""
+    """A symbol for each kind, so that colour is not the only difference."""
     return {
         "passed": "✓", "failed": "✕", "error": "!", "skipped": "↷", "running": "…", "cut": "✂", "rerun": "↻",
         "good": "✓", "bad": "✕", "open": "…",
@@ -283,5 +285,5 @@ def _sentence(clause: str) -> str:
 
 
 def _tied(text: str) -> str:
-    """A number and its unit stay on one line."""
+    """Keeps a number and its unit on one line."""
     return re.sub(r"(\d) (ms|s|min|h)\b", "\\1\u00a0\\2", text)

@@ -1,7 +1,8 @@
-"""What happened, told as one: who lived when, which test ran when, what was broken, what failed and what to do.
+"""What happened in a run: when nodes lived, when tests ran, what was broken, what failed and what
+to do.
 
-Plain values. They are made by `telling` from evidence, and shown by the report, the JUnit of the cluster, the summary
-and the annotations. Times are seconds since the epoch."""
+These are plain values. `telling` makes them from evidence. The report, the JUnit of the cluster,
+the summary and the annotations show them. Times are seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -67,15 +68,15 @@ class Tested:
     line: int | None = None
     explained: Explained = Explained()
     waited: float = 0.0
-    """Seconds before it began, until its cluster was there, whole and free."""
+    """Seconds from the request until its cluster was complete and free."""
     also: tuple[tuple[str, str], ...] = ()
     """The other clusters that it used, each with its run."""
     plain: bool = False
-    """It needs no cluster, and is told of because it failed."""
+    """Whether it needs no cluster and is included because it failed."""
 
     @property
     def clusters(self) -> tuple[tuple[str, str], ...]:
-        """All that it used, each with its run."""
+        """All clusters that it used, each with its run."""
         return ((self.cluster, self.run), *self.also) if self.cluster else self.also
 
     @property
@@ -85,7 +86,7 @@ class Tested:
 
 @frozen
 class Mark:
-    """Something that happened at a moment: kill, pause, fault, heal, crash, error, restart, scale, dirty."""
+    """An event at one time: kill, pause, fault, heal, crash, error, restart, scale, dirty."""
 
     number: int
     time: float
@@ -97,7 +98,7 @@ class Mark:
     """A clause: "node2 was killed"."""
     detail: str = ""
     deed: str = ""
-    """The same, of whoever did it on purpose: "killed node2"."""
+    """The same, as something that a test or user did on purpose: "killed node2"."""
     by: str = ""
     """The test that did it, as far as the keeper knows."""
 
@@ -115,13 +116,13 @@ class PrintedLine:
 
 @frozen
 class PrintedLines:
-    """What a node printed in some time: the last lines, and how many were before them."""
+    """What a node printed in a period: the last lines, and the number of lines before them."""
 
     node: str
     lines: tuple[PrintedLine, ...]
     left_out: int
     file: str
-    """The whole log, from the report's place."""
+    """The whole log, relative to the report's folder."""
 
 
 @frozen
@@ -131,7 +132,7 @@ class Failure:
     marks: tuple[Mark, ...]
     """What happened to its cluster during the test."""
     culprit: Mark | None
-    """The last bad thing that the test did not do itself. None where nothing of that kind is known."""
+    """The last bad event that the test did not cause itself. None if there is none."""
     deed: Mark | None
     """The last fault that the test itself caused."""
     remedies: tuple[str, ...]
@@ -160,7 +161,7 @@ class Failure:
 
 @frozen
 class Trouble:
-    """What went wrong outside of tests: a start, a crash, an end that was none."""
+    """What went wrong outside of tests: a start, a crash, or a failed end."""
 
     time: float
     where: str
@@ -171,21 +172,21 @@ class Trouble:
     remedies: tuple[str, ...]
     attempts: int = 1
     tests: int = 0
-    """How many tests it cost."""
+    """How many tests could not run because of it."""
     then: str = ""
     """What was done about it: retry, smaller, simulate, skip, fail."""
 
 
 @frozen
 class NodeUsage:
-    """What a node took, over time."""
+    """What a node used over time."""
 
     cluster: str
     node: str
     times: tuple[float, ...]
     memory: tuple[float, ...]
     cpu: tuple[float, ...]
-    """Share of one processor, between two looks."""
+    """Share of one processor between two measurements."""
     cpu_seconds: float
 
     @property
@@ -195,7 +196,7 @@ class NodeUsage:
 
 @frozen
 class Served:
-    """A cluster and what it was good for."""
+    """A cluster and what it was used for."""
 
     cluster: str
     profile: str
@@ -212,7 +213,7 @@ class Served:
     peak_memory: float
     cpu_seconds: float
     folders: tuple[str, ...]
-    """Where its runs lie, from the report's place."""
+    """The folders of its runs, relative to the report's folder."""
     borrowed: bool = False
 
 
@@ -223,9 +224,9 @@ class Story:
     began: float
     ended: float
     going: bool
-    """The run is still there."""
+    """The run still goes on."""
     killed: bool
-    """It is gone, and never said goodbye."""
+    """The run is gone and did not record its end."""
     exit_code: int | None
     tests: tuple[Tested, ...]
     failures: tuple[Failure, ...]
@@ -236,16 +237,16 @@ class Story:
     usage: tuple[NodeUsage, ...]
     counts: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
-    """Somebody, or a test, ended it before all tests had run: Ctrl-C, `pytest.exit()`."""
+    """A user or a test ended it before all tests had run: Ctrl-C, `pytest.exit()`."""
     unmet: int = 0
-    """Records that could not be understood, or were lost."""
+    """Records that could not be read, or were lost."""
 
     def count(self, *outcomes: Outcome) -> int:
         return sum(self.counts.get(outcome, 0) for outcome in outcomes)
 
     @property
     def total(self) -> int:
-        """Tests, and not attempts at them."""
+        """The number of tests, not of attempts."""
         return len(self.tests) - self.count(Outcome.RERUN)
 
     @property
@@ -254,7 +255,7 @@ class Story:
 
 
 def moment(text: object) -> float | None:
-    """Seconds since the epoch of a time as records have it."""
+    """Seconds since the epoch for a time in the format of records."""
     try:
         found = datetime.fromisoformat(str(text))
     except ValueError:
@@ -268,7 +269,7 @@ def stamp(time: float) -> str:
 
 
 def clock(time: float) -> str:
-    """The time of day: 14:03:07.250, in UTC, as logs have it."""
+    """The time of day as in logs: 14:03:07.250, in UTC."""
     return stamp(time)[11:23]
 
 
@@ -278,7 +279,7 @@ def _before(time: float, end: float, test: str) -> str:
 
 
 def duration(value: float) -> str:
-    """A duration as people say it."""
+    """A duration as people write it."""
     value = max(0.0, value)
     if value < 0.0095:
         return f"{value * 1000:.1f} ms"

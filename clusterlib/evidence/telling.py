@@ -1,4 +1,4 @@
-"""Makes the story from the evidence. Pure, and forgiving: whatever is missing is left out, never guessed."""
+"""Makes the story from the evidence, without side effects. Gaps are left out, never guessed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ def tell_story(evidence: Evidence) -> Story:
 
 
 def _diaries(evidence: Evidence, last: float) -> list[RunHistory]:
-    """A diary that has no end goes on while the run does; that of a run that was killed ends with the last sign of it."""
+    """The diaries of all runs.
+
+    One without an end lasts as long as the test run. If that was killed, it lasts until the last
+    sign of the run."""
     signs = _signs(evidence)
     found = []
     for run in evidence.runs:
@@ -68,7 +71,7 @@ def _diaries(evidence: Evidence, last: float) -> list[RunHistory]:
 
 
 def _signs(evidence: Evidence) -> dict[tuple[str, str], float]:
-    """When anything was last heard of each run."""
+    """When each run was last heard of."""
     found: dict[tuple[str, str], float] = {}
     for record in evidence.records:
         first = next(iter(record.what.used()), UsedCluster())
@@ -87,7 +90,7 @@ def _marks(diaries: Iterable[RunHistory]) -> tuple[Mark, ...]:
 
 
 def _joined(diaries: Iterable[RunHistory]) -> tuple[Lane, ...]:
-    """One lane a node of a cluster, over all its runs: clusters and nodes in the order of their names."""
+    """One lane for each node, over all runs of its cluster, in order of cluster and node names."""
     lanes: dict[tuple[str, str], Lane] = {}
     for diary in diaries:
         for lane in diary.lanes:

@@ -1,4 +1,4 @@
-"""Which tests ran when and how they ended: also those of whose end nobody could write."""
+"""When tests ran and how they ended, including those whose end could not be recorded."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from clusterlib.evidence.story import Tested, moment
 __all__ = ["read_tests", "was_interrupted"]
 
 INTERRUPTED = 2
-"""How pytest says it: Ctrl-C, or `pytest.exit()` without a code of its own."""
+"""Pytest's exit code after Ctrl-C, or `pytest.exit()` without a code of its own."""
 
 
 def read_tests(evidence: Evidence, last: float, diaries: Sequence[RunHistory]) -> tuple[Tested, ...]:
-    """In the order in which they began."""
+    """The tests in the order in which they began."""
     begun: dict[tuple[str, str], Record[TestStarted]] = {}
     unannounced: dict[str, Record[TestEnded]] = {}
     found: list[Tested] = []
@@ -46,7 +46,8 @@ def read_tests(evidence: Evidence, last: float, diaries: Sequence[RunHistory]) -
 
 
 def _last_attempts(tests: Sequence[Tested]) -> list[Tested]:
-    """What a process has run again, as pytest-rerunfailures does, has not failed yet."""
+    """A failed test that its process has repeated, as pytest-rerunfailures does, has not failed
+    yet."""
     last = {(test.worker, test.test): place for place, test in enumerate(tests)}
     return [
         test
@@ -116,14 +117,15 @@ def _unended(
 
 
 def _what_cut_it(worker: str, over: set[str], evidence: Evidence) -> str:
-    """A process that has recorded its end was neither killed nor has it crashed: it broke off, as after Ctrl-C."""
+    """Why a test has no end. A process that recorded its own end was neither killed, nor did it
+    crash: it was interrupted, as after Ctrl-C."""
     if was_interrupted(evidence) or worker in over:
         return "the run was interrupted"
     return f"its worker {worker} ended" if over or evidence.alive else "the run was killed"
 
 
 def was_interrupted(evidence: Evidence) -> bool:
-    """Whether the process that leads the run broke off in a test, or says that it was interrupted."""
+    """Whether the leader of the run stopped in a test, or says that it was interrupted."""
     leader = evidence.start.worker if evidence.start else None
     ends = [record for record in evidence.of(RunEnded) if record.worker == leader]
     if not ends:
@@ -134,7 +136,8 @@ def was_interrupted(evidence: Evidence) -> bool:
 
 
 def _last_sign(cluster: str, run: str, begin: float, last: float, diaries: Sequence[RunHistory]) -> float:
-    """A cluster notices at once when whoever held it is gone; without one, nobody knows better than the last record."""
+    """The last time when the test surely ran. A cluster notices at once that its holder is gone.
+    Without a cluster, the last record is the best sign."""
     ends = [
         diary.end for diary in diaries if (diary.cluster, diary.run) == (cluster, run) and diary.end > begin
     ]

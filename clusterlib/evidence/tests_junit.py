@@ -1,4 +1,5 @@
-"""The tests as JUnit, from what was recorded: for a run whose pytest was killed, or that was no run of pytest at all."""
+"""Makes the JUnit file of the tests from the records, for a run whose pytest was killed, or that
+was not a run of pytest."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from clusterlib.evidence.story import Failure, PrintedLines, Story, Tested, cloc
 __all__ = ["is_recorded", "write_missing_junit"]
 
 NAME = "recorded tests"
-"""The suite's name, by which a file of ours is known and may be replaced."""
+"""The name of the suite. It identifies a file of ours, which may be replaced."""
 
 
 def write_missing_junit(folder: Path, story: Story) -> None:
-    """What pytest wrote itself knows more, and stays."""
+    """A file that pytest wrote itself contains more and is kept."""
     path = JUNIT.in_(folder)
     if path.exists() and not is_recorded(path):
         return
@@ -32,7 +33,7 @@ def write_missing_junit(folder: Path, story: Story) -> None:
 
 
 def is_recorded(path: Path) -> bool:
-    """Whether it was made here, from records."""
+    """Whether this file was made here, from records."""
     try:
         return NAME.encode() in path.read_bytes()
     except OSError:
@@ -63,7 +64,9 @@ def _said(part: PrintedLines) -> str:
 
 
 def _names(test: str) -> tuple[str, str]:
-    """As pytest names them: `tests.test_shop.TestCart` and `test_total[3]`. A command is its own name."""
+    """Names as pytest writes them: `tests.test_shop.TestCart` and `test_total[3]`.
+
+    A command is its own name."""
     whole, bracket, parameters = test.partition("[")
     place, *inside = whole.split("::")
     if not inside:

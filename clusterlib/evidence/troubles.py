@@ -1,4 +1,6 @@
-"""What went wrong outside of tests, each once: starts that failed, nodes that ended by themselves, ends that were none."""
+"""What went wrong outside of tests: failed starts, unexpected ends of nodes, failed ends.
+
+Each is listed once."""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def find_troubles(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[M
 
 
 def _starts(evidence: Evidence, tests: Sequence[Tested]) -> list[Trouble]:
-    """However often a start was tried and however many tests wanted it: one trouble."""
+    """One trouble for a start, however often it was tried and however many tests wanted it."""
     found: dict[tuple[str, str, str], Trouble] = {}
     for record in evidence.of(ClusterRefused):
         where = _where(record.what)
@@ -55,7 +57,7 @@ def _with_cost(trouble: Trouble, tests: Sequence[Tested]) -> Trouble:
 
 
 def _endings(evidence: Evidence) -> list[Trouble]:
-    """Why a cluster could not go on, and what its end has left."""
+    """Why a cluster could not go on, and what was left after its end."""
     return [
         _trouble(record.time, error, f"cluster {record.what.cluster}")
         for record in evidence.of(ClusterEnded)
@@ -65,7 +67,7 @@ def _endings(evidence: Evidence) -> list[Trouble]:
 
 
 def _findings(evidence: Evidence) -> list[Trouble]:
-    """What the pre-flight checks said no to. The same finding of two profiles is one."""
+    """The pre-flight checks that failed. The same finding of two profiles is listed once."""
     found: dict[tuple[str, str], Trouble] = {}
     for record in evidence.of(PreflightRecorded):
         for finding in record.what.findings:
@@ -79,7 +81,7 @@ def _findings(evidence: Evidence) -> list[Trouble]:
 
 
 def _crashes(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark]) -> list[Trouble]:
-    """Nodes that ended although nobody asked them to, with their last words."""
+    """Nodes that ended although this was not requested, with the last lines they printed."""
     runs = {(run.cluster, run.name): run for run in evidence.runs}
     crashes = [mark for mark in marks if mark.kind == "crash"]
     failed_starts = {base_name(record.what.run) for record in evidence.of(ClusterRefused)}
@@ -94,12 +96,14 @@ def _crashes(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark])
             (f"invoke cluster.logs {mark.node} --name {mark.cluster}",),
         )
         for mark in crashes[:MOST_CRASHES]
-        if mark.run not in failed_starts  # the error of the start tells it better
+        if mark.run not in failed_starts  # the error of the start says more
     ]
 
 
 def _last_words(run: ClusterRun | None, mark: Mark, tests: Sequence[Tested]) -> tuple[str, ...]:
-    """What the node said before it ended, since its last start and since the test began: what was before belongs to others."""
+    """What the node printed before it ended, since its last start and since the test began.
+
+    Earlier lines belong to other tests."""
     if run is None:
         return ()
     began = max(_last_start(run, mark), _tests_began(tests, mark), mark.time - BEFORE_A_CRASH)
@@ -119,7 +123,7 @@ def _last_start(run: ClusterRun, mark: Mark) -> float:
 
 
 def _tests_began(tests: Sequence[Tested], mark: Mark) -> float:
-    """When the first of the tests began that used the cluster then; where none did, the last one before."""
+    """When the first test began that used the cluster then. If none did, the last one before."""
     there = [
         test
         for test in tests

@@ -1,13 +1,16 @@
-"""The keeper's ear: a private Unix socket, JSON lines both ways, requests in, answers and events out.
+"""The keeper's control socket: a private Unix socket with JSON lines for requests and answers.
 
     -> {"id": 1, "op": "status", "args": {}}
     <- {"id": 1, "result": {...}}            or  {"id": 1, "error": {...}}
-    <- {"event": {...}}                      until the answer, where a request has "events": true; for good after `watch`
-    <- {"id": null, "error": {...}}          where the conversation itself makes no sense
+    <- {"event": {...}}                      until the answer, if a request has "events": true;
+                                             without end after `watch`
+    <- {"id": null, "error": {...}}          if the line is not a valid request
 
-A request of more than a mebibyte must begin with "id" and "op", and its operation must be one that carries code.
+A request of more than a mebibyte must begin with "id" and "op", and its operation must be one
+that carries code.
 
-A connection is also a lease where it asked for one: when its holder dies, however it dies, the kernel closes it.
+A connection is also a lease if it asked for one. When its holder ends in any way, the kernel
+closes it.
 """
 
 from __future__ import annotations
@@ -75,7 +78,7 @@ MOST_WAITING = 1024
 
 
 def peer_is_us(connection: socket.socket) -> bool:
-    """Whether the process at the other end runs as our user, as the kernel attests it."""
+    """Whether the process at the other end runs as our user, according to the kernel."""
     if hasattr(socket, "SO_PEERCRED"):
         _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return bool(uid == os.getuid())
@@ -83,7 +86,7 @@ def peer_is_us(connection: socket.socket) -> bool:
 
 
 class ControlServer:
-    """Accepts clients; each gets a conversation of its own."""
+    """Accepts clients. Each gets its own conversation."""
 
     def __init__(self, keeper: Keeper, path: Path) -> None:
         self._keeper = keeper
@@ -98,14 +101,15 @@ class ControlServer:
         self._path.chmod(0o600)
 
     async def adopt(self, channel: socket.socket, holder: str) -> None:
-        """Talks over a socket that was there before the server: the channel of whoever started the keeper.
+        """Serves a socket that is older than the server: the channel of the starter of the keeper.
 
-        It holds the cluster from the first moment: if it dies before it says a word, nobody else would end the keeper."""
+        It holds the cluster from the start. If the starter dies early, nothing else ends the
+        keeper."""
         reader, writer = await asyncio.open_unix_connection(sock=channel)
         self._accept(reader, writer, holder)
 
     async def close(self) -> None:
-        """Stops listening, says what is still to be said, hangs up."""
+        """Stops listening, sends what is pending, and hangs up."""
         if self._server is not None:
             self._server.close()
         remove_socket(self._path)
@@ -126,7 +130,7 @@ class ControlServer:
 
 
 class Conversation:
-    """One client. Its requests are carried out side by side; its leases and watches end with it."""
+    """One client. Its requests run side by side. Its leases and watches end with it."""
 
     def __init__(self, keeper: Keeper, lines: Lines, writer: asyncio.StreamWriter) -> None:
         self._keeper = keeper
@@ -180,15 +184,15 @@ class Conversation:
         except LineTooLong as reason:
             self._refuse(None, UsageError("a request was not read to its end", cause=str(reason)))
         except OSError:
-            pass  # a connection reset: as good as a hang-up
+            pass  # a reset is the same as a hang-up
         finally:
             self._hang_up()
-        # What a client set in motion goes on without it: half a restart is worse than an unwatched one.
+        # Requests go on without their client: half a restart is worse than an unwatched one.
         if self._requests:
             await asyncio.wait(self._requests)
 
     async def finish(self) -> None:
-        """Answers what was asked, within a second, and hangs up. A client that does not read is not waited for."""
+        """Answers open requests within a second and hangs up, even if the client does not read."""
         if self._requests:
             await asyncio.wait(self._requests, timeout=1.0)
         try:
@@ -239,7 +243,7 @@ class Conversation:
         if self._writer.is_closing():
             return
         if self._writer.transport.get_write_buffer_size() > LONGEST_BACKLOG:
-            self._writer.transport.abort()  # it does not listen; the keeper's memory is not its mailbox
+            self._writer.transport.abort()  # it does not read, and memory is limited
             return
         self._writer.write(json.dumps(message).encode() + b"\n")
 
@@ -296,7 +300,7 @@ class Conversation:
             )
 
     async def _take_turn(self, asked: TakeTurn) -> TurnGiven:
-        """Waits for a turn. It ends with this conversation at the latest."""
+        """Waits for a turn. It ends at the latest with this conversation."""
         if self._keeper.ending or self._over:
             raise self._keeper.gone()
         if self._turn is not None:
@@ -313,14 +317,14 @@ class Conversation:
             raise
 
     async def _end_turn(self, asked: EndTurn) -> ClusterStatus:
-        """Ends the turn of this conversation; one that it still waits for is withdrawn."""
+        """Ends the turn of this conversation, or withdraws its request for one."""
         turn, self._turn = self._turn, None
         if turn is None:
             raise UsageError("this connection has no turn that could end", remedies=["take_turn() first"])
         return await self._keeper.end_turn(turn, asked.dirty)
 
     def _check_not_shared(self) -> None:
-        """A test that shares the cluster with others must not change it under them."""
+        """Prevents a test that shares the cluster from changing it while others use it."""
         turn = self._turn
         if turn is not None and turn.since is not None and not turn.exclusive:
             raise ClusterBusy(
@@ -342,11 +346,11 @@ class Conversation:
         return self._turn is not None and self._turn.since is not None
 
     def _signature(self, asked: NodeRequest) -> str:
-        """Who asks for it: the test whose turn it is, else what the client calls itself."""
+        """Who asks: the test that has the turn, or else the name that the client gives itself."""
         return self._turn.holder if self._has_turn and self._turn else asked.by
 
     async def _release(self) -> Handed:
-        """Hands back what this conversation holds. Where that ends the cluster, answers when it is gone."""
+        """Hands back what this conversation holds. If that ends the cluster, waits for the end."""
         self._let_go("handed back")
         return await self._unless_it_lives_on()
 

@@ -1,4 +1,4 @@
-"""Operations that clients have begun on the cluster and not ended. Each is recorded in the diary."""
+"""Operations that clients have begun on the cluster and not ended. The diary records each one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["RunningOperations"]
 
 
 class RunningOperations:
-    """Those of one connection. One operation may be part of another, or run beside it."""
+    """The operations of one connection. One may be part of another, or run beside it."""
 
     def __init__(self, taint: Taint, tell: Tell) -> None:
         self._taint = taint
@@ -22,19 +22,19 @@ class RunningOperations:
         self._begun = 0
 
     def begin(self, asked: BeginOperation, by: str) -> int:
-        """Gives back the number by which it is ended."""
+        """Returns the number that ends it."""
         self._begun += 1
         self._running[self._begun] = (asked, time.monotonic())
         self._tell(OperationBegan(asked.operation, asked.arguments, asked.effect, by))
         return self._begun
 
     def end(self, asked: EndOperation) -> None:
-        """Ends it. One that does not run is left as it is."""
+        """Ends it. Does nothing if it is not running."""
         if asked.number in self._running:
             self._end(*self._running.pop(asked.number), asked.error)
 
     def lose(self) -> None:
-        """The connection was closed while they ran."""
+        """Ends those that were running when the connection was closed."""
         while self._running:
             self._end(*self._running.popitem()[1], "the connection of its caller was closed")
 

@@ -1,6 +1,7 @@
-"""All nodes of a cluster: their start side by side, and their leaving.
+"""All nodes of a cluster: how they start side by side, and how they leave.
 
-The roles start, stop and fail side by side, as the nodes of one role do; only within a role do nodes see each other."""
+The roles start, stop and fail side by side, as the nodes of one role do. A node sees only the nodes
+of its own role."""
 
 from __future__ import annotations
 
@@ -26,11 +27,11 @@ __all__ = ["Rosters", "side_by_side"]
 
 T = TypeVar("T")
 CODE_SECONDS = 2.0
-"""For a node to say which of the files that it has loaded have changed."""
+"""Seconds for a node to report which of the files that it has loaded have changed."""
 
 
 class Rosters:
-    """All nodes of the cluster. What to do about a node that ends by itself is the keeper's call."""
+    """All nodes of the cluster. The keeper decides what to do about a node that ends by itself."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Rosters:
         ended: Ended,
     ) -> None:
         self.nodes: dict[str, ManagedNode] = {}
-        """Role by role; this dictionary stays the same one."""
+        """The nodes, role by role. This dictionary is never replaced."""
         self._plan = plan
         self._host = host
         self._tell = tell
@@ -62,7 +63,7 @@ class Rosters:
         return self.roles[node.spec.role]
 
     def role(self, name: str | None) -> Roster:
-        """The role of that name. None needs to be named where there is only one."""
+        """The role of that name. The name can be left out if there is only one."""
         if name is None and len(self.roles) == 1:
             return next(iter(self.roles.values()))
         if name not in self.roles:
@@ -73,7 +74,7 @@ class Rosters:
         return self.roles[name]
 
     def is_rising(self, node: ManagedNode) -> bool:
-        """Whether somebody waits for this node to get ready, and so will hear of its end."""
+        """Whether a caller waits for this node to get ready, and so learns of its end."""
         return self.of(node).rises(node)
 
     # -- coming
@@ -83,7 +84,7 @@ class Rosters:
         return [node for roster in self.roles.values() for node in self.admit(roster, roster.plan.nodes)]
 
     def admit(self, roster: Roster, plans: Iterable[NodePlan]) -> list[ManagedNode]:
-        """Gives these nodes places in this role. All are admitted, or none."""
+        """Gives these nodes places in this role. Either all are admitted, or none."""
         coming = list(plans)
         _check_names(self.nodes, roster, coming)
         admitted = roster.admit(coming)
@@ -91,11 +92,11 @@ class Rosters:
         return admitted
 
     def prepare(self, nodes: Iterable[ManagedNode], *, as_planned: bool = False) -> None:
-        """Writes what these nodes read when they start, and notes which code that is; see `CodeAtStart.note`.
+        """Writes the files that these nodes read when they start, and notes which code that is.
 
-        What is written names the nodes that belong to the cluster now, and those that run. A node that is still to be
-        stopped for this start does not count as one that runs. `as_planned`: the code is what the plan says, as
-        somebody has just looked."""
+        The files name the nodes that belong to the cluster now, and those that run. A node that is
+        still to be stopped for this start does not count as running. `as_planned` says that the
+        code was just compared with the plan and is the same. See also `CodeAtStart.note`."""
         starting = list(nodes)
         everyone = [node.spec.for_templates() for node in self.nodes.values()]
         for roster in self.roles.values():
@@ -103,7 +104,7 @@ class Rosters:
             roster.prepare(own, everyone, as_planned=as_planned)
 
     def clear(self, nodes: Iterable[ManagedNode]) -> None:
-        """Deletes the data of these nodes, none of which lives now."""
+        """Deletes the data of these nodes. None of them may be running."""
         from clusterlib.keeper.clearing import clear
 
         cleared = list(nodes)
@@ -112,10 +113,11 @@ class Rosters:
         self.prepare(cleared)
 
     async def bring_up(self, nodes: list[ManagedNode], *, together: bool) -> None:
-        """Starts these nodes side by side and waits until they see all of their role that live.
+        """Starts these nodes side by side and waits until they see all running nodes of their role.
 
-        Where they are wanted together, the first failure ends the wait. Otherwise each has its own fate; one that
-        fails is ended, for it must not look as if it were about to be ready."""
+        If they are wanted together, the first failure ends the wait. Otherwise each succeeds or
+        fails by itself. A node that fails is ended, because it must not look as if it were about to
+        be ready."""
         deadline = Deadline(self._plan.timeouts.start)
         groups = self.by_role(nodes)
         await self._forgotten(groups)
@@ -126,7 +128,7 @@ class Rosters:
                 await node.launch(deadline)
                 await node.climb(roster.expected, deadline)
             except NodeNotReady as late:
-                return late  # the others share the deadline: let them say how far they got
+                return late  # the others share the deadline: let them report, too
             except ClusterError as error:
                 if together:
                     raise
@@ -153,10 +155,11 @@ class Rosters:
         await self._seen_by_all(groups, deadline)
 
     async def _forgotten(self, groups: list[tuple[Roster, list[ManagedNode]]]) -> None:
-        """Waits until no node sees a former life of these, which would be taken for the new one, and then be missed.
+        """Waits until no node sees a former process of these: it would be taken for the new one,
+        and then be missed.
 
-        No longer than it takes to notice a death twice over: a node that does not notice it must not keep them from
-        coming back."""
+        Waits at most twice as long as it takes to notice a death. A node that does not notice it
+        must not prevent the others from coming back."""
 
         def forgotten() -> bool:
             return not any(roster.remembers([node.name for node in group]) for roster, group in groups)
@@ -164,7 +167,7 @@ class Rosters:
         await poll_async(forgotten, Deadline(2 * self._plan.timeouts.detect))
 
     async def _seen_by_all(self, groups: list[tuple[Roster, list[ManagedNode]]], deadline: Deadline) -> None:
-        """The other half of joining: those who were there see the newcomers, too."""
+        """The other half of joining: the earlier nodes see the new ones, too."""
 
         def blind() -> list[str]:
             return [name for roster, group in groups for name in roster.blind(group)]
@@ -200,7 +203,7 @@ class Rosters:
         )
 
     def flush_logs(self) -> None:
-        """All that the nodes have printed by now is in their log files when this returns."""
+        """Returns when everything that the nodes have printed so far is in their log files."""
         self._host.drain()
         for node in self.nodes.values():
             node.flush_log()
@@ -208,9 +211,9 @@ class Rosters:
     # -- leaving
 
     async def stop(self, nodes: Iterable[ManagedNode], *, with_the_cluster: bool = True) -> None:
-        """Stops them side by side. One that cannot be stopped does not keep the others from it.
+        """Stops them side by side. If one cannot be stopped, the others still are.
 
-        Not `with_the_cluster`: each as one that leaves others behind, also where it happens to be the last."""
+        Not `with_the_cluster`: each stops as if others outlive it, even if it is the last."""
         seconds = self._plan.timeouts.stop
         leaving = list(nodes)
         for roster, group in self.by_role(leaving):
@@ -228,7 +231,7 @@ class Rosters:
                 raise error
 
     async def dismiss(self, nodes: Iterable[ManagedNode]) -> None:
-        """Takes nodes out of the cluster, stopped if they still live, their ports released."""
+        """Removes nodes from the cluster. Running ones are stopped, and the ports are released."""
         leaving = list(nodes)
         await self.stop(leaving)
         for node in leaving:
@@ -236,7 +239,7 @@ class Rosters:
         self._gather()
 
     def close(self) -> None:
-        """At the end of the cluster: lets go of all that its nodes have held. They stay in the status."""
+        """Releases what the nodes held, at the end of the cluster. They stay in the status."""
         for roster in self.roles.values():
             roster.close()
 
@@ -256,7 +259,7 @@ class Rosters:
 
 
 def _check_names(taken: Iterable[str], roster: Roster, coming: Iterable[NodePlan]) -> None:
-    """Nodes are known by their names alone, so these are unique in the whole cluster."""
+    """Nodes are identified by their names alone, so names are unique in the whole cluster."""
     known = set(taken)
     for node in coming:
         if node.name in known:
@@ -269,14 +272,14 @@ def _check_names(taken: Iterable[str], roster: Roster, coming: Iterable[NodePlan
 
 
 def _check_alive(nodes: Iterable[ManagedNode]) -> None:
-    """One may have been ready, and ended while the others were not yet."""
+    """A node may have been ready, and have ended before the others were."""
     for node in nodes:
         if node.exit is not None:
             raise node.ended_early("was ready, but ended before the others were")
 
 
 async def side_by_side(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Runs them at once; the first failure cancels the rest, which are waited for, and is raised as it is."""
+    """Runs them at once. The first failure cancels and awaits the rest, and is raised unchanged."""
     tasks = [asyncio.get_running_loop().create_task(work) for work in works]
     if not tasks:
         return []

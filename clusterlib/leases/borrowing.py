@@ -1,5 +1,6 @@
-"""A cluster that was started by hand, or for this run: used if it fits, never scaled, never
-ended."""
+"""A cluster that was started by hand, or for this run. It is used if it fits.
+
+It is never scaled and never ended."""
 
 from __future__ import annotations
 
@@ -17,17 +18,17 @@ __all__ = ["Lender"]
 
 
 class Lender:
-    """Knows which cluster of the project may be borrowed: the one with the default name."""
+    """Finds the cluster of the project that may be borrowed: the one with the default name."""
 
     def __init__(self, project: Path, environ: Mapping[str, str]) -> None:
         self._given = bool(environ.get("CLUSTERLIB_RUN"))
-        """The tests run under `cluster.run`: this cluster was started for them."""
+        """Whether the tests run under `cluster.run`, which started this cluster for them."""
         self._name = environ.get("CLUSTERLIB_NAME") or DEFAULT_CLUSTER
         home = environ.get("CLUSTERLIB_PROJECT")
         self._project = Path(home) if self._given and home else project
 
     def look(self, terms: Terms, overrides: Mapping[str, object]) -> tuple[Running, Cluster | None]:
-        """What runs by that name, and a handle on it if it can be borrowed. The caller closes it."""
+        """What runs under that name, with a handle if it can be borrowed. The caller closes it."""
         none = Running(self._name)
         try:
             if not is_running(self._name, project=self._project):

@@ -16,7 +16,7 @@ __all__ = ["Failures"]
 
 
 class Failures:
-    """`reported` gets an entry for each failure, which counts the affected tests."""
+    """`reported` gets an entry for each failure, with the number of affected tests."""
 
     def __init__(self, reported: list[FailureUsage]) -> None:
         self._reported = reported
@@ -28,7 +28,7 @@ class Failures:
         return [one.known for one in self._starts.get(profile, [])]
 
     def refuse(self, profile: str, refuse: Refuse) -> Unserved:
-        """One more test is refused. Tests that are refused for the same reason are counted together."""
+        """Counts one more refused test. Tests refused for the same reason share an entry."""
         match refuse.because:
             case FailedStart() as known:
                 return next(one for one in self._starts[profile] if one.known.error is known.error).tell()
@@ -48,8 +48,9 @@ class Failures:
         self._starts.setdefault(profile, []).append(one)
 
     def reported_once(self, profile: str, stranded: Stranded) -> Unserved:
-        """A test wanted this cluster for itself alone: its failure is reported, and does not affect
-        later tests."""
+        """Reports the failure of a test that wanted this cluster for itself.
+
+        It does not affect later tests."""
         return self._note(
             profile, stranded.nodes, stranded.error, may_skip=stranded.may_skip, attempts=stranded.attempts
         ).tell()

@@ -51,8 +51,7 @@ __all__ = [
     "TurnTaken",
 ]
 
-MOST_NAMES = 6
-"""The most nodes that a sentence names; of more it gives the number."""
+MOST_NAMES = 6  # a sentence names at most this many nodes; of more it gives the number
 
 
 # -- a cluster
@@ -105,8 +104,7 @@ class ClusterRestarting(Happening):
 class ClusterScaling(Happening):
     before: int
     after: int
-    role: str | None = None
-    """Where the cluster has several."""
+    role: str | None = None  # if the cluster has several
 
     def headline(self) -> str:
         what = f"scaling role {self.role}" if self.role else "scaling"
@@ -146,8 +144,7 @@ class ClusterLingering(Happening):
 @frozen
 class ClusterStopping(Happening):
     reason: str
-    by: str = ""
-    """The test that has ended it."""
+    by: str = ""  # the test that ended it
 
     def headline(self) -> str:
         return "the cluster was taken down" if self.by else "stopping"

@@ -61,14 +61,14 @@ class Request(Generic[A]):
 
     __slots__ = ()
     op: ClassVar[str] = ""
-    """Its name on the wire, where that is another one than the class has."""
+    """The name on the wire, if it differs from the name of the class."""
     changes: ClassVar[bool] = False
-    """Whether it changes the cluster: then it is refused to those who share the cluster with others."""
+    """Whether it changes the cluster. If so, clients that share the cluster cannot send it."""
 
 
 @frozen
 class Start(Request[ClusterStatus]):
-    """Starts the nodes of the plan, and waits until they are ready. The cluster ends where that fails."""
+    """Starts the nodes of the plan and waits until they are ready. A failure ends the cluster."""
 
 
 @frozen
@@ -78,7 +78,7 @@ class StatusRequest(Request[ClusterStatus]):
 
 @frozen
 class Watch(Request[None]):
-    """Has every event from now on sent over this connection; those after the number `after` first."""
+    """Sends events over this connection from now on, starting with those later than `after`."""
 
     after: int | None = None
 
@@ -91,7 +91,7 @@ class TakeLease(Request[ClusterStatus]):
     op = "lease"
     holder: str
     sole: bool = False
-    """Only where no one else has a lease."""
+    """Only if there is no other lease."""
 
 
 @frozen
@@ -99,7 +99,7 @@ class Handed:
     """A lease was given back."""
 
     ended: bool
-    """Whether that has ended the cluster, as it was the last one."""
+    """Whether that ended the cluster, because it was the last lease."""
 
 
 @frozen
@@ -109,7 +109,7 @@ class Release(Request[Handed]):
 
 @frozen
 class Abandon(Request[Handed]):
-    """Gives the lease back, and ends a cluster that no one else has come to hold."""
+    """Gives the lease back, and ends the cluster if no other client has come to hold it."""
 
 
 @frozen
@@ -128,13 +128,13 @@ class TakeTurn(Request[TurnGiven]):
     holder: str
     exclusive: bool = True
     timeout: float | None = None
-    """Seconds to wait for it at most."""
+    """The most seconds to wait for it."""
 
 
 @frozen
 class EndTurn(Request[ClusterStatus]):
     dirty: str | None = None
-    """What was left in the cluster that the next one must not meet."""
+    """What was left in the cluster that the next holder must not find."""
 
 
 # -- what its clients are doing
@@ -142,8 +142,8 @@ class EndTurn(Request[ClusterStatus]):
 
 @frozen
 class BeginOperation(Request[int]):
-    """An operation begins; it is answered with a number. One that changes the cluster, or leaves it
-    dirty, is refused to a connection with a shared turn."""
+    """An operation begins. The answer is its number. An operation that changes the cluster or
+    leaves it dirty is refused to a connection with a shared turn."""
 
     operation: str
     arguments: Mapping[str, str]
@@ -157,9 +157,9 @@ class BeginOperation(Request[int]):
 @frozen
 class EndOperation(Request[None]):
     number: int
-    """What its beginning was answered with."""
+    """The answer to its beginning."""
     error: str = ""
-    """What went wrong; empty where nothing did."""
+    """What went wrong. Empty if nothing did."""
 
 
 # -- looking at it
@@ -198,7 +198,7 @@ class Stacks(Request[tuple[str, ...]]):
 class Restart(Request[ClusterStatus]):
     changes = True
     names: tuple[str, ...] = ()
-    """None: all nodes."""
+    """None means all nodes."""
     fresh: bool = False
 
 
@@ -206,12 +206,12 @@ class Restart(Request[ClusterStatus]):
 class Loaded:
     status: ClusterStatus
     loaded: Mapping[str, tuple[str, ...]]
-    """By node, the modules that it has loaded."""
+    """The modules that each node has loaded."""
 
 
 @frozen
 class Load(Request[Loaded]):
-    """Has the nodes run compiled modules as they are on disk, without a restart."""
+    """Makes the nodes run compiled modules as they are on disk, without a restart."""
 
     changes = True
     code: Mapping[str, str]
@@ -220,7 +220,7 @@ class Load(Request[Loaded]):
     """Files by name."""
     gone: tuple[str, ...] = ()
     role: str | None = None
-    """Whose nodes; must be named where the cluster has several."""
+    """The role of the nodes. It must be given if the cluster has several."""
 
 
 @frozen
@@ -228,7 +228,7 @@ class Scale(Request[ClusterStatus]):
     changes = True
     count: int
     role: str | None = None
-    """Must be named where the cluster has several."""
+    """Must be given if the cluster has several."""
 
 
 @frozen
@@ -239,7 +239,7 @@ class Heal(Request[ClusterStatus]):
 
 @frozen
 class NodeRequest(Request[NodeStatus]):
-    """To do something to one node. Its answer is the node as it is afterwards."""
+    """Does something to one node. The answer is the node afterwards."""
 
     changes = True
     name: str
@@ -281,14 +281,14 @@ def name_of(kind: type[Request[Any]]) -> str:
 
 def answer_of(kind: type[Request[A]]) -> type[A]:
     """The type of the answer to requests of this kind."""
-    (base,) = kind.__orig_bases__  # type: ignore[attr-defined]  # of its own, or of the request that it extends
+    (base,) = kind.__orig_bases__  # type: ignore[attr-defined]  # its own or an inherited one
     return typing.cast("type[A]", typing.get_args(base)[0])
 
 
 def request_of(
     kinds: Mapping[str, type[Request[Any]]], name: str, arguments: Mapping[str, Any]
 ) -> Request[Any]:
-    """The request that somebody has sent, where it is one of these."""
+    """The request that was sent, if it is one of these."""
     if name not in kinds:
         raise UsageError(f"the keeper knows no operation {name!r}", evidence=[", ".join(kinds)])
     kind = kinds[name]

@@ -1,7 +1,9 @@
-"""Every operation there is: those of clusterlib, and those of the project (`operations/*.py` beside `profiles/`).
+"""Every operation: those of clusterlib, and those of the project (`operations/*.py` beside
+`profiles/`).
 
-Listing them imports none. Ours are in `index.json`, which `clusterlib.operations.generating` makes; those of a project are read
-from the syntax trees of its files, once for each state of a file."""
+Listing them imports none. Those of clusterlib are in `index.json`, which
+`clusterlib.operations.generating` makes. Those of a project are read from the syntax trees of its
+files, once for each state of a file."""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ GROUP = re.compile(r"(cluster\.)?[a-z][a-z0-9_]*")
 class Catalogue:
     operations: tuple[ListedOperation, ...]
     troubles: tuple[SourceTrouble, ...]
-    """What is wrong with the operations of the project. It spoils no other."""
+    """What is wrong with the operations of the project. The other operations are not affected."""
 
 
 @cache
@@ -45,12 +47,12 @@ def shipped() -> tuple[ListedOperation, ...]:
 
 @cache
 def _attributes() -> frozenset[str]:
-    """What a `Cluster` has by itself: no operation can be a method of that name."""
+    """The attributes of `Cluster` itself. An operation of such a name cannot be a method."""
     return frozenset(json.loads(INDEX.read_text("utf-8"))["attributes"])
 
 
 def catalogue(project: Path | None = None) -> Catalogue:
-    """Without a project: of the one that the current folder belongs to."""
+    """Without a project, those of the project that the current folder belongs to."""
     folder = project or project_here()
     files = sorted((folder / FOLDER).glob("[!_.]*.py")) if folder is not None else []
     if not files or folder is None:
@@ -63,12 +65,12 @@ def project_here() -> Path | None:
     given = os.environ.get("CLUSTERLIB_PROJECT")
     try:
         return Path(given).resolve() if given else find_project(Path.cwd())
-    except OSError:  # a folder that is gone, or that may not be looked at; what needs a project says so
+    except OSError:  # a folder that is gone or unreadable; what needs a project says so
         return None
 
 
 def _joined(found: Iterable[ListedOperation], troubles: Sequence[SourceTrouble]) -> Catalogue:
-    """Ours first. Of two operations with one name the second is refused."""
+    """Ours come first. Of two operations with one name, the second is refused."""
     taken = {one.path: one for one in shipped()}
     refused = list(troubles)
     for one in found:
@@ -98,7 +100,7 @@ def _problem(one: ListedOperation, taken: Mapping[tuple[str, ...], ListedOperati
 
 
 def _hides(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether one is a command of the name that the other has for its group."""
+    """Whether one is a command with the name of a group of the other."""
     return len(one) != len(other) and one[0] == other[0]
 
 
@@ -147,7 +149,7 @@ def _memory(project: Path) -> Path:
 
 
 def _known(project: Path) -> dict[str, Any]:
-    """What is remembered; nothing where the memory is damaged, or was written by other code."""
+    """What is saved. Nothing if the file is damaged, or was written by other code."""
     try:
         read = json.loads(_memory(project).read_text("utf-8"))
         files = dict(read["files"]) if read["reader"] == _reader() else {}
@@ -169,7 +171,7 @@ def _remember(project: Path, files: Mapping[str, Any]) -> None:
 
 
 def _reader() -> list[int]:
-    """Which code has read the files: another one may read them otherwise."""
+    """Which code has read the files, because another version may read them differently."""
     room = Path(__file__).parent
     return [(room / name).stat().st_mtime_ns for name in ("listing.py", "parameters.py")]
 
@@ -182,7 +184,7 @@ def _revived(entry: Mapping[str, Any]) -> tuple[list[ListedOperation], list[Sour
 
 
 def load(listed: ListedOperation) -> Operation[Any]:
-    """Imports the operation. Raises OperationBroken where a file of the project cannot be imported."""
+    """Imports the operation. Raises OperationBroken if a file of the project cannot be imported."""
     from importlib import import_module
 
     from clusterlib.operations.declaring import Operation
@@ -200,15 +202,15 @@ def load(listed: ListedOperation) -> Operation[Any]:
 
 
 def _imported(file: Path) -> object:
-    """As `operations.NAME`, which the nodes can import, too; under a name of its own where something
-    else is called `operations`."""
+    """Imports it as `operations.NAME`, which the nodes can import, too. It gets another name if
+    something else is called `operations`."""
     import sys
     from importlib import import_module
     from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
     project = str(file.parent.parent)
     if project not in sys.path:
-        sys.path.insert(0, project)  # as the tasks of Invoke have it
+        sys.path.insert(0, project)  # as Invoke does for its tasks
     name = f"{FOLDER}.{file.stem}"
     try:
         spec = find_spec(name)
@@ -234,7 +236,7 @@ def _imported(file: Path) -> object:
 
 
 def _where(error: BaseException) -> list[str]:
-    """The last lines of the way there, without those of Python's own import."""
+    """The last lines of the traceback, without those of Python's own import."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -252,6 +254,6 @@ def listed_to(one: ListedOperation) -> dict[str, Any]:
 
 
 def listed_from(data: Mapping[str, Any]) -> ListedOperation:
-    """Faster than the codec, which looks at types: every command waits for it."""
+    """Faster than the codec, which inspects types. Every command waits for this."""
     parameters = tuple(ListedParameter(**one) for one in data["parameters"])
     return ListedOperation(**{**data, "parameters": parameters})

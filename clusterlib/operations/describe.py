@@ -1,4 +1,4 @@
-"""Which operations there are here, with the schema of what each takes and gives back."""
+"""Lists the available operations, with the schemas of their parameters and results."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Operations(Result):
 
 @operation(effect="read")
 def operations(caller: Caller) -> Operations:
-    """List the operations of clusterlib and of this project; with --json also the schema of each."""
+    """List all operations of clusterlib and of this project; with --json also their schemas."""
     found = catalogue(project_folder(caller.project))
     described, troubles = list[Described](), list(found.troubles)
     for one in found.operations:
         result = None
-        if caller.structured:  # only then: it imports every one of them
+        if caller.structured:  # only then, because it imports all of them
             try:
                 result = result_schema(load(one))
             except OperationBroken as error:
@@ -90,11 +90,11 @@ def parameter_schema(one: ListedOperation) -> Mapping[str, Any]:
 
 
 def result_schema(one: Operation[Any]) -> Mapping[str, Any]:
-    """Of what the function is annotated to return; of any value if that cannot be found out."""
+    """The schema of the function's annotated result, or of any value if that cannot be resolved."""
     said = one.body.__annotations__.get("return", Any)
     try:
         if isinstance(said, str):
             said = eval(said, getattr(one.body, "__globals__", {}))  # noqa: S307 - as typing.get_type_hints does
         return schema_of(said)
-    except NameError:  # it is imported for type checkers only
+    except NameError:  # imported for type checkers only
         return {}

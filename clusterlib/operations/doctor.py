@@ -48,7 +48,7 @@ class Diagnosis(Result):
 
 
 def examine_machine(profile: str | None = None, *, project: Path | str | None = None) -> Diagnosis:
-    """Every check, whatever the others found. Nothing is started, nothing is changed."""
+    """Every check, whatever the others found. Starts and changes nothing."""
     began = time.monotonic()
     folder = project_folder(project)
     wanted = profile or default_profile(folder)
@@ -91,7 +91,7 @@ def _places(project: Path) -> Iterator[Finding]:
 
 
 def _drivers() -> Iterator[Finding]:
-    """Drivers that packages declare. Those with the name of a shipped one are never used."""
+    """Drivers that packages declare. Those with the name of a built-in driver are never used."""
     from clusterlib.drivers.external import installed, namesakes
 
     if hidden := namesakes():
@@ -161,7 +161,8 @@ def _resolve(host: str) -> list[str]:
 
 
 def _port_holder(most_named: int = 3) -> Callable[[int], str | None]:
-    """Who has a port. Binding tells free ones quickly; only a few holders are looked up, which is slow."""
+    """Which process uses a port. Binding finds free ports quickly. Looking up a holder is slow, so
+    only a few are looked up."""
     named = 0
 
     def holder(port: int) -> str | None:

@@ -13,11 +13,11 @@ __all__ = ["doctor", "health"]
 
 @operation(effect="read")
 def health(cluster: Cluster) -> Health:
-    """Ask every node of a running cluster everything: connectivity, application, cluster, performance."""
+    """Check every node of a running cluster: connectivity, application, cluster, performance."""
     return examine_health(cluster.name, project=cluster.project)
 
 
 @operation(effect="read")
 def doctor(caller: Caller, *, profile: ProfileName | None = None) -> Diagnosis:
-    """Examine this machine and this project: can a cluster of that profile start here? Starts nothing."""
+    """Check this machine and project: can a cluster of that profile start? Starts nothing."""
     return examine_machine(profile, project=caller.project)

@@ -1,4 +1,4 @@
-"""What the nodes of a cluster are expected to take: what somebody has written, else what was measured."""
+"""What the nodes of a cluster are expected to use: the configured value, or else a measured one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["expected_before", "expected_of"]
 
 
 def expected_before(resolved: ResolvedProfile, project: Path) -> Expected | None:
-    """Before a cluster of this profile is started."""
+    """The expectation before a cluster of this profile is started."""
     values = resolved.values
     origin = resolved.origin("nodes.memory")
     if origin.source != "default":
@@ -23,7 +23,7 @@ def expected_before(resolved: ResolvedProfile, project: Path) -> Expected | None
 
 
 def expected_of(status: ClusterStatus) -> Expected | None:
-    """Of the nodes of a cluster that runs, by its keeper's account. Its own samples are no expectation."""
+    """The expectation for a running cluster, from its keeper. Its own samples are not used."""
     nodes, said = status.nodes, status.roles[0].memory_origin
     if said and nodes:
         processes = len(nodes) if status.simulated else 1

@@ -47,7 +47,7 @@ class Health(Result):
     seconds: float
 
     def recorded(self, run: str) -> HealthRecorded:
-        """As a test run records it. `run`: the folder of the cluster's run."""
+        """The record that a test run writes. `run` is the folder of the cluster's run."""
         rows = tuple(NodeRecorded(row.node, row.state, row.healthy, row.checks) for row in self.nodes)
         return HealthRecorded(
             self.cluster,
@@ -67,7 +67,7 @@ class Health(Result):
 
 
 def examine_health(name: str | None = None, *, project: Path | str | None = None) -> Health:
-    """Asks every node every question. Takes at most the profile's `[timeouts] health`."""
+    """Asks every node every question. Takes at most the `[timeouts] health` of the profile."""
     began = time.monotonic()
     with reached(name, project=project) as cluster:
         status = cluster.status()
@@ -114,7 +114,7 @@ def _subject(talk: Node, node: NodeStatus, used: Sample | None, expected: Expect
 
 def _serving(address: str, port: int | None) -> Callable[[float], str | None]:
     def ask(seconds: float) -> str | None:
-        """That members are missing makes the answer a 503, but it is an answer: whether all are there is asked elsewhere."""
+        """A 503 because members are missing is an answer, too. Another check counts the members."""
         from http.client import HTTPConnection
 
         if port is None:

@@ -1,4 +1,4 @@
-"""What there is to be known of an operation without importing it, read from the syntax tree of its source."""
+"""What is known of an operation without importing it, read from the syntax tree of its source."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class NotDeclaredRight(ValueError):
-    """A function is marked as an operation, and cannot be one."""
+    """A function that is marked as an operation but cannot be one."""
 
 
 @frozen
 class ListedParameter:
-    """What a shell must know of a parameter."""
+    """What a shell needs to know of a parameter."""
 
     name: str
     help: str
@@ -44,12 +44,12 @@ class ListedParameter:
 
     @property
     def negates(self) -> bool:
-        """Whether its flag turns off what is on without it: `--no-colour`."""
+        """Whether its flag turns off what is on by default: `--no-colour`."""
         return not self.takes_value and self.default is True
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The options of a command that give it."""
+        """The options of a command that set it."""
         flag = f"--{'no-' if self.negates else ''}{self.name.replace('_', '-')}"
         return (flag, f"-{self.short}") if self.short else (flag,)
 
@@ -65,20 +65,20 @@ class ListedOperation:
     scope: Scope
     parameters: tuple[ListedParameter, ...]
     words: str
-    """What the words after `--` are called; empty where it takes none."""
+    """The name of the words after `--`. Empty if it takes none."""
     module: str
-    """The module that has it, or the path of a file of the project."""
+    """The module that defines it, or the path of a file of the project."""
     function: str
     line: int
 
     @property
     def full_name(self) -> str:
-        """As a shell names it."""
+        """The name in a shell."""
         return f"{self.group}.{self.name}".replace("_", "-")
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The words of the program that call it. Those of clusters need not be named with their group."""
+        """The words of the command line that call it. Those of clusters need no group."""
         return tuple(self.full_name.removeprefix("cluster.").split("."))
 
     @property
@@ -99,7 +99,7 @@ class SourceTrouble:
 
 
 def listing_of(operation: Operation[Any], module: str, line: int) -> ListedOperation:
-    """The same, of an operation that is imported."""
+    """The same for an operation that is imported."""
     body = operation.body
     return ListedOperation(
         group=operation.group,
@@ -116,9 +116,9 @@ def listing_of(operation: Operation[Any], module: str, line: int) -> ListedOpera
 
 
 def listed_in(source: str, module: str, file: str) -> tuple[list[ListedOperation], list[SourceTrouble]]:
-    """The operations that this source declares, and what is wrong with it.
+    """The operations that this source declares, and the mistakes in it.
 
-    A source that has nothing to do with clusterlib may have any mistake."""
+    Mistakes in a source that has nothing to do with clusterlib are ignored."""
     if "clusterlib" not in source:
         return [], []
     try:
@@ -132,16 +132,16 @@ def listed_in(source: str, module: str, file: str) -> tuple[list[ListedOperation
             if any(one.function == function.name for one in found):
                 raise NotDeclaredRight("the file has another operation of this function name")
             found.append(_listed(_checked(function, tree), _options(decorator), aliases, module))
-        except ValueError as error:  # an annotation that says no kind, or an option that is none
+        except ValueError as error:  # an annotation without a kind, or no valid option
             troubles.append(SourceTrouble(file, function.lineno, f"{function.name}: {error}"))
-        except Exception as error:  # noqa: BLE001 - a kind was declared with what it does not take
+        except Exception as error:  # noqa: BLE001 - wrong arguments of a kind
             problem = f"{function.name}: {type(error).__name__}: {error}"
             troubles.append(SourceTrouble(file, function.lineno, problem))
     return found, troubles
 
 
 def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """What the module gives names to."""
+    """The assignments of the module: each name with its value."""
     for statement in tree.body:
         if isinstance(statement, ast.Assign):
             yield from ((one.id, statement.value) for one in statement.targets if isinstance(one, ast.Name))
@@ -154,7 +154,7 @@ def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _declared(tree: ast.Module) -> Iterator[tuple[Function, ast.expr]]:
-    """The functions that are decorated as operations, wherever they are, with the decorator."""
+    """The functions with the decorator of operations, wherever they are, with the decorator."""
     names = {
         alias.asname or alias.name
         for statement in ast.walk(tree)
@@ -182,7 +182,7 @@ def _checked(function: Function, tree: ast.Module) -> ast.FunctionDef:
 
 
 def _options(decorator: ast.expr) -> Mapping[str, Any]:
-    """The arguments of the decorator, which must be constants: nothing is run to read them."""
+    """The arguments of the decorator. They must be constants: nothing is run to read them."""
     if not isinstance(decorator, ast.Call):
         raise NotDeclaredRight('write @operation(effect="read"), for example')
     options: dict[str, Any] = {}
@@ -224,7 +224,7 @@ def _listed(
 
 
 def _distinct(parameters: Sequence[ListedParameter], taken: Sequence[str]) -> tuple[ListedParameter, ...]:
-    """`taken`: the options that the command has besides."""
+    """`taken` are the other options of the command."""
     flags = [f"--{one.replace('_', '-')}" for one in (*taken, "help")] + ["-h"]
     for one in parameters:
         for flag in one.flags:

@@ -34,7 +34,7 @@ class MethodGroup:
 
 
 def method(cluster: Cluster, name: str) -> Any:
-    """What `cluster.NAME` is: an operation, or a group of some. Raises AttributeError where it is none."""
+    """The operation or the group `cluster.NAME`. Raises AttributeError if there is none."""
     if any(_group(one) == name for one in _on_clusters(catalogue(cluster.project))):
         return MethodGroup(cluster, name)
     return _found(cluster, "", name)
@@ -67,5 +67,5 @@ def _on_clusters(found: Catalogue) -> list[ListedOperation]:
 
 
 def _group(one: ListedOperation) -> str:
-    """The namespace on a cluster that holds it; empty for a method of the cluster itself."""
+    """The namespace of a cluster that contains it. Empty for a method of the cluster itself."""
     return "" if one.group == "cluster" else one.group.removeprefix("cluster.")

@@ -1,7 +1,9 @@
-"""What can be said to an operation: each parameter with its kind and its help, the same wherever it appears.
+"""The parameters of operations, each with its kind and its help, which are the same wherever it
+appears.
 
-A signature names them as annotations: `def scale(cluster: Cluster, count: Count) -> Scaled`. An author writes others as
-`Annotated[int, Between(1, 100), Help("How many.")]`. `read_annotation` finds them in a source that is not imported."""
+A signature names them as annotations: `def scale(cluster: Cluster, count: Count) -> Scaled`. An
+author declares others as `Annotated[int, Between(1, 100), Help("How many.")]`. `read_annotation`
+finds them in a source that is not imported."""
 
 from __future__ import annotations
 
@@ -67,15 +69,15 @@ __all__ = [
 ]
 
 MISSING = object()
-"""The default of a parameter that has none."""
+"""The default of a parameter without one."""
 MOST = 1_000_000_000
 LARGEST = 2**53
-"""What every reader of JSON keeps exact."""
+"""The largest integer that every reader of JSON keeps exact."""
 
 
 @frozen
 class Help:
-    """What a parameter means, in a sentence."""
+    """The meaning of a parameter, in a sentence."""
 
     text: str
 
@@ -96,7 +98,7 @@ class Completes:
 
 @frozen
 class Secret:
-    """The value is kept out of the diary of the cluster."""
+    """Keeps the value out of the diary of the cluster."""
 
 
 @frozen
@@ -118,7 +120,8 @@ class Parameter:
     default: object = MISSING
     short: str = ""
     word: bool = False
-    """May also be given as a bare word: `restart node2`. Such are the parameters before the `*` of a signature."""
+    """Whether it may also be given as a bare word: `restart node2`. This holds for parameters
+    before the `*` of a signature."""
     secret: bool = False
     completes: str = ""
 
@@ -127,12 +130,12 @@ class Parameter:
         return self.default is MISSING
 
     def read(self, value: object, called: str, refused: list[Refused]) -> object:
-        """The value, made of a text where it is one. What is not accepted is added to the list."""
+        """The value, converted if it is a text. A mistake is added to the list."""
         said = self.kind.from_text(value) if isinstance(value, str) else value
         return self.check(said, refused, called)
 
     def check(self, value: object, refused: list[Refused], called: str = "") -> object:
-        """The value, where it is one already."""
+        """Checks a value that already has its type."""
         misfits: list[Misfit] = []
         read = self.kind.read(value, (), misfits)
         called = called or self.name
@@ -141,7 +144,7 @@ class Parameter:
 
 
 class UnreadableAnnotation(ValueError):
-    """An annotation that says no kind of value."""
+    """An annotation without a kind of value."""
 
 
 def _text(value: object) -> object:
@@ -205,7 +208,7 @@ Ports = Annotated[PortRange, parsed(parse_ports, type=["string", "integer"])]
 
 
 def parameter_of(name: str, annotation: object, default: object = MISSING, *, word: bool) -> Parameter:
-    """Raises Unreadable for an annotation of which no kind can be made."""
+    """Raises UnreadableAnnotation for one that has no kind."""
     notes: list[object] = []
     may_be_none = False
     while True:
@@ -244,7 +247,7 @@ def _check_default(name: str, kind: Kind, default: object) -> None:
 
 
 def _kind(annotation: object, notes: list[object]) -> Kind:
-    """What is said last counts: bounds that are added to a kind replace its own."""
+    """The last one counts: bounds that are added to a kind replace its own."""
     said = next((note for note in reversed(notes) if isinstance(note, Kind | Between)), None)
     if isinstance(said, Kind):
         return said
@@ -275,13 +278,14 @@ KNOWN: Mapping[str, object] = {
     "Optional": typing.Optional,
     "None": None,
 }
-"""What annotations are made of, by the name that a source has for it."""
+"""The parts of annotations, by their names in a source."""
 
 
-def read_annotation(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:  # noqa: PLR0911 - one for each kind of node
-    """What an annotation means, without running the source that it is in. `aliases` are the assignments of its module.
+def read_annotation(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:  # noqa: PLR0911 - one a kind
+    """The meaning of an annotation, without running its source.
 
-    Raises Unreadable for what has another meaning than the words of this module, as only Python can tell it."""
+    `aliases` are the assignments of its module. Raises UnreadableAnnotation for an expression that
+    does not consist of the words of this module, because only Python can evaluate it."""
     match node:
         case ast.Constant(value=str(source)):
             return read_annotation(ast.parse(source, mode="eval").body, aliases)
@@ -308,7 +312,7 @@ def read_annotation(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:  # 
 
 
 def _read_inside(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:
-    """A text inside brackets or a call is a text, and no annotation in quotes."""
+    """A text inside brackets or a call is a text, not a quoted annotation."""
     if isinstance(node, ast.Constant):
         return node.value
     return read_annotation(node, aliases)

@@ -1,4 +1,4 @@
-"""Restart a node, or all of them, with the project's code as it is now."""
+"""Restart one or all nodes with the project's current code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def restart(
     rolling: Rolling = False,
     fresh: Fresh = False,
 ) -> Restarted:
-    """Restart a node, or all of them; they run the project's code as it is now, and keep their data, but with --fresh."""
+    """Restart one or all nodes with the project's current code. Data is kept without --fresh."""
     if rolling and node:
         raise UsageError(
             f"{node} alone cannot be restarted in turn with others",

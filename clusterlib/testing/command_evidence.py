@@ -1,6 +1,6 @@
-"""The evidence of a command that was given a cluster: the command counts as one test of that cluster.
+"""The evidence of a command that uses a cluster. The command counts as one test of that cluster.
 
-Imports are inside functions: most runs leave nothing, and should not wait for what they do not use."""
+Imports are inside functions, because most runs leave no evidence and should not wait for them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = ["CommandEvidence"]
 
 
 class CommandEvidence:
-    """Written as things happen; made into a report at the end, also where the cluster never came up."""
+    """Records what happens. The report is made at the end, even if the cluster did not start."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class CommandEvidence:
         self._began = time.monotonic()
         self._run: UsedCluster | None = None
         self._told = False
-        """Whether the outcome of the command is on record."""
+        """Whether the outcome of the command is recorded."""
         self._because: RecordedError | None = None
         """What went wrong before the end of the cluster."""
         self._left: RecordedError | None = None
@@ -67,11 +67,11 @@ class CommandEvidence:
         self._record = Recorder(self.folder) if self.folder else None
 
     def start(self) -> None:
-        """Says what this run is, and how fit the machine is for it."""
+        """Records what this run is, and the state of the machine."""
         if self._record is None:
             return
         self._record.begin(self._project, detect_machine(os.environ))
-        with contextlib.suppress(ClusterError):  # what keeps it from looking is told by the start itself
+        with contextlib.suppress(ClusterError):  # the start reports the same error
             found = self._examiner.machine(self._profile, self._project)
             self._record(PreflightRecorded(found.profile, found.findings))
 
@@ -94,7 +94,7 @@ class CommandEvidence:
         self._record(TestStarted(self._run.cluster, self._run.run, self._command))
 
     def ended(self, cluster: Cluster, code: int, seconds: float) -> None:
-        """The command is through; how are the nodes?"""
+        """The command has ended: records the health of the nodes."""
         self._outcome(
             Outcome.FAILED if code else Outcome.PASSED, f"exit code {code}" if code else "", seconds
         )
@@ -104,7 +104,7 @@ class CommandEvidence:
                 self._record(health.recorded(str(cluster.run_folder.path)))
 
     def failed(self, error: ClusterError, cluster: str) -> None:
-        """The cluster did not start, the command could not, or the cluster did not end as it should."""
+        """Records a cluster or a command that did not start, or a cluster that ended badly."""
         told = RecordedError.of(error)
         if self._told:
             self._left = told
@@ -124,7 +124,7 @@ class CommandEvidence:
         self._outcome(Outcome.ERROR, error.problem, 0.0)
 
     def finish(self, code: int) -> None:
-        """The report, from all that was written."""
+        """Makes the report from all records."""
         if self._record is None or self.folder is None or self._claim is None:
             return
         from clusterlib.evidence.reporting import finish

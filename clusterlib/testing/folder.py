@@ -1,4 +1,6 @@
-"""Where a run keeps its evidence: the folder that was asked for, or one of its own that goes when all went well."""
+"""Where a run keeps its evidence: the requested folder, or one of its own.
+
+Its own folder is removed if all went well."""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ReportFolder"]
 
 OUR_NAMES = "[0-9]*-[0-9]*-[0-9]*"
-"""Whatever else lies there, as a copy that somebody wants to keep, never goes."""
+"""Any other folder there, such as a copy that a user wants to keep, is never removed."""
 KEPT = 5
 
 
@@ -32,20 +34,22 @@ class ReportFolder:
     """The folder of one run."""
 
     _claims: ClassVar[list[FolderClaim]] = []
-    """Held until the process ends, which is when the run is over."""
+    """Held until the process ends, which is the end of the run."""
 
     def __init__(self, path: Path, config: pytest.Config) -> None:
         self.path = path
         named = config.option.cluster_artifacts
         self.asked = bool(named)
-        """Whether the user named it: then it stays, always."""
+        """Whether the user named it. Then it always stays."""
         self.notes: list[str] = []
         if named and path != config.invocation_params.dir / named:
             self.notes.append(f"clusterlib: another run writes to {named}; artifacts go to {path}")
 
     @classmethod
     def claim(cls, wanted: Path) -> Path:
-        """That folder, or the next of its name that no living run writes to. What an earlier run left of ours goes."""
+        """That folder, or the next of its name that no living run writes to.
+
+        Our files of an earlier run are removed."""
         from clusterlib.evidence.claiming import claim  # few name a folder
 
         for number in itertools.count(1):
@@ -60,7 +64,7 @@ class ReportFolder:
         raise AssertionError("counting never ends")
 
     def open(self) -> None:
-        """Makes it, with what keeps it out of version control."""
+        """Makes it, with a file that keeps it out of version control."""
         if self.asked:
             return
         home = self.path.parent.parent
@@ -69,13 +73,13 @@ class ReportFolder:
         except OSError as error:
             raise usage_error(_unwritable(home, error)) from error
         with contextlib.suppress(OSError):
-            if not home.is_symlink():  # what a link of the user leads to is not ours to change
+            if not home.is_symlink():  # the target of a link belongs to the user
                 home.chmod(0o700)
             if not (home / ".gitignore").exists():
                 write_private(home / ".gitignore", "*\n")
 
     def keep(self) -> None:
-        """It stays: `latest` leads to it, and the oldest ones go."""
+        """Keeps it: `latest` points to it, and the oldest folders are removed."""
         if self.asked:
             return
         home = self.path.parent

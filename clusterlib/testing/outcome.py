@@ -1,4 +1,4 @@
-"""What becomes of one test, put together from pytest's reports of its three phases."""
+"""The outcome of one test, combined from pytest's reports of its three phases."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ LONGEST_MESSAGE = 4000
 
 class TestOutcome:
     def __init__(self, item: pytest.Item, project: Path, *, plain_since: float | None = None) -> None:
-        """`plain_since`: when a test began that is no distributed one, and is told of because it failed."""
+        """`plain_since`: when a test without a cluster began. It is reported because it failed."""
         self.plain = plain_since is not None
         self.began = datetime.now(UTC) if plain_since is None else datetime.fromtimestamp(plain_since, UTC)
-        """From when on what its cluster says belongs to it."""
+        """Output of the cluster from this time on belongs to the test."""
         self.outcome = Outcome.PASSED
         self.clusters: list[Cluster] = []
-        """All that it used: the one of its turn first, then those that were started for it, or by it."""
+        """All that it used: first the cluster of its turn, then those started for it or by it."""
         self.again = False
-        """Whether it has failed in this run before, and is run once more."""
+        """Whether it failed before in this run and is repeated."""
         self._test = item.nodeid
         self._file = os.path.relpath(item.path, project)
         _, line, _ = item.location
@@ -50,7 +50,7 @@ class TestOutcome:
         return self.outcome.bad
 
     def uses(self, cluster: Cluster) -> None:
-        """It has its turn from now on; what was done to make the cluster ready for it is not its doing."""
+        """Its turn begins now. What was done to make the cluster ready was not done by the test."""
         self.clusters.insert(0, cluster)
         self.is_served()
 
@@ -58,13 +58,13 @@ class TestOutcome:
         self.began = self._served = datetime.now(UTC)
 
     def uses_too(self, clusters: Iterable[Cluster]) -> None:
-        """What it uses beside its turn, or instead: clusters of its own or of the session."""
+        """Clusters that it uses besides its turn, or instead: its own, or those of the session."""
         for cluster in clusters:
             if all(cluster.run_folder.path != known.run_folder.path for known in self.clusters):
                 self.clusters.append(cluster)
 
     def started(self) -> TestStarted:
-        """All that is known, in case the test ends this process."""
+        """Everything known so far, in case the test ends this process."""
         cluster, run, also = self._used()
         return TestStarted(cluster, run, self._test, self._file, self._line, also)
 
@@ -78,14 +78,14 @@ class TestOutcome:
         if report.failed and not self.bad:
             self.outcome = Outcome.FAILED if report.when == "call" else Outcome.ERROR
             self._explain(report)
-            with contextlib.suppress(Exception):  # a failure that cannot be explained is one failure, not two
+            with contextlib.suppress(Exception):  # a failed explanation is no second failure
                 self._explained = explain(report, raised, self._project, self._path)
         elif report.skipped and self.outcome is Outcome.PASSED:
             self.outcome = Outcome.SKIPPED
             self._message = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
 
     def shows(self, stacks: Iterable[tuple[str, str]]) -> None:
-        """What its nodes did when its time was over, each with a title."""
+        """What its nodes did when it reached its time limit, each with a title."""
         found = tuple(NodeStacks(title, shortened(text)) for title, text in stacks)
         self._explained = dataclasses.replace(self._explained or Explained(), stacks=found)
 
@@ -111,7 +111,7 @@ class TestOutcome:
         crash = getattr(report.longrepr, "reprcrash", None)
         self._message = crash.message if crash is not None else str(report.longrepr)
         entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
-        for entry in entries:  # the innermost line of the test's own file is where an editor should open
+        for entry in entries:  # an editor should open the innermost line of the test's own file
             place = getattr(entry, "reprfileloc", None)
             if place is not None and Path(place.path).name == Path(self._file).name:
                 self._line = place.lineno

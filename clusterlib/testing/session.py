@@ -1,6 +1,7 @@
-"""One run of tests in one process: which tests need what, in which order, and the clusters that serve them.
+"""One run of tests in one process: what each test needs, their order, and their clusters.
 
-The story: `begin` when it is known what is left to run; `before` and the teardown around each test; `finishing` at the end."""
+`begin` is called when the tests that run are known, `before` and the teardown around each test, and
+`finishing` at the end."""
 
 from __future__ import annotations
 
@@ -48,13 +49,13 @@ __all__ = ["Run", "begin", "held_for", "run_of", "run_of_session"]
 
 COUNTED = pytest.StashKey[bool]()
 NAME_SECONDS = 30.0
-"""More than the controller takes to reserve a name; it does so before any worker gets a test."""
+"""More than the controller needs to reserve a name, which it does before workers get tests."""
 
 
 def begin(
     session: pytest.Session, wanted: Sequence[pytest.Item], display: Display, examiner: Examiner
 ) -> None:
-    """Called once the tests that run are known: makes the plan and puts the tests in its order. Starts nothing."""
+    """Makes the plan and orders the tests, once those that run are known. Starts nothing."""
     config = session.config
     run: TestRun
     try:
@@ -98,7 +99,7 @@ class Run:
         self._item: pytest.Item | None = None
         self._held: ClusterLease | None = None
         self._outside: dict[str, str | None] = {}
-        """What the environment was before the test got a cluster."""
+        """The environment before the test got a cluster."""
         self.own = OwnClusters(lambda: self._pool, self._display, self._give_up)
         self._stop_watching = watch_clusters(self.own.handed_out)
         self._record.begin(said.project, said.machine)
@@ -116,7 +117,7 @@ class Run:
     # -- before the first test
 
     def plan(self, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]) -> Sequence[int]:
-        """The order in which the tests are to run, by their places."""
+        """The order in which the tests run, as their positions."""
         self._schedule, self._plan = plan_run(self._config, self._pool, items, wanted)
         for item in wanted:
             need = item.stash.get(NEED, None)
@@ -132,7 +133,7 @@ class Run:
         return RunPlan(self._plan, notes=self._folder.notes)
 
     def begin_tests(self) -> None:
-        """The first test is about to run."""
+        """Called when the first test is about to run."""
         if self._worker != "main" and self._said.tests.workers == "shared":
             self._agree_on_name()
         if self._report.always:
@@ -143,7 +144,7 @@ class Run:
             self._force()
 
     def _agree_on_name(self) -> None:
-        """The controller has reserved a name for all workers before it lets any of them run a test."""
+        """Reads the name that the controller reserves for all workers before they run a test."""
         name = poll(lambda: read_name(self._folder.path), Deadline(NAME_SECONDS))
         self._said = replace(self._said, settings=replace(self._said.settings, shared_name=name or None))
         self._pool = self._new_pool()
@@ -163,12 +164,12 @@ class Run:
     # -- around each test
 
     def before(self, item: pytest.Item) -> None:
-        """A cluster for this test, or the reason why there is none; nothing for a test that needs none."""
+        """Gets a cluster for this test, or the reason why there is none, if the test needs one."""
         self.own.begin_test()
         if (NEED not in item.stash and FAULT not in item.stash) or is_skipped_by_unittest(item):
             return
         self._item = item
-        former = item.stash.get(OUTCOME, None)  # a plugin may run a test again that has failed
+        former = item.stash.get(OUTCOME, None)  # a plugin may repeat a failed test
         told = item.stash[OUTCOME] = TestOutcome(item, self._said.project)
         told.again = former is not None and former.bad
         try:
@@ -193,7 +194,7 @@ class Run:
         return held
 
     def take_late(self, item: pytest.Item) -> ClusterLease:
-        """For a fixture of ours; a test that asks for one by another way than its arguments has no cluster before."""
+        """Called by our fixtures. Gets the cluster here if the test did not name the fixture."""
         if self._held is not None:
             return self._held
         if is_new := OUTCOME not in item.stash:
@@ -223,11 +224,11 @@ class Run:
             held.release()
 
     def _count_down(self, item: pytest.Item) -> None:
-        """A cluster that no later test needs goes at once. Only one process knows what is later."""
+        """Ends a cluster that no later test needs. Only a single process knows the later tests."""
         need = item.stash.get(NEED, None)
         if need is None or FAULT in item.stash or self._worker != "main" or COUNTED in item.stash:
             return
-        item.stash[COUNTED] = True  # it may be run again
+        item.stash[COUNTED] = True  # it may be repeated
         profile = self._profile(need)
         self._left[profile] -= 1
         if self._left[profile] == 0 and any(self._left.values()):
@@ -254,7 +255,8 @@ class Run:
         return report
 
     def _told_of(self, item: pytest.Item, report: pytest.TestReport) -> TestOutcome | None:
-        """A test that is no distributed one is told of from its failure on: the evidence of a red run must not be green."""
+        """A test without a cluster has an outcome only once it has failed, so that the evidence of
+        a failed run is not all green."""
         told = item.stash.get(OUTCOME, None)
         begins_again = told is not None and told.plain and report.when == "setup"  # pytest-rerunfailures
         if begins_again or (told is None and report.failed):
@@ -263,9 +265,9 @@ class Run:
         return told
 
     def _give_up(self, unserved: Unserved) -> NoReturn:
-        """One line where the whole error is told once for all, at the end; else all of it.
+        """One line if the whole error is shown once at the end, otherwise the whole error.
 
-        Where the application has failed, the first test has its traceback, too: that is why this test fails."""
+        If the application failed, the first test shows the traceback, too: it is the cause."""
         error = unserved.error
         at_the_end = any(failure.error == error.to_dict() for failure in self._pool.usage.failures)
         is_first_victim = unserved.first and isinstance(error, ApplicationFailed | BuildFailed)
@@ -291,7 +293,7 @@ class Run:
                 yield cluster
             except BaseException:
                 if self._item is not None and self._config.option.usepdb:
-                    self._item.addfinalizer(block.pop_all().close)  # who looks meets it as it was
+                    self._item.addfinalizer(block.pop_all().close)  # then it is seen as it was
                 raise
 
     def private(self, profile: str | None, size: int | None) -> contextlib.AbstractContextManager[Cluster]:
@@ -299,19 +301,19 @@ class Run:
         return self.own.started(self._item, profile, size)
 
     def factory(self, item: pytest.Item) -> Factory:
-        """What starts clusters for this test; its markers say which, where the call does not."""
+        """Starts clusters for this test. Its markers choose which, if the call does not."""
         need = need_of_item(item)
         return Factory(self.own, lambda: item, profile=need.profile, size=need.size)
 
     def session_factory(self) -> Factory:
-        """What starts clusters that live until the end of the session."""
+        """Starts clusters that live until the end of the session."""
         return Factory(self.own, lambda: self._item, session=True)
 
     # -- at the end
 
     @contextlib.contextmanager
     def finishing(self, session: pytest.Session) -> Iterator[None]:
-        """Around pytest's own end: fixtures are torn down inside, then the clusters go, then the report is written."""
+        """Wraps pytest's own end: fixtures are torn down, clusters end, the report is written."""
         try:
             with junit.whole(session.config, self._folder.path):
                 yield
@@ -356,19 +358,19 @@ class Run:
         try:
             found = self._examiner.machine(profile, self._said.project)
         except ClusterError:
-            return ()  # what keeps it from looking is told by the start itself
+            return ()  # the start reports the same error
         self._record(PreflightRecorded(found.profile, found.findings))
         return found.findings
 
     def _diagnose(self, profile: str) -> list[str]:
-        """What is wrong with the machine, once a start has failed."""
+        """What is wrong with the machine, after a start has failed."""
         findings = self._look_at_machine(profile)
         return [f"{one.name}: {one.evidence}" for one in findings if one.outcome is CheckOutcome.FAILED]
 
 
 def run_of(item: pytest.Item) -> Run:
-    """The run that serves this test. A test whose need nobody could see beforehand is skipped as the others are: also
-    where there is a run, if only for a plan or a report."""
+    """The run that serves this test. A test whose need was not visible beforehand is skipped like
+    the others, even if there is a run for a plan or a report."""
     run, option = item.config.stash.get(RUN, None), item.config.option
     if not isinstance(run, Run) or (NEED not in item.stash and not wants_all(option)):
         pytest.skip(FORBIDDEN if option.no_cluster else SKIPPED)
@@ -376,7 +378,7 @@ def run_of(item: pytest.Item) -> Run:
 
 
 def run_of_session(config: pytest.Config) -> Run:
-    """The run that serves this session. It is skipped as above where a test asks for it that nobody could see beforehand."""
+    """The run of this session. Skips a test whose need was not visible beforehand, as above."""
     run = config.stash.get(RUN, None)
     if not isinstance(run, Run):
         pytest.skip(FORBIDDEN if config.option.no_cluster else SKIPPED)

@@ -43,7 +43,7 @@ complete -c {PROGRAM} -a '(__{PROGRAM}_complete)'
 
 
 def candidates(words: Sequence[str]) -> list[str]:
-    """What the last of these words, which may be empty, could become. Nothing: the names of files."""
+    """What the last of these words, which may be empty, can become. Nothing means file names."""
     joined = _joined(words or [""])
     *before, begun = joined
     if "--" in before:
@@ -55,7 +55,7 @@ def candidates(words: Sequence[str]) -> list[str]:
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """Bash takes `--profile=dev` for three words."""
+    """Bash splits `--profile=dev` into three words."""
     joined: list[str] = []
     for word in words:
         after_flag = bool(joined) and joined[-1].startswith("--")
@@ -95,7 +95,7 @@ def _of(command: Command, given: Sequence[str], begun: str) -> Iterable[str]:
 
 
 def _values(option: Option, given: Sequence[str]) -> Iterable[str]:
-    """What fits there; a mistake in the project completes nothing."""
+    """What fits there. If the project has a mistake, nothing is completed."""
     known: dict[str, Callable[[], Iterable[str]]] = {
         "profiles": _profiles,
         "clusters": _clusters,
@@ -130,7 +130,7 @@ def _clusters() -> Iterable[str]:
 
 
 def _nodes(name: str | None) -> Iterable[str]:
-    """As its keeper has written them down: to ask it would take longer."""
+    """The nodes as the keeper has saved them, because asking it would take longer."""
     from clusterlib.client.start import cluster_name, project_folder
     from clusterlib.messages.codec import NotReadable, revive
     from clusterlib.messages.status import ClusterStatus
@@ -141,5 +141,5 @@ def _nodes(name: str | None) -> Iterable[str]:
         return []
     try:
         return [node.name for node in revive(ClusterStatus, run.read_state()).nodes]
-    except NotReadable:  # it has not been written yet, or by another version
+    except NotReadable:  # not written yet, or by another version
         return run.node_names()

@@ -16,12 +16,12 @@ SECTIONS = (
     ("Look into them", ("status", "health", "logs", "events", "shell", "doctor")),
     ("Break nodes on purpose, and bring them back", ("kill", "pause", "resume", "stop", "start")),
 )
-"""The commands of clusters, in the order in which one reads of them; the others follow by their groups."""
+"""The commands of clusters in the order in which help lists them. Others follow by group."""
 OTHERS = {"": "And more", "profile": "Profiles", "test": "Test runs"}
 
 
 def overview(width: int, wording: Wording, *, only: str = "") -> str:
-    """`only`: the commands of this group."""
+    """`only` limits the list to the commands of this group."""
     width = min(width, WIDTH)
     lines = [f"usage: {PROGRAM} {f'{only} ' if only else ''}COMMAND [options]", ""]
     if not only:
@@ -48,7 +48,7 @@ def overview(width: int, wording: Wording, *, only: str = "") -> str:
 
 
 def _troubles(width: int) -> list[str]:
-    """Of the project's own operations; those that are listed work."""
+    """Mistakes in the project's own operations. Those that are listed work."""
     found = [str(one) for one in troubles()]
     if not found:
         return []

@@ -1,1 +1,4 @@
-"""Nodes of Erlang's virtual machine: terms and their format, the distribution protocol, and the driver that starts them."""
+"""Nodes of Erlang's virtual machine.
+
+This package has the terms and their format, the distribution protocol, and the driver that starts
+the nodes."""

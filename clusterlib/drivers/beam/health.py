@@ -1,8 +1,9 @@
 """The health of an Erlang node, from its own report and from its work.
 
     connectivity  ping, rpc, cookie (a new handshake)
-    application   applications (they run), serving (their supervisors and servers respond), operations, log
-    cluster       formed (it sees every other), reach (a process on its neighbour answers, and how soon)
+    application   applications (they run), serving (their supervisors and servers respond),
+                  operations, log
+    cluster       formed (it sees every other), reach (a process on its neighbour answers, how soon)
     limits        processes, atoms, run queue
 
 This module judges; `examining` asks. The keeper adds what it measures: memory and cpu."""
@@ -42,7 +43,7 @@ COLUMNS: Final = (
     ("limits", "run queue"),
 )
 NEAR: Final = 0.8
-"""Of a limit: a node that reaches one ends, or refuses."""
+"""Share of a limit. A node that reaches the limit itself ends, or refuses work."""
 LONG_QUEUE: Final = 50
 """Processes that wait for each scheduler."""
 SHOWN: Final = 5
@@ -58,7 +59,7 @@ def rpc(answer: Any, name: str) -> Finding:
 
 
 def cookie(refused: str | None, name: str) -> Finding:
-    """`refused`: why the new handshake failed."""
+    """`refused` is the reason why the new handshake failed."""
     if refused is None:
         return ok("cookie", "ok")
     return failed("cookie", refused, f"invoke cluster.restart {name}", f"invoke cluster.logs {name}")
@@ -83,7 +84,7 @@ def serving(silent: Sequence[str], name: str) -> Finding:
 
 
 def operations(doer: str, same: bool, node: str) -> Finding:
-    """The node does work that is sent to it, and returns what was sent."""
+    """Whether the node does work that is sent to it and returns what was sent."""
     name = node.partition("@")[0]
     if doer != node:
         return failed("operations", f"work for {node} was done by {doer}", *_look(name))
@@ -109,7 +110,7 @@ def formed(seen: frozenset[str], wanted: frozenset[str]) -> Finding:
 
 
 def reach(peer: str, seconds: float | None, problem: str, name: str) -> Finding:
-    """Seconds for a process to start on the neighbour, answer and end, by the node's own clock;
+    """Seconds for a process to start on the neighbour, answer and end, by the node's own clock.
     None if it did not."""
     if seconds is None:
         return failed("reach", f"{peer} does not answer it: {problem}", *_look(name))

@@ -1,6 +1,7 @@
-"""What a profile says about a server program (driver command): what runs, when it is ready, how a cluster is made of it.
+"""The settings of a server program (driver command): what runs, when it is ready, and how it forms
+a cluster.
 
-Texts may hold Jinja, with the names that templates have: `{{ node.ports.client }}`."""
+Texts may contain Jinja, with the names that templates have: `{{ node.ports.client }}`."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ LONGEST_QUESTION = 600.0
 
 @frozen
 class CommandSettings:
-    """What a node of driver `command` runs, in its own folder. Some texts may contain Jinja, see below."""
+    """What a node of driver `command` runs, in its own folder. Some texts may contain Jinja."""
 
     program: str = setting(
         "", text(), "The program: a name on PATH, or a path relative to the project. Never a shell line."
@@ -106,7 +107,7 @@ class CommandSettings:
 
 @frozen
 class QuestionSettings:
-    """One question to a node. All that is said here must hold."""
+    """One question to a node. Every condition in it must be met."""
 
     ports: tuple[str, ...] = setting((), texts(), "Ports, by name, that accept connections.")
     log: str = setting("", text(check_pattern), "A regular expression found in a line it has printed.")
@@ -135,7 +136,7 @@ class QuestionSettings:
 
 @frozen
 class RepeatedQuestionSettings(QuestionSettings):
-    """One that is asked again and again while a node starts."""
+    """A question that is repeated while a node starts."""
 
     interval: float = setting(
         0.0,
@@ -147,7 +148,7 @@ class RepeatedQuestionSettings(QuestionSettings):
 
 @frozen
 class ReadySettings(RepeatedQuestionSettings):
-    """When a node of driver `command` answers, independently of the others. By default: all its ports accept connections."""
+    """When a `command` node answers by itself. Default: all its ports accept connections."""
 
     owned: bool = setting(
         True,
@@ -159,7 +160,7 @@ class ReadySettings(RepeatedQuestionSettings):
 
 @frozen
 class Form:
-    """How nodes become one cluster once all of them answer."""
+    """How nodes form one cluster after all of them answer."""
 
     command: tuple[str, ...] = setting(
         (), texts(), "Run once, in the folder of the first node, when all nodes answer for the first time."
@@ -168,12 +169,12 @@ class Form:
 
 @frozen
 class Formed(RepeatedQuestionSettings):
-    """When a node has found the others. Every node must satisfy it; `alive` is the list of nodes that it should see."""
+    """When every node has found the others. `alive` lists the nodes that it should see."""
 
 
 @frozen
 class HealthSettings(QuestionSettings):
-    """What must hold besides `[ready]` and `[formed]`, for a node to be ready and for cluster.health."""
+    """Conditions besides `[ready]` and `[formed]`, for a ready node and for cluster.health."""
 
 
 SECTIONS: Mapping[str, type] = {
