@@ -77,13 +77,9 @@ class Cluster(Operated):
         self.sources = status.roles[0].sources
         """Where the code of its nodes is."""
         self.notes = notes
-        """Messages of `up` besides success: that the cluster ran already, or was restarted for new
-        code.
-        """
+        """Messages of `up`: that the cluster ran already, or was restarted for new code."""
         self.borrowed = False
-        """Whether it belongs to another user: then it can be used, but not ended over this
-        handle.
-        """
+        """Whether another process started it: then `down` over this handle is refused."""
         self._timeouts = status.timeouts
         self._guard = status.keeper.guard
         seen = (Identity.of(pid) for pid in (status.keeper.pid, status.keeper.guard))

@@ -204,8 +204,7 @@ class ManagedNode:
         return self.log.tail(TAIL, self._since) + self._driver.last_words(self.spec)
 
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
-        """What its driver finds out about its health within so many seconds, while these
-        are ready."""
+        """What its driver finds out about its health in so many seconds; `ready` are ready."""
         return await self._link.examine(ready, within) if self._link is not None and self.living else {}
 
     async def stale_files(self, within: float) -> Sequence[str] | None:

@@ -343,7 +343,6 @@ class TurnEnded(Happening):
     holder: str
     dirty: str | None
     """Damage that must be repaired before the next turn."""
-
     says = "{holder} is through with the cluster"
 
     def detail(self) -> str:
