@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
+from pathlib import Path
 
 import pytest
 
 from clusterlib.doors.commands.answering import CONVERSATIONS, PICTURES
+from clusterlib.doors.commands.command import JSON, Command
 from clusterlib.operations import generating
 from clusterlib.operations.catalogue import INDEX, load, shipped
 from clusterlib.operations.declaring import Caller
@@ -59,3 +62,18 @@ def test_what_our_operations_give_back_has_a_picture_of_its_own() -> None:
 
 def test_our_operations_are_imported_by_their_names() -> None:
     assert {load(one).full_name for one in shipped()} == {one.full_name for one in shipped()}
+
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "commands.md"
+
+
+def test_the_reference_of_commands_names_what_each_takes() -> None:
+    headings = re.findall(r"^### (`[a-z]+\.[a-z].*)$", REFERENCE.read_text(), re.MULTILINE)
+    for command in map(Command, shipped()):
+        (heading,) = [one for one in headings if f"`{command.full_name}" in one]
+        options = [one for one in command.options if one != JSON]
+        words = {one.name.upper() if one.required else f"[{one.name.upper()}]" for one in options if one.word}
+        flags = {one.flag for one in options if not one.word}
+
+        assert set(re.findall(r"--[a-z-]+", heading)) == flags, heading
+        assert all(word in heading for word in words), heading
