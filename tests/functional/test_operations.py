@@ -211,7 +211,7 @@ def test_what_a_cluster_does_not_have_is_explained(project: Path, operations: Pa
             "its effect must be one of read, change, destroy, execute",
         ),
         (FREEZE.replace("(cluster: Cluster)", "(cluster: Cluster, size)"), "size has no annotation"),
-        (FREEZE.replace("(cluster: Cluster)", "(cluster: Cluster, size: dict)"), "dict says no kind"),
+        (FREEZE.replace("(cluster: Cluster)", "(cluster: Cluster, size: dict)"), "dict has no kind"),
         (FREEZE.replace("(cluster: Cluster)", "(cluster: Cluster, name: str)"), "the option --name"),
         (FREEZE.replace("(cluster: Cluster)", "(cluster: Cluster, *, json: bool = False)"), "--json"),
         (FREEZE.replace("(cluster: Cluster)", "(cluster: Cluster, *, hard: bool)"), "needs a default"),

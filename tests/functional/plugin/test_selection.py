@@ -198,7 +198,7 @@ def test_markers_fixtures_and_options_explain_themselves(suite: Suite) -> None:
     assert "@pytest.mark.cluster_size(n, exact=False): the test needs" in suite.run("--markers").text
     fixtures = suite.run("--fixtures").text
     assert "The cluster that satisfies the markers of this test" in fixtures
-    assert "Starts clusters for this test alone" in fixtures
+    assert "Starts clusters for this test only" in fixtures
     options = suite.run("--help").text
     for option in (
         "--distributed",
