@@ -160,8 +160,9 @@ def test_the_wheel_carries_profiles_templates_and_its_types(wheel: Path) -> None
         assert f"clusterlib/_shipped/profiles/{profile.name}" in names
     for template in (REPOSITORY / "templates").rglob("*.j2"):
         assert f"clusterlib/_shipped/templates/{template.relative_to(REPOSITORY / 'templates')}" in names
-    for part in (REPOSITORY / "clusterlib" / "artifacts" / "page").iterdir():
+    for part in (REPOSITORY / "clusterlib" / "evidence" / "page").iterdir():
         assert f"clusterlib/evidence/page/{part.name}" in names
+    assert {"clusterlib/operations/index.json", "clusterlib/client/operated.pyi"} <= names
     assert "clusterlib/py.typed" in names
     assert not [name for name in names if name.startswith(("tests/", "bench/"))]
 
