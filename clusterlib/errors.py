@@ -119,8 +119,8 @@ class ClusterError(Exception):
         super().__init__(problem)
         self.problem = problem
         self.cause = cause
-        self.evidence = tuple(evidence)
-        self.remedies = tuple(remedies)
+        self.evidence = tuple(map(str, evidence))  # it is written as JSON
+        self.remedies = tuple(map(str, remedies))
 
     def __str__(self) -> str:
         lines = [f"{self.problem} [{self.code}]"]

@@ -36,7 +36,7 @@ def explain(
 
 
 def _condition(node: NodeStatus, *, stopped: bool) -> tuple[str, str, list[str]]:
-    """The node's state, the reason, and remedies; None if it should answer."""
+    """The node's state, the reason, and remedies; all empty if it should answer."""
     name, state, by = node.name, node.state, node.by
     when = _when(node.since)
     if state in UNDONE_BY:

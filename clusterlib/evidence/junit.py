@@ -226,7 +226,7 @@ class _Context:
     nodes: frozenset[str]
 
     def excuse(self, node: str, check: str, finding: str) -> str:
-        """Why a failed check is not a failure of its own. None if it is one."""
+        """Why a failed check is not a failure of its own. Empty if it is one."""
         group = self.groups.get(check)
         is_own = check == "started" or group == "connectivity"
         if self.damage and not (is_own and not self.damage.keys() & {node, WHOLE}):

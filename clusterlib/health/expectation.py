@@ -28,7 +28,7 @@ class Expected:
         return f"as {self.why}" if self.measured else self.why
 
     def exceeded_by(self, memory: int) -> str:
-        """A message about a process that takes so many bytes; None if this is about as expected."""
+        """A message about a process that takes so many bytes; empty if that is as expected."""
         amount = f"{self.memory / 2**20:.0f} MiB"
         if not self.measured:
             return f"more than the {amount} of {self.why}" if memory > self.memory else ""

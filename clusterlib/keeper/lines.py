@@ -42,7 +42,7 @@ class Lines:
         self._searched = 0
 
     async def next(self) -> bytes:
-        """The next line; None at the end of the stream. Raises LineTooLong."""
+        """The next line; empty at the end of the stream. Raises LineTooLong."""
         while len(self._buffer) <= LONGEST_UNKNOWN:
             if line := self._take_line():
                 return line

@@ -44,7 +44,7 @@ class Turns:
 
     @property
     def alone(self) -> str:
-        """The holder of an exclusive turn, or None."""
+        """The holder of an exclusive turn, or an empty text."""
         return next((turn.holder for turn in self._taken if turn.exclusive), "")
 
     def status(self) -> tuple[TurnStatus, ...]:

@@ -105,10 +105,6 @@ class Schedule:
     def reordered(self) -> bool:
         return self.order != tuple(range(len(self.order)))
 
-    def of_profile(self, profile: str) -> tuple[Group, ...]:
-        """The groups that the one cluster of this profile serves, in order."""
-        return tuple(group for group in self.groups if group.profile == profile)
-
     def recorded(
         self, private: Sequence[str] = (), *, total: int = 0, distributed: int = 0
     ) -> ScheduleRecorded:

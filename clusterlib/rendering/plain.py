@@ -39,7 +39,7 @@ def parts_of_file(template: str, folders: tuple[str, ...]) -> Parts:
 
 @cache
 def parts_of(text: str) -> Parts:
-    """Plain text and marks, alternating. None if the text contains anything else."""
+    """Plain text and marks, alternating. Empty if the text contains anything else."""
     if len(text) > LONGEST:
         return ()
     parts: list[str | Mark] = []

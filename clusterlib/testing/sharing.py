@@ -23,7 +23,7 @@ def reserve_for_all(project: Path, folder: Path) -> Reservation:
 
 
 def read_name(folder: Path) -> str:
-    """The reserved name; None as long as there is none."""
+    """The reserved name; empty as long as there is none."""
     try:
         return (RECORDS.in_(folder) / FILE).read_text()
     except FileNotFoundError:

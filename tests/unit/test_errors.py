@@ -96,3 +96,10 @@ def test_remedies_mean_the_cluster_they_are_about() -> None:
 )
 def test_the_name_stands_among_the_words_of_the_task(remedy: str, meant: str) -> None:
     assert ClusterError("it broke", remedies=[remedy]).of_cluster("shop").remedies == (meant,)
+
+
+def test_evidence_and_remedies_are_texts_whatever_was_given() -> None:
+    error = ClusterError("it broke", evidence=[ValueError("why"), Path("/x")], remedies=[Path("/y")])  # type: ignore[list-item]
+
+    assert json.loads(json.dumps(error.to_dict()))["evidence"] == ["why", "/x"]
+    assert error.remedies == ("/y",)

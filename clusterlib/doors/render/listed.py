@@ -46,7 +46,7 @@ def _named(console: Console, values: Mapping[str, Any]) -> None:
 
 
 def _rows(value: object) -> list[Mapping[str, Any]]:
-    """The rows for a list of values with names; None for any other value."""
+    """The rows for a list of values with names; no rows for any other value."""
     if not isinstance(value, list | tuple) or not value:
         return []
     found = [plain(one) if is_dataclass(one) and not isinstance(one, type) else one for one in value]
