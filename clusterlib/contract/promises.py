@@ -136,7 +136,8 @@ async def the_others_notice_when_a_node_is_killed_and_when_it_is_back(stage: Sta
     assert await poll_async(lambda: all("node2" not in o.view for o in others), Deadline(SECONDS))
 
     _, again, news = await stage.start("node2")
-    assert await climb(again.ladder(stage.names), Deadline(SECONDS), news)
+    rung, answer = await climb(again.ladder(stage.names), Deadline(SECONDS), news)
+    assert answer == Ready(), (rung, answer)
     assert await poll_async(lambda: all(o.view == stage.names for o in others), Deadline(SECONDS))
 
 

@@ -100,7 +100,7 @@ def external_driver(name: str, kind: NodeKind, settings: object, host: Host) -> 
         driver = kind.driver(settings, host)
     except ClusterError:
         raise
-    except Exception as error:  # foreign code may raise anything
+    except (Exception, SystemExit) as error:  # foreign code may raise anything
         raise DriverUnusable(
             f"the driver {in_toml(name)} cannot be made", cause=_cause(error), remedies=[_correct(error)]
         ) from error
@@ -151,7 +151,7 @@ def _imported(reference: str, module: str, roots: Iterable[str]) -> Any:
     sys.path += searched  # after all others: a file of the project hides no installed module
     try:
         return import_module(module)
-    except Exception as error:  # foreign code may raise anything
+    except (Exception, SystemExit) as error:  # foreign code may raise anything
         absent = error.name if isinstance(error, ModuleNotFoundError) else None
         if absent and f"{module}.".startswith(f"{absent}."):
             where = ", ".join(roots) or "no folder of the project"
@@ -196,7 +196,7 @@ def _checked(name: str, kind: object, module: Any, attribute: str) -> NodeKind:
     return kind
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """File and line of the cause."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
@@ -206,10 +206,10 @@ def _place(error: Exception) -> str:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{_place(error)}: {type(error).__name__}: {text}".removeprefix(": ")
 
 
-def _correct(error: Exception) -> str:
+def _correct(error: BaseException) -> str:
     return f"correct {_place(error)}"

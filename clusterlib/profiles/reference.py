@@ -116,10 +116,11 @@ TEMPLATES = """\
 
 Templates are [Jinja](https://jinja.palletsprojects.com) texts. An unknown name is a mistake, with
 file and line. They are rendered in Jinja's sandbox: a template computes with its variables, and
-cannot run code, change a list or produce very large results. So `profile.check` is safe with a
-profile from somebody else, as long as you call it in a folder of your own: `invoke` runs the
-`tasks.py` of the current folder. Starting a cluster of a profile does run the programs that it
-names.
+cannot run code, change a list or produce very large results. `profile.check` therefore runs nothing
+of a profile with a shipped driver, as long as you call it in a folder of your own: `invoke` runs the
+`tasks.py` of the current folder. If a profile names [another driver](extending.md), its module is
+imported, from `[python] path` too: read such a profile before you check it. Starting a cluster of a
+profile does run the programs that it names.
 
 | name | what |
 | --- | --- |

@@ -182,6 +182,7 @@ def test_a_module_that_is_nowhere_is_told_with_the_places_that_were_searched(tmp
     [
         ("import os\n\nimport no_such_module_at_all\n", 3, "ModuleNotFoundError: No module named"),
         ("\n1 / 0\n", 2, "ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit(0)\n", 2, "SystemExit: 0"),
         ("x = 1\nclass\n", 2, "SyntaxError: invalid syntax"),
     ],
 )
