@@ -17,21 +17,19 @@ class CodeAtStart:
         self._shares_modules = shares_modules
         self._of_node: dict[str, Mapping[str, str]] = {}
 
-    def note(
-        self, starting: Iterable[str], living: Sequence[str], code: Mapping[str, str] | None = None
-    ) -> None:
-        """Called before these nodes start. `code` is what is on disk, if the caller has just read
-        it.
+    def at_start(self, living: Sequence[str], code: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """The code of a node that starts now. `code` is what is on disk, if the caller has just
+        read it.
 
         A simulated node that starts among living ones uses the modules that they have loaded, so it
         runs their code."""
         if self._shares_modules and living:
-            code = self._of_node[living[0]]
-        elif code is None:
+            return self._of_node[living[0]]
+        if code is None:
             from clusterlib.disk.code import code_on_disk  # most clusters end before a node starts again
 
             code = code_on_disk(self._sources)
-        self.runs(starting, code)
+        return code
 
     def runs(self, names: Iterable[str], code: Mapping[str, str]) -> None:
         """These nodes run this code now."""

@@ -83,11 +83,12 @@ class Roster:
     ) -> None:
         """See `Rosters.prepare`. `everyone` are the nodes of all roles."""
         alive = [node.name for node in self.nodes.values() if node.living and node not in starting]
-        if starting:
-            code = self.plan.code if as_planned else None
-            self.code.note([node.name for node in starting], alive, code)
+        # Read before the files are written, so that a change meanwhile counts as one; noted only
+        # afterwards: without them nothing is restarted.
+        code = self.code.at_start(alive, self.plan.code if as_planned else None) if starting else {}
         specs, chosen = [[node.spec for node in some] for some in (self.nodes.values(), starting)]
         self._provisioner.write_configs(specs, chosen, alive, everyone)
+        self.code.runs([node.name for node in starting], code)
 
     def expected(self) -> frozenset[str]:
         """Whom each node should see.

@@ -96,7 +96,7 @@ class Rosters:
 
         The files name the nodes that belong to the cluster now, and those that run. A node that is
         still to be stopped for this start does not count as running. `as_planned` says that the
-        code was just compared with the plan and is the same. See also `CodeAtStart.note`."""
+        code was just compared with the plan and is the same. See also `CodeAtStart.at_start`."""
         starting = list(nodes)
         everyone = [node.spec.for_templates() for node in self.nodes.values()]
         for roster in self.roles.values():

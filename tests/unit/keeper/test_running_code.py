@@ -6,6 +6,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pytest
+
+from clusterlib.errors import ClusterError
 from clusterlib.messages.plan import CodeSources, RunningCode
 from tests.unit.keeper.stage import World
 
@@ -70,3 +73,26 @@ def test_a_simulated_node_among_others_has_their_code(play: Play, tmp_path: Path
         assert (await world.keeper.code()).files["node"] == ({},)
 
     play(story, code={"program": "a"}, simulated=True)
+
+
+def test_nodes_keep_their_code_if_a_restart_fails_before_they_are_stopped(play: Play, tmp_path: Path) -> None:
+    template = tmp_path / "node.conf.j2"
+    template.write_text("name = {{ node.name }}\n")
+    program = tmp_path / "program"
+    program.write_text("b")
+
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        template.write_text("{{ nothing.of.that.name }}")
+        with pytest.raises(ClusterError):
+            await world.keeper.restart([])
+
+        assert (await world.keeper.code()).files["node"] == ({"program": "a"},)
+
+    play(
+        story,
+        code={"program": "a"},
+        sources=CodeSources(files=(str(program),)),
+        templates={"node.conf": template.name},
+        template_search=(str(tmp_path),),
+    )
