@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clusterlib.client.connection import KILLING_SECONDS, KeeperClient
 from clusterlib.client.start import cluster_name, lock_of, project_folder
-from clusterlib.errors import KeeperLost, LeftBehind, OtherVersion
+from clusterlib.errors import ClusterError, KeeperLost, LeftBehind
 from clusterlib.frozen import frozen
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
@@ -142,10 +142,13 @@ def _ask(name: str, control: Path, doomed: _Doomed) -> None:
 
 
 def _stop_seconds(client: KeeperClient) -> float:
-    """A keeper of another version understands this request, even if it understands no other."""
+    """A keeper of another version understands this request, even if it understands no other. One
+    that cannot tell its status, because a driver fails, can end all the same."""
     try:
         return client.ask(StatusRequest(), seconds=ANSWER_SECONDS).timeouts.stop
-    except OtherVersion:
+    except KeeperLost:
+        raise
+    except ClusterError:
         return STOP_SECONDS
 
 

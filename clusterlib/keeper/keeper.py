@@ -339,10 +339,14 @@ class Keeper:
                 f"cluster '{self.plan.name}' did not end in order", cause=f"{type(error).__name__}: {error}"
             )
         self._phase = ClusterState.STOPPED
-        self.events.tell(ClusterStopped(problem is None))
-        self._state.save()
-        if not self.finished.done():
-            self.finished.set_result(problem)
+        try:
+            self.events.tell(ClusterStopped(problem is None))
+            self._state.save()
+        except Exception:  # noqa: BLE001 - as above: a driver may fail to describe its nodes
+            traceback.print_exc()
+        finally:
+            if not self.finished.done():
+                self.finished.set_result(problem)
 
     async def _wind_down(self, overtaken: asyncio.Task[Any] | None) -> ClusterError | None:
         for task in [*self._background, *([overtaken] if overtaken else [])]:

@@ -329,3 +329,21 @@ def test_a_node_named_twice_is_restarted_once(play: Callable[..., World]) -> Non
         assert str(world.keeper.state) == "ready"
 
     play(story)
+
+
+def test_a_cluster_ends_even_if_its_status_cannot_be_told(
+    play: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("the author of a driver made a mistake")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(world.driver), "facts", broken)
+            await asyncio.wait_for(world.keeper.shut_down("asked to"), 10)
+
+        assert world.keeper.finished.result() is None
+
+    play(story)
