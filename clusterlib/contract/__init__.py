@@ -64,21 +64,23 @@ class DriverContract:
         self._keep("a_stolen_port_is_distinguished_from_other_failures", tmp_path)
 
     def _keep(self, promise: str, folder: Path) -> None:
+        from clusterlib.contract.trial import ContractTrial
         from clusterlib.hosts.launch import run_aside
         from clusterlib.hosts.proc import MARKER, marked
+        from clusterlib.messages.codec import plain
 
         marker, output = os.urandom(8).hex(), folder / "output.txt"
         project = Path.cwd() if self.project is None else Path(self.project)
-        asked = {
-            "promise": promise,
-            "profile": self.profile,
-            "project": str(project.absolute()),
-            "overrides": dict(self.overrides),
-            "waits_at": self.waits_at,
-            "alone": self.alone,
-            "folder": str(folder),
-        }
-        command = [sys.executable, "-P", "-m", "clusterlib.contract", json.dumps(asked)]
+        trial = ContractTrial(
+            promise=promise,
+            profile=self.profile,
+            project=str(project.absolute()),
+            overrides=self.overrides,
+            waits_at=self.waits_at,
+            alone=self.alone,
+            folder=str(folder),
+        )
+        command = [sys.executable, "-P", "-m", "clusterlib.contract", json.dumps(plain(trial))]
         environment = {**os.environ, MARKER: marker}
         code = run_aside(command, environment=environment, directory=project, output=output, timeout=SECONDS)
         said = output.read_text(errors="replace")

@@ -7,28 +7,29 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from clusterlib.client.planning import plan_for
 from clusterlib.contract.promises import PROMISES, SECONDS, Stage
+from clusterlib.contract.trial import ContractTrial
 from clusterlib.drivers.registry import PRELOAD, driver_of
 from clusterlib.hosts.api import Host
 from clusterlib.hosts.containment import enter
 from clusterlib.hosts.local import LocalHost
 from clusterlib.hosts.nursery import Nursery
 from clusterlib.hosts.proc import MARKER
+from clusterlib.messages.codec import revive
 
 __all__ = ["keep"]
 
 NODES = {"nodes.count": 3, "nodes.name": "node{index}"}
 
 
-def keep(asked: dict[str, Any]) -> int:
+def keep(trial: ContractTrial) -> int:
     plan = plan_for(
-        asked["profile"],
+        trial.profile,
         name="contract",
-        project=Path(asked["project"]),
-        overrides={**NODES, **asked["overrides"]},
+        project=Path(trial.project),
+        overrides={**NODES, **trial.overrides},
     )
     marker = os.environ[MARKER]
     containment = enter("auto", marker=marker, on_keeper_death=lambda: None)
@@ -45,12 +46,12 @@ def keep(asked: dict[str, Any]) -> int:
             driver,
             host,
             plan,
-            Path(asked["folder"]),
-            waits_at=asked["waits_at"],
-            alone=asked["alone"],
+            Path(trial.folder),
+            waits_at=trial.waits_at,
+            alone=trial.alone,
         )
         async with asyncio.timeout(2 * SECONDS):
-            await PROMISES[asked["promise"]](stage)
+            await PROMISES[trial.promise](stage)
         stage.close()
         left = await host.sweep(5)
         assert left == [], f"processes are left: {left}"
@@ -61,4 +62,4 @@ def keep(asked: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(keep(json.loads(sys.argv[1])))
+    sys.exit(keep(revive(ContractTrial, json.loads(sys.argv[1]))))

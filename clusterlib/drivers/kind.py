@@ -59,7 +59,7 @@ def _own_table(planned: Planned) -> object:
 def _chosen_roots(context: CodeContext) -> CodeSources:
     from clusterlib.messages.plan import CodeSources
 
-    return CodeSources(trees=context.chosen_roots, told=False)
+    return CodeSources(trees=context.chosen_roots, reported=False)
 
 
 @frozen

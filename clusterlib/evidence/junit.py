@@ -50,7 +50,7 @@ class Case:
     failure: tuple[str, str, str] | None = None
     """Type, message and body."""
     skipped: str = ""
-    told: str = ""
+    output: str = ""
 
 
 @frozen
@@ -109,16 +109,16 @@ def _preflights(evidence: Evidence) -> list[Suite]:
 
 
 def _finding(finding: Finding, name: str, group: str) -> Case:
-    told = finding.evidence
-    body = "\n".join([told, *(f"try: {remedy}" for remedy in finding.remedies)])
+    seen = finding.evidence
+    body = "\n".join([seen, *(f"try: {remedy}" for remedy in finding.remedies)])
     match finding.outcome:
         case CheckOutcome.FAILED:
-            return Case(name, group, failure=(name, told or name, body))
+            return Case(name, group, failure=(name, seen or name, body))
         case CheckOutcome.SKIPPED:
-            return Case(name, group, skipped=told or "skipped")
+            return Case(name, group, skipped=seen or "skipped")
         case CheckOutcome.WARNING:
-            return Case(name, group, told=f"warning: {body}")
-    return Case(name, group, told=told)
+            return Case(name, group, output=f"warning: {body}")
+    return Case(name, group, output=seen)
 
 
 def _failed_starts(evidence: Evidence) -> list[Suite]:
@@ -135,8 +135,8 @@ def _failed_starts(evidence: Evidence) -> list[Suite]:
             _attempt(record, number, group, started.get(record.what.profile, ""))
             for number, record in enumerate(records, 1)
         )
-        told = {"profile": records[0].what.profile, "then": records[-1].what.next}
-        found.append(Suite(group, cases, records[0].time, told))
+        properties = {"profile": records[0].what.profile, "then": records[-1].what.next}
+        found.append(Suite(group, cases, records[0].time, properties))
     return found
 
 
@@ -269,7 +269,7 @@ def _clean_ups(evidence: Evidence) -> list[Suite]:
             group,
             ended.seconds,
             _failure(ended.error) if ended.error else None,
-            told=_ended_because(ended.because) if ended.because else "",
+            output=_ended_because(ended.because) if ended.because else "",
         )
         found.append(Suite(group, (case,), record.time))
     return found
@@ -299,7 +299,7 @@ def _case(case: Case) -> Any:
     from junit_xml import TestCase
 
     made = TestCase(
-        clean(case.name), clean(case.group), case.seconds or None, stdout=clean(case.told) or None
+        clean(case.name), clean(case.group), case.seconds or None, stdout=clean(case.output) or None
     )
     if case.failure is not None:
         kind, message, body = case.failure

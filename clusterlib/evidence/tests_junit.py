@@ -46,13 +46,13 @@ def _case(tested: Tested, failure: Failure | None) -> Case:
         return Case(name, group, tested.seconds, skipped=tested.message or "skipped")
     if not tested.outcome.bad and tested.outcome is not Outcome.RUNNING:
         return Case(name, group, tested.seconds)
-    told = tested.message or "it never ended: what ran it was killed or interrupted, or runs it still"
-    body = tested.explained.traceback or told
+    message = tested.message or "it never ended: what ran it was killed or interrupted, or runs it still"
+    body = tested.explained.traceback or message
     parts = [f"{stacks.title}\n{stacks.text}" for stacks in tested.explained.stacks]
     parts += [_said(part) for part in failure.said] if failure is not None else []
     said = "\n\n".join(parts)
     return Case(
-        name, group, tested.seconds, failure=(str(tested.outcome), told.splitlines()[0], body), told=said
+        name, group, tested.seconds, failure=(str(tested.outcome), message.splitlines()[0], body), output=said
     )
 
 

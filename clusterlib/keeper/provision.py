@@ -69,12 +69,12 @@ class Provisioner:
         specs: Sequence[NodeSpec],
         chosen: Sequence[NodeSpec],
         alive: Sequence[str],
-        everyone: Sequence[dict[str, Any]],
+        everyone: Sequence[NodeSpec],
     ) -> None:
         """Writes what the chosen nodes read, which are about to start while the nodes in `alive`
         run.
 
-        `specs` are the nodes of this role, `everyone` those of all roles, as templates know them.
+        `specs` are the nodes of this role, `everyone` those of all roles.
         Everything is rendered before anything is written."""
         plan, role = self._plan, self._role
         common: dict[str, Any] = {
@@ -83,7 +83,7 @@ class Provisioner:
                 "project": plan.project,
                 "profile": plan.profile,
                 "simulated": plan.simulated,
-                "nodes": everyone,
+                "nodes": [spec.for_templates() for spec in everyone],
             },
             "timeouts": asdict(plan.timeouts),
             "python": {"app": role.app, "path": list(role.sources.roots)},

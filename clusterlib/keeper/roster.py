@@ -4,9 +4,8 @@ started with."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from clusterlib.drivers.api import Driver
+from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.keeper.code_at_start import CodeAtStart
 from clusterlib.keeper.diary import Tell
@@ -78,9 +77,7 @@ class Roster:
         self.nodes.update((node.name, node) for node in admitted)
         return admitted
 
-    def prepare(
-        self, starting: list[ManagedNode], everyone: list[dict[str, Any]], *, as_planned: bool
-    ) -> None:
+    def prepare(self, starting: list[ManagedNode], everyone: list[NodeSpec], *, as_planned: bool) -> None:
         """See `Rosters.prepare`. `everyone` are the nodes of all roles."""
         alive = [node.name for node in self.nodes.values() if node.living and node not in starting]
         # Read before the files are written, so that a change meanwhile counts as one; noted only

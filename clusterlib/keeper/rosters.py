@@ -98,7 +98,7 @@ class Rosters:
         still to be stopped for this start does not count as running. `as_planned` says that the
         code was just compared with the plan and is the same. See also `CodeAtStart.at_start`."""
         starting = list(nodes)
-        everyone = [node.spec.for_templates() for node in self.nodes.values()]
+        everyone = [node.spec for node in self.nodes.values()]
         for roster in self.roles.values():
             own = [node for node in starting if self.of(node) is roster]
             roster.prepare(own, everyone, as_planned=as_planned)

@@ -125,7 +125,7 @@ class CodeSources:
     """Programs, and other files that nodes read when they start."""
     build: Build | None = None
     """None: what is on disk is the code."""
-    told: bool = True
+    reported: bool = True
     """Whether the nodes report the rest of what they have loaded.
 
     For other nodes only the files named here are compared."""

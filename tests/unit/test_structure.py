@@ -47,7 +47,6 @@ UNTYPED = {
     "the names and values that a template gets": {
         "drivers/api.py: Driver.learn",
         "drivers/api.py: NodeSpec.for_templates",
-        "keeper/provision.py: Provisioner.write_configs",
         "rendering/__init__.py: complete",
         "rendering/__init__.py: render",
         "rendering/__init__.py: render_page",

@@ -79,7 +79,7 @@ def not_stopped(status: ClusterStatus) -> tuple[str, ...]:
 def looked_at(sources: CodeSources, project: Path) -> tuple[str, ...]:
     """What is compared with the disk, in plain words, if this is not everything that the
     nodes run."""
-    if sources.told:
+    if sources.reported:
         return ()
     below = [os.path.relpath(tree, project) for tree in sources.trees]
     python = (

@@ -70,7 +70,7 @@ def code(context: CodeContext) -> CodeSources:
         trees=own.trees or context.chosen_roots,
         left_out=left_out,
         files=(*map(str, _named_files(values, context.project)), *own.files),
-        told=False,
+        reported=False,
     )
 
 

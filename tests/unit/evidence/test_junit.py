@@ -46,7 +46,7 @@ def test_a_failed_preflight_check_fails_and_a_warning_is_told() -> None:
     ].cases
 
     assert ok.failure is None
-    assert (warning.failure, warning.told) == (None, "warning: 1024 are few\ntry: ulimit -n 4096")
+    assert (warning.failure, warning.output) == (None, "warning: 1024 are few\ntry: ulimit -n 4096")
     assert bad.failure == ("ports", "none is free", "none is free\ntry: ss -ltnp")
     assert skipped.skipped == "not asked for"
 
@@ -223,7 +223,7 @@ def test_a_cluster_that_could_not_go_on_and_left_nothing_is_a_good_clean_up() ->
     (case,) = suites(ended)["clean-up a"].cases
 
     assert case.failure is None
-    assert case.told == "it could not go on: node2 ended before it was ready\ncause: address in use"
+    assert case.output == "it could not go on: node2 ended before it was ready\ncause: address in use"
 
 
 def test_what_is_written_is_valid(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_whatever_a_node_says_the_file_is_valid(texts: list[str], seconds: float
     name, kind, message, body, told = texts
     case = Case(name, kind, seconds, (kind, message, body))
     suite = Suite(
-        name, (case, Case(body, message, skipped=told, told=told)), "2026-01-01T00:00:00.5Z", {name: told}
+        name, (case, Case(body, message, skipped=told, output=told)), "2026-01-01T00:00:00.5Z", {name: told}
     )
 
     text = to_xml([suite])
@@ -268,7 +268,7 @@ def test_whatever_a_node_says_the_file_is_valid(texts: list[str], seconds: float
 
 
 def test_colours_and_control_characters_are_taken_out() -> None:
-    text = to_xml([Suite("a", (Case("b\x00\x1b[31mred\x1b[0m\ufffe", "g", told="\x07bell"),))])
+    text = to_xml([Suite("a", (Case("b\x00\x1b[31mred\x1b[0m\ufffe", "g", output="\x07bell"),))])
 
     (case,) = ET.fromstring(text).iter("testcase")
     assert case.get("name") == "bred"
