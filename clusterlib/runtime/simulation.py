@@ -27,10 +27,11 @@ from typing import Any
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.runtime.config import Config, Sockets
 from clusterlib.runtime.log import Log
+from clusterlib.runtime.memory_pipes import MemoryPipe, memory_pair
 from clusterlib.runtime.network import Cancellable, Dialed, NodeNetwork
 from clusterlib.runtime.node import EmbeddedNode
 from clusterlib.runtime.output import NodeOutput, print_to
-from clusterlib.runtime.pipes import MemoryPipe, Pipe, memory_pair
+from clusterlib.runtime.pipes import Pipe
 
 __all__ = ["FDS_OF_A_SPAWN", "main"]
 

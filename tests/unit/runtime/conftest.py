@@ -15,9 +15,10 @@ import pytest
 
 from clusterlib.runtime.config import Config, Sockets
 from clusterlib.runtime.link import PeerAddress
+from clusterlib.runtime.memory_pipes import MemoryPipe
 from clusterlib.runtime.network import Dialed
 from clusterlib.runtime.node import EmbeddedNode
-from clusterlib.runtime.pipes import MemoryPipe, Pipe
+from clusterlib.runtime.pipes import Pipe
 from clusterlib.runtime.simulation import Doors, SimulatedNetwork
 
 
