@@ -19,7 +19,7 @@ from clusterlib.messages.codec import plain, salvage
 __all__ = ["Environment", "describe_environment"]
 
 PACKAGES = (
-    "clusterlib", "cloudpickle", "invoke", "jinja2", "junit-xml", "nox", "psutil", "pydantic-core", "pytest",
+    "clusterlib", "cloudpickle", "invoke", "jinja2", "junit-xml", "nox", "psutil", "pytest",
     "pytest-asyncio", "pytest-timeout", "pytest-xdist", "rich",
 )  # fmt: skip
 PREFIXES = (
