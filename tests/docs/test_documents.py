@@ -2,6 +2,7 @@
 
 A ```console block holds commands (`$ ...`) and what they print; `# exits with N` behind a command tells another code than 0.
 A block whose first line is `# file: NAME` is written to that file; another ```python block is run; ```py is not.
+A ```diff block is applied to the project with `git apply`.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def steps(document: Path) -> list[Step]:
             found.append(Step(line, named[1], "\n".join(body[1:]) + "\n"))
         elif language == "console":
             found += commands(line, body)
-        elif language == "python":
-            found.append(Step(line, "python", "\n".join(body) + "\n"))
+        elif language in {"python", "diff"}:
+            found.append(Step(line, language, "\n".join(body) + "\n"))
     return found
 
 
@@ -121,6 +122,9 @@ def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: 
         if step.kind == "python":
             (project / f"example_{step.line}.py").write_text(step.text)
             command = f"python example_{step.line}.py"
+        elif step.kind == "diff":
+            (project / f"example_{step.line}.diff").write_text(step.text)
+            command = f"git apply example_{step.line}.diff"
         elif step.kind != "command":
             (project / step.kind).parent.mkdir(parents=True, exist_ok=True)
             (project / step.kind).write_text(step.text)

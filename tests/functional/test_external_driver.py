@@ -135,6 +135,24 @@ def test_adding_it_changes_no_file_that_was_there(site: Path) -> None:
     assert added == {"counter_driver.py", "counter_server.py", "counter_driver-1.0.dist-info"}
 
 
+def test_the_change_that_the_document_shows_adds_a_folder_and_a_profile(tmp_path: Path, run: Run) -> None:
+    """Nothing that was there is changed, in the project or in clusterlib."""
+    (change,) = re.findall(r"^```diff\n(.*?sleepers.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=change, text=True, check=True)
+
+    added = {path for path in tmp_path.rglob("*") if path.is_file()} - before.keys()
+    assert {path: path.read_bytes() for path in before} == before
+    assert {str(path.relative_to(tmp_path).parent) for path in added} == {"sleepers", "profiles"}
+
+    run("clusterlib", "up", "--profile", "sleepers")
+    run("clusterlib", "kill", "node2")
+    (status,) = json.loads(run("clusterlib", "status", "--json").stdout)["clusters"]
+    assert [node["state"] for node in status["nodes"]] == ["ready", "dead", "ready"]
+    run("clusterlib", "restart", "node2")
+    assert "nothing is left" in run("clusterlib", "down").stdout
+
+
 def test_a_program_that_does_not_need_it_does_not_import_it(run: Run, project: Path, site: Path) -> None:
     (site / "counter_driver.py").rename(site / "away.py")
     (site / "counter_driver.py").write_text("raise AssertionError('it was imported')\n")
