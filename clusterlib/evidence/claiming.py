@@ -3,6 +3,7 @@ and a run removes only files of an earlier run."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shlex
@@ -38,17 +39,24 @@ def claim(folder: Path) -> FolderClaim | None:
     """The folder, without the files of an earlier run. It is made if needed. None while another run
     writes to it.
 
-    Raises UsageError if it cannot be made, or if it contains something of the user's under a name
-    that we use, which would be lost."""
+    Raises UsageError if it cannot be made, written or cleared, or if it contains something of the
+    user's under a name that we use, which would be lost."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(MARK.in_(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return _claim(folder)
     except OSError as error:
+        place = shlex.quote(str(folder))
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        reason = error.strerror or str(error)
         raise UsageError(
             f"artifacts cannot be left in {folder}",
-            cause=error.strerror or str(error),
-            remedies=[f"ls -ld {shlex.quote(str(folder))}"],
+            cause=f"{reason}: {error.filename}" if error.filename else reason,
+            remedies=[f"df -h {place}" if is_full else f"ls -ld {place}"],
         ) from error
+
+
+def _claim(folder: Path) -> FolderClaim | None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(MARK.in_(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     claimed = FolderClaim(lock)
     try:
         if not _is_free(lock) or writers(folder):

@@ -6,10 +6,11 @@ error."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,7 +31,7 @@ from clusterlib.evidence.artifacts import (
 from clusterlib.evidence.redaction import Redactor
 from clusterlib.frozen import frozen
 from clusterlib.hosts.logs import STAMP_LENGTH, rotated
-from clusterlib.hosts.places import write_private
+from clusterlib.hosts.places import is_draft, write_private
 from clusterlib.rundir.folders import RunFolder
 
 __all__ = ["Collector", "place_of"]
@@ -51,8 +52,11 @@ class _Seen:
     number: int
     size: int
     changed: int
-    copied: int
+    copied: int = -1
     """Bytes of whole lines; -1 where only parts were kept."""
+    length: int = -1
+    """The size of the copy after that. A copy of another size was written by a process that was
+    killed before it could note this, or on a full disk."""
 
 
 class Collector:
@@ -75,8 +79,9 @@ class Collector:
         known = self._clean.get(target)
         if known is None or known.secrets != redactor.secrets:
             if known is None:
+                _remove_drafts(target)
                 self._recall(target)
-            _clean_again(target, redactor)
+            self._clean_again(target, redactor)
             self._clean[target] = redactor
         if run.is_dir():
             before = dict(self._seen)
@@ -125,7 +130,7 @@ class Collector:
         Returns its size."""
         with contextlib.suppress(OSError):
             now = source.stat()
-            seen = _Seen(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, -1)
+            seen = _Seen(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
             if self._seen.get(target) == seen and target.exists():
                 return now.st_size
             with source.open("rb") as file:
@@ -145,7 +150,7 @@ class Collector:
             return
         with contextlib.suppress(OSError):
             now, then = source.stat(), before.stat()
-            seen = _Seen(now.st_dev, now.st_ino, now.st_size + then.st_size, now.st_mtime_ns, -1)
+            seen = _Seen(now.st_dev, now.st_ino, now.st_size + then.st_size, now.st_mtime_ns)
             if self._seen.get(target) == seen and target.exists():
                 return
             with before.open("rb") as first, source.open("rb") as second:
@@ -161,8 +166,9 @@ class Collector:
             if known and seen is not None and target.exists():
                 if (seen.size, seen.changed) == (now.st_size, now.st_mtime_ns):
                     return
-                if 0 <= seen.copied <= now.st_size <= self._most:
-                    copied = seen.copied + _append(target, file, seen.copied, clean)
+                has_new = 0 <= seen.copied <= now.st_size <= self._most
+                if has_new and 0 <= seen.length <= target.stat().st_size:
+                    copied = seen.copied + _append(target, seen.length, file, seen.copied, clean)
                     self._note(target, now, copied)
                     return
             if now.st_size > self._most:
@@ -176,7 +182,30 @@ class Collector:
             self._note(target, now, ending if ending == len(data) else -1)
 
     def _note(self, target: Path, now: os.stat_result, copied: int) -> None:
-        self._seen[target] = _Seen(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, copied)
+        length = target.stat().st_size
+        self._seen[target] = _Seen(now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, copied, length)
+
+    def _clean_again(self, place: Path, redactor: Redactor) -> None:
+        """Removes secrets from earlier copies that have become known only now."""
+        for artifact in OF_A_CLUSTER:
+            clean, copy = _cleaner(artifact, redactor), artifact.in_(place)
+            for path in _files(copy) if artifact.is_folder else [copy]:
+                with contextlib.suppress(OSError):
+                    data = path.read_bytes()
+                    cleaned = clean(data)
+                    if cleaned != data:
+                        self._replace(place, path, cleaned)
+
+    def _replace(self, place: Path, path: Path, cleaned: bytes) -> None:
+        """Replaces a copy by a cleaner one.
+
+        What is noted of the old one is removed first: it would be wrong after a kill in between."""
+        seen = self._seen.pop(path, None)
+        if seen is not None:
+            self._memorise(place)
+        _write(path, cleaned)
+        if seen is not None:
+            self._seen[path] = replace(seen, length=len(cleaned)) if seen.length >= 0 else seen
 
 
 def place_of(folder: Path, cluster: str, run: Path) -> Path:
@@ -219,25 +248,33 @@ def _document(data: bytes, redactor: Redactor) -> bytes:
         return redactor.data(data)
 
 
-def _clean_again(place: Path, redactor: Redactor) -> None:
-    """Removes secrets from earlier copies that have become known only now."""
-    for artifact in OF_A_CLUSTER:
-        clean, copy = _cleaner(artifact, redactor), artifact.in_(place)
-        for path in _files(copy) if artifact.is_folder else [copy]:
+def _remove_drafts(place: Path) -> None:
+    """Removes what a kill has left of an unfinished copy. Secrets that become known later would
+    stay in it."""
+    for path in _files(place):
+        if is_draft(path):
             with contextlib.suppress(OSError):
-                data = path.read_bytes()
-                cleaned = clean(data)
-                if cleaned != data:
-                    _write(path, cleaned)
+                path.unlink()
 
 
-def _append(target: Path, file: BinaryIO, offset: int, clean: Clean) -> int:
+def _append(target: Path, length: int, file: BinaryIO, offset: int, clean: Clean) -> int:
+    """Appends to the first `length` bytes of the copy, completely or not at all.
+
+    What the copy has beyond these was appended before a kill, and is appended again."""
     file.seek(offset)
     data = file.read()
     data = data[: data.rfind(b"\n") + 1]
-    if data:
-        with target.open("ab") as copy:
-            copy.write(clean(data))
+    cleaned = clean(data)
+    with target.open("r+b", buffering=0) as copy:
+        copy.truncate(length)
+        copy.seek(length)
+        try:
+            written = copy.write(cleaned)
+        except OSError:
+            written = 0
+        if written != len(cleaned):
+            copy.truncate(length)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
     return len(data)
 
 

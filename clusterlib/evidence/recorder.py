@@ -20,8 +20,12 @@ from clusterlib.evidence.records import LEADER, MachineFacts, Record, Recorded, 
 from clusterlib.evidence.redaction import Redactor, redactor_for
 from clusterlib.machine.facts import Machine
 from clusterlib.messages.event import now
+from clusterlib.waiting import Deadline, poll
 
 __all__ = ["Recorder", "read_records", "writers"]
+
+READER_SECONDS = 5.0
+"""How long a writer tries to lock its file. Only readers can have it, each for a moment."""
 
 
 class Recorder:
@@ -53,7 +57,7 @@ class Recorder:
         try:
             line = self._torn + self._redacted(record) + b"\n"
             self._torn = b"" if os.write(self._file, line) == len(line) else b"\n"
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):  # the last two: a value that JSON does not know
             self._torn = b"\n"
         if self._torn:
             self.lost += 1
@@ -120,11 +124,11 @@ def _is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # other readers do not disturb
     except BlockingIOError:
         return True
     except OSError:
-        return False  # a file system that knows no locks
+        return False  # a file system without locks
     finally:
         os.close(file)
     return False
@@ -133,9 +137,20 @@ def _is_locked(path: Path) -> bool:
 def _open_private(folder: Path, name: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     file = os.open(folder / name, flags, 0o600)
-    with contextlib.suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_SH)
+    poll(lambda: _lock(file), Deadline(READER_SECONDS))
     return file
+
+
+def _lock(file: int) -> bool:
+    """Tries to lock the file for a writer. A reader that looks at this moment has it for
+    microseconds."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks
+    return True
 
 
 def _unfinished(file: int) -> bytes:

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from clusterlib.errors import StartError, UsageError
 from clusterlib.waiting import Deadline, poll
 
 __all__ = [
+    "is_draft",
     "lock_for_us",
     "make_private",
     "open_lock",
@@ -27,6 +29,9 @@ __all__ = [
     "write_private",
 ]
 
+DRAFT_BYTES = 6
+DRAFT = re.compile(rf"\..+\.[0-9a-f]{{{2 * DRAFT_BYTES}}}")
+"""The name of a private file that is not complete yet."""
 CHOSEN = "CLUSTERLIB_RUNTIME_DIR"
 """The variable that names another runtime folder.
 
@@ -244,13 +249,19 @@ def make_private(folder: Path) -> None:
             raise
 
 
+def is_draft(path: Path) -> bool:
+    """Whether a writer of a private file has made this file, and was killed before it was complete
+    (or is about to complete it)."""
+    return DRAFT.fullmatch(path.name) is not None
+
+
 def write_private(path: Path, content: str | bytes, mode: int = 0o600) -> None:
     """Writes a file that only its owner can read, completely or not at all.
 
     Its folder is created if necessary."""
     make_private(path.parent)
     # Not the PID: threads share it, and so do processes of different PID namespaces.
-    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    draft = path.with_name(f".{path.name}.{os.urandom(DRAFT_BYTES).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         # A path consists of bytes: those that are not UTF-8 are restored as they were.

@@ -52,9 +52,18 @@ class Controller:
         self._shared: Reservation | None = None
         self._record.begin(self._said.project, self._said.machine)
         if self._said.tests.workers == "shared":
-            self._shared = reserve_for_all(self._said.project, self._folder.path)
+            self._share_a_name()
         config.pluginmanager.register(self, "clusterlib-controller")
         config.pluginmanager.register(junit.JUnitOutput(config), "clusterlib-logs")
+
+    def _share_a_name(self) -> None:
+        """Reserves the name of the workers' cluster. Without a name, each worker refuses its tests
+        a cluster."""
+        try:
+            self._shared = reserve_for_all(self._said.project, self._folder.path)
+        except (OSError, ClusterError) as error:
+            reason = error.problem if isinstance(error, ClusterError) else str(error)
+            self._report.notes.append(f"the workers of this run cannot share a cluster: {reason}")
 
     def collected(self) -> RunPlan | None:
         """A worker knows its tests.

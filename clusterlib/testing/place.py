@@ -14,12 +14,24 @@ import pytest
 from clusterlib.evidence.home import REPORTS
 from clusterlib.profiles.project import find_project
 
-__all__ = ["choose", "project_of"]
+__all__ = ["choose", "place_of", "project_of", "worker_of"]
 
 
 def project_of(config: pytest.Config) -> Path:
     given = os.environ.get("CLUSTERLIB_PROJECT")
     return Path(given).resolve() if given else find_project(config.rootpath)
+
+
+def worker_of(config: pytest.Config) -> str:
+    """The name of this worker of pytest-xdist; "main" without workers."""
+    given = getattr(config, "workerinput", None)
+    return str(given["workerid"]) if given else "main"
+
+
+def place_of(config: pytest.Config) -> Path:
+    """The place of the evidence of this process: that of its run."""
+    given = getattr(config, "workerinput", None)
+    return Path(given["clusterlib"]) if given else choose(config)
 
 
 def choose(config: pytest.Config) -> Path:

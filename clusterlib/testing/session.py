@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -33,7 +32,7 @@ from clusterlib.testing.given import Display, Examiner
 from clusterlib.testing.needs import is_skipped_by_unittest, need_of_item
 from clusterlib.testing.options import RunOptions, read_options
 from clusterlib.testing.outcome import TestOutcome
-from clusterlib.testing.place import choose, project_of
+from clusterlib.testing.place import place_of, project_of, worker_of
 from clusterlib.testing.planning import FAULT, NEED, PlanOnly, Unusable, plan_run
 from clusterlib.testing.private import OUTCOME, Factory, OwnClusters
 from clusterlib.testing.report import RunReport
@@ -43,13 +42,10 @@ from clusterlib.testing.sharing import read_name
 from clusterlib.testing.shown import RunPlan, RunSummary, TestRun
 from clusterlib.testing.tally import Tally
 from clusterlib.testing.tracebacks import Tracebacks
-from clusterlib.waiting import Deadline, poll
 
 __all__ = ["Run", "begin", "held_for", "run_of", "run_of_session"]
 
 COUNTED = pytest.StashKey[bool]()
-NAME_SECONDS = 30.0
-"""More than the controller needs to reserve a name, which it does before workers get tests."""
 
 
 def begin(
@@ -83,10 +79,10 @@ class Run:
     def __init__(self, config: pytest.Config, said: RunOptions, display: Display, examiner: Examiner) -> None:
         self._config = config
         self._said = said
-        self._worker = _worker(config)
+        self._worker = worker_of(config)
         self._display = display
         self._examiner = examiner
-        self._folder = _folder(config)
+        self._folder = ReportFolder(place_of(config), config)
         self._folder.open()
         self._record = Recorder(self._folder.path, self._worker)
         self._report = RunReport(self._folder, said.tests.artifacts, self._record)
@@ -94,6 +90,8 @@ class Run:
         self._schedule = Schedule(())
         self._pool = self._new_pool()
         self._plan = ScheduleRecorded()
+        self._unshared: ClusterError | None = None
+        """Why the workers cannot share a cluster, although they must."""
         self._left: dict[str, int] = {}
         """How many tests of each profile are still to come."""
         self._item: pytest.Item | None = None
@@ -133,7 +131,6 @@ class Run:
         return RunPlan(self._plan, notes=self._folder.notes)
 
     def begin_tests(self) -> None:
-        """Called when the first test is about to run."""
         if self._worker != "main" and self._said.tests.workers == "shared":
             self._agree_on_name()
         if self._report.always:
@@ -145,15 +142,19 @@ class Run:
 
     def _agree_on_name(self) -> None:
         """Reads the name that the controller reserves for all workers before they run a test."""
-        name = poll(lambda: read_name(self._folder.path), Deadline(NAME_SECONDS))
-        self._said = replace(self._said, settings=replace(self._said.settings, shared_name=name or None))
+        try:
+            name = read_name(self._folder.path)
+        except ClusterError as error:
+            self._unshared = error
+            return
+        self._said = replace(self._said, settings=replace(self._said.settings, shared_name=name))
         self._pool = self._new_pool()
         self._pool.expect(self._schedule)
 
     def _force(self) -> None:
         try:
             with self._display.waiting("the first test", "the cluster of --force-cluster"):
-                held = self._pool.acquire(Need(), "--force-cluster")
+                held = self._acquire(Need(), "--force-cluster")
         except Unserved as unserved:
             self._tally.forced = unserved
             self._pool.usage.forget_one(unserved.error.to_dict())  # no test was hit by it
@@ -186,12 +187,17 @@ class Run:
         try:
             with self._display.waiting(item.nodeid, f"a cluster: {need}"):
                 again = OUTCOME in item.stash and item.stash[OUTCOME].again
-                held = self._held = self._pool.acquire(need, item.nodeid, afresh=again)
+                held = self._held = self._acquire(need, item.nodeid, afresh=again)
         except Unserved as unserved:
             self._give_up(unserved)
         self._display.say(f"{item.nodeid} has cluster {held.cluster.name} ({held.how})")
         self._outside = put_into_environment(held.environment)
         return held
+
+    def _acquire(self, need: Need, who: str, *, afresh: bool = False) -> ClusterLease:
+        if self._unshared is not None:
+            raise Unserved(self._unshared, may_skip=False)
+        return self._pool.acquire(need, who, afresh=afresh)
 
     def take_late(self, item: pytest.Item) -> ClusterLease:
         """Called by our fixtures. Gets the cluster here if the test did not name the fixture."""
@@ -369,8 +375,8 @@ class Run:
 
 
 def run_of(item: pytest.Item) -> Run:
-    """The run that serves this test. A test whose need was not visible beforehand is skipped like
-    the others, even if there is a run for a plan or a report."""
+    """The run that serves this test. A test whose need was not visible is skipped like the others,
+    even if there is a run."""
     run, option = item.config.stash.get(RUN, None), item.config.option
     if not isinstance(run, Run) or (NEED not in item.stash and not wants_all(option)):
         pytest.skip(FORBIDDEN if option.no_cluster else SKIPPED)
@@ -387,14 +393,3 @@ def run_of_session(config: pytest.Config) -> Run:
 
 def held_for(item: pytest.Item) -> ClusterLease:
     return run_of(item).take_late(item)
-
-
-def _worker(config: pytest.Config) -> str:
-    given = getattr(config, "workerinput", None)
-    return str(given["workerid"]) if given else "main"
-
-
-def _folder(config: pytest.Config) -> ReportFolder:
-    given = getattr(config, "workerinput", None)
-    path = Path(given["clusterlib"]) if given else choose(config)
-    return ReportFolder(path, config)

@@ -82,6 +82,30 @@ def test_workers_can_share_one_cluster(suite: Suite) -> None:
     assert len(suite.runs) == 1
 
 
+IN_THE_WAY = """
+from pathlib import Path
+
+import clusterlib.testing.sharing
+
+clusterlib.testing.sharing.NAME_SECONDS = 1.0
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):  # where the name is written, which then fails as on a full disk
+        records = Path(config.workerinput["clusterlib"], "records")
+        (records / "shared-name").mkdir(parents=True, exist_ok=True)
+"""
+
+
+def test_workers_that_cannot_share_a_cluster_start_none_of_their_own(suite: Suite) -> None:
+    suite.file("conftest.py", IN_THE_WAY)
+
+    ended = suite.run("--distributed", "-n2", "-o", "cluster_workers=shared")
+
+    assert ended.matching("the workers of this run cannot share a cluster"), ended.text
+    assert not ended.matching("INTERNALERROR")
+    assert suite.runs == []
+
+
 def test_no_workers_at_all(suite: Suite) -> None:
     assert suite.run("--distributed", "-n0").last == "2 failed, 18 passed"
     assert suite.run("--distributed", "-p", "no:xdist").last.startswith("2 failed, 18 passed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import stat
 from pathlib import Path
 
@@ -86,6 +87,30 @@ def test_a_folder_that_cannot_be_made_is_told_with_its_reason(tmp_path: Path) ->
 
     assert caught.value.cause
     assert caught.value.remedies == (f"ls -ld {tmp_path / 'artifacts'}",)
+
+
+def test_a_full_disk_is_an_error_with_its_reason(tmp_path: Path) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))  # no file can get a byte
+    try:
+        with pytest.raises(UsageError, match="artifacts cannot be left in") as caught:
+            claim(tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+    assert caught.value.cause == "File too large"
+    assert caught.value.remedies == (f"df -h {tmp_path / 'out'}",)
+    claimed(tmp_path / "out").close()
+
+
+def test_a_folder_with_the_name_of_a_file_of_ours_is_an_error(tmp_path: Path) -> None:
+    claimed(tmp_path).close()
+    (tmp_path / "report.html").mkdir()
+
+    with pytest.raises(UsageError, match="artifacts cannot be left in") as caught:
+        claim(tmp_path)
+
+    assert "report.html" in str(caught.value.cause)
 
 
 def test_a_mark_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:

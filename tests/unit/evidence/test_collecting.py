@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clusterlib.evidence.collecting import Collector
 from clusterlib.evidence.redaction import Redactor
+from clusterlib.hosts.places import write_private
 
 STAMP = "2026-01-01T00:00:{:09.6f}Z"
 
@@ -121,6 +125,97 @@ def test_who_reports_later_without_knowing_the_secrets_does_not_bring_them_back(
     Collector(artifacts).collect("pytest", run, Redactor(["hello and more", "[redacted]"]))
 
 
+def test_lines_that_a_killed_process_appended_are_not_appended_twice(run: Path, artifacts: Path) -> None:
+    place = Collector(artifacts).collect("pytest", run, Redactor())
+    noted = (place / ".collected").read_text()
+    with (run / "events.jsonl").open("a") as file:
+        file.write('{"kind": "c"}\n')
+    Collector(artifacts).collect("pytest", run, Redactor())
+    (place / ".collected").write_text(noted)  # as if it had been killed before it noted the new sizes
+
+    Collector(artifacts).collect("pytest", run, Redactor())
+
+    assert (place / "events.jsonl").read_text() == (run / "events.jsonl").read_text()
+
+
+def test_a_repetition_after_a_kill_keeps_what_was_redacted_before(run: Path, artifacts: Path) -> None:
+    place = Collector(artifacts).collect("pytest", run, Redactor(["s3cr3ts3cr3t"]))
+    with (place / "events.jsonl").open("a") as file:
+        file.write('{"kind": "c"}\n')  # appended before a kill
+    with (run / "events.jsonl").open("a") as file:
+        file.write('{"kind": "c"}\n')
+
+    Collector(artifacts).collect("pytest", run, Redactor())
+
+    copied = (place / "events.jsonl").read_text()
+    assert copied.count('"c"') == 1
+    assert "s3cr3t" not in copied
+
+
+def test_a_full_disk_leaves_whole_lines_which_are_completed_later(run: Path, artifacts: Path) -> None:
+    collector = Collector(artifacts)
+    copy = collector.collect("pytest", run, Redactor()) / "events.jsonl"
+    before = copy.read_text()
+    with (run / "events.jsonl").open("a") as file:
+        file.write('{"kind": "c"}\n')
+
+    with files_of_at_most(copy.stat().st_size + 5):
+        collector.collect("pytest", run, Redactor())
+
+    assert copy.read_text() == before
+    with (run / "events.jsonl").open("a") as file:
+        file.write('{"kind": "d"}\n')
+    collector.collect("pytest", run, Redactor())
+    assert copy.read_text() == (run / "events.jsonl").read_text()
+
+
+@contextlib.contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """For a process, a file that may not grow is like a full disk."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+def test_a_copy_that_a_kill_left_unfinished_does_not_keep_secrets(run: Path, artifacts: Path) -> None:
+    place = Collector(artifacts).collect("pytest", run, Redactor())
+    unfinished = place / ".events.jsonl.0123456789ab"
+    unfinished.write_text('{"text": "s3cr3ts3cr3t"}')
+
+    Collector(artifacts).collect("pytest", run, Redactor(["s3cr3ts3cr3t"]))
+
+    assert not unfinished.exists()
+    assert "s3cr3t" not in everything(place)
+
+
+def test_a_killed_removal_of_secrets_does_not_confuse_later_copies(
+    run: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Collector(artifacts).collect("pytest", run, Redactor())
+
+    class Killed(BaseException):
+        pass
+
+    def write_and_die(path: Path, content: str) -> None:
+        write_private(path, content)
+        if path.name == "events.jsonl":
+            raise Killed
+
+    with monkeypatch.context() as killing:
+        killing.setattr("clusterlib.evidence.collecting.write_private", write_and_die)
+        with pytest.raises(Killed):
+            Collector(artifacts).collect("pytest", run, Redactor(["s3cr3ts3cr3t"]))
+    with (run / "events.jsonl").open("a") as file:
+        file.write('{"kind": "c"}\n')
+    Collector(artifacts).collect("pytest", run, Redactor(["s3cr3ts3cr3t"]))
+
+    copied = [json.loads(line)["kind"] for line in (place / "events.jsonl").read_text().splitlines()]
+    assert copied == ["a", "b", "c"]
+
+
 def test_a_memory_that_is_broken_is_no_memory(run: Path, artifacts: Path) -> None:
     place = Collector(artifacts).collect("pytest", run, Redactor())
     before = everything(place / "logs")
@@ -130,6 +225,7 @@ def test_a_memory_that_is_broken_is_no_memory(run: Path, artifacts: Path) -> Non
         '{"events.jsonl": 3}',
         '{"events.jsonl": [1]}',
         '{"events.jsonl": ["a", 1, 2, 3, 4]}',
+        '{"events.jsonl": [0, 0, 0, 0, 0]}',
     ):
         (place / ".collected").write_text(broken)
 

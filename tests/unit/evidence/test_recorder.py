@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import resource
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from clusterlib.evidence.recorder import Recorder, read_records, writers
 from clusterlib.evidence.records import (
+    PreflightRecorded,
     Record,
     RunEnded,
     RunStarted,
@@ -172,6 +175,40 @@ os.kill(os.getpid(), signal.SIGKILL)
     main.close()
     main.close()
     assert writers(tmp_path) == frozenset()
+
+
+def test_two_readers_at_once_do_not_take_each_other_for_a_writer(tmp_path: Path) -> None:
+    record = Recorder(tmp_path)
+    record(RunStarted())
+    record.close()
+    with (tmp_path / "records" / "main.jsonl").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # as another reader does
+
+        assert writers(tmp_path) == frozenset()
+
+
+def test_a_writer_is_seen_although_a_reader_was_looking_when_it_began(tmp_path: Path) -> None:
+    Recorder(tmp_path).close()
+    reader = (tmp_path / "records" / "main.jsonl").open()
+    fcntl.flock(reader, fcntl.LOCK_SH)
+    reading = threading.Timer(0.05, reader.close)
+    reading.start()
+
+    record = Recorder(tmp_path)
+    reading.join()
+
+    assert writers(tmp_path) == {"main"}
+    record.close()
+
+
+def test_what_json_does_not_know_costs_one_record_and_nothing_else(tmp_path: Path) -> None:
+    record = Recorder(tmp_path)
+
+    record(PreflightRecorded(findings=(object(),)))  # type: ignore[arg-type]
+    record(RunEnded(1))
+
+    assert record.lost == 1
+    assert [one.what for one in read_records(tmp_path)] == [RunEnded(1)]
 
 
 def test_a_worker_of_any_name_gets_a_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clusterlib.errors import NodeExited
+from clusterlib.errors import NodeExited, StartError
 from clusterlib.evidence.claiming import claim
 from clusterlib.evidence.records import (
     ClusterObtained,
@@ -52,7 +52,9 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     assert ReportFolder.claim(wanted) == tmp_path / "artifacts-2"
 
 
-def test_workers_do_not_read_the_name_that_an_earlier_run_has_reserved(tmp_path: Path) -> None:
+def test_workers_do_not_read_the_name_that_an_earlier_run_has_reserved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another run may have it by now: its cluster would be taken for that of this one."""
     earlier = claim(tmp_path / "artifacts")
     assert earlier is not None
@@ -63,7 +65,9 @@ def test_workers_do_not_read_the_name_that_an_earlier_run_has_reserved(tmp_path:
 
     assert claim(tmp_path / "artifacts") is not None
 
-    assert read_name(tmp_path / "artifacts") == ""
+    monkeypatch.setattr("clusterlib.testing.sharing.NAME_SECONDS", 0.0)
+    with pytest.raises(StartError, match="cannot share a cluster"):
+        read_name(tmp_path / "artifacts")
 
 
 def test_of_the_reports_of_a_project_only_ours_go(tmp_path: Path) -> None:
