@@ -1,1 +1,1 @@
-"""The figures that were promised, each measured beside its bare minimum in the same run: `python -m bench`."""
+"""Measures how fast clusterlib is, beside the bare minimum in the same run: `python -m bench`."""

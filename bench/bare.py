@@ -1,9 +1,11 @@
-"""The bare minimum beside `up`: the same node processes, forked from one script, without keeper, guard or templates.
+"""The bare minimum of `up`: the same node processes, forked by one script without keeper, guard or
+templates.
 
     python -m bench.bare FOLDER NODES
 
-It writes the nodes' configurations by hand, forks each with sockets that already listen, and waits on their control
-channels, with nothing in between, until every node sees every other. Then a line on stdin has them killed and reaped."""
+It writes the nodes' configurations, forks each node with sockets that already listen, and waits on
+their control channels until every node sees every other. A line on stdin makes it kill and reap
+them."""
 
 import sys
 import time
@@ -85,13 +87,13 @@ def main() -> None:
                 unready.discard(node)
     seconds = time.perf_counter() - BEGIN
     answer({"seconds": seconds, "pids": [node.pid for node in nodes]})
-    told = sys.stdin.readline()
+    line = sys.stdin.readline()
     begin = time.perf_counter()
     for node in nodes:
         os.kill(node.pid, signal.SIGKILL)
     for node in nodes:
         os.waitpid(node.pid, 0)
-    if told:
+    if line:
         answer({"seconds": time.perf_counter() - begin})
 
 

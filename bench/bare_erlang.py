@@ -1,9 +1,10 @@
-"""The bare minimum beside a cluster of Erlang nodes: the same flags, an epmd on a port of its own, nothing else.
+"""The bare minimum of a cluster of Erlang nodes: the same flags, and an epmd on a port of its own.
 
     python -m bench.bare_erlang FOLDER NODES [APPLICATION PATH...]
 
-Each node connects to the others as fast as it can, waits until global names are in step, as ours do, starts the application if
-there is one, and says so. Then a line on stdin has them killed and reaped."""
+Each node connects to the others as fast as it can, waits until global names are synchronised, as
+ours do, starts the application if there is one, and reports it. A line on stdin makes it kill and
+reap them."""
 
 import sys
 import time

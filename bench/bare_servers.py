@@ -1,10 +1,12 @@
-"""The bare minimum beside `up` of server programs: the same processes with the same files, started by one script.
+"""The bare minimum of `up` of server programs: the same processes with the same files, started by
+one script.
 
     python -m bench.bare_servers PROFILE PROJECT [honcho | circusd]
 
-No keeper, guard or nursery: it starts the programs, asks the questions of the profile as tightly as it can, runs what
-forms the cluster, and says how long that took. The files and ports are made before the clock runs. Then it kills what
-it started, and ends. With the name of another tool, that starts the programs in its place."""
+There is no keeper, guard or nursery. It starts the programs, probes them without a pause as the
+profile says, runs the commands that form the cluster, and prints how long that took. Files and
+ports are made before the clock starts. Then it kills what it started. With the name of another
+tool, that tool starts the programs."""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ TOOLS = {
 
 
 class Bare:
-    """One cluster of a profile, places and files made, nothing started."""
+    """One cluster of a profile: ports and files are made, nothing is started."""
 
     def __init__(self, profile: str, project: Path) -> None:
         plan = plan_for(profile, name="bare", project=project)
@@ -90,7 +92,7 @@ class Bare:
         return time.perf_counter() - begin
 
     async def up_by(self, tool: str, project: Path) -> float:
-        """The same with this tool, from the start of its process."""
+        """The same with another tool, from the start of its process."""
         orders = {name: (order.directory, shlex.join(words(order))) for name, order in self.orders.items()}
         file = project / f"{tool}.conf"
         file.write_text(_procfile(orders) if tool == "honcho" else _circus_file(orders))
@@ -135,9 +137,9 @@ class Bare:
                 return NotYet(f"it has not printed {question.log!r} yet")
             return await ask(question, values, lambda asked: self._run(node, asked))
 
-        while not isinstance(told := await answer(), Ready):
+        while not isinstance(answered := await answer(), Ready):
             if deadline.passed:
-                raise RuntimeError(f"{node.name}: {told.why}")
+                raise RuntimeError(f"{node.name}: {answered.why}")
             await pause_async(TIGHT)
 
     async def _run(self, node: NodeSpec, asked: Sequence[str]) -> ProgramRun:
@@ -154,7 +156,7 @@ class Bare:
         return ProgramRun(Exit(code=process.returncode), output.decode(errors="replace"))
 
     def kill(self) -> None:
-        """Also what a server has put into the background, or a tool has started: that has become a child of ours."""
+        """Also kills what a server put into the background or a tool started: now our child."""
         for process in self.started:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)
@@ -180,7 +182,7 @@ def _circus_file(orders: Mapping[str, tuple[str, str]]) -> str:
 
 
 def _give(folder: Path, user: str, project: Path) -> None:
-    """The node's folder to the user its server runs as, who may then come by."""
+    """Gives the node's folder to the user of its server, and lets that user pass its parents."""
     for path in (folder, *folder.rglob("*")):
         shutil.chown(path, user, user)
     for parent in folder.parents:

@@ -1,9 +1,10 @@
-"""A user's program, fresh from the interpreter: brings a cluster up, says how long that took, and then does what it is told.
+"""A user's program: starts a cluster, prints how long that took, and then follows commands.
 
     python -m bench.child PROJECT NAME NODES [simulate] [profile=PROFILE]
 
-The answer to `up` is printed unasked; then each line on stdin is a command: `down`, `attach COUNT`, `calls COUNT PORT`,
-`leave`. Each answer is one line of JSON. Nothing that `up` could need is imported before the clock runs."""
+The answer to `up` comes first. Then each line on stdin is a command: `down`, `attach COUNT`,
+`calls COUNT PORT`, `leave`. Each answer is one line of JSON. Nothing that `up` could need is
+imported before the clock starts."""
 
 import sys
 import time
@@ -52,7 +53,7 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def leases(count: int) -> dict[str, list[float]]:
-    """A lease taken and handed back, beside one question and answer over the bare socket."""
+    """Attaching and closing, beside one request over the bare socket."""
     control = cluster.status().control
     ours, bare = [], []
     for _ in range(count):
@@ -75,7 +76,7 @@ def ask(control: str) -> None:
 
 
 def calls(count: int, port: int) -> dict[str, list[float]]:
-    """Remote calls, and a ping-pong with an echo in another process, in turns."""
+    """Remote calls, alternating with a ping-pong with an echo in another process."""
     node = cluster.nodes[0]
     ours, bare = [], []
     with socket.create_connection(("127.0.0.1", port)) as echo:

@@ -2,7 +2,7 @@
 
     python bench/embedded_nodes.py [N]
 
-Forks N nodes from this process, as the keeper's warm process does, and listens on their control lines."""
+It forks N nodes from this process, as the nursery does, and listens on their control channels."""
 
 from __future__ import annotations
 
@@ -87,19 +87,19 @@ class Bench:
         finally:
             os._exit(code)
 
-    def wait_for_views(self, size: int, who: list[str], seconds: float) -> float:
-        """Waits until everybody in `who` sees `size` nodes; gives back when that was."""
+    def wait_for_views(self, size: int, names: list[str], seconds: float) -> float:
+        """Waits until each of these nodes sees `size` nodes; returns when that was."""
         selector = selectors.DefaultSelector()
         rest = {}
-        for name in who:
+        for name in names:
             rest[name] = b""
             selector.register(self.controls[name], selectors.EVENT_READ, name)
         seen: dict[str, int] = {}
         end = time.perf_counter() + seconds
-        while len(seen) < len(who) or any(count != size for count in seen.values()):
+        while len(seen) < len(names) or any(count != size for count in seen.values()):
             left = end - time.perf_counter()
             if left <= 0:
-                missing = {name: seen.get(name) for name in who if seen.get(name) != size}
+                missing = {name: seen.get(name) for name in names if seen.get(name) != size}
                 raise SystemExit(f"after {seconds} s: {missing}")
             for key, _ in selector.select(left):
                 name = key.data

@@ -50,8 +50,8 @@ def up_elixir(bench: Bench) -> list[Row]:
             running.ask("down")  # from now on it is known that nothing has to be built
         libraries = elixir_libraries(Path(shutil.which("elixir") or ""))
         paths = [*project.glob("_build/test/lib/*/consolidated"), *project.glob("_build/test/lib/*/ebin")]
-        told = ["shop", *map(str, paths), *folders_of([libraries])]
-        return _up(bench, 3, "elixir", "Elixir", project, told)
+        application = ["shop", *map(str, paths), *folders_of([libraries])]
+        return _up(bench, 3, "elixir", "Elixir", project, application)
 
 
 def _up(
@@ -101,7 +101,7 @@ def _up(
 
 
 def calls(bench: Bench) -> list[Row]:
-    """`lists:reverse([1,2,3])` on one node: over a connection that stays, and with a process for each call."""
+    """`lists:reverse([1,2,3])` on one node: over one connection, and with a process per call."""
     _needs("erl", "erl_call", "epmd")
     import clusterlib
 
@@ -136,7 +136,7 @@ def calls(bench: Bench) -> list[Row]:
 
 
 def killed_in_a_call(bench: Bench) -> list[Row]:
-    """A node is killed while it is busy with a call that would never end, and whoever waits is told."""
+    """A node is killed during a call that would never end: until its caller gets the error."""
     _needs("erl")
     import clusterlib
     from clusterlib.drivers.beam.terms import Atom

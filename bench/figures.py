@@ -1,4 +1,4 @@
-"""Measured values, and a row of the table: what was measured, its bar, and the bare minimum beside it."""
+"""Measured values, and a row of the table: what was measured, its bar, and the bare minimum."""
 
 from __future__ import annotations
 

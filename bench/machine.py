@@ -1,4 +1,4 @@
-"""What the kernel knows: the machine, the memory and CPU time of processes, and the moment they are gone."""
+"""Facts from the kernel: the machine, and the memory, CPU time and end of processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 class Wake:
-    """Waits for the end of all processes of a cluster, pinned while they lived; the kernel tells each end at once."""
+    """Waits for the end of all processes of a cluster, by descriptors opened while they lived."""
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._pinned: list[int] = []

@@ -1,4 +1,4 @@
-"""The programs that are measured, run as a user's would be: a fresh interpreter, bytecode cached as for an installed package."""
+"""Runs the measured programs as a user would: in a fresh interpreter, with cached bytecode."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ while data := caller.recv(64):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Ours, without what would make an editable checkout compile itself at every start, or lead to another cluster."""
+    """Ours, without variables that disable the bytecode cache or choose another cluster."""
     foreign = {"PYTHONDONTWRITEBYTECODE", "CLUSTERLIB_NAME", "CLUSTERLIB_PROJECT", "CLUSTERLIB_PROFILE", "CI"}
     return {name: value for name, value in os.environ.items() if name not in foreign} | more
 
 
 class Program:
-    """A running program that prints one line of JSON for itself, and one for each line it is told."""
+    """A running program that prints a line of JSON when it is ready, and one for each command."""
 
     def __init__(self, module: str, *arguments: str, **variables: str) -> None:
         self._module = module
@@ -107,7 +107,7 @@ def run_timed(argv: list[str], directory: Path) -> float:
 
 
 def interpreters(count: int) -> float:
-    """For scale: seconds until so many interpreters, started at once, have imported asyncio and ended."""
+    """For scale: seconds until `count` interpreters, started at once, imported asyncio."""
     begin = time.perf_counter()
     started = [
         subprocess.Popen([sys.executable, "-c", "import asyncio"], env=environment()) for _ in range(count)

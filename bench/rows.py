@@ -1,4 +1,5 @@
-"""What is measured, row by row. Ours and bare take turns within each repetition, so that a busy moment hits both."""
+"""What is measured, row by row. Ours and bare alternate within each repetition, so that a busy
+moment affects both."""
 
 from __future__ import annotations
 
@@ -17,13 +18,13 @@ from bench.machine import Wake, cpu_seconds, memory_mb
 from bench.programs import Program, echo_server, interpreters, program, run_timed
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["ROWS", "Bench"]
+__all__ = ["LONG", "ROWS", "Bench"]
 
 BARE_NODES = "the same node processes forked by one script, no keeper"
 BARE_KILL = "SIGKILL to three bare nodes, reaped"
 IDLE_SECONDS = 20.0
 IDLE_TIMES = 3
-"""Once is too little: what happens on the machine in one such time can be more than all that a keeper does."""
+"""One period is too short: other work on the machine can exceed all that a keeper does."""
 MANY = 100
 
 
@@ -33,7 +34,7 @@ class Bench:
     def __init__(self, project: Path, repeat: int) -> None:
         self.project = project
         self.repeat = repeat
-        self.few = max(3, repeat // 2)
+        self.few = min(repeat, max(3, repeat // 2))
         """For rows of many nodes, which take seconds each."""
         (project / "tasks.py").write_text("from clusterlib.invoke import namespace  # noqa: F401\n")
         (project / "pyproject.toml").write_text('[project]\nname = "bench"\nversion = "0"\n')
@@ -63,7 +64,7 @@ def ms(seconds: float) -> float:
 
 
 def up_three(bench: Bench) -> list[Row]:
-    """Three nodes up and down again, from Python and cold: one series of clusters gives five rows."""
+    """Three nodes up and down again, from Python and cold: one series gives several rows."""
     up, up_bare, whole, whole_bare, down, down_bare, scale = ([] for _ in range(7))
     memory, memory_bare = [], []
     for _ in range(bench.repeat):
@@ -256,7 +257,7 @@ def leases_and_calls(bench: Bench) -> list[Row]:
         leases = running.ask(f"attach {5 * bench.repeat}")
         calls = running.ask(f"calls {200 * bench.repeat} {port}")
         running.ask("down")
-    ours, bare = ([ms(seconds) for seconds in calls[who]] for who in ("ours", "bare"))
+    ours, bare = ([ms(seconds) for seconds in calls[side]] for side in ("ours", "bare"))
     ping = "a ping-pong of 64 bytes over bare TCP between two processes"
     return [
         Row(
@@ -283,16 +284,17 @@ def leases_and_calls(bench: Bench) -> list[Row]:
 
 
 def _p99(values: list[float]) -> Figures:
-    """The p99 of each tenth of the calls, so that there is a median of something."""
+    """The p99 of each tenth of the calls, so that there is a median."""
     tenth = max(1, len(values) // 10)
     parts = [sorted(values[start : start + tenth]) for start in range(0, len(values), tenth)]
     return Figures.of([part[int(len(part) * 0.99)] for part in parts if len(part) == tenth])
 
 
 def keeper_idle(bench: Bench) -> list[Row]:
-    """CPU time of keeper and guard while nothing happens but the monitor looking; without it, and the nodes' own, beside it."""
+    """CPU time of keeper and guard while only the monitor works; beside it the same without
+    monitor, and that of the nodes."""
     watched, unwatched = [], []
-    for _ in range(IDLE_TIMES):
+    for _ in range(min(IDLE_TIMES, bench.repeat)):
         watched.append(_idle_shares(bench, "1"))
         unwatched.append(_idle_shares(bench, "0"))
     nodes_share = statistics.median(nodes for _, nodes in watched)
@@ -311,7 +313,7 @@ def keeper_idle(bench: Bench) -> list[Row]:
 
 
 def _idle_shares(bench: Bench, interval: str) -> tuple[float, float]:
-    """What of one core keeper and guard take, and what the nodes take."""
+    """The share of one core that keeper and guard take, and that of the nodes."""
     with bench.ours(3, CLUSTERLIB_MONITOR_INTERVAL=interval) as running:
         status = running.first["status"]
         keepers = [status["keeper"]["pid"], status["keeper"]["guard"]]
@@ -340,3 +342,5 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "beam-kill": erlang.killed_in_a_call,
 }
 """By the name that `--rows` takes; one measurement may give several rows."""
+LONG = {"up-100", "keeper-cpu", "beam-up-3", "beam-up-5", "elixir-up-3", "beam-call", "beam-kill"}
+"""Those that take many seconds each."""

@@ -1,4 +1,5 @@
-"""Clusters of server programs, by the shipped profiles, beside the same processes started by one script."""
+"""Clusters of server programs, by the shipped profiles, beside the same processes started by one
+script."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ FOLDERS = ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 
 
 def need(name: str, package: str) -> None:
-    """What is not here is not measured."""
+    """A program that is not installed is not measured."""
     if find_program(name, FOLDERS) is None:
         raise RuntimeError(f"{name} is not installed ({package})")
 
@@ -43,7 +44,7 @@ def _up(profile: str, nodes: int, what: str, needed: str, bench: Bench) -> list[
             bare.append(running.first["seconds"] * 1000)
     least = Figures.of(bare).median
     bar = least * AT_MOST if least > 1000 else least + BEYOND
-    told = f"{AT_MOST} x bare" if least > 1000 else f"{BEYOND} ms beyond bare"
+    rule = f"{AT_MOST} x bare" if least > 1000 else f"{BEYOND} ms beyond bare"
     return [
         Row(
             f"{profile}-up",
@@ -53,7 +54,7 @@ def _up(profile: str, nodes: int, what: str, needed: str, bench: Bench) -> list[
             round(bar),
             Figures.of(bare),
             BARE,
-            (f"the bar: {told}", f"their `down` takes {Figures.of(down).median:.0f} ms"),
+            (f"the bar: {rule}", f"their `down` takes {Figures.of(down).median:.0f} ms"),
         )
     ]
 

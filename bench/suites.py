@@ -1,4 +1,5 @@
-"""What a test run pays: for the plugin where no test needs a cluster, for a turn on a running one, for a suite of small tests."""
+"""What a test run costs: the plugin where no test needs a cluster, a lease of a running one, a
+suite of small tests."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def test_small(cluster_factory, number):
 
 
 def plugin_cost(bench: Bench) -> list[Row]:
-    """A run of plain tests, with the plugin and without, in turns."""
+    """A run of plain tests, alternating with the plugin and without."""
     with_it, without, added = [], [], []
     tests = PLAIN_FILES * PLAIN_TESTS
     with tempfile.TemporaryDirectory(prefix="clusterlib-bench-") as folder:
@@ -84,7 +85,7 @@ def plugin_cost(bench: Bench) -> list[Row]:
 
 
 def turns(bench: Bench) -> list[Row]:
-    """What a test waits for its cluster where that runs already: from asking the pool to having the turn, and giving it back."""
+    """How long a test waits for a cluster that runs: asking the pool, getting, giving back."""
     with program("bench.turns", str(bench.project), str(10 * bench.repeat)) as running:
         seconds = running.first
     return [
@@ -101,9 +102,9 @@ def turns(bench: Bench) -> list[Row]:
 
 
 def small_suite(bench: Bench) -> list[Row]:
-    """Fifty small tests on one cluster, beside a cluster for each."""
+    """Fifty small tests on one cluster, beside a cluster for each test."""
     reusing, one_each = [], []
-    for _ in range(max(3, bench.repeat // 3)):
+    for _ in range(min(bench.repeat, max(3, bench.repeat // 3))):
         reusing.append(_suite(REUSING))
         one_each.append(_suite(ONE_EACH))
     return [

@@ -1,4 +1,4 @@
-"""Servers that other tools start, beside ours. The tools are on PyPI: `pip install -e ".[bench]"`."""
+"""Servers that other tools start, beside ours. `pip install -e ".[bench]"` installs the tools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXTRA = "pip install -e '.[bench]'"
 def _around_a_command(
     what: str, needed: str, ours: tuple[str, ...], theirs: tuple[str, ...], bench: Bench
 ) -> list[Row]:
-    """A command that ends at once, with its servers around it, from the shell: until they are gone."""
+    """A command that ends at once, with its servers around it, from the shell: until all ended."""
     tool = _beside_python(theirs[0])
     need(needed, f"invoke cluster.doctor {' '.join(ours[:2])}")
     invoke = _beside_python("invoke")
@@ -46,7 +46,7 @@ def _around_a_command(
 
 
 def _started_by(tool: str, bench: Bench) -> list[Row]:
-    """NATS x3, from the start of our process, or of theirs, until the servers have found each other."""
+    """NATS x3: from the start of our process, or of theirs, until the servers found each other."""
     _beside_python(tool)
     need("nats-server", "invoke cluster.doctor --profile nats")
     we, they = [], []

@@ -2,7 +2,8 @@
 
     python -m bench.turns PROJECT COUNT
 
-Answers with one line of JSON: the seconds of each turn, and of two questions and answers over the keeper's bare socket."""
+Prints one line of JSON: the seconds of each lease, and of two requests over the keeper's bare
+socket."""
 
 from __future__ import annotations
 
