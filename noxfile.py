@@ -91,7 +91,8 @@ def debian13(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests of the doors, with the lowest versions of everything that pyproject.toml allows."""
     project = nox.project.load_toml("pyproject.toml")["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["nox"], *extras["test"]]
     session.install("-e", ".", *(requirement.replace(">=", "==") for requirement in declared))
     session.run("pytest", *PARALLEL, *(session.posargs or DOORS))
 

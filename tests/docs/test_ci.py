@@ -137,7 +137,7 @@ def check(job: Job, known: set[str]) -> None:
                 f"{job.where}: {command}"
             )
             if "pip" in words:
-                assert set(words[3:]) in ({"nox"}, {"-e", ".[test]"})
+                assert set(words[3:]) in ({"-e", ".[nox]"}, {"-e", ".[test]"})
     assert any("nox" in command.split("/")[-1] for command in job.commands)
 
 

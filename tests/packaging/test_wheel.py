@@ -110,7 +110,7 @@ def run(arguments: list[str], folder: Path, *, code: int = 0, **environment: str
         timeout=300,
     )
     assert done.returncode == code, f"{arguments}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done.stdout + (done.stderr if code else "")
 
 
 @pytest.fixture(scope="session")
@@ -133,24 +133,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def installed(folder: Path, *requirements: str) -> Path:
+    """The programs of a new environment with these."""
+    run([sys.executable, "-m", "venv", str(folder)], folder)
+    run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirements], folder)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="session")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """clusterlib and what it requires, without an extra."""
+    return installed(tmp_path_factory.mktemp("bare"), str(wheel))
+
+
 @pytest.fixture(scope="session")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("environment")
-    run([sys.executable, "-m", "venv", str(folder)], folder)
-    run(
-        [
-            str(folder / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            str(wheel),
-            "pytest",
-            "pytest-xdist",
-        ],
-        folder,
-    )
-    return folder / "bin"
+    """What the tests of a project require."""
+    return installed(tmp_path_factory.mktemp("environment"), f"{wheel}[nox]", "pytest", "pytest-xdist")
 
 
 def test_the_wheel_carries_profiles_templates_and_its_types(wheel: Path) -> None:
@@ -167,18 +166,39 @@ def test_the_wheel_carries_profiles_templates_and_its_types(wheel: Path) -> None
     assert not [name for name in names if name.startswith(("tests/", "bench/"))]
 
 
-def test_a_cluster_runs_from_an_empty_folder(environment: Path, tmp_path: Path) -> None:
-    told = run([str(environment / "python"), "-c", STORY], tmp_path)
+def test_the_wheel_declares_the_six_packages_and_only_nox_is_an_extra(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = archive.read(name).decode()
+    required = dict(re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*(.*)$", metadata, re.MULTILINE))
+    declared = {one: required.get(one) for one in ("invoke", "toml", "psutil", "jinja2", "junit-xml")}
+
+    assert declared == dict.fromkeys(declared, "")
+    assert re.search(r"^Requires-Dist: nox[^;\n]*; extra == 'nox'$", metadata, re.MULTILINE)
+
+
+def test_a_cluster_runs_from_an_empty_folder(bare: Path, tmp_path: Path) -> None:
+    told = run([str(bare / "python"), "-c", STORY], tmp_path)
 
     assert str([["node1", "node2", "node3"]] * 3) in told
-    assert str(environment.parent) in told, "it must be the installed package, not this checkout"
+    assert str(bare.parent) in told, "it must be the installed package, not this checkout"
 
 
-def test_the_tasks_work_in_another_project(environment: Path, tmp_path: Path) -> None:
+def test_without_the_extra_a_noxfile_is_told_how_to_get_nox(bare: Path, tmp_path: Path) -> None:
+    assert not (bare / "nox").exists()
+
+    told = run(
+        [str(bare / "python"), "-c", "from clusterlib.nox import distributed_sessions"], tmp_path, code=1
+    )
+
+    assert "clusterlib[nox]" in told
+
+
+def test_the_tasks_work_in_another_project(bare: Path, tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "mine.toml").write_text('extends = "ci-small"\n[nodes]\nname = "shop{index}"\n')
-    invoke, path = str(environment / "invoke"), f"{environment}:{os.environ['PATH']}"
+    invoke, path = str(bare / "invoke"), f"{bare}:{os.environ['PATH']}"
 
     run([invoke, "cluster.up", "--profile", "mine"], tmp_path, PATH=path)
     try:
