@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -19,8 +19,9 @@ from invoke.tasks import Task
 from clusterlib.doors.commands.carrying import carry_out, open_streams
 from clusterlib.doors.commands.command import Command, Option, commands
 from clusterlib.doors.console import Console
+from clusterlib.doors.typed import bare_words, check_line
 
-__all__ = ["ClusterTask", "follows", "namespace", "remainder"]
+__all__ = ["ClusterTask", "namespace", "remainder"]
 
 
 class ClusterTask(Task[Callable[..., None]]):
@@ -32,9 +33,11 @@ class ClusterTask(Task[Callable[..., None]]):
         self.command = command
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:  # noqa: ARG002 (the parent's)
-        options, ours = self.command.options, [command.full_name for command in commands()]
+        check_line()
+        options = self.command.options
+        # Invoke only knows words that are required: `cluster.logs` without a node would be refused.
         words = [option for option in options if option.word]
-        given = words[: follows(self.command.name, options, ours)] if words else []
+        given = words[: bare_words(self.command)] if words else []
         return [_argument(option, positional=option in given) for option in options]
 
 
@@ -81,28 +84,6 @@ def remainder(context: Context) -> list[str]:
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     joined = getattr(context, "remainder", None)
     return words if joined in {None, " ".join(words)} else shlex.split(joined)
-
-
-def follows(task: str, options: Sequence[Option], ours: Sequence[str]) -> int:
-    """How many bare words the command line has for `task`.
-
-    Invoke only knows required words, and would refuse `cluster.logs` without a node. So the task
-    looks ahead before it declares its words. `ours` are names of tasks, which begin the next task.
-    """
-    words = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
-    at = next((i for i, word in enumerate(words) if word == task or word.endswith(f".{task}")), None)
-    if at is None:
-        return 0
-    takes_value = {flag for option in options if option.takes_value for flag in option.flags}
-    found, rest = 0, iter(words[at + 1 :])
-    for word in rest:
-        if word in takes_value:
-            next(rest, None)
-        elif word in ours:
-            break
-        elif not word.startswith("-"):
-            found += 1
-    return found
 
 
 def _namespace() -> Collection:

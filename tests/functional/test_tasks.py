@@ -506,6 +506,21 @@ def test_bad_input_is_explained_with_exit_code_2_and_starts_nothing(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        ("cluster.up 3", "invoke cluster.up --nodes 3"),
+        ("cluster.up --node 3", "invoke cluster.up --nodes 3"),
+        ("cluster.upp", "invoke cluster.up"),
+        ("cluster.kill node1 node2", "invoke cluster.kill node1 && invoke cluster.kill node2"),
+    ],
+)
+def test_words_that_make_no_sense_are_refused_with_what_would(
+    line: str, right: str, answer: Callable[..., Any]
+) -> None:
+    assert answer(*line.split(), code=2)["error"]["remedies"][0] == right
+
+
 def test_an_application_that_does_not_start_fails_with_its_own_words(invoke: Invoke, shop: Path) -> None:
     (shop / "app.py").write_text("def start():\n    raise ValueError('no database at db:5432')\n")
 

@@ -1,12 +1,11 @@
-"""Parses a command line into a command and its options, with helpful errors for unknown words."""
+"""Parses a command line of the program into a command and its options."""
 
 from __future__ import annotations
 
-import difflib
-import shlex
 from collections.abc import Mapping, Sequence
 
-from clusterlib.doors.commands.command import Command, Option, commands, troubles
+from clusterlib.doors.commands.command import Command, commands, troubles
+from clusterlib.doors.commands.words import CommandStyle, read_words, similar
 from clusterlib.doors.program.wording import MAIN_GROUP, PROGRAM, words_of
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
@@ -14,7 +13,6 @@ from clusterlib.frozen import frozen
 __all__ = ["HELP", "Call", "called", "find_command", "groups", "parse"]
 
 HELP = frozenset({"--help", "-h"})
-MOST_SUGGESTIONS = 3
 
 
 @frozen
@@ -64,7 +62,7 @@ def _unknown(first: str, others: Sequence[str]) -> UsageError:
         return UsageError(
             f"{first} needs a second word", remedies=[*names.values(), f"{PROGRAM} {first} --help"]
         )
-    near = [names[name] for name in difflib.get_close_matches(others[0], names, MOST_SUGGESTIONS)]
+    near = [names[name] for name in similar(others[0], names)]
     return UsageError(
         f"there is no command '{first} {others[0]}'",
         evidence=_troubles(),
@@ -83,99 +81,20 @@ def _names() -> dict[str, str]:
 
 
 def parse(words: Sequence[str]) -> Call:
-    """Options may come before, between and after the bare words. Raises UsageError."""
+    """Raises UsageError."""
     if not words:
         raise UsageError("no command is given", remedies=[f"{PROGRAM} --help"])
     command, left = find_command(words)
-    given: dict[str, object] = {}
-    bare = [option for option in command.options if option.word]
-    queue = list(left)
-    while queue:
-        word = queue.pop(0)
-        if word == "--":
-            if not command.takes_rest:
-                raise UsageError(f"{called(command)} takes nothing after --", remedies=[_help(command)])
-            return Call(command, given, tuple(queue))
-        if word in HELP:
-            return Call(command, {}, (), wants_help=True)
-        if word.startswith("-") and word != "-":
-            _take_option(command, word, queue, given)
-        elif bare:
-            _set(command, given, bare.pop(0), word)
-        else:
-            raise _surplus(command, word, given)
-    return Call(command, given, ())
-
-
-def _take_option(command: Command, word: str, queue: list[str], given: dict[str, object]) -> None:
-    flag, has_value, value = word.partition("=")
-    if not word.startswith("--") and len(word) > len("-x"):  # -n3
-        flag, has_value, value = word[:2], "=", word[2:].removeprefix("=")
-    option = next((one for one in command.options if flag in one.flags), None)
-    if option is None:
-        flags = [*(one.flag for one in command.options), "--help"]
-        near = [
-            f"{called(command)} {name}" for name in difflib.get_close_matches(flag, flags, MOST_SUGGESTIONS)
-        ]
-        raise UsageError(
-            f"{called(command)} has no option {flag}",
-            cause=f"it has {', '.join(flags)}",
-            remedies=dict.fromkeys([*near, _help(command)]),
-        )
-    if not option.takes_value:
-        if has_value:
-            raise UsageError(f"{flag} takes no value", remedies=[f"{called(command)} {flag}"])
-        given[option.name] = not option.negates
-        return
-    if not has_value:
-        if not queue:
-            raise UsageError(f"{flag} needs a value", remedies=[_help(command)])
-        value = queue.pop(0)
-    _set(command, given, option, value)
-
-
-def _set(command: Command, given: dict[str, object], option: Option, value: str) -> None:
-    if option.name in given:
-        raise UsageError(f"{option.flag} is given twice", remedies=[_help(command)])
-    given[option.name] = value
-
-
-def _surplus(command: Command, word: str, given: Mapping[str, object]) -> UsageError:
-    """The error for a surplus word, with the option that was probably meant."""
-    taken = [option.name.upper() for option in command.options if option.word]
-    remedies = _meant(command, word, given) if word.isprintable() else []
-    return UsageError(
-        f"{called(command)} does not know what to do with {word!r}",
-        cause=f"it takes no word beside {' and '.join(taken)}"
-        if taken
-        else "it takes no words, only options",
-        remedies=[*remedies, _help(command)],
-    )
-
-
-def _meant(command: Command, word: str, given: Mapping[str, object]) -> list[str]:
-    quoted = shlex.quote(word)
-    if command.takes_rest:
-        return [f"{called(command)} -- {quoted}"]
-    options = {one.name: one for one in command.options if one.takes_value and one.name not in given}
-    if "command" in options:  # of a shell
-        before = [
-            shlex.quote(str(given[one.name])) for one in command.options if one.word and one.name in given
-        ]
-        return [" ".join((called(command), *before, "-c", quoted))]
-    if any(one.word for one in command.options):
-        return []
-    likely = ["nodes"] if word.isdigit() else ["profile", "name"]
-    return [f"{called(command)} {options[name].flag} {quoted}" for name in likely if name in options]
+    given = read_words(command, left, STYLE)
+    return Call(command, given.options, given.rest, given.wants_help)
 
 
 def _near(word: str, known: Mapping[str, str]) -> list[str]:
-    return [known[name] for name in difflib.get_close_matches(word, known, MOST_SUGGESTIONS)]
+    return [known[name] for name in similar(word, known)]
 
 
 def called(command: Command) -> str:
     return " ".join((PROGRAM, *words_of(command)))
 
 
-def _help(command: Command) -> str:
-    return f"{called(command)} --help"
+STYLE = CommandStyle(called, lambda command: f"{called(command)} --help", HELP)

@@ -9,9 +9,11 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.program import Program
+from invoke.tasks import Task
 
 from clusterlib.doors.commands.command import JSON, Command, commands
-from clusterlib.doors.tasks import ClusterTask, follows, remainder
+from clusterlib.doors.tasks import ClusterTask, remainder
+from clusterlib.doors.typed import TypedLine, bare_words
 from clusterlib.errors import ClusterNotRunning
 from clusterlib.frozen import frozen
 from clusterlib.invoke import namespace
@@ -19,10 +21,6 @@ from clusterlib.operations.declaring import Operation, operation
 from clusterlib.operations.listing import listing_of
 from clusterlib.operations.parameters import Count, NodeName, Timeout
 from clusterlib.operations.result import Result
-
-
-def told() -> int:
-    return follows("logs", command_called("cluster.logs").options, ["cluster.status", "cluster.logs"])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,7 @@ def told() -> int:
 def test_a_bare_word_after_a_task_is_seen(monkeypatch: pytest.MonkeyPatch, line: str, expected: bool) -> None:
     monkeypatch.setattr(sys, "argv", ["invoke", *line.split()])
 
-    assert told() == expected
+    assert bool(bare_words(command_called("cluster.logs"))) == expected
 
 
 @frozen
@@ -211,3 +209,91 @@ def test_every_mistake_of_a_command_is_named_at_once(capsys: pytest.CaptureFixtu
         '  | COUNT: must be a whole number, not "many"; write a number without a fraction, for example 3',
         "  | --timeout: 0.0 is out of bounds; write more than 0",
     ]
+
+
+def greeting(_: Context, who: str, times: int = 1, loud: bool = False) -> None:
+    """A task of a project."""
+
+
+OF_INVOKE = {"--help": False, "-h": False, "--dry": False, "--echo": False, "--hide": True}
+
+
+def mistakes_in(line: str) -> list[tuple[str, list[str]]]:
+    """In a project with our tasks, and one of its own."""
+    words, _, rest = line.partition(" -- ")
+    tasks = {one.full_name: one for one in commands()}
+    typed = TypedLine(words.split(), {**tasks, "greet": Task(greeting, "greet")}, OF_INVOKE, rest.split())
+    return [(one.problem, list(one.remedies)) for one in typed.mistakes]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem", "remedy"),
+    [
+        (
+            "cluster.up 3",
+            "invoke cluster.up does not know what to do with '3'",
+            "invoke cluster.up --nodes 3",
+        ),
+        ("cluster.up --node 3", "invoke cluster.up has no option --node", "invoke cluster.up --nodes 3"),
+        ("cluster.up --node=3", "invoke cluster.up has no option --node", "invoke cluster.up --nodes 3"),
+        (
+            "cluster.kill node1 node2",
+            "invoke cluster.kill does not know what to do with 'node2'",
+            "invoke cluster.kill node1 && invoke cluster.kill node2",
+        ),
+        ("cluster.upp", "there is no task 'cluster.upp'", "invoke cluster.up"),
+        ("clutser.up --nodes 3", "there is no task 'clutser.up'", "invoke cluster.up"),
+        ("upp", "there is no task 'upp'", "invoke cluster.up"),
+        ("cluster.frobnicate", "there is no task 'cluster.frobnicate'", "invoke --list cluster"),
+        ("cluster.up cluster.statsu", "there is no task 'cluster.statsu'", "invoke cluster.status"),
+        (
+            "greet bob cluster.up 3",
+            "invoke cluster.up does not know what to do with '3'",
+            "invoke cluster.up --nodes 3",
+        ),
+        (
+            "cluster.up --dry 3",
+            "invoke cluster.up does not know what to do with '3'",
+            "invoke cluster.up --nodes 3",
+        ),
+        ("cluster.up --nodes", "--nodes needs a value", "invoke --help cluster.up"),
+        ("cluster.run --nodes --simulate", "--nodes needs a value", "invoke --help cluster.run"),
+        ("cluster.scale -15", "invoke cluster.scale has no option -15", "invoke cluster.scale --count -15"),
+        (
+            "cluster.status -- x",
+            "invoke cluster.status takes nothing after --",
+            "invoke --help cluster.status",
+        ),
+    ],
+)
+def test_words_for_invoke_that_make_no_sense_are_refused_with_what_would(
+    line: str, problem: str, remedy: str
+) -> None:
+    [(said, remedies)] = mistakes_in(line)
+
+    assert said == problem
+    assert remedies[0] == remedy
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cluster.up --nodes 3 --simulate",
+        "cluster.up -n3 -p dev --json",
+        "cluster.up -p=dev cluster.kill node1 cluster.status",
+        "cluster.scale --count -15",
+        "cluster.up --hide out --echo --name shop",
+        "cluster.run -vt 5 -- pytest -k x",
+        "cluster.status cluster.run -- true",
+        "cluster.up greet bob --times 3",
+        "greet cluster.up",
+        "greet --times cluster.up bob",
+        "greet bob 3",
+        "gret bob",
+        "frobnicate",
+        "cluster.up 3 --help",
+        "cluster.status greet bob -- x",
+    ],
+)
+def test_words_that_are_right_or_not_said_to_our_tasks_are_left_to_invoke(line: str) -> None:
+    assert mistakes_in(line) == []

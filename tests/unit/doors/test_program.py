@@ -46,6 +46,9 @@ WORDING = Wording(commands())
         ("cluster up", "cluster.up", {}, ()),
         ("logs --grep -h --lines 2", "cluster.logs", {"grep": "-h", "lines": "2"}, ()),
         ("logs --grep --json", "cluster.logs", {"grep": "--json"}, ()),
+        ("scale -5", "cluster.scale", {"count": "-5"}, ()),
+        ("scale --count -5", "cluster.scale", {"count": "-5"}, ()),
+        ("run -vt 5 -- true", "cluster.run", {"verbose": True, "timeout": "5"}, ("true",)),
         ("shell -c -- node1", "cluster.shell", {"command": "--", "node": "node1"}, ()),
     ],
 )
@@ -103,7 +106,7 @@ def test_words_become_a_command_and_its_options(
         (
             "kill node1 node2",
             "clusterlib kill does not know what to do with 'node2'",
-            ["clusterlib kill --help"],
+            ["clusterlib kill node1 && clusterlib kill node2", "clusterlib kill --help"],
         ),
         (
             "shell node1 f(1)",
@@ -114,17 +117,32 @@ def test_words_become_a_command_and_its_options(
             "logs --lnes 3",
             "clusterlib logs has no option --lnes",
             [
-                "clusterlib logs --lines",
-                "clusterlib logs --node",
-                "clusterlib logs --name",
+                "clusterlib logs --lines 3",
+                "clusterlib logs --node 3",
+                "clusterlib logs --name 3",
                 "clusterlib logs --help",
             ],
         ),
         ("up --hlep", "clusterlib up has no option --hlep", ["clusterlib up --help"]),
         ("status -q", "clusterlib status has no option -q", ["clusterlib status --help"]),
         ("up --nodes", "--nodes needs a value", ["clusterlib up --help"]),
-        ("down --all=yes", "--all takes no value", ["clusterlib down --all"]),
+        ("down --all=yes", "--all takes no value", ["clusterlib down --all", "clusterlib down --help"]),
         ("scale 2 --count 3", "--count is given twice", ["clusterlib scale --help"]),
+        (
+            "up --node",
+            "clusterlib up has no option --node",
+            ["clusterlib up --nodes", "clusterlib up --name", "clusterlib up --help"],
+        ),
+        (
+            "up 3 --node 4 --name a --name b",
+            "3 mistakes in the command",
+            [
+                "clusterlib up --nodes 3",
+                "clusterlib up --nodes 4",
+                "clusterlib up --name 4",
+                "clusterlib up --help",
+            ],
+        ),
         ("status -- x", "clusterlib status takes nothing after --", ["clusterlib status --help"]),
     ],
 )
