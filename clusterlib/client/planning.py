@@ -11,7 +11,7 @@ from typing import TypeVar
 from clusterlib.client.code.looking import Listener, code_of
 from clusterlib.client.code.sources import code_sources
 from clusterlib.drivers.planning import Planned
-from clusterlib.errors import ProgramMissing
+from clusterlib.errors import ApplicationFailed, ProgramMissing
 from clusterlib.hosts.programs import beside_python, blocked_program, find_program, folders_of, how_to_install
 from clusterlib.messages.codec import Packed
 from clusterlib.messages.plan import (
@@ -137,8 +137,10 @@ def _programs(resolved: ResolvedProfile, project: Path) -> dict[str, Path]:
         search = resolved.traits.search
         blocked = [place for name in missing if (place := _blocked(resolved, name))]
         are = "is" if len(missing) == 1 else "are"
-        what = "may not be executed" if len(blocked) == len(missing) else f"{are} not on this machine"
-        raise ProgramMissing(
+        all_there = len(blocked) == len(missing)
+        kind = ApplicationFailed if all_there else ProgramMissing
+        what = "may not be executed" if all_there else f"{are} not on this machine"
+        raise kind(
             f"profile {resolved.name} needs {named}, which {what}",
             cause="nothing was started",
             evidence=[f"{place} is there, without the right to be executed" for place in blocked]

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from clusterlib.errors import ClusterError, ProgramMissing, StartError
+from clusterlib.errors import ApplicationFailed, ClusterError, ProgramMissing, StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import kernel
 from clusterlib.hosts.proc import MARKER
@@ -160,15 +160,16 @@ def _execute(argv: list[str], order: Newborn) -> NoReturn:
             os.execve(place, argv, os.environ)  # noqa: S606 - no shell is the point
         except (FileNotFoundError, NotADirectoryError) as error:
             if Path(place).exists():
-                raise StartError(
-                    f"{order.name}: {place} cannot be executed",
-                    cause="the file is there, but the interpreter or loader it asks for is not",
-                    remedies=[f"file {place}; head -n 1 {place}"],
-                ) from error
+                raise _not_executable(order, place, "the interpreter or loader it asks for is missing") from error
         except PermissionError as error:
             refusal = refusal or error
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+            cause = f"{error.strerror}: not a program for this machine, and no script with a first line like #!/bin/sh"
+            raise _not_executable(order, place, cause) from error
     if refusal is not None:
-        raise StartError(
+        raise ApplicationFailed(
             f"{order.name}: {name} may not be executed.", cause=_words(refusal), remedies=[f"chmod +x {name}"]
         )
     raise ProgramMissing(
@@ -178,6 +179,15 @@ def _execute(argv: list[str], order: Newborn) -> NoReturn:
         remedies=["correct the command in the profile"]
         if "/" in name
         else [f"install {name}, or add its folder to PATH"],
+    )
+
+
+def _not_executable(order: Newborn, place: str, cause: str) -> ApplicationFailed:
+    """The file is what the tests are about, so they fail and are not skipped."""
+    return ApplicationFailed(
+        f"{order.name}: {place} cannot be executed",
+        cause=cause,
+        remedies=[f"file {place}; head -n 1 {place}"],
     )
 
 

@@ -251,6 +251,38 @@ def test_more_nodes_than_the_memory_carries_are_refused_before_anything_starts(s
     assert suite.records("cluster.started", suite.path / "out") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "mode", "said"),
+    [
+        ("\x7fELF, but no program", 0o700, "Exec format error"),
+        ("#!/no/such/interpreter\n", 0o700, "the interpreter or loader it asks for is missing"),
+        ("#!/bin/sh\n", 0o600, "may not be executed"),
+    ],
+)
+def test_a_program_that_cannot_be_executed_fails_its_tests(
+    suite: Suite, text: str, mode: int, said: str
+) -> None:
+    suite.file("bin/server", text).chmod(mode)
+    suite.file(
+        "profiles/broken.toml",
+        """
+driver = "command"
+[ports]
+client = "16700-16799"
+[command]
+program = "bin/server"
+[ready]
+ports = ["client"]
+""",
+    )
+
+    ended = suite.run("--distributed", "--profile", "broken")
+
+    assert (ended.code, ended.last) == (1, "1 passed, 2 errors"), ended.text
+    assert ended.one("[application-failed] (profile broken: 2 tests failed)"), "after one attempt"
+    assert said in ended.text
+
+
 def test_a_program_that_is_missing(suite: Suite) -> None:
     suite.file(
         "profiles/ghost.toml",

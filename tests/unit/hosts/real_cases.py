@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clusterlib.errors import StartError
+from clusterlib.errors import ApplicationFailed, StartError
 from clusterlib.hosts import belonging, proc
 from clusterlib.hosts.api import Entry, Exit, Host, Process, Program, Spawn
 from clusterlib.waiting import Deadline, poll_async
@@ -148,6 +148,7 @@ async def a_program_that_cannot_run_says_why(host: Host) -> None:
             path.chmod(mode)
             error = await refusal(host, Spawn("node1", Program((str(path),)), "/"))
             assert expected in str(error), error
+            assert isinstance(error, ApplicationFailed), "the program is what is tested, not the machine"
         error = await refusal(
             host, Spawn("node1", Program(("true",)), str(folder / "missing"), {"PATH": os.defpath})
         )
