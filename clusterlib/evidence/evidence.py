@@ -14,7 +14,7 @@ from clusterlib.evidence.collecting import place_of
 from clusterlib.evidence.excerpts import Excerpt, excerpt
 from clusterlib.evidence.names import natural
 from clusterlib.evidence.recorder import read_records, writers
-from clusterlib.evidence.records import LEADER, Record, Recorded, RunStarted
+from clusterlib.evidence.records import LEADER, ClusterRefused, Record, Recorded, RefusalCaught, RunStarted
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
@@ -138,6 +138,18 @@ class Evidence:
         for record in self.records:
             if isinstance(record.what, kind):
                 yield Record(record.time, record.worker, record.what, record.data)
+
+    @cached_property
+    def refusals(self) -> list[Record[ClusterRefused]]:
+        """The starts that failed, without those whose error a test has caught."""
+        caught = list(self.of(RefusalCaught))
+        return [
+            refused
+            for refused in self.of(ClusterRefused)
+            if not any(
+                one.worker == refused.worker and one.what.covers(refused, caught=one.time) for one in caught
+            )
+        ]
 
     @cached_property
     def start(self) -> Record[RunStarted] | None:

@@ -125,7 +125,7 @@ def _failed_starts(evidence: Evidence) -> list[Suite]:
     """Each attempt is a case, because a check that passes only the second time is worth knowing."""
     started = {record.what.profile: record.time for record in evidence.of(ClusterObtained)}
     grouped: dict[str, list[Record[ClusterRefused]]] = {}
-    for record in evidence.of(ClusterRefused):
+    for record in evidence.refusals:
         name = record.what.cluster or f"of profile {record.what.profile}"
         grouped.setdefault(name, []).append(record)
     found = []

@@ -35,6 +35,7 @@ __all__ = [
     "RecordWriter",
     "Recorded",
     "RecordedError",
+    "RefusalCaught",
     "RunEnded",
     "RunStarted",
     "ScheduleRecorded",
@@ -241,6 +242,22 @@ class ClusterRefused(OfCluster):
     @property
     def is_tried_again(self) -> bool:
         return self.next in {"retry", "smaller", "simulate"}
+
+
+@frozen
+class RefusalCaught(Recorded):
+    """A test has handled the error of a cluster that did not start, so this is no trouble."""
+
+    kind = "cluster.failure-caught"
+    test: str = ""
+    since: str = ""
+    """When the test began."""
+    error: RecordedError = RecordedError()
+
+    def covers(self, refused: Record[ClusterRefused], *, caught: str) -> bool:
+        error = refused.what.error
+        same = (error.code, error.problem) == (self.error.code, self.error.problem)
+        return same and self.since <= refused.time <= caught
 
 
 @frozen

@@ -36,7 +36,7 @@ def find_troubles(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[M
 def _starts(evidence: Evidence, tests: Sequence[Tested]) -> list[Trouble]:
     """One trouble for a start, however often it was tried and however many tests wanted it."""
     found: dict[tuple[str, str, str], Trouble] = {}
-    for record in evidence.of(ClusterRefused):
+    for record in evidence.refusals:
         where = _where(record.what)
         trouble = _trouble(record.time, record.what.error, where, then=record.what.next)
         key = (where, trouble.code, trouble.problem)

@@ -155,6 +155,12 @@ class Process(Protocol):
 class Host(Protocol):
     """Starts processes and ensures that they end. All methods belong to the keeper's event loop."""
 
+    @property
+    def lost(self) -> asyncio.Future[str]:
+        """Done as soon as this host can start nothing any more, although it was not closed.
+
+        The result is the reason."""
+
     async def spawn(self, order: Spawn) -> Process:
         """Starts a process. Raises ProgramMissing or StartError."""
 

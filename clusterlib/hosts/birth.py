@@ -160,7 +160,9 @@ def _execute(argv: list[str], order: Newborn) -> NoReturn:
             os.execve(place, argv, os.environ)  # noqa: S606 - no shell is the point
         except (FileNotFoundError, NotADirectoryError) as error:
             if Path(place).exists():
-                raise _not_executable(order, place, "the interpreter or loader it asks for is missing") from error
+                raise _not_executable(
+                    order, place, "the interpreter or loader it asks for is missing"
+                ) from error
         except PermissionError as error:
             refusal = refusal or error
         except OSError as error:

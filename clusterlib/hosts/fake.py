@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import traceback
@@ -198,6 +199,10 @@ class FakeHost:
         self._closed = False
         self.started: list[FakeProcess] = []
         """Every process that was started, in order."""
+
+    @functools.cached_property
+    def lost(self) -> asyncio.Future[str]:
+        return asyncio.get_running_loop().create_future()
 
     async def spawn(self, order: Spawn) -> FakeProcess:
         if self._closed:

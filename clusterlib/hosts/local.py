@@ -20,6 +20,7 @@ from clusterlib.hosts.belonging import belonging
 from clusterlib.hosts.birth import Newborn
 from clusterlib.hosts.child import LocalProcess
 from clusterlib.hosts.containment import Containment
+from clusterlib.hosts.loss import cannot_start
 from clusterlib.hosts.nursery import MOST_DESCRIPTORS, Nursery, pack
 from clusterlib.hosts.tags import new_tag
 from clusterlib.waiting import Deadline
@@ -84,6 +85,7 @@ class LocalHost:
         self._births: set[_Birth] = set()
         self._outbox: deque[_Birth] = deque()
         self._nursery_ended: asyncio.Future[Exit] = self._loop.create_future()
+        self.lost: asyncio.Future[str] = self._loop.create_future()
         self._something_ended = asyncio.Event()
         self._closed = False
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
@@ -238,11 +240,7 @@ class LocalHost:
 
     def _nursery_is_gone(self, name: str) -> StartError:
         how = str(self._nursery_ended.result()) if self._nursery_ended.done() else "the host is closed"
-        return StartError(
-            f"{name} could not be started: the process that starts nodes is gone",
-            cause=how,
-            remedies=["invoke cluster.down", "invoke cluster.up"],
-        )
+        return cannot_start(name, how)
 
     # Reaping.
 
@@ -270,6 +268,8 @@ class LocalHost:
                 self._bury(child, how, alone=not rest)
             elif ended.si_pid == self._nursery.pid and not self._nursery_ended.done():
                 self._nursery_ended.set_result(how)
+                if not self._closed:
+                    self.lost.set_result(str(how))
 
     def _bury(self, child: LocalProcess, how: Exit, *, alone: bool) -> None:
         """Its end is reported when everything that belonged to it is gone, too, so that none of it

@@ -87,6 +87,10 @@ class SimulatedHost:
         self._simulation: _Simulation | None = None
         self._starting = asyncio.Lock()
 
+    @property
+    def lost(self) -> asyncio.Future[str]:
+        return self._host.lost
+
     async def spawn(self, order: Spawn) -> Process:
         if not isinstance(order.run, Entry) or order.run.target != NODE:
             return await self._host.spawn(order)

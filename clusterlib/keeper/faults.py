@@ -129,6 +129,7 @@ class Faults:
         """Resumes paused nodes and restarts dead ones, or restarts all without data, until the
         cluster is complete."""
         nodes = self._rosters.nodes
+        self._rosters.check_can_start("nodes")
         if fresh:
             await self._restart(list(nodes.values()), fresh=True)
         for node in nodes.values():

@@ -25,6 +25,7 @@ from clusterlib.errors import (
     StartError,
 )
 from clusterlib.hosts.api import Exit, Host
+from clusterlib.hosts.loss import describe_loss
 from clusterlib.keeper.diary import EventLog
 from clusterlib.keeper.faults import Faults
 from clusterlib.keeper.holding import Holding
@@ -85,6 +86,7 @@ class Keeper:
         self._monitor: Monitor | None = None  # until there is something to measure
         self._revival = Revival(plan.restart, self._rosters, self, tell, self._state.save_soon)
         self._host = host
+        host.lost.add_done_callback(lambda lost: self.holding.taint.lost(describe_loss(lost.result())))
         self._place = place
         self._phase = ClusterState.STARTING
         self._busy = asyncio.Lock()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from clusterlib.drivers.api import Driver
 from clusterlib.errors import ClusterError, NodeNotReady, UsageError
 from clusterlib.hosts.api import Host
+from clusterlib.hosts.loss import cannot_start
 from clusterlib.keeper.code_at_start import CodeAtStart
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.node import ManagedNode
@@ -98,10 +99,16 @@ class Rosters:
         still to be stopped for this start does not count as running. `as_planned` says that the
         code was just compared with the plan and is the same. See also `CodeAtStart.at_start`."""
         starting = list(nodes)
+        self.check_can_start(", ".join(node.name for node in starting))
         everyone = [node.spec for node in self.nodes.values()]
         for roster in self.roles.values():
             own = [node for node in starting if self.of(node) is roster]
             roster.prepare(own, everyone, as_planned=as_planned)
+
+    def check_can_start(self, what: str) -> None:
+        """Raises before a running node is stopped that could not be started again."""
+        if self._host.lost.done():
+            raise cannot_start(what, self._host.lost.result())
 
     def clear(self, nodes: Iterable[ManagedNode]) -> None:
         """Deletes the data of these nodes. None of them may be running."""

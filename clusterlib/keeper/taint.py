@@ -16,6 +16,7 @@ from clusterlib.messages.events import ClusterDirty
 __all__ = ["Taint"]
 
 PAUSED = "is paused"
+LOST = "cannot start nodes"
 
 
 class Taint:
@@ -52,6 +53,10 @@ class Taint:
     def paused(self, node: str) -> None:
         self._add(node, PAUSED, f"{node} {PAUSED}")
 
+    def lost(self, reason: str) -> None:
+        """The cluster cannot start nodes any more. Only its end removes this reason."""
+        self._add(None, LOST, reason)
+
     def resumed(self, node: str) -> None:
         if self._reasons.pop((node, PAUSED), None):
             self._changed()
@@ -61,20 +66,24 @@ class Taint:
 
         `everything`: these are all nodes, and they have no data any more. Later damage counts for
         the new processes."""
-        kept = {
-            key: reason for key, reason in self._reasons.items() if not everything and key[0] not in nodes
-        }
-        if kept != self._reasons:
-            self._reasons = kept
-            self._changed()
+        self._keep(lambda node: not everything and node not in nodes)
 
     def gone(self, nodes: Collection[str]) -> None:
         """These nodes have left the cluster, and their reasons are removed."""
         self.ended_on_request(nodes)
 
     def clear(self) -> None:
-        if self._reasons:
-            self._reasons.clear()
+        self._keep(lambda _: False)
+
+    def _keep(self, wanted: Callable[[str | None], bool]) -> None:
+        """Removes all other reasons, as far as they can be removed."""
+        kept = {
+            (node, what): reason
+            for (node, what), reason in self._reasons.items()
+            if what == LOST or wanted(node)
+        }
+        if kept != self._reasons:
+            self._reasons = kept
             self._changed()
 
     def _add(self, node: str | None, what: str, reason: str) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from clusterlib.errors import ClusterError
+
 __all__ = ["ClusterUsage", "FailureUsage", "Usage"]
 
 
@@ -72,8 +74,16 @@ class Usage:
 
     def forget_one(self, error: Mapping[str, Any]) -> None:
         """The last one to get this error was not a test."""
-        for failure in self.failures:
-            failure.tests -= failure.error == error
+        for failure in reversed(self.failures):
+            if failure.error == error:
+                failure.tests -= 1
+                return
+
+    def forget_caught(self, error: ClusterError) -> None:
+        """The last test that got this error has handled it."""
+        told = error.to_dict()
+        self.forget_one(told)
+        self.failures[:] = [one for one in self.failures if one.tests or one.error != told]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

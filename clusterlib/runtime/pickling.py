@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from clusterlib.errors import ClusterError, RemoteError
+from clusterlib.runtime.sent_code import pickler
 from clusterlib.runtime.wire import LARGE, Buffer, size_in_words
 
 __all__ = [
@@ -140,7 +141,7 @@ def _dump_code(thing: object, limit: int, by_value: set[str]) -> list[Buffer]:
                 if module is not None:
                     cloudpickle.register_pickle_by_value(module)
                     registered.append(module)
-            cloudpickle.Pickler(parts, PROTOCOL).dump(thing)
+            pickler()(parts, PROTOCOL).dump(thing)
         except TooLarge:
             raise
         except Exception as error:

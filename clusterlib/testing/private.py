@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,11 +30,12 @@ class OwnClusters:
     """Those of this process, while they live. The pool starts and ends them."""
 
     def __init__(
-        self, pool: Callable[[], Pool], display: Display, give_up: Callable[[Unserved], NoReturn]
+        self, pool: Callable[[], Pool], display: Display, error: Callable[[Unserved], ClusterError]
     ) -> None:
+        """`error`: what is raised in the test's code if a cluster does not start."""
         self._pool = pool
         self._display = display
-        self._give_up = give_up
+        self._error = error
         self._of_test: list[Cluster] = []
         self._of_session: list[Cluster] = []
         self._handed_out: list[Cluster] = []
@@ -91,7 +92,7 @@ class OwnClusters:
                     profile, size, simulate=simulate, overrides=overrides, who=who, written=name
                 )
         except Unserved as unserved:
-            self._give_up(unserved)
+            raise self._error(unserved) from None
         clusters = self._of_session if session else self._of_test
         clusters.append(cluster)
         if item is not None and OUTCOME in item.stash:

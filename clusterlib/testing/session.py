@@ -10,16 +10,15 @@ import json
 import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.watching import watch_clusters
-from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
+from clusterlib.errors import ClusterError
 from clusterlib.evidence.recorder import Recorder
 from clusterlib.evidence.records import PreflightRecorded, RunEnded, ScheduleRecorded
-from clusterlib.evidence.redaction import redactor_for
 from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
@@ -35,6 +34,7 @@ from clusterlib.testing.outcome import TestOutcome
 from clusterlib.testing.place import place_of, project_of, worker_of
 from clusterlib.testing.planning import FAULT, NEED, PlanOnly, Unusable, plan_run
 from clusterlib.testing.private import OUTCOME, Factory, OwnClusters
+from clusterlib.testing.refusals import Refusals
 from clusterlib.testing.report import RunReport
 from clusterlib.testing.sections import sections, stack_sections, timed_out
 from clusterlib.testing.serving import put_into_environment, resized, serve_with
@@ -67,6 +67,7 @@ def begin(
     config.stash[RUN] = run
     if isinstance(run, Run):
         serve_with(run)
+        config.pluginmanager.register(run.refusals, "clusterlib-refusals")
     config.pluginmanager.register(run, "clusterlib-run")
     config.pluginmanager.register(Tracebacks(), "clusterlib-tracebacks")
     config.pluginmanager.register(junit.JUnitOutput(config), "clusterlib-logs")
@@ -98,7 +99,8 @@ class Run:
         self._held: ClusterLease | None = None
         self._outside: dict[str, str | None] = {}
         """The environment before the test got a cluster."""
-        self.own = OwnClusters(lambda: self._pool, self._display, self._give_up)
+        self.refusals = Refusals(lambda: self._pool.usage, self._record)
+        self.own = OwnClusters(lambda: self._pool, self._display, self.refusals.error)
         self._stop_watching = watch_clusters(self.own.handed_out)
         self._record.begin(said.project, said.machine)
 
@@ -167,6 +169,7 @@ class Run:
     def before(self, item: pytest.Item) -> None:
         """Gets a cluster for this test, or the reason why there is none, if the test needs one."""
         self.own.begin_test()
+        self.refusals.begin_test()
         if (NEED not in item.stash and FAULT not in item.stash) or is_skipped_by_unittest(item):
             return
         self._item = item
@@ -189,7 +192,7 @@ class Run:
                 again = OUTCOME in item.stash and item.stash[OUTCOME].again
                 held = self._held = self._acquire(need, item.nodeid, afresh=again)
         except Unserved as unserved:
-            self._give_up(unserved)
+            self.refusals.end_test(unserved)
         self._display.say(f"{item.nodeid} has cluster {held.cluster.name} ({held.how})")
         self._outside = put_into_environment(held.environment)
         return held
@@ -269,20 +272,6 @@ class Run:
             told = item.stash[OUTCOME] = TestOutcome(item, self._said.project, plain_since=report.start)
             self._record(told.started())
         return told
-
-    def _give_up(self, unserved: Unserved) -> NoReturn:
-        """One line if the whole error is shown once at the end, otherwise the whole error.
-
-        If the application failed, the first test shows the traceback, too: it is the cause."""
-        error = unserved.error
-        at_the_end = any(failure.error == error.to_dict() for failure in self._pool.usage.failures)
-        is_first_victim = unserved.first and isinstance(error, ApplicationFailed | BuildFailed)
-        brief = at_the_end and not is_first_victim
-        text = f"no cluster: {error.problem} [{error.code}]" if brief else str(error)
-        text = redactor_for((), os.environ).text(text)
-        if unserved.may_skip:
-            raise pytest.skip.Exception(text, _use_item_location=True) from None
-        raise pytest.fail.Exception(text, pytrace=False) from None
 
     # -- for fixtures and test cases
 

@@ -17,7 +17,7 @@ import clusterlib
 from clusterlib.client.boot import Boot
 from clusterlib.client.ending import take_down
 from clusterlib.client.start import is_running, lock_of
-from clusterlib.errors import KeeperLost, NodeNotReady
+from clusterlib.errors import KeeperLost, NodeNotReady, StartError
 from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.registry import Registry
@@ -327,6 +327,28 @@ def test_a_start_ends_at_its_time_out_also_where_the_process_that_starts_nodes_h
         cluster.restart("node1")
 
     assert "the nursery" in str(caught.value.cause)
+    cluster.down()  # `up` looks for what is left
+
+
+def test_the_loss_of_the_process_that_starts_nodes_is_reported_at_once(up: Up) -> None:
+    cluster = up("ci-small")
+    before = [node.pid for node in cluster.status().nodes]
+    below = [seen.pid for seen in proc.descendants(cluster.status().keeper.pid)]
+    [nursery] = [pid for pid in below if proc.command_line(pid).startswith("clusterlib nursery")]
+
+    os.kill(nursery, signal.SIGKILL)
+
+    poll(lambda: cluster.status().dirty, Deadline(10))
+    [reason] = cluster.status().dirty
+    assert "the nursery) was lost (killed by SIGKILL)" in reason
+    assert "invoke cluster.down, then invoke cluster.up" in reason
+    changes: list[Callable[[], object]] = [cluster.restart, cluster.heal, lambda: cluster.scale(3)]
+    for change in changes:
+        with pytest.raises(StartError, match="the process that starts nodes is gone"):
+            change()
+    assert [node.pid for node in cluster.status().nodes] == before, "what could not be restarted goes on"
+    assert cluster.status().dirty == (reason,), "no repair hides it"
+    assert cluster["node1"].members() == ["node1", "node2"]
     cluster.down()  # `up` looks for what is left
 
 

@@ -173,3 +173,88 @@ def test_a_cluster_fixture_of_the_projects_own_may_be_made_of_the_sessions(suite
 
     assert (ended.code, ended.last) == (0, "2 passed"), ended.text
     assert len(suite.runs) == 1
+
+
+FAILS = """
+import os
+
+def main():
+    raise LookupError("no stock to begin with")
+
+def is_killed():
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_test_can_catch_the_error_of_a_cluster_that_does_not_start(suite: Suite) -> None:
+    suite.file("shop.py", FAILS)
+    suite.file(
+        "test_catching.py",
+        """
+import pytest
+from clusterlib.errors import ApplicationFailed, ClusterError, NeedImpossible
+
+BROKEN = {"python.app": "shop:main"}
+
+def test_caught(cluster_factory):
+    with pytest.raises(ApplicationFailed, match="no stock to begin with"):
+        cluster_factory(1, overrides=BROKEN)
+    assert len(cluster_factory(1)) == 1
+
+def test_caught_as_any_exception(cluster_factory):
+    try:
+        cluster_factory(1, overrides=BROKEN)
+    except Exception as error:
+        assert isinstance(error, ClusterError)
+
+def test_impossible(cluster_factory):
+    with pytest.raises(NeedImpossible):
+        cluster_factory(999)
+
+@pytest.mark.xfail(raises=ApplicationFailed, strict=True)
+def test_expected_to_fail(cluster_factory):
+    cluster_factory(1, overrides=BROKEN)
+""",
+    )
+
+    ended = suite.run("--distributed", "--cluster-artifacts=out", "-k", "not expected")
+    expected = suite.run("--distributed", "-k", "expected")
+
+    assert (ended.code, ended.last) == (0, "3 passed, 1 deselected"), ended.text
+    assert "cluster errors" not in ended.text
+    assert 'failures="0"' in (suite.path / "out" / "cluster.xml").read_text().split("\n")[1]
+    assert (expected.code, expected.last) == (0, "3 deselected, 1 xfailed"), expected.text
+
+
+def test_an_error_that_a_test_does_not_catch_is_reported_as_for_a_shared_cluster(suite: Suite) -> None:
+    suite.file("shop.py", FAILS)
+    suite.file(
+        "test_uncaught.py",
+        """
+import pytest
+
+@pytest.fixture(scope="module")
+def broken(session_cluster_factory):
+    return session_cluster_factory(1, overrides={"python.app": "shop:main"})
+
+def test_skipped(cluster_factory):
+    cluster_factory(1, overrides={"python.app": "shop:is_killed"})
+
+def test_failed(cluster_factory):
+    cluster_factory(1, overrides={"python.app": "shop:main"})
+
+def test_of_a_fixture(broken):
+    pass
+
+def test_of_the_same_fixture(broken):
+    pass
+""",
+    )
+    suite.configure('[tool.clusterlib.tests]\nfallbacks = ["skip"]\n[tool.clusterlib.retry]\nattempts = 0\n')
+
+    ended = suite.run("--distributed", "-rs", "-p", "no:randomly")
+
+    assert (ended.code, ended.last) == (1, "1 failed, 1 skipped, 2 errors"), ended.text
+    assert len(ended.matching("[node-exited] (profile dev")) == 1, "the whole error stands once at the end"
+    assert "no stock to begin with" in ended.text
+    assert "testing/private.py" not in ended.text

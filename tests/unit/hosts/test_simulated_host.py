@@ -58,6 +58,7 @@ class PlainHost:
     def __init__(self, *, broken: bool = False) -> None:
         self.processes: list[PlainProcess] = []
         self._broken = broken
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def spawn(self, order: Spawn) -> Process:
         output, writing = os.pipe()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import linecache
 import threading
+import traceback
 from contextvars import Context, ContextVar
+from typing import Any
 
 import pytest
 
 from clusterlib.errors import NodeUnavailable, NodeUnknown, RemoteError
+from clusterlib.runtime import sent_code
 from clusterlib.runtime.pickling import (
     RemoteTraceback,
     TooLarge,
@@ -151,3 +155,38 @@ def test_where_no_thread_can_be_started_a_job_is_refused_or_waits_for_one_that_i
     assert second.wait(20)
     assert workers.threads == 1
     workers.close()
+
+
+def test_code_that_is_sent_keeps_its_lines_for_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nested() -> None:
+        stock: dict[str, int] = {}
+        stock["tea"] += 1  # the line to show
+
+    cell = "<cell 7>"
+    lines = ["def typed():\n", "    return 1 / 0  # was typed\n"]
+    space: dict[str, Any] = {}
+    exec(compile("".join(lines), cell, "exec"), space)
+    monkeypatch.setitem(linecache.cache, cell, (0, None, lines, cell))
+    sent = b"".join(dump((nested, space["typed"]), 1 << 20, by_value={__name__}))
+    del linecache.cache[cell]
+
+    of_a_file, of_no_file = load(sent)
+
+    for function, shown in ((of_a_file, "# the line to show"), (of_no_file, "# was typed")):
+        assert function.__code__ is not nested.__code__
+        try:
+            function()
+        except Exception:  # noqa: BLE001
+            assert shown in traceback.format_exc()
+        else:
+            pytest.fail("it did not raise")
+
+
+def test_received_lines_are_kept_within_a_limit_and_never_replace_those_of_a_file() -> None:
+    for number in range(sent_code.MOST_SOURCES + 1):
+        name = f"<cell {number} of many>"
+        linecache.cache[name] = (1, None, ["lambda: 1\n"], name)
+        load(b"".join(dump(eval(compile("lambda: 1", name, "eval")), 1 << 20, by_value=set())))
+
+    assert "<cell 0 of many>" not in linecache.cache
+    assert "<cell 1 of many>" in linecache.cache
