@@ -8,7 +8,7 @@ from pathlib import Path
 from clusterlib.client.start import project_folder
 from clusterlib.errors import UsageError
 from clusterlib.evidence.artifacts import RECORDS, REPORT
-from clusterlib.evidence.home import REPORTS
+from clusterlib.evidence.home import REPORTS, reports_of
 from clusterlib.evidence.reporting import finish
 from clusterlib.frozen import frozen
 from clusterlib.operations.declaring import Caller, operation
@@ -44,9 +44,7 @@ def make_report(caller: Caller, folder: ReportOf | None = None) -> Reported:
 
 
 def _latest(project: Path) -> Path:
-    found = {
-        path.parent.resolve() for path in (project / REPORTS).glob(f"*/{RECORDS.name}")
-    }  # `latest` is a link
+    found = [path for path in reports_of(project) if RECORDS.in_(path).is_dir()]
     if not found:
         raise UsageError(
             f"no test run of {project} has left artifacts yet",
@@ -54,4 +52,4 @@ def _latest(project: Path) -> Path:
             'others do with --cluster-artifacts, or [tests] artifacts = "always" in the profile',
             remedies=["pytest --distributed --cluster-artifacts=artifacts", "invoke test.report artifacts"],
         )
-    return max(found, key=lambda path: RECORDS.in_(path).stat().st_mtime)
+    return found[-1]

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ RESERVED = {REPORTS: "the reports of test runs are", BUILDS: "what is known of t
 """Folders that do not belong to a cluster, and their content."""
 KEPT_RUNS = 5
 STAMP = "%Y%m%d-%H%M%S.%f"
+OUR_NAMES = re.compile(r"[0-9]{8}-[0-9]{6}\.[0-9]{6}-[0-9a-f]{4}")
+"""Of the folders of runs. Any other folder beside them is the user's."""
 KEPT_BYTES = 1 << 30
 """The limit for all runs of a project together, and also for all reports."""
 
@@ -220,7 +223,8 @@ def runs_of(project: Path, name: str) -> list[RunFolder]:
     home = project / HOME / name
     if not home.is_dir():
         return []
-    return [RunFolder(path) for path in sorted(home.iterdir()) if path.is_dir()]
+    ours = (path for path in home.iterdir() if OUR_NAMES.fullmatch(path.name))
+    return [RunFolder(path) for path in sorted(ours) if path.is_dir() and not path.is_symlink()]
 
 
 def latest_run(project: Path, name: str) -> RunFolder | None:
@@ -229,9 +233,11 @@ def latest_run(project: Path, name: str) -> RunFolder | None:
 
 
 def all_names(project: Path) -> list[str]:
+    """The names of all clusters that have a run."""
     home = project / HOME
     folders = home.iterdir() if home.is_dir() else []
-    return sorted(path.name for path in folders if path.is_dir() and path.name not in RESERVED)
+    names = sorted(path.name for path in folders if path.is_dir() and path.name not in RESERVED)
+    return [name for name in names if runs_of(project, name)]
 
 
 def prune(project: Path, name: str, keep: int, spare: RunFolder | None = None) -> list[Path]:

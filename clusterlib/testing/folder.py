@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from clusterlib.errors import UsageError
+from clusterlib.evidence.home import reports_of
 from clusterlib.evidence.recorder import writers
 from clusterlib.hosts.places import make_private, write_private
 from clusterlib.rundir.folders import KEPT_BYTES, size_of
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ReportFolder"]
 
-OUR_NAMES = "[0-9]*-[0-9]*-[0-9]*"
-"""Any other folder there, such as a copy that a user wants to keep, is never removed."""
 KEPT = 5
 
 
@@ -88,9 +87,8 @@ class ReportFolder:
             link.unlink(missing_ok=True)
             link.symlink_to(self.path.name)
             link.replace(home / "latest")
-        reports = [path for path in home.glob(OUR_NAMES) if path.is_dir() and not path.is_symlink()]
         total = 0
-        for place, report in enumerate(sorted(reports, reverse=True)):
+        for place, report in enumerate(reversed(reports_of(home.parent.parent))):
             total += size_of(report)
             surplus = place >= KEPT or total > KEPT_BYTES
             if surplus and report != self.path and not writers(report):

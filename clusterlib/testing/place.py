@@ -6,12 +6,11 @@ what is needed."""
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
 
-from clusterlib.evidence.home import REPORTS
+from clusterlib.evidence.home import next_report
 from clusterlib.profiles.project import find_project
 
 __all__ = ["choose", "place_of", "project_of", "worker_of"]
@@ -43,5 +42,4 @@ def choose(config: pytest.Config) -> Path:
         from clusterlib.testing.folder import ReportFolder
 
         return ReportFolder.claim(config.invocation_params.dir / asked)
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    return project_of(config) / REPORTS / f"{stamp}-{os.getpid()}"
+    return next_report(project_of(config))

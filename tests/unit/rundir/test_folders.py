@@ -51,7 +51,9 @@ def test_only_the_last_runs_are_kept(tmp_path: Path) -> None:
 
 def test_a_new_run_is_kept_even_where_the_clock_went_back(tmp_path: Path) -> None:
     for number in range(KEPT_RUNS):
-        (tmp_path / ".clusterlib" / "default" / f"99991231-{number}" / "nodes").mkdir(parents=True)
+        (tmp_path / ".clusterlib" / "default" / f"99991231-000000.000000-000{number}" / "nodes").mkdir(
+            parents=True
+        )
 
     assert new_run(tmp_path, "default").path.is_dir()
 
@@ -142,6 +144,20 @@ def test_names_and_the_latest_run_are_found(tmp_path: Path) -> None:
 
     assert latest_run(tmp_path, "default") == run
     assert all_names(tmp_path) == ["default"]
+
+
+def test_what_a_user_puts_beside_the_runs_is_no_run(tmp_path: Path) -> None:
+    run = new_run(tmp_path, "default")
+    home = tmp_path / ".clusterlib"
+    for name in ("zzz-notes", f"{run.path.name}-copy", "99991231-235959-1"):
+        (home / "default" / name / "nodes").mkdir(parents=True)
+    (home / "default" / "20990101-000000.000000-abcd").symlink_to(run.path)
+    (home / "notes" / "nodes").mkdir(parents=True)
+
+    assert runs_of(tmp_path, "default") == [run]
+    assert latest_run(tmp_path, "default") == run
+    assert all_names(tmp_path) == ["default"]
+    assert prune(tmp_path, "default", 0) == [run.path]
 
 
 def test_a_project_whose_name_is_not_utf8_can_have_clusters(tmp_path: Path) -> None:
