@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
 from clusterlib.client.code.looking import Listener, code_of
 from clusterlib.client.code.sources import code_sources
 from clusterlib.drivers.planning import Planned
+from clusterlib.drivers.registry import calls_of, driver_of
+from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.errors import ApplicationFailed, ProgramMissing
 from clusterlib.hosts.programs import beside_python, blocked_program, find_program, folders_of, how_to_install
 from clusterlib.messages.codec import Packed
@@ -36,6 +38,7 @@ __all__ = [
     "missing_remedies",
     "places_of_mistakes",
     "plan_for",
+    "try_driver",
 ]
 
 
@@ -73,29 +76,9 @@ def make_plan(
 ) -> Plan:
     """The plan of a resolved profile. `on_event` is called when the project is built."""
     values = resolved.values
-    nodes = values.nodes
     programs = _programs(resolved, project)
-    sources = code_sources(resolved, project, programs)
-    kind, planned = resolved.kind, Planned(resolved, project, programs, sources)
-    settings = kind.settings(planned)  # a mistake in them is found before anything is built
-    role = RolePlan(
-        name=ONLY_ROLE,
-        driver=values.driver,
-        settings=Packed.of(settings),
-        nodes=tuple(NodePlan.of(nodes.name, index) for index in range(1, nodes.count + 1)),
-        node_name=nodes.name,
-        node_host=nodes.host,
-        ports=values.ports,
-        derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
-        templates=values.templates,
-        template_search=tuple(str(folder) for folder in template_folders(project)),
-        environment={**_path(resolved, programs), **kind.environment(planned), **values.environment},
-        memory=nodes.memory,
-        memory_origin=str(resolved.voice("nodes.memory") or ""),
-        app=values.python.app,
-        sources=sources,
-        code=code_of(sources, project, on_event),
-    )
+    role = _role(resolved, project, programs)  # a mistake of the driver is found before anything is built
+    role = replace(role, code=code_of(role.sources, project, on_event))
     return Plan(
         identifier=cluster_identifier(project, name),
         name=name,
@@ -112,6 +95,56 @@ def make_plan(
         held=held,
         adaptations=tuple(str(adaptation) for adaptation in resolved.adaptations),
         roles=(role,),
+    )
+
+
+def try_driver(resolved: ResolvedProfile, project: Path) -> None:
+    """Does for a driver from outside what is done before its first node starts, here and in the
+    keeper. Raises DriverUnusable. Its host runs nothing.
+
+    Not done if a program is missing, which is no mistake of the profile."""
+    programs, missing = find_programs(resolved, project)
+    if missing or resolved.values.driver in SHIPPED:
+        return
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    from clusterlib.hosts.fake import FakeHost
+
+    role = _role(resolved, project, programs)
+    calls_of(role.driver, role.sources.roots)
+
+    async def create() -> None:
+        driver_of(role, FakeHost({}))
+
+    with ThreadPoolExecutor(1) as elsewhere:  # this thread may have an event loop
+        elsewhere.submit(asyncio.run, create()).result()
+
+
+def _role(resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path]) -> RolePlan:
+    """The only role of a profile, but for the digests of its code."""
+    values, kind = resolved.values, resolved.kind
+    nodes = values.nodes
+    sources = code_sources(resolved, project, programs)
+    planned = Planned(resolved, project, programs, sources)
+    return RolePlan(
+        name=ONLY_ROLE,
+        driver=values.driver,
+        settings=Packed.of(kind.settings(planned)),
+        nodes=tuple(NodePlan.of(nodes.name, index) for index in range(1, nodes.count + 1)),
+        node_name=nodes.name,
+        node_host=nodes.host,
+        ports=values.ports,
+        derived={purpose: DerivedPort(*derived_port(text)) for purpose, text in values.derived.items()},
+        templates=values.templates,
+        template_search=tuple(str(folder) for folder in template_folders(project)),
+        environment={**_path(resolved, programs), **kind.environment(planned), **values.environment},
+        memory=nodes.memory,
+        memory_origin=str(resolved.voice("nodes.memory") or ""),
+        app=values.python.app,
+        sources=sources,
+        code={},
+        driver_code=resolved.driver_code(),
     )
 
 

@@ -21,7 +21,7 @@ from clusterlib.hosts.fake import Behaviour, FakeProcess
 from clusterlib.network.ports import Claim
 from clusterlib.waiting import pause_async
 
-__all__ = ["FakeDriver", "Life"]
+__all__ = ["FakeDriver", "FakeLink", "Life"]
 
 STOLEN = "bind: Address already in use"
 

@@ -5,7 +5,7 @@ uses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +101,9 @@ class NodeKind:
     """Variables of each node in addition to those of the profile."""
     preflight: Callable[[ResolvedProfile, Path, Mapping[str, Path]], Iterable[Finding]] = lambda *_: ()
     """Whether such nodes can run on this machine."""
+    modules: Sequence[str] = ()
+    """Further modules of the driver, by name. If one of them, or a file in the folder of its
+    package, has changed, a running cluster is not used again."""
 
     def type_of_settings(self) -> type:
         if self.settings_type is not None:

@@ -16,6 +16,7 @@ from clusterlib.messages.codec import NotReadable
 if TYPE_CHECKING:
     from clusterlib.drivers.api import Driver
     from clusterlib.drivers.calls import NodeCalls
+    from clusterlib.drivers.guarding import Report
     from clusterlib.hosts.api import Host
     from clusterlib.messages.plan import RolePlan
 
@@ -40,15 +41,17 @@ def kind_of(name: str, roots: Iterable[str] = ()) -> NodeKind:
     return kind
 
 
-def driver_of(role: RolePlan, host: Host) -> Driver:
-    """A driver for this role alone; `host` runs its commands."""
-    kind = kind_of(role.driver, role.sources.roots)
-    settings = _settings_of(role, kind)
+def driver_of(role: RolePlan, host: Host, report: Report | None = None) -> Driver:
+    """A driver for this role alone; `host` runs its commands.
+
+    `report` is given the errors of a driver from outside that must not stop the keeper. Raises
+    DriverUnusable."""
     if role.driver not in SHIPPED:
         from clusterlib.drivers.external import external_driver
 
-        return external_driver(role.driver, kind, settings, host)
-    return kind.driver(settings, host)
+        return external_driver(role, host, report) if report else external_driver(role, host)
+    kind = kind_of(role.driver)
+    return kind.driver(_settings_of(role, kind), host)
 
 
 def _settings_of(role: RolePlan, kind: NodeKind) -> object:

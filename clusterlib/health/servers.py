@@ -56,7 +56,8 @@ def _row(
     checks = {"started": why or ok("started", node.state)}
     for position, (_, name) in enumerate(asked):
         if examined is not None:
-            checks[name] = _finding(examined[name], option, resumes)
+            found = examined.get(name) or skipped(name, "not examined by its driver")
+            checks[name] = _finding(found, option, resumes)
         elif why is None and position == 0:
             checks[name] = failed(name, "no answer in time", look)
         else:

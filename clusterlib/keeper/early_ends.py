@@ -21,12 +21,13 @@ from clusterlib.errors import (
     NodeExited,
     NoDistribution,
     PortTaken,
+    StartError,
 )
 from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Exit, Process
 from clusterlib.hosts.scarcity import tells_of_scarcity
 
-__all__ = ["EarlyEnd", "stranger_at_port"]
+__all__ = ["EarlyEnd", "not_given", "stranger_at_port"]
 
 AS_THEY_ARE = frozenset(
     kind.code for kind in (NodeExited, NoDistribution, EpmdUnavailable, CookieMismatch, NameTaken, PortTaken)
@@ -55,6 +56,17 @@ def stranger_at_port(node: NodeSpec, process: Process) -> PortTaken | None:
         if found.owner is Owner.STRANGER:
             return port_taken(node.name, node.address, port, found)
     return None
+
+
+def not_given(node: NodeSpec, error: OSError) -> StartError:
+    """The error for a node that cannot be prepared: a file is named, or it is about sockets."""
+    if error.filename:
+        return StartError(f"{node.name} cannot be prepared", cause=f"{error.strerror}: {error.filename}")
+    return StartError(
+        f"{node.name} cannot be given its ports",
+        cause=error.strerror or str(error),
+        remedies=[f"ss -antup 'src {node.address}'  # every socket there", "ulimit -Hn  # open files"],
+    )
 
 
 @frozen

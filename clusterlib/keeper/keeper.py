@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import itertools
+import shlex
 import time
 import traceback
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -338,7 +339,9 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 - whatever happens here, the process must end, and with it all it kept
             traceback.print_exc()
             problem = ClusterError(
-                f"cluster '{self.plan.name}' did not end in order", cause=f"{type(error).__name__}: {error}"
+                f"cluster '{self.plan.name}' did not end in order",
+                cause=f"{type(error).__name__}: {error}",
+                remedies=[f"cat {shlex.quote(str(self.run.keeper_log))}", "invoke cluster.clean"],
             )
         self._phase = ClusterState.STOPPED
         try:
@@ -357,17 +360,18 @@ class Keeper:
             await asyncio.wait([overtaken])
         if self._monitor is not None:
             self._monitor.last_look()
-        try:
-            with contextlib.suppress(LeftBehind):
-                # The sweep has the final result: it also ends a process that contains nodes (a
-                # paused simulation).
-                await self._rosters.stop(self.nodes.values())
-            survivors = await self._host.sweep(SWEEP_SECONDS)
-        finally:
-            self._rosters.close()
+        async with contextlib.AsyncExitStack() as closing:  # each, whatever happens in the others
+            closing.push_async_callback(self._host.close)
             if self._monitor is not None:
-                self._monitor.close()
-            await self._host.close()
+                closing.callback(self._monitor.close)
+            closing.callback(self._rosters.close)
+            try:
+                with contextlib.suppress(LeftBehind):
+                    # The sweep has the final result: it also ends a process that contains nodes (a
+                    # paused simulation).
+                    await self._rosters.stop(self.nodes.values())
+            finally:
+                survivors = await self._host.sweep(SWEEP_SECONDS)
         if not survivors:
             return None
         return LeftBehind(

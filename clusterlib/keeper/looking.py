@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from clusterlib.errors import DriverUnusable
+from clusterlib.keeper.node import ManagedNode
+from clusterlib.keeper.roster import Roster
 from clusterlib.keeper.rosters import Rosters
-from clusterlib.messages.findings import Finding
+from clusterlib.messages.findings import Finding, failed
 from clusterlib.messages.measurements import Examined, Measured
 from clusterlib.waiting import pause_async
 
@@ -38,12 +41,12 @@ class Looking:
         """By the names of the ready nodes; all are asked at the same time.
 
         A node that has not answered within so many seconds is missing, and does not delay the
-        others."""
+        others. Where the driver fails to examine a node, that is the finding."""
         loop = asyncio.get_running_loop()
         asked = {
-            loop.create_task(node.examine(frozenset(ready), within)): name
-            for ready in (roster.ready() for roster in self._rosters.roles.values())
-            for name, node in ready.items()
+            loop.create_task(_looked_at(node, roster, within)): name
+            for roster in self._rosters.roles.values()
+            for name, node in roster.ready().items()
         }
         if not asked:
             return {}
@@ -52,4 +55,15 @@ class Looking:
         finally:
             for task in asked:
                 task.cancel()
-        return {asked[task]: dict(task.result()) for task in done}
+        return {asked[task]: task.result() for task in done}
+
+
+async def _looked_at(node: ManagedNode, roster: Roster, within: float) -> dict[str, Finding]:
+    """A finding for each column of the driver."""
+    columns = [name for _, name in roster.driver.columns]
+    try:
+        found = await node.examine(frozenset(roster.ready()), within)
+    except DriverUnusable as error:
+        return {name: failed(name, f"{error.problem}: {error.cause}") for name in columns}
+    nothing = "the driver says nothing about it"
+    return {**found, **{name: failed(name, nothing) for name in columns if name not in found}}

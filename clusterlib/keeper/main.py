@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from clusterlib.waiting import wait_readable
 if TYPE_CHECKING:
     import asyncio
 
+    from clusterlib.errors import DriverUnusable
     from clusterlib.hosts.containment import Containment
     from clusterlib.hosts.nursery import Nursery
     from clusterlib.keeper.keeper import Keeper
@@ -119,6 +121,7 @@ def _keeper(
     from clusterlib.hosts.places import runtime_dir, write_private
     from clusterlib.hosts.registry import register
     from clusterlib.keeper.keeper import Keeper
+    from clusterlib.messages.events import DriverFailed
     from clusterlib.messages.status import KeeperFacts, KeeperPlace
     from clusterlib.network.ports import PortAllocator
     from clusterlib.rundir.folders import RunFolder
@@ -141,7 +144,13 @@ def _keeper(
         from clusterlib.hosts.simulated import SimulatedHost
 
         host = SimulatedHost(host)
-    drivers = {role.name: driver_of(role, host) for role in plan.roles}
+    sys.path += [root for role in plan.roles for root in role.sources.roots if root not in sys.path]
+
+    def report(error: DriverUnusable) -> None:
+        traceback.print_exception(error)  # into the keeper's log
+        keeper.events.tell(DriverFailed(error.problem, error.cause or ""))
+
+    drivers = {role.name: driver_of(role, host, report) for role in plan.roles}
     facts = KeeperFacts(
         pid=containment.keeper_pid,
         guard=containment.guard_pid,
@@ -150,7 +159,8 @@ def _keeper(
     )
     place = KeeperPlace(facts, str(control), marker)
     allocator = PortAllocator(runtime_dir(), proc=containment.proc)
-    return Keeper(plan, run, drivers, host, allocator, place)
+    keeper = Keeper(plan, run, drivers, host, allocator, place)
+    return keeper
 
 
 def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Driver, Link, NodeSpec
-from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken, StartError
+from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
@@ -140,16 +140,9 @@ class ManagedNode:
             await self._prepare(deadline)
             order, link = self._driver.order(self.spec, self.claims)
         except OSError as error:
-            raise self._failed(
-                StartError(
-                    f"{self.name} cannot be given its ports",
-                    cause=error.strerror or str(error),
-                    remedies=[
-                        f"ss -antup 'src {self.spec.address}'  # every socket there",
-                        "ulimit -Hn  # open files",
-                    ],
-                )
-            ) from error
+            from clusterlib.keeper.early_ends import not_given
+
+            raise self._failed(not_given(self.spec, error)) from error
         except ClusterError as error:
             raise self._failed(error) from error
         try:
@@ -167,10 +160,13 @@ class ManagedNode:
             link.close()
             raise
         self._process, self._link = process, link
-        link.begin(process, self._news)
         self._output.follow(process.output)
         process.exit.add_done_callback(self._note_exit)
         self._tell(NodeStarted(self.name, process.pid))
+        try:
+            link.begin(process, self._news)
+        except ClusterError as error:
+            raise self._failed(error) from error
 
     async def _prepare(self, deadline: Deadline) -> None:
         try:
@@ -342,12 +338,14 @@ class ManagedNode:
 
     def close(self) -> None:
         """Releases everything except the content of the log file."""
-        if self._link is not None:
-            self._link.close()
-        self._output.release()
-        self.log.close()
-        for claim in self.claims.values():
-            claim.close()
+        try:
+            if self._link is not None:
+                self._link.close()
+        finally:
+            self._output.release()
+            self.log.close()
+            for claim in self.claims.values():
+                claim.close()
 
     def _survived(self) -> LeftBehind:
         return LeftBehind(
@@ -363,14 +361,16 @@ class ManagedNode:
 
     def _note_exit(self, future: asyncio.Future[Exit]) -> None:
         self.exit = future.result()
-        self._output.read_last_words()
-        if self._link is not None:
-            self._link.close()
-        expected = self.state is NodeState.STOPPING
-        self.reason = "" if expected else str(self.exit)
-        self._move(NodeState.STOPPED if expected else NodeState.DEAD, exit=str(self.exit))
-        self._news.set()
-        self._ended(self, self.exit)
+        try:
+            self._output.read_last_words()
+            if self._link is not None:
+                self._link.close()
+        finally:  # the node is gone, also if its driver cannot cope with that
+            expected = self.state is NodeState.STOPPING
+            self.reason = "" if expected else str(self.exit)
+            self._move(NodeState.STOPPED if expected else NodeState.DEAD, exit=str(self.exit))
+            self._news.set()
+            self._ended(self, self.exit)
 
     def _move(self, state: NodeState, *, seconds: float | None = None, exit: str | None = None) -> None:  # noqa: A002
         if state is not self.state:

@@ -4,6 +4,7 @@ started with."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.hosts.api import Exit, Host
@@ -140,10 +141,11 @@ class Roster:
         self.code.forget(node.name)
 
     def close(self) -> None:
-        for node in self.nodes.values():
-            node.close()
-            self.driver.forget(node.spec)
-        self._provisioner.close()
+        with ExitStack() as closing:  # each, whatever happens in the others
+            closing.callback(self._provisioner.close)
+            for node in self.nodes.values():
+                closing.callback(self.driver.forget, node.spec)
+                closing.callback(node.close)
 
     def _node_ended(self, node: ManagedNode, how: Exit) -> None:
         self.look_again()

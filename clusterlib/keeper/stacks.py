@@ -20,7 +20,8 @@ MOST_BYTES = 64 * 1024
 async def dump_stacks(driver: Driver, node: ManagedNode, *, simulated: bool) -> list[str]:
     """Raises NotSupported for nodes that have not registered for the signal, because it would end
     them."""
-    if driver.stack_signal is None or simulated or node.state is not NodeState.READY:
+    asked = driver.stack_signal is not None and driver.stacks_file and not simulated
+    if driver.stack_signal is None or not asked or node.state is not NodeState.READY:
         raise NotSupported(f"{node.name} shows no stacks", cause=f"it is {node.state}, driver {driver.name}")
     path = Path(node.spec.directory) / driver.stacks_file
     before = _size(path)
@@ -34,6 +35,11 @@ async def dump_stacks(driver: Driver, node: ManagedNode, *, simulated: bool) -> 
         return last > before and last == known
 
     await poll_async(written, Deadline(DUMP_SECONDS))
+    if not path.is_file():
+        raise NotSupported(
+            f"{node.name} shows no stacks",
+            cause=f"it wrote no {driver.stacks_file} within {DUMP_SECONDS:g} s of its signal",
+        )
     with path.open("rb") as file:
         file.seek(before)
         text = file.read(MOST_BYTES).decode("utf-8", errors="replace")

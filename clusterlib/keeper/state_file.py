@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from clusterlib.errors import ClusterError
 from clusterlib.hosts.places import write_private
 from clusterlib.keeper.diary import Tell
 from clusterlib.messages.codec import plain
@@ -39,5 +40,5 @@ class StateFile:
             self._due = None
         try:
             write_private(self._path, json.dumps({**plain(self._state()), "saved": time.time()}, indent=1))
-        except OSError as error:
+        except (OSError, ClusterError) as error:  # a driver may fail to describe its nodes
             self._tell(StateNotSaved(str(error)))

@@ -26,6 +26,7 @@ __all__ = [
     "ClusterStopped",
     "ClusterStopping",
     "ControlRefused",
+    "DriverFailed",
     "Fault",
     "FaultKill",
     "FaultPause",
@@ -222,6 +223,16 @@ class NodeComplained(Happening):
 
     node: str
     line: str
+
+
+@frozen
+class DriverFailed(Happening):
+    """Where that must not stop anything: its method `close`, for example."""
+
+    problem: str
+    cause: str
+    says = "{problem}"
+    why = "{cause}"
 
 
 @frozen

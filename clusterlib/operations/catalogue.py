@@ -205,43 +205,30 @@ def _imported(file: Path) -> object:
     """Imports it as `operations.NAME`, which the nodes can import, too. It gets another name if
     something else is called `operations`."""
     import sys
-    from importlib import import_module
-    from importlib.util import find_spec, module_from_spec, spec_from_file_location
+
+    from clusterlib.importing import find_module, imported
 
     project = str(file.parent.parent)
     if project not in sys.path:
         sys.path.insert(0, project)  # as Invoke does for its tasks
     name = f"{FOLDER}.{file.stem}"
     try:
-        spec = find_spec(name)
-        if spec is not None and spec.origin == str(file):
-            return import_module(name)
-        name = f"clusterlib_project.{file.parent.parent.name}.{file.stem}"
-        known = sys.modules.get(name)
-        if getattr(known, "__file__", None) == str(file):
-            return known
-        spec = spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(module)
+        found = find_module(name, [project])
+        assert found is not None
+        return imported(name, found)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        sys.modules.pop(name, None)
         raise OperationBroken(
             f"{file} cannot be imported", cause=f"{type(error).__name__}: {error}", evidence=_where(error)
         ) from error
-    return module
 
 
 def _where(error: BaseException) -> list[str]:
-    """The last lines of the traceback, without those of Python's own import."""
-    import traceback
+    """The last lines of the traceback that are not of Python's own import."""
+    from clusterlib.importing import frames_of_authors
 
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [one for one in frames if "importlib" not in one.filename and one.filename != __file__]
-    return [f"{one.filename}:{one.lineno}: {one.line}" for one in ours[-3:]]
+    return [f"{one.filename}:{one.lineno}: {one.line}" for one in frames_of_authors(error)[-3:]]
 
 
 # -- as data

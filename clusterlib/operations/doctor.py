@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clusterlib.client.planning import find_programs, missing_remedies
 from clusterlib.client.start import project_folder
-from clusterlib.errors import ClusterError, ProfileError
+from clusterlib.errors import ClusterError, DriverUnusable, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.health import preflight
 from clusterlib.hosts import holders
@@ -67,14 +67,14 @@ def _look(profile: str, project: Path) -> Iterator[Finding]:
     yield from _drivers()
     try:
         resolved = load_profile(profile, project=project)
-    except ProfileError as error:
-        yield failed("profile", "; ".join([error.problem, *error.evidence]), *error.remedies)
+    except (ProfileError, DriverUnusable) as error:
+        why = [error.problem, *([error.cause] if isinstance(error, DriverUnusable) and error.cause else [])]
+        yield failed("profile", "; ".join([*why, *error.evidence]), *error.remedies)
         yield preflight.check_loopback(try_loopback)
         return
     yield ok("profile", f"{resolved.name} ({resolved.file}), {resolved.values.nodes.count} nodes")
-    yield from _network(resolved)
-    yield from _programs(resolved, project)
-    yield from _resources(resolved, project)
+    for look in (_tables, _network, _programs, _resources):
+        yield from _guarded(look, resolved, project)
     faults = [str(mistake) for mistake in check_templates(resolved)]
     texts = ["the texts of the profile"] if next(resolved.texts(), None) else []
     yield preflight.check_templates([*resolved.values.templates, *texts], faults)
@@ -104,7 +104,31 @@ def _drivers() -> Iterator[Finding]:
         yield ok("drivers", ", ".join(f"{one.name} ({one.package})" for one in found))
 
 
-def _network(resolved: ResolvedProfile) -> Iterator[Finding]:
+def _guarded(
+    look: Callable[[ResolvedProfile, Path], Iterator[Finding]], resolved: ResolvedProfile, project: Path
+) -> Iterator[Finding]:
+    """What a driver's own code fails in is a finding, and the other checks go on."""
+    try:
+        yield from look(resolved, project)
+    except DriverUnusable as error:
+        yield failed("driver", f"{error.problem}: {error.cause}", *error.remedies)
+
+
+def _tables(resolved: ResolvedProfile, _: Path) -> Iterator[Finding]:
+    """Installed drivers that have a table in `pyproject.toml`, and are broken."""
+    from clusterlib.drivers.external import installed
+    from clusterlib.drivers.registry import kind_of
+    from clusterlib.drivers.shipped import SHIPPED
+
+    for name in sorted(installed().keys() & resolved.merged.tree.keys() - SHIPPED.keys()):
+        try:
+            kind_of(name)
+        except DriverUnusable as error:
+            why = f"[{name}] is ignored: {error.problem}: {error.cause}"
+            yield warning(f"driver {name}", why, *error.remedies)
+
+
+def _network(resolved: ResolvedProfile, _: Path) -> Iterator[Finding]:
     values = resolved.values
     count = values.nodes.count
     addresses = [LOOPBACK]

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from clusterlib.client.start import project_folder
+from clusterlib.errors import DriverUnusable
 from clusterlib.evidence.redaction import MARK, Redactor, is_secret
 from clusterlib.frozen import frozen
 from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.parameters import Resolved, ShownProfile
 from clusterlib.operations.result import Result
 from clusterlib.profiles import Mistake, default_profile, list_profiles, load_profile, schema
+from clusterlib.profiles.checks import unusable
 from clusterlib.profiles.resolution import examine_profile
 from clusterlib.profiles.trying import check_templates
 from clusterlib.values.kinds import memory_text
@@ -179,6 +181,13 @@ def _mistakes(name: str, project: Path) -> list[Mistake]:
     tried = found.profile or found.remainder
     known = {mistake.field for mistake in found.mistakes}
     more = [one for one in check_templates(tried) if one.field not in known] if tried else []
+    if found.profile is not None:
+        from clusterlib.client.planning import try_driver
+
+        try:
+            try_driver(found.profile, project)
+        except DriverUnusable as error:
+            more.append(unusable(error, found.profile.merged))
     return [*found.mistakes, *more]
 
 

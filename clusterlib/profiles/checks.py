@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clusterlib.drivers.kind import NodeKind
+from clusterlib.errors import DriverUnusable
 from clusterlib.frozen import frozen
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
@@ -14,7 +15,7 @@ from clusterlib.values.kinds import derived_port
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
 from clusterlib.values.wording import did_you_mean
 
-__all__ = ["Together", "check_together", "find_template", "ports_each", "room_outside"]
+__all__ = ["Together", "check_together", "find_template", "ports_each", "room_outside", "unusable"]
 
 
 @frozen
@@ -52,7 +53,16 @@ def check_together(
     yield from _watched(profile, merged, project)
     yield from _derived(profile, merged)
     yield from _simulated(profile, merged, kind)
-    yield from kind.mistakes(Together(profile, kind, project, merged))
+    try:
+        yield from kind.mistakes(Together(profile, kind, project, merged))
+    except DriverUnusable as error:
+        yield unusable(error, merged)
+
+
+def unusable(error: DriverUnusable, merged: Merged) -> Mistake:
+    """That the driver cannot be used, as a mistake of the profile that names it."""
+    problem = f"{error.problem}: {error.cause}" if error.cause else error.problem
+    return Mistake(problem, next(iter(error.remedies), ""), "driver", merged.origin(("driver",)))
 
 
 def _at(merged: Merged, *path: str, problem: str, right: str) -> Mistake:

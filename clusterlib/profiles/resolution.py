@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
-from clusterlib.errors import DriverUnusable, ProfileError
+from clusterlib.errors import ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.machine.facts import Machine, detect_machine
 from clusterlib.profiles.adaptation import Resolver, adapt, settle
 from clusterlib.profiles.catalogue import display, is_same, shipped
-from clusterlib.profiles.checks import check_together
+from clusterlib.profiles.checks import check_together, unusable
 from clusterlib.profiles.layers import Layer, Merged, command_line_layer, environment_layer, merge
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Mistake, Origin
@@ -142,7 +142,7 @@ def resolve(
     profile, more, faulty = validate(merged, vocabulary)
     mistakes += more
     if vocabulary.unusable is not None and "driver" not in faulty:
-        mistakes.append(_no_driver(vocabulary.unusable, merged))
+        mistakes.append(unusable(vocabulary.unusable, merged))
         faulty |= {"driver"}
     machine = machine or detect_machine(environ)
     if profile is not None:
@@ -198,11 +198,6 @@ def _defaults(said: Sequence[Layer], vocabulary: Vocabulary) -> list[Layer]:
     if not any("templates" in layer.tree for layer in said):
         tree["templates"] = dict(kind.templates)
     return [Layer("default", tree)]
-
-
-def _no_driver(error: DriverUnusable, merged: Merged) -> Mistake:
-    problem = f"{error.problem}: {error.cause}" if error.cause else error.problem
-    return Mistake(problem, next(iter(error.remedies), ""), "driver", merged.origin(("driver",)))
 
 
 def _with_all_ports(profile: Profile, merged: Merged) -> Profile:

@@ -104,6 +104,14 @@ class ResolvedProfile:
                 texts = value if isinstance(value, tuple) else (value,)
                 yield from ((name, text) for text in texts if isinstance(text, str) and "{" in text)
 
+    def driver_code(self) -> str:
+        """The digest of the modules of a driver from outside; empty for a shipped one."""
+        if self.values.driver in SHIPPED:
+            return ""
+        from clusterlib.drivers.external import digest_of
+
+        return digest_of(self.values.driver, within(self.project, self.values.python.path))
+
     def fingerprint(self) -> str:
         """Changes if the profile describes another cluster, but not if its description or its tests
         change.
@@ -116,12 +124,8 @@ class ResolvedProfile:
         told = {
             key: value for key, value in as_plain(self.values.tables()).items() if key not in NOT_THE_CLUSTER
         }
-        if self.values.driver not in SHIPPED:
-            from clusterlib.drivers.external import digest_of
-
-            told["code of the driver"] = digest_of(
-                self.values.driver, within(self.project, self.values.python.path)
-            )
+        if code := self.driver_code():
+            told["code of the driver"] = code
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

@@ -32,7 +32,7 @@ def validate(merged: Merged, vocabulary: Vocabulary) -> tuple[Profile | None, li
     mistakes = [
         _mistake(misfit, merged, vocabulary)
         for misfit in misfits
-        if not _belongs_to_unknown_driver(misfit, merged.tree, vocabulary)
+        if not _belongs_to_broken_driver(misfit, merged, vocabulary)
     ]
     return remainder, mistakes, frozenset(dotted(misfit.place) for misfit in misfits)
 
@@ -58,11 +58,22 @@ def _reader(sections: tuple[tuple[str, type], ...]) -> Read:
     return table_reader(kinds, lists, profile)
 
 
-def _belongs_to_unknown_driver(misfit: Misfit, tree: Mapping[str, Any], vocabulary: Vocabulary) -> bool:
-    """Whether this is an unknown table, and the driver that may declare it cannot be used."""
-    if vocabulary.unusable is None or misfit.right is not None or len(misfit.place) != 1:
+def _belongs_to_broken_driver(misfit: Misfit, merged: Merged, vocabulary: Vocabulary) -> bool:
+    """Whether this is an unknown table, and the driver that may declare it cannot be used.
+
+    That is a mistake of the profile only if it is a profile of this driver. `[tool.clusterlib]` has
+    tables of all drivers, and `doctor` shows which of them are broken."""
+    if not _is_unknown_table(misfit, merged.tree):
         return False
-    return isinstance(tree.get(str(misfit.place[0])), Mapping)
+    if vocabulary.unusable is not None:
+        return True
+    for_all = merged.origin(misfit.place).source == "pyproject"
+    return for_all and vocabulary.why_broken(str(misfit.place[0])) is not None
+
+
+def _is_unknown_table(misfit: Misfit, tree: Mapping[str, Any]) -> bool:
+    unknown = misfit.right is None and len(misfit.place) == 1
+    return unknown and isinstance(tree.get(str(misfit.place[0])), Mapping)
 
 
 def _without(tree: Mapping[str, Any], faulty: set[Place]) -> dict[str, Any]:
@@ -80,6 +91,12 @@ def _without(tree: Mapping[str, Any], faulty: set[Place]) -> dict[str, Any]:
 
 
 def _mistake(misfit: Misfit, merged: Merged, vocabulary: Vocabulary) -> Mistake:
+    broken = vocabulary.why_broken(str(misfit.place[0])) if _is_unknown_table(misfit, merged.tree) else None
+    if broken is not None:
+        problem = f"this driver cannot be used: {broken.problem}: {broken.cause}"
+        return Mistake(
+            problem, next(iter(broken.remedies), ""), dotted(misfit.place), merged.origin(misfit.place)
+        )
     right = _nearest(misfit.place, vocabulary) if misfit.right is None else misfit.right
     if misfit.as_text is not None and merged.asked_for(misfit.place):
         right = misfit.as_text

@@ -3,6 +3,7 @@ declares."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
@@ -23,6 +24,9 @@ __all__ = ["Variables", "Vocabulary", "means", "vocabulary_of"]
 Variables = Mapping[str, tuple[tuple[str, ...], values.Kind]]
 """By the name of an environment variable: the setting that it sets, and its kind."""
 PREFIX = "CLUSTERLIB_"
+NOT_TABLES = frozenset({"extends", "profiles"})
+"""Other names at the top of a profile, or of `[tool.clusterlib]`."""
+TABLE_NAME = re.compile("[a-z][a-z0-9_]*")
 _SHARED = {one.name: one for one in SHARED}
 
 
@@ -31,19 +35,28 @@ class Vocabulary:
 
     Further drivers are loaded only for settings that these do not know."""
 
-    def __init__(
-        self, driver: str, kinds: Mapping[str, NodeKind], unusable: DriverUnusable | None = None
-    ) -> None:
+    def __init__(self, driver: str, others: Iterable[str] = (), roots: Iterable[str] = ()) -> None:
+        """`others` are drivers of profiles that this one extends."""
         self.driver = driver
-        self.unusable = unusable
+        self._kinds: dict[str, NodeKind] = {}
+        self._broken: dict[str, DriverUnusable] = {}
+        self._others = tuple(dict.fromkeys(others))
+        self._roots = tuple(roots)
+        self.learn(driver)
+        for name in ("python", *self._others):
+            if name in SHIPPED:
+                self.learn(name)
+        self.kind = self._kinds.get(driver) or kind_of("python")
+
+    @property
+    def unusable(self) -> DriverUnusable | None:
         """Why there is no such driver. In this case the settings of embedded nodes are used."""
-        self.kind = kinds.get(driver) or kind_of("python")
-        self._kinds = {driver: self.kind, **kinds} if unusable is None else dict(kinds)
+        return self._broken.get(self.driver)
 
     @staticmethod
     def of_all() -> Vocabulary:
         """That of all shipped or installed drivers, except broken ones."""
-        vocabulary = Vocabulary("python", {})
+        vocabulary = Vocabulary("python")
         vocabulary.learn_shipped()
         from clusterlib.drivers.external import installed
 
@@ -62,12 +75,19 @@ class Vocabulary:
     def kind_named(self, driver: str) -> NodeKind | None:
         return self._kinds.get(driver)
 
-    def learn(self, driver: str, roots: Iterable[str] = ()) -> None:
-        if driver not in self._kinds:
+    def why_broken(self, driver: str) -> DriverUnusable | None:
+        """Why a driver that was looked at cannot be used."""
+        return self._broken.get(driver)
+
+    def learn(self, driver: str) -> None:
+        if driver not in self._kinds and driver not in self._broken:
             try:
-                self._kinds[driver] = kind_of(driver, roots)
-            except DriverUnusable:
-                return  # reported when it is used
+                kind = kind_of(driver, self._roots)
+                if driver not in SHIPPED:
+                    _check_tables(driver, kind)
+                self._kinds[driver] = kind
+            except DriverUnusable as error:
+                self._broken[driver] = error
 
     def learn_shipped(self) -> None:
         for name in SHIPPED:
@@ -76,10 +96,14 @@ class Vocabulary:
     def learn_tables(self, tables: Iterable[str]) -> None:
         """The drivers that may have these tables.
 
-        An installed one is imported only for a table with its name."""
+        A driver from outside is imported only for a table that no other one has: that of an
+        extended profile, or an installed one with the name of the table."""
         if not (unknown := set(tables) - self.sections.keys() - _SHARED.keys()):
             return
         self.learn_shipped()
+        for name in self._others:
+            if unknown - self.sections.keys():
+                self.learn(name)
         if unknown := unknown - self.sections.keys():
             from clusterlib.drivers.external import installed
 
@@ -114,17 +138,7 @@ def vocabulary_of(
     said = [one for layer in layers if isinstance(one := layer.tree.get("driver"), str)]
     last = overrides.get("driver") or environ.get(f"{PREFIX}DRIVER") or (said[-1] if said else "python")
     driver = last if isinstance(last, str) else "python"
-    roots = within(project, _code_roots(layers))
-    kinds: dict[str, NodeKind] = {}
-    unusable = None
-    try:
-        kinds[driver] = kind_of(driver, roots)
-        _check_tables(driver, kinds[driver])
-    except DriverUnusable as error:
-        unusable = error
-    vocabulary = Vocabulary(driver, kinds, unusable)
-    for name in dict.fromkeys(["python", *said]):
-        vocabulary.learn(name, roots)
+    vocabulary = Vocabulary(driver, said, within(project, _code_roots(layers)))
     vocabulary.learn_tables(
         name for layer in layers for name, value in layer.tree.items() if isinstance(value, Mapping)
     )
@@ -132,12 +146,32 @@ def vocabulary_of(
 
 
 def _check_tables(driver: str, kind: NodeKind) -> None:
-    if taken := sorted(kind.sections().keys() & _SHARED.keys()):
-        raise DriverUnusable(
-            f"the driver {in_toml(driver)} declares a table that every profile has",
-            cause=", ".join(f"[{name}]" for name in taken),
-            remedies=["give its table another name"],
-        )
+    """The tables of a driver from outside must not have the names of others, and environment
+    variables must be able to set them."""
+    shipped = {table for name in SHIPPED for table in kind_of(name).sections()}
+    taken = {*_SHARED, *NOT_TABLES, *shipped}
+    tables = kind.sections()
+    if wrong := sorted(tables.keys() & taken):
+        why, right = "declares a table whose name is taken", "give its table another name"
+    elif wrong := sorted(name for name in tables if not TABLE_NAME.fullmatch(name)):
+        why, right = "declares a table whose name cannot be used", "use small letters, digits and _"
+    elif wrong := _same_variables(tables):
+        why, right = "declares a table whose variables have another meaning", "give its table another name"
+    else:
+        return
+    named = ", ".join(f"[{name}]" for name in wrong)
+    raise DriverUnusable(f"the driver {in_toml(driver)} {why}", cause=named, remedies=[right])
+
+
+def _same_variables(tables: Mapping[str, type]) -> list[str]:
+    """Tables with a setting whose environment variable sets another one: as `nodes.host` does."""
+    shipped = tuple((table, of) for name in SHIPPED for table, of in kind_of(name).sections().items())
+    known = _variables(shipped)
+    return sorted(
+        table
+        for table, of in tables.items()
+        if known.keys() & {_variable(table, one.name) for one in fields(of)}
+    )
 
 
 def _code_roots(layers: Sequence[Layer]) -> list[str]:
@@ -179,5 +213,9 @@ def _variables(sections: tuple[tuple[str, type], ...]) -> Variables:
     tables = {top: kind.table for top, kind in kinds.items() if kind.table is not None} | dict(sections)
     for top, table in tables.items():
         inner = ((one.name, values.kind_of(one)) for one in fields(table))
-        found |= {f"{PREFIX}{top}_{name}".upper(): ((top, name), kind) for name, kind in inner}
+        found |= {_variable(top, name): ((top, name), kind) for name, kind in inner}
     return found
+
+
+def _variable(table: str, setting: str) -> str:
+    return f"{PREFIX}{table}_{setting}".upper()

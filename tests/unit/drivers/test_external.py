@@ -11,12 +11,13 @@ import pytest
 
 from clusterlib.drivers.external import installed, namesakes
 from clusterlib.drivers.registry import driver_of, kind_of
-from clusterlib.errors import DriverUnusable, StartError
+from clusterlib.errors import DriverUnusable
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.messages.codec import Packed
 from clusterlib.messages.findings import CheckOutcome
 from clusterlib.messages.plan import CodeSources, RolePlan
 from clusterlib.operations.doctor import examine_machine
+from clusterlib.values.ports import PortRange
 from tests.plans import role_plan
 
 WHOLE = """\
@@ -77,7 +78,8 @@ def install(tmp_path: Path, write: Write) -> Install:
 
 def odd_role(root: Path, settings: object = None) -> RolePlan:
     sources = CodeSources(roots=(str(root),))
-    return role_plan("odd_driver:KIND", settings=Packed(settings or {}), sources=sources)
+    ports = {"client": PortRange(28000, 28999)}
+    return role_plan("odd_driver:KIND", settings=Packed(settings or {}), sources=sources, ports=ports)
 
 
 def unusable(name: str, root: Path) -> DriverUnusable:
@@ -89,8 +91,10 @@ def unusable(name: str, root: Path) -> DriverUnusable:
 def test_a_module_of_the_project_gives_a_kind(write: Write, tmp_path: Path) -> None:
     write("odd_driver", WHOLE)
 
+    path = list(sys.path)
     kind = kind_of("odd_driver:KIND", [str(tmp_path)])
 
+    assert sys.path == path
     driver = driver_of(odd_role(tmp_path), FakeHost({}))
     assert driver.name == "odd"
     assert kind.ports == {}
@@ -101,10 +105,20 @@ def test_a_module_of_the_project_gives_a_kind(write: Write, tmp_path: Path) -> N
 def test_an_installed_package_gives_a_kind_by_its_name(
     write: Write, install: Install, tmp_path: Path
 ) -> None:
-    write("odd_installed", WHOLE)
+    write("odd_installed", WHOLE.replace("OddDriver)", "OddDriver, ports={'client': '1-2'})"))
     install("odd-package", odd="odd_installed:KIND")
 
-    assert kind_of("odd", [str(tmp_path)]) is kind_of("odd_installed:KIND")
+    assert kind_of("odd", [str(tmp_path)]).ports == {"client": "1-2"}
+
+
+def test_two_packages_that_declare_the_same_place_do_not_conflict(
+    write: Write, install: Install, tmp_path: Path
+) -> None:
+    write("odd_installed", WHOLE)
+    install("first", odd="odd_installed:KIND")
+    install("second", odd="odd_installed:KIND")
+
+    assert not kind_of("odd", [str(tmp_path)]).simulated
 
 
 def test_a_shipped_driver_needs_no_look_at_what_is_installed() -> None:
@@ -154,7 +168,7 @@ def test_two_packages_that_declare_one_name_are_both_named(install: Install, tmp
 
     assert error.problem == '"odd" is declared more than once'
     assert error.cause == "by first 1.0 (one:KIND) and second 1.0 (two:KIND)"
-    assert error.remedies == ('write "one:KIND", or uninstall one of them',)
+    assert error.remedies == ('write driver = "one:KIND", or uninstall one of them',)
 
 
 def test_a_package_cannot_take_the_name_of_a_shipped_driver(install: Install, tmp_path: Path) -> None:
@@ -206,7 +220,7 @@ def test_a_name_that_the_module_does_not_have_is_told_the_one_that_it_has(
     error = unusable("odd_driver:KINT", tmp_path)
 
     assert "has no KINT" in str(error.cause)
-    assert error.remedies == ('write "odd_driver:KIND"',)
+    assert error.remedies == ('write driver = "odd_driver:KIND"',)
 
 
 def test_a_class_is_told_what_makes_a_driver_of_it(write: Write, tmp_path: Path) -> None:
@@ -285,9 +299,9 @@ def test_a_driver_is_given_a_value_of_its_table(write: Write, tmp_path: Path) ->
     driver = driver_of(odd_role(tmp_path, {"weight": 5}), FakeHost({}))
 
     assert driver.settings.weight == 5  # type: ignore[attr-defined]
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(DriverUnusable) as caught:
         driver_of(odd_role(tmp_path, {"weight": "much"}), FakeHost({}))
-    assert caught.value.cause == "role 'node': weight: 'much' is no int"
+    assert str(caught.value.cause).endswith("NotReadable: weight: 'much' is no int")
 
 
 def test_a_driver_with_several_tables_must_say_the_type_of_its_settings(write: Write, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from clusterlib.operations.doctor import examine_machine
 from clusterlib.profiles import Profile, check_profile, load_profile, schema
 
 DRIVER = """\
@@ -158,9 +159,9 @@ def test_texts_that_are_templates_are_tried(project: Path) -> None:
     assert list(one.texts()) == [("counter.words", "{{ node.nmae }}")]
 
 
-def test_the_schema_for_editors_knows_installed_drivers(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def installed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that declares this driver, and one whose module is not there."""
     package = project / "counting-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: counting\nVersion: 1.0\n")
@@ -169,6 +170,45 @@ def test_the_schema_for_editors_knows_installed_drivers(
     )
     monkeypatch.syspath_prepend(str(project))
 
+
+@pytest.mark.usefixtures("installed")
+def test_the_table_of_a_broken_installed_driver_spoils_no_profile_that_does_not_use_it(project: Path) -> None:
+    (project / "pyproject.toml").write_text("[tool.clusterlib.broken]\nstart = 3\n")
+
+    assert told(project, "nodes.count = 2\n") == []
+    assert load_profile("mine", project=project, environ={}).values.nodes.count == 2
+    (found,) = (
+        one for one in examine_machine("mine", project=project).findings if one.name == "driver broken"
+    )
+    assert "[broken] is ignored: there is no module no_such_module_at_all" in found.evidence
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_profile_with_the_table_of_a_broken_installed_driver_says_why_it_is_unknown(project: Path) -> None:
+    (mistake,) = told(project, "[broken]\nstart = 3\n")
+
+    assert mistake.startswith("profiles/mine.toml:1: broken: this driver cannot be used: there is no module")
+
+
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [
+        ('extends = "base"\ndriver = "python"\n', {}),
+        ('extends = "base"\n', {"CLUSTERLIB_DRIVER": "python"}),
+    ],
+)
+def test_a_driver_that_a_profile_replaces_is_not_imported(
+    text: str, environ: dict[str, str], project: Path
+) -> None:
+    (project / "counting.py").write_text(f"open({str(project / 'imported')!r}, 'w').close()\n{DRIVER}")
+    (project / "profiles/base.toml").write_text('driver = "counting:KIND"\nnodes.count = 2\n')
+
+    assert told(project, text, environ) == []
+    assert not (project / "imported").exists()
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_schema_for_editors_knows_installed_drivers(project: Path) -> None:
     described = json.loads(json.dumps(schema()))
 
     assert described["properties"]["counter"]["properties"]["start"]["maximum"] == 1000
