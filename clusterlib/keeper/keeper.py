@@ -306,11 +306,15 @@ class Keeper:
 
     async def _watch_costs(self) -> None:
         """Begins after the start was answered, because its import would delay that, too."""
+        await self._measuring().run()
+
+    def _measuring(self) -> Monitor:
         from clusterlib.keeper.monitor import Monitor
 
-        plan = self.plan
-        self._monitor = Monitor(self.run.samples, plan.monitor, self.nodes, simulated=plan.simulated)
-        await self._monitor.run()
+        if self._monitor is None:
+            plan, samples = self.plan, self.run.samples
+            self._monitor = Monitor(samples, plan.monitor, self.nodes, simulated=plan.simulated)
+        return self._monitor
 
     # -- when a node ends by itself
 
@@ -358,8 +362,8 @@ class Keeper:
             task.cancel()
         if overtaken:
             await asyncio.wait([overtaken])
-        if self._monitor is not None:
-            self._monitor.last_look()
+        if self._ready_seconds is not None and self.plan.monitor > 0:
+            self._measuring().last_look()
         async with contextlib.AsyncExitStack() as closing:  # each, whatever happens in the others
             closing.push_async_callback(self._host.close)
             if self._monitor is not None:

@@ -48,6 +48,7 @@ class Monitor:
         self._simulated = simulated
         self._file: int | None = None
         self._written = 0
+        self._noted = False
         self._cost = 0.0
         self._now: dict[str, tuple[int | None, float]] = {}
         """The CPU seconds of each node's present process, which is identified by its pid."""
@@ -61,6 +62,9 @@ class Monitor:
 
     @property
     def peak(self) -> Peak:
+        """Never without figures, even while the first sample is being taken."""
+        if not self._noted:
+            self.last_look()
         return Peak(self.memory, round(self.cpu, 2))
 
     async def run(self) -> None:
@@ -76,8 +80,8 @@ class Monitor:
 
     def last_look(self) -> None:
         """Taken before the nodes are stopped, so that a short run has figures, too; left out if it
-        would be expensive."""
-        if self._cost <= CHEAP:
+        would be expensive and there are others."""
+        if self._cost <= CHEAP or not self._noted:
             seen: dict[str, Sample] = {}
             for name, node in self._watched().items():
                 self._look(name, node, seen)
@@ -108,6 +112,7 @@ class Monitor:
     def _note(self, seen: dict[str, Sample]) -> None:
         if not seen:
             return
+        self._noted = True
         begun = time.thread_time()
         self.memory = max(self.memory, sum(found.pss for found in seen.values()))
         keeper = sample(os.getpid())

@@ -12,6 +12,7 @@ import pytest
 from clusterlib.hosts.api import Exit
 from clusterlib.keeper.monitor import THINNING, pause_after
 from clusterlib.messages.status import Peak
+from clusterlib.waiting import pause_async
 from tests.unit.keeper.stage import World
 
 Play = Callable[..., World]
@@ -47,6 +48,28 @@ def test_a_short_life_has_its_figures_too(play: Play) -> None:
     world = play(story, monitor=3600)
     assert lines(world)[-1]["nodes"]["node1"] == {"memory": 5 * MIB, "cpu": 0.5}
     assert json.loads(world.run.state.read_text())["peak"] == {"memory": 7 * MIB, "cpu": 0.5}
+
+
+def test_there_are_figures_even_while_the_first_sample_is_being_taken(play: Play) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await pause_async(0)
+        assert world.keeper.status().peak == Peak(3 * MIB, 0.0)
+
+    play(story, monitor=3600)
+
+
+def test_the_shortest_life_has_its_figures_also_where_a_sample_is_expensive(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clusterlib.keeper.monitor.CHEAP", -1.0)
+
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await world.keeper.shut_down("it is enough")
+
+    world = play(story, monitor=3600)
+    assert len(lines(world)) == 1
 
 
 def test_the_peak_is_of_all_nodes_at_one_moment_and_the_cpu_of_all_their_lives(play: Play) -> None:
