@@ -138,7 +138,7 @@ def attach(
         from clusterlib.client.code.staleness import warn_if_stale
 
         warn_if_stale(cluster)
-    return cluster
+    return handed_out(cluster)
 
 
 def is_running(name: str | None = None, *, project: Path | str | None = None) -> bool:

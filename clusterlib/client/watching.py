@@ -1,18 +1,21 @@
-"""The clusters that `up` returns in this process: a test run shows the logs of clusters that a test
-has started itself."""
+"""The clusters that `up` and `attach` return in this process: a test run shows the logs of clusters
+that a test has started or joined itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
 
-__all__ = ["handed_out", "watch_clusters"]
+__all__ = ["handed_out", "unwatched", "watch_clusters"]
 
 Watcher = Callable[["Cluster"], None]
 _watchers: list[Watcher] = []
+_unwatched = ContextVar("unwatched", default=False)
 
 
 def watch_clusters(watcher: Watcher) -> Callable[[], None]:
@@ -24,6 +27,17 @@ def watch_clusters(watcher: Watcher) -> Callable[[], None]:
 
 
 def handed_out(cluster: Cluster) -> Cluster:
-    for watcher in _watchers:
-        watcher(cluster)
+    if not _unwatched.get():
+        for watcher in _watchers:
+            watcher(cluster)
     return cluster
+
+
+@contextlib.contextmanager
+def unwatched() -> Iterator[None]:
+    """For clusters that a test run looks at before it chooses one for a test."""
+    before = _unwatched.set(True)
+    try:
+        yield
+    finally:
+        _unwatched.reset(before)

@@ -39,7 +39,8 @@ class OwnClusters:
         self._of_test: list[Cluster] = []
         self._of_session: list[Cluster] = []
         self._handed_out: list[Cluster] = []
-        """Those that `up` has returned in this process since the test began, to any caller."""
+        """Those that `up` and `attach` have returned in this process since the test began, to any
+        caller."""
 
     def begin_test(self) -> None:
         self._handed_out.clear()

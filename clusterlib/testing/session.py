@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from clusterlib.client.cluster import Cluster
-from clusterlib.client.watching import watch_clusters
+from clusterlib.client.watching import unwatched, watch_clusters
 from clusterlib.errors import ClusterError
 from clusterlib.evidence.recorder import Recorder
 from clusterlib.evidence.records import PreflightRecorded, RunEnded, ScheduleRecorded
@@ -200,7 +200,8 @@ class Run:
     def _acquire(self, need: Need, who: str, *, afresh: bool = False) -> ClusterLease:
         if self._unshared is not None:
             raise Unserved(self._unshared, may_skip=False)
-        return self._pool.acquire(need, who, afresh=afresh)
+        with unwatched():
+            return self._pool.acquire(need, who, afresh=afresh)
 
     def take_late(self, item: pytest.Item) -> ClusterLease:
         """Called by our fixtures. Gets the cluster here if the test did not name the fixture."""

@@ -131,3 +131,43 @@ def test_a_failing_test_is_in_the_evidence_though_nothing_said_that_it_uses_a_cl
     }
     assert "said by mine" in printed(suite, "test_plain_up")
     assert "said late" in printed(suite, "test_asks_late")
+
+
+ATTACHED = """
+import clusterlib
+import pytest
+
+@pytest.fixture(scope="session")
+def service():
+    with clusterlib.up("dev", name="mine", nodes=1) as cluster:
+        yield cluster.name
+
+@pytest.mark.cluster(own=True)
+def test_before(service):
+    pass
+
+@pytest.mark.cluster(own=True)
+def test_attached(service):
+    with clusterlib.attach(service) as cluster:
+        cluster["node1"].run(print, "said by mine")
+        assert 1 == 2
+
+def test_of_the_turn(cluster):
+    with clusterlib.attach() as again:
+        again["node1"].run(print, "said by the shared one")
+        assert 3 == 4
+"""
+
+
+def test_a_test_is_told_with_the_cluster_that_it_attached_to(suite: Suite) -> None:
+    suite.file("test_it.py", ATTACHED)
+
+    ended = suite.run("--distributed", "-p", "no:randomly")
+
+    assert ended.last.startswith("2 failed, 1 passed"), ended.text
+    told = failures(suite)
+    assert {name: (one["cluster"], one["also"]) for name, one in told.items()} == {
+        "test_attached": ("mine", []),
+        "test_of_the_turn": ("pytest", []),
+    }
+    assert "said by mine" in printed(suite, "test_attached")
