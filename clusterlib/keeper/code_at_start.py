@@ -4,6 +4,7 @@ Nodes may start at different times, and files may change in between."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from clusterlib.messages.plan import CodeSources
@@ -17,7 +18,9 @@ class CodeAtStart:
         self._shares_modules = shares_modules
         self._of_node: dict[str, Mapping[str, str]] = {}
 
-    def at_start(self, living: Sequence[str], code: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    async def at_start(
+        self, living: Sequence[str], code: Mapping[str, str] | None = None
+    ) -> Mapping[str, str]:
         """The code of a node that starts now. `code` is what is on disk, if the caller has just
         read it.
 
@@ -28,7 +31,9 @@ class CodeAtStart:
         if code is None:
             from clusterlib.disk.code import code_on_disk  # most clusters end before a node starts again
 
-            code = code_on_disk(self._sources)
+            # A large project takes a while to read, and the keeper must answer meanwhile. Changes
+            # of the cluster come one after the other, so this is one thread at most.
+            code = await asyncio.to_thread(code_on_disk, self._sources)
         return code
 
     def runs(self, names: Iterable[str], code: Mapping[str, str]) -> None:

@@ -109,7 +109,7 @@ class Faults:
     async def _bring_back(self, node: ManagedNode) -> None:
         self._taint.ended_on_request([node.name], everything=False)
         try:
-            self._rosters.prepare([node])
+            await self._rosters.prepare([node])
             await self._rosters.bring_up([node], together=False)
         except ClusterError:
             self._taint.ended(node.name, f"is gone: {node.reason}")
@@ -183,10 +183,10 @@ class Faults:
     ) -> None:
         """`ended` is called when the old processes have ended: from then on, damage concerns the
         new ones."""
-        self._rosters.prepare(nodes)
+        await self._rosters.prepare(nodes)
         self._tell(ClusterRestarting(tuple(node.name for node in nodes), fresh))
         await self._rosters.stop(nodes)
         if fresh:
-            self._rosters.clear(nodes)
+            await self._rosters.clear(nodes)
         ended()
         await self._rosters.bring_up(nodes, together=False)

@@ -30,6 +30,7 @@ from clusterlib.hosts.loss import describe_loss
 from clusterlib.keeper.diary import EventLog
 from clusterlib.keeper.faults import Faults
 from clusterlib.keeper.holding import Holding
+from clusterlib.keeper.leftovers import left_behind
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.revival import Revival
 from clusterlib.keeper.rosters import Rosters
@@ -177,7 +178,7 @@ class Keeper:
             for attempt in itertools.count(1):
                 try:
                     nodes = self._rosters.admit_all()
-                    self._rosters.prepare(nodes, as_planned=True)
+                    await self._rosters.prepare(nodes, as_planned=True)
                     await self._rosters.bring_up(nodes, together=True)
                     break
                 except ClusterError as error:
@@ -376,13 +377,7 @@ class Keeper:
                     await self._rosters.stop(self.nodes.values())
             finally:
                 survivors = await self._host.sweep(SWEEP_SECONDS)
-        if not survivors:
-            return None
-        return LeftBehind(
-            f"{len(survivors)} process(es) of cluster '{self.plan.name}' survived the shutdown",
-            evidence=[f"pid {survivor.pid}: {survivor.command}" for survivor in survivors],
-            remedies=["invoke cluster.clean"],
-        )
+        return left_behind(self.plan.name, survivors) if survivors else None
 
     # -- helpers
 

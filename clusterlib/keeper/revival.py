@@ -55,7 +55,7 @@ class Revival:
             if self._rosters.nodes.get(node.name) is not node or node.state is not NodeState.WAITING:
                 return  # it was restarted or removed meanwhile
             try:
-                self._rosters.prepare([node])
+                await self._rosters.prepare([node])
                 await self._rosters.bring_up([node], together=False)
             except ClusterError as error:
                 self._tell(NodeRestartFailed(node.name, error.to_dict()))

@@ -78,15 +78,22 @@ class Roster:
         self.nodes.update((node.name, node) for node in admitted)
         return admitted
 
-    def prepare(self, starting: list[ManagedNode], everyone: list[NodeSpec], *, as_planned: bool) -> None:
+    async def prepare(
+        self, starting: list[ManagedNode], everyone: list[NodeSpec], *, as_planned: bool
+    ) -> None:
         """See `Rosters.prepare`. `everyone` are the nodes of all roles."""
-        alive = [node.name for node in self.nodes.values() if node.living and node not in starting]
+        alive = self._alive(starting)
         # Read before the files are written, so that a change meanwhile counts as one; noted only
         # afterwards: without them nothing is restarted.
-        code = self.code.at_start(alive, self.plan.code if as_planned else None) if starting else {}
+        planned = self.plan.code if as_planned else None
+        code = await self.code.at_start(alive, planned) if starting else {}
+        alive = self._alive(starting)  # others may have ended while the code was read
         specs, chosen = [[node.spec for node in some] for some in (self.nodes.values(), starting)]
         self._provisioner.write_configs(specs, chosen, alive, everyone)
         self.code.runs([node.name for node in starting], code)
+
+    def _alive(self, starting: list[ManagedNode]) -> list[str]:
+        return [node.name for node in self.nodes.values() if node.living and node not in starting]
 
     def expected(self) -> frozenset[str]:
         """Whom each node should see.

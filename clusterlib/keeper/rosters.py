@@ -92,7 +92,7 @@ class Rosters:
         self._gather()
         return admitted
 
-    def prepare(self, nodes: Iterable[ManagedNode], *, as_planned: bool = False) -> None:
+    async def prepare(self, nodes: Iterable[ManagedNode], *, as_planned: bool = False) -> None:
         """Writes the files that these nodes read when they start, and notes which code that is.
 
         The files name the nodes that belong to the cluster now, and those that run. A node that is
@@ -103,21 +103,21 @@ class Rosters:
         everyone = [node.spec for node in self.nodes.values()]
         for roster in self.roles.values():
             own = [node for node in starting if self.of(node) is roster]
-            roster.prepare(own, everyone, as_planned=as_planned)
+            await roster.prepare(own, everyone, as_planned=as_planned)
 
     def check_can_start(self, what: str) -> None:
         """Raises before a running node is stopped that could not be started again."""
         if self._host.lost.done():
             raise cannot_start(what, self._host.lost.result())
 
-    def clear(self, nodes: Iterable[ManagedNode]) -> None:
+    async def clear(self, nodes: Iterable[ManagedNode]) -> None:
         """Deletes the data of these nodes. None of them may be running."""
         from clusterlib.keeper.clearing import clear
 
         cleared = list(nodes)
         for node in cleared:
             clear(self.of(node).driver, node, self._tell)
-        self.prepare(cleared)
+        await self.prepare(cleared)
 
     async def bring_up(self, nodes: list[ManagedNode], *, together: bool) -> None:
         """Starts these nodes side by side and waits until they see all running nodes of their role.

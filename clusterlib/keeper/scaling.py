@@ -45,7 +45,7 @@ async def scale(rosters: Rosters, roster: Roster, count: int, taint: Taint, tell
 async def _grow(rosters: Rosters, roster: Roster, indexes: range) -> None:
     added = rosters.admit(roster, [NodePlan.of(roster.plan.node_name, index) for index in indexes])
     try:
-        rosters.prepare(added)
+        await rosters.prepare(added)
         roster.tell_all()
         await rosters.bring_up(added, together=True)
     except BaseException:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -96,3 +98,26 @@ def test_nodes_keep_their_code_if_a_restart_fails_before_they_are_stopped(play: 
         templates={"node.conf": template.name},
         template_search=(str(tmp_path),),
     )
+
+
+def test_the_keeper_answers_while_it_reads_the_code_of_a_large_project(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, answered = threading.Event(), threading.Event()
+
+    def read_slowly(_: CodeSources) -> dict[str, str]:
+        begun.set()
+        assert answered.wait(10), "the event loop was blocked"
+        return {}
+
+    monkeypatch.setattr("clusterlib.disk.code.code_on_disk", read_slowly)
+
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        restart = asyncio.create_task(world.keeper.restart(["node1"]))
+        await world.until(begun.is_set)
+        assert world.keeper.status().name
+        answered.set()
+        await restart
+
+    play(story)
