@@ -107,6 +107,8 @@ class ClusterError(Exception):
 
     code: ClassVar[str] = "cluster-error"
     exit_code: ClassVar[int] = 1
+    explains_a_node: ClassVar[bool] = False
+    """Whether it says by itself why a node did not start, so that nothing is put around it."""
 
     def __init__(
         self,
@@ -197,6 +199,7 @@ class StartError(ClusterError):
 
 class NodeExited(StartError):
     code = "node-exited"
+    explains_a_node = True
 
 
 class ApplicationFailed(NodeExited):
@@ -205,6 +208,7 @@ class ApplicationFailed(NodeExited):
     It would fail again, here and everywhere."""
 
     code = "application-failed"
+    explains_a_node = False
 
 
 class NodeNotReady(StartError):
@@ -221,6 +225,7 @@ class BuildFailed(StartError):
 
 class PortTaken(StartError):
     code = "port-taken"
+    explains_a_node = True
 
 
 class PortsExhausted(StartError):
@@ -288,18 +293,22 @@ class NodeUnavailable(ClusterError):
 
 class NoDistribution(NodeUnavailable):
     code = "no-distribution"
+    explains_a_node = True
 
 
 class EpmdUnavailable(NodeUnavailable):
     code = "no-epmd"
+    explains_a_node = True
 
 
 class CookieMismatch(NodeUnavailable):
     code = "cookie-mismatch"
+    explains_a_node = True
 
 
 class NameTaken(NodeUnavailable):
     code = "name-taken"
+    explains_a_node = True
 
 
 class NotSupported(ClusterError):

@@ -67,6 +67,7 @@ def role_plan(driver: str, name: str = "node", *, count: int = 3, **changes: Any
         app=None,
         sources=CodeSources(),
         code={},
+        driver_code="",
     )
     return replace(role, **changes)
 

@@ -52,7 +52,7 @@ class Stage:
         specs = [spec for spec, _ in self.places.values()]
         provisioner.write_configs(specs, specs, [], specs)
         self.names = frozenset(self.places)
-        self.roster = provisioner.roster(specs)
+        self.members = provisioner.members(specs)
 
     async def start(self, name: str) -> tuple[Process, Link, asyncio.Event]:
         spec, claims = self.places[name]
@@ -144,7 +144,7 @@ async def the_others_notice_when_a_node_is_killed_and_when_it_is_back(stage: Sta
 async def a_new_roster_is_accepted_without_disturbance(stage: Stage) -> None:
     nodes = await stage.start_all()
     for _, link, _ in nodes.values():
-        link.expect(stage.roster)
+        link.expect(stage.members)
 
     assert {link.view for _, link, _ in nodes.values()} == {stage.names}
 
@@ -157,7 +157,7 @@ async def a_link_may_be_closed_twice_and_asked_when_closed(stage: Stage) -> None
 
     link.close()
     link.close()
-    link.expect(stage.roster)
+    link.expect(stage.members)
     assert link.failure is None
 
 

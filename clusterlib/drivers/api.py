@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol
 
-from clusterlib.errors import NotSupported
+from clusterlib.errors import ClusterError, NotSupported
 from clusterlib.frozen import frozen
 from clusterlib.health.probes import Rung
 from clusterlib.hosts.api import Process, Spawn
@@ -15,7 +15,7 @@ from clusterlib.messages.findings import Finding
 from clusterlib.messages.status import NodePlace, OwnShell
 from clusterlib.network.ports import Claim
 
-__all__ = ["SESSION", "Driver", "Link", "NodeSpec"]
+__all__ = ["SESSION", "Driver", "Link", "Member", "NodeSpec", "NodeTexts"]
 
 SESSION = "{session}"
 """In the words of a shell: a unique name for each session."""
@@ -31,6 +31,30 @@ class NodeSpec(NodePlace):
         return {**self.place(), "index0": self.index - 1}
 
 
+@frozen
+class NodeTexts:
+    """Fills in the texts of one node, such as settings that are templates."""
+
+    values: Mapping[str, Any]
+    """What a template is given, by name: docs/profiles.md lists it."""
+
+    def filled(self, text: str, **more: object) -> str:
+        """The text without marks. `more` are further values. Raises TemplateError."""
+        from clusterlib.rendering import render_text
+
+        return render_text(text, {**self.values, **more})
+
+
+@frozen
+class Member:
+    """A node as others are told of it."""
+
+    name: str
+    address: str
+    port: int | None
+    """Of the purpose `cluster`; None if its driver has no such purpose."""
+
+
 class Link(Protocol):
     """A driver's connection to one started node."""
 
@@ -39,8 +63,10 @@ class Link(Protocol):
         """The members that this node sees alive, including itself."""
 
     @property
-    def failure(self) -> dict[str, Any] | None:
-        """The error that the node reported about itself, as data; None if there is none."""
+    def failure(self) -> ClusterError | None:
+        """The error that the node reported about itself, or that was found out about it; None if
+        there is none. It explains the end of a start. A plain `ClusterError` leaves open whether
+        the application or the machine is to blame."""
         return None
 
     @property
@@ -72,9 +98,9 @@ class Link(Protocol):
     def ladder(self, expected: frozenset[str]) -> list[Rung]:
         """The questions from alive to serving, when these members are expected."""
 
-    def expect(self, roster: list[dict[str, Any]]) -> None:
-        """The cluster was scaled: sends the node the present members."""
-        del roster
+    def expect(self, members: Sequence[Member]) -> None:
+        """The cluster was scaled: sends the node its present members."""
+        del members
 
     async def ask_to_stop(self) -> bool:
         """Asks the node to stop.
@@ -132,11 +158,11 @@ class Driver(Protocol):
     def stacks_file(self) -> str:
         return ""
 
-    def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
-        """Returns the values for each node's templates, by node.
+    def learn(self, texts: Mapping[str, NodeTexts]) -> None:
+        """Is given what fills in the texts of each node, by its name.
 
         Called before nodes start, and when others join or leave."""
-        del values
+        del texts
 
     async def prepare(self, node: NodeSpec, hear: Callable[[bytes], None]) -> None:
         """Waits for what this node needs before it can start, and prepares its folder.
@@ -145,9 +171,8 @@ class Driver(Protocol):
         del node, hear
 
     def stopping(self, names: Collection[str]) -> None:
-        """These nodes are about to be asked to stop, all at once.
-
-        Empty: a single one, while others keep running."""
+        """These nodes are about to be asked to stop, all at once, because the cluster or its part
+        ends. Empty: some nodes stop, and leave the others as they are."""
         del names
 
     def forget(self, node: NodeSpec) -> None:

@@ -13,7 +13,8 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from clusterlib.drivers.api import Driver, Link, NodeSpec
+from clusterlib.drivers.api import Driver, Link, Member, NodeSpec
+from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
 from clusterlib.health.probes import Answer, NotYet, Ready, Rung
 from clusterlib.hosts.api import Process, Program, Spawn
@@ -54,7 +55,7 @@ class FakeDriver(Driver):
         a host."""
         self._program = program
         self.alive: set[str] = set()
-        self.rosters: dict[str, list[dict[str, Any]]] = {}
+        self.rosters: dict[str, Sequence[Member]] = {}
         """The last list of members that each node received."""
         self.stale: dict[str, list[str] | None] = {}
         """By node, the files that it reports as loaded and changed; None: it does not answer."""
@@ -113,7 +114,7 @@ class FakeDriver(Driver):
 
 
 class FakeLink(Link):
-    failure: dict[str, Any] | None = None
+    failure: ClusterError | None = None
 
     def __init__(self, driver: FakeDriver, name: str, remark: str = "") -> None:
         self._remark = remark
@@ -145,8 +146,8 @@ class FakeLink(Link):
             ),
         ]
 
-    def expect(self, roster: list[dict[str, Any]]) -> None:
-        self._driver.rosters[self._name] = roster
+    def expect(self, members: Sequence[Member]) -> None:
+        self._driver.rosters[self._name] = members
 
     async def stale_files(self, within: float) -> list[str] | None:
         return self._driver.stale.get(self._name, []) if within > 0 else None

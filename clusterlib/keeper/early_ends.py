@@ -7,19 +7,13 @@ machine cannot start clusters, a new attempt may succeed, and the application is
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
-from typing import Any
 
 from clusterlib.drivers.api import NodeSpec
 from clusterlib.errors import (
     ApplicationFailed,
     ClusterError,
     CommandFailed,
-    CookieMismatch,
-    EpmdUnavailable,
-    NameTaken,
     NodeExited,
-    NoDistribution,
     PortTaken,
     StartError,
 )
@@ -29,10 +23,6 @@ from clusterlib.hosts.scarcity import tells_of_scarcity
 
 __all__ = ["EarlyEnd", "not_given", "stranger_at_port"]
 
-AS_THEY_ARE = frozenset(
-    kind.code for kind in (NodeExited, NoDistribution, EpmdUnavailable, CookieMismatch, NameTaken, PortTaken)
-)
-"""Causes that a driver has identified."""
 CRASHES = frozenset(
     {signal.SIGABRT, signal.SIGSEGV, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
 )
@@ -97,35 +87,37 @@ class EarlyEnd:
             remedies=remedies,
         )
 
-    def explained(self, failure: Mapping[str, Any]) -> ClusterError:
+    def explained(self, failure: ClusterError) -> ClusterError:
         """The node, or its driver, has reported what is wrong."""
-        code = failure.get("code")
-        if code == CommandFailed.code:
-            return ClusterError.from_dict(failure)  # not a failure of the node itself
-        if code in AS_THEY_ARE:
-            error = ClusterError.from_dict(failure)
-            error.evidence = tuple(dict.fromkeys((*error.evidence, *self.last_words)))
-            return error
+        if isinstance(failure, CommandFailed):
+            return failure  # not a failure of the node itself
+        if failure.explains_a_node:
+            return type(failure)(
+                failure.problem,
+                cause=failure.cause,
+                evidence=dict.fromkeys((*failure.evidence, *self.last_words)),
+                remedies=failure.remedies,
+            )
         if self.taken is not None:
             return self._port_taken(self.taken)
         return self._kind_of(failure)(
-            f"{self.name} gave up: {failure.get('problem')}",
-            cause=failure.get("cause"),
-            evidence=failure.get("evidence") or self.last_words,
-            remedies=failure.get("remedies") or [f"invoke cluster.logs {self.name}"],
+            f"{self.name} gave up: {failure.problem}",
+            cause=failure.cause,
+            evidence=failure.evidence or self.last_words,
+            remedies=failure.remedies or [f"invoke cluster.logs {self.name}"],
         )
 
     def _port_taken(self, taken: PortTaken) -> PortTaken:
         """The other process is the cause. The output of the node is evidence."""
         return PortTaken(taken.problem, cause=taken.cause, evidence=self.last_words, remedies=taken.remedies)
 
-    def _kind_of(self, failure: Mapping[str, Any]) -> type[NodeExited]:
+    def _kind_of(self, failure: ClusterError) -> type[NodeExited]:
         """The driver's own classification if there is one, else one derived from the output of the
         node."""
-        code = failure.get("code")
-        if code == ApplicationFailed.code:
+        if isinstance(failure, ApplicationFailed):
             return ApplicationFailed
-        return NodeExited if code is not None or self._outside_is_to_blame() else ApplicationFailed
+        classified = type(failure) is not ClusterError
+        return NodeExited if classified or self._outside_is_to_blame() else ApplicationFailed
 
     def _outside_is_to_blame(self) -> bool:
         return self.ports_stolen or tells_of_scarcity(self.last_words) or self._was_killed()

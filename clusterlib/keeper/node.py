@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from clusterlib.drivers.api import Driver, Link, NodeSpec
+from clusterlib.drivers.api import Driver, Link, Member, NodeSpec
 from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
@@ -215,9 +215,9 @@ class ManagedNode:
         """The state of another node has changed, which this one may wait for."""
         self._news.set()
 
-    def expect(self, roster: list[dict[str, Any]]) -> None:
+    def expect(self, members: Sequence[Member]) -> None:
         if self._link is not None and self.living:
-            self._link.expect(roster)
+            self._link.expect(members)
 
     def _ladder(self, expected: Callable[[], frozenset[str]]) -> list[Rung]:
         link = self._link

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.drivers.api import Driver, Member, NodeSpec, NodeTexts
 from clusterlib.errors import PortsExhausted, StartError
 from clusterlib.hosts.places import make_private, write_private
 from clusterlib.messages.plan import NodePlan, Plan, RolePlan
@@ -93,7 +93,7 @@ class Provisioner:
         }
         search = [Path(folder) for folder in role.template_search]
         values = {spec.name: complete({**common, "node": spec.for_templates()}) for spec in specs}
-        self._driver.learn(values)
+        self._driver.learn({name: NodeTexts(known) for name, known in values.items()})
         rendered = [
             (Path(spec.directory) / output, render(template, search, values[spec.name]))
             for spec in chosen
@@ -126,8 +126,8 @@ class Provisioner:
         return self._run.log(name)
 
     @staticmethod
-    def roster(specs: Sequence[NodeSpec]) -> list[dict[str, Any]]:
-        return [{"name": s.name, "address": s.address, "port": s.ports.get("cluster")} for s in specs]
+    def members(specs: Sequence[NodeSpec]) -> list[Member]:
+        return [Member(spec.name, spec.address, spec.ports.get("cluster")) for spec in specs]
 
     def _claim(self, node: NodePlan, placed: Sequence[NodeSpec]) -> dict[str, Claim]:
         claims: dict[str, Claim] = {}

@@ -130,9 +130,9 @@ class Roster:
 
     def tell_all(self) -> None:
         """Tells every node who belongs to the role now."""
-        roster = self._provisioner.roster([node.spec for node in self.nodes.values()])
+        members = self._provisioner.members([node.spec for node in self.nodes.values()])
         for node in self.nodes.values():
-            node.expect(roster)
+            node.expect(members)
 
     def look_again(self) -> None:
         """A state changed: a node that waits to see all that are ready need not wait for one that

@@ -172,7 +172,7 @@ class RolePlan:
     """What nodes read when they start, file by file, as it was when the cluster was to start.
 
     It was made of `sources`."""
-    driver_code: str = ""
+    driver_code: str
     """The digest of the driver's own code, if it is from outside: a keeper loads it once."""
 
 

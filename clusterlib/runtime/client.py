@@ -18,11 +18,10 @@ from clusterlib.errors import CallTimeout, NodeUnavailable, RemoteError, UsageEr
 from clusterlib.frozen import frozen
 from clusterlib.runtime import wire
 from clusterlib.runtime.pickling import TooLarge, Unpicklable, dump, load, raise_from_remote
-from clusterlib.runtime.wire import Buffer, FrameKind, HandshakeRefused, Role
+from clusterlib.runtime.wire import CALL_SECONDS, Buffer, FrameKind, HandshakeRefused, Role
 
 __all__ = ["DEFAULT_LIMIT", "CodeDigest", "NodeClient"]
 
-DEFAULT_TIMEOUT = 60.0
 DEFAULT_LIMIT = 256 << 20
 HANDSHAKE_SECONDS = 5.0
 MOST_IDLE = 64
@@ -77,7 +76,7 @@ class NodeClient:
         target: str,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        timeout: float | None = CALL_SECONDS,
     ) -> Any:
         """Calls `pkg.mod:function` on the node. Raises its exception with the remote traceback."""
         return self._perform(target, target, (tuple(args), dict(kwargs or {})), None, timeout)
@@ -87,7 +86,7 @@ class NodeClient:
         function: Callable[..., Any],
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        timeout: float | None = CALL_SECONDS,
     ) -> Any:
         """Runs a function of this process on the node. Closures and lambdas are sent as code."""
         if not callable(function):
@@ -95,26 +94,26 @@ class NodeClient:
         what = getattr(function, "__qualname__", repr(function))
         return self._perform("", what, (function, tuple(args), dict(kwargs or {})), self._by_value, timeout)
 
-    def members(self, timeout: float | None = DEFAULT_TIMEOUT) -> list[str]:
+    def members(self, timeout: float | None = CALL_SECONDS) -> list[str]:
         """The names of the living nodes, from this node's point of view."""
         return list(self.ask("members", timeout=timeout))
 
-    def ping(self, timeout: float | None = DEFAULT_TIMEOUT) -> float:
+    def ping(self, timeout: float | None = CALL_SECONDS) -> float:
         """Measures a round trip, in seconds."""
         begun = time.perf_counter()
         self.ask("ping", timeout=timeout)
         return time.perf_counter() - begun
 
-    def digest(self, timeout: float | None = DEFAULT_TIMEOUT) -> CodeDigest:
+    def digest(self, timeout: float | None = CALL_SECONDS) -> CodeDigest:
         """Which code of the project the node has loaded, and which of it is stale."""
         modules, stale = self.ask("digest", timeout=timeout)
         return CodeDigest(modules, tuple(stale))
 
-    def info(self, timeout: float | None = DEFAULT_TIMEOUT) -> dict[str, Any]:
+    def info(self, timeout: float | None = CALL_SECONDS) -> dict[str, Any]:
         """The node's own information: name, cluster, state, pid, memory, threads, calls."""
         return dict(self.ask("info", timeout=timeout))
 
-    def ask(self, question: str, argument: object = None, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+    def ask(self, question: str, argument: object = None, timeout: float | None = CALL_SECONDS) -> Any:
         """Asks a question of the node's table (see `EmbeddedNode.asks`)."""
         kind, payload = self._exchange(
             FrameKind.ASK, dump((question, argument), self._limit), question, timeout

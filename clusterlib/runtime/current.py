@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clusterlib.errors import NodeUnavailable, NodeUnknown, UsageError
+from clusterlib.runtime.wire import CALL_SECONDS
 
 if TYPE_CHECKING:
     from clusterlib.runtime.client import NodeClient
@@ -19,8 +20,6 @@ T = TypeVar("T")
 
 _here: ContextVar[ThisNode] = ContextVar("clusterlib_this_node")
 _whole_process: list[ThisNode] = []
-
-DEFAULT_TIMEOUT = 60.0
 
 
 def this_node() -> ThisNode:
@@ -89,7 +88,7 @@ class ThisNode:
         return list(self._node.membership.alive())
 
     def call(
-        self, node: str, target: str, /, *args: Any, timeout: float | None = DEFAULT_TIMEOUT, **kwargs: Any
+        self, node: str, target: str, /, *args: Any, timeout: float | None = CALL_SECONDS, **kwargs: Any
     ) -> Any:
         """Calls `pkg.mod:function` on another node and waits for its result."""
         _refuse_on_a_loop("call")
@@ -101,7 +100,7 @@ class ThisNode:
         function: Callable[..., T],
         /,
         *args: Any,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        timeout: float | None = CALL_SECONDS,
         **kwargs: Any,
     ) -> T:
         """Runs a function of this node on another node and waits for its result."""
@@ -110,7 +109,7 @@ class ThisNode:
         return result
 
     async def call_async(
-        self, node: str, target: str, /, *args: Any, timeout: float | None = DEFAULT_TIMEOUT, **kwargs: Any
+        self, node: str, target: str, /, *args: Any, timeout: float | None = CALL_SECONDS, **kwargs: Any
     ) -> Any:
         """`call` for coroutine functions."""
         import asyncio
@@ -123,7 +122,7 @@ class ThisNode:
         function: Callable[..., T],
         /,
         *args: Any,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        timeout: float | None = CALL_SECONDS,
         **kwargs: Any,
     ) -> T:
         """`run` for coroutine functions."""

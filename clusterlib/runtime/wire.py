@@ -25,6 +25,7 @@ from enum import IntEnum
 from clusterlib.errors import UsageError
 
 __all__ = [
+    "CALL_SECONDS",
     "GREETING_SIZE",
     "NO_PROOF",
     "PROOF_SIZE",
@@ -49,6 +50,9 @@ __all__ = [
 ]
 
 Buffer = bytes | bytearray | memoryview
+
+CALL_SECONDS = 60.0
+"""The limit of a call, where its caller sets none."""
 
 VERSION = 1
 MAGIC = b"CLND"

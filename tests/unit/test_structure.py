@@ -45,7 +45,6 @@ UNTYPED = {
     "a section of a TOML document, before it is read": {"values/fields.py: section"},
     "fields by name, as keyword arguments": {"messages/status.py: NodePlace.place"},
     "the names and values that a template gets": {
-        "drivers/api.py: Driver.learn",
         "drivers/api.py: NodeSpec.for_templates",
         "rendering/__init__.py: complete",
         "rendering/__init__.py: render",
@@ -56,9 +55,6 @@ UNTYPED = {
         "rendering/checking.py: faults_of",
     },
     "what a node is sent as JSON, and what it sends": {
-        "drivers/api.py: Link.expect",
-        "drivers/api.py: Link.failure",
-        "keeper/provision.py: Provisioner.roster",
         "runtime/client.py: NodeClient.info",
     },
     "the keyword arguments of a function of the user": {

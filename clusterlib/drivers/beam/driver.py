@@ -11,9 +11,9 @@ import asyncio
 import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from clusterlib.drivers.api import SESSION, Driver, NodeSpec
+from clusterlib.drivers.api import SESSION, Driver, NodeSpec, NodeTexts
 from clusterlib.drivers.beam.diagnosis import VmArguments, unseen
 from clusterlib.drivers.beam.epmd import Directory, NameServer
 from clusterlib.drivers.beam.health import COLUMNS
@@ -47,10 +47,10 @@ class BeamDriver(Driver):
         self._listeners: dict[str, socket.socket] = {}
         self._serving: set[asyncio.Task[None]] = set()
         self._links: dict[str, BeamLink] = {}
-        self._values: Mapping[str, Mapping[str, Any]] = {}
+        self._texts: Mapping[str, NodeTexts] = {}
 
-    def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
-        self._values = values
+    def learn(self, texts: Mapping[str, NodeTexts]) -> None:
+        self._texts = texts
 
     def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, BeamLink]:
         del claims  # a node takes its port by itself; the claim keeps other clusters away from it
@@ -108,8 +108,8 @@ class BeamDriver(Driver):
 
     def silence(self, name: str) -> float:
         """Seconds of silence after which this node considers another one lost."""
-        timeouts = self._values.get(name, {}).get("timeouts", {})
-        return max(float(timeouts.get("detect", 0.0)), LEAST_SILENCE)
+        known = self._texts.get(name)
+        return max(float(known.values["timeouts"]["detect"]) if known else 0.0, LEAST_SILENCE)
 
     def others(self, name: str) -> list[BeamLink]:
         """The links to other nodes that answer now."""
@@ -169,8 +169,8 @@ class BeamDriver(Driver):
         )
 
     def _cookie(self, node: NodeSpec) -> str:
-        told = self._values.get(node.name, {}).get("cookie_file")
-        path = Path(told) if told else Path(node.directory).parents[1] / "cookie"
+        known = self._texts.get(node.name)
+        path = Path(known.values["cookie_file"]) if known else Path(node.directory).parents[1] / "cookie"
         return path.read_text(encoding="ascii").strip()
 
     def _known_at(self, address: str) -> int:

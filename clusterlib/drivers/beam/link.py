@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from clusterlib.drivers.api import Link
+from clusterlib.drivers.api import Link, Member
 from clusterlib.drivers.beam.aio import AsyncConnection
 from clusterlib.drivers.beam.diagnosis import (
     INVALID_COOKIE,
@@ -95,11 +95,11 @@ class BeamLink(Link):
         return self._words.complaint
 
     @property
-    def failure(self) -> dict[str, Any] | None:
+    def failure(self) -> ClusterError | None:
         """What was found out about it; after its end also what it printed."""
         if self._failure is None and self._process is not None and self._process.exit.done():
             self._failure = self._end_explained()
-        return None if self._failure is None else self._failure.to_dict()
+        return self._failure
 
     def begin(self, process: Process, news: asyncio.Event) -> None:
         self._process = process
@@ -138,7 +138,7 @@ class BeamLink(Link):
             Rung("serving", self._serving(), polls=False),
         ]
 
-    def expect(self, roster: list[dict[str, Any]]) -> None:
+    def expect(self, members: Sequence[Member]) -> None:
         """Nodes connect by themselves: a new one receives the names of those that are there."""
 
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:

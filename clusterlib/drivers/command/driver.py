@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clusterlib.drivers.api import Driver, NodeSpec
+from clusterlib.drivers.api import Driver, NodeSpec, NodeTexts
 from clusterlib.drivers.command.link import COLUMNS, ServerLink
 from clusterlib.drivers.command.settings import Server
 from clusterlib.errors import CommandFailed
@@ -79,13 +79,13 @@ class CommandDriver(Driver):
 
     # -- values for texts
 
-    def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+    def learn(self, texts: Mapping[str, NodeTexts]) -> None:
         """Raises TemplateError for a text that cannot be filled in, even for one that is needed
         only at the end."""
-        for first in list(values.values())[:1]:
+        for first in list(texts.values())[:1]:
             for text in self.server.texts():
-                render_text(text, first)
-        self._values = dict(values)
+                first.filled(text)
+        self._values = {name: node.values for name, node in texts.items()}
 
     def values_at_start(self, name: str) -> Mapping[str, Any]:
         """The values for texts that start this node: `alive` are the nodes that ran before this
@@ -232,7 +232,7 @@ class CommandDriver(Driver):
 
         Called for all of them, as soon as they all answer."""
         if self._failure is not None:
-            link.failure = self._failure.to_dict()
+            link.failure = self._failure
             return Never(self._failure.problem)
         if self._is_formed:
             return Ready()

@@ -15,6 +15,7 @@ from clusterlib.drivers.api import Link, NodeSpec
 from clusterlib.drivers.command.asking import ask, ports_of, unanswered
 from clusterlib.drivers.command.own_ports import OwnPorts
 from clusterlib.drivers.command.settings import Question
+from clusterlib.errors import ClusterError
 from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
 from clusterlib.hosts.api import Process
 from clusterlib.messages.findings import Finding, failed, ok, skipped
@@ -68,7 +69,7 @@ class ServerLink(Link):
     """One start of one node. `driver` knows the others."""
 
     complaint: str | None = None
-    failure: dict[str, Any] | None = None
+    failure: ClusterError | None = None
 
     def __init__(self, driver: CommandDriver, node: NodeSpec) -> None:
         self.node = node
@@ -145,7 +146,7 @@ class ServerLink(Link):
             return missing
         answer = self._ports.judge(await self._ask(self._server.ready), self._asked_ports)
         if (taken := self._ports.taken) is not None:
-            self.failure = taken.to_dict()
+            self.failure = taken
         if isinstance(answer, Ready) and not self.answering:
             self.answering = True
             self._driver.announce()
@@ -224,8 +225,8 @@ class ServerLink(Link):
 
     def _broken(self) -> Never | None:
         if self.failure is None and self.complaint is not None:
-            self.failure = {"problem": "its log shows that it is broken", "cause": self.complaint}
-        return None if self.failure is None else Never(str(self.failure["problem"]))
+            self.failure = ClusterError("its log shows that it is broken", cause=self.complaint)
+        return None if self.failure is None else Never(self.failure.problem)
 
     # -- its health
 

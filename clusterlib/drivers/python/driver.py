@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clusterlib.drivers.api import Driver, Link, NodeSpec
+from clusterlib.drivers.api import Driver, Link, Member, NodeSpec
+from clusterlib.errors import ClusterError
 from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
 from clusterlib.hosts.api import Entry, Process, Spawn
+from clusterlib.messages.codec import plain
 from clusterlib.network.ports import Claim
 
 __all__ = ["PythonDriver"]
@@ -62,7 +64,7 @@ class PythonLink(Link):
     """JSON lines with one node. All information arrives as messages, so nothing is polled."""
 
     view: frozenset[str] = frozenset()
-    failure: dict[str, Any] | None = None
+    failure: ClusterError | None = None
 
     def __init__(self, channel: socket.socket, lent: list[socket.socket]) -> None:
         self._listening = False
@@ -99,8 +101,8 @@ class PythonLink(Link):
             ),
         ]
 
-    def expect(self, roster: list[dict[str, Any]]) -> None:
-        self._send({"do": "peers", "peers": roster})
+    def expect(self, members: Sequence[Member]) -> None:
+        self._send({"do": "peers", "peers": plain(members)})
 
     async def ask_to_stop(self) -> bool:
         return self._send({"do": "stop"})
@@ -177,14 +179,14 @@ class PythonLink(Link):
             case "serving":
                 self._serving = True
             case "failed":
-                self.failure = message["error"]
+                self.failure = ClusterError.from_dict(message["error"])
             case "code" if (answer := self._asked.get(message["number"])) is not None:
                 _answer(answer, tuple(map(str, message["stale"])))
 
     def _probe(self, reached: Callable[[], bool], why_not: str) -> Callable[[], Any]:
         async def probe() -> Answer:
             if self.failure is not None:
-                return Never(str(self.failure.get("problem")))
+                return Never(self.failure.problem)
             return Ready() if reached() else NotYet(why_not)
 
         return probe
@@ -192,7 +194,7 @@ class PythonLink(Link):
     def _joined(self, expected: frozenset[str]) -> Callable[[], Any]:
         async def probe() -> Answer:
             if self.failure is not None:
-                return Never(str(self.failure.get("problem")))
+                return Never(self.failure.problem)
             missing = sorted(expected - self.view)
             if not missing:
                 return Ready()

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from clusterlib.drivers.api import NodeSpec
+from clusterlib.drivers.api import Member, NodeSpec
 from clusterlib.drivers.python.driver import PythonDriver, PythonLink
 from clusterlib.network.ports import Claim
 
-ROSTER = [{"name": f"node{number}", "address": "127.0.0.1", "port": number} for number in range(500)]
+ROSTER = [Member(f"node{number}", "127.0.0.1", number) for number in range(500)]
 NODE = NodeSpec("node1", "node", 1, "127.0.0.1", "localhost", {}, "/", 0)
 
 

@@ -4,7 +4,14 @@ import signal
 
 import pytest
 
-from clusterlib.errors import ApplicationFailed, CommandFailed, NameTaken, NodeExited, StartError
+from clusterlib.errors import (
+    ApplicationFailed,
+    ClusterError,
+    CommandFailed,
+    NameTaken,
+    NodeExited,
+    StartError,
+)
 from clusterlib.hosts.api import Exit
 from clusterlib.keeper.early_ends import EarlyEnd
 
@@ -56,14 +63,14 @@ def test_what_the_machine_may_have_ended_is_no_failure_of_the_application(end: E
 def test_what_a_driver_has_found_out_is_believed() -> None:
     lives = EarlyEnd("node1", None, ["No space left on device"], ports_stolen=False)
 
-    assert type(lives.explained(ApplicationFailed("it raised").to_dict())) is ApplicationFailed
-    assert type(lives.explained(StartError("it has no memory").to_dict())) is NodeExited
-    assert type(lives.explained(CommandFailed("no").to_dict())) is CommandFailed
-    assert type(lives.explained(NameTaken("no").to_dict())) is NameTaken
+    assert type(lives.explained(ApplicationFailed("it raised"))) is ApplicationFailed
+    assert type(lives.explained(StartError("it has no memory"))) is NodeExited
+    assert type(lives.explained(CommandFailed("no"))) is CommandFailed
+    assert type(lives.explained(NameTaken("no"))) is NameTaken
 
 
 def test_a_server_whose_log_says_that_it_is_broken_has_failed_unless_the_machine_is_to_blame() -> None:
-    told = {"problem": "its log shows that it is broken", "cause": "FATAL: bad configuration"}
+    told = ClusterError("its log shows that it is broken", cause="FATAL: bad configuration")
 
     assert type(EarlyEnd("node1", None, [], ports_stolen=False).explained(told)) is ApplicationFailed
     full = EarlyEnd("node1", None, ["FATAL: No space left on device"], ports_stolen=False)

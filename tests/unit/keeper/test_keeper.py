@@ -321,7 +321,7 @@ def test_growing_tells_the_others_and_shrinking_stops_the_last(play: Callable[..
         await world.keeper.start()
         await world.keeper.scale(4)
         assert world.states()["node4"] == "ready"
-        assert [node["name"] for node in world.driver.rosters["node1"]] == [
+        assert [node.name for node in world.driver.rosters["node1"]] == [
             "node1",
             "node2",
             "node3",

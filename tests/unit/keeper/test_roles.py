@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from clusterlib.drivers.api import NodeTexts
 from clusterlib.drivers.fake import FakeDriver, Life
 from clusterlib.drivers.registry import driver_of
 from clusterlib.errors import NodeExited, NotSupported, StartError, UsageError
@@ -42,17 +43,17 @@ class RoleDriver(FakeDriver):
 
     def __init__(self, program: str, lives: Mapping[str, list[Life]]) -> None:
         super().__init__(lives, program=program)
-        self.values: Mapping[str, Mapping[str, Any]] = {}
+        self.texts: Mapping[str, NodeTexts] = {}
         self.left: list[list[str]] = []
 
-    def learn(self, values: Mapping[str, Mapping[str, Any]]) -> None:
-        self.values = values
+    def learn(self, texts: Mapping[str, NodeTexts]) -> None:
+        self.texts = texts
 
     def stopping(self, names: Collection[str]) -> None:
         self.left.append(list(names))
 
     def why_not_fresh(self, names: Collection[str]) -> str | None:
-        return None if self.values.keys() <= set(names) else "they begin together"
+        return None if self.texts.keys() <= set(names) else "they begin together"
 
 
 @dataclass
@@ -206,9 +207,9 @@ def test_one_role_is_scaled_while_the_other_stays_as_it_is(play: Play) -> None:
         grown = await two.keeper.scale(4, "web")
 
         assert [node.name for node in grown.nodes] == ["web1", "web2", "web3", "web4", "store1", "store2"]
-        assert [member["name"] for member in two.web.rosters["web1"]] == ["web1", "web2", "web3", "web4"]
+        assert [member.name for member in two.web.rosters["web1"]] == ["web1", "web2", "web3", "web4"]
         assert two.store.rosters == {}, "nothing has changed for them"
-        assert [one["name"] for one in two.store.values["store1"]["cluster"]["nodes"]][3] == "web4"
+        assert [one["name"] for one in two.store.texts["store1"].values["cluster"]["nodes"]][3] == "web4"
 
         shrunk = await two.keeper.scale(1, "store")
         assert [node.name for node in shrunk.nodes] == ["web1", "web2", "web3", "web4", "store1"]
