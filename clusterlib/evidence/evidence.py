@@ -14,7 +14,17 @@ from clusterlib.evidence.collecting import place_of
 from clusterlib.evidence.excerpts import Excerpt, excerpt
 from clusterlib.evidence.names import natural
 from clusterlib.evidence.recorder import read_records, writers
-from clusterlib.evidence.records import LEADER, ClusterRefused, Record, Recorded, RefusalCaught, RunStarted
+from clusterlib.evidence.records import (
+    LEADER,
+    ClusterRefused,
+    Record,
+    Recorded,
+    RefusalCaught,
+    RunEnded,
+    RunStarted,
+    TestEnded,
+    TestStarted,
+)
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
@@ -31,6 +41,9 @@ __all__ = [
     "named_runs",
     "read_evidence",
 ]
+
+INTERRUPTED = 2
+"""Pytest's exit code after Ctrl-C, or `pytest.exit()` without a code of its own."""
 
 R = TypeVar("R", bound=Recorded)
 V = TypeVar("V")
@@ -157,6 +170,22 @@ class Evidence:
         started = list(self.of(RunStarted))
         by_leader = (record for record in started if record.worker == LEADER)
         return next(by_leader, started[0] if started else None)
+
+    @cached_property
+    def ends(self) -> tuple[Record[RunEnded], ...]:
+        """The ends of the processes that recorded one."""
+        return tuple(self.of(RunEnded))
+
+    @cached_property
+    def interrupted(self) -> bool:
+        """Whether the leader of the run stopped in a test, or says that it was interrupted."""
+        leader = self.start.worker if self.start else None
+        ends = [record for record in self.ends if record.worker == leader]
+        if not ends:
+            return False
+        began = {record.what.test for record in self.of(TestStarted) if record.worker == leader}
+        ended = {record.what.test for record in self.of(TestEnded)}
+        return ends[-1].what.exit_code == INTERRUPTED or bool(began - ended)
 
 
 def named_runs(records: Iterable[Record[Recorded]]) -> dict[Path, str]:

@@ -10,9 +10,9 @@ from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.failures import find_failures
 from clusterlib.evidence.lanes import RunHistory, read_diary
 from clusterlib.evidence.names import base_name, natural
-from clusterlib.evidence.records import RunEnded, RunStarted, UsedCluster
+from clusterlib.evidence.records import RunStarted, UsedCluster
 from clusterlib.evidence.story import Lane, Mark, Story, moment
-from clusterlib.evidence.tested import read_tests, was_interrupted
+from clusterlib.evidence.tested import read_tests
 from clusterlib.evidence.troubles import find_troubles
 from clusterlib.evidence.usage import clusters_of, usage_of
 
@@ -26,7 +26,7 @@ def tell_story(evidence: Evidence) -> Story:
     diaries = _diaries(evidence, last)
     started = evidence.start
     leader = started.worker if started else None
-    over = [record for record in evidence.of(RunEnded) if record.worker == leader]
+    over = [record for record in evidence.ends if record.worker == leader]
     going = not over and leader in evidence.alive
     what = started.what if started else RunStarted()
     tests = read_tests(evidence, last, diaries)
@@ -42,7 +42,7 @@ def tell_story(evidence: Evidence) -> Story:
         ended=ended,
         going=going,
         killed=started is not None and not over and not going,
-        interrupted=was_interrupted(evidence),
+        interrupted=evidence.interrupted,
         exit_code=over[-1].what.exit_code if over else None,
         tests=tests,
         failures=failures,

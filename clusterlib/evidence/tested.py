@@ -10,13 +10,10 @@ from clusterlib.evidence.explained import Explained
 from clusterlib.evidence.lanes import RunHistory
 from clusterlib.evidence.names import base_name
 from clusterlib.evidence.outcome import Outcome
-from clusterlib.evidence.records import OfTest, Record, RunEnded, TestEnded, TestStarted, UsedCluster
+from clusterlib.evidence.records import OfTest, Record, TestEnded, TestStarted, UsedCluster
 from clusterlib.evidence.story import Tested, moment
 
-__all__ = ["read_tests", "was_interrupted"]
-
-INTERRUPTED = 2
-"""Pytest's exit code after Ctrl-C, or `pytest.exit()` without a code of its own."""
+__all__ = ["read_tests"]
 
 
 def read_tests(evidence: Evidence, last: float, diaries: Sequence[RunHistory]) -> tuple[Tested, ...]:
@@ -94,7 +91,7 @@ def _unended(
     what, worker = record.what, record.worker
     begin = moment(record.time) or last
     cluster, run = what.cluster or "", base_name(what.run)
-    over = {end.worker for end in evidence.of(RunEnded)}
+    over = {end.worker for end in evidence.ends}
     if worker in evidence.alive - over:
         outcome, message, end = Outcome.RUNNING, "It is running.", last
     else:
@@ -119,20 +116,9 @@ def _unended(
 def _what_cut_it(worker: str, over: set[str], evidence: Evidence) -> str:
     """Why a test has no end. A process that recorded its own end was neither killed, nor did it
     crash: it was interrupted, as after Ctrl-C."""
-    if was_interrupted(evidence) or worker in over:
+    if evidence.interrupted or worker in over:
         return "the run was interrupted"
     return f"its worker {worker} ended" if over or evidence.alive else "the run was killed"
-
-
-def was_interrupted(evidence: Evidence) -> bool:
-    """Whether the leader of the run stopped in a test, or says that it was interrupted."""
-    leader = evidence.start.worker if evidence.start else None
-    ends = [record for record in evidence.of(RunEnded) if record.worker == leader]
-    if not ends:
-        return False
-    began = {record.what.test for record in evidence.of(TestStarted) if record.worker == leader}
-    ended = {record.what.test for record in evidence.of(TestEnded)}
-    return ends[-1].what.exit_code == INTERRUPTED or bool(began - ended)
 
 
 def _last_sign(cluster: str, run: str, begin: float, last: float, diaries: Sequence[RunHistory]) -> float:
