@@ -1,7 +1,8 @@
 """What the documentation tells people to type is typed here, in order, in a new project; what it shows is what came out.
 
 A ```console block holds commands (`$ ...`) and what they print; `# exits with N` behind a command tells another code than 0.
-A block whose first line is `# file: NAME` is written to that file; another ```python block is run; ```py is not.
+A block whose first line is `# file: NAME` is written to that file; a ```diff block is applied; another ```python block is run;
+```py is not.
 A ```diff block is applied to the project with `git apply`.
 """
 
@@ -17,6 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from clusterlib.operations.catalogue import catalogue
+from tests.docs.reading import apply, blocks, diffs
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -41,24 +45,13 @@ class Step:
     exit_code: int = 0
 
 
-def blocks(document: Path) -> Iterator[tuple[int, str, list[str]]]:
-    language: str | None = None
-    start, body = 0, list[str]()
-    for number, line in enumerate(document.read_text().splitlines(), 1):
-        if language is None and line.startswith("```"):
-            language, start, body = line[3:].strip(), number, []
-        elif line.startswith("```"):
-            yield start, language or "", body
-            language = None
-        elif language is not None:
-            body.append(line)
-
-
 def steps(document: Path) -> list[Step]:
     found: list[Step] = []
     for line, language, body in blocks(document):
         if body and (named := re.match(r"# file: (\S+)$", body[0])):
             found.append(Step(line, named[1], "\n".join(body[1:]) + "\n"))
+        elif language == "diff":
+            found.append(Step(line, "diff", "\n".join(body) + "\n"))
         elif language == "console":
             found += commands(line, body)
         elif language in {"python", "diff"}:
@@ -125,6 +118,9 @@ def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: 
         elif step.kind == "diff":
             (project / f"example_{step.line}.diff").write_text(step.text)
             command = f"git apply example_{step.line}.diff"
+        elif step.kind == "diff":
+            apply(step.text, project)
+            continue
         elif step.kind != "command":
             (project / step.kind).parent.mkdir(parents=True, exist_ok=True)
             (project / step.kind).write_text(step.text)
@@ -159,9 +155,12 @@ def tasks() -> list[str]:
     return re.findall(rf"^\s+{TASK}", run("invoke --list", REPOSITORY).stdout, re.MULTILINE)
 
 
-def test_every_task_that_is_mentioned_exists() -> None:
+def test_every_task_that_is_mentioned_exists(tmp_path: Path) -> None:
     known = tasks()
     assert {name.partition(".")[0] for name in known} == {"cluster", "profile", "test"}
+    for diff in (diff for document in DOCUMENTS for diff in diffs(document)):
+        apply(diff, tmp_path)  # it may add operations, which are tasks, too
+    known += [one.full_name for one in catalogue(tmp_path).operations]
 
     sources = [*DOCUMENTS, *(REPOSITORY / "clusterlib").rglob("*.py")]
     mentioned = {
