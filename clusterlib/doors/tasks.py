@@ -17,9 +17,10 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from clusterlib.doors.commands.carrying import carry_out, open_streams
-from clusterlib.doors.commands.command import Command, Option, commands
+from clusterlib.doors.commands.command import Command, commands
 from clusterlib.doors.console import Console
 from clusterlib.doors.typed import bare_words, check_line
+from clusterlib.operations.listing import ListedParameter
 
 __all__ = ["ClusterTask", "namespace", "remainder"]
 
@@ -62,7 +63,7 @@ def _said(command: Command, given: Mapping[str, object]) -> dict[str, object]:
     return {name: False if name in negating else value for name, value in known.items()}
 
 
-def _argument(option: Option, *, positional: bool) -> Argument:
+def _argument(option: ListedParameter, *, positional: bool) -> Argument:
     flag = option.flag.removeprefix("--")
     return Argument(
         names=tuple(one.lstrip("-") for one in option.flags),
@@ -70,7 +71,7 @@ def _argument(option: Option, *, positional: bool) -> Argument:
         if option.takes_value
         else bool,  # numbers are read by `Parameter.read`, which explains mistakes
         default=None if option.takes_value else False,
-        help=option.help,
+        help=option.explained,
         positional=positional,
         attr_name=option.name if flag != option.name else None,  # an alias of itself is an endless one
     )

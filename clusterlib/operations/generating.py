@@ -4,6 +4,7 @@ and a test reports outdated ones.
 - `index.json`: the operations, so that a shell need not import them to list them.
 - `client/operated.pyi`: the methods that a `Cluster` has by operations, for type checkers and
   editors.
+- `docs/commands.md` of a checkout: the blocks that say how each command is called.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from pathlib import Path
 from clusterlib.operations.catalogue import INDEX, listed_to
 from clusterlib.operations.declaring import Operation
 from clusterlib.operations.listing import ListedOperation, listed_in, listing_of
+from clusterlib.operations.reference import reference
 
-__all__ = ["STUB", "index", "stub", "write"]
+__all__ = ["COMMANDS", "STUB", "commands", "index", "stub", "write"]
 
 HERE = Path(__file__).parent
 STUB = HERE.parent / "client" / "operated.pyi"
+COMMANDS = HERE.parents[1] / "docs" / "commands.md"
 HEAD = '''\
 """Made by clusterlib.operations.generating of the operations of clusterlib: the methods that a Cluster has by them."""
 
@@ -103,10 +106,18 @@ def _home(operation: Operation[object]) -> str:
     return f"from {home} import {result}"
 
 
+def commands() -> str:
+    """The text of `docs/commands.md`."""
+    return reference(COMMANDS.read_text("utf-8"), listed())
+
+
 def write() -> Sequence[Path]:
-    INDEX.write_text(index(), "utf-8")
-    STUB.write_text(stub(), "utf-8")
-    return [INDEX, STUB]
+    texts = {INDEX: index(), STUB: stub()}
+    if COMMANDS.exists():
+        texts[COMMANDS] = commands()
+    for file, text in texts.items():
+        file.write_text(text, "utf-8")
+    return list(texts)
 
 
 if __name__ == "__main__":

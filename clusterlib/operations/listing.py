@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from clusterlib.operations.declaring import Effect, Operation, Scope
     from clusterlib.operations.parameters import Parameter
 
-__all__ = ["ListedOperation", "ListedParameter", "SourceTrouble", "listed_in", "listing_of"]
+__all__ = [
+    "JSON",
+    "WHICH_CLUSTER",
+    "ListedOperation",
+    "ListedParameter",
+    "SourceTrouble",
+    "listed_in",
+    "listing_of",
+]
 
 DECORATOR = "operation"
 ROOM = "clusterlib.operations"
@@ -48,10 +56,49 @@ class ListedParameter:
         return not self.takes_value and self.default is True
 
     @property
+    def flag(self) -> str:
+        """The option of a command that sets it."""
+        return f"--{'no-' if self.negates else ''}{self.name.replace('_', '-')}"
+
+    @property
     def flags(self) -> tuple[str, ...]:
-        """The options of a command that set it."""
-        flag = f"--{'no-' if self.negates else ''}{self.name.replace('_', '-')}"
-        return (flag, f"-{self.short}") if self.short else (flag,)
+        return (self.flag, f"-{self.short}") if self.short else (self.flag,)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return tuple(map(str, self.schema.get("enum", ())))
+
+    @property
+    def stands_for(self) -> str:
+        """What a help has in place of the value: of a number an N, of a time its unit."""
+        if not self.takes_value:
+            return ""
+        if self.choices:
+            return "|".join(self.choices)
+        if "format" in self.schema:
+            return str(self.schema["format"]).upper()
+        return (
+            "N" if self.schema.get("type") in {"integer", "number"} else self.name.upper().replace("_", "-")
+        )
+
+    @property
+    def explained(self) -> str:
+        """Its help, with its default."""
+        if self.default is None or isinstance(self.default, bool) or self.default in ("", []):
+            return self.help
+        return f"{self.help} Default: {self.default}.".strip()
+
+
+WHICH_CLUSTER = "Name of the cluster; several can run side by side. Default: $CLUSTERLIB_NAME, else default."
+CLUSTER = ListedParameter("name", WHICH_CLUSTER, {"type": "string"}, required=False, completes="clusters")
+"""What an operation on a cluster takes besides, unless it is a method."""
+JSON = ListedParameter(
+    "json",
+    "Answer with one JSON document on stdout, errors included.",
+    {"type": "boolean"},
+    required=False,
+    default=False,
+)
 
 
 @frozen
@@ -80,6 +127,12 @@ class ListedOperation:
     def path(self) -> tuple[str, ...]:
         """The words of the command line that call it. Those of clusters need no group."""
         return tuple(self.full_name.removeprefix("cluster.").split("."))
+
+    @property
+    def options(self) -> tuple[ListedParameter, ...]:
+        """What its command takes: its parameters, the name of its cluster, and how it is to
+        answer."""
+        return (*self.parameters, *(() if self.scope == "project" else (CLUSTER,)), JSON)
 
     @property
     def summary(self) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from clusterlib.frozen import frozen
+from clusterlib.operations.listing import WHICH_CLUSTER
 from clusterlib.values.fields import (
     Between,
     Kind,
@@ -163,7 +164,7 @@ ClusterName = Annotated[
     str,
     NAME,
     Completes("clusters"),
-    Help("Name of the cluster; several can run side by side. Default: $CLUSTERLIB_NAME, else default."),
+    Help(WHICH_CLUSTER),
 ]
 ProfileName = Annotated[
     str,

@@ -8,9 +8,10 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from clusterlib.doors.commands.command import Command, Option
+from clusterlib.doors.commands.command import Command
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
+from clusterlib.operations.listing import ListedParameter
 
 __all__ = ["CommandStyle", "Given", "all_of", "read_words", "similar"]
 
@@ -148,7 +149,7 @@ class _Reading:
         remedies = [f"{self.called} {name}{said[name]}" for name in near]
         self._refuse(f"{self.called} has no option {flag}", f"it has {', '.join(flags)}", remedies)
 
-    def _set(self, option: Option, value: str) -> None:
+    def _set(self, option: ListedParameter, value: str) -> None:
         if option.name in self.given:
             self._refuse(f"{option.flag} is given twice")
         self.given[option.name] = value
@@ -179,7 +180,7 @@ def _meant(command: Command, word: str, given: Mapping[str, object], called: str
     said = [shlex.quote(str(given[one.name])) for one in words if one.name in given]
     if "command" in options:  # of a shell
         return [" ".join((called, *said, "-c", quoted))]
-    if len(words) == 1 and words[0].parameter.completes == "nodes":
+    if len(words) == 1 and words[0].completes == "nodes":
         return [f"{called} {said[0]} && {called} {quoted}"] if said else []
     if words:
         return []

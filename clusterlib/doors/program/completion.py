@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
-from clusterlib.doors.commands.command import Command, Option, commands
+from clusterlib.doors.commands.command import Command, commands
 from clusterlib.doors.program.parsing import HELP, find_command, groups
 from clusterlib.doors.program.wording import ASK, PROGRAM, words_of
 from clusterlib.errors import ClusterError
+from clusterlib.operations.listing import ListedParameter
 
 __all__ = ["SHELLS", "candidates"]
 
@@ -94,7 +95,7 @@ def _of(command: Command, given: Sequence[str], begun: str) -> Iterable[str]:
     return _values(bare[taken], given) if taken < len(bare) else []
 
 
-def _values(option: Option, given: Sequence[str]) -> Iterable[str]:
+def _values(option: ListedParameter, given: Sequence[str]) -> Iterable[str]:
     """What fits there. If the project has a mistake, nothing is completed."""
     known: dict[str, Callable[[], Iterable[str]]] = {
         "profiles": _profiles,
@@ -103,7 +104,7 @@ def _values(option: Option, given: Sequence[str]) -> Iterable[str]:
         "": lambda: option.choices,
     }
     with contextlib.suppress(ClusterError, OSError):
-        return list(known[option.parameter.completes]())
+        return list(known[option.completes]())
     return []
 
 

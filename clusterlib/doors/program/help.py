@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from clusterlib.doors.commands.command import Command, Option, commands, troubles
+from clusterlib.doors.commands.command import Command, commands, troubles
 from clusterlib.doors.program.wording import PROGRAM, Wording, words_of
+from clusterlib.operations.listing import ListedParameter
 
 __all__ = ["overview", "usage"]
 
@@ -65,7 +66,7 @@ def usage(command: Command, width: int, wording: Wording) -> str:
         " ".join((f"usage: {called}", *words, *flags, *rest)), min(width, WIDTH), subsequent_indent=" " * 8
     )
     lines += ["", *textwrap.wrap(wording(" ".join(command.help.split())), min(width, WIDTH))]
-    rows = [(", ".join(_flags(option)), wording(option.help)) for option in command.options]
+    rows = [(", ".join(_flags(option)), wording(option.explained)) for option in command.options]
     return "\n".join([*lines, "", "Options:", *_columns([*rows, ("-h, --help", "Show this.")], width)])
 
 
@@ -89,14 +90,14 @@ def _columns(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
     return lines
 
 
-def _word(option: Option) -> str:
+def _word(option: ListedParameter) -> str:
     return option.name.upper() if option.required else f"[{option.name.upper()}]"
 
 
-def _flag(option: Option) -> str:
+def _flag(option: ListedParameter) -> str:
     return f"{option.flag} {option.stands_for}".strip()
 
 
-def _flags(option: Option) -> list[str]:
+def _flags(option: ListedParameter) -> list[str]:
     *others, last = sorted(option.flags, key=len)
     return [*others, f"{last} {option.stands_for}".strip()]

@@ -11,14 +11,14 @@ from invoke.exceptions import Exit
 from invoke.program import Program
 from invoke.tasks import Task
 
-from clusterlib.doors.commands.command import JSON, Command, commands
+from clusterlib.doors.commands.command import Command, commands
 from clusterlib.doors.tasks import ClusterTask, remainder
 from clusterlib.doors.typed import TypedLine, bare_words
 from clusterlib.errors import ClusterNotRunning
 from clusterlib.frozen import frozen
 from clusterlib.invoke import namespace
 from clusterlib.operations.declaring import Operation, operation
-from clusterlib.operations.listing import listing_of
+from clusterlib.operations.listing import JSON, listing_of
 from clusterlib.operations.parameters import Count, NodeName, Timeout
 from clusterlib.operations.result import Result
 
@@ -188,7 +188,7 @@ def test_every_task_has_help_for_all_it_takes_and_answers_in_json() -> None:
     for task in tasks:
         assert isinstance(task, ClusterTask)
         assert task.__doc__
-        assert all(option.help.endswith(".") for option in task.command.options)
+        assert all(option.explained.endswith(".") for option in task.command.options)
         assert JSON in task.command.options
 
 

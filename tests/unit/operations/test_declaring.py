@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import typing
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 from clusterlib.doors.commands.answering import CONVERSATIONS, PICTURES
-from clusterlib.doors.commands.command import JSON, Command
 from clusterlib.operations import generating
 from clusterlib.operations.catalogue import INDEX, load, shipped
 from clusterlib.operations.declaring import Caller
 from clusterlib.operations.describe import operations
 from clusterlib.operations.listing import ListedOperation
+from clusterlib.operations.reference import BEGIN, END, reference
 from clusterlib.operations.run import CommandReady
 
 
@@ -24,10 +23,13 @@ def test_an_operation_is_read_as_it_is_imported(one: ListedOperation) -> None:
     generating.imported(one)
 
 
+OUTDATED = "run: python -m clusterlib.operations.generating"
+
+
 def test_what_is_made_of_our_operations_is_up_to_date() -> None:
-    """If not: python -m clusterlib.operations.generating."""
-    assert INDEX.read_text() == generating.index()
-    assert generating.STUB.read_text() == generating.stub()
+    assert INDEX.read_text() == generating.index(), OUTDATED
+    assert generating.STUB.read_text() == generating.stub(), OUTDATED
+    assert generating.COMMANDS.read_text() == generating.commands(), OUTDATED
 
 
 def test_every_operation_has_help_for_all_that_it_takes() -> None:
@@ -64,16 +66,30 @@ def test_our_operations_are_imported_by_their_names() -> None:
     assert {load(one).full_name for one in shipped()} == {one.full_name for one in shipped()}
 
 
-REFERENCE = Path(__file__).parents[3] / "docs" / "commands.md"
+BLOCKS = "".join(f"{BEGIN.format(one.full_name)}\n{END.format(one.full_name)}\n" for one in shipped())
 
 
-def test_the_reference_of_commands_names_what_each_takes() -> None:
-    headings = re.findall(r"^### (`[a-z]+\.[a-z].*)$", REFERENCE.read_text(), re.MULTILINE)
-    for command in map(Command, shipped()):
-        (heading,) = [one for one in headings if f"`{command.full_name}" in one]
-        options = [one for one in command.options if one != JSON]
-        words = {one.name.upper() if one.required else f"[{one.name.upper()}]" for one in options if one.word}
-        flags = {one.flag for one in options if not one.word}
+def test_a_new_operation_gets_a_section_after_those_of_its_group() -> None:
+    new = replace(next(one for one in shipped() if one.full_name == "cluster.kill"), name="freeze")
+    document = f"## Clusters\n\n{BLOCKS}\n## Completion\n"
 
-        assert set(re.findall(r"--[a-z-]+", heading)) == flags, heading
-        assert all(word in heading for word in words), heading
+    made = reference(document, [*shipped(), new])
+
+    assert "### `cluster.freeze`" in made
+    assert "cluster.freeze NODE [--name NAME] [--json]" in made
+    assert made.endswith("## Completion\n")
+    assert reference(made, [*shipped(), new]) == made
+
+
+def test_the_section_of_an_operation_that_is_gone_is_named() -> None:
+    gone = BLOCKS.replace("cluster.kill", "cluster.murder")
+
+    with pytest.raises(ValueError, match=r"no operation cluster\.murder"):
+        reference(gone, shipped())
+
+
+def test_what_is_written_by_hand_around_the_blocks_is_kept() -> None:
+    made = reference(f"before\n{BLOCKS}after | it\n", shipped())
+
+    assert made.startswith("before\n")
+    assert made.endswith("after | it\n")
