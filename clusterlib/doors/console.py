@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json as json_text
+import math
 import os
 import shutil
 import sys
@@ -77,9 +78,7 @@ class Console:
         """The result of a task: the document with --json, else what `tell` prints."""
         self.close()
         if self.json:
-            self._write(
-                self.out, json_text.dumps(self._worded(document) if worded else document, indent=2) + "\n"
-            )
+            self._write(self.out, _as_json(self._worded(document) if worded else document, indent=2))
         else:
             tell()
 
@@ -94,7 +93,7 @@ class Console:
 
     def record(self, document: Mapping[str, Any]) -> None:
         """One JSON document of a stream that has no end: one a line."""
-        self._write(self.out, json_text.dumps(document) + "\n")
+        self._write(self.out, _as_json(document))
 
     def table(
         self,
@@ -195,7 +194,7 @@ class Console:
         self.close()
         if self.json:
             document = self._worded({"error": error.to_dict()})
-            self._write(self.out, json_text.dumps(document, indent=2) + "\n")
+            self._write(self.out, _as_json(document, indent=2))
             return
         paint = self.aside
         lines = [f"{paint('error:', 'red')} {paint(error.problem, 'bold')} {paint(f'[{error.code}]', 'dim')}"]
@@ -217,7 +216,7 @@ class Console:
                 "evidence": [],
                 "remedies": [],
             }
-            self._write(self.out, json_text.dumps({"error": what}, indent=2) + "\n")
+            self._write(self.out, _as_json({"error": what}, indent=2))
         else:
             self._write(self.err, "interrupted\n")
 
@@ -245,6 +244,22 @@ class Console:
             encoding = stream.encoding or "ascii"
             stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
+
+
+def _as_json(document: object, indent: int | None = None) -> str:
+    try:
+        return json_text.dumps(document, indent=indent, allow_nan=False) + "\n"
+    except ValueError:
+        return json_text.dumps(_finite(document), indent=indent, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no word for infinity, nor for what is not a number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _indented(text: str) -> str:

@@ -260,18 +260,20 @@ class Operation(Generic[R]):
     # -- what was typed
 
     def read(self, given: Mapping[str, object], called: Callable[[Parameter], str]) -> dict[str, Any]:
-        """The arguments, from texts and flags. `called`: the written form of each parameter.
+        """The arguments, from texts and flags, with the name of the cluster if it takes one.
+        `called`: the written form of each parameter.
 
         Raises UsageError with every mistake."""
         values: dict[str, Any] = {}
         refused: list[Refused] = []
-        for one in self.parameters:
+        taken = (*self.parameters, *((CLUSTER_NAME,) if self.takes_cluster else ()))
+        for one in taken:
             value = given.get(one.name)
             if value is not None:
                 values[one.name] = one.read(value, called(one), refused)
             elif one.required:
-                raise UsageError(f"{called(one)} is missing")
-        known = {one.name for one in self.parameters}
+                refused.append(Refused(called(one)))
+        known = {one.name for one in taken}
         if unknown := [name for name in given if name not in known]:
             raise UsageError(f"there is no option {', '.join(unknown)}")
         check_accepted(refused)
@@ -286,9 +288,9 @@ def _without(secrets: Sequence[str], text: str) -> str:
 
 def check_accepted(refused: Sequence[Refused]) -> None:
     if len(refused) == 1:
-        raise UsageError(f"{refused[0].called}: {refused[0].problem}", cause=refused[0].right or None)
+        raise UsageError(str(refused[0]), cause=refused[0].right or None)
     if refused:
-        lines = [f"{one.called}: {one.problem}; {one.right}" for one in refused]
+        lines = [f"{one}; {one.right}" if one.right else str(one) for one in refused]
         raise UsageError(f"{len(refused)} values cannot be used", evidence=lines)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import plain
+from clusterlib.operations.help_texts import WHICH_CLUSTER
 
 if TYPE_CHECKING:
     from clusterlib.operations.declaring import Effect, Operation, Scope
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JSON",
-    "WHICH_CLUSTER",
     "ListedOperation",
     "ListedParameter",
     "SourceTrouble",
@@ -89,7 +89,6 @@ class ListedParameter:
         return f"{self.help} Default: {self.default}.".strip()
 
 
-WHICH_CLUSTER = "Name of the cluster; several can run side by side. Default: $CLUSTERLIB_NAME, else default."
 CLUSTER = ListedParameter("name", WHICH_CLUSTER, {"type": "string"}, required=False, completes="clusters")
 """What an operation on a cluster takes besides, unless it is a method."""
 JSON = ListedParameter(

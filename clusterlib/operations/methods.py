@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.operations.catalogue import Catalogue, catalogue, load
+from clusterlib.operations.declaring import GIVEN
 from clusterlib.operations.listing import ListedOperation
 from clusterlib.values.wording import nearest
 
@@ -49,8 +51,24 @@ def _found(cluster: Cluster, group: str, name: str) -> Any:
     found = catalogue(cluster.project)
     for one in _on_clusters(found):
         if (_group(one), one.name) == (group, name):
-            return partial(load(one).on, cluster)
+            return _bound(cluster, one)
     raise AttributeError(_unknown(found, group, name), name=name, obj=cluster)
+
+
+def _bound(cluster: Cluster, one: ListedOperation) -> Callable[..., Any]:
+    """As a method, with the signature and the help that `help()`, editors and prompts show."""
+    operation = load(one)
+
+    def method(*given: Any, **named: Any) -> Any:
+        return operation.on(cluster, *given, **named)
+
+    declared = inspect.signature(operation.body)
+    kept = [each for each in declared.parameters.values() if each.name not in GIVEN]
+    method.__name__ = method.__qualname__ = one.name
+    method.__module__ = operation.body.__module__
+    method.__doc__ = "\n".join([one.help, "", *(f"{each.name}: {each.explained}" for each in one.parameters)])
+    method.__signature__ = declared.replace(parameters=kept)  # type: ignore[attr-defined]
+    return method
 
 
 def _unknown(found: Catalogue, group: str, name: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from clusterlib.frozen import frozen
-from clusterlib.operations.listing import WHICH_CLUSTER
+from clusterlib.operations.help_texts import WHICH_CLUSTER
 from clusterlib.values.fields import (
     Between,
     Kind,
@@ -104,11 +104,15 @@ class Secret:
 
 @frozen
 class Refused:
-    """A value that is not accepted."""
+    """A value that is not accepted, or not there."""
 
     called: str
-    problem: str
-    right: str
+    problem: str = ""
+    """Empty if it is missing."""
+    right: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.called}: {self.problem}" if self.problem else f"{self.called} is missing"
 
 
 @frozen

@@ -7,14 +7,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from clusterlib.operations.catalogue import project_here
-from clusterlib.operations.declaring import CLUSTER_NAME, Caller, check_accepted
-from clusterlib.operations.parameters import Parameter, Refused
+from clusterlib.operations.declaring import Caller
+from clusterlib.operations.parameters import Parameter
 
 if TYPE_CHECKING:
     from clusterlib.client.connection import Listener
     from clusterlib.doors.console import Console
 
-__all__ = ["ConsoleCaller", "called", "read_name"]
+__all__ = ["ConsoleCaller", "called"]
 
 
 class ConsoleCaller(Caller):
@@ -40,14 +40,6 @@ class ConsoleCaller(Caller):
         from clusterlib.doors.commands.answering import aside
 
         aside(self._console, result)
-
-
-def read_name(given: object) -> str | None:
-    """Of the cluster that is meant."""
-    refused: list[Refused] = []
-    name = CLUSTER_NAME.read(given, called(CLUSTER_NAME), refused)
-    check_accepted(refused)
-    return name if isinstance(name, str) else None
 
 
 def called(parameter: Parameter) -> str:

@@ -24,15 +24,15 @@ def carry_out(command: Command, console: Console, given: Mapping[str, object]) -
     name: str | None = None
     try:
         check_essentials()
-        _check_required(command, given)
         operation = load(command.operation)
-        from clusterlib.doors.commands.caller import ConsoleCaller, called, read_name  # with the operation
+        from clusterlib.doors.commands.caller import ConsoleCaller, called  # with the operation
 
-        said = dict(given)
-        if operation.takes_cluster:
-            name = read_name(said.pop("name", None))
-        values = operation.read(said, called)
-        name = name or values.get("name")
+        try:
+            values = operation.read(given, called)
+        except UsageError as error:
+            _add_call(error, command, given)
+            raise
+        name = values.pop("name", None) if operation.takes_cluster else values.get("name")
         with console.stdout_for_answer_only(command.takes_rest or command.of_project):
             result = operation.called_by(
                 ConsoleCaller(console), name, (), values, console.remainder if operation.words else ()
@@ -59,14 +59,13 @@ def carry_out(command: Command, console: Console, given: Mapping[str, object]) -
         console.close()
 
 
-def _check_required(command: Command, given: Mapping[str, object]) -> None:
-    for option in command.options:
-        if option.required and given.get(option.name) is None:
-            word = option.name.upper() if option.word else f"{option.flag} {option.stands_for}"
-            raise UsageError(
-                f"{word} is missing",
-                remedies=[f"invoke {command.full_name} {word}", f"invoke --help {command.full_name}"],
-            )
+def _add_call(error: UsageError, command: Command, given: Mapping[str, object]) -> None:
+    """If something that it needs is missing, the call that has it."""
+    needed = [option for option in command.options if option.required and given.get(option.name) is None]
+    if needed:
+        calls = [one.name.upper() if one.word else f"{one.flag} {one.stands_for}" for one in needed]
+        whole = " ".join(("invoke", command.full_name, *calls))
+        error.remedies = (whole, f"invoke --help {command.full_name}")
 
 
 def open_streams() -> None:

@@ -297,3 +297,46 @@ def test_words_for_invoke_that_make_no_sense_are_refused_with_what_would(
 )
 def test_words_that_are_right_or_not_said_to_our_tasks_are_left_to_invoke(line: str) -> None:
     assert mistakes_in(line) == []
+
+
+def test_a_missing_word_is_named_with_all_other_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(count="many", timeout="0") == 2
+
+    assert capsys.readouterr().err.splitlines() == [
+        "error: 3 values cannot be used [usage]",
+        "  | NODE is missing",
+        '  | COUNT: must be a whole number, not "many"; write a number without a fraction, for example 3',
+        "  | --timeout: 0.0 is out of bounds; write more than 0",
+        "  try: invoke ours.try NODE",
+        "  try: invoke --help ours.try",
+    ]
+
+
+def test_a_wrong_name_of_the_cluster_is_named_with_all_other_mistakes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(Exit):
+        ClusterTask(command_called("cluster.scale"))(Context(), name="", count="x")
+
+    said = capsys.readouterr().err
+    assert "--name" in said
+    assert "COUNT" in said
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_what_is_no_number_is_no_time(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(node="fine", count="1", timeout=number) == 2
+    assert "--timeout" in capsys.readouterr().err
+
+
+@operation(effect="read", group="ours")
+def measure() -> dict[str, list[float]]:
+    """Measure nothing."""
+    return {"means": [1.5, float("nan"), float("inf")]}
+
+
+def test_numbers_that_json_does_not_have_become_null(capsys: pytest.CaptureFixture[str]) -> None:
+    task_of(measure)(Context(), json=True)
+
+    printed = capsys.readouterr().out
+    assert json.loads(printed, parse_constant=pytest.fail) == {"means": [1.5, None, None]}

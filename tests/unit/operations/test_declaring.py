@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import pydoc
 import typing
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from clusterlib.client.cluster import Cluster
 from clusterlib.doors.commands.answering import CONVERSATIONS, PICTURES
 from clusterlib.operations import generating
 from clusterlib.operations.catalogue import INDEX, load, shipped
 from clusterlib.operations.declaring import Caller
 from clusterlib.operations.describe import operations
 from clusterlib.operations.listing import ListedOperation
+from clusterlib.operations.methods import method
 from clusterlib.operations.reference import BEGIN, END, reference
 from clusterlib.operations.run import CommandReady
 
@@ -93,3 +100,14 @@ def test_what_is_written_by_hand_around_the_blocks_is_kept() -> None:
 
     assert made.startswith("before\n")
     assert made.endswith("after | it\n")
+
+
+def test_an_operation_is_a_method_with_its_signature_and_its_help(tmp_path: Path) -> None:
+    kill = method(cast("Cluster", SimpleNamespace(project=tmp_path)), "kill")
+
+    shown = pydoc.plain(pydoc.render_doc(kill))
+
+    assert list(inspect.signature(kill).parameters) == ["node"]
+    assert "kill(node: " in shown
+    assert "Kill a node with SIGKILL" in shown
+    assert "node: Name of the node" in shown
