@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import clusterlib
+from clusterlib.messages.events import NodeReached, NodeStarted
+from clusterlib.rundir.diary import read_events
 from tests.systems.conftest import System
 from tests.systems.load import restarted_one_by_one_under_load
 
@@ -50,6 +52,25 @@ def test_every_sentinel_knows_the_master_and_replicas_have_what_it_has(
     first.set("tea", 3)
     assert first.wait(2, 5000) == 2
     assert [connect(one).get("tea") for one in data] == ["3"] * 3
+
+
+@pytest.mark.usefixtures("redis")
+def test_replicas_and_sentinels_start_when_the_master_answers(system: System) -> None:
+    """A replica that finds no master tries again only after a second."""
+    cluster = system("redis-sentinel")
+
+    happened = [event.what for event in read_events(cluster.run_folder.events)]
+    started = {what.node: place for place, what in enumerate(happened) if isinstance(what, NodeStarted)}
+    answers = next(
+        place for place, what in enumerate(happened) if isinstance(what, NodeReached) and what.node == "node1"
+    )
+
+    assert all(answers < place for node, place in started.items() if node != "node1")
+    assert not [
+        name
+        for name in cluster.run_folder.node_names()
+        if "refused" in cluster.run_folder.log(name).read_text()
+    ]
 
 
 def test_a_killed_master_gets_a_successor_and_comes_back_as_its_replica(
