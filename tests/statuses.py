@@ -37,7 +37,6 @@ CLUSTER = ClusterStatus(
     identifier="abc",
     project="/project",
     profile="dev",
-    driver="python",
     roles=(RoleStatus("node", "python", "", CodeSources()),),
     simulated=False,
     state=ClusterState.READY,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import NoneType
 from typing import Any, SupportsFloat
 
 from clusterlib.errors import UsageError, WrongType
 
-__all__ = ["check_flag", "check_overrides", "check_start", "check_type", "seconds_of"]
+__all__ = ["check_flag", "check_overrides", "check_scale", "check_start", "check_type", "seconds_of"]
 
 
 def check_type(what: str, value: object, kinds: type | tuple[type, ...], words: str, example: str) -> None:
@@ -50,6 +50,13 @@ def check_overrides(overrides: object) -> None:
     check_type("overrides", overrides, (Mapping, NoneType), "a mapping", example)
     for name in overrides if isinstance(overrides, Mapping) else ():
         check_type("a name in overrides", name, str, "the text of a setting", example)
+
+
+def check_scale(count: object, role: object, roles: Collection[str]) -> None:
+    example = "scale(3)" if len(roles) == 1 else f'scale(3, role="{next(iter(roles))}")'
+    if type(count) is not int:  # True is not a number of nodes
+        raise WrongType(f"a cluster is scaled to a number of nodes, not to {count!r}", remedies=[example])
+    check_type("role", role, (str, NoneType), "the name of a role", f'scale(3, role="{next(iter(roles))}")')
 
 
 def check_flag(what: str, value: object, *, optional: bool = False) -> None:

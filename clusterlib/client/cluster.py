@@ -7,24 +7,21 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from clusterlib.client.arguments import check_flag, check_type, seconds_of
+from clusterlib.client.arguments import check_flag, check_scale, check_type, seconds_of
 from clusterlib.client.connection import KILLING_SECONDS, KeeperClient, Listener
+from clusterlib.client.handles import NodeHandles
 from clusterlib.client.node import Node
 from clusterlib.client.operated import Operated
-from clusterlib.drivers.registry import calls_of
 from clusterlib.errors import (
     ClusterConflict,
     ClusterError,
     KeeperLost,
     LeftBehind,
-    NodeUnknown,
     NotInTime,
     UsageError,
-    WrongType,
 )
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.launch import reap
@@ -50,7 +47,7 @@ from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
     from clusterlib.client.code.syncing import Synced
-    from clusterlib.drivers.calls import NodeCalls
+    from clusterlib.messages.status import RoleStatus
 
 __all__ = ["Cluster", "Node"]
 
@@ -69,13 +66,10 @@ class Cluster(Operated):
         self.name = status.name
         self.profile = status.profile
         self.project = Path(status.project)
-        self.driver = status.driver
         self.simulated = status.simulated
         self.run_folder = RunFolder(Path(status.run))
         self.cookie_file = Path(status.cookie_file)
         self.call_seconds = status.timeouts.call
-        self.sources = status.roles[0].sources
-        """Where the code of its nodes is."""
         self.notes = notes
         """Messages of `up`: that the cluster ran already, or was restarted for new code."""
         self.borrowed = False
@@ -86,18 +80,12 @@ class Cluster(Operated):
         self._holders = [holder for holder in seen if holder is not None]
         self._lock = lock
         self._gone = False
-        self._nodes: dict[str, Node] = {}
-        self._meet(status)
+        self._handles = NodeHandles(self, status)
+        self.held = status.held
 
     def __repr__(self) -> str:
         mark = " simulated" if self.simulated else ""
-        return f"<Cluster {self.name!r} of {len(self._nodes)}{mark} nodes, profile {self.profile!r}>"
-
-    @cached_property
-    def kind(self) -> type[NodeCalls]:
-        """What clients can do with its nodes. The driver is loaded for it, so it is not asked for
-        by what ends or shows a cluster: that works with a broken driver, too."""
-        return calls_of(self.driver, self.sources.roots)
+        return f"<Cluster {self.name!r} of {len(self)}{mark} nodes, profile {self.profile!r}>"
 
     def __enter__(self) -> Self:
         return self
@@ -108,30 +96,34 @@ class Cluster(Operated):
     # -- its nodes
 
     @property
+    def roles(self) -> Mapping[str, RoleStatus]:
+        """Its roles by name, each with its driver and where the code of its nodes is."""
+        return self._handles.roles
+
+    @property
     def nodes(self) -> list[Node]:
         """Its nodes, as of the last answer of the keeper."""
-        return list(self._nodes.values())
+        return list(self._handles.nodes.values())
+
+    def nodes_of(self, role: str) -> list[Node]:
+        """Its nodes of that role."""
+        return self._handles.of(role)
 
     def __getitem__(self, name: str) -> Node:
         check_type(
             "the key of a cluster", name, str, "the name of a node", 'cluster["node1"], cluster.nodes[0:2]'
         )
-        if name not in self._nodes and not self._gone:
+        if name not in self._handles.nodes and not self._gone:
             self.status()  # another process may have added it
-        try:
-            return self._nodes[name]
-        except KeyError:
-            raise NodeUnknown(
-                f"cluster '{self.name}' has no node {name!r}",
-                evidence=[f"its nodes: {', '.join(self._nodes)}"],
-                remedies=["invoke cluster.status"],
-            ).of_cluster(self.name) from None
+        if name not in self._handles.nodes:
+            raise self._handles.unknown(name)
+        return self._handles.nodes[name]
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._handles.nodes)
 
     # -- what it is now
 
@@ -267,17 +259,15 @@ class Cluster(Operated):
         """One node after another. Nodes that are down come first, all at once, because the cluster
         is not complete without them."""
         down = {node.name for node in self.status().nodes if node.pid is None}
-        chosen = list(names or self._nodes)
+        chosen = list(names or self._handles.nodes)
         first = [name for name in chosen if name in down]
         return [*([first] if first else []), *([name] for name in chosen if name not in down)]
 
-    def scale(self, count: int, on_event: Listener | None = None) -> None:
-        """Adds or removes nodes until there are `count`, while the others keep running."""
-        if type(count) is not int:  # True is not a number of nodes
-            raise WrongType(
-                f"a cluster is scaled to a number of nodes, not to {count!r}", remedies=["scale(3)"]
-            )
-        self._change(Scale(count), on_event)
+    def scale(self, count: int, *, role: str | None = None, on_event: Listener | None = None) -> None:
+        """Adds or removes nodes until there are `count`, while the others keep running. `role`:
+        until that role has so many; it must be named if there are several."""
+        check_scale(count, role, self.roles)
+        self._change(Scale(count, role), on_event)
 
     def sync(self, on_event: Listener | None = None) -> Synced:
         """Updates all nodes to the current code of the project, which is built if necessary.
@@ -295,11 +285,14 @@ class Cluster(Operated):
         code: Mapping[str, str],
         modules: Mapping[str, str],
         gone: Sequence[str] = (),
+        *,
+        role: str | None = None,
         on_event: Listener | None = None,
     ) -> Mapping[str, tuple[str, ...]]:
-        """Loads compiled modules (name and file) into the nodes; `code` is what they run then."""
+        """Loads compiled modules (name and file) into the nodes of a role; `code` is what they run
+        then."""
         seconds = self._timeouts.start + self._down_seconds()
-        answer = self.keeper.ask(Load(code, modules, tuple(gone)), seconds=seconds, on_event=on_event)
+        answer = self.keeper.ask(Load(code, modules, tuple(gone), role), seconds=seconds, on_event=on_event)
         self._meet(answer.status)
         return answer.loaded
 
@@ -353,8 +346,7 @@ class Cluster(Operated):
 
     def _let_go(self) -> None:
         self._gone = True
-        for node in self._nodes.values():
-            node.close()
+        self._handles.close()
         self.keeper.close()
 
     def _change(self, request: Request[ClusterStatus], on_event: Listener | None) -> None:
@@ -368,11 +360,7 @@ class Cluster(Operated):
     def _meet(self, status: ClusterStatus) -> ClusterStatus:
         """Updates the list of nodes."""
         self.held = status.held
-        known = self._nodes
-        coming = ((one.name, status.role_of(one)) for one in status.nodes)
-        self._nodes = {name: known.get(name) or Node(self, name, role) for name, role in coming}
-        for name in known.keys() - self._nodes.keys():
-            known[name].close()
+        self._handles.meet(status)
         return status
 
     def _down_seconds(self) -> float:

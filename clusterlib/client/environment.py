@@ -20,14 +20,10 @@ def environment_of(cluster: Cluster, status: ClusterStatus | None = None) -> dic
         "CLUSTERLIB_RUN": str(cluster.run_folder.path),
         "CLUSTERLIB_COOKIE_FILE": str(cluster.cookie_file),
     }
-    main = next(iter(nodes[0].ports), "") if nodes else ""
-    for variable, purpose, form in (
-        ("CLUSTERLIB_NODES", main, "{name}={address}:{port}"),
-        ("CLUSTERLIB_HTTP", "http", "{name}=http://{address}:{port}"),
-    ):
-        told[variable] = ",".join(
-            form.format(name=node.name, address=node.address, port=node.ports[purpose])
-            for node in nodes
-            if purpose in node.ports
-        )
+    told["CLUSTERLIB_NODES"] = ",".join(
+        f"{node.name}={node.address}:{port}" for node in nodes for port in [*node.ports.values()][:1]
+    )
+    told["CLUSTERLIB_HTTP"] = ",".join(
+        f"{node.name}=http://{node.address}:{node.ports['http']}" for node in nodes if "http" in node.ports
+    )
     return told

@@ -52,6 +52,7 @@ class Node:
     def __init__(self, cluster: Cluster, name: str, role: RoleStatus) -> None:
         self._cluster = cluster
         self.name = name
+        self.role = role.name
         self.called: datetime | None = None
         """When this handle last started code in it."""
         self.last_look: tuple[datetime, list[str]] | None = None
@@ -67,9 +68,14 @@ class Node:
         )
 
     @cached_property
+    def kind(self) -> type[NodeCalls]:
+        """What clients can do with it. This loads its driver, which may be broken, so what ends or
+        shows a cluster does not ask for it."""
+        return calls_of(self._place.driver, self._place.sources.roots)
+
+    @cached_property
     def _calls(self) -> NodeCalls:
-        """Loads the driver, which only calls need."""
-        return calls_of(self._place.driver, self._place.sources.roots)(self._place)
+        return self.kind(self._place)
 
     def __repr__(self) -> str:
         return f"<Node {self.name} of cluster {self._cluster.name!r}>"

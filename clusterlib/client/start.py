@@ -334,7 +334,7 @@ def _fit(
     on_event: Listener | None,
 ) -> Cluster:
     """Refuses a running cluster that does not match the request, and updates its code."""
-    from clusterlib.client.code.looking import look_at_code, not_stopped, some_files
+    from clusterlib.client.code.looking import look_at_code, restarted_in_words, some_files
     from clusterlib.client.condition import notes_on_ended
 
     try:
@@ -346,11 +346,12 @@ def _fit(
         notes = [f"cluster '{cluster.name}' was running already"]
         look = look_at_code(cluster, on_event)
         if look.changed:
-            if running := not_stopped(status):
-                cluster.restart(*running, on_event=on_event)
+            if outdated := look.outdated(status):
+                cluster.restart(*outdated, on_event=on_event)
                 status = cluster.status()
             files = some_files(look.changed, cluster.project)
-            notes.append(f"its code had changed ({files}); the nodes were restarted")
+            which = restarted_in_words(status, outdated)
+            notes.append(f"its code had changed ({files}); {which} were restarted")
         else:
             status = _when_settled(cluster, status)
         if look.unasked and not look.changed:

@@ -41,7 +41,8 @@ def keep(trial: ContractTrial) -> int:
             from clusterlib.hosts.simulated import SimulatedHost
 
             host = SimulatedHost(host)
-        driver = driver_of(plan.roles[0], host)
+        (role,) = plan.roles  # the contract is about one driver
+        driver = driver_of(role, host)
         stage = Stage(
             driver,
             host,

@@ -28,6 +28,7 @@ __all__ = [
     "ProcessUsage",
     "Subject",
     "Talk",
+    "aside",
     "examine",
     "measure",
     "unfit",
@@ -75,6 +76,7 @@ class Subject:
     """A node as the keeper knows it, and how to connect to it."""
 
     name: str
+    role: str
     state: str
     reason: str
     pid: int | None
@@ -100,14 +102,15 @@ class NodeHealth:
 
 
 def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> list[NodeHealth]:
-    """Checks all nodes at once, and returns within `seconds`.
+    """Checks all nodes at once, and returns within `seconds`. Nodes see those of their role.
 
     `option` names the cluster in remedies."""
     deadline = Deadline(max(LEAST, seconds - SPARE))
     answers: queue.SimpleQueue[NodeHealth] = queue.SimpleQueue()
     for subject in subjects:
-        examination = _Examination(subject, subjects, deadline, option)
-        _aside(lambda one=examination: answers.put(one.carry_out()))  # type: ignore[misc]
+        members = [one for one in subjects if one.role == subject.role]
+        examination = _Examination(subject, members, deadline, option)
+        aside(lambda one=examination: answers.put(one.carry_out()))  # type: ignore[misc]
     found: dict[str, NodeHealth] = {}
     while len(found) < len(subjects):
         try:
@@ -118,7 +121,7 @@ def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> li
     return [found.get(subject.name) or _silent(subject, seconds, option) for subject in subjects]
 
 
-def _aside(work: Callable[[], None]) -> None:
+def aside(work: Callable[[], None]) -> None:
     """Runs in a thread. If the user may not have more threads, runs here, one after another."""
     try:
         threading.Thread(target=work, daemon=True).start()
@@ -129,13 +132,11 @@ def _aside(work: Callable[[], None]) -> None:
 class _Examination:
     """All checks of one node, in an order in which each depends only on earlier ones."""
 
-    def __init__(
-        self, subject: Subject, everyone: Sequence[Subject], deadline: Deadline, option: str
-    ) -> None:
+    def __init__(self, subject: Subject, members: Sequence[Subject], deadline: Deadline, option: str) -> None:
         self._node = subject
-        self._names = [one.name for one in everyone]
-        self._ring = [one.name for one in everyone if one is subject or one.state == "ready"]
-        self._paused = {one.name for one in everyone if one.state == "paused"}
+        self._names = [one.name for one in members]
+        self._ring = [one.name for one in members if one is subject or one.state == "ready"]
+        self._paused = {one.name for one in members if one.state == "paused"}
         self._deadline = deadline
         self._option = option
         self._checks: dict[str, Finding] = {}

@@ -27,12 +27,12 @@ MEASURED = (("performance", "memory"), ("performance", "cpu"))
 
 
 def judge(
-    subjects: Sequence[Subject], examined: Examined, option: str
+    role: str, subjects: Sequence[Subject], examined: Examined, option: str
 ) -> tuple[tuple[tuple[str, str], ...], list[NodeHealth]]:
-    """The columns, and each node's row.
+    """The columns of a role, and the row of each of its nodes.
 
     `examined` is the keeper's answer; a node that is missing in it did not answer in time."""
-    asked = examined.columns
+    asked = examined.columns[role]
     resumes = {
         f"invoke cluster.restart {one.name}": f"invoke cluster.{UNDONE_BY[one.state]} {one.name}"
         for one in subjects

@@ -138,7 +138,6 @@ class Keeper:
             identifier=plan.identifier,
             project=plan.project,
             profile=plan.profile,
-            driver=plan.roles[0].driver,
             roles=tuple(roster.status() for roster in self._rosters.roles.values()),
             simulated=plan.simulated,
             state=self.state,
@@ -260,7 +259,7 @@ class Keeper:
         """Adds or removes nodes of a role, which must be named where there are several."""
         from clusterlib.keeper.scaling import check_size, scale
 
-        roster = self._rosters.role(role)
+        roster = self._rosters.role(role, f"invoke cluster.scale {count}")
         check_size(self.plan, roster, count)
         async with self.alone():
             await scale(self._rosters, roster, count, self.holding.taint, self.events.tell)

@@ -22,8 +22,8 @@ class Looking:
     async def examine(self, within: float) -> Examined:
         """What the drivers find out about the health of their nodes; for drivers whose nodes
         clients cannot ask."""
-        columns = [column for roster in self._rosters.roles.values() for column in roster.driver.columns]
-        return Examined(tuple(dict.fromkeys(columns)), await self._examined(within))
+        columns = {name: tuple(roster.driver.columns) for name, roster in self._rosters.roles.items()}
+        return Examined(columns, await self._examined(within))
 
     async def measure(self) -> Measured:
         """What each running node uses now, with everything that belongs to it.
@@ -46,6 +46,7 @@ class Looking:
         asked = {
             loop.create_task(_looked_at(node, roster, within)): name
             for roster in self._rosters.roles.values()
+            if roster.driver.columns
             for name, node in roster.ready().items()
         }
         if not asked:

@@ -63,14 +63,18 @@ class Rosters:
     def of(self, node: ManagedNode) -> Roster:
         return self.roles[node.spec.role]
 
-    def role(self, name: str | None) -> Roster:
-        """The role of that name. The name can be left out if there is only one."""
+    def role(self, name: str | None, command: str = "") -> Roster:
+        """The role of that name. The name can be left out if there is only one.
+
+        `command`: what a user would type, to which `--role NAME` is added."""
         if name is None and len(self.roles) == 1:
             return next(iter(self.roles.values()))
         if name not in self.roles:
             wrong = f"has no role {name!r}" if name else "has several roles, and none was named"
             raise UsageError(
-                f"cluster '{self._plan.name}' {wrong}", evidence=[f"its roles: {', '.join(self.roles)}"]
+                f"cluster '{self._plan.name}' {wrong}",
+                evidence=[f"its roles: {', '.join(self.roles)}"],
+                remedies=[f"{command} --role {role}" for role in self.roles] if command else [],
             )
         return self.roles[name]
 

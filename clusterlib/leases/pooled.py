@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from clusterlib.client.cluster import Cluster
-from clusterlib.client.code.looking import CodeLook, look_at_code, some_files
+from clusterlib.client.code.looking import CodeLook, look_at_code, restarted_in_words, some_files
 from clusterlib.client.connection import Listener
 from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning, HandleClosed, KeeperLost
 from clusterlib.evidence.records import ClusterRepaired, RecordWriter
@@ -271,7 +271,7 @@ class PooledCluster:
         error: ClusterError | None = None
         match change.repair:
             case Repair.RESTART if look is not None:
-                error = self._renew(look, fresh=change.fresh)
+                error = self._renew(look, status, fresh=change.fresh)
             case Repair.HEAL:
                 error = self._heal(status, fresh=change.fresh, afresh=afresh) or self._look_again(look)
         if error is None and change.nodes is not None:
@@ -283,15 +283,21 @@ class PooledCluster:
         if look and look.unasked:
             again = look_at_code(self.cluster)
             if again.changed:
-                return self._renew(again, fresh=False)
+                return self._renew(again, self.cluster.status(), fresh=False)
         return None
 
-    def _renew(self, look: CodeLook, *, fresh: bool) -> ClusterError | None:
-        """Restarts nodes that run other code than is on disk now."""
+    def _renew(self, look: CodeLook, status: ClusterStatus, *, fresh: bool) -> ClusterError | None:
+        """Restarts the nodes that run other code than is on disk now, or all nodes if the cluster
+        needs repair, too."""
         why = f"its code had changed ({some_files(look.changed, self.cluster.project)})"
-        error = self._do("fresh", why, lambda: self.cluster.restart(fresh=fresh, on_event=self._on_event))
+        well = status.is_ready and not status.dirty and not fresh
+        names = look.outdated(status) if well else ()
+        which = restarted_in_words(status, names)
+        error = self._do(
+            "fresh", why, lambda: self.cluster.restart(*names, fresh=fresh, on_event=self._on_event)
+        )
         if error is None:
-            self.usage.notes.append(f"{why}; the nodes were restarted")
+            self.usage.notes.append(f"{why}; {which} were restarted")
         return error
 
     def _heal(self, status: ClusterStatus, *, fresh: bool, afresh: bool = False) -> ClusterError | None:

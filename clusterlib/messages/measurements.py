@@ -54,7 +54,7 @@ class Measured:
 
 @frozen
 class Examined:
-    columns: tuple[tuple[str, str], ...]
-    """Group and name of each check of the driver."""
+    columns: Mapping[str, tuple[tuple[str, str], ...]]
+    """By role, group and name of each check of its driver."""
     nodes: Mapping[str, Mapping[str, Finding]]
     """By node and check; a node that has not answered in time is missing."""

@@ -15,6 +15,8 @@ __all__ = [
     "ClusterStatus",
     "KeeperFacts",
     "KeeperPlace",
+    "LastNode",
+    "LastRole",
     "LastState",
     "LeaseStatus",
     "NodePlace",
@@ -146,8 +148,6 @@ class ClusterStatus:
     identifier: str
     project: str
     profile: str
-    driver: str
-    """Of the first role."""
     roles: tuple[RoleStatus, ...]
     simulated: bool
     state: ClusterState
@@ -207,12 +207,25 @@ class ClusterStatus:
 
 
 @frozen
+class LastRole:
+    name: str = ""
+    driver: str = ""
+
+
+@frozen
+class LastNode:
+    name: str = ""
+    role: str = ""
+
+
+@frozen
 class LastState:
     """What is read from the state file of a run, which another version may have written."""
 
     state: ClusterState | None = None
     profile: str = ""
-    driver: str = ""
+    roles: tuple[LastRole, ...] = ()
+    nodes: tuple[LastNode, ...] = ()
     simulated: bool = False
     ready_seconds: float | None = None
 

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import queue
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from clusterlib.client.cluster import Node
+from clusterlib.client.cluster import Cluster, Node
+from clusterlib.drivers.registry import calls_of
 from clusterlib.evidence.records import HealthRecorded, NodeRecorded
 from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
-from clusterlib.health.matrix import COLUMNS, LEAST, SPARE, ProcessUsage, Subject, examine
+from clusterlib.health.matrix import (
+    COLUMNS,
+    LEAST,
+    SPARE,
+    NodeHealth,
+    ProcessUsage,
+    Subject,
+    aside,
+    examine,
+)
 from clusterlib.health.servers import judge
 from clusterlib.hosts import proc
-from clusterlib.messages.findings import Finding
-from clusterlib.messages.measurements import Sample
+from clusterlib.messages.findings import Finding, skipped
+from clusterlib.messages.measurements import Examined, Sample
 from clusterlib.messages.requests import Examine, Measure
 from clusterlib.messages.status import NodeStatus
 from clusterlib.operations.expecting import expected_of
@@ -28,6 +39,7 @@ __all__ = ["Health", "Row", "examine_health"]
 @frozen
 class Row(Result):
     node: str
+    role: str
     state: str
     healthy: bool
     checks: tuple[Finding, ...]
@@ -75,17 +87,14 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
         used = cluster.keeper.ask(Measure()).nodes
         expected = expected_of(status)
         subjects = [
-            _subject(cluster[node.name], node, used.get(node.name), expected) for node in status.nodes
+            _subject(cluster[node.name], node, used.get(node.name), expected[node.role])
+            for node in status.nodes
         ]
         left = status.timeouts.health - (time.monotonic() - began)
-        if cluster.kind.examined_directly:
-            columns, found = COLUMNS, examine(subjects, left, option)
-        else:
-            told = cluster.keeper.ask(Examine(max(LEAST, left - SPARE)))
-            columns, found = judge(subjects, told, option)
+        examined = _examined(cluster, subjects, left, option)
+    columns = _side_by_side(list(examined.values()))
     rows = tuple(
-        Row(one.name, one.state, one.healthy, tuple(one.checks[column] for _, column in columns))
-        for one in found
+        _row(one, role, of_role, columns) for role, of_role in examined.items() for one in of_role.found
     )
     return Health(
         cluster=cluster.name,
@@ -99,9 +108,81 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
     )
 
 
+@frozen
+class _ExaminedRole:
+    columns: tuple[tuple[str, str], ...]
+    found: list[NodeHealth]
+
+
+def _examined(
+    cluster: Cluster, subjects: list[Subject], seconds: float, option: str
+) -> dict[str, _ExaminedRole]:
+    """By role. Some kinds of nodes are asked by us, others by their keeper; both at the same
+    time."""
+    kinds = {name: calls_of(role.driver, role.sources.roots) for name, role in cluster.roles.items()}
+    direct = [one for one in subjects if kinds[one.role].examined_directly]
+    within = max(LEAST, seconds - SPARE)
+    answer = _asked_aside(cluster, within) if direct and len(direct) < len(subjects) else None
+    found = examine(direct, seconds, option)
+    told = Examined({}, {})
+    if answer is not None:
+        told = answer()
+    elif not direct:
+        told = cluster.keeper.ask(Examine(within))
+    examined = {}
+    for role, kind in kinds.items():
+        of_role = [one for one in subjects if one.role == role]
+        if kind.examined_directly:
+            names = {one.name for one in of_role}
+            examined[role] = _ExaminedRole(COLUMNS, [one for one in found if one.name in names])
+        else:
+            examined[role] = _ExaminedRole(*judge(role, of_role, told, option))
+    return examined
+
+
+def _asked_aside(cluster: Cluster, within: float) -> Callable[[], Examined]:
+    """Has the keeper examine its nodes. It is asked over another connection: ours serves the nodes
+    that we ask meanwhile."""
+    answers: queue.SimpleQueue[Examined | BaseException] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            with reached(cluster.name, project=cluster.project) as other:
+                answers.put(other.keeper.ask(Examine(within)))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
+            answers.put(error)
+
+    def answer() -> Examined:
+        got = answers.get()
+        if isinstance(got, BaseException):
+            raise got
+        return got
+
+    aside(ask)
+    return answer
+
+
+def _side_by_side(examined: list[_ExaminedRole]) -> tuple[tuple[str, str], ...]:
+    """The columns of all roles, group by group."""
+    columns = list(dict.fromkeys(column for one in examined for column in one.columns))
+    groups = list(dict.fromkeys(group for group, _ in columns))
+    return tuple(sorted(columns, key=lambda column: groups.index(column[0])))
+
+
+def _row(one: NodeHealth, role: str, of_role: _ExaminedRole, columns: tuple[tuple[str, str], ...]) -> Row:
+    checks = tuple(
+        one.checks[column[1]]
+        if column in of_role.columns
+        else skipped(column[1], f"not a check of role {role}")
+        for column in columns
+    )
+    return Row(one.name, role, one.state, one.healthy, checks)
+
+
 def _subject(talk: Node, node: NodeStatus, used: Sample | None, expected: Expected | None) -> Subject:
     return Subject(
         name=node.name,
+        role=node.role,
         state=node.state,
         reason=node.reason,
         pid=node.pid,

@@ -55,6 +55,7 @@ __all__ = [
     "Refused",
     "ReportOf",
     "Resolved",
+    "RoleName",
     "Rolling",
     "Seconds",
     "Secret",
@@ -182,6 +183,9 @@ ShownProfile = Annotated[
 ]
 NodeCount = Annotated[int, WHOLE, Short("n"), Help("Number of nodes, instead of the profile's.")]
 Count = Annotated[int, WHOLE, Help("Number of nodes; may be given without --count.")]
+RoleName = Annotated[
+    str, NAME, Help("Role whose nodes are meant; it must be named if the cluster has several.")
+]
 Simulate = Annotated[bool, Help("All nodes in one process, over in-memory transports.")]
 Every = Annotated[bool, Help("Every cluster of this project.")]
 Timeout = Annotated[

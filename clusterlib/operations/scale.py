@@ -7,7 +7,7 @@ import time
 from clusterlib.client.cluster import Cluster
 from clusterlib.frozen import frozen
 from clusterlib.operations.declaring import Caller, operation
-from clusterlib.operations.parameters import Count
+from clusterlib.operations.parameters import Count, RoleName
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
 
@@ -23,11 +23,11 @@ class Scaled(Result):
 
 
 @operation(effect="destroy", taints=False)
-def scale(cluster: Cluster, caller: Caller, count: Count) -> Scaled:
+def scale(cluster: Cluster, caller: Caller, count: Count, *, role: RoleName | None = None) -> Scaled:
     """Add or remove nodes of a running cluster until it has COUNT; the others go on."""
     began = time.monotonic()
     before = [node.name for node in cluster]
-    cluster.scale(count, on_event=caller.on_event)
+    cluster.scale(count, role=role, on_event=caller.on_event)
     after = [node.name for node in cluster]
     view = ClusterView.of(cluster.status())
     added = tuple(one for one in after if one not in before)

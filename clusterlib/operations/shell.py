@@ -68,12 +68,10 @@ def run_own_shell(
     expression. Such a shell has its own connection to the node, so the cluster need not be held.
     `on_stale` is called if the node runs other code than is on disk."""
     with reached(name, project=project) as cluster:
-        status = cluster.status()
-        if cluster.kind.has_prompt or (cluster.kind.evaluates and code is not None):
+        chosen = _chosen(cluster, node)
+        if chosen.kind.has_prompt or (chosen.kind.evaluates and code is not None):
             return None
-        ready = (one for one in status.nodes if one.is_ready)
-        chosen = (status.node(cluster[node].name) if node else None) or next(ready, status.nodes[0])
-        shell = chosen.shell
+        shell = chosen.status().shell
         if shell is None:
             raise NotSupported(
                 f"{chosen.name} has no shell",
@@ -90,6 +88,14 @@ def run_own_shell(
         if stale := cluster.stale:
             on_stale(stale_sentence(stale, cluster))
         return run_command(words, environment={**os.environ, "TERM": _terminal(), **shell.environment})
+
+
+def _chosen(cluster: Cluster, node: str | None) -> Node:
+    """The node of that name, or else the first that is ready."""
+    if node is not None:
+        return cluster[node]
+    status = cluster.status()
+    return cluster[next((one.name for one in status.nodes if one.is_ready), status.nodes[0].name)]
 
 
 def _terminal() -> str:
@@ -182,14 +188,12 @@ class NodeShell:
         return self._node.complete(self._session, text, QUICKLY)
 
     def _choose(self, node: str | None) -> Node:
-        status = self.cluster.status()
-        if not self.cluster.kind.evaluates:
+        chosen = _chosen(self.cluster, node)
+        if not chosen.kind.evaluates:
+            driver = self.cluster.roles[chosen.role].driver
             raise NotSupported(
-                f"nodes of the driver {status.driver!r} have no Python prompt",
+                f"nodes of the driver {driver!r} have no Python prompt",
                 cause="they have the shell of their own that the profile names",
                 remedies=[f"invoke cluster.shell {node or ''}".rstrip(), "invoke cluster.logs"],
             ).of_cluster(self.cluster.name)
-        if node is not None:
-            return self.cluster[node]
-        ready = next((one.name for one in status.nodes if one.is_ready), None)
-        return self.cluster[ready] if ready else self.cluster.nodes[0]
+        return chosen

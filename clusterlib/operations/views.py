@@ -9,7 +9,7 @@ from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.messages.status import ClusterStatus, NodeStatus, Peak, TurnStatus
 from clusterlib.operations.result import Result
 
-__all__ = ["ClusterView", "NodeView"]
+__all__ = ["ClusterView", "NodeView", "RoleView"]
 
 
 @frozen
@@ -57,11 +57,17 @@ class NodeView(Result):
 
 
 @frozen
+class RoleView(Result):
+    name: str
+    driver: str
+
+
+@frozen
 class ClusterView(Result):
     name: str
     state: ClusterState
     profile: str
-    driver: str
+    roles: tuple[RoleView, ...]
     simulated: bool
     project: str
     run: str
@@ -86,7 +92,7 @@ class ClusterView(Result):
             name=status.name,
             state=status.state,
             profile=status.profile,
-            driver=status.driver,
+            roles=tuple(RoleView(role.name, role.driver) for role in status.roles),
             simulated=status.simulated,
             project=status.project,
             run=status.run,

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from clusterlib.frozen import frozen
+from clusterlib.messages.status import LastRole
 from clusterlib.rundir.folders import RunFolder, all_names, runs_of
 
 __all__ = ["Footprint", "measured_footprint"]
@@ -39,19 +40,32 @@ class Footprint:
 
 
 def measured_footprint(
-    project: Path, profile: str, *, driver: str, simulated: bool, besides: Path | None = None
+    project: Path,
+    profile: str,
+    *,
+    role: str,
+    driver: str,
+    simulated: bool,
+    besides: Path | None = None,
 ) -> Footprint | None:
     """The footprint of the newest run with the largest one; None if there is none. `besides` is
-    left out.
+    left out. `role`: only its nodes count, unless all nodes are one simulation.
 
     The work is bounded, for any number and length of runs."""
-    wanted = (profile, driver, simulated)
+    wanted = LastRole(role, driver)
     found: list[Footprint] = []
     for run in _newest(project, besides):
         state = run.read_state()
-        if state is None or (state.profile, state.driver, state.simulated) != wanted:
+        if state is None or (state.profile, state.simulated) != (profile, simulated):
             continue
-        memory = max(_amounts(run.samples), default=0)
+        if wanted not in state.roles:
+            continue
+        counted = (
+            None
+            if simulated or len(state.roles) == 1
+            else {one.name for one in state.nodes if one.role == role}
+        )
+        memory = max(_amounts(run.samples, counted), default=0)
         if memory:
             found.append(Footprint(memory, run))
         if len(found) == ENOUGH:
@@ -67,14 +81,17 @@ def _newest(project: Path, besides: Path | None) -> list[RunFolder]:
     return sorted(runs, key=lambda run: run.path.name, reverse=True)[:LOOKED_AT]
 
 
-def _amounts(samples: Path) -> Iterator[int]:
+def _amounts(samples: Path, counted: Collection[str] | None) -> Iterator[int]:
+    """Of these nodes; None: of all."""
     for line in _tail(samples).splitlines():
         try:
             sample: Any = json.loads(line)
         except (ValueError, RecursionError):  # the first line may be cut, and the last one on a full disk
             continue
         nodes = sample.get("nodes") if isinstance(sample, dict) else None
-        for figures in nodes.values() if isinstance(nodes, dict) else ():
+        for name, figures in nodes.items() if isinstance(nodes, dict) else ():
+            if counted is not None and name not in counted:
+                continue
             memory = figures.get("memory") if isinstance(figures, dict) else None
             if type(memory) is int and 0 < memory <= MOST:
                 yield memory

@@ -7,9 +7,12 @@ import pytest
 
 import clusterlib
 from clusterlib.hosts import proc
+from clusterlib.messages.plan import Plan
 from clusterlib.waiting import Deadline, poll
+from tests.roles import start_plan
 
 Up = Callable[..., clusterlib.Cluster]
+Start = Callable[[Plan], clusterlib.Cluster]
 
 
 @pytest.fixture
@@ -43,6 +46,25 @@ def up(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
     for marker in markers:
         poll(lambda m=marker: not proc.marked(m), Deadline(10))  # type: ignore[misc]
         assert proc.marked(marker) == [], f"processes of cluster {marker} are left"
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts clusters of plans; at the end nothing of them is left."""
+    markers: list[str] = []
+    clusters: list[clusterlib.Cluster] = []
+
+    def started(plan: Plan) -> clusterlib.Cluster:
+        cluster = start_plan(plan)
+        clusters.append(cluster)
+        markers.append(cluster.status().marker)
+        return cluster
+
+    yield started
+    for cluster in clusters:
+        cluster.down()
+    for marker in markers:
+        assert poll(lambda m=marker: not proc.marked(m), Deadline(10))  # type: ignore[misc]
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_a_cluster_of_its_nodes_is_started_shown_examined_and_stopped(run: Run) 
 
     (status,) = json.loads(run("clusterlib", "status", "--json").stdout)["clusters"]
     assert [node["state"] for node in status["nodes"]] == ["ready"] * 3
-    assert status["driver"] == "counter"
+    assert status["roles"] == [{"name": "node", "driver": "counter"}]
 
     health = json.loads(run("clusterlib", "health", "--json").stdout)
     assert health["healthy"]

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import clusterlib
-from clusterlib.client.boot import Boot
-from clusterlib.client.planning import plan_for
 from clusterlib.client.start import lock_of
 from clusterlib.errors import NodeExited, NotSupported, UsageError
-from clusterlib.hosts import proc
-from clusterlib.hosts.places import socket_path
-from clusterlib.messages.plan import Plan, RolePlan
-from clusterlib.messages.requests import Scale
+from clusterlib.messages.plan import RolePlan
 from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.waiting import Deadline, poll
+from tests.functional.conftest import Start
+from tests.roles import NAME, plan_with, role
 
-NAME = "roles"
 STORE = """\
 driver = "command"
 restart.policy = "on-failure"
@@ -34,17 +28,6 @@ client = "28000-28499"
 program = "python3"
 arguments = ["-m", "http.server", "--bind", "{{ node.address }}", "{{ node.ports.client }}"]
 """
-Start = Callable[[Plan], clusterlib.Cluster]
-
-
-def role(profile: str, name: str, project: Path, **overrides: object) -> RolePlan:
-    named = {"nodes.name": name + "{index}", **overrides}
-    plan = plan_for(profile, name=NAME, project=project, overrides=named)
-    return replace(plan.roles[0], name=name)
-
-
-def plan_with(project: Path, *roles: RolePlan, **overrides: object) -> Plan:
-    return replace(plan_for("dev", name=NAME, project=project, overrides=overrides), roles=roles)
 
 
 @pytest.fixture
@@ -52,33 +35,6 @@ def store(project: Path) -> RolePlan:
     (project / "profiles").mkdir()
     (project / "profiles/store.toml").write_text(STORE)
     return role("store", "store", project)
-
-
-@pytest.fixture
-def start(project: Path) -> Iterator[Start]:
-    """Starts a plan as `up` does; at the end nothing of it is left."""
-    markers: list[str] = []
-    clusters: list[clusterlib.Cluster] = []
-
-    def started(plan: Plan) -> clusterlib.Cluster:
-        lock = lock_of(project, NAME)
-        assert lock.take()
-        boot = Boot(lock, socket_path(plan.identifier), project, NAME)
-        lock.let_go()
-        try:
-            cluster = boot.start(plan, None)
-        except BaseException:
-            boot.give_up()
-            raise
-        clusters.append(cluster)
-        markers.append(cluster.status().marker)
-        return cluster
-
-    yield started
-    for cluster in clusters:
-        cluster.down()
-    for marker in markers:
-        assert poll(lambda m=marker: not proc.marked(m), Deadline(10))  # type: ignore[misc]
 
 
 def answers(cluster: clusterlib.Cluster, name: str) -> bool:
@@ -123,14 +79,21 @@ def test_a_request_to_scale_names_the_role(start: Start, project: Path, store: R
     web = role("dev", "web", project, **{"nodes.count": 1})
     cluster = start(plan_with(project, web, store))
 
-    with pytest.raises(UsageError, match="has several roles, and none was named"):
+    with pytest.raises(UsageError, match="has several roles, and none was named") as caught:
         cluster.scale(3)
-    grown = cluster.keeper.ask(Scale(3, "web"), seconds=30)
-    assert [node.name for node in grown.nodes] == ["web1", "web2", "web3", "store1", "store2"]
-    shrunk = cluster.keeper.ask(Scale(1, "store"), seconds=30)
-    assert [node.name for node in shrunk.nodes] == ["web1", "web2", "web3", "store1"]
+    assert caught.value.evidence == ("its roles: web, store",)
+    assert caught.value.remedies == (
+        f"invoke cluster.scale 3 --role web --name {NAME}",
+        f"invoke cluster.scale 3 --role store --name {NAME}",
+    )
+    with pytest.raises(UsageError, match="has no role 'db'"):
+        cluster.scale(3, role="db")
+    cluster.scale(3, role="web")
+    assert [node.name for node in cluster] == ["web1", "web2", "web3", "store1", "store2"]
+    cluster.scale(1, role="store")
+    assert [node.name for node in cluster.nodes_of("store")] == ["store1"]
     assert cluster["web3"].members() == ["web1", "web2", "web3"]
-    assert shrunk.state is ClusterState.READY
+    assert cluster.state is ClusterState.READY
 
 
 @pytest.mark.parametrize("simulate", [False, True])

@@ -10,6 +10,7 @@ import shlex
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.hosts.places import write_private
 from clusterlib.messages.event import Event, now
 from clusterlib.messages.events import ClusterBuilding
-from clusterlib.messages.plan import Build, digest
+from clusterlib.messages.plan import Build, CodeSources, digest
 from clusterlib.rundir.folders import builds_folder
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["Outputs", "build_project", "unbuilt_files"]
+__all__ = ["Outputs", "build_project", "builds_of", "unbuilt_files"]
 
 Outputs = Callable[[], Mapping[str, str]]
 """The output of the build as it is on disk now: digests by file."""
@@ -38,6 +39,29 @@ Other variables may hold secrets and are not shown."""
 MADE_BY_TOOLS = frozenset({"_build", "node_modules"})
 
 
+def builds_of(sources: Sequence[CodeSources]) -> list[tuple[Build, list[CodeSources]]]:
+    """The builds of these roles, each with those that it makes the code of.
+
+    Roles with the same command share the build: it reads the inputs of all of them."""
+    found: dict[str, tuple[Build, list[CodeSources]]] = {}
+    for one in sources:
+        if one.build is None:
+            continue
+        known_as = _known_as(one.build)
+        if known_as in found:
+            build, made = found[known_as]
+            both = build.inputs and one.build.inputs  # without them it is always run
+            inputs = tuple(dict.fromkeys([*build.inputs, *one.build.inputs])) if both else ()
+            found[known_as] = replace(build, inputs=inputs), [*made, one]
+        else:
+            found[known_as] = one.build, [one]
+    return list(found.values())
+
+
+def _known_as(build: Build) -> str:
+    return digest([build.command, sorted(build.environment.items())])
+
+
 def build_project(
     build: Build, project: Path, outputs: Outputs, tell: Callable[[Event], None] = lambda _: None
 ) -> None:
@@ -45,7 +69,7 @@ def build_project(
 
     If another process builds, waits for it, and then need not build. `tell` is called when a build
     begins."""
-    known_as = digest([build.command, sorted(build.environment.items())])
+    known_as = _known_as(build)
     folder = builds_folder(project)
     done, log = folder / f"{known_as}.json", folder / f"{known_as}.log"
     lock = ClusterLock(folder / f"{known_as}.lock")
@@ -82,7 +106,7 @@ def build_project(
 
 def unbuilt_files(build: Build, project: Path) -> list[str]:
     """The files of the build that have changed since the last successful one. Does not build."""
-    known_as = digest([build.command, sorted(build.environment.items())])
+    known_as = _known_as(build)
     before = _read(builds_folder(project) / f"{known_as}.json")["inputs"]
     return changed(before, _told(_inputs(build)))
 

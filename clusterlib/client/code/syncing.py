@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clusterlib.client.code.looking import look_at_code, looked_at, not_stopped
+from clusterlib.client.code.looking import RoleCode, look_at_code, looked_at, nodes_to_restart
 from clusterlib.disk.code import modules_of
+from clusterlib.drivers.registry import calls_of
 from clusterlib.errors import StaleCode
 from clusterlib.frozen import frozen
 
@@ -40,50 +41,54 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     """Builds the project, and makes every node run the result."""
     status = cluster.status()
     look = look_at_code(cluster, on_event)
-    code, differing = dict(look.code), look.changed
-    seen = looked_at(cluster.sources, cluster.project)
-    why = _why_not_loaded(cluster.kind.loads_code, differing, look.before, code)
-    if why:
-        rolling = (
-            not cluster.simulated
-        )  # a node that starts among others in one process has the modules that they have loaded
-        restarted = not_stopped(status)
-        if restarted:
-            cluster.restart(*restarted, rolling=rolling, on_event=on_event)
-        return Synced(differing, {}, restarted, why, seen)
-    if look.unasked:
+    loadable = {
+        one.role.name: calls_of(one.role.driver, one.role.sources.roots).loads_code for one in look.roles
+    }
+    why = {one.role.name: _why_not_loaded(loadable[one.role.name], one) for one in look.roles}
+    restarted = nodes_to_restart(status, [role for role, reason in why.items() if reason])
+    _check_asked(cluster, [name for name in look.unasked if name not in restarted])
+    if restarted:
+        # A simulated node that starts among others has the modules that they have loaded.
+        cluster.restart(*restarted, rolling=not cluster.simulated, on_event=on_event)
+    loading = [one for one in look.roles if loadable[one.role.name] and not why[one.role.name]]
+    loaded = {name: modules for one in loading for name, modules in _load(cluster, one, on_event).items()}
+    return Synced(
+        look.changed,
+        loaded,
+        restarted,
+        "; ".join(dict.fromkeys(filter(None, why.values()))),
+        looked_at([one.role for one in look.roles if one not in loading], cluster.project),
+    )
+
+
+def _check_asked(cluster: Cluster, unasked: Sequence[str]) -> None:
+    if unasked:
         raise StaleCode(
-            f"{', '.join(look.unasked)} could not be asked which code it runs",
+            f"{', '.join(unasked)} could not be asked which code it runs",
             cause="it is paused, or too busy to answer",
-            remedies=[
-                f"invoke cluster.resume {look.unasked[0]}",
-                f"invoke cluster.restart {look.unasked[0]}",
-            ],
+            remedies=[f"invoke cluster.resume {unasked[0]}", f"invoke cluster.restart {unasked[0]}"],
         ).of_cluster(cluster.name)
-    if not cluster.kind.loads_code:
-        return Synced((), {}, (), looked_at=seen)
-    modules = {name: str(path) for name, path in modules_of(cluster.sources).items()}
-    gone = sorted({Path(path).stem for path in differing if path not in code} - modules.keys())
-    loaded = cluster.load(code, modules, gone, on_event)
-    return Synced(differing, {node: tuple(names) for node, names in loaded.items() if names}, ())
 
 
-def _why_not_loaded(
-    loadable: tuple[str, ...],
-    differing: tuple[str, ...],
-    before: Sequence[Mapping[str, str]],
-    code: Mapping[str, str],
-) -> str:
+def _load(cluster: Cluster, one: RoleCode, on_event: Listener | None) -> dict[str, tuple[str, ...]]:
+    """The modules that each node has loaded."""
+    modules = {name: str(path) for name, path in modules_of(one.role.sources).items()}
+    gone = sorted({Path(path).stem for path in one.changed if path not in one.code} - modules.keys())
+    loaded = cluster.load(one.code, modules, gone, role=one.role.name, on_event=on_event)
+    return {node: tuple(names) for node, names in loaded.items() if names}
+
+
+def _why_not_loaded(loadable: tuple[str, ...], one: RoleCode) -> str:
     """Why the nodes must be restarted; empty if they need not be."""
-    if not differing:
+    if not one.changed:
         return ""
     if not loadable:
         return "nodes of this kind take new code only when they start"
-    read_at_start = [path for path in differing if not path.endswith(loadable)]
+    read_at_start = [path for path in one.changed if not path.endswith(loadable)]
     if read_at_start:
         return f"{read_at_start[0]} is read only when a node starts"
     new = sorted(
-        folder for files in before for folder in _folders(code, loadable) - _folders(files, loadable)
+        folder for files in one.before for folder in _folders(one.code, loadable) - _folders(files, loadable)
     )
     return f"{new[0]} is not on the code path of the nodes yet" if new else ""
 

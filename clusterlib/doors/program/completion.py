@@ -133,14 +133,10 @@ def _clusters() -> Iterable[str]:
 def _nodes(name: str | None) -> Iterable[str]:
     """The nodes as the keeper has saved them, because asking it would take longer."""
     from clusterlib.client.start import cluster_name, project_folder
-    from clusterlib.messages.codec import NotReadable, revive
-    from clusterlib.messages.status import ClusterStatus
     from clusterlib.rundir.folders import latest_run
 
     run = latest_run(project_folder(None), cluster_name(name))
     if run is None:
         return []
-    try:
-        return [node.name for node in revive(ClusterStatus, run.read_state()).nodes]
-    except NotReadable:  # not written yet, or by another version
-        return run.node_names()
+    state = run.read_state()  # None: it is not written yet
+    return [node.name for node in state.nodes] if state is not None and state.nodes else run.node_names()

@@ -42,22 +42,24 @@ def health(console: Console, result: Health) -> None:
 
 def _matrix(console: Console, result: Health) -> None:
     """Every check in a column of its own, or, where they do not fit, every group of checks."""
-    titles = ["node", "state", *(name for _, name in result.columns)]
-    rows = [
-        [node.node, (node.state, colour(node.state)), *(_verdict(finding) for finding in node.checks)]
+    several_roles = len({node.role for node in result.nodes}) > 1
+    first = ["node", *(["role"] if several_roles else []), "state"]
+    heads: list[list[Cell]] = [
+        [node.node, *([node.role] if several_roles else []), (node.state, colour(node.state))]
         for node in result.nodes
+    ]
+    titles = [*first, *(name for _, name in result.columns)]
+    rows = [
+        [*head, *(_verdict(finding) for finding in node.checks)]
+        for head, node in zip(heads, result.nodes, strict=True)
     ]
     columns = zip(titles, *rows, strict=True)
     if sum(max(len(_text(cell)) for cell in column) + 2 for column in columns) > console.width:
         groups = list(dict.fromkeys(group for group, _ in result.columns))
-        titles = ["node", "state", *groups]
+        titles = [*first, *groups]
         rows = [
-            [
-                node.node,
-                (node.state, colour(node.state)),
-                *(_summary(node, result, group) for group in groups),
-            ]
-            for node in result.nodes
+            [*head, *(_summary(node, result, group) for group in groups)]
+            for head, node in zip(heads, result.nodes, strict=True)
         ]
     console.table(titles, rows)
 

@@ -135,12 +135,14 @@ def _cluster(console: Console, cluster: ClusterView) -> None:
     roles = [node.role for node in cluster.nodes]
     members = {role: roles.count(role) for role in set(roles)}
     rows: list[list[Cell]] = []
+    several_roles = len(cluster.roles) > 1
     for node in cluster.nodes:
         everyone = members[node.role]
         sees = f"{len(node.sees)}/{everyone}"
         rows.append(
             [
                 node.name,
+                *([node.role] if several_roles else []),
                 (node.state, colour(node.state)),
                 str(node.pid or "-"),
                 node.endpoint,
@@ -150,9 +152,14 @@ def _cluster(console: Console, cluster: ClusterView) -> None:
                 node.reason,
             ]
         )
-    titles = ["node", "state", "pid", _endpoint_title(cluster), "http", "sees", "up", "reason"]
+    role = ["role"] if several_roles else []
+    titles = ["node", *role, "state", "pid", _endpoint_title(cluster), "http", "sees", "up", "reason"]
     if not any(node.url for node in cluster.nodes):
-        titles, rows = [*titles[:4], *titles[5:]], [[*row[:4], *row[5:]] for row in rows]
+        http = titles.index("http")
+        titles, rows = (
+            [*titles[:http], *titles[http + 1 :]],
+            [[*row[:http], *row[http + 1 :]] for row in rows],
+        )
     if not any(node.reason for node in cluster.nodes):
         titles, rows = titles[:-1], [row[:-1] for row in rows]
     left_out = console.table(titles, rows, foldable=["reason"], expendable=LEAST_IMPORTANT)
@@ -163,4 +170,5 @@ def _cluster(console: Console, cluster: ClusterView) -> None:
 
 def _endpoint_title(cluster: ClusterView) -> str:
     """What the first port of these nodes is for."""
-    return next(iter(cluster.nodes[0].ports), "address") if cluster.nodes else "address"
+    firsts = {next(iter(node.ports), "address") for node in cluster.nodes}
+    return firsts.pop() if len(firsts) == 1 else "address"

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from clusterlib.client.code.building import build_project
-from clusterlib.client.code.looking import code_of
+from clusterlib.client.code.looking import code_of, codes_of
 from clusterlib.errors import BuildFailed, NotInTime, ProgramMissing, StartError
 from clusterlib.messages.event import Event
 from clusterlib.messages.events import ClusterBuilding
@@ -51,6 +52,21 @@ def test_it_is_not_run_again_while_nothing_has_changed(project: Path) -> None:
     first = code_of(shell(BUILDS, project), project)
 
     assert code_of(shell(BUILDS, project), project) == first
+    assert times_built(project) == 1
+
+
+@pytest.mark.parametrize("inputs", [("src",), ("src", "more")])
+def test_a_build_that_two_roles_share_is_run_once(project: Path, inputs: tuple[str, ...]) -> None:
+    script = f"{BUILDS}; mkdir -p tools; cp src/shop tools/tool.beam"
+    shop = shell(script, project)
+    tools = replace(shell(script, project, inputs), modules=(str(project / "tools"),))
+
+    for _ in range(2):
+        codes = codes_of([shop, tools], project)
+        assert [list(code) for code in codes] == [
+            [str(project / "ebin/shop.beam")],
+            [str(project / "tools/tool.beam")],
+        ]
     assert times_built(project) == 1
 
 

@@ -23,7 +23,7 @@ MEASURED = {"ping": "0.22 ms", "formed": "3/3", "reach": "0.10 ms", "memory": "9
 
 def row(name: str, **changed: Finding) -> Row:
     checks = [changed.get(check, ok(check, MEASURED.get(check, "ok"))) for _, check in COLUMNS]
-    return Row(name, "ready", not changed, tuple(checks))
+    return Row(name, "node", "ready", not changed, tuple(checks))
 
 
 def matrix(*rows: Row) -> Health:

@@ -47,6 +47,7 @@ class FakeTalk:
 
 def node(name: str, everyone: list[str], *, state: str = "ready", **changes: Any) -> Subject:
     facts: dict[str, Any] = {
+        "role": "node",
         "reason": "",
         "pid": 100,
         "expected": None,

@@ -8,8 +8,8 @@ from tests.unit.health.test_matrix import node
 
 def test_no_row_advises_to_restart_a_server_that_is_only_paused() -> None:
     missing = failed("formed", "1/2", "invoke cluster.restart node2")
-    told = Examined((("cluster", "formed"),), {"node1": {"formed": missing}})
+    told = Examined({"node": (("cluster", "formed"),)}, {"node1": {"formed": missing}})
 
-    _, found = judge([node("node1", []), node("node2", [], state="paused")], told, " --name x")
+    _, found = judge("node", [node("node1", []), node("node2", [], state="paused")], told, " --name x")
 
     assert found[0].checks["formed"].remedies == ("invoke cluster.resume node2 --name x",)

@@ -40,7 +40,7 @@ def there_and_back(value: object) -> object:
     [
         FULL,
         TurnGiven(FULL, 0.5),
-        Examined((("cluster", "formed"),), {"node1": {"formed": ok("formed", "yes")}}),
+        Examined({"node": (("cluster", "formed"),)}, {"node1": {"formed": ok("formed", "yes")}}),
         TakeTurn("me", False, 3.0),
     ],
     ids=lambda value: type(value).__name__,

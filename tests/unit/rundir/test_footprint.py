@@ -17,7 +17,8 @@ MIB = 2**20
 def ran(project: Path, *amounts: int, name: str = "default", **facts: object) -> RunFolder:
     """A run that is over, in which its only node took these amounts, one after the other."""
     run = new_run(project, name)
-    run.state.write_text(json.dumps({"profile": "box", "driver": "command", "simulated": False, **facts}))
+    roles = [{"name": "node", "driver": "command"}]
+    run.state.write_text(json.dumps({"profile": "box", "roles": roles, "simulated": False, **facts}))
     run.samples.write_text("".join(look(amount) for amount in amounts))
     return run
 
@@ -27,7 +28,7 @@ def look(amount: object) -> str:
 
 
 def found(project: Path, besides: Path | None = None) -> Footprint | None:
-    return measured_footprint(project, "box", driver="command", simulated=False, besides=besides)
+    return measured_footprint(project, "box", role="node", driver="command", simulated=False, besides=besides)
 
 
 def test_a_project_without_runs_knows_nothing(tmp_path: Path) -> None:
@@ -46,12 +47,30 @@ def test_the_most_of_the_newest_runs_is_found_under_whatever_name_they_ran(tmp_p
     assert Footprint(1, most).when == f"in the run of {most.begun:%Y-%m-%d %H:%M} UTC"
 
 
-@pytest.mark.parametrize(("fact", "other"), [("profile", "crate"), ("driver", "python"), ("simulated", True)])
+@pytest.mark.parametrize(
+    ("fact", "other"),
+    [
+        ("profile", "crate"),
+        ("roles", [{"name": "node", "driver": "python"}]),
+        ("roles", [{"name": "box", "driver": "command"}]),
+        ("simulated", True),
+    ],
+)
 def test_runs_of_something_else_do_not_count(tmp_path: Path, fact: str, other: object) -> None:
     run = ran(tmp_path, 61 * MIB)
     run.state.write_text(json.dumps({**json.loads(run.state.read_text()), fact: other}))
 
     assert found(tmp_path) is None
+
+
+def test_of_a_run_with_several_roles_the_nodes_of_one_count(tmp_path: Path) -> None:
+    roles = [{"name": "web", "driver": "python"}, {"name": "node", "driver": "command"}]
+    nodes = [{"name": "web1", "role": "web"}, {"name": "box1", "role": "node"}]
+    run = ran(tmp_path, roles=roles, nodes=nodes)
+    used = {name: {"memory": amount, "cpu": 0.1} for name, amount in (("web1", 90 * MIB), ("box1", 61 * MIB))}
+    run.samples.write_text(json.dumps({"time": "", "nodes": used}) + "\n")
+
+    assert found(tmp_path) == Footprint(61 * MIB, run)
 
 
 def test_damaged_lines_cost_only_themselves(tmp_path: Path) -> None:
