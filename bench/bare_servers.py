@@ -64,7 +64,7 @@ class Bare:
         provisioner = Provisioner(plan, role, run, self.driver, PortAllocator(runtime_dir()))
         self.places = provisioner.place(role.nodes, [])
         self.nodes = [spec for spec, _ in self.places]
-        provisioner.write_configs(self.nodes, self.nodes, [], self.nodes)
+        provisioner.write(provisioner.render(self.nodes, self.nodes, [], self.nodes))
         for node in self.nodes:
             (Path(node.directory) / "data").mkdir(mode=0o700)
         self.orders = {node.name: self.driver.order(node, {})[0] for node in self.nodes}

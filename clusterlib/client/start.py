@@ -350,14 +350,13 @@ def _fit(
                 cluster.restart(*outdated, on_event=on_event)
                 status = cluster.status()
             files = some_files(look.changed, cluster.project)
-            which = restarted_in_words(status, outdated)
-            notes.append(f"its code had changed ({files}); {which} were restarted")
+            restarted = restarted_in_words(status, outdated)
+            notes.append(f"its code had changed ({files}); {restarted} were restarted")
         else:
             status = _when_settled(cluster, status)
         if look.unasked and not look.changed:
             notes.append(f"{', '.join(look.unasked)} could not be asked which code it runs")
-        notes += notes_on_ended(status)
-        cluster.notes = tuple(notes)
+        cluster.notes = (*notes, *notes_on_ended(status))
         if not hold and cluster.held:
             cluster.keep()
     except BaseException:

@@ -50,7 +50,7 @@ class Stage:
         provisioner = Provisioner(plan, role, self.run, driver, PortAllocator(runtime_dir()))
         self.places = {spec.name: (spec, claims) for spec, claims in provisioner.place(role.nodes, [])}
         specs = [spec for spec, _ in self.places.values()]
-        provisioner.write_configs(specs, specs, [], specs)
+        provisioner.write(provisioner.render(specs, specs, [], specs))
         self.names = frozenset(self.places)
         self.members = provisioner.members(specs)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable, NodeUnknown
 from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.members import Members
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.revival import Changes
-from clusterlib.keeper.rosters import Rosters
 from clusterlib.keeper.taint import Taint
 from clusterlib.messages.events import (
     ClusterRestarting,
@@ -33,14 +33,14 @@ class Faults:
     def __init__(
         self,
         cluster: str,
-        rosters: Rosters,
+        members: Members,
         taint: Taint,
         changes: Changes,
         tell: Tell,
         save: Callable[[], None],
     ) -> None:
         self._cluster = cluster
-        self._rosters = rosters
+        self._members = members
         self._taint = taint
         self._changes = changes
         self._tell = tell
@@ -65,7 +65,7 @@ class Faults:
             self._tell(FaultPause(name, by))
             self._taint.paused(name)
             node.pause(by)
-            self._rosters.look_again()
+            self._members.look_again()
         return node.status()
 
     async def resume(self, name: str, by: str = "") -> NodeStatus:
@@ -84,9 +84,9 @@ class Faults:
                     self._alive(name)
                 self._tell(FaultStop(name, by))
                 self._taint.ended(name, "was stopped")
-                await self._rosters.stop([node], with_the_cluster=False)
+                await self._members.stop([node], with_the_cluster=False)
                 node.by = by or None
-                self._rosters.look_again()
+                self._members.look_again()
                 self._save()
             return node.status()
 
@@ -109,8 +109,8 @@ class Faults:
     async def _bring_back(self, node: ManagedNode) -> None:
         self._taint.ended_on_request([node.name], everything=False)
         try:
-            await self._rosters.prepare([node])
-            await self._rosters.bring_up([node], together=False)
+            await self._members.prepare([node])
+            await self._members.bring_up([node], together=False)
         except ClusterError:
             self._taint.ended(node.name, f"is gone: {node.reason}")
             raise
@@ -120,7 +120,7 @@ class Faults:
     async def restart(self, nodes: list[ManagedNode], *, fresh: bool = False) -> None:
         """Restarts them on request."""
         names = [node.name for node in nodes]
-        everything = fresh and self._rosters.nodes.keys() <= set(names)
+        everything = fresh and self._members.nodes.keys() <= set(names)
         await self._restart(
             nodes, lambda: self._taint.ended_on_request(names, everything=everything), fresh=fresh
         )
@@ -128,17 +128,17 @@ class Faults:
     async def heal(self, deadline: Deadline, *, fresh: bool) -> None:
         """Resumes paused nodes and restarts dead ones, or restarts all without data, until the
         cluster is complete."""
-        nodes = self._rosters.nodes
-        self._rosters.check_can_start("nodes")
+        nodes = self._members.nodes
+        self._members.check_can_start("nodes")
         if fresh:
             await self._restart(list(nodes.values()), fresh=True)
         for node in nodes.values():
             self._resume(node)
-        while not self._rosters.whole:
+        while not self._members.whole:
             if gone := self._gone():
                 await self._restart(gone)
-            await poll_async(lambda: self._rosters.whole or self._gone(), deadline)
-            if deadline.passed and not self._rosters.whole:
+            await poll_async(lambda: self._members.whole or self._gone(), deadline)
+            if deadline.passed and not self._members.whole:
                 raise NodeNotReady(
                     f"cluster '{self._cluster}' did not get whole within {deadline.seconds:g} s",
                     evidence=[
@@ -150,7 +150,7 @@ class Faults:
         self._taint.clear()
 
     def find(self, name: str) -> ManagedNode:
-        nodes = self._rosters.nodes
+        nodes = self._members.nodes
         if name not in nodes:
             raise NodeUnknown(
                 f"cluster '{self._cluster}' has no node {name!r}",
@@ -169,24 +169,24 @@ class Faults:
         return node
 
     def _gone(self) -> list[ManagedNode]:
-        return [node for node in self._rosters.nodes.values() if node.state in GONE]
+        return [node for node in self._members.nodes.values() if node.state in GONE]
 
     def _resume(self, node: ManagedNode, by: str = "") -> None:
         if node.state is NodeState.PAUSED:
             self._tell(HealResume(node.name, by))
             node.resume()
             self._taint.resumed(node.name)
-            self._rosters.look_again()
+            self._members.look_again()
 
     async def _restart(
         self, nodes: list[ManagedNode], ended: Callable[[], None] = lambda: None, *, fresh: bool = False
     ) -> None:
         """`ended` is called when the old processes have ended: from then on, damage concerns the
         new ones."""
-        await self._rosters.prepare(nodes)
+        await self._members.prepare(nodes)
         self._tell(ClusterRestarting(tuple(node.name for node in nodes), fresh))
-        await self._rosters.stop(nodes)
+        await self._members.stop(nodes)
         if fresh:
-            await self._rosters.clear(nodes)
+            await self._members.clear(nodes)
         ended()
-        await self._rosters.bring_up(nodes, together=False)
+        await self._members.bring_up(nodes, together=False)

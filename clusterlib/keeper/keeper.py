@@ -31,9 +31,9 @@ from clusterlib.keeper.diary import EventLog
 from clusterlib.keeper.faults import Faults
 from clusterlib.keeper.holding import Holding
 from clusterlib.keeper.leftovers import left_behind
+from clusterlib.keeper.members import Members
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.revival import Revival
-from clusterlib.keeper.rosters import Rosters
 from clusterlib.keeper.state_file import StateFile
 from clusterlib.keeper.turns import Turn
 from clusterlib.messages.events import (
@@ -83,10 +83,10 @@ class Keeper:
         self._state = StateFile(run.state, self.status, self.events.tell)
         self.holding = Holding(self, self.events.tell, plan.linger, self._state.save_soon)
         tell = self.events.tell
-        self._rosters = Rosters(plan, run, drivers, host, allocator, tell, self._node_ended)
-        self.faults = Faults(plan.name, self._rosters, self.holding.taint, self, tell, self._state.save_soon)
+        self._members = Members(plan, run, drivers, host, allocator, tell, self._node_ended)
+        self.faults = Faults(plan.name, self._members, self.holding.taint, self, tell, self._state.save_soon)
         self._monitor: Monitor | None = None  # until there is something to measure
-        self._revival = Revival(plan.restart, self._rosters, self, tell, self._state.save_soon)
+        self._revival = Revival(plan.restart, self._members, self, tell, self._state.save_soon)
         self._host = host
         host.lost.add_done_callback(lambda lost: self.holding.taint.lost(describe_loss(lost.result())))
         self._place = place
@@ -105,17 +105,17 @@ class Keeper:
     def looking(self) -> Looking:
         from clusterlib.keeper.looking import Looking  # most clusters are never looked at
 
-        return Looking(self._rosters)
+        return Looking(self._members)
 
     @property
     def nodes(self) -> dict[str, ManagedNode]:
-        return self._rosters.nodes
+        return self._members.nodes
 
     @property
     def state(self) -> ClusterState:
         if self._phase is not ClusterState.READY:
             return self._phase
-        return ClusterState.READY if self._rosters.whole else ClusterState.DEGRADED
+        return ClusterState.READY if self._members.whole else ClusterState.DEGRADED
 
     @property
     def starting(self) -> bool:
@@ -138,7 +138,7 @@ class Keeper:
             identifier=plan.identifier,
             project=plan.project,
             profile=plan.profile,
-            roles=tuple(roster.status() for roster in self._rosters.roles.values()),
+            roles=tuple(role.status() for role in self._members.roles.values()),
             simulated=plan.simulated,
             state=self.state,
             linger=plan.linger,
@@ -176,13 +176,13 @@ class Keeper:
             pauses = backoff(plan.retry.first, plan.retry.factor, plan.retry.ceiling)
             for attempt in itertools.count(1):
                 try:
-                    nodes = self._rosters.admit_all()
-                    await self._rosters.prepare(nodes, as_planned=True)
-                    await self._rosters.bring_up(nodes, together=True)
+                    nodes = self._members.admit_all()
+                    await self._members.prepare(nodes, as_planned=True)
+                    await self._members.bring_up(nodes, together=True)
                     break
                 except ClusterError as error:
                     again = attempt <= plan.retry.attempts and self._worth_another_try(error)
-                    await self._rosters.dismiss(self.nodes.values())
+                    await self._members.dismiss(self.nodes.values())
                     if not again:
                         raise
                     self.events.tell(ClusterRetrying(attempt, error.problem))
@@ -203,8 +203,8 @@ class Keeper:
             if fresh:
                 from clusterlib.keeper.clearing import check_fresh
 
-                for roster, group in self._rosters.by_role(nodes):
-                    check_fresh(roster.driver, [node.name for node in group])
+                for role, group in self._members.by_role(nodes):
+                    check_fresh(role.driver, [node.name for node in group])
             try:
                 await self.faults.restart(nodes, fresh=fresh)
             except ClusterError:
@@ -225,13 +225,13 @@ class Keeper:
         restart."""
         from clusterlib.keeper.loading import load
 
-        roster = self._rosters.role(role)
+        chosen = self._members.role(role)
         async with self.alone():
-            loaded = await load(roster, code, modules, gone, self.events.tell)
+            loaded = await load(chosen, code, modules, gone, self.events.tell)
             return Loaded(self.status(), loaded)
 
     async def code(self) -> RunningCode:
-        return await self._rosters.running_code()
+        return await self._members.running_code()
 
     async def heal(self, *, fresh: bool = False) -> ClusterStatus:
         """Makes the cluster complete again with as few restarts as possible; `fresh`: restarts all
@@ -252,17 +252,17 @@ class Keeper:
         from clusterlib.keeper.stacks import dump_stacks
 
         node = self.faults.find(name)
-        driver = self._rosters.of(node).driver
+        driver = self._members.role_of(node).driver
         return tuple(await dump_stacks(driver, node, simulated=self.plan.simulated))
 
     async def scale(self, count: int, role: str | None = None) -> ClusterStatus:
         """Adds or removes nodes of a role, which must be named where there are several."""
         from clusterlib.keeper.scaling import check_size, scale
 
-        roster = self._rosters.role(role, f"invoke cluster.scale {count}")
-        check_size(self.plan, roster, count)
+        chosen = self._members.role(role, f"invoke cluster.scale {count}")
+        check_size(self.plan, chosen, count)
         async with self.alone():
-            await scale(self._rosters, roster, count, self.holding.taint, self.events.tell)
+            await scale(self._members, chosen, count, self.holding.taint, self.events.tell)
             self._state.save()
             return self.status()
 
@@ -286,13 +286,13 @@ class Keeper:
     async def end_turn(self, turn: Turn, dirty: str | None = None) -> ClusterStatus:
         """Answers when all output of the nodes is in their log files: it belongs to this turn, not
         to the next."""
-        self._rosters.flush_logs()
+        self._members.flush_logs()
         self.holding.end_turn(turn, dirty)
         return self.status()
 
     async def flush_logs(self) -> None:
         """Returns when all output of the nodes is in their log files."""
-        self._rosters.flush_logs()
+        self._members.flush_logs()
 
     # -- when a start fails, and while it runs
 
@@ -322,7 +322,7 @@ class Keeper:
         if self._phase is not ClusterState.READY:
             return
         self._state.save_soon()
-        if node.state is NodeState.DEAD and not self._rosters.is_rising(node):
+        if node.state is NodeState.DEAD and not self._members.awaits(node):
             self.holding.taint.ended(node.name, ": ".join(filter(None, unexpected_end(str(how)))))
             self._revival.crashed(node, str(how), clean=how.clean)
 
@@ -368,12 +368,12 @@ class Keeper:
             closing.push_async_callback(self._host.close)
             if self._monitor is not None:
                 closing.callback(self._monitor.close)
-            closing.callback(self._rosters.close)
+            closing.callback(self._members.close)
             try:
                 with contextlib.suppress(LeftBehind):
                     # The sweep has the final result: it also ends a process that contains nodes (a
                     # paused simulation).
-                    await self._rosters.stop(self.nodes.values())
+                    await self._members.stop(self.nodes.values())
             finally:
                 survivors = await self._host.sweep(SWEEP_SECONDS)
         return left_behind(self.plan.name, survivors) if survivors else None

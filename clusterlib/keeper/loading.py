@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from clusterlib.errors import NodeUnavailable
 from clusterlib.keeper.diary import Tell
-from clusterlib.keeper.roster import Roster
+from clusterlib.keeper.role import ManagedRole
 from clusterlib.messages.events import ClusterLoaded
 from clusterlib.messages.states import NodeState
 
@@ -14,20 +14,20 @@ __all__ = ["load"]
 
 
 async def load(
-    roster: Roster, code: Mapping[str, str], modules: Mapping[str, str], gone: Sequence[str], tell: Tell
+    role: ManagedRole, code: Mapping[str, str], modules: Mapping[str, str], gone: Sequence[str], tell: Tell
 ) -> dict[str, tuple[str, ...]]:
     """Gives what each node was given. The dead find the modules when they start."""
-    loaded = await roster.driver.load(_those_that_load(roster), modules, gone)
-    roster.code.runs(roster.nodes, code)
+    loaded = await role.driver.load(_those_that_load(role), modules, gone)
+    role.code.runs(role.nodes, code)
     names = sorted({name for names in loaded.values() for name in names})
     if names or gone:
         tell(ClusterLoaded(tuple(names), tuple(gone)))
     return {name: tuple(names) for name, names in loaded.items()}
 
 
-def _those_that_load(roster: Roster) -> list[str]:
+def _those_that_load(role: ManagedRole) -> list[str]:
     """The nodes that live, all of which must be able to load new code now."""
-    living = [node for node in roster.nodes.values() if node.living]
+    living = [node for node in role.nodes.values() if node.living]
     deaf = [node for node in living if node.state is not NodeState.READY]
     if deaf:
         verb = "resume" if deaf[0].state is NodeState.PAUSED else "restart"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from clusterlib.errors import DriverUnusable
+from clusterlib.keeper.members import Members
 from clusterlib.keeper.node import ManagedNode
-from clusterlib.keeper.roster import Roster
-from clusterlib.keeper.rosters import Rosters
+from clusterlib.keeper.role import ManagedRole
 from clusterlib.messages.findings import Finding, failed
 from clusterlib.messages.measurements import Examined, Measured
 from clusterlib.waiting import pause_async
@@ -16,13 +16,13 @@ __all__ = ["Looking"]
 
 
 class Looking:
-    def __init__(self, rosters: Rosters) -> None:
-        self._rosters = rosters
+    def __init__(self, members: Members) -> None:
+        self._members = members
 
     async def examine(self, within: float) -> Examined:
         """What the drivers find out about the health of their nodes; for drivers whose nodes
         clients cannot ask."""
-        columns = {name: tuple(roster.driver.columns) for name, roster in self._rosters.roles.items()}
+        columns = {name: tuple(role.driver.columns) for name, role in self._members.roles.items()}
         return Examined(columns, await self._examined(within))
 
     async def measure(self) -> Measured:
@@ -30,7 +30,7 @@ class Looking:
 
         The loop runs after each."""
         found = {}
-        for node in list(self._rosters.nodes.values()):
+        for node in list(self._members.nodes.values()):
             used = node.usage()
             if used is not None:
                 found[node.name] = used
@@ -44,10 +44,10 @@ class Looking:
         others. Where the driver fails to examine a node, that is the finding."""
         loop = asyncio.get_running_loop()
         asked = {
-            loop.create_task(_looked_at(node, roster, within)): name
-            for roster in self._rosters.roles.values()
-            if roster.driver.columns
-            for name, node in roster.ready().items()
+            loop.create_task(_looked_at(node, role, within)): name
+            for role in self._members.roles.values()
+            if role.driver.columns
+            for name, node in role.ready().items()
         }
         if not asked:
             return {}
@@ -59,11 +59,11 @@ class Looking:
         return {asked[task]: task.result() for task in done}
 
 
-async def _looked_at(node: ManagedNode, roster: Roster, within: float) -> dict[str, Finding]:
+async def _looked_at(node: ManagedNode, role: ManagedRole, within: float) -> dict[str, Finding]:
     """A finding for each column of the driver."""
-    columns = [name for _, name in roster.driver.columns]
+    columns = [name for _, name in role.driver.columns]
     try:
-        found = await node.examine(frozenset(roster.ready()), within)
+        found = await node.examine(frozenset(role.ready()), within)
     except DriverUnusable as error:
         return {name: failed(name, f"{error.problem}: {error.cause}") for name in columns}
     nothing = "the driver says nothing about it"

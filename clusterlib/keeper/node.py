@@ -61,8 +61,9 @@ class ManagedNode:
         """Who has killed or paused it; None if it was neither."""
         self.exit: Exit | None = None
         self.starts = 0
-        self.rungs = 0
-        """How many rungs of readiness this start has reached."""
+        self.progress = 0.0
+        """The part of the ladder of readiness that this start has climbed, from 0 to 1."""
+        self._step = 0.0
         self.ready_seconds: float | None = None
         self.log = LogWriter(log)
         self._driver = driver
@@ -125,12 +126,10 @@ class ManagedNode:
 
     async def launch(self, deadline: Deadline) -> None:
         """Starts the process. Afterwards it is alive, but not ready."""
-        self.exit = None
+        self.exit = self.by = self.ready_seconds = None
         self.reason = ""
-        self.by = None
-        self.ready_seconds = None
         self.starts += 1
-        self.rungs = 0
+        self.progress = 0.0
         self._begun = time.monotonic()
         self._since = datetime.now(UTC)
         self._news = asyncio.Event()
@@ -206,10 +205,8 @@ class ManagedNode:
     async def stale_files(self, within: float) -> Sequence[str] | None:
         """The files that it has loaded and that have changed on disk; None if it does not answer in
         time."""
-        if self._link is None:
-            return None
-        answers = self.state is NodeState.READY  # a paused one is not waited for
-        return await self._link.stale_files(within if answers else 0.0)
+        limit = within if self.state is NodeState.READY else 0.0  # a paused one is not waited for
+        return await self._link.stale_files(limit) if self._link is not None else None
 
     def look_again(self) -> None:
         """The state of another node has changed, which this one may wait for."""
@@ -226,13 +223,15 @@ class ManagedNode:
         async def current(number: int) -> Answer:
             return await link.ladder(expected())[number].probe()
 
+        ladder = link.ladder(expected())
+        self._step = 1 / max(1, len(ladder))
         return [
             replace(rung, probe=self._unless_ended(functools.partial(current, number)))
-            for number, rung in enumerate(link.ladder(expected()))
+            for number, rung in enumerate(ladder)
         ]
 
     def _reached(self, rung: str) -> None:
-        self.rungs += 1
+        self.progress += self._step
         self._tell(NodeReached(self.name, rung))
 
     def _unless_ended(self, probe: Probe) -> Probe:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from clusterlib.drivers.api import Driver, Member, NodeSpec, NodeTexts
 from clusterlib.errors import PortsExhausted, StartError
+from clusterlib.frozen import frozen
 from clusterlib.hosts.places import make_private, write_private
 from clusterlib.messages.plan import NodePlan, Plan, RolePlan
 from clusterlib.network.ports import AddressBlock, Claim, PortAllocator
@@ -19,9 +20,20 @@ from clusterlib.rendering import complete, render
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.values.ports import PortRange
 
-__all__ = ["Provisioner"]
+__all__ = ["Provisioner", "Rendered"]
 
 LOOPBACK = "127.0.0.1"
+
+
+@frozen
+class Rendered:
+    """What nodes read when they start, not written yet."""
+
+    known: Mapping[str, NodeTexts]
+    """For the driver, by node of the role."""
+    folders: tuple[Path, ...]
+    """Of the nodes that start."""
+    files: Mapping[Path, str]
 
 
 class Provisioner:
@@ -64,18 +76,16 @@ class Provisioner:
             raise
         return places
 
-    def write_configs(
+    def render(
         self,
         specs: Sequence[NodeSpec],
         chosen: Sequence[NodeSpec],
         alive: Sequence[str],
         everyone: Sequence[NodeSpec],
-    ) -> None:
-        """Writes what the chosen nodes read, which are about to start while the nodes in `alive`
-        run.
+    ) -> Rendered:
+        """What the chosen nodes read, which are about to start while the nodes in `alive` run.
 
-        `specs` are the nodes of this role, `everyone` those of all roles.
-        Everything is rendered before anything is written."""
+        `specs` are the nodes of this role, `everyone` those of all roles."""
         plan, role = self._plan, self._role
         common: dict[str, Any] = {
             "cluster": {
@@ -93,17 +103,23 @@ class Provisioner:
         }
         search = [Path(folder) for folder in role.template_search]
         values = {spec.name: complete({**common, "node": spec.for_templates()}) for spec in specs}
-        self._driver.learn({name: NodeTexts(known) for name, known in values.items()})
-        rendered = [
-            (Path(spec.directory) / output, render(template, search, values[spec.name]))
+        files = {
+            Path(spec.directory) / output: render(template, search, values[spec.name])
             for spec in chosen
             for output, template in role.templates.items()
-        ]
+        }
+        known = {name: NodeTexts(of_node) for name, of_node in values.items()}
+        return Rendered(known, tuple(Path(spec.directory) for spec in chosen), files)
+
+    def write(self, rendered: Rendered) -> None:
+        """From now on the driver uses these values, too."""
+        plan = self._plan
+        self._driver.learn(rendered.known)
         try:
             self._ensure_cookie()
-            for spec in chosen:
-                make_private(Path(spec.directory))
-            for path, text in rendered:
+            for folder in rendered.folders:
+                make_private(folder)
+            for path, text in rendered.files.items():
                 write_private(path, text)
         except OSError as error:
             import shlex

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from clusterlib.errors import ClusterError
 from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.members import Members
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.restarts import Restarts
-from clusterlib.keeper.rosters import Rosters
 from clusterlib.messages.events import NodeAbandoned, NodeRestartFailed, NodeRestarting
 from clusterlib.messages.plan import RestartPolicy
 from clusterlib.messages.states import NodeState
@@ -28,10 +28,10 @@ class Changes(Protocol):
 
 class Revival:
     def __init__(
-        self, policy: RestartPolicy, rosters: Rosters, changes: Changes, tell: Tell, save: Callable[[], None]
+        self, policy: RestartPolicy, members: Members, changes: Changes, tell: Tell, save: Callable[[], None]
     ) -> None:
         self._restarts = Restarts(policy)
-        self._rosters = rosters
+        self._members = members
         self._changes = changes
         self._tell = tell
         self._save = save
@@ -52,11 +52,11 @@ class Revival:
     async def _revive(self, node: ManagedNode, pause: float) -> None:
         await pause_async(pause)
         async with self._changes.alone():
-            if self._rosters.nodes.get(node.name) is not node or node.state is not NodeState.WAITING:
+            if self._members.nodes.get(node.name) is not node or node.state is not NodeState.WAITING:
                 return  # it was restarted or removed meanwhile
             try:
-                await self._rosters.prepare([node])
-                await self._rosters.bring_up([node], together=False)
+                await self._members.prepare([node])
+                await self._members.bring_up([node], together=False)
             except ClusterError as error:
                 self._tell(NodeRestartFailed(node.name, error.to_dict()))
                 node.state = NodeState.DEAD

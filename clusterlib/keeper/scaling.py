@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from clusterlib.errors import NotSupported, UsageError
 from clusterlib.keeper.diary import Tell
-from clusterlib.keeper.roster import Roster
-from clusterlib.keeper.rosters import Rosters
+from clusterlib.keeper.members import Members
+from clusterlib.keeper.role import ManagedRole
 from clusterlib.keeper.taint import Taint
 from clusterlib.messages.events import ClusterScaling
 from clusterlib.messages.plan import NodePlan, Plan
@@ -13,16 +13,16 @@ from clusterlib.messages.plan import NodePlan, Plan
 __all__ = ["check_size", "scale"]
 
 
-def check_size(plan: Plan, roster: Roster, count: int) -> None:
+def check_size(plan: Plan, role: ManagedRole, count: int) -> None:
     """Raises where the role cannot have so many nodes."""
     if count < 1:
         what = "a cluster has" if len(plan.roles) == 1 else "each role has"
         raise UsageError(f"{what} at least one node", remedies=["invoke cluster.down"])
-    fixed = roster.driver.fixed
-    if fixed and count != len(roster.nodes):
-        what = f"cluster '{plan.name}' stays" if len(plan.roles) == 1 else f"role {roster.plan.name!r} stays"
+    fixed = role.driver.fixed
+    if fixed and count != len(role.nodes):
+        what = f"cluster '{plan.name}' stays" if len(plan.roles) == 1 else f"role {role.plan.name!r} stays"
         raise NotSupported(
-            f"{what} at {len(roster.nodes)} nodes: {fixed}",
+            f"{what} at {len(role.nodes)} nodes: {fixed}",
             remedies=[
                 "invoke cluster.down",
                 f"invoke cluster.up --profile {plan.profile} --nodes {count}",
@@ -30,25 +30,25 @@ def check_size(plan: Plan, roster: Roster, count: int) -> None:
         )
 
 
-async def scale(rosters: Rosters, roster: Roster, count: int, taint: Taint, tell: Tell) -> None:
+async def scale(members: Members, role: ManagedRole, count: int, taint: Taint, tell: Tell) -> None:
     """Adds or removes nodes of the role, the last ones first."""
-    current = list(roster.nodes.values())
-    tell(ClusterScaling(len(current), count, roster.plan.name if len(rosters.roles) > 1 else None))
+    current = list(role.nodes.values())
+    tell(ClusterScaling(len(current), count, role.plan.name if len(members.roles) > 1 else None))
     if count < len(current):
-        await rosters.dismiss(current[count:])
+        await members.dismiss(current[count:])
         taint.gone([node.name for node in current[count:]])
-        roster.tell_all()
+        role.tell_all()
     elif count > len(current):
-        await _grow(rosters, roster, range(len(current) + 1, count + 1))
+        await _grow(members, role, range(len(current) + 1, count + 1))
 
 
-async def _grow(rosters: Rosters, roster: Roster, indexes: range) -> None:
-    added = rosters.admit(roster, [NodePlan.of(roster.plan.node_name, index) for index in indexes])
+async def _grow(members: Members, role: ManagedRole, indexes: range) -> None:
+    added = members.admit(role, [NodePlan.of(role.plan.node_name, index) for index in indexes])
     try:
-        await rosters.prepare(added)
-        roster.tell_all()
-        await rosters.bring_up(added, together=True)
+        await members.prepare(added)
+        role.tell_all()
+        await members.bring_up(added, together=True)
     except BaseException:
-        await rosters.dismiss(added)
-        roster.tell_all()
+        await members.dismiss(added)
+        role.tell_all()
         raise

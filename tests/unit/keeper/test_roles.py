@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
@@ -13,17 +14,19 @@ from typing import Any
 
 import pytest
 
-from clusterlib.drivers.api import NodeTexts
-from clusterlib.drivers.fake import FakeDriver, Life
+from clusterlib.drivers.api import NodeSpec, NodeTexts
+from clusterlib.drivers.fake import FakeDriver, FakeLink, Life
 from clusterlib.drivers.registry import driver_of
-from clusterlib.errors import NodeExited, NotSupported, StartError, UsageError
+from clusterlib.errors import ClusterError, NodeExited, NodeNotReady, NotSupported, StartError, UsageError
+from clusterlib.health.probes import Answer, NotYet, Rung
+from clusterlib.hosts.api import Spawn
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.messages.codec import Packed
 from clusterlib.messages.events import ClusterScaling
-from clusterlib.messages.plan import NodePlan, Plan, RolePlan
+from clusterlib.messages.plan import CodeSources, NodePlan, Plan, RolePlan
 from clusterlib.messages.states import ClusterState, NodeState
-from clusterlib.network.ports import PortAllocator
+from clusterlib.network.ports import Claim, PortAllocator
 from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import new_run
 from clusterlib.values.ports import PortRange
@@ -40,11 +43,21 @@ class RoleDriver(FakeDriver):
     """One that notes what it is told."""
 
     fixed: str | None = None
+    stuck: int = 0
+    """Its nodes stay on the first rung of their ladder, below this many."""
 
     def __init__(self, program: str, lives: Mapping[str, list[Life]]) -> None:
         super().__init__(lives, program=program)
         self.texts: Mapping[str, NodeTexts] = {}
         self.left: list[list[str]] = []
+
+    def order(self, node: NodeSpec, claims: Mapping[str, Claim]) -> tuple[Spawn, FakeLink]:
+        spawn, link = super().order(node, claims)
+        if self.stuck:
+            listening, _ = link.ladder(frozenset())
+            ladder = [listening, *[Rung("more", never_ready, polls=False)] * self.stuck]
+            link.ladder = lambda expected: ladder  # type: ignore[method-assign]
+        return spawn, link
 
     def learn(self, texts: Mapping[str, NodeTexts]) -> None:
         self.texts = texts
@@ -54,6 +67,10 @@ class RoleDriver(FakeDriver):
 
     def why_not_fresh(self, names: Collection[str]) -> str | None:
         return None if self.texts.keys() <= set(names) else "they begin together"
+
+
+async def never_ready() -> Answer:
+    return NotYet("it never will be")
 
 
 @dataclass
@@ -349,6 +366,57 @@ def test_the_code_that_nodes_started_with_is_kept_by_role(play: Play) -> None:
         assert (await two.keeper.code()).files == {"web": ({"a": "1"},), "store": ({},)}
 
     play(story, web=replace(WEB, code={"a": "1"}), store=replace(STORE, code={"b": "1"}))
+
+
+def test_simulated_nodes_have_the_code_that_their_process_has_loaded_for_another_role(
+    play: Play, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("b")
+    a, b = ({str(program): digest} for digest in ("a", hashlib.sha256(b"b").hexdigest()))
+
+    async def story(two: Two) -> None:
+        await two.keeper.start()
+        await two.keeper.restart(["web1", "web2", "web3"])
+        assert (await two.keeper.code()).files == {"web": (a,), "store": (a,)}
+        await two.keeper.restart([])
+        assert (await two.keeper.code()).files == {"web": (b,), "store": (b,)}
+
+    sources = CodeSources(files=(str(program),))
+    roles = {"web": replace(WEB, code=a, sources=sources), "store": replace(STORE, code=a, sources=sources)}
+    play(story, simulated=True, **roles)
+
+
+def test_nothing_is_written_if_the_files_of_a_role_cannot_be_rendered(play: Play, tmp_path: Path) -> None:
+    for name in ("web", "store"):
+        (tmp_path / f"{name}.j2").write_text("old")
+
+    async def story(two: Two) -> None:
+        await two.keeper.start()
+        (tmp_path / "web.j2").write_text("new")
+        (tmp_path / "store.j2").write_text("{{ nothing.of.that.name }}")
+
+        with pytest.raises(ClusterError):
+            await two.keeper.restart([])
+
+        assert (two.folder / "nodes/web1/text").read_text() == "old"
+        assert (await two.keeper.code()).files == {"web": ({"a": "1"},), "store": ({"b": "1"},)}
+        assert {node.starts for node in two.keeper.status().nodes} == {1}
+
+    web, store = (
+        replace(role, templates={"text": f"{role.name}.j2"}, template_search=(str(tmp_path),), code=code)
+        for role, code in ((WEB, {"a": "1"}), (STORE, {"b": "1"}))
+    )
+    play(story, web=web, store=store)
+
+
+def test_the_error_of_the_node_that_has_got_least_far_on_its_own_ladder_is_shown(play: Play) -> None:
+    async def story(two: Two) -> None:
+        two.web.stuck, two.store.stuck = 1, 3
+        with pytest.raises(NodeNotReady, match="store1"):
+            await two.keeper.start()
+
+    play(story, timeouts=timeouts(start=0.3, stop=5))
 
 
 def test_a_node_that_waits_to_join_waits_for_its_role_only(play: Play) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlib.errors import ClusterError
+from clusterlib.errors import ClusterError, LeftBehind
 from clusterlib.messages.plan import CodeSources, RunningCode
 from tests.unit.keeper.stage import World
 
@@ -75,6 +75,22 @@ def test_a_simulated_node_among_others_has_their_code(play: Play, tmp_path: Path
         assert (await world.keeper.code()).files["node"] == ({},)
 
     play(story, code={"program": "a"}, simulated=True)
+
+
+def test_a_node_whose_old_process_cannot_be_ended_keeps_the_code_of_that_process(play: Play) -> None:
+    async def story(world: World) -> None:
+        async def survives(seconds: float) -> None:
+            raise LeftBehind(f"node1 survived SIGKILL and {seconds} s")
+
+        await world.keeper.start()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(world.keeper.nodes["node1"], "stop", survives)
+            with pytest.raises(LeftBehind):
+                await world.keeper.restart(["node1"])
+
+        assert (await world.keeper.code()).files["node"] == ({"program": "a"},)
+
+    play(story, code={"program": "a"})
 
 
 def test_nodes_keep_their_code_if_a_restart_fails_before_they_are_stopped(play: Play, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The nodes of one role: who belongs to it, whom each should see, and what they were
+"""The nodes of one role: which belong to it, which of them each should see, and what they were
 started with."""
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from clusterlib.hosts.api import Exit, Host
 from clusterlib.keeper.code_at_start import CodeAtStart
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.node import ManagedNode
-from clusterlib.keeper.provision import Provisioner
+from clusterlib.keeper.provision import Provisioner, Rendered
 from clusterlib.messages.plan import NodePlan, RolePlan
 from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import RoleStatus
 
-__all__ = ["Ended", "Roster"]
+__all__ = ["Ended", "ManagedRole"]
 
 Ended = Callable[[ManagedNode, Exit], None]
 
 
-class Roster:
+class ManagedRole:
     """The nodes of one role, their driver, and what they were started with."""
 
     def __init__(
@@ -42,8 +42,9 @@ class Roster:
         self._provisioner = provisioner
         self._tell = tell
         self._ended = ended
-        self._rising: set[ManagedNode] = set()
-        self._awaited: frozenset[str] | None = None
+        self._awaited: set[ManagedNode] = set()
+        """The nodes whose start is being waited for."""
+        self._expected: frozenset[str] | None = None
 
     @property
     def whole(self) -> bool:
@@ -78,42 +79,43 @@ class Roster:
         self.nodes.update((node.name, node) for node in admitted)
         return admitted
 
-    async def prepare(
-        self, starting: list[ManagedNode], everyone: list[NodeSpec], *, as_planned: bool
-    ) -> None:
-        """See `Rosters.prepare`. `everyone` are the nodes of all roles."""
-        alive = self._alive(starting)
-        # Read before the files are written, so that a change meanwhile counts as one; noted only
-        # afterwards: without them nothing is restarted.
+    async def read_code(self, starting: list[ManagedNode], *, as_planned: bool) -> None:
+        """Before the files are written, so that a change meanwhile counts as one."""
         planned = self.plan.code if as_planned else None
-        code = await self.code.at_start(alive, planned) if starting else {}
-        alive = self._alive(starting)  # others may have ended while the code was read
-        specs, chosen = [[node.spec for node in some] for some in (self.nodes.values(), starting)]
-        self._provisioner.write_configs(specs, chosen, alive, everyone)
-        self.code.runs([node.name for node in starting], code)
+        await self.code.read([node.name for node in starting], planned)
 
-    def _alive(self, starting: list[ManagedNode]) -> list[str]:
-        return [node.name for node in self.nodes.values() if node.living and node not in starting]
+    def render(self, starting: list[ManagedNode], everyone: list[NodeSpec]) -> Rendered:
+        """The files that these nodes read when they start; nothing is written. `everyone` are the
+        nodes of all roles. See `Members.prepare`."""
+        alive = [node.name for node in self.nodes.values() if node.living and node not in starting]
+        specs, chosen = [[node.spec for node in some] for some in (self.nodes.values(), starting)]
+        return self._provisioner.render(specs, chosen, alive, everyone)
+
+    def write(self, rendered: Rendered) -> None:
+        self._provisioner.write(rendered)
 
     def expected(self) -> frozenset[str]:
-        """Whom each node should see.
+        """The nodes that each node should see.
 
         Asked at every piece of news, so it is made only when a state has changed."""
-        if self._awaited is None:
-            ready = (n.name for n in self.nodes.values() if n in self._rising or n.state is NodeState.READY)
-            self._awaited = frozenset(ready)
-        return self._awaited
+        if self._expected is None:
+            ready = (n.name for n in self.nodes.values() if n in self._awaited or n.state is NodeState.READY)
+            self._expected = frozenset(ready)
+        return self._expected
 
-    def rises(self, node: ManagedNode) -> bool:
+    def awaits(self, node: ManagedNode) -> bool:
         """Whether its start is being waited for, so that its end will be noticed."""
-        return node in self._rising
+        return node in self._awaited
 
-    def rising(self, nodes: Iterable[ManagedNode]) -> None:
-        self._rising.update(nodes)
+    def begin_to_await(self, nodes: Iterable[ManagedNode]) -> None:
+        """These nodes start now, with the code that was read for them."""
+        starting = list(nodes)
+        self.code.starts([node.name for node in starting])
+        self._awaited.update(starting)
         self.look_again()
 
-    def no_longer_rising(self, nodes: Iterable[ManagedNode]) -> None:
-        self._rising.difference_update(nodes)
+    def await_no_longer(self, nodes: Iterable[ManagedNode]) -> None:
+        self._awaited.difference_update(nodes)
 
     def remembers(self, names: Iterable[str]) -> bool:
         """Whether a node still sees a former life of one of these."""
@@ -129,7 +131,7 @@ class Roster:
     # -- membership
 
     def tell_all(self) -> None:
-        """Tells every node who belongs to the role now."""
+        """Tells every node which nodes belong to the role now."""
         members = self._provisioner.members([node.spec for node in self.nodes.values()])
         for node in self.nodes.values():
             node.expect(members)
@@ -137,8 +139,8 @@ class Roster:
     def look_again(self) -> None:
         """A state changed: a node that waits to see all that are ready need not wait for one that
         is not."""
-        self._awaited = None
-        for node in self._rising:
+        self._expected = None
+        for node in self._awaited:
             node.look_again()
 
     def forget(self, node: ManagedNode) -> None:

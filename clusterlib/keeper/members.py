@@ -13,25 +13,25 @@ from clusterlib.drivers.api import Driver
 from clusterlib.errors import ClusterError, NodeNotReady, UsageError
 from clusterlib.hosts.api import Host
 from clusterlib.hosts.loss import cannot_start
-from clusterlib.keeper.code_at_start import CodeAtStart
+from clusterlib.keeper.code_at_start import CodeAtStart, SharedModules
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.provision import Provisioner
-from clusterlib.keeper.roster import Ended, Roster
+from clusterlib.keeper.role import Ended, ManagedRole
 from clusterlib.messages.plan import NodePlan, Plan, RunningCode
 from clusterlib.messages.states import NodeState
 from clusterlib.network.ports import PortAllocator
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, poll_async
 
-__all__ = ["Rosters", "side_by_side"]
+__all__ = ["Members", "side_by_side"]
 
 T = TypeVar("T")
 CODE_SECONDS = 2.0
 """Seconds for a node to report which of the files that it has loaded have changed."""
 
 
-class Rosters:
+class Members:
     """All nodes of the cluster. The keeper decides what to do about a node that ends by itself."""
 
     def __init__(
@@ -49,21 +49,22 @@ class Rosters:
         self._plan = plan
         self._host = host
         self._tell = tell
-        self.roles: dict[str, Roster] = {}
-        for role in plan.roles:
-            driver = drivers[role.name]
-            places = Provisioner(plan, role, run, driver, allocator)
-            code = CodeAtStart(role.sources, shares_modules=plan.simulated)
-            self.roles[role.name] = Roster(role, driver, host, places, code, tell, ended)
+        self.roles: dict[str, ManagedRole] = {}
+        self._shared = SharedModules() if plan.simulated else None
+        for planned in plan.roles:
+            driver = drivers[planned.name]
+            places = Provisioner(plan, planned, run, driver, allocator)
+            code = CodeAtStart(planned.name, planned.sources, self._shared)
+            self.roles[planned.name] = ManagedRole(planned, driver, host, places, code, tell, ended)
 
     @property
     def whole(self) -> bool:
-        return all(roster.whole for roster in self.roles.values())
+        return all(role.whole for role in self.roles.values())
 
-    def of(self, node: ManagedNode) -> Roster:
+    def role_of(self, node: ManagedNode) -> ManagedRole:
         return self.roles[node.spec.role]
 
-    def role(self, name: str | None, command: str = "") -> Roster:
+    def role(self, name: str | None, command: str = "") -> ManagedRole:
         """The role of that name. The name can be left out if there is only one.
 
         `command`: what a user would type, to which `--role NAME` is added."""
@@ -74,40 +75,46 @@ class Rosters:
             raise UsageError(
                 f"cluster '{self._plan.name}' {wrong}",
                 evidence=[f"its roles: {', '.join(self.roles)}"],
-                remedies=[f"{command} --role {role}" for role in self.roles] if command else [],
+                remedies=[f"{command} --role {one}" for one in self.roles] if command else [],
             )
         return self.roles[name]
 
-    def is_rising(self, node: ManagedNode) -> bool:
+    def awaits(self, node: ManagedNode) -> bool:
         """Whether a caller waits for this node to get ready, and so learns of its end."""
-        return self.of(node).rises(node)
+        return self.role_of(node).awaits(node)
 
     # -- coming
 
     def admit_all(self) -> list[ManagedNode]:
         """Gives all nodes of the plan their places."""
-        return [node for roster in self.roles.values() for node in self.admit(roster, roster.plan.nodes)]
+        return [node for role in self.roles.values() for node in self.admit(role, role.plan.nodes)]
 
-    def admit(self, roster: Roster, plans: Iterable[NodePlan]) -> list[ManagedNode]:
+    def admit(self, role: ManagedRole, plans: Iterable[NodePlan]) -> list[ManagedNode]:
         """Gives these nodes places in this role. Either all are admitted, or none."""
         coming = list(plans)
-        _check_names(self.nodes, roster, coming)
-        admitted = roster.admit(coming)
+        _check_names(self.nodes, role, coming)
+        admitted = role.admit(coming)
         self._gather()
         return admitted
 
     async def prepare(self, nodes: Iterable[ManagedNode], *, as_planned: bool = False) -> None:
-        """Writes the files that these nodes read when they start, and notes which code that is.
+        """Writes the files that these nodes read when they start, and reads which code that is.
 
-        The files name the nodes that belong to the cluster now, and those that run. A node that is
-        still to be stopped for this start does not count as running. `as_planned` says that the
-        code was just compared with the plan and is the same. See also `CodeAtStart.at_start`."""
+        Nothing is written if the files of any role cannot be rendered. The files name the nodes
+        that belong to the cluster now, and those that run. A node that is still to be stopped for
+        this start does not count as running. `as_planned` says that the code was just compared with
+        the plan and is the same. See also `CodeAtStart`."""
         starting = list(nodes)
         self.check_can_start(", ".join(node.name for node in starting))
+        groups = [
+            (role, [node for node in starting if self.role_of(node) is role]) for role in self.roles.values()
+        ]
+        for role, own in groups:
+            await role.read_code(own, as_planned=as_planned)
         everyone = [node.spec for node in self.nodes.values()]
-        for roster in self.roles.values():
-            own = [node for node in starting if self.of(node) is roster]
-            await roster.prepare(own, everyone, as_planned=as_planned)
+        rendered = [role.render(own, everyone) for role, own in groups]
+        for (role, _), files in zip(groups, rendered, strict=True):
+            role.write(files)
 
     def check_can_start(self, what: str) -> None:
         """Raises before a running node is stopped that could not be started again."""
@@ -120,7 +127,7 @@ class Rosters:
 
         cleared = list(nodes)
         for node in cleared:
-            clear(self.of(node).driver, node, self._tell)
+            clear(self.role_of(node).driver, node, self._tell)
         await self.prepare(cleared)
 
     async def bring_up(self, nodes: list[ManagedNode], *, together: bool) -> None:
@@ -134,38 +141,40 @@ class Rosters:
         await self._forgotten(groups)
 
         async def one(node: ManagedNode) -> ClusterError | None:
-            roster = self.of(node)
+            role = self.role_of(node)
             try:
                 await node.launch(deadline)
-                await node.climb(roster.expected, deadline)
+                await node.climb(role.expected, deadline)
             except NodeNotReady as late:
                 return late  # the others share the deadline: let them report, too
             except ClusterError as error:
                 if together:
                     raise
-                roster.no_longer_rising([node])
-                roster.look_again()
+                role.await_no_longer([node])
+                role.look_again()
                 return error
-            roster.no_longer_rising([node])
+            role.await_no_longer([node])
             return None
 
-        for roster, group in groups:
-            roster.rising(group)
+        if self._shared is not None and not any(node.living for node in self.nodes.values()):
+            self._shared.forget()
+        for role, group in groups:
+            role.begin_to_await(group)
         try:
             outcomes = await side_by_side(one(node) for node in nodes)
             failed = [(node, error) for node, error in zip(nodes, outcomes, strict=True) if error is not None]
             if not together:
                 await side_by_side(node.give_up(self._plan.timeouts.stop) for node, _ in failed)
         finally:
-            for roster, group in groups:
-                roster.no_longer_rising(group)
+            for role, group in groups:
+                role.await_no_longer(group)
         if failed:
-            raise min(failed, key=lambda entry: entry[0].rungs)[1]
+            raise min(failed, key=lambda entry: entry[0].progress)[1]
         if together:
             _check_alive(nodes)
         await self._seen_by_all(groups, deadline)
 
-    async def _forgotten(self, groups: list[tuple[Roster, list[ManagedNode]]]) -> None:
+    async def _forgotten(self, groups: list[tuple[ManagedRole, list[ManagedNode]]]) -> None:
         """Waits until no node sees a former process of these: it would be taken for the new one,
         and then be missed.
 
@@ -173,29 +182,31 @@ class Rosters:
         must not prevent the others from coming back."""
 
         def forgotten() -> bool:
-            return not any(roster.remembers([node.name for node in group]) for roster, group in groups)
+            return not any(role.remembers([node.name for node in group]) for role, group in groups)
 
         await poll_async(forgotten, Deadline(2 * self._plan.timeouts.detect))
 
-    async def _seen_by_all(self, groups: list[tuple[Roster, list[ManagedNode]]], deadline: Deadline) -> None:
+    async def _seen_by_all(
+        self, groups: list[tuple[ManagedRole, list[ManagedNode]]], deadline: Deadline
+    ) -> None:
         """The other half of joining: the earlier nodes see the new ones, too."""
 
         def blind() -> list[str]:
-            return [name for roster, group in groups for name in roster.blind(group)]
+            return [name for role, group in groups for name in role.blind(group)]
 
         if not await poll_async(lambda: not blind(), deadline):
             newcomers = ", ".join(node.name for _, group in groups for node in group)
             raise NodeNotReady(
-                f"{', '.join(blind())} did not see everybody within {deadline.seconds:g} s",
-                cause=f"{newcomers} started well, but it takes two to meet",
+                f"{', '.join(blind())} did not see all others within {deadline.seconds:g} s",
+                cause=f"{newcomers} started well, but these nodes have not noticed them",
                 remedies=["invoke cluster.health"],
             )
 
     # -- belonging
 
     def look_again(self) -> None:
-        for roster in self.roles.values():
-            roster.look_again()
+        for role in self.roles.values():
+            role.look_again()
 
     async def running_code(self) -> RunningCode:
         """What the nodes were started with, and what they say that they have loaded since."""
@@ -204,10 +215,10 @@ class Rosters:
         told = {node.name: answer for node, answer in zip(living, answers, strict=True)}
         return RunningCode(
             files={
-                name: roster.code.different(
-                    node.name for node in roster.nodes.values() if node.state is not NodeState.STOPPED
+                name: role.code.different(
+                    node.name for node in role.nodes.values() if node.state is not NodeState.STOPPED
                 )
-                for name, roster in self.roles.items()
+                for name, role in self.roles.items()
             },
             stale={name: tuple(answer) for name, answer in told.items() if answer},
             unasked=tuple(name for name, answer in told.items() if answer is None),
@@ -227,8 +238,8 @@ class Rosters:
         Not `with_the_cluster`: each stops as if others outlive it, even if it is the last."""
         seconds = self._plan.timeouts.stop
         leaving = list(nodes)
-        for roster, group in self.by_role(leaving):
-            roster.driver.stopping([node.name for node in group] if with_the_cluster else [])
+        for role, group in self.by_role(leaving):
+            role.driver.stopping([node.name for node in group] if with_the_cluster else [])
 
         async def one(node: ManagedNode) -> ClusterError | None:
             try:
@@ -246,17 +257,17 @@ class Rosters:
         leaving = list(nodes)
         await self.stop(leaving)
         for node in leaving:
-            self.of(node).forget(node)
+            self.role_of(node).forget(node)
         self._gather()
 
     def close(self) -> None:
         """Releases what the nodes held, at the end of the cluster. They stay in the status."""
-        for roster in self.roles.values():
-            roster.close()
+        for role in self.roles.values():
+            role.close()
 
     # -- helpers
 
-    def by_role(self, nodes: Iterable[ManagedNode]) -> list[tuple[Roster, list[ManagedNode]]]:
+    def by_role(self, nodes: Iterable[ManagedNode]) -> list[tuple[ManagedRole, list[ManagedNode]]]:
         """These nodes, in groups of the same role."""
         groups: dict[str, list[ManagedNode]] = {}
         for node in nodes:
@@ -265,18 +276,18 @@ class Rosters:
 
     def _gather(self) -> None:
         self.nodes.clear()
-        for roster in self.roles.values():
-            self.nodes.update(roster.nodes)
+        for role in self.roles.values():
+            self.nodes.update(role.nodes)
 
 
-def _check_names(taken: Iterable[str], roster: Roster, coming: Iterable[NodePlan]) -> None:
+def _check_names(taken: Iterable[str], role: ManagedRole, coming: Iterable[NodePlan]) -> None:
     """Nodes are identified by their names alone, so names are unique in the whole cluster."""
     known = set(taken)
     for node in coming:
         if node.name in known:
             raise UsageError(
                 f"two nodes of the cluster would be called {node.name!r}",
-                cause=f"role {roster.plan.name!r} names its nodes {roster.plan.node_name!r}",
+                cause=f"role {role.plan.name!r} names its nodes {role.plan.node_name!r}",
                 remedies=["give the nodes of each role a name of their own"],
             )
         known.add(node.name)
