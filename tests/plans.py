@@ -44,7 +44,7 @@ def build_of(
     environment: Mapping[str, str] | None = None,
     seconds: float = Profile().timeouts.build,
 ) -> Build:
-    return Build(command, inputs, rebuild, environment or {}, seconds)
+    return Build(command, inputs, rebuild, environment or {}, seconds, "beam.path", ("beam.build",))
 
 
 def role_plan(driver: str, name: str = "node", *, count: int = 3, **changes: Any) -> RolePlan:
@@ -67,6 +67,7 @@ def role_plan(driver: str, name: str = "node", *, count: int = 3, **changes: Any
         app=None,
         sources=CodeSources(),
         code={},
+        fixed="",
         driver_code="",
     )
     return replace(role, **changes)

@@ -144,6 +144,7 @@ def _role(resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path]
         app=values.python.app,
         sources=sources,
         code={},
+        fixed=resolved.traits.fixed,
         driver_code=resolved.driver_code(),
     )
 

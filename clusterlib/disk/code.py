@@ -22,12 +22,12 @@ def code_on_disk(sources: CodeSources) -> dict[str, str]:
 
 
 def modules_of(sources: CodeSources) -> dict[str, Path]:
-    """The compiled modules that Erlang nodes find, by name.
+    """The compiled modules that nodes find, by name.
 
     If a name occurs twice, the first on the search path counts."""
     found: dict[str, Path] = {}
     for folder in folders_of(sources.modules):
-        for path in Path(folder).glob("*.beam"):
+        for path in Path(folder).glob(f"*{sources.suffix}"):
             found.setdefault(path.stem, path)
     return found
 

@@ -138,11 +138,6 @@ class Driver(Protocol):
         """The purposes for which each node needs a port."""
 
     @property
-    def fixed(self) -> str | None:
-        """Why nodes cannot be added or removed; None if they can."""
-        return None
-
-    @property
     def columns(self) -> tuple[tuple[str, str], ...]:
         """Group and name of each finding of `Link.examine`; empty if clients ask the nodes."""
         return ()

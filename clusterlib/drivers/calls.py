@@ -65,32 +65,32 @@ class NodeCalls:
         self.place = place
 
     def call(self, target: str, args: Sequence[Any], kwargs: Mapping[str, Any], timeout: float) -> Any:
-        raise self.refusal()
+        raise self.refusal("call")
 
     def run(
         self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], timeout: float
     ) -> Any:
-        raise self.refusal()
+        raise self.refusal("run")
 
     def members(self, timeout: float) -> list[str]:
-        raise self.refusal()
+        raise self.refusal("members")
 
     def ping(self, timeout: float) -> float:
-        raise self.refusal()
+        raise self.refusal("ping")
 
     def digest(self, timeout: float) -> CodeDigest:
-        raise self.refusal()
+        raise self.refusal("digest")
 
     def stacks(self, timeout: float) -> list[str] | None:
         """None if only the keeper can find out."""
         return None
 
     def evaluate(self, session: str, source: str, timeout: float) -> Evaluation:
-        raise self.refusal()
+        raise self.refusal("evaluate")
 
     def complete(self, session: str, text: str, timeout: float) -> list[str]:
         """Names in the session that complete the text."""
-        raise self.refusal()
+        raise self.refusal("complete")
 
     def forget(self, session: str, timeout: float) -> None:
         """Ends the session."""
@@ -98,17 +98,23 @@ class NodeCalls:
     def close(self) -> None:
         pass
 
-    def refusal(self) -> NotSupported:
+    def refusal(self, method: str) -> NotSupported:
         node = self.place.status()
         port = next(iter(node.ports), "client")
+        what = f"does not support `{method}`" if _has_own(type(self)) else "takes no calls"
         return NotSupported(
-            f"{self.place.name} takes no calls: it is a server program (driver {self.place.driver!r})",
+            f"{self.place.name} {what} (driver {self.place.driver!r})",
             cause=f"its own client reaches it at {node.address}, ports {ports_in_words(node.ports)}",
             remedies=[
                 f'node.address and node.ports, for its client: connect(node.address, node.ports["{port}"])',
                 f"invoke cluster.shell {self.place.name}",
             ],
         ).of_cluster(self.place.cluster)
+
+
+def _has_own(calls: type[NodeCalls]) -> bool:
+    """Whether it defines one of the calls itself."""
+    return any(getattr(calls, name) is not getattr(NodeCalls, name) for name in ("call", "run", "ping"))
 
 
 def ports_in_words(ports: Mapping[str, int]) -> str:

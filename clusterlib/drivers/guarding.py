@@ -88,10 +88,12 @@ class Guard:
         """The class of what clients can do.
 
         The exceptions of `call` and `run` are for the caller."""
+        from clusterlib.drivers.calls import NodeCalls
+
         methods = {
             name: self._method(name, method)
             for name in results.CALLS
-            if (method := getattr(calls, name, None)) is not None
+            if (method := getattr(calls, name)) is not getattr(NodeCalls, name)
         }
         return type(calls.__name__, (calls,), {"__module__": calls.__module__, **methods})
 

@@ -18,7 +18,7 @@ def check_size(plan: Plan, role: ManagedRole, count: int) -> None:
     if count < 1:
         what = "a cluster has" if len(plan.roles) == 1 else "each role has"
         raise UsageError(f"{what} at least one node", remedies=["invoke cluster.down"])
-    fixed = role.driver.fixed
+    fixed = role.plan.fixed
     if fixed and count != len(role.nodes):
         what = f"cluster '{plan.name}' stays" if len(plan.roles) == 1 else f"role {role.plan.name!r} stays"
         raise NotSupported(

@@ -90,6 +90,10 @@ class Build:
     is none."""
     environment: Mapping[str, str]
     seconds: float
+    into: str
+    """The setting that names the folders of what it makes: `beam.path`."""
+    asked_by: tuple[str, ...]
+    """Further settings that decide what it makes."""
 
 
 @frozen
@@ -120,7 +124,9 @@ class CodeSources:
     watched: tuple[str, ...] = ()
     """Patterns of files. The profile has nodes restarted when they change."""
     modules: tuple[str, ...] = ()
-    """Folders of compiled Erlang modules, as patterns, in the order of the search."""
+    """Folders of compiled modules, as patterns, in the order of the search."""
+    suffix: str = ""
+    """The end of the names of compiled modules: `.beam`."""
     files: tuple[str, ...] = ()
     """Programs, and other files that nodes read when they start."""
     build: Build | None = None
@@ -172,6 +178,8 @@ class RolePlan:
     """What nodes read when they start, file by file, as it was when the cluster was to start.
 
     It was made of `sources`."""
+    fixed: str
+    """Why nodes cannot be added or removed; empty if they can."""
     driver_code: str
     """The digest of the driver's own code, if it is from outside: a keeper loads it once."""
 

@@ -101,7 +101,7 @@ def test_its_shell_its_logs_and_what_it_cannot_do(
         assert run_own_shell(first.name, code=code, project=cluster.project) == 0
         assert answer in capfd.readouterr().out
     assert first.log()
-    with pytest.raises(NotSupported, match="it is a server program"):
+    with pytest.raises(NotSupported, match="takes no calls"):
         first.call("os:getpid")
     if profile in {"redis", "redis-sentinel", "etcd"}:
         with pytest.raises(NotSupported, match=f"stays at {len(cluster)} nodes: "):

@@ -94,9 +94,11 @@ def build_project(
         if not made:
             raise BuildFailed(
                 f"{build.command[0]} has built nothing that the nodes could load",
-                cause="it ended well, but there is no module in the folders of [beam] path",
+                cause=f"it ended well, but there is no module in the folders of {build.into}",
                 evidence=_last_lines(log),
-                remedies=["invoke profile.show --resolved  # see beam.path, beam.build and environment"],
+                remedies=[
+                    f"invoke profile.show --resolved  # see {', '.join([build.into, *build.asked_by])}"
+                ],
             )
         note = {"inputs": _told(inputs), "outputs": digest(made), "ended": time.time()}
         write_private(done, json.dumps(note))

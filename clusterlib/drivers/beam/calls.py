@@ -72,7 +72,8 @@ class BeamCalls(NodeCalls):
         if connection is not None:
             connection.close()
 
-    def refusal(self) -> NotSupported:
+    def refusal(self, method: str) -> NotSupported:
+        del method
         return NotSupported(
             f"{self.place.name} runs no Python: it is an Erlang node",
             remedies=['node.call("lists", "reverse", [[1, 2, 3]])  # module, function, arguments'],

@@ -46,6 +46,7 @@ def code(context: CodeContext) -> CodeSources:
     return CodeSources(
         trees=context.chosen_roots,
         modules=within(glob.escape(str(project)), beam.path),
+        suffix=".beam",
         files=within(project, beam.config),
         build=Build(
             command=beam.build,
@@ -53,6 +54,8 @@ def code(context: CodeContext) -> CodeSources:
             rebuild=beam.rebuild,
             environment=values.environment,
             seconds=values.timeouts.build,
+            into="beam.path",
+            asked_by=("beam.build", "environment"),
         )
         if beam.build
         else None,

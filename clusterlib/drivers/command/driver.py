@@ -59,10 +59,6 @@ class CommandDriver(Driver):
     def purposes(self) -> tuple[str, ...]:
         return self.server.ports
 
-    @property
-    def fixed(self) -> str | None:
-        return self.server.fixed or None
-
     def why_not_fresh(self, names: Collection[str]) -> str | None:
         if self._values.keys() <= set(names):
             return None

@@ -35,7 +35,7 @@ def project(tmp_path: Path) -> Path:
 def shell(script: str, project: Path, inputs: tuple[str, ...] = ("src",), **more: object) -> CodeSources:
     command = ("sh", "-c", script)
     build = build_of(command, tuple(str(project / name) for name in inputs), **more)  # type: ignore[arg-type]
-    return CodeSources(modules=(str(project / "ebin"),), build=build)
+    return CodeSources(modules=(str(project / "ebin"),), suffix=".beam", build=build)
 
 
 def times_built(project: Path) -> int:
@@ -104,7 +104,7 @@ def test_a_change_that_the_build_tool_cannot_see_by_its_time_is_compiled_all_the
         (str(project / "src"),),
         rebuild=("sh", "-c", "cp src/shop ebin/shop.beam"),
     )
-    sources = CodeSources(modules=(str(project / "ebin"),), build=build)
+    sources = CodeSources(modules=(str(project / "ebin"),), suffix=".beam", build=build)
     code_of(sources, project)
     (project / "src" / "shop").write_text("the ship")
     os.utime(project / "src" / "shop", (1, 1))
@@ -120,7 +120,7 @@ def test_such_a_change_is_compiled_also_when_a_build_has_failed_in_between(proje
         (str(project / "src"),),
         rebuild=("sh", "-c", "grep -q bad src/shop && exit 1; cp src/shop ebin/shop.beam"),
     )
-    sources = CodeSources(modules=(str(project / "ebin"),), build=build)
+    sources = CodeSources(modules=(str(project / "ebin"),), suffix=".beam", build=build)
     code_of(sources, project)
     for text in ("bad shop", "the ship"):
         (project / "src" / "shop").write_text(text)
@@ -141,7 +141,7 @@ def test_a_build_whose_sources_nobody_names_is_always_run(project: Path) -> None
 def test_what_the_build_itself_makes_among_its_sources_is_no_change(project: Path) -> None:
     script = "mkdir -p _build .mix; echo once >> _build/count; date > .mix/x; cp src/shop _build/shop.beam"
     build = build_of(("sh", "-c", script), (str(project),))
-    sources = CodeSources(modules=(str(project / "_build"),), build=build)
+    sources = CodeSources(modules=(str(project / "_build"),), suffix=".beam", build=build)
 
     for _ in range(2):
         code_of(sources, project)
@@ -227,7 +227,8 @@ def test_a_killed_builder_takes_its_build_along_and_keeps_nobody_waiting(project
         "from pathlib import Path\n"
         "from clusterlib.client.code.looking import code_of\n"
         "from clusterlib.messages.plan import Build, CodeSources\n"
-        f"code_of(CodeSources(build=Build(('sh', '-c', {hangs!r}), (), (), {{}}, 60.0)), Path(sys.argv[1]))\n"
+        f"build = Build(('sh', '-c', {hangs!r}), (), (), {{}}, 60.0, 'beam.path', ())\n"
+        "code_of(CodeSources(build=build), Path(sys.argv[1]))\n"
     )
     builder = subprocess.Popen([sys.executable, "-c", program, str(project)])
     child = project / "child"

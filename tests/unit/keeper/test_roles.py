@@ -42,7 +42,6 @@ STORE = role_plan("fake", "store", count=2, ports=PORTS)
 class RoleDriver(FakeDriver):
     """One that notes what it is told."""
 
-    fixed: str | None = None
     stuck: int = 0
     """Its nodes stay on the first rung of their ladder, below this many."""
 
@@ -259,14 +258,13 @@ def test_with_several_roles_scaling_needs_the_name_of_one(play: Play) -> None:
 def test_a_role_of_a_fixed_size_does_not_keep_the_other_from_growing(play: Play) -> None:
     async def story(two: Two) -> None:
         await two.keeper.start()
-        two.store.fixed = "its slots are dealt out once"
 
         with pytest.raises(NotSupported, match="role 'store' stays at 2 nodes: its slots are dealt out once"):
             await two.keeper.scale(3, "store")
         await two.keeper.scale(4, "web")
         assert two.states()["web4"] == "ready"
 
-    play(story)
+    play(story, store=replace(STORE, fixed="its slots are dealt out once"))
 
 
 def test_nodes_of_the_same_name_in_two_roles_are_refused_before_anything_starts(play: Play) -> None:
