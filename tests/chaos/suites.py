@@ -36,6 +36,8 @@ FIRST_PORT, PORTS = 24000, 400
 RUN_SECONDS = 240.0
 VANISH_SECONDS = 30.0
 MOST_TESTS = 12
+SLOW_PLUGINS = ("asyncio", "hypothesispytest", "rerunfailures", "timeout")
+"""They take as long to import as all the rest of pytest, in each worker anew."""
 VICTIMS = ("nobody", "controller", "controller", "worker", "worker")
 XDIST_FELL = "INTERNALERROR> OSError: cannot send (already closed?)"
 """pytest-xdist's controller ends itself like this, with or without our plugin, if a worker dies just
@@ -87,7 +89,8 @@ class Checkout:
         shutil.copytree(Path(__file__).parent / "suite", folder, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "profiles").mkdir()
         (folder / "profiles" / "shop.toml").write_text(profile)
-        (folder / "pytest.ini").write_text("[pytest]\npython_files = suite_*.py\naddopts = -p no:asyncio\n")
+        left_out = " ".join(f"-p no:{plugin}" for plugin in SLOW_PLUGINS)
+        (folder / "pytest.ini").write_text(f"[pytest]\npython_files = suite_*.py\naddopts = {left_out}\n")
         self.artifacts = folder / "artifacts"
         self.log = folder / "pytest.log"
         environment = {

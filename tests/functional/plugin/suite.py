@@ -24,8 +24,10 @@ name = "shop"
 version = "1"
 
 [tool.pytest.ini_options]
-asyncio_default_fixture_loop_scope = "function"
 """
+SLOW_PLUGINS = ("hypothesispytest", "asyncio", "rerunfailures", "timeout")
+"""They take as long to import as all the rest of pytest. A test that is about one of them loads it
+by `suite.load`."""
 NOT_OURS = ("CLUSTERLIB_", "PYTEST_", "CI", "GITHUB_", "XDIST")
 PATIENCE = 90
 
@@ -57,6 +59,7 @@ class Ended:
 class Suite:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.path = pytester.path
+        self._left_out = set(SLOW_PLUGINS)
         self.file("pyproject.toml", PROJECT)
 
     def file(self, name: str, text: str) -> Path:
@@ -69,11 +72,14 @@ class Suite:
         """More of pyproject.toml, to begin with more of pytest's own settings."""
         self.file("pyproject.toml", PROJECT + text)
 
+    def load(self, plugin: str) -> None:
+        self._left_out.remove(plugin)
+
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
-        # The plugin of Hypothesis takes longer to import than all the rest of pytest.
-        return {**kept, "NO_COLOR": "1", "COLUMNS": "160", "PYTEST_ADDOPTS": "-p no:hypothesispytest"}
+        left_out = " ".join(f"-p no:{plugin}" for plugin in sorted(self._left_out))
+        return {**kept, "NO_COLOR": "1", "COLUMNS": "160", "PYTEST_ADDOPTS": left_out}
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -136,7 +136,8 @@ def anyio_backend():
     return "asyncio"
 """,
     )
-    suite.configure('markers = ["anyio"]\n')
+    suite.load("asyncio")
+    suite.configure('markers = ["anyio"]\nasyncio_default_fixture_loop_scope = "function"\n')
 
     strict = suite.run("--distributed", "-k", "marked")
     auto = suite.run("--distributed", "-o", "asyncio_mode=auto")

@@ -125,6 +125,7 @@ def test_whoever_kills_it_leaves_nothing_but_evidence(
 
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_a_timeout_ends_the_test_or_the_run(suite: Suite, method: str) -> None:
+    suite.load("timeout")
     suite.file("test_waits.py", WAITS + "\ndef test_after(cluster):\n    assert len(cluster) == 3\n")
 
     ended = suite.run("--distributed", "--timeout=3", f"--timeout-method={method}")

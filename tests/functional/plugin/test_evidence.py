@@ -76,6 +76,7 @@ def test_fails(cluster):
 
 
 def test_a_test_that_does_not_end_in_time_shows_the_stacks_of_the_nodes_that_it_called(suite: Suite) -> None:
+    suite.load("timeout")
     suite.file(
         "shop.py",
         """
@@ -651,6 +652,7 @@ def test_with(cluster):
 
 
 def test_a_test_without_a_cluster_that_passed_when_it_was_run_again_has_not_failed(suite: Suite) -> None:
+    suite.load("rerunfailures")
     suite.file("tests/test_talks.py", FLAKY)
 
     ended = suite.run("--distributed", "--cluster-artifacts=out", "--reruns=1")

@@ -58,6 +58,7 @@ def test_a_test_that_spoils_the_cluster_leaves_no_data_to_the_next_one(suite: Su
 
 
 def test_a_test_that_is_run_again_gets_a_fresh_cluster(suite: Suite) -> None:
+    suite.load("rerunfailures")
     suite.file("shop.py", SHOP)
     suite.file("test_shaky.py", FAILS_ONCE)
 
@@ -68,6 +69,7 @@ def test_a_test_that_is_run_again_gets_a_fresh_cluster(suite: Suite) -> None:
 
 
 def test_workers_that_share_a_cluster_get_it_fresh_for_a_test_that_is_run_again(suite: Suite) -> None:
+    suite.load("rerunfailures")
     suite.configure("\n[tool.clusterlib.tests]\nworkers = 'shared'\n")
     suite.file("shop.py", SHOP)
     suite.file("test_shaky.py", FAILS_ONCE.partition("def test_after_it")[0])

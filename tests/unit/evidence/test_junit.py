@@ -297,6 +297,8 @@ def test_pytest_writes_what_jenkins_takes_unless_it_is_told_to_write_more(
     (tmp_path / "test_it.py").write_text(PYTEST_FILE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", f"junit_family={family}"]
     command += [
+        "-p",
+        "no:hypothesispytest",
         "-o",
         "junit_logging=all",
         "-c",
