@@ -32,7 +32,7 @@ DOORS = (
     "tests/unit/doors",
     "tests/unit/test_rendering.py",
     "tests/unit/profiles",
-    "tests/functional/test_tasks.py",
+    "tests/functional/tasks",
 )
 
 

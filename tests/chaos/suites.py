@@ -16,21 +16,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-import xmlschema
 
 from clusterlib.hosts.proc import MARKER
 from clusterlib.rundir.folders import all_names, cluster_identifier
 from clusterlib.waiting import Deadline, poll
 from tests.chaos.leftovers import Finding, debris, survivors
 from tests.chaos.processes import MARK, Seen, everyone_with, hit, look
+from tests.schemas.junit import schema
 
 __all__ = ["Duel"]
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "junit.xsd"
 WORKERS = 4
 FIRST_PORT, PORTS = 24000, 400
 RUN_SECONDS = 240.0
@@ -263,14 +260,9 @@ class Duel:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@cache
-def _schema() -> xmlschema.XMLSchema:
-    return xmlschema.XMLSchema(str(SCHEMA))
-
-
 def faults_of(path: Path) -> list[str]:
     """What keeps a JUnit file from being read by those who read such files."""
     try:
-        return [str(error.reason) for error in _schema().iter_errors(str(path))]
+        return [str(error.reason) for error in schema().iter_errors(str(path))]
     except Exception as error:  # noqa: BLE001 - whatever the parser stumbles over is the finding
         return [f"{type(error).__name__}: {error}"]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -15,21 +11,10 @@ import pytest
 
 import clusterlib
 from clusterlib.errors import StaleCode, StaleCodeWarning
+from tests.functional.stale_projects import Change, Up, edited, served, starts
 
-Up = Callable[..., clusterlib.Cluster]
-Change = Callable[[], object]
 Case = Callable[[Path], tuple[str, Change]]
 """Prepares a project; gives what a node is asked to load, and how that is changed then."""
-
-
-def starts(cluster: clusterlib.Cluster) -> list[int]:
-    return [node.starts for node in cluster.status().nodes]
-
-
-def edited(path: Path, after: str = "VALUE = 2\n", before: str = "VALUE = 1\n") -> Change:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(before)
-    return lambda: path.write_text(after)
 
 
 def a_module_below(folder: str) -> Case:
@@ -260,36 +245,6 @@ def test_a_node_that_cannot_be_asked_is_named(up: Up, project: Path) -> None:
     assert starts(up()) == [2, 2]
 
 
-SERVER = """\
-import http.server, sys
-{more}
-http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
-"""
-PROFILE = """\
-driver = "command"
-[nodes]
-count = 1
-[ports]
-client = "29200-29399"
-[command]
-program = "{program}"
-arguments = [{arguments}, "{{{{ node.ports.client }}}}"]
-[environment]
-PYTHONPATH = "{project}"
-{more}
-"""
-
-
-def served(project: Path, arguments: str, more: str = "", source: str = "") -> None:
-    (project / "profiles").mkdir()
-    text = PROFILE.format(program=sys.executable, arguments=arguments, project=project, more=more)
-    (project / "profiles/web.toml").write_text(text)
-    (project / "web").mkdir()
-    (project / "web/__init__.py").write_text("")
-    (project / "web/pages.py").write_text("VALUE = 1\n")
-    (project / "web/server.py").write_text(SERVER.format(more=source))
-
-
 SERVED: dict[str, tuple[str, str, str]] = {
     "the script": ('"{{ cluster.project }}/web/server.py"', "", "web/server.py"),
     "what the script imports": ('"{{ cluster.project }}/web/server.py"', "", "web/pages.py"),
@@ -338,80 +293,3 @@ def test_a_server_of_somebody_else_is_not_restarted_for_the_project_s_code(up: U
     (project / "shop.py").write_text("VALUE = 2\n")
 
     assert starts(up()) == [1]
-
-
-# -- those who only attach are told, and nothing is restarted behind anybody's back
-
-
-@pytest.mark.parametrize("simulate", [False, True], ids=["real", "simulated"])
-def test_who_attaches_to_a_stale_cluster_is_warned(up: Up, project: Path, simulate: bool) -> None:
-    change = edited(project / "stock.py")
-    cluster = up("ci-small", simulate=simulate, hold=False)
-    cluster["node1"].run(exec, "import stock")
-    with clusterlib.attach() as fresh:
-        assert fresh.stale == ()
-
-    change()
-    with pytest.warns(StaleCodeWarning, match=r"runs other code than is on disk \(stock.py\)"):
-        attached = clusterlib.attach()
-
-    with attached:
-        assert attached.stale == (str(project / "stock.py"),)
-        assert starts(attached) == [1, 1]
-    with clusterlib.attach(check_code=False) as silent:
-        silent.restart()
-        assert silent.stale == ()
-
-
-def test_a_warning_that_is_an_error_leaves_no_lease(up: Up, project: Path) -> None:
-    change = edited(project / "stock.py")
-    cluster = up("ci-small")
-    cluster["node1"].run(exec, "import stock")
-    change()
-
-    with pytest.raises(StaleCodeWarning):  # as the settings of this test run have it
-        clusterlib.attach()
-
-    assert len(cluster.status().leases) == 1
-
-
-def shell(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "clusterlib", "cluster.shell", *arguments]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("CLUSTERLIB_")}
-    environment = {**kept, "NO_COLOR": "1"}
-    return subprocess.run(
-        words, cwd=project, env=environment, text=True, capture_output=True, timeout=60, check=False
-    )
-
-
-def test_a_shell_says_that_the_nodes_run_other_code(up: Up, project: Path) -> None:
-    change = edited(project / "stock.py")
-    cluster = up("ci-small", hold=False)
-    told = shell(project, "-c", "__import__('stock').VALUE")
-    assert (told.returncode, told.stdout, told.stderr) == (0, "1\n", "")
-
-    change()
-    told = shell(project, "-c", "__import__('stock').VALUE")
-    as_json = shell(project, "--json", "-c", "__import__('stock').VALUE")
-
-    assert (told.returncode, told.stdout) == (0, "1\n")
-    (line,) = told.stderr.splitlines()
-    assert "runs other code than is on disk (stock.py); clusterlib up or clusterlib sync renews it" in line
-    assert (json.loads(as_json.stdout)["stale"], as_json.stderr) == ([str(project / "stock.py")], "")
-    assert starts(cluster) == [1, 1]
-
-
-def test_the_shell_of_a_server_says_it_too(up: Up, project: Path) -> None:
-    served(project, '"{{ cluster.project }}/web/server.py"')
-    text = (project / "profiles/web.toml").read_text()
-    (project / "profiles/web.toml").write_text(
-        text.replace("[command]\n", '[command]\nshell = ["echo", "hello"]\n')
-    )
-    up("web", hold=False)
-    assert shell(project).stderr == ""
-
-    (project / "web/server.py").write_text("# edited\n")
-    told = shell(project)
-
-    assert told.stdout == "hello\n"
-    assert "runs other code than is on disk (web/server.py)" in told.stderr

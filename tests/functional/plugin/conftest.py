@@ -14,3 +14,28 @@ def suite(pytester: pytest.Pytester) -> Iterator[Suite]:
     yield made
     bring_down(all=True, project=made.path)
     made.assert_nothing_is_left()
+
+
+TALKS = """
+import pytest
+
+def test_before(cluster):
+    cluster["node1"].run(print, "of another test")
+
+def test_fails(cluster):
+    cluster["node1"].run(print, "the last words")
+    cluster["node3"].kill()
+    assert 1 == 2
+
+def test_fails_silently(cluster):
+    assert 3 == 4
+
+def test_is_skipped(cluster):
+    pytest.skip("not today")
+"""
+
+
+@pytest.fixture
+def talks(suite: Suite) -> None:
+    """The project has tests that make nodes print something, and fail."""
+    suite.file("tests/test_talks.py", TALKS)

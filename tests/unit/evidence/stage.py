@@ -7,16 +7,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from clusterlib.evidence.evidence import PlanRead
+from clusterlib.evidence.evidence import Evidence, PlanRead
 from clusterlib.evidence.excerpts import Excerpt
 from clusterlib.evidence.records import Record, Recorded
-from clusterlib.evidence.story import PrintedLine, stamp
+from clusterlib.evidence.story import PrintedLine, Story, stamp
+from clusterlib.evidence.telling import tell_story
 from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
 from clusterlib.messages.measurements import Look
 from clusterlib.messages.status import LastState
 
-__all__ = ["START", "ToldRun", "event", "failed", "looks", "ran", "read", "record"]
+__all__ = [
+    "DOWN",
+    "KILLED",
+    "OVER",
+    "START",
+    "STARTED",
+    "UP",
+    "ToldRun",
+    "event",
+    "failed",
+    "looks",
+    "ran",
+    "read",
+    "record",
+    "story",
+]
 
 START = 1_800_000_000.0
 
@@ -99,3 +115,31 @@ def failed(after: float, problem: str = "no port is free", **facts: Any) -> dict
     }
     told = {"profile": "dev", "nodes": 3, "attempt": 1, "error": error, "next": "skip", **facts}
     return record(after, "cluster.failed", **told)
+
+
+STARTED = record(0, "run.started", argv=["pytest"], project="/shop")
+UP = [
+    event(0.1, "cluster.starting", nodes=2, profile="dev"),
+    event(0.1, "node.state", node="node1", state="starting"),
+    event(0.1, "node.state", node="node2", state="starting"),
+    event(0.2, "node.state", node="node1", state="ready", seconds=0.1),
+    event(0.2, "node.state", node="node2", state="ready", seconds=0.1),
+    event(0.2, "cluster.ready", seconds=0.1),
+]
+KILLED = [
+    event(1.5, "fault.kill", node="node2"),
+    event(
+        1.5, "node.state", node="node2", state="dead", exit="killed by SIGKILL", reason="killed by SIGKILL"
+    ),
+]
+DOWN = [
+    event(9, "node.state", node="node1", state="stopping"),
+    event(9.1, "node.state", node="node1", state="stopped", exit="exited with code 0"),
+    event(9.1, "cluster.stopped", clean=True),
+]
+OVER = record(9.2, "run.ended", exit_code=1)
+
+
+def story(records: list[dict[str, Any]], *runs: ToldRun, alive: frozenset[str] = frozenset()) -> Story:
+    records = sorted(records, key=lambda record: record["time"])
+    return tell_story(Evidence(read(records), list(runs), alive))

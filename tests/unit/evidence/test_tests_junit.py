@@ -12,9 +12,8 @@ from clusterlib.evidence.records import RunStarted, TestEnded, TestStarted
 from clusterlib.evidence.reporting import finish
 from clusterlib.evidence.telling import tell_story
 from clusterlib.evidence.tests_junit import write_missing_junit
+from tests.schemas.junit import schema
 from tests.unit.evidence.stage import ToldRun, ran, read
-
-SCHEMA = Path(__file__).parents[2] / "schemas" / "junit.xsd"
 
 
 def ended(record: Recorder, test: str, outcome: str, message: str = "") -> None:
@@ -82,11 +81,9 @@ def test_a_failed_test_has_its_traceback_and_what_its_nodes_said(tmp_path: Path)
 
 
 def test_it_is_what_jenkins_and_gitlab_accept(killed: Path) -> None:
-    import xmlschema
-
     write_missing_junit(killed, finish(killed))
 
-    xmlschema.XMLSchema(SCHEMA).validate(killed / "junit.xml")
+    schema().validate(killed / "junit.xml")
 
 
 def test_what_pytest_wrote_stays_and_what_was_recorded_is_brought_up_to_date(killed: Path) -> None:
