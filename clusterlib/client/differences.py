@@ -93,10 +93,14 @@ def _differences(status: ClusterStatus, plan: Plan) -> list[str]:
 
     try:
         running = Plan.from_json((Path(status.run) / "plan.json").read_text())
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         return []
     found = list(_unequal_sizes(len(status.nodes), plan.size))
-    for old, new in zip(running.roles, plan.roles, strict=False):
+    before, after = ({role.name: role for role in one.roles} for one in (running, plan))
+    if before.keys() != after.keys():
+        found.append(f"roles: {', '.join(before)} run, {', '.join(after)} are requested")
+    for name in before.keys() & after.keys():
+        old, new = before[name], after[name]
         found += _unequal_settings(_shape_of(running, old), _shape_of(plan, new))
         names = [*_unequal_names(old, new), *_unequal_for_driver(old, new)]
         found += [f"{name} differs" for name in dict.fromkeys(names)]

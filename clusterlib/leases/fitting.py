@@ -44,5 +44,5 @@ def _first_size(status: ClusterStatus) -> int:
     plan = RunFolder(Path(status.run)).plan
     try:
         return Plan.from_json(plan.read_text()).size
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError):
         return len(status.nodes)

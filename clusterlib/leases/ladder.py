@@ -14,7 +14,7 @@ from clusterlib.leases.skipping import FINAL, is_skippable
 from clusterlib.leases.terms import Terms
 from clusterlib.waiting import Deadline, backoff, pause
 
-__all__ = ["Climb", "Step", "Stranded", "explained"]
+__all__ = ["Climb", "Climbed", "Step", "Stranded", "explained"]
 
 WHATEVER_THE_SIZE = (*FINAL, ProgramMissing)
 MAY_PASS = (StartError, KeeperLost, NotInTime)
@@ -35,17 +35,25 @@ class Step:
     """Seconds before it."""
 
 
-class Stranded(Exception):
-    """Every step has failed.
+@frozen
+class Climbed:
+    """A step has led to a cluster."""
 
-    Contains the last error, and the smallest number of nodes that failed."""
+    cluster: Cluster
+    step: Step
 
-    def __init__(self, error: ClusterError, *, nodes: int, attempts: int, may_skip: bool) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.nodes = nodes
-        self.attempts = attempts
-        self.may_skip = may_skip
+
+@frozen
+class Stranded:
+    """Every step has failed."""
+
+    error: ClusterError
+    """The last one."""
+    nodes: int
+    """The smallest number of nodes that has failed."""
+    attempts: int
+    may_skip: bool
+    """Whether tests may be skipped for it."""
 
 
 class Climb:
@@ -58,15 +66,13 @@ class Climb:
 
     def start(
         self, begin: Callable[[Step], Cluster], nodes: int, least: int, *, simulate: bool | None = None
-    ) -> tuple[Cluster, Step]:
-        """Calls `begin` with one step after another until one returns a cluster.
-
-        Raises Stranded."""
+    ) -> Climbed | Stranded:
+        """Calls `begin` with one step after another until one returns a cluster."""
         step, attempt = Step(nodes, simulate), 1
         steps = _Steps(self._terms, least)
         while True:
             try:
-                return begin(step), step
+                return Climbed(begin(step), step)
             except ClusterError as error:
                 following = steps.after(step, error)
                 skips = is_skippable(error, allowed=self._terms.may_skip)
@@ -83,7 +89,7 @@ class Climb:
                 )
                 if following is None:
                     fewest = 1 if isinstance(error, WHATEVER_THE_SIZE) else step.nodes
-                    raise Stranded(error, nodes=fewest, attempts=attempt, may_skip=skips) from error
+                    return Stranded(error, nodes=fewest, attempts=attempt, may_skip=skips)
             step, attempt = following, attempt + 1
             if step.wait:
                 pause(step.wait)

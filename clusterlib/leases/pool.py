@@ -166,10 +166,9 @@ class Pool:
         `written` is the call that requested it. Raises Unserved."""
         need = Need(profile, size)
         terms = self._check(need, profile or self._default, who, f"{written}(size={{}})", overrides or {})
-        try:
-            started = self._starter.start_private(terms, size or terms.shape.count, simulate, overrides or {})
-        except Stranded as failure:
-            raise self._failures.reported_once(terms.profile, failure) from failure
+        started = self._starter.start_private(terms, size or terms.shape.count, simulate, overrides or {})
+        if isinstance(started, Stranded):
+            raise self._failures.reported_once(terms.profile, started) from started.error
         usage = self._ledger.open(started, terms, private_to=who)
         usage.tests = 1
         self._private[id(started.cluster)] = started.cluster, usage, terms
@@ -297,12 +296,12 @@ class Pool:
     def _start(self, start: StartNew, terms: Terms) -> StartedCluster | None:
         """None if it failed; the next choice depends on that failure."""
         self._make_room()
-        try:
-            default = terms.profile == self._default
-            return self._starter.start(terms, start.nodes, start.least, default=default)
-        except Stranded as failure:
-            self._failures.add(terms.profile, failure)
+        default = terms.profile == self._default
+        started = self._starter.start(terms, start.nodes, start.least, default=default)
+        if isinstance(started, Stranded):
+            self._failures.add(terms.profile, started)
             return None
+        return started
 
     def _keep(
         self, started: StartedCluster, start: StartNew, terms: Terms, lost: ClusterError | None

@@ -71,8 +71,9 @@ class PooledCluster:
         self.held = False
         self.used = time.monotonic()
         self._any_size = any_size
-        self._size = len(cluster)
-        """The size that the pool has set. If it differs now, a test has scaled it."""
+        self._sizes = self._sizes_now()
+        """The number of nodes of each role that the pool has set. If it differs now, a test has
+        scaled it."""
         self._record = record
         self._on_event = on_event
         self._check_code = usage.how != "started"
@@ -89,7 +90,7 @@ class PooledCluster:
             name=self.cluster.name,
             nodes=len(self.cluster),
             base=self.base,
-            left=self._size,
+            left=sum(self._sizes.values()),
             borrowed=self.borrowed,
             any_size=self._any_size,
             held=self.held,
@@ -136,7 +137,7 @@ class PooledCluster:
 
     def _is_entered(self, status: ClusterStatus, need: Need, who: str) -> None:
         self._last, self._last_user = status, who
-        self._size = len(self.cluster)
+        self._sizes = self._sizes_now()
         if not need.exact:
             self.base = max(self.base, need.size or 0)
 
@@ -239,8 +240,15 @@ class PooledCluster:
     def _put_back(self) -> None:
         """A borrowed cluster gets back the size it had before the test."""
         self.cluster.status()
-        if len(self.cluster) != self._size:
-            self.cluster.scale(self._size)
+        self._restore_sizes()
+
+    def _sizes_now(self) -> dict[str, int]:
+        return {role: len(self.cluster.nodes_of(role)) for role in self.cluster.roles}
+
+    def _restore_sizes(self) -> None:
+        for role, size in self._sizes.items():
+            if len(self.cluster.nodes_of(role)) != size:
+                self.cluster.scale(size, role=role, on_event=self._on_event)
 
     # -- making it as a test needs it
 
@@ -310,11 +318,18 @@ class PooledCluster:
 
     def _scale(self, size: int) -> ClusterError | None:
         reason = f"{len(self.cluster)} -> {size} nodes"
-        error = self._do("scaled", reason, lambda: self.cluster.scale(size, on_event=self._on_event))
+        error = self._do("scaled", reason, lambda: self._scale_to(size))
         if error is None:
             self.usage.scalings += 1
             self.usage.nodes = max(self.usage.nodes, size)
         return error
+
+    def _scale_to(self, size: int) -> None:
+        """With several roles this is only possible if a test has scaled them."""
+        if size == sum(self._sizes.values()):
+            self._restore_sizes()
+        else:
+            self.cluster.scale(size, on_event=self._on_event)
 
     def _do(self, how: str, reason: str, change: Callable[[], None]) -> ClusterError | None:
         begun = time.monotonic()

@@ -16,7 +16,7 @@ from clusterlib.errors import ClusterConflict, ClusterError, ClusterNotRunning
 from clusterlib.evidence.records import RecordWriter
 from clusterlib.frozen import frozen
 from clusterlib.leases.fitting import misfit
-from clusterlib.leases.ladder import Climb, Diagnose, Step
+from clusterlib.leases.ladder import Climb, Climbed, Diagnose, Step, Stranded
 from clusterlib.leases.naming import names_in_use, start_in_free_slot
 from clusterlib.leases.settings import Settings
 from clusterlib.leases.terms import Terms
@@ -55,10 +55,10 @@ class Starter:
         self._on_event = on_event
         self._diagnose = diagnose
 
-    def start(self, terms: Terms, nodes: int, least: int, *, default: bool) -> StartedCluster:
+    def start(self, terms: Terms, nodes: int, least: int, *, default: bool) -> StartedCluster | Stranded:
         """A cluster for many tests.
 
-        `default`: its profile is the one of tests without a profile. Raises Stranded."""
+        `default`: its profile is the one of tests without a profile."""
         begun = time.monotonic()
         if not terms.shared and terms.resolved.values.linger > 0:
             lingering = self._lingering(terms)
@@ -77,16 +77,16 @@ class Starter:
             cluster, how = self._share(terms, shared, step)
             return cluster
 
-        cluster, step = self._climb(terms).start(begin, nodes, least)
-        base = step.nodes if how == "started" else nodes
-        return StartedCluster(
-            cluster, how, time.monotonic() - begun, base, _notes(step, nodes, cluster, terms)
-        )
+        end = self._climb(terms).start(begin, nodes, least)
+        if isinstance(end, Stranded):
+            return end
+        base = end.step.nodes if how == "started" else nodes
+        return StartedCluster(end.cluster, how, time.monotonic() - begun, base, _notes(end, nodes, terms))
 
     def start_private(
         self, terms: Terms, nodes: int, simulate: bool | None, overrides: Mapping[str, object]
-    ) -> StartedCluster:
-        """A cluster for one test alone. Raises Stranded."""
+    ) -> StartedCluster | Stranded:
+        """A cluster for one test alone."""
         begun = time.monotonic()
         prefix = f"{self._settings.prefix}-private"
 
@@ -95,9 +95,11 @@ class Starter:
                 prefix, self._project, lambda name: self._up(terms, name, step, {**overrides, "linger": 0.0})
             )
 
-        cluster, step = self._climb(terms).start(begin, nodes, nodes, simulate=simulate)
+        end = self._climb(terms).start(begin, nodes, nodes, simulate=simulate)
+        if isinstance(end, Stranded):
+            return end
         return StartedCluster(
-            cluster, "started", time.monotonic() - begun, nodes, _notes(step, nodes, cluster, terms)
+            end.cluster, "started", time.monotonic() - begun, nodes, _notes(end, nodes, terms)
         )
 
     def _climb(self, terms: Terms) -> Climb:
@@ -162,7 +164,8 @@ class Starter:
         return why
 
 
-def _notes(step: Step, nodes: int, cluster: Cluster, terms: Terms) -> tuple[str, ...]:
+def _notes(end: Climbed, nodes: int, terms: Terms) -> tuple[str, ...]:
+    cluster, step = end.cluster, end.step
     notes = []
     if step.nodes < nodes:
         notes.append(f"{nodes} nodes did not start; it has {step.nodes}, which is what its tests ask for")

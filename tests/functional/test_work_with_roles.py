@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
@@ -217,6 +219,37 @@ def test_a_program_finds_the_nodes_of_all_roles_in_its_environment(cluster: clus
 
     assert [node.partition("=")[0] for node in nodes] == ["web1", "web2", "store1", "store2"]
     assert nodes[2] == f"store1=127.0.0.1:{cluster['store1'].ports['client']}"
+
+
+TESTS = """
+def test_breaks_one_role_and_scales_the_other(cluster):
+    cluster["store1"].kill()
+    cluster.scale(3, role="web")
+
+
+def test_has_what_the_one_before_had(cluster, cluster_nodes):
+    assert [node.name for node in cluster_nodes] == ["web1", "web2", "store1", "store2"]
+    assert cluster.state == "ready"
+    assert cluster["web1"].call("shop:price") == 1
+"""
+
+
+def test_tests_that_use_it_get_it_repaired_and_with_the_size_of_each_role(
+    cluster: clusterlib.Cluster, project: Path
+) -> None:
+    (project / "test_shop.py").write_text(TESTS)
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--distributed", "test_shop.py"],
+        cwd=project,
+        env={**os.environ, **environment_of(cluster)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
+    assert starts(cluster) == {"web1": 1, "web2": 1, "store1": 2, "store2": 1}
 
 
 def test_simulated_roles_are_restarted_together_because_they_share_their_modules(
