@@ -108,8 +108,11 @@ async def a_node_alone_waits_for_the_others_and_says_why(stage: Stage) -> None:
 
     rung, answer = await climb(link.ladder(stage.names), Deadline(stage.alone), news)
 
-    assert rung == stage.waits_at
-    assert not isinstance(answer, Ready | Never)
+    assert rung == stage.waits_at, (
+        f"after {stage.alone:g} s it is on rung {rung!r} ({answer}), and not on {stage.waits_at!r}; "
+        "set waits_at (the rung on which it waits for others) or alone (the seconds until then)"
+    )
+    assert not isinstance(answer, Ready | Never), answer
     assert answer.why
 
 

@@ -169,7 +169,7 @@ def environment_layer(environ: Mapping[str, str], vocabulary: Vocabulary) -> tup
     for name in names:
         known = vocabulary.variables().get(name)
         if known is None and not _is_no_setting(name) and not _open_path(name):
-            vocabulary.learn_shipped()
+            vocabulary.load_shipped()
             known = vocabulary.variables().get(name)
         path, kind = known or (_open_path(name), None)
         if path:
@@ -208,7 +208,7 @@ def command_line_layer(
 ) -> tuple[Layer, list[Mistake]]:
     """`{"nodes.count": 5}`; a text is read as the setting's kind, and None is ignored."""
     tree: dict[str, Any] = {}
-    vocabulary.learn_tables(table for name in overrides if (table := name.partition(".")[0]) != name)
+    vocabulary.load_for_tables(table for name in overrides if (table := name.partition(".")[0]) != name)
     kinds = dict(vocabulary.variables().values())
     mistakes: list[Mistake] = []
     for name, value in overrides.items():

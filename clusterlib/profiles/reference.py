@@ -10,7 +10,6 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-from clusterlib.drivers.external import installed
 from clusterlib.drivers.registry import kind_of as driver_of
 from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.profiles.model import SHARED
@@ -161,6 +160,8 @@ quotes, because no shell reads them. With driver `command`, the texts of `[envir
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a profile file, for editors."""
+    from clusterlib.drivers.external import installed
+
     properties = {one.name: described_of(one) for one in SHARED}
     for name, table in Vocabulary.of_all().sections.items():
         properties[name] = {**json_schema_of(table), "description": table.__doc__}

@@ -15,7 +15,7 @@ from clusterlib.machine.facts import Machine
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Origin
-from clusterlib.profiles.vocabulary import means
+from clusterlib.profiles.vocabulary import uses_setting
 from clusterlib.values.ports import PortRange
 
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
@@ -93,7 +93,7 @@ class ResolvedProfile:
 
     def uses(self, table: str, key: str = "") -> bool:
         """Whether a table, or one setting in it, is used by its nodes."""
-        return means(self.kind, table, key)
+        return uses_setting(self.kind, table, key)
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """The texts that are templates themselves, filled in before they are used, each with the

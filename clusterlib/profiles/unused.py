@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from clusterlib.drivers.kind import NodeKind
 from clusterlib.profiles.layers import Layer
 from clusterlib.profiles.origins import Mistake
-from clusterlib.profiles.vocabulary import Vocabulary, means
+from clusterlib.profiles.vocabulary import Vocabulary, uses_setting
 
 __all__ = ["unused_settings"]
 
@@ -45,13 +45,13 @@ def _idle(
     for name, value in tree.items():
         if not isinstance(value, Mapping) or not value:
             continue
-        if not any(means(kind, name) for kind in kinds):
-            if users := vocabulary.users(name):
+        if not any(uses_setting(kind, name) for kind in kinds):
+            if users := vocabulary.drivers_with(name):
                 yield (name,), users
             continue
         for key in value:
-            if not any(means(kind, name, key) for kind in kinds):
-                yield (name, key), vocabulary.users(name, key)
+            if not any(uses_setting(kind, name, key) for kind in kinds):
+                yield (name, key), vocabulary.drivers_with(name, key)
 
 
 def _named(drivers: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ def validate(merged: Merged, vocabulary: Vocabulary) -> tuple[Profile | None, li
     """The profile, its mistakes, and the fields that have one.
 
     With mistakes, the profile is the rest without them, so that the rest can be checked, too."""
-    vocabulary.learn_tables(name for name, value in merged.tree.items() if isinstance(value, Mapping))
+    vocabulary.load_for_tables(name for name, value in merged.tree.items() if isinstance(value, Mapping))
     profile, misfits = _read(merged.tree, vocabulary)
     if not misfits:
         return profile, [], frozenset()
@@ -104,7 +104,7 @@ def _mistake(misfit: Misfit, merged: Merged, vocabulary: Vocabulary) -> Mistake:
 
 
 def _nearest(place: Place, vocabulary: Vocabulary) -> str:
-    vocabulary.learn_shipped()
+    vocabulary.load_shipped()
     key, known = str(place[-1]), vocabulary.known_keys(place[:-1])
     if near := nearest(key, known):
         return f'did you mean "{near}"?'

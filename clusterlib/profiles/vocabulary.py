@@ -19,7 +19,7 @@ from clusterlib.profiles.model import SHARED
 from clusterlib.values import fields as values
 from clusterlib.values.wording import in_toml
 
-__all__ = ["Variables", "Vocabulary", "means", "vocabulary_of"]
+__all__ = ["Variables", "Vocabulary", "uses_setting", "vocabulary_of"]
 
 Variables = Mapping[str, tuple[tuple[str, ...], values.Kind]]
 """By the name of an environment variable: the setting that it sets, and its kind."""
@@ -42,10 +42,10 @@ class Vocabulary:
         self._broken: dict[str, DriverUnusable] = {}
         self._others = tuple(dict.fromkeys(others))
         self._roots = tuple(roots)
-        self.learn(driver)
+        self.load(driver)
         for name in ("python", *self._others):
             if name in SHIPPED:
-                self.learn(name)
+                self.load(name)
         self.kind = self._kinds.get(driver) or kind_of("python")
 
     @property
@@ -57,11 +57,11 @@ class Vocabulary:
     def of_all() -> Vocabulary:
         """That of all shipped or installed drivers, except broken ones."""
         vocabulary = Vocabulary("python")
-        vocabulary.learn_shipped()
+        vocabulary.load_shipped()
         from clusterlib.drivers.external import installed
 
         for name in installed():
-            vocabulary.learn(name)
+            vocabulary.load(name)
         return vocabulary
 
     @property
@@ -79,7 +79,7 @@ class Vocabulary:
         """Why a driver that was looked at cannot be used."""
         return self._broken.get(driver)
 
-    def learn(self, driver: str) -> None:
+    def load(self, driver: str) -> None:
         if driver not in self._kinds and driver not in self._broken:
             try:
                 kind = kind_of(driver, self._roots)
@@ -89,32 +89,32 @@ class Vocabulary:
             except DriverUnusable as error:
                 self._broken[driver] = error
 
-    def learn_shipped(self) -> None:
+    def load_shipped(self) -> None:
         for name in SHIPPED:
-            self.learn(name)
+            self.load(name)
 
-    def learn_tables(self, tables: Iterable[str]) -> None:
+    def load_for_tables(self, tables: Iterable[str]) -> None:
         """The drivers that may have these tables.
 
         A driver from outside is imported only for a table that no other one has: that of an
         extended profile, or an installed one with the name of the table."""
         if not (unknown := set(tables) - self.sections.keys() - _SHARED.keys()):
             return
-        self.learn_shipped()
+        self.load_shipped()
         for name in self._others:
             if unknown - self.sections.keys():
-                self.learn(name)
+                self.load(name)
         if unknown := unknown - self.sections.keys():
             from clusterlib.drivers.external import installed
 
             for name in unknown & installed().keys():
-                self.learn(name)
+                self.load(name)
 
-    def users(self, table: str, key: str = "") -> tuple[str, ...]:
+    def drivers_with(self, table: str, key: str = "") -> tuple[str, ...]:
         """The drivers that use a table, or one setting in it."""
-        self.learn_shipped()
+        self.load_shipped()
         names = [*SHIPPED, *(name for name in self._kinds if name not in SHIPPED)]
-        return tuple(name for name in names if means(self._kinds[name], table, key))
+        return tuple(name for name in names if uses_setting(self._kinds[name], table, key))
 
     def known_keys(self, table: Sequence[str | int] = ()) -> list[str]:
         """The keys that a table may have; empty if the author chooses them."""
@@ -139,7 +139,7 @@ def vocabulary_of(
     last = overrides.get("driver") or environ.get(f"{PREFIX}DRIVER") or (said[-1] if said else "python")
     driver = last if isinstance(last, str) else "python"
     vocabulary = Vocabulary(driver, said, within(project, _code_roots(layers)))
-    vocabulary.learn_tables(
+    vocabulary.load_for_tables(
         name for layer in layers for name, value in layer.tree.items() if isinstance(value, Mapping)
     )
     return vocabulary
@@ -184,7 +184,7 @@ def _code_roots(layers: Sequence[Layer]) -> list[str]:
     return ["."]
 
 
-def means(kind: NodeKind, table: str, key: str = "") -> bool:
+def uses_setting(kind: NodeKind, table: str, key: str = "") -> bool:
     """Whether a table, or one setting in it, is used by nodes of that kind."""
     if table not in _SHARED:
         return table in kind.sections()
