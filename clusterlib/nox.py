@@ -7,7 +7,7 @@ except ModuleNotFoundError as error:
         raise
     raise ModuleNotFoundError(
         "clusterlib.nox needs Nox, which is not installed in this environment. "
-        "Add the extra `nox` where you require clusterlib: clusterlib[nox]. "
+        "Add the extra `nox` where you require clusterlib: `clusterlib[nox] @ ...`. "
         "Or install Nox itself: python -m pip install nox",
         name="nox",
     ) from None

@@ -140,7 +140,7 @@ def test_no_document_has_the_project_of_that_name_on_an_index_installed(document
     """It is another one. Ours has a path, an address or a file before its name, or behind it."""
     text = document.read_text()
 
-    assert not re.findall(r"pip3? install (?:\S+ )*clusterlib(?![\w.-]| @)", text)
+    assert not re.findall(r"pip3? install (?:\S+ )*[\"']?clusterlib(?:\[\w+\])?(?![\w.[-]| @)", text)
 
 
 def require(document: Path) -> None:

@@ -26,10 +26,13 @@ printf '%s\n' "${COMPREPLY[@]}"
 def run(project: Path) -> Run:
     (project / "shop.py").write_text("def total(*counts):\n    return sum(counts)\n")
 
-    def call(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def call(
+        *words: str, code: int = 0, path: str = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "clusterlib", *words],
             cwd=project,
+            env={**os.environ, "PATH": path},
             capture_output=True,
             text=True,
             check=False,
@@ -63,6 +66,12 @@ def test_a_command_runs_with_a_cluster_and_its_exit_code_is_handed_on(run: Run) 
     done = run("run", "--profile", "ci-small", "--", sys.executable, "-c", program, "--json", code=7)
 
     assert "2 ['--json']" in done.stdout
+
+
+def test_where_its_script_is_not_on_the_path_remedies_and_help_call_the_module(run: Run) -> None:
+    assert "try: python -m clusterlib up\n" in run("status", code=3, path="/nowhere").stderr
+    assert "try: python -m clusterlib up\n" in run("upp", code=2, path="/nowhere").stderr
+    assert "usage: python -m clusterlib up " in run("up", "--help", path="/nowhere").stdout
 
 
 def test_the_script_is_installed_beside_python() -> None:

@@ -50,7 +50,8 @@ def test_a_warning_that_is_an_error_leaves_no_lease(up: Up, project: Path) -> No
 def shell(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "clusterlib", "cluster.shell", *arguments]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("CLUSTERLIB_")}
-    environment = {**kept, "NO_COLOR": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**kept, "NO_COLOR": "1", "PATH": path}
     return subprocess.run(
         words, cwd=project, env=environment, text=True, capture_output=True, timeout=60, check=False
     )

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from clusterlib.doors.commands.command import Command, commands, troubles
-from clusterlib.doors.program.wording import PROGRAM, Wording, words_of
+from clusterlib.doors.program.wording import CALL, Wording, words_of
 from clusterlib.operations.listing import ListedParameter
 
 __all__ = ["overview", "usage"]
@@ -24,7 +24,7 @@ OTHERS = {"": "And more", "profile": "Profiles", "test": "Test runs"}
 def overview(width: int, wording: Wording, *, only: str = "") -> str:
     """`only` limits the list to the commands of this group."""
     width = min(width, WIDTH)
-    lines = [f"usage: {PROGRAM} {f'{only} ' if only else ''}COMMAND [options]", ""]
+    lines = [f"usage: {CALL} {f'{only} ' if only else ''}COMMAND [options]", ""]
     if not only:
         about = "Real clusters of your system, for tests: started in milliseconds, looked into, broken on purpose, and ended."
         lines += [*textwrap.wrap(about, width), ""]
@@ -33,7 +33,7 @@ def overview(width: int, wording: Wording, *, only: str = "") -> str:
             rows = [(" ".join(words_of(one)), wording(one.summary)) for one in found]
             lines += [f"{title}:", *_columns(rows, width), ""]
     lines += _troubles(width) if not only else []
-    more = f"{PROGRAM} COMMAND --help shows the options of a command. {PROGRAM} completion bash (zsh, fish) completes words."
+    more = f"{CALL} COMMAND --help shows the options of a command. {CALL} completion bash (zsh, fish) completes words."
     return "\n".join(
         [
             *lines,
@@ -58,7 +58,7 @@ def _troubles(width: int) -> list[str]:
 
 
 def usage(command: Command, width: int, wording: Wording) -> str:
-    called = " ".join((PROGRAM, *words_of(command)))
+    called = " ".join((CALL, *words_of(command)))
     words = [_word(option) for option in command.options if option.word]
     flags = [f"[{_flag(option)}]" for option in command.options if not option.word]
     rest = ["[-- WORDS ...]"] if command.takes_rest else []

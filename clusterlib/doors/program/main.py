@@ -12,7 +12,7 @@ from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED
 from clusterlib.doors.program.help import overview, usage
 from clusterlib.doors.program.parsing import HELP, groups, parse
-from clusterlib.doors.program.wording import ASK, MAIN_GROUP, PROGRAM, Wording
+from clusterlib.doors.program.wording import ASK, CALL, MAIN_GROUP, PROGRAM, Wording
 from clusterlib.errors import UsageError
 
 __all__ = ["main"]
@@ -75,7 +75,7 @@ def _candidates(console: Console, words: Sequence[str]) -> int:
 def _completion(console: Console, shells: Sequence[str]) -> int:
     from clusterlib.doors.program.completion import SHELLS
 
-    known = [f"{PROGRAM} completion {shell}" for shell in SHELLS]
+    known = [f"{CALL} completion {shell}" for shell in SHELLS]
     if len(shells) == 1 and shells[0] in SHELLS:
         console.line(SHELLS[shells[0]].rstrip())
     elif HELP & set(shells):

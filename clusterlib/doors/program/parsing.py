@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from clusterlib.doors.commands.command import Command, commands, troubles
 from clusterlib.doors.commands.words import CommandStyle, read_words, similar
-from clusterlib.doors.program.wording import MAIN_GROUP, PROGRAM, words_of
+from clusterlib.doors.program.wording import CALL, MAIN_GROUP, words_of
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 
@@ -49,24 +49,24 @@ def find_command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
 def _unknown(first: str, others: Sequence[str]) -> UsageError:
     if first.startswith("-"):
         return UsageError(
-            f"{first} is no command", cause="options come after the command", remedies=[f"{PROGRAM} --help"]
+            f"{first} is no command", cause="options come after the command", remedies=[f"{CALL} --help"]
         )
     if first not in groups():
-        near = [f"{PROGRAM} {name}" for name in _near(first.rpartition(".")[2], _names())]
+        near = [f"{CALL} {name}" for name in _near(first.rpartition(".")[2], _names())]
         return UsageError(
-            f"there is no command {first!r}", evidence=_troubles(), remedies=[*near, f"{PROGRAM} --help"]
+            f"there is no command {first!r}", evidence=_troubles(), remedies=[*near, f"{CALL} --help"]
         )
     paths = [words_of(one) for one in commands()]
-    names = {path[1]: " ".join((PROGRAM, *path)) for path in paths if len(path) > 1 and path[0] == first}
+    names = {path[1]: " ".join((CALL, *path)) for path in paths if len(path) > 1 and path[0] == first}
     if not others:
         return UsageError(
-            f"{first} needs a second word", remedies=[*names.values(), f"{PROGRAM} {first} --help"]
+            f"{first} needs a second word", remedies=[*names.values(), f"{CALL} {first} --help"]
         )
     near = [names[name] for name in similar(others[0], names)]
     return UsageError(
         f"there is no command '{first} {others[0]}'",
         evidence=_troubles(),
-        remedies=[*(near or names.values()), f"{PROGRAM} {first} --help"],
+        remedies=[*(near or names.values()), f"{CALL} {first} --help"],
     )
 
 
@@ -83,7 +83,7 @@ def _names() -> dict[str, str]:
 def parse(words: Sequence[str]) -> Call:
     """Raises UsageError."""
     if not words:
-        raise UsageError("no command is given", remedies=[f"{PROGRAM} --help"])
+        raise UsageError("no command is given", remedies=[f"{CALL} --help"])
     command, left = find_command(words)
     given = read_words(command, left, STYLE)
     return Call(command, given.options, given.rest, given.wants_help)
@@ -94,7 +94,7 @@ def _near(word: str, known: Mapping[str, str]) -> list[str]:
 
 
 def called(command: Command) -> str:
-    return " ".join((PROGRAM, *words_of(command)))
+    return " ".join((CALL, *words_of(command)))
 
 
 STYLE = CommandStyle(called, lambda command: f"{called(command)} --help", HELP)
