@@ -18,6 +18,7 @@ from clusterlib.messages.plan import (
     Timeouts,
 )
 from clusterlib.profiles.model import Profile
+from clusterlib.values.choices import AddressMode
 from clusterlib.values.ports import PortRange
 
 __all__ = ["backoff", "build_of", "changed", "plan_of", "restart_policy", "role_plan", "timeouts"]
@@ -81,7 +82,7 @@ def plan_of(*roles: RolePlan, **changes: Any) -> Plan:
         profile="test",
         simulated=False,
         fingerprint="f",
-        mode="shared",
+        mode=AddressMode.SHARED,
         timeouts=timeouts(),
         retry=backoff(),
         restart=restart_policy(),

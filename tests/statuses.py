@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from clusterlib.messages.containing import ContainmentRung
 from clusterlib.messages.plan import CodeSources
 from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.messages.status import ClusterStatus, KeeperFacts, NodeStatus, Peak, RoleStatus
@@ -56,7 +57,7 @@ CLUSTER = ClusterStatus(
     spoilt=False,
     peak=Peak(),
     nodes=(NODE,),
-    keeper=KeeperFacts(pid=1, guard=2, containment="namespace"),
+    keeper=KeeperFacts(pid=1, guard=2, containment=ContainmentRung.NAMESPACE),
     control="/run/control",
     marker="abc",
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from clusterlib.client.caller import caller_name
 from clusterlib.errors import ClusterError, KeeperLost
+from clusterlib.hosts.containment import AUTO
 from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.rundir.folders import RunFolder, new_run, prune_to_size
@@ -40,7 +41,7 @@ class Boot:
         self._project, self._name = project, name
         marker = os.urandom(8).hex()
         self._log = _nameless(runtime_dir() / f"{marker}.boot")
-        rung = os.environ.get("CLUSTERLIB_CONTAINMENT", "auto")
+        rung = os.environ.get("CLUSTERLIB_CONTAINMENT", AUTO)
         try:
             self._channel = start_detached(
                 [

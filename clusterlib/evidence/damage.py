@@ -7,7 +7,15 @@ from collections.abc import Iterable
 
 from clusterlib.evidence.story import moment
 from clusterlib.messages.event import Event
-from clusterlib.messages.events import ClusterHealed, ClusterStopping, Fault, Healing, NodeMoved, TurnEnded
+from clusterlib.messages.events import (
+    ClusterHealed,
+    ClusterStopping,
+    Fault,
+    Healing,
+    NodeMoved,
+    OperationEnded,
+    TurnEnded,
+)
 from clusterlib.messages.states import NodeState
 
 __all__ = ["WHOLE", "damage_at"]
@@ -17,8 +25,8 @@ WHOLE = ""
 
 
 def damage_at(time: float, events: Iterable[Event]) -> dict[str, str]:
-    """The damage that tests had done by then and not undone: a clause for each node. An unrequested
-    crash is not included."""
+    """The damage that tests and operations had done by then and not undone: a clause for each node.
+    An unrequested crash is not included."""
     found: dict[str, str] = {}
     for event in events:
         if (moment(event.time) or 0.0) > time:
@@ -30,6 +38,8 @@ def damage_at(time: float, events: Iterable[Event]) -> dict[str, str]:
                 found[WHOLE] = stopping.headline()
             case TurnEnded(dirty=dirty) if dirty:
                 found[WHOLE] = f"the cluster was {dirty}"
+            case OperationEnded(operation=operation, taints=True):
+                found[WHOLE] = f"{operation} was carried out"
             case ClusterHealed():
                 found.clear()
             case Healing(node=node) | NodeMoved(node=node, state=NodeState.STARTING | NodeState.READY):

@@ -28,12 +28,12 @@ from clusterlib.evidence.records import (
     HealthRecorded,
     PreflightRecorded,
     Record,
-    RecordedError,
 )
 from clusterlib.evidence.story import moment
 from clusterlib.frozen import frozen
 from clusterlib.messages.events import FaultKill, NodeMoved
 from clusterlib.messages.findings import CheckOutcome, Finding
+from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
 
 __all__ = ["Case", "Suite", "suites_of", "to_xml", "write_junit"]
@@ -135,7 +135,7 @@ def _failed_starts(evidence: Evidence) -> list[Suite]:
             _attempt(record, number, group, started.get(record.what.profile, ""))
             for number, record in enumerate(records, 1)
         )
-        properties = {"profile": records[0].what.profile, "then": records[-1].what.next}
+        properties = {"profile": records[0].what.profile, "then": records[-1].what.next or ""}
         found.append(Suite(group, cases, records[0].time, properties))
     return found
 

@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from clusterlib.errors import ClusterError
 from clusterlib.evidence.explained import Explained
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.frozen import frozen
 from clusterlib.machine.facts import Machine
 from clusterlib.messages.codec import plain, salvage
 from clusterlib.messages.findings import Finding
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.states import ClusterState, NodeState
+from clusterlib.messages.uses import AfterRefusal, Obtained, Repaired
 
 __all__ = [
     "LEADER",
@@ -34,7 +36,6 @@ __all__ = [
     "Record",
     "RecordWriter",
     "Recorded",
-    "RecordedError",
     "RefusalCaught",
     "RunEnded",
     "RunStarted",
@@ -57,19 +58,6 @@ class UsedCluster:
     cluster: str = ""
     run: str = ""
     """The folder of its run."""
-
-
-@frozen
-class RecordedError:
-    code: str = ClusterError.code
-    problem: str = "it failed"
-    cause: str | None = None
-    evidence: tuple[str, ...] = ()
-    remedies: tuple[str, ...] = ()
-
-    @staticmethod
-    def of(error: ClusterError) -> RecordedError:
-        return RecordedError(error.code, error.problem, error.cause, error.evidence, error.remedies)
 
 
 @frozen
@@ -121,7 +109,7 @@ class NodeRecorded:
     """The health of a node: what each check found."""
 
     node: str = ""
-    state: str = ""
+    state: NodeState | None = None
     healthy: bool = False
     checks: tuple[Finding, ...] = ()
 
@@ -216,15 +204,14 @@ class ClusterObtained(OfCluster):
     profile: str = ""
     nodes: int | None = None
     seconds: float | None = None
-    how: str = "started"
-    """started, joined or borrowed."""
+    how: Obtained = Obtained.STARTED
     simulated: bool = False
     private_to: str | None = None
     """The test that has it for itself."""
 
     @property
     def borrowed(self) -> bool:
-        return self.how in {"borrowed", "joined"}
+        return self.how in {Obtained.BORROWED, Obtained.JOINED}
 
 
 @frozen
@@ -236,12 +223,11 @@ class ClusterRefused(OfCluster):
     nodes: int | None = None
     attempt: int = 1
     error: RecordedError = RecordedError()
-    next: str = ""
-    """What follows: retry, smaller, simulate, skip or fail."""
+    next: AfterRefusal | None = None
 
     @property
     def is_tried_again(self) -> bool:
-        return self.next in {"retry", "smaller", "simulate"}
+        return self.next is not None and self.next.tries_again
 
 
 @frozen
@@ -265,8 +251,7 @@ class ClusterRepaired(OfCluster):
     """A cluster was made fit for the next test."""
 
     kind = "cluster.healed"
-    how: str = ""
-    """healed, fresh (with new nodes), scaled or replaced."""
+    how: Repaired = Repaired.HEALED
     seconds: float = 0.0
     reason: str = ""
 
@@ -286,7 +271,7 @@ class HealthRecorded(OfCluster):
     kind = "health"
     profile: str = ""
     simulated: bool = False
-    state: str = ""
+    state: ClusterState | None = None
     healthy: bool = False
     columns: tuple[tuple[str, str], ...] = ()
     """Group and name of each check."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from clusterlib.evidence.explained import Explained
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.frozen import frozen
+from clusterlib.messages.uses import Obtained
 
 __all__ = [
     "Failure",
@@ -201,7 +202,7 @@ class Served:
     cluster: str
     profile: str
     nodes: int
-    how: str
+    how: Obtained
     simulated: bool
     begin: float
     end: float

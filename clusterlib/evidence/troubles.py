@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from clusterlib.evidence.evidence import ClusterRun, Evidence
 from clusterlib.evidence.names import base_name
 from clusterlib.evidence.outcome import Outcome
-from clusterlib.evidence.records import ClusterEnded, ClusterRefused, PreflightRecorded, RecordedError
+from clusterlib.evidence.records import ClusterEnded, ClusterRefused, PreflightRecorded
 from clusterlib.evidence.story import Mark, Tested, Trouble, moment
 from clusterlib.messages.events import NodeMoved
 from clusterlib.messages.findings import CheckOutcome
+from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
 
 __all__ = ["find_troubles"]
@@ -38,7 +39,7 @@ def _starts(evidence: Evidence, tests: Sequence[Tested]) -> list[Trouble]:
     found: dict[tuple[str, str, str], Trouble] = {}
     for record in evidence.refusals:
         where = _where(record.what)
-        trouble = _trouble(record.time, record.what.error, where, then=record.what.next)
+        trouble = _trouble(record.time, record.what.error, where, then=record.what.next or "")
         key = (where, trouble.code, trouble.problem)
         before = found.get(key)
         if before is not None:

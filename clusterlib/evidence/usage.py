@@ -11,6 +11,10 @@ from clusterlib.evidence.names import natural
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.records import ClusterObtained, ClusterRepaired
 from clusterlib.evidence.story import NodeUsage, Served, Tested, moment
+from clusterlib.messages.uses import Obtained, Repaired
+
+UNHARMED = frozenset({Repaired.SCALED, Repaired.RENEWED})
+"""Repairs of clusters with which nothing was wrong."""
 
 __all__ = ["clusters_of", "usage_of"]
 
@@ -54,13 +58,13 @@ def _served(
         cluster=cluster,
         profile=(first.profile if first else "") or plan.profile,
         nodes=first.nodes if first and first.nodes is not None else plan.size,
-        how=first.how if first else "started",
+        how=first.how if first else Obtained.STARTED,
         simulated=first.simulated if first else plan.simulated,
         begin=min([*(life.begin for life in lives), *times], default=0.0),
         end=max([*(life.end for life in lives), *times], default=0.0),
         start_seconds=_start_seconds(first, runs),
-        starts=sum(one.how == "started" for one in started) or len(lives),
-        healed=sum(one.how != "scaled" for one in repaired),  # else nothing was wrong with it
+        starts=sum(one.how is Obtained.STARTED for one in started) or len(lives),
+        healed=sum(one.how not in UNHARMED for one in repaired),
         tests=sum(test.outcome is not Outcome.RERUN for test in mine),
         failed=sum(test.outcome.bad for test in mine),
         peak_memory=max((_peak(run) for run in runs), default=0),

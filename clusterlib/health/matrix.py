@@ -18,6 +18,7 @@ from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
 from clusterlib.messages.findings import CheckOutcome, Finding, failed, ok, skipped, warning
+from clusterlib.messages.states import NodeState
 from clusterlib.waiting import Deadline
 
 __all__ = [
@@ -77,7 +78,7 @@ class Subject:
 
     name: str
     role: str
-    state: str
+    state: NodeState
     reason: str
     pid: int | None
     expected: Expected | None
@@ -93,7 +94,7 @@ class Subject:
 @frozen
 class NodeHealth:
     name: str
-    state: str
+    state: NodeState
     checks: Mapping[str, Finding]
 
     @property
@@ -135,8 +136,8 @@ class _Examination:
     def __init__(self, subject: Subject, members: Sequence[Subject], deadline: Deadline, option: str) -> None:
         self._node = subject
         self._names = [one.name for one in members]
-        self._ring = [one.name for one in members if one is subject or one.state == "ready"]
-        self._paused = {one.name for one in members if one.state == "paused"}
+        self._ring = [one.name for one in members if one is subject or one.state is NodeState.READY]
+        self._paused = {one.name for one in members if one.state is NodeState.PAUSED}
         self._deadline = deadline
         self._option = option
         self._checks: dict[str, Finding] = {}
@@ -232,7 +233,12 @@ class _Examination:
         if usage is None:
             return
         self._checks |= measure(usage, self._node.expected, *self._look())
-        if usage.stopped and self._node.state != "paused" and "ping" in self._checks and self._node.pid:
+        if (
+            usage.stopped
+            and self._node.state is not NodeState.PAUSED
+            and "ping" in self._checks
+            and self._node.pid
+        ):
             self._checks["ping"] = failed(
                 "ping", "its process was stopped by a signal from outside", f"kill -CONT {self._node.pid}"
             )
@@ -265,18 +271,18 @@ def measure(usage: ProcessUsage, expected: Expected | None, *look: str) -> dict[
 
 def unfit(node: Subject, option: str) -> Finding | None:
     """Nodes that the keeper knows to be down are not asked, only reported."""
-    if node.state == "ready":
+    if node.state is NodeState.READY:
         return None
     told = f"{node.name} is {node.state}" + (f": {node.reason}" if node.reason else "")
-    if node.state in {"starting", "waiting"}:
+    if node.state in {NodeState.STARTING, NodeState.WAITING}:
         return failed("started", told, f"invoke cluster.logs {node.name} --follow{option}")
     return failed("started", told, *_advice(node, option))
 
 
 def _advice(node: Subject, option: str) -> tuple[str, ...]:
-    if node.state == "paused":
+    if node.state is NodeState.PAUSED:
         return (f"invoke cluster.resume {node.name}{option}",)
-    if node.state == "stopped":
+    if node.state is NodeState.STOPPED:
         return (f"invoke cluster.start {node.name}{option}",)
     return (f"invoke cluster.logs {node.name}{option}", f"invoke cluster.restart {node.name}{option}")
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clusterlib.health.expectation import Expected
+from clusterlib.messages.containing import ContainmentRung
 from clusterlib.messages.findings import Finding, failed, ok, skipped, warning
 
 __all__ = [
@@ -158,12 +159,12 @@ def check_ephemeral(ranges: Mapping[str, tuple[int, int]], ephemeral: tuple[int,
 # -- what holds a cluster together
 
 
-def check_containment(rung: str | None, refusals: Sequence[str]) -> Finding:
+def check_containment(rung: ContainmentRung | None, refusals: Sequence[str]) -> Finding:
     """`refusals` are the reasons why the rungs above are not available."""
     why = "; ".join(refusals)
     if rung is None:
         return failed("containment", why or "no rung is available", "unset CLUSTERLIB_CONTAINMENT")
-    if rung == "sweep":
+    if rung is ContainmentRung.SWEEP:
         return warning(
             "containment",
             f"sweep: what nodes leave behind is found and killed, but not by the kernel ({why})",

@@ -18,11 +18,12 @@ from collections.abc import Mapping, Sequence
 from clusterlib.health.matrix import NodeHealth, Subject, measure, unfit
 from clusterlib.messages.findings import Finding, failed, ok, skipped
 from clusterlib.messages.measurements import Examined
+from clusterlib.messages.states import NodeState
 
 __all__ = ["judge"]
 
 STARTED = ("application", "started")
-UNDONE_BY = {"paused": "resume", "stopped": "start"}
+UNDONE_BY = {NodeState.PAUSED: "resume", NodeState.STOPPED: "start"}
 MEASURED = (("performance", "memory"), ("performance", "cpu"))
 
 
@@ -65,7 +66,7 @@ def _row(
     usage = node.usage() if node.pid is not None else None
     if usage is not None:
         checks |= measure(usage, node.expected, look)
-        if usage.stopped and node.state != "paused" and why is None:
+        if usage.stopped and node.state is not NodeState.PAUSED and why is None:
             stopped = "its process was stopped by a signal from outside"
             checks["started"] = failed("started", stopped, f"kill -CONT {node.pid}")
     for _, name in MEASURED:

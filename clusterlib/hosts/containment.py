@@ -28,22 +28,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from clusterlib.errors import StartError, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.hosts import identity, kernel, proc
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.kernel import close_all_but
+from clusterlib.messages.containing import ContainmentRung
 from clusterlib.waiting import Deadline
 
-__all__ = ["RUNGS", "Containment", "Rung", "enter"]
+__all__ = ["AUTO", "RUNGS", "Containment", "enter"]
 
-Rung = Literal["auto", "namespace", "user-namespace", "sweep"]
-"""`auto` uses the highest rung that works here, `namespace` either of the two, the others only
-themselves."""
-
-RUNGS: tuple[Rung, ...] = ("auto", "namespace", "user-namespace", "sweep")
+AUTO = "auto"
+"""The highest rung that works here."""
+RUNGS = (AUTO, *ContainmentRung)
+"""What can be asked for: `namespace` is either of the two, the others are only themselves."""
 SWEEP_SECONDS = 5.0
 CAP_SYS_ADMIN = 21
 
@@ -52,8 +52,8 @@ CAP_SYS_ADMIN = 21
 class Containment:
     """The containment of this keeper's processes."""
 
-    rung: str
-    """The rung in use: namespace, user-namespace or sweep."""
+    rung: ContainmentRung
+    """The rung in use."""
     keeper_pid: int
     """The PID of this process that users see."""
     guard_pid: int
@@ -71,7 +71,7 @@ class Containment:
     @property
     def isolated(self) -> bool:
         """Whether this keeper is the init of its own PID namespace."""
-        return self.rung != "sweep"
+        return self.rung is not ContainmentRung.SWEEP
 
     def keeper(self) -> Identity | None:
         """The identity of this process outside of its namespace."""
@@ -116,11 +116,11 @@ def enter(
     guard_pid, outside = os.getpid(), identity.pid_namespace()
     if sys.platform == "linux":
         kernel.adopt_orphans()
-    refused: dict[str, str] = {}
+    refused: dict[ContainmentRung, str] = {}
     keep = tuple(keep_in_guard)
     for kind in _ladder(rung, refused):
         lifeline, held = os.pipe()
-        start = _start_plain if kind == "sweep" else _start_in_namespace
+        start = _start_plain if kind is ContainmentRung.SWEEP else _start_in_namespace
         started = start(kind, lifeline, held)
         if isinstance(started, Containment):  # we are the keeper
             refusals = tuple(f"{higher}: {why}" for higher, why in refused.items())
@@ -137,13 +137,16 @@ def enter(
     )
 
 
-def _ladder(rung: str, refused: dict[str, str]) -> list[str]:
+def _ladder(asked: str, refused: dict[ContainmentRung, str]) -> list[ContainmentRung]:
+    rung = None if asked == AUTO else ContainmentRung(asked)
     if sys.platform != "linux":
-        refused["namespace"] = f"{sys.platform} has no PID namespaces"
-        return ["sweep"] if rung in {"auto", "sweep"} else []
-    if rung in {"sweep", "user-namespace"}:
+        refused[ContainmentRung.NAMESPACE] = f"{sys.platform} has no PID namespaces"
+        return [ContainmentRung.SWEEP] if rung in {None, ContainmentRung.SWEEP} else []
+    if rung in {ContainmentRung.SWEEP, ContainmentRung.USER_NAMESPACE}:
         return [rung]
-    ladder = ["namespace", "user-namespace", "sweep"] if rung == "auto" else ["namespace", "user-namespace"]
+    ladder = [ContainmentRung.NAMESPACE, ContainmentRung.USER_NAMESPACE]
+    if rung is None:
+        ladder.append(ContainmentRung.SWEEP)
     if not _may_administer():
         refused[ladder.pop(0)] = "needs root or CAP_SYS_ADMIN"
     return ladder
@@ -160,7 +163,7 @@ def _may_administer() -> bool:
 # reason for a refusal.
 
 
-def _start_plain(kind: str, lifeline: int, held: int) -> Containment | int | str:
+def _start_plain(kind: ContainmentRung, lifeline: int, held: int) -> Containment | int | str:
     keeper = os.fork()
     if keeper:
         os.write(held, b"!")
@@ -172,7 +175,7 @@ def _start_plain(kind: str, lifeline: int, held: int) -> Containment | int | str
     return Containment(kind, os.getpid(), 0, lifeline)
 
 
-def _start_in_namespace(kind: str, lifeline: int, held: int) -> Containment | int | str:
+def _start_in_namespace(kind: ContainmentRung, lifeline: int, held: int) -> Containment | int | str:
     """Forks twice, so that the guard itself stays where it was and can try the next rung."""
     answer, report = os.pipe()
     middle = os.fork()
@@ -208,8 +211,8 @@ def _start_in_namespace(kind: str, lifeline: int, held: int) -> Containment | in
     return verdict or "the first process of the namespace died"
 
 
-def _leave_for_namespace(kind: str) -> None:
-    if kind == "namespace":
+def _leave_for_namespace(kind: ContainmentRung) -> None:
+    if kind is ContainmentRung.NAMESPACE:
         kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS)
         return
     user, group = os.geteuid(), os.getegid()

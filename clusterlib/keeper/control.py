@@ -29,7 +29,6 @@ from clusterlib.errors import ClusterBusy, ClusterError, UsageError
 from clusterlib.hosts.places import remove_socket
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.lines import Lines, LineTooLong, LongLines
-from clusterlib.keeper.operations import RunningOperations
 from clusterlib.keeper.turns import Turn
 from clusterlib.messages.codec import plain
 from clusterlib.messages.event import Event
@@ -138,7 +137,6 @@ class Conversation:
         self._writer = writer
         self._leases: list[int] = []
         self._turn: Turn | None = None
-        self._operations = RunningOperations(keeper.holding.taint, keeper.events.tell)
         self._over = False
         self._unwatch: Callable[[], None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
@@ -251,7 +249,8 @@ class Conversation:
         self._over = True
         if self._unwatch is not None:
             self._unwatch()
-        self._operations.lose()
+        if not self._keeper.ending:
+            self._keeper.holding.operations.lose(self)
         if self._turn is not None:
             self._keeper.holding.lose_turn(self._turn)
         self._let_go("its holder is gone")
@@ -328,26 +327,23 @@ class Conversation:
         turn = self._turn
         if turn is not None and turn.since is not None and not turn.exclusive:
             raise ClusterBusy(
-                f"{turn.holder} shares the cluster with others, and may not change it under them",
+                f"{turn.holder} shares the cluster with others, and may not change it",
                 cause="its turn is a shared one",
                 remedies=["@pytest.mark.cluster(exclusive=True)", "take_turn(who, exclusive=True)"],
             )
 
     async def _begin_operation(self, asked: BeginOperation) -> int:
-        if asked.effect in {"change", "destroy"} or asked.taints:
+        if asked.effect.changes or asked.taints:
             self._check_not_shared()
-        return self._operations.begin(asked, self._turn.holder if self._has_turn and self._turn else asked.by)
+        return self._keeper.holding.operations.begin(asked, self._signature(asked), self)
 
     async def _end_operation(self, asked: EndOperation) -> None:
-        self._operations.end(asked)
+        self._keeper.holding.operations.end(asked, self)
 
-    @property
-    def _has_turn(self) -> bool:
-        return self._turn is not None and self._turn.since is not None
-
-    def _signature(self, asked: NodeRequest) -> str:
+    def _signature(self, asked: NodeRequest | BeginOperation) -> str:
         """Who asks: the test that has the turn, or else the name that the client gives itself."""
-        return self._turn.holder if self._has_turn and self._turn else asked.by
+        has_turn = self._turn is not None and self._turn.since is not None
+        return self._turn.holder if self._turn is not None and has_turn else asked.by
 
     async def _release(self) -> Handed:
         """Hands back what this conversation holds. If that ends the cluster, waits for the end."""
@@ -355,7 +351,7 @@ class Conversation:
         return await self._unless_it_lives_on()
 
     async def _abandon(self) -> Handed:
-        self._let_go("its holder changed its mind")
+        self._let_go("its holder does not want it any more")
         self._keeper.holding.abandon()
         return await self._unless_it_lives_on()
 
@@ -365,6 +361,7 @@ class Conversation:
         return self._keeper.status()
 
     async def _down(self, asked: Down) -> None:
+        self._keeper.holding.operations.ends_cluster(self)
         await asyncio.shield(self._keeper.shut_down(asked.reason, by=self._keeper.holding.turns.alone))
         problem = self._keeper.finished.result()
         if problem is not None:

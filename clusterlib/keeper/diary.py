@@ -50,4 +50,7 @@ class EventLog:
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
     def close(self) -> None:
-        os.close(self._file)
+        """Idempotent. Events that come later are lost, as on a full disk."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1

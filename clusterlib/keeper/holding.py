@@ -1,5 +1,5 @@
-"""How long a cluster lives: as long as it has a lease, or until `down`; and who uses it
-meanwhile."""
+"""How long a cluster lives: as long as it has a lease, or until `down`; and what is done with it
+meanwhile, and by whom."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.leases import Leases
+from clusterlib.keeper.operations import RunningOperations
 from clusterlib.keeper.taint import Taint
 from clusterlib.keeper.turns import Turn, Turns
 from clusterlib.messages.events import ClusterLingering
@@ -24,6 +25,7 @@ class Holding:
         self.leases = Leases(tell, self._unwanted)
         self.turns = Turns(tell)
         self.taint = Taint(tell, changed)
+        self.operations = RunningOperations(tell, self.taint)
         self.held = True
         """Until its starter asks to keep it."""
         self._keeper = keeper
@@ -38,7 +40,7 @@ class Holding:
     def abandon(self) -> None:
         """Its starter does not want it any more: it ends, unless another client holds it."""
         if not self.leases:
-            self._keeper.shut_down("who started it changed its mind")
+            self._keeper.shut_down("its starter does not want it any more")
 
     def end_turn(self, turn: Turn, dirty: str | None = None) -> None:
         """Ends a turn in order. Damage that it reports is recorded before another turn begins."""

@@ -349,6 +349,7 @@ class Keeper:
             )
         self._phase = ClusterState.STOPPED
         try:
+            self.holding.operations.cluster_ended()
             self.events.tell(ClusterStopped(problem is None))
             self._state.save()
         except Exception:  # noqa: BLE001 - as above: a driver may fail to describe its nodes

@@ -18,6 +18,7 @@ from clusterlib.network.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.numbering import host_of
 from clusterlib.rendering import complete, render
 from clusterlib.rundir.folders import RunFolder
+from clusterlib.values.choices import AddressMode
 from clusterlib.values.ports import PortRange
 
 __all__ = ["Provisioner", "Rendered"]
@@ -61,8 +62,7 @@ class Provisioner:
                 places.append((self._specify(node, claims), claims))
         except BaseException as error:
             for _, claims in places:
-                for claim in claims.values():
-                    claim.close()
+                _close(claims)
             if isinstance(error, OSError):
                 raise StartError(
                     "the nodes cannot be given their ports",
@@ -151,7 +151,7 @@ class Provisioner:
             for purpose in self._driver.purposes:
                 ports = self._role.ports[purpose]
                 first, last, address = ports.first, ports.last, LOOPBACK
-                if self._plan.mode == "per-node":
+                if self._plan.mode is AddressMode.PER_NODE:
                     self._block = self._block or self._allocator.claim_block()
                     address = self._block.address(node.index)
                     if placed:
@@ -159,8 +159,7 @@ class Provisioner:
                 if not self._claim_one(purpose, PortRange(first, last), address, claims):
                     raise self._derived_taken(purpose, address)
         except BaseException:
-            for claim in claims.values():
-                claim.close()
+            _close(claims)
             raise
         return claims
 
@@ -168,28 +167,48 @@ class Provisioner:
         """A port of that range together with those that depend on it; another one if one of these
         is taken."""
         following = {name: one.offset for name, one in self._role.derived.items() if one.base == purpose}
-        for _ in range(ports.last - ports.first + 1):
-            claim = self._allocator.claim(
-                address, ports.first, ports.last, in_order=_is_pinned(self._role, ports)
-            )
-            others = {
-                name: self._allocator.claim_exactly(address, claim.port + offset)
-                for name, offset in following.items()
-            }
-            got = {name: other for name, other in others.items() if other is not None}
-            if len(got) == len(following):
-                claims[purpose] = claim
-                claims.update(got)
+        in_order = _is_pinned(self._role, ports)
+        tried: set[int] = set()
+        while True:
+            try:
+                claim = self._allocator.claim(
+                    address, ports.first, ports.last, avoid=tried, in_order=in_order
+                )
+            except PortsExhausted:
+                if tried:
+                    return False
+                raise
+            tried.add(claim.port)
+            together = self._claim_following(purpose, claim, following)
+            if together is not None:
+                claims.update(together)
                 return True
-            for one in (claim, *got.values()):
-                one.close()
-        return False
+
+    def _claim_following(
+        self, purpose: str, claim: Claim, following: Mapping[str, int]
+    ) -> dict[str, Claim] | None:
+        """The claim together with those of the ports that depend on it; None, and none of them, if
+        one of these is taken."""
+        got = {purpose: claim}
+        try:
+            for name, offset in following.items():
+                other = self._allocator.claim_exactly(claim.address, claim.port + offset)
+                if other is None:
+                    break
+                got[name] = other
+            else:
+                return got
+        except BaseException:
+            _close(got)
+            raise
+        _close(got)
+        return None
 
     def _derived_taken(self, purpose: str, address: str) -> PortsExhausted:
         following = [name for name, one in self._role.derived.items() if one.base == purpose]
         return PortsExhausted(
             f"no port for {purpose} on {address} has its {' and '.join(following)} free, too",
-            cause="the ports that depend on each of the range are taken",
+            cause="for each free port of the range, one that depends on it is taken",
             remedies=["widen the range in the profile, under [ports]", "ss -antup"],
         )
 
@@ -214,6 +233,11 @@ class Provisioner:
     def _ensure_cookie(self) -> None:
         if not self._run.cookie.exists():
             write_private(self._run.cookie, secrets.token_hex(32), mode=0o400)
+
+
+def _close(claims: Mapping[str, Claim]) -> None:
+    for claim in claims.values():
+        claim.close()
 
 
 def _is_pinned(role: RolePlan, ports: PortRange) -> bool:

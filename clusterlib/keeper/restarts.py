@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from clusterlib.messages.plan import RestartPolicy
+from clusterlib.values.choices import RestartWhen
 from clusterlib.waiting import backoff
 
 __all__ = ["Restarts"]
@@ -24,7 +25,13 @@ class Restarts:
 
     def wanted(self, *, clean: bool) -> bool:
         """Whether a node that ended this way is started again."""
-        return self._policy.policy == "always" or (self._policy.policy == "on-failure" and not clean)
+        match self._policy.policy:
+            case RestartWhen.ALWAYS:
+                return True
+            case RestartWhen.ON_FAILURE:
+                return not clean
+            case RestartWhen.NEVER:
+                return False
 
     def next_pause(self, name: str) -> float | None:
         """Records a crash. Returns the pause before the restart, or None if there were too many."""

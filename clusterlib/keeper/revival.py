@@ -13,6 +13,7 @@ from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.restarts import Restarts
 from clusterlib.messages.events import NodeAbandoned, NodeRestartFailed, NodeRestarting
 from clusterlib.messages.plan import RestartPolicy
+from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
 from clusterlib.waiting import pause_async
 
@@ -58,7 +59,7 @@ class Revival:
                 await self._members.prepare([node])
                 await self._members.bring_up([node], together=False)
             except ClusterError as error:
-                self._tell(NodeRestartFailed(node.name, error.to_dict()))
+                self._tell(NodeRestartFailed(node.name, RecordedError.of(error)))
                 node.state = NodeState.DEAD
                 self.crashed(node, error.problem, clean=False)
             finally:

@@ -11,6 +11,7 @@ from clusterlib.leases.lease import Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.situation import FailedStart
 from clusterlib.leases.usage import FailureUsage
+from clusterlib.messages.recorded import RecordedError
 
 __all__ = ["Failures"]
 
@@ -58,7 +59,7 @@ class Failures:
     def _note(
         self, profile: str, nodes: int, error: ClusterError, *, may_skip: bool, attempts: int
     ) -> _Failure:
-        usage = FailureUsage(profile, nodes, error.to_dict(), may_skip, attempts)
+        usage = FailureUsage(profile, nodes, RecordedError.of(error), may_skip, attempts)
         self._reported.append(usage)
         return _Failure(usage, error)
 

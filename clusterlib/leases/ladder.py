@@ -8,10 +8,13 @@ from itertools import islice
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.errors import ClusterError, KeeperLost, NotInTime, ProgramMissing, StartError
-from clusterlib.evidence.records import ClusterRefused, RecordedError, RecordWriter
+from clusterlib.evidence.records import ClusterRefused, RecordWriter
 from clusterlib.frozen import frozen
 from clusterlib.leases.skipping import FINAL, is_skippable
 from clusterlib.leases.terms import Terms
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import AfterRefusal
+from clusterlib.values.choices import Fallback
 from clusterlib.waiting import Deadline, backoff, pause
 
 __all__ = ["Climb", "Climbed", "Step", "Stranded", "explained"]
@@ -29,8 +32,8 @@ class Step:
     nodes: int
     simulate: bool | None = None
     """None: as the profile says."""
-    kind: str = "first"
-    """first, retry, smaller or simulate."""
+    fallback: Fallback | None = None
+    """None: the first step."""
     wait: float = 0.0
     """Seconds before it."""
 
@@ -84,7 +87,7 @@ class Climb:
                         nodes=step.nodes,
                         attempt=attempt,
                         error=RecordedError.of(error),
-                        next=following.kind if following else "skip" if skips else "fail",
+                        next=_after(following, skips=skips),
                     )
                 )
                 if following is None:
@@ -93,6 +96,12 @@ class Climb:
             step, attempt = following, attempt + 1
             if step.wait:
                 pause(step.wait)
+
+
+def _after(following: Step | None, *, skips: bool) -> AfterRefusal:
+    if following is None:
+        return AfterRefusal.SKIP if skips else AfterRefusal.FAIL
+    return AfterRefusal.RETRY if following.fallback is None else AfterRefusal(following.fallback)
 
 
 class _Steps:
@@ -120,17 +129,17 @@ class _Steps:
             self._left.pop(0)
         return None
 
-    def _next(self, fallback: str, step: Step, error: ClusterError) -> Step | None:
+    def _next(self, fallback: Fallback, step: Step, error: ClusterError) -> Step | None:
         may_pass = isinstance(error, MAY_PASS) and not isinstance(error, ProgramMissing)
         simulated = self._simulates if step.simulate is None else step.simulate
-        if fallback == "retry" and may_pass and not self._patience.passed:
+        if fallback is Fallback.RETRY and may_pass and not self._patience.passed:
             wait = next(self._pauses, None)
-            return None if wait is None else Step(step.nodes, step.simulate, "retry", wait)
-        if fallback == "smaller" and may_pass and self._least < step.nodes:
-            return Step(self._least, step.simulate, "smaller")
+            return None if wait is None else Step(step.nodes, step.simulate, fallback, wait)
+        if fallback is Fallback.SMALLER and may_pass and self._least < step.nodes:
+            return Step(self._least, step.simulate, fallback)
         can_simulate = self._can_simulate and not simulated
-        if fallback == "simulate" and isinstance(error, MAY_PASS) and can_simulate:
-            return Step(step.nodes, simulate=True, kind="simulate")
+        if fallback is Fallback.SIMULATE and isinstance(error, MAY_PASS) and can_simulate:
+            return Step(step.nodes, simulate=True, fallback=fallback)
         return None
 
 

@@ -9,6 +9,7 @@ from clusterlib.leases.need import Need, need_of
 from clusterlib.leases.pooled import PooledCluster
 from clusterlib.leases.schedule import too_large
 from clusterlib.messages.status import ClusterStatus
+from clusterlib.messages.uses import Obtained
 
 __all__ = ["ClusterLease", "Unserved"]
 
@@ -32,13 +33,14 @@ class Unserved(Exception):
 class ClusterLease:
     """One test's turn on a cluster. `release` ends the turn; the cluster stays in the pool."""
 
-    def __init__(self, pooled: PooledCluster, need: Need, who: str, status: ClusterStatus, how: str) -> None:
+    def __init__(
+        self, pooled: PooledCluster, need: Need, who: str, status: ClusterStatus, how: Obtained
+    ) -> None:
         self.cluster: Cluster = pooled.cluster
         self.need = need
         self.who = who
         self.borrowed = pooled.borrowed
         self.how = how
-        """started, borrowed, joined or reused."""
         self.status = status
         """The cluster as it was when the turn began."""
         self._pooled = pooled

@@ -12,13 +12,14 @@ from clusterlib.evidence.records import (
     ClusterEnded,
     ClusterObtained,
     ClusterRepaired,
-    RecordedError,
     RecordWriter,
 )
 from clusterlib.leases.pooled import PooledCluster
 from clusterlib.leases.starting import StartedCluster
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage, Usage
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import Repaired
 
 __all__ = ["Ledger"]
 
@@ -59,7 +60,9 @@ class Ledger:
 
     def replaced(self, usage: ClusterUsage, lost: ClusterError, seconds: float) -> None:
         usage.replacements += 1
-        self._record(ClusterRepaired(usage.name, usage.run, "replaced", round(seconds, 4), lost.problem))
+        self._record(
+            ClusterRepaired(usage.name, usage.run, Repaired.REPLACED, round(seconds, 4), lost.problem)
+        )
 
     def note(self, text: str) -> None:
         if text not in self._usage.notes:

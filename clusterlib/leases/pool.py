@@ -33,6 +33,7 @@ from clusterlib.leases.skipping import is_skippable
 from clusterlib.leases.starting import StartedCluster, Starter
 from clusterlib.leases.terms import Terms, read_terms
 from clusterlib.leases.usage import ClusterUsage, Usage
+from clusterlib.messages.uses import Obtained
 from clusterlib.profiles import default_profile
 from clusterlib.waiting import Deadline
 
@@ -138,13 +139,13 @@ class Pool:
         lost: ClusterError | None = None
         for _ in range(LIVES):
             pooled, how = self._find(wanted, terms, lost)
-            again = afresh and how != "started"  # a new cluster has no data of the last attempt
+            again = afresh and how is not Obtained.STARTED  # a new cluster has no data of the last attempt
             deadline = Deadline(terms.tests.turn)
             entered = pooled.enter(wanted, self._signed(who), deadline, afresh=again)
             if isinstance(entered, Entered):
                 pooled.held = True
                 pooled.usage.tests += 1
-                pooled.usage.reuses += how == "reused"
+                pooled.usage.reuses += how is Obtained.REUSED
                 return ClusterLease(pooled, need, who, entered.status, how)
             lost = self._part_with(pooled, wanted, entered)
         last = lost or ClusterError(f"no cluster stayed as {who} needs it")
@@ -240,7 +241,9 @@ class Pool:
             return self.terms(profile)
         return read_terms(profile, self._project, {**self._settings.overrides, **overrides})
 
-    def _find(self, wanted: Wanted, terms: Terms, lost: ClusterError | None) -> tuple[PooledCluster, str]:
+    def _find(
+        self, wanted: Wanted, terms: Terms, lost: ClusterError | None
+    ) -> tuple[PooledCluster, Obtained]:
         """Carries out the choice: a cluster that serves the need or can be made to, and how it was
         obtained."""
         running: Running | None = None
@@ -256,11 +259,11 @@ class Pool:
                         assert running is not None and loan is not None, "only what runs is borrowed"  # noqa: PT018
                         pooled = self._borrow(loan, running, terms)
                         unused.pop_all()
-                        return pooled, "borrowed"
+                        return pooled, Obtained.BORROWED
                     case Reuse(cluster=kept, beside=misfit):
                         self._note_beside(misfit)
                         shelf = self._borrowed if kept.borrowed else self._own
-                        return shelf[terms.profile], "reused"
+                        return shelf[terms.profile], Obtained.REUSED
                     case StartNew(beside=misfit) as start:
                         self._note_beside(misfit)
                         unused.close()
@@ -281,7 +284,7 @@ class Pool:
 
     def _borrow(self, cluster: Cluster, running: Running, terms: Terms) -> PooledCluster:
         cluster.protect()
-        usage = self._ledger.open(StartedCluster(cluster, "borrowed", 0.0, len(cluster)), terms)
+        usage = self._ledger.open(StartedCluster(cluster, Obtained.BORROWED, 0.0, len(cluster)), terms)
         pooled = self._borrowed[terms.profile] = PooledCluster(
             cluster,
             terms,
@@ -311,7 +314,7 @@ class Pool:
         pooled = self._own[terms.profile] = PooledCluster(
             started.cluster, terms, usage, base=base, record=self._record, on_event=self._on_event
         )
-        if lost is not None and started.how == "started":  # to join a cluster is not to replace one
+        if lost is not None and started.how is Obtained.STARTED:  # to join a cluster is not to replace one
             self._ledger.replaced(usage, lost, started.seconds)
         return pooled
 

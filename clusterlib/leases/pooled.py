@@ -29,6 +29,7 @@ from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
 from clusterlib.messages.events import ClusterStopped, ClusterStopping
 from clusterlib.messages.status import ClusterStatus, Peak
+from clusterlib.messages.uses import Obtained, Repaired
 from clusterlib.rundir.diary import read_events
 from clusterlib.waiting import Deadline
 
@@ -76,7 +77,7 @@ class PooledCluster:
         scaled it."""
         self._record = record
         self._on_event = on_event
-        self._check_code = usage.how != "started"
+        self._check_code = usage.how is not Obtained.STARTED
         self._last: ClusterStatus | None = None
         self._last_user: str | None = None
         self._lost: ClusterError | None = None
@@ -302,7 +303,7 @@ class PooledCluster:
         names = look.outdated(status) if well else ()
         which = restarted_in_words(status, names)
         error = self._do(
-            "fresh", why, lambda: self.cluster.restart(*names, fresh=fresh, on_event=self._on_event)
+            Repaired.RENEWED, why, lambda: self.cluster.restart(*names, fresh=fresh, on_event=self._on_event)
         )
         if error is None:
             self.usage.notes.append(f"{why}; {which} were restarted")
@@ -311,14 +312,14 @@ class PooledCluster:
     def _heal(self, status: ClusterStatus, *, fresh: bool, afresh: bool = False) -> ClusterError | None:
         why = "a test that failed is run again" if afresh else f"it was {status.state}"
         reason = "; ".join(status.dirty) or why
-        how = "fresh" if fresh else "healed"
+        how = Repaired.FRESH if fresh else Repaired.HEALED
         error = self._do(how, reason, lambda: self.cluster.heal(fresh=fresh, on_event=self._on_event))
         self.usage.heals += error is None
         return error
 
     def _scale(self, size: int) -> ClusterError | None:
         reason = f"{len(self.cluster)} -> {size} nodes"
-        error = self._do("scaled", reason, lambda: self._scale_to(size))
+        error = self._do(Repaired.SCALED, reason, lambda: self._scale_to(size))
         if error is None:
             self.usage.scalings += 1
             self.usage.nodes = max(self.usage.nodes, size)
@@ -331,7 +332,7 @@ class PooledCluster:
         else:
             self.cluster.scale(size, on_event=self._on_event)
 
-    def _do(self, how: str, reason: str, change: Callable[[], None]) -> ClusterError | None:
+    def _do(self, how: Repaired, reason: str, change: Callable[[], None]) -> ClusterError | None:
         begun = time.monotonic()
         try:
             change()

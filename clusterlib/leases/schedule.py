@@ -11,12 +11,12 @@ from clusterlib.errors import NeedImpossible, ProfileError
 from clusterlib.evidence.records import (
     LargestNeed,
     PlannedGroup,
-    RecordedError,
     ScheduleRecorded,
     Unservable,
 )
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import MOST_NODES, Need
+from clusterlib.messages.recorded import RecordedError
 
 __all__ = ["Asked", "Group", "Largest", "Schedule", "Shape", "make_schedule", "too_large"]
 

@@ -20,6 +20,8 @@ from clusterlib.leases.ladder import Climb, Climbed, Diagnose, Step, Stranded
 from clusterlib.leases.naming import names_in_use, start_in_free_slot
 from clusterlib.leases.settings import Settings
 from clusterlib.leases.terms import Terms
+from clusterlib.messages.uses import Obtained
+from clusterlib.values.choices import Fallback
 from clusterlib.waiting import Deadline
 
 __all__ = ["StartedCluster", "Starter"]
@@ -32,8 +34,7 @@ itself."""
 @frozen
 class StartedCluster:
     cluster: Cluster
-    how: str
-    """started or joined."""
+    how: Obtained
     seconds: float
     base: int
     """Its size for tests that do not need more."""
@@ -64,8 +65,8 @@ class Starter:
             lingering = self._lingering(terms)
             if lingering is not None:
                 note = "it had lingered since an earlier run"
-                return StartedCluster(lingering, "joined", time.monotonic() - begun, nodes, (note,))
-        how = "started"
+                return StartedCluster(lingering, Obtained.JOINED, time.monotonic() - begun, nodes, (note,))
+        how = Obtained.STARTED
 
         def begin(step: Step) -> Cluster:
             nonlocal how
@@ -80,7 +81,7 @@ class Starter:
         end = self._climb(terms).start(begin, nodes, least)
         if isinstance(end, Stranded):
             return end
-        base = end.step.nodes if how == "started" else nodes
+        base = end.step.nodes if how is Obtained.STARTED else nodes
         return StartedCluster(end.cluster, how, time.monotonic() - begun, base, _notes(end, nodes, terms))
 
     def start_private(
@@ -99,7 +100,7 @@ class Starter:
         if isinstance(end, Stranded):
             return end
         return StartedCluster(
-            end.cluster, "started", time.monotonic() - begun, nodes, _notes(end, nodes, terms)
+            end.cluster, Obtained.STARTED, time.monotonic() - begun, nodes, _notes(end, nodes, terms)
         )
 
     def _climb(self, terms: Terms) -> Climb:
@@ -119,21 +120,23 @@ class Starter:
             join=False,
         )
 
-    def _share(self, terms: Terms, name: str, step: Step) -> tuple[Cluster, str]:
+    def _share(self, terms: Terms, name: str, step: Step) -> tuple[Cluster, Obtained]:
         """The first worker starts it, and the others join it, at whatever size it has by then."""
         deadline = Deadline(SETTLING + terms.resolved.values.timeouts.start)
         while True:
             with contextlib.suppress(ClusterNotRunning):
-                return self._joined(attach(name, project=self._project, check_code=False), terms), "joined"
+                return self._joined(
+                    attach(name, project=self._project, check_code=False), terms
+                ), Obtained.JOINED
             try:
-                return self._up(terms, name, step), "started"
+                return self._up(terms, name, step), Obtained.STARTED
             except ClusterConflict:
                 if deadline.passed:
                     raise
 
     def _joined(self, cluster: Cluster, terms: Terms) -> Cluster:
         """Another worker may have started it simulated, as the fallback allows."""
-        allowed = cluster.simulated if "simulate" in terms.tests.fallbacks else None
+        allowed = cluster.simulated if Fallback.SIMULATE in terms.tests.fallbacks else None
         why = self._misfit(cluster, terms, simulated=allowed)
         if why is None:
             return cluster
@@ -169,7 +172,11 @@ def _notes(end: Climbed, nodes: int, terms: Terms) -> tuple[str, ...]:
     notes = []
     if step.nodes < nodes:
         notes.append(f"{nodes} nodes did not start; it has {step.nodes}, which is what its tests ask for")
-    asked = terms.resolved.values.simulate if step.kind != "first" or step.simulate is None else step.simulate
+    asked = (
+        terms.resolved.values.simulate
+        if step.fallback is not None or step.simulate is None
+        else step.simulate
+    )
     if cluster.simulated and not asked:
         notes.append("no real cluster started; this one is SIMULATED")
     return tuple(notes)

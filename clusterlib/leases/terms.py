@@ -13,6 +13,7 @@ from clusterlib.leases.schedule import Group, Shape
 from clusterlib.leases.situation import ToCome, Wanted
 from clusterlib.profiles import ResolvedProfile, capacity, load_profile
 from clusterlib.profiles.model import Tests
+from clusterlib.values.choices import Fallback, Strictness, WorkerClusters
 
 __all__ = ["Terms", "read_terms"]
 
@@ -34,15 +35,15 @@ class Terms:
     def strict(self) -> bool:
         """Whether tests fail if they cannot have a cluster."""
         said = self.tests.strict
-        return said == "always" or (said == "ci" and self.resolved.machine.ci is not None)
+        return said is Strictness.ALWAYS or (said is Strictness.CI and self.resolved.machine.ci is not None)
 
     @property
     def may_skip(self) -> bool:
-        return "skip" in self.tests.fallbacks and not self.strict
+        return Fallback.SKIP in self.tests.fallbacks and not self.strict
 
     @property
     def shared(self) -> bool:
-        return self.tests.workers == "shared"
+        return self.tests.workers is WorkerClusters.SHARED
 
     def wants_alone(self, need: Need) -> bool:
         """Whether a test with this need has the cluster for itself while it runs."""
@@ -67,7 +68,7 @@ class Terms:
         """The fewest nodes that can serve the need, on any machine."""
         if need.size is not None:
             return need.size
-        return self.shape.least if "smaller" in self.tests.fallbacks else self.shape.count
+        return self.shape.least if Fallback.SMALLER in self.tests.fallbacks else self.shape.count
 
 
 def read_terms(profile: str, project: Path, overrides: Mapping[str, object]) -> Terms:

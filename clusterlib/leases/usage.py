@@ -4,11 +4,11 @@ Plain values, which workers send as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from clusterlib.errors import ClusterError
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import Obtained
 
 __all__ = ["ClusterUsage", "FailureUsage", "Usage"]
 
@@ -21,8 +21,7 @@ class ClusterUsage:
     run: str
     profile: str
     nodes: int
-    how: str
-    """started, borrowed or joined."""
+    how: Obtained
     simulated: bool = False
     private: bool = False
     start_seconds: float = 0.0
@@ -38,13 +37,6 @@ class ClusterUsage:
     cpu_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> ClusterUsage:
-        return ClusterUsage(**data)
-
 
 @dataclass(slots=True)
 class FailureUsage:
@@ -52,17 +44,10 @@ class FailureUsage:
 
     profile: str
     nodes: int
-    error: dict[str, Any]
+    error: RecordedError
     may_skip: bool
     attempts: int
     tests: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> FailureUsage:
-        return FailureUsage(**data)
 
 
 @dataclass(slots=True)
@@ -72,7 +57,7 @@ class Usage:
     notes: list[str] = field(default_factory=list)
     """Notes for the summary, for example a running cluster that did not fit."""
 
-    def forget_one(self, error: Mapping[str, Any]) -> None:
+    def forget_one(self, error: RecordedError) -> None:
         """The last one to get this error was not a test."""
         for failure in reversed(self.failures):
             if failure.error == error:
@@ -81,17 +66,6 @@ class Usage:
 
     def forget_caught(self, error: ClusterError) -> None:
         """The last test that got this error has handled it."""
-        told = error.to_dict()
-        self.forget_one(told)
-        self.failures[:] = [one for one in self.failures if one.tests or one.error != told]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Usage:
-        return Usage(
-            [ClusterUsage.from_dict(one) for one in data["clusters"]],
-            [FailureUsage.from_dict(one) for one in data["failures"]],
-            list(data["notes"]),
-        )
+        recorded = RecordedError.of(error)
+        self.forget_one(recorded)
+        self.failures[:] = [one for one in self.failures if one.tests or one.error != recorded]

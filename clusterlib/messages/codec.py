@@ -94,17 +94,28 @@ def _reader(kind: Any, lenient: bool) -> Reader:
 
 def _made(kind: Any, lenient: bool) -> Reader:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin is tuple:
-        return _sequence(inner, lenient)
+    if origin in {tuple, list}:
+        return _sequence(inner, lenient) if origin is tuple else _list_of(inner[0], lenient)
     if origin in {typing.Union, types.UnionType}:
         return _optional(inner, lenient)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _mapping(_reader(inner[1], lenient), lenient)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind
+        return _word(kind)
     if isinstance(kind, type) and is_dataclass(kind):
         return _record(kind, lenient)
     return _number if kind is float else _exactly(kind)
+
+
+def _word(kind: type[Enum]) -> Reader:
+    words = {one.value: one for one in kind}
+
+    def read(data: Any) -> Any:
+        if not isinstance(data, str) or data not in words:
+            raise ValueError(f"{data!r:.80} is none of {', '.join(map(str, words))}")
+        return words[data]
+
+    return read
 
 
 def _exactly(kind: Any) -> Reader:
@@ -161,6 +172,11 @@ def _sequence(inner: tuple[Any, ...], lenient: bool) -> Reader:
         return lambda data: tuple([read(item) for item in _check(list, data)])
     readers = [_reader(one, lenient) for one in inner]
     return lambda data: tuple([each(item) for each, item in zip(readers, _check(list, data), strict=True)])
+
+
+def _list_of(kind: Any, lenient: bool) -> Reader:
+    read = _sequence((kind, Ellipsis), lenient)
+    return lambda data: list(read(data))
 
 
 def _mapping(read: Reader, lenient: bool) -> Reader:

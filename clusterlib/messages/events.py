@@ -5,11 +5,12 @@ A line of `events.jsonl` is `{"number": 3, "time": "...Z", "kind": "node.reached
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from clusterlib.frozen import frozen
+from clusterlib.messages.effects import Effect
 from clusterlib.messages.happening import Happening
+from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
 
 __all__ = [
@@ -256,11 +257,11 @@ class NodeRestarting(Happening):
 @frozen
 class NodeRestartFailed(Happening):
     node: str
-    error: Mapping[str, Any] = field(default_factory=dict)
+    error: RecordedError = RecordedError()
     says = "{node} did not start again"
 
     def detail(self) -> str:
-        return str(self.error.get("problem", ""))
+        return self.error.problem
 
 
 @frozen
@@ -367,8 +368,7 @@ class TurnEnded(Happening):
 class OperationBegan(Happening):
     operation: str
     arguments: Mapping[str, str]
-    effect: str
-    """read, change, destroy or execute."""
+    effect: Effect
     by: str = ""
 
     def headline(self) -> str:
@@ -381,6 +381,8 @@ class OperationEnded(Happening):
     operation: str
     seconds: float
     error: str = ""
+    taints: bool = False
+    """Whether it leaves the cluster dirty, which is no failure then."""
     why = "{error}"
 
     def headline(self) -> str:

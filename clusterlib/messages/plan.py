@@ -14,6 +14,7 @@ from dataclasses import field
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import Packed, plain, revive
 from clusterlib.numbering import name_of
+from clusterlib.values.choices import AddressMode, RestartWhen
 from clusterlib.values.ports import PortRange
 
 __all__ = [
@@ -52,7 +53,7 @@ class Backoff:
 
 @frozen
 class RestartPolicy:
-    policy: str
+    policy: RestartWhen
     attempts: int
     window: float
     first: float
@@ -198,7 +199,7 @@ class Plan:
     """All nodes of all roles, or none: they share the host, which is one process or the machine."""
     fingerprint: str
     """Of everything in the profile that shapes the cluster: equal fingerprints, equal clusters."""
-    mode: str
+    mode: AddressMode
     timeouts: Timeouts
     retry: Backoff
     restart: RestartPolicy

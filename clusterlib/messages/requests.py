@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import NotReadable, revive
+from clusterlib.messages.effects import Effect
 from clusterlib.messages.measurements import Examined, Measured
 from clusterlib.messages.plan import RunningCode
 from clusterlib.messages.status import ClusterStatus, NodeStatus, TurnGiven
@@ -147,7 +148,7 @@ class BeginOperation(Request[int]):
 
     operation: str
     arguments: Mapping[str, str]
-    effect: str
+    effect: Effect
     taints: bool = False
     """Whether the cluster counts as dirty afterwards."""
     by: str = ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import plain
+from clusterlib.messages.containing import ContainmentRung
 from clusterlib.messages.plan import CodeSources, Timeouts
 from clusterlib.messages.states import ClusterState, NodeState
 
@@ -115,7 +116,7 @@ class Peak:
 class KeeperFacts:
     pid: int
     guard: int
-    containment: str
+    containment: ContainmentRung
     refusals: tuple[str, ...] = ()
     """Why a stronger containment was not available."""
 

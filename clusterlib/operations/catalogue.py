@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import OperationBroken
 from clusterlib.frozen import frozen
+from clusterlib.operations.declaring import Scope
 from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
 from clusterlib.profiles.project import find_project
 
@@ -94,7 +95,7 @@ def _problem(one: ListedOperation, taken: Mapping[tuple[str, ...], ListedOperati
     if same is not None:
         where = f"{same.module}:{same.line}" if same.module.endswith(".py") else "clusterlib"
         return f"{where} has an operation of that name already: choose another name or group"
-    if one.scope != "project" and one.path[0].replace("-", "_") in _attributes():
+    if one.scope is not Scope.PROJECT and one.path[0].replace("-", "_") in _attributes():
         return f"a Cluster has {one.path[0]!r} already: choose another name or group"
     return ""
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clusterlib.errors import ClusterError, OperationBroken, UsageError
+from clusterlib.messages.effects import Effect
 from clusterlib.operations.parameters import MISSING, ClusterName, Parameter, Refused, parameter_of
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLUSTER_NAME",
-    "EFFECTS",
     "GIVEN",
     "Caller",
     "Effect",
@@ -39,18 +40,22 @@ __all__ = [
     "scope_of",
 ]
 
-Effect = Literal["read", "change", "destroy", "execute"]
-"""It only looks; it changes a cluster; it takes something away; it runs code of its caller."""
-Scope = Literal["project", "cluster", "node"]
-"""What it is about. An operation of a project finds its clusters by itself."""
 R = TypeVar("R")
 MOST_RECORDED = 200
 """Characters of an argument, or of an error, in the diary."""
-EFFECTS: tuple[Effect, ...] = get_args(Effect)
 GIVEN = frozenset({"cluster", "caller"})
 CLUSTER_NAME = parameter_of("name", ClusterName | None, None, word=False)
 """What the caller of an operation on a cluster can say besides, unless it is a method: which
 cluster."""
+
+
+class Scope(StrEnum):
+    """What an operation is about."""
+
+    PROJECT = "project"
+    """It finds its clusters by itself."""
+    CLUSTER = "cluster"
+    NODE = "node"
 
 
 class Caller:
@@ -90,7 +95,7 @@ class Operation(Generic[R]):
         self.body = body
         self.name = name
         self.group = group
-        self.effect: Effect = effect
+        self.effect = effect
         self.taints = taints
         """Whether the cluster counts as dirty afterwards, beyond what its keeper has seen by
         itself."""
@@ -190,7 +195,7 @@ class Operation(Generic[R]):
         named: Mapping[str, Any],
         words: Sequence[str],
     ) -> R:
-        if self.effect == "read":
+        if self.effect is Effect.READ:
             return self._run(caller, cluster, given, named, words)
         with self._announced(cluster, given, named, words):
             return self._run(caller, cluster, given, named, words)
@@ -295,16 +300,19 @@ def check_accepted(refused: Sequence[Refused]) -> None:
 
 
 def operation(
-    *, effect: Effect, name: str = "", group: str = "cluster", taints: bool | None = None
+    *, effect: Effect | str, name: str = "", group: str = "cluster", taints: bool | None = None
 ) -> Callable[[Callable[..., R]], Operation[R]]:
-    """Makes a function an operation. `name`: if it differs from that of the function.
+    """Makes a function an operation. `effect`: read, change, destroy or execute. `name`: if it
+    differs from that of the function.
 
     `taints`: whether the cluster counts as dirty afterwards. By default, if the operation destroys
     something."""
 
+    known = Effect(effect)
+    leaves_dirt = known is Effect.DESTROY if taints is None else taints
+
     def declare(body: Callable[..., R]) -> Operation[R]:
-        leaves_dirt = effect == "destroy" if taints is None else taints
-        return Operation(body, name or body.__name__.strip("_"), group, effect, taints=leaves_dirt)
+        return Operation(body, name or body.__name__.strip("_"), group, known, taints=leaves_dirt)
 
     return declare
 
@@ -312,5 +320,5 @@ def operation(
 def scope_of(parameters: Mapping[str, object]) -> Scope:
     """By what its parameters are called."""
     if "cluster" not in parameters:
-        return "project"
-    return "node" if "node" in parameters else "cluster"
+        return Scope.PROJECT
+    return Scope.NODE if "node" in parameters else Scope.CLUSTER

@@ -8,9 +8,10 @@ from typing import Any
 from clusterlib.client.start import project_folder
 from clusterlib.errors import OperationBroken
 from clusterlib.frozen import frozen
+from clusterlib.messages.effects import Effect
 from clusterlib.messages.schema import schema_of
 from clusterlib.operations.catalogue import catalogue, load
-from clusterlib.operations.declaring import Caller, Operation, operation
+from clusterlib.operations.declaring import Caller, Operation, Scope, operation
 from clusterlib.operations.listing import ListedOperation, SourceTrouble
 from clusterlib.operations.result import Result
 
@@ -20,8 +21,8 @@ __all__ = ["Described", "Operations", "operations"]
 @frozen
 class Described(Result):
     name: str
-    effect: str
-    scope: str
+    effect: Effect
+    scope: Scope
     help: str
     origin: str
     """clusterlib, or the file of the project and the line."""

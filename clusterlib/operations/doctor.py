@@ -17,6 +17,7 @@ from clusterlib.errors import ClusterError, DriverUnusable, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.health import preflight
 from clusterlib.hosts import holders
+from clusterlib.hosts.containment import AUTO
 from clusterlib.hosts.places import runtime_dir
 from clusterlib.hosts.registry import Registry
 from clusterlib.messages.findings import CheckOutcome, Finding, failed, ok, skipped, warning
@@ -28,6 +29,7 @@ from clusterlib.operations.probe_containment import reachable_containment
 from clusterlib.operations.result import Result
 from clusterlib.profiles import ResolvedProfile, default_profile, load_profile
 from clusterlib.profiles.trying import check_templates
+from clusterlib.values.choices import AddressMode
 
 __all__ = ["Diagnosis", "examine_machine"]
 
@@ -60,9 +62,7 @@ def examine_machine(profile: str | None = None, *, project: Path | str | None = 
 def _look(profile: str, project: Path) -> Iterator[Finding]:
     yield preflight.check_python(tuple(sys.version_info[:3]), sys.executable)
     yield preflight.check_localhost(_resolve)
-    yield preflight.check_containment(
-        *reachable_containment(os.environ.get("CLUSTERLIB_CONTAINMENT", "auto"))
-    )
+    yield preflight.check_containment(*reachable_containment(os.environ.get("CLUSTERLIB_CONTAINMENT", AUTO)))
     yield from _places(project)
     yield from _drivers()
     try:
@@ -132,17 +132,17 @@ def _network(resolved: ResolvedProfile, _: Path) -> Iterator[Finding]:
     values = resolved.values
     count = values.nodes.count
     addresses = [LOOPBACK]
-    if values.network.mode == "per-node":
+    if values.network.mode is AddressMode.PER_NODE:
         addresses += ["127.64.0.1", "127.127.255.254"]
     loopback = preflight.check_loopback(try_loopback, addresses)
     yield loopback
-    if values.network.mode == "shared":
+    if values.network.mode is AddressMode.SHARED:
         hosts = [
             host_of(values.nodes.host, index, name=name_of(values.nodes.name, index), address=LOOPBACK)
             for index in range(1, count + 1)
         ]
         yield preflight.check_hosts(hosts, _resolve)
-    needed = count if values.network.mode == "shared" else 1
+    needed = count if values.network.mode is AddressMode.SHARED else 1
     ranges = {purpose: (ports.first, ports.last) for purpose, ports in values.ports.items()}
     for purpose, (first, last) in ranges.items():
         if loopback.outcome is CheckOutcome.FAILED:

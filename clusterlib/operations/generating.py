@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 from clusterlib.operations.catalogue import INDEX, listed_to
-from clusterlib.operations.declaring import Operation
+from clusterlib.operations.declaring import Operation, Scope
 from clusterlib.operations.listing import ListedOperation, listed_in, listing_of
 from clusterlib.operations.reference import reference
 
@@ -72,7 +72,7 @@ def stub() -> str:
     """The text of `operated.pyi`."""
     methods, modules = list[str](), set[str]()
     for one in listed():
-        if one.scope == "project" or one.name in attributes():
+        if one.scope is Scope.PROJECT or one.name in attributes():
             continue
         methods += _method(one, imported(one))
         modules.add(_home(imported(one)))

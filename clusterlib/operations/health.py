@@ -28,6 +28,7 @@ from clusterlib.hosts import proc
 from clusterlib.messages.findings import Finding, skipped
 from clusterlib.messages.measurements import Examined, Sample
 from clusterlib.messages.requests import Examine, Measure
+from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.messages.status import NodeStatus
 from clusterlib.operations.expecting import expected_of
 from clusterlib.operations.reach import reached
@@ -40,7 +41,7 @@ __all__ = ["Health", "Row", "examine_health"]
 class Row(Result):
     node: str
     role: str
-    state: str
+    state: NodeState
     healthy: bool
     checks: tuple[Finding, ...]
     """In the order of `columns`."""
@@ -51,7 +52,7 @@ class Health(Result):
     cluster: str
     profile: str
     simulated: bool
-    state: str
+    state: ClusterState
     healthy: bool
     columns: tuple[tuple[str, str], ...]
     """Group and name of each check."""

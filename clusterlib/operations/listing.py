@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import plain
+from clusterlib.messages.effects import Effect
 from clusterlib.operations.help_texts import WHICH_CLUSTER
 
 if TYPE_CHECKING:
-    from clusterlib.operations.declaring import Effect, Operation, Scope
+    from clusterlib.operations.declaring import Operation, Scope
     from clusterlib.operations.parameters import Parameter
 
 __all__ = [
@@ -251,18 +252,18 @@ def _options(decorator: ast.expr) -> Mapping[str, Any]:
 def _listed(
     function: ast.FunctionDef, options: Mapping[str, Any], aliases: Mapping[str, ast.expr], module: str
 ) -> ListedOperation:
-    from clusterlib.operations.declaring import EFFECTS, GIVEN, scope_of
+    from clusterlib.operations.declaring import GIVEN, scope_of
 
     effect = options.get("effect")
-    if effect not in EFFECTS:
-        raise NotDeclaredRight(f"its effect must be one of {', '.join(EFFECTS)}, written out")
+    if effect not in list(Effect):
+        raise NotDeclaredRight(f"its effect must be one of {', '.join(Effect)}, written out")
     given = function.args
     names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
     return ListedOperation(
         group=options.get("group", "cluster"),
         name=options.get("name") or function.name.strip("_"),
         help=(ast.get_docstring(function, clean=False) or "").strip(),
-        effect=effect,
+        effect=Effect(effect),
         scope=scope_of(dict.fromkeys(names)),
         parameters=_distinct(
             [_listed_parameter(one) for one in _parameters(given, aliases) if one.name not in GIVEN],

@@ -8,7 +8,7 @@ from typing import Any
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.operations.catalogue import Catalogue, catalogue, load
-from clusterlib.operations.declaring import GIVEN
+from clusterlib.operations.declaring import GIVEN, Scope
 from clusterlib.operations.listing import ListedOperation
 from clusterlib.values.wording import nearest
 
@@ -81,7 +81,7 @@ def _unknown(found: Catalogue, group: str, name: str) -> str:
 
 
 def _on_clusters(found: Catalogue) -> list[ListedOperation]:
-    return [one for one in found.operations if one.scope != "project"]
+    return [one for one in found.operations if one.scope is not Scope.PROJECT]
 
 
 def _group(one: ListedOperation) -> str:

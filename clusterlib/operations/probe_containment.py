@@ -13,13 +13,14 @@ import tempfile
 from typing import Any
 
 from clusterlib.hosts.launch import CHANNEL, start_detached
+from clusterlib.messages.containing import ContainmentRung
 
 __all__ = ["reachable_containment"]
 
 SECONDS = 5.0
 
 
-def reachable_containment(rung: str) -> tuple[str | None, list[str]]:
+def reachable_containment(rung: str) -> tuple[ContainmentRung | None, list[str]]:
     """The rung a cluster would be held by here, and why not a higher one."""
     with tempfile.TemporaryFile() as log:  # it has no name: nothing is left of it, whenever we are killed
         channel = start_detached(
@@ -41,7 +42,8 @@ def reachable_containment(rung: str) -> tuple[str | None, list[str]]:
             log.seek(0)
             said = log.read().decode(errors="replace").strip().splitlines()
             return None, said[-3:] or ["the probe gave no answer"]
-    return report["rung"], report["refusals"]
+    reached = report["rung"]
+    return None if reached is None else ContainmentRung(reached), report["refusals"]
 
 
 def main(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from clusterlib.client.start import project_folder
 from clusterlib.errors import DriverUnusable
+from clusterlib.evidence.records import MachineFacts
 from clusterlib.evidence.redaction import MARK, Redactor, is_secret
 from clusterlib.frozen import frozen
 from clusterlib.operations.declaring import Caller, operation
@@ -71,7 +72,7 @@ class Shown(Result):
     resolved: bool
     values: tuple[Value, ...]
     adaptations: tuple[str, ...]
-    machine: Mapping[str, Any]
+    machine: MachineFacts
     toml: str
 
 
@@ -145,7 +146,7 @@ def show(caller: Caller, name: ShownProfile | None = None, *, resolved: Resolved
         resolved=resolved,
         values=tuple(values),
         adaptations=tuple(str(one) for one in profile.adaptations),
-        machine=plain["machine"],
+        machine=MachineFacts.of(profile.machine),
         toml=redactor.text(toml_text(profile)),
     )
 

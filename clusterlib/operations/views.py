@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clusterlib.frozen import frozen
+from clusterlib.messages.containing import ContainmentRung
 from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.messages.status import ClusterStatus, NodeStatus, Peak, TurnStatus
 from clusterlib.operations.result import Result
@@ -81,7 +82,7 @@ class ClusterView(Result):
     peak: Peak
     uptime: float
     ready_seconds: float | None
-    containment: str
+    containment: ContainmentRung
     adaptations: tuple[str, ...]
     cookie_file: str
     nodes: tuple[NodeView, ...]

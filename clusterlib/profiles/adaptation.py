@@ -13,6 +13,7 @@ from clusterlib.profiles.checks import ports_each, room_outside
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import A_DAY, MOST_NODES, Profile
 from clusterlib.profiles.origins import Adaptation
+from clusterlib.values.choices import AddressMode
 from clusterlib.values.kinds import memory_text
 from clusterlib.values.ports import PortRange
 
@@ -120,7 +121,7 @@ def _reachable_hosts(profile: Profile, resolver: Resolver) -> Iterator[Adaptatio
     pattern = profile.nodes.host
     if "{address}" in pattern:
         return
-    if profile.network.mode == "per-node":
+    if profile.network.mode is AddressMode.PER_NODE:
         reason = "each node has an address of its own here, and no name can be known to lead to it"
         yield Adaptation("nodes.host", pattern, "{address}", reason)
         return

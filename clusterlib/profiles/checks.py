@@ -11,6 +11,7 @@ from clusterlib.frozen import frozen
 from clusterlib.profiles.layers import Merged
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Mistake
+from clusterlib.values.choices import AddressMode
 from clusterlib.values.kinds import derived_port
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
 from clusterlib.values.wording import did_you_mean
@@ -79,7 +80,7 @@ def _counts(profile: Profile, merged: Merged) -> Iterator[Mistake]:
 
 def ports_each(profile: Profile) -> int:
     """How many ports of a range one cluster takes."""
-    return profile.nodes.count if profile.network.mode == "shared" else 1
+    return profile.nodes.count if profile.network.mode is AddressMode.SHARED else 1
 
 
 def room_outside(ephemeral: PortRange) -> list[PortRange]:

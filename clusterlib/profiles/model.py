@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import Field, field, fields
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.frozen import frozen
+from clusterlib.values.choices import (
+    AddressMode,
+    Fallback,
+    KeepArtifacts,
+    RestartWhen,
+    Strictness,
+    WorkerClusters,
+)
 from clusterlib.values.fields import (
-    choice,
+    choice_of,
     flag,
     number,
     optional,
@@ -25,7 +33,7 @@ from clusterlib.values.fields import (
     texts,
     texts_of,
     whole,
-    words,
+    words_of,
 )
 from clusterlib.values.kinds import (
     check_derived,
@@ -97,9 +105,9 @@ class Nodes:
 class Network:
     """How nodes share the addresses of this machine."""
 
-    mode: Literal["shared", "per-node"] = setting(
-        "shared",
-        choice("shared", "per-node", reserved={"netns": "is reserved for a later version and not there yet"}),
+    mode: AddressMode = setting(
+        AddressMode.SHARED,
+        choice_of(AddressMode, {"netns": "is reserved for a later version and not there yet"}),
         "shared: all nodes on 127.0.0.1, with different ports; per-node: each node on its own "
         "127.x.y.z, all with the same ports.",
     )
@@ -141,8 +149,8 @@ class Retry:
 class RestartSettings:
     """What happens when a node ends unexpectedly."""
 
-    policy: Literal["never", "on-failure", "always"] = setting(
-        "never", choice("never", "on-failure", "always"), "When an ended node is started again."
+    policy: RestartWhen = setting(
+        RestartWhen.NEVER, choice_of(RestartWhen), "When an ended node is started again."
     )
     attempts: int = setting(3, _ATTEMPTS, "Restarts of one node within the window before it is given up.")
     window: float = setting(60.0, _SECONDS, "The window in which restarts are counted, in seconds.")
@@ -163,25 +171,25 @@ class Tests:
         (), texts(), "Your own command in place of pytest: a list, not a shell line."
     )
     auto: bool = setting(True, flag(), "Start clusters for tests. false: only a running cluster is used.")
-    workers: Literal["each", "shared"] = setting(
-        "each",
-        choice("each", "shared"),
+    workers: WorkerClusters = setting(
+        WorkerClusters.EACH,
+        choice_of(WorkerClusters),
         "With pytest-xdist. each: a cluster for each worker; shared: one for all of them.",
     )
-    fallbacks: tuple[str, ...] = setting(
-        ("retry", "smaller", "skip"),
-        words("retry", "smaller", "simulate", "skip"),
+    fallbacks: tuple[Fallback, ...] = setting(
+        (Fallback.RETRY, Fallback.SMALLER, Fallback.SKIP),
+        words_of(Fallback),
         "What is tried, in this order, if a cluster for tests does not start: again after a "
         "pause; with no more nodes than its tests need; simulated; finally, skipping its tests.",
     )
-    strict: Literal["ci", "always", "never"] = setting(
-        "ci",
-        choice("ci", "always", "never"),
+    strict: Strictness = setting(
+        Strictness.CI,
+        choice_of(Strictness),
         "When tests whose cluster did not start fail instead of being skipped.",
     )
-    artifacts: Literal["failure", "always", "never"] = setting(
-        "failure",
-        choice("failure", "always", "never"),
+    artifacts: KeepArtifacts = setting(
+        KeepArtifacts.FAILURE,
+        choice_of(KeepArtifacts),
         "When a test run leaves a folder with report, logs and configurations.",
     )
     log_lines: int = setting(

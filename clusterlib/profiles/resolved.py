@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field, fields, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,8 @@ def as_plain(value: Any) -> Any:
     match value:
         case PortRange():
             return str(value)
+        case Enum():
+            return value.value
         case Mapping():
             return {key: as_plain(entry) for key, entry in value.items()}
         case tuple() | list():

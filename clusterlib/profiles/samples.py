@@ -8,6 +8,7 @@ from clusterlib.numbering import host_of, name_of
 from clusterlib.profiles.model import ONLY_ROLE
 from clusterlib.profiles.resolved import ResolvedProfile
 from clusterlib.rendering import complete
+from clusterlib.values.choices import AddressMode
 
 __all__ = ["sample_values"]
 
@@ -49,7 +50,7 @@ def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:
     from clusterlib.values.kinds import derived_port
 
     values = profile.values
-    apart = values.network.mode == "per-node"
+    apart = values.network.mode is AddressMode.PER_NODE
     ports = {purpose: ports.first + (0 if apart else index - 1) for purpose, ports in values.ports.items()}
     derived = {purpose: derived_port(text) for purpose, text in values.derived.items()}
     address = f"127.1.{index // 250}.{index % 250 + 1}" if apart else "127.0.0.1"

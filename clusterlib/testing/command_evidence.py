@@ -22,13 +22,14 @@ from clusterlib.evidence.records import (
     ClusterObtained,
     ClusterRefused,
     PreflightRecorded,
-    RecordedError,
     RunEnded,
     TestEnded,
     TestStarted,
     UsedCluster,
 )
 from clusterlib.machine.facts import detect_machine
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import AfterRefusal, Obtained
 from clusterlib.profiles import default_profile
 from clusterlib.rundir.folders import latest_run
 
@@ -87,7 +88,7 @@ class CommandEvidence:
                 profile=cluster.profile,
                 nodes=len(list(cluster)),
                 seconds=round(time.monotonic() - self._began, 4),
-                how="borrowed" if borrowed else "started",
+                how=Obtained.BORROWED if borrowed else Obtained.STARTED,
                 simulated=cluster.simulated,
             )
         )
@@ -118,7 +119,7 @@ class CommandEvidence:
                     str(latest.path) if latest else None,
                     profile=self._profile,
                     error=told,
-                    next="fail",
+                    next=AfterRefusal.FAIL,
                 )
             )
         self._outcome(Outcome.ERROR, error.problem, 0.0)

@@ -23,10 +23,10 @@ from clusterlib.evidence.records import (
     ScheduleRecorded,
     TestStarted,
 )
-from clusterlib.leases.lease import Unserved
 from clusterlib.leases.naming import Reservation
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
-from clusterlib.messages.codec import plain
+from clusterlib.messages.codec import revive
+from clusterlib.messages.uses import AfterRefusal, Repaired
 from clusterlib.testing import junit
 from clusterlib.testing.folder import ReportFolder
 from clusterlib.testing.options import read_options
@@ -34,7 +34,8 @@ from clusterlib.testing.place import project_of
 from clusterlib.testing.report import RunReport
 from clusterlib.testing.sharing import reserve_for_all
 from clusterlib.testing.shown import RunPlan, RunSummary
-from clusterlib.testing.tally import Tally
+from clusterlib.testing.tally import Tally, WorkerResult
+from clusterlib.values.choices import WorkerClusters
 
 __all__ = ["Controller", "usage_of"]
 
@@ -51,7 +52,7 @@ class Controller:
         self._planned = False
         self._shared: Reservation | None = None
         self._record.begin(self._said.project, self._said.machine)
-        if self._said.tests.workers == "shared":
+        if self._said.tests.workers is WorkerClusters.SHARED:
             self._share_a_name()
         config.pluginmanager.register(self, "clusterlib-controller")
         config.pluginmanager.register(junit.JUnitOutput(config), "clusterlib-logs")
@@ -78,7 +79,7 @@ class Controller:
         self._planned = True
         if self._report.always:
             self._report.refresh(urgent=True)
-        each = self._said.tests.workers == "each"
+        each = self._said.tests.workers is WorkerClusters.EACH
         return RunPlan(plan, each_worker=each, notes=self._folder.notes)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -91,13 +92,8 @@ class Controller:
         worker = str(node.workerinput["workerid"])
         told = getattr(node, "workeroutput", {}).get("clusterlib")
         if told is not None:
-            data = json.loads(told)
             self._heard.add(worker)
-            self._tally.add(Usage.from_dict(data["usage"]))
-            self._tally.left_behind += data["left_behind"]
-            if data["forced"] and self._tally.forced is None:
-                failure, may_skip = data["forced"]
-                self._tally.forced = Unserved(ClusterError.from_dict(failure), may_skip=may_skip)
+            self._tally.add_worker(revive(WorkerResult, json.loads(told)))
         elif error is not None:
             self._tally.crashed.append(worker)
 
@@ -142,18 +138,21 @@ def usage_of(records: Sequence[Recorded]) -> Usage:
                     nodes=what.nodes or 0,
                     how=what.how,
                     simulated=what.simulated,
+                    private=what.private_to is not None,
                     start_seconds=what.seconds or 0.0,
                 )
             case TestStarted(run=str(run)) if run in clusters:
                 clusters[run].reuses += bool(clusters[run].tests)
                 clusters[run].tests += 1
             case ClusterRepaired(run=str(run), how=how) if run in clusters:
-                clusters[run].heals += how in ("healed", "fresh")
-                clusters[run].replacements += how == "replaced"
-                clusters[run].scalings += how == "scaled"
-            case ClusterRefused(next="skip" | "fail" as following):
-                error, may_skip = plain(what.error), following == "skip"
-                failure = FailureUsage(what.profile, what.nodes or 0, error, may_skip, what.attempt, tests=1)
+                clusters[run].heals += how.is_healing
+                clusters[run].replacements += how is Repaired.REPLACED
+                clusters[run].scalings += how is Repaired.SCALED
+            case ClusterRefused() if not what.is_tried_again:
+                may_skip = what.next is AfterRefusal.SKIP
+                failure = FailureUsage(
+                    what.profile, what.nodes or 0, what.error, may_skip, what.attempt, tests=1
+                )
                 usage.failures.append(failure)
     usage.clusters = list(clusters.values())
     return usage

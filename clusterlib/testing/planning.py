@@ -18,6 +18,7 @@ from clusterlib.testing.declared import PARALLEL
 from clusterlib.testing.needs import need_of_item, needs_shared
 from clusterlib.testing.options import RunOptions, usage_error
 from clusterlib.testing.shown import RunPlan
+from clusterlib.values.choices import WorkerClusters
 
 __all__ = ["FAULT", "NEED", "PlanOnly", "Unusable", "plan_run"]
 
@@ -55,7 +56,7 @@ class PlanOnly:
     def __init__(self, config: pytest.Config, said: RunOptions) -> None:
         self._config = config
         self._pool = Pool(said.project, said.settings)
-        self._each = config.stash.get(PARALLEL, False) and said.tests.workers == "each"
+        self._each = config.stash.get(PARALLEL, False) and said.tests.workers is WorkerClusters.EACH
         self._planned = ScheduleRecorded()
 
     def plan(self, items: Sequence[pytest.Item], wanted: Sequence[pytest.Item]) -> Sequence[int]:

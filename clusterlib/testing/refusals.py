@@ -13,11 +13,12 @@ from typing import NoReturn
 import pytest
 
 from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
-from clusterlib.evidence.records import RecordedError, RecordWriter, RefusalCaught
+from clusterlib.evidence.records import RecordWriter, RefusalCaught
 from clusterlib.evidence.redaction import redactor_for
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import Usage
 from clusterlib.messages.event import now
+from clusterlib.messages.recorded import RecordedError
 
 __all__ = ["Refusals"]
 
@@ -78,7 +79,7 @@ class Refusals:
 
         If the application failed, the first test shows the traceback, too: it is the cause."""
         error = unserved.error
-        at_the_end = any(failure.error == error.to_dict() for failure in self._usage().failures)
+        at_the_end = any(failure.error == RecordedError.of(error) for failure in self._usage().failures)
         is_first_victim = unserved.first and isinstance(error, ApplicationFailed | BuildFailed)
         brief = at_the_end and not is_first_victim
         text = f"no cluster: {error.problem} [{error.code}]" if brief else str(error)

@@ -17,6 +17,7 @@ from clusterlib.evidence.story import Story
 from clusterlib.leases.usage import Usage
 from clusterlib.testing.folder import ReportFolder
 from clusterlib.testing.given import Examiner
+from clusterlib.values.choices import KeepArtifacts
 
 __all__ = ["RunReport"]
 
@@ -28,7 +29,7 @@ GOOD = (0, 5)
 
 
 class RunReport:
-    def __init__(self, folder: ReportFolder, artifacts: str, record: Recorder) -> None:
+    def __init__(self, folder: ReportFolder, artifacts: KeepArtifacts, record: Recorder) -> None:
         self.folder = folder
         self.notes: list[str] = []
         """Messages for the end."""
@@ -41,10 +42,10 @@ class RunReport:
 
     @property
     def always(self) -> bool:
-        return self.folder.asked or self._artifacts == "always"
+        return self.folder.asked or self._artifacts is KeepArtifacts.ALWAYS
 
     def wanted(self, exit_code: int) -> bool:
-        return self.always or (self._artifacts == "failure" and exit_code not in GOOD)
+        return self.always or (self._artifacts is KeepArtifacts.FAILURE and exit_code not in GOOD)
 
     def refresh(self, *, urgent: bool) -> None:
         """Ensures that a report exists if the run is killed now.
@@ -52,7 +53,7 @@ class RunReport:
         One now and then is enough, except after a failure and in a run whose evidence was
         requested."""
         if not self.always and (
-            self._artifacts == "never" or (not urgent and time.monotonic() - self._began < SHORT)
+            self._artifacts is KeepArtifacts.NEVER or (not urgent and time.monotonic() - self._began < SHORT)
         ):
             return
         self._try(self._made.refresh)

@@ -23,7 +23,9 @@ from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool
 from clusterlib.leases.schedule import Schedule
+from clusterlib.messages.codec import plain
 from clusterlib.messages.findings import CheckOutcome, Finding
+from clusterlib.messages.recorded import RecordedError
 from clusterlib.testing import junit
 from clusterlib.testing.declared import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.testing.folder import ReportFolder
@@ -40,8 +42,9 @@ from clusterlib.testing.sections import sections, stack_sections, timed_out
 from clusterlib.testing.serving import put_into_environment, resized, serve_with
 from clusterlib.testing.sharing import read_name
 from clusterlib.testing.shown import RunPlan, RunSummary, TestRun
-from clusterlib.testing.tally import Tally
+from clusterlib.testing.tally import ForcedFailure, Tally, WorkerResult
 from clusterlib.testing.tracebacks import Tracebacks
+from clusterlib.values.choices import WorkerClusters
 
 __all__ = ["Run", "begin", "held_for", "run_of", "run_of_session"]
 
@@ -133,7 +136,7 @@ class Run:
         return RunPlan(self._plan, notes=self._folder.notes)
 
     def begin_tests(self) -> None:
-        if self._worker != "main" and self._said.tests.workers == "shared":
+        if self._worker != "main" and self._said.tests.workers is WorkerClusters.SHARED:
             self._agree_on_name()
         if self._report.always:
             self._look_at_machine(self._pool.default_profile)
@@ -158,8 +161,9 @@ class Run:
             with self._display.waiting("the first test", "the cluster of --force-cluster"):
                 held = self._acquire(Need(), "--force-cluster")
         except Unserved as unserved:
-            self._tally.forced = unserved
-            self._pool.usage.forget_one(unserved.error.to_dict())  # no test was hit by it
+            error = RecordedError.of(unserved.error)
+            self._tally.forced = ForcedFailure(error, unserved.may_skip)
+            self._pool.usage.forget_one(error)  # no test was hit by it
             return
         os.environ.update(held.environment)
         held.release()
@@ -321,19 +325,14 @@ class Run:
             try:
                 self._pool.close()
             except ClusterError as error:
-                self._tally.left_behind.append(error.to_dict())
+                self._tally.left_behind.append(RecordedError.of(error))
             self._sum_up(session)
             serve_with(None)
 
     def _sum_up(self, session: pytest.Session) -> None:
         if self._worker != "main":
-            forced = self._tally.forced
-            told = {
-                "usage": self._pool.usage.to_dict(),
-                "left_behind": self._tally.left_behind,
-                "forced": None if forced is None else [forced.error.to_dict(), forced.may_skip],
-            }
-            self._config.workeroutput["clusterlib"] = json.dumps(told)  # type: ignore[attr-defined]
+            result = WorkerResult(self._pool.usage, tuple(self._tally.left_behind), self._tally.forced)
+            self._config.workeroutput["clusterlib"] = json.dumps(plain(result))  # type: ignore[attr-defined]
             self._record(RunEnded(int(session.exitstatus)))
             self._record.close()
             return

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
-from clusterlib.leases.lease import Unserved
+from clusterlib.frozen import frozen
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import Obtained
 
-__all__ = ["Tally"]
+__all__ = ["ForcedFailure", "Tally", "WorkerResult"]
+
+
+@frozen
+class ForcedFailure:
+    """Why --force-cluster could not be obeyed."""
+
+    error: RecordedError
+    may_skip: bool
+
+
+@frozen
+class WorkerResult:
+    """What a worker of pytest-xdist sends at its end."""
+
+    usage: Usage
+    left_behind: tuple[RecordedError, ...] = ()
+    forced: ForcedFailure | None = None
 
 
 @dataclass
@@ -20,12 +38,11 @@ class Tally:
     clusters: list[ClusterUsage] = field(default_factory=list)
     failures: list[FailureUsage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    left_behind: list[dict[str, Any]] = field(default_factory=list)
+    left_behind: list[RecordedError] = field(default_factory=list)
     """Errors of ending clusters."""
     crashed: list[str] = field(default_factory=list)
     """Workers that died; their usage comes from their records."""
-    forced: Unserved | None = None
-    """Why --force-cluster could not be obeyed."""
+    forced: ForcedFailure | None = None
 
     def judge(self, session: pytest.Session) -> None:
         """The run has failed if a cluster did not end in order, even if every test has passed."""
@@ -47,12 +64,17 @@ class Tally:
             self._add_failure(failure)
         self.notes += [note for note in usage.notes if note not in self.notes]
 
+    def add_worker(self, result: WorkerResult) -> None:
+        self.add(result.usage)
+        self.left_behind += result.left_behind
+        self.forced = self.forced or result.forced
+
     def _add_failure(self, failure: FailureUsage) -> None:
         for known in self.failures:
-            if (known.profile, known.nodes, known.error["code"]) == (
+            if (known.profile, known.nodes, known.error.code) == (
                 failure.profile,
                 failure.nodes,
-                failure.error["code"],
+                failure.error.code,
             ):
                 known.tests += failure.tests
                 return
@@ -69,5 +91,5 @@ def _merge(known: ClusterUsage, one: ClusterUsage) -> None:
     known.nodes = max(known.nodes, one.nodes)
     known.peak_memory = max(known.peak_memory, one.peak_memory)
     known.cpu_seconds = max(known.cpu_seconds, one.cpu_seconds)
-    if one.how == "started":
+    if one.how is Obtained.STARTED:
         known.how, known.start_seconds = one.how, one.start_seconds

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields
+from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "Misfit",
     "Place",
     "choice",
+    "choice_of",
     "described_of",
     "flag",
     "json_schema_of",
@@ -40,6 +42,7 @@ __all__ = [
     "texts_of",
     "whole",
     "words",
+    "words_of",
 ]
 
 Place = tuple[str | int, ...]
@@ -213,6 +216,20 @@ def choice(*known: str, reserved: Mapping[str, str] = MappingProxyType({})) -> K
     return text(check, enum=list(known))
 
 
+def choice_of(known: type[StrEnum], reserved: Mapping[str, str] = MappingProxyType({})) -> Kind:
+    """One of the words of an enumeration, of which it becomes a member."""
+    return _converted(choice(*(one.value for one in known), reserved=reserved), known)
+
+
+def _converted(kind: Kind, known: type[StrEnum]) -> Kind:
+    def read(value: object, place: Place, misfits: list[Misfit]) -> object:
+        before = len(misfits)
+        word = kind.read(value, place, misfits)
+        return known(str(word)) if len(misfits) == before else word
+
+    return Kind(read, kind.json)
+
+
 def texts() -> Kind:
     return _list_of(text())
 
@@ -225,6 +242,11 @@ def texts_of(item: Kind) -> Kind:
 def words(*known: str) -> Kind:
     """A list of known words."""
     return _list_of(choice(*known))
+
+
+def words_of(known: type[StrEnum]) -> Kind:
+    """A list of words of an enumeration."""
+    return _list_of(choice_of(known))
 
 
 def _list_of(item: Kind) -> Kind:

@@ -20,13 +20,14 @@ from clusterlib.evidence.records import (
     ClusterEnded,
     ClusterObtained,
     ClusterRefused,
-    RecordedError,
     RunEnded,
     RunStarted,
     TestEnded,
     TestStarted,
 )
 from clusterlib.evidence.reporting import finish
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import AfterRefusal
 from clusterlib.rundir.folders import latest_run
 from tests.functional.browser import Page, browser, find_browser
 from tests.functional.conftest import Up
@@ -167,7 +168,7 @@ def _fail_to_start(project: Path, up: Up, monkeypatch: pytest.MonkeyPatch, recor
     run = latest_run(project, "broken")
     assert run is not None
     error = RecordedError.of(caught.value)
-    record(ClusterRefused("broken", str(run.path), "dev", 3, error=error, next="skip"))
+    record(ClusterRefused("broken", str(run.path), "dev", 3, error=error, next=AfterRefusal.SKIP))
 
 
 def _test(record: Recorder, cluster: clusterlib.Cluster, name: str, body: Callable[[], None]) -> None:

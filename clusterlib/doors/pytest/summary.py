@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
 
-from clusterlib.errors import ClusterError
 from clusterlib.evidence.records import ScheduleRecorded
 from clusterlib.evidence.redaction import redactor_for
 from clusterlib.leases.usage import ClusterUsage, FailureUsage
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import Obtained
 from clusterlib.testing.shown import RunPlan, RunSummary
 from clusterlib.testing.tally import Tally
 
@@ -121,7 +123,7 @@ def _noted(one: ClusterUsage) -> list[str]:
     return [f"{one.name}: {note}" for note in one.notes]
 
 
-def _errors(tally: Tally) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _errors(tally: Tally) -> Iterator[tuple[RecordedError, str]]:
     for failure in tally.failures:
         tried = f" after {failure.attempts} attempts" if failure.attempts >= SEVERAL else ""
         size = (
@@ -129,7 +131,7 @@ def _errors(tally: Tally) -> Iterator[tuple[Mapping[str, Any], str]]:
         )  # even one was too many: no matter of size
         yield failure.error, f"profile {failure.profile}{size}{tried}: {_cost(failure, tally)}"
     if tally.forced is not None and not tally.failures:
-        yield tally.forced.error.to_dict(), "--force-cluster could not be obeyed"
+        yield tally.forced.error, "--force-cluster could not be obeyed"
     for error in tally.left_behind:
         yield error, "when the clusters were ended"
 
@@ -140,8 +142,8 @@ def _cost(failure: FailureUsage, tally: Tally) -> str:
     return "--force-cluster could not be obeyed"
 
 
-def _tell_error(reporter: Reporter, error: Mapping[str, Any], what: str) -> None:
-    shown = ClusterError.from_dict({**error, "evidence": error["evidence"][-MOST_EVIDENCE:]})
+def _tell_error(reporter: Reporter, error: RecordedError, what: str) -> None:
+    shown = replace(error, evidence=error.evidence[-MOST_EVIDENCE:]).restored()
     first, *rest = (
         redactor_for((), os.environ).text(str(shown)).split("\n")
     )  # a terminal is read by many in CI
@@ -199,7 +201,7 @@ def _row(one: ClusterUsage) -> tuple[str, ...]:
         one.profile,
         str(one.nodes),
         ", ".join(how),
-        f"{one.start_seconds:.2f} s" if one.how == "started" else "-",
+        f"{one.start_seconds:.2f} s" if one.how is Obtained.STARTED else "-",
         str(one.tests),
         str(one.reuses),
         str(one.heals),

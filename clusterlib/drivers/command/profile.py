@@ -6,10 +6,10 @@ Texts may contain Jinja, with the names that templates have: `{{ node.ports.clie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from clusterlib.frozen import frozen
-from clusterlib.values.fields import choice, flag, number, optional, setting, text, texts, texts_of, whole
+from clusterlib.values.choices import FormingOrder
+from clusterlib.values.fields import choice_of, flag, number, optional, setting, text, texts, texts_of, whole
 from clusterlib.values.kinds import (
     check_identifier,
     check_pattern,
@@ -46,9 +46,9 @@ class CommandSettings:
         texts(),
         "Folders searched before PATH; may contain * and ?: of several versions the highest is used.",
     )
-    order: Literal["together", "seed first"] = setting(
-        "together",
-        choice("together", "seed first"),
+    order: FormingOrder = setting(
+        FormingOrder.TOGETHER,
+        choice_of(FormingOrder),
         "together: all nodes start at once; seed first: the others start when the first one answers.",
     )
     prepare: tuple[str, ...] = setting(

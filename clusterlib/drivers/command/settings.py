@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from clusterlib.frozen import frozen
+from clusterlib.values.choices import FormingOrder
 
 __all__ = ["Forming", "Question", "Server"]
 
@@ -59,7 +60,7 @@ class Server:
     program: str
     arguments: tuple[str, ...]
     ports: tuple[str, ...]
-    order: str
+    order: FormingOrder
     prepare: tuple[str, ...]
     user: str | None
     stop: str
@@ -80,7 +81,7 @@ class Server:
 
     @property
     def seed_first(self) -> bool:
-        return self.order == "seed first"
+        return self.order is FormingOrder.SEED_FIRST
 
     @property
     def answers(self) -> Question:

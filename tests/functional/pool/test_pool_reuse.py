@@ -17,6 +17,7 @@ from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Unserved
 from clusterlib.leases.schedule import Asked
 from clusterlib.leases.usage import Usage
+from clusterlib.messages.codec import plain, revive
 from clusterlib.waiting import Deadline, poll
 from tests.functional.pool.using import SMALL, MakePool, Records, pids, size, use, write_app
 
@@ -35,7 +36,7 @@ def test_the_same_cluster_serves_one_test_after_the_other(make_pool: MakePool, r
     assert (usage.tests, usage.reuses, usage.how) == (3, 2, "started")
     assert usage.start_seconds > 0
     assert usage.peak_memory > 0
-    assert Usage.from_dict(json.loads(json.dumps(pool.usage.to_dict()))) == pool.usage
+    assert revive(Usage, json.loads(json.dumps(plain(pool.usage)))) == pool.usage
 
 
 def test_a_cluster_starts_as_large_as_the_largest_test_to_come_wants_it(make_pool: MakePool) -> None:

@@ -10,10 +10,11 @@ import pytest
 from clusterlib.doors.pytest.summary import plan_lines, show_summary
 from clusterlib.errors import LeftBehind, NodeExited
 from clusterlib.evidence.records import LargestNeed, PlannedGroup, ScheduleRecorded
-from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import ClusterUsage, FailureUsage, Usage
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import Obtained
 from clusterlib.testing.shown import RunPlan, RunSummary
-from clusterlib.testing.tally import Tally
+from clusterlib.testing.tally import ForcedFailure, Tally
 
 
 class Terminal:
@@ -36,12 +37,12 @@ def told(tally: Tally) -> list[str]:
 
 
 def failure(tests: int, **more: Any) -> FailureUsage:
-    error = NodeExited("node1 ended", evidence=["its last words"], remedies=["look"]).to_dict()
+    error = NodeExited("node1 ended", evidence=["its last words"], remedies=["look"])
     return FailureUsage(
         **{
             "profile": "dev",
             "nodes": 3,
-            "error": error,
+            "error": RecordedError.of(error),
             "may_skip": True,
             "attempts": 2,
             "tests": tests,
@@ -66,13 +67,15 @@ def test_a_failure_of_several_workers_is_told_once_with_all_its_tests() -> None:
 def test_a_cluster_that_several_workers_used_has_one_line() -> None:
     tally = Tally()
     tally.add(
-        Usage(clusters=[ClusterUsage("pytest-shared", "/run", "dev", 3, "joined", tests=2, waited=0.5)])
+        Usage(
+            clusters=[ClusterUsage("pytest-shared", "/run", "dev", 3, Obtained.JOINED, tests=2, waited=0.5)]
+        )
     )
     tally.add(
         Usage(
             clusters=[
                 ClusterUsage(
-                    "pytest-shared", "/run", "dev", 3, "started", start_seconds=0.2, tests=3, reuses=2
+                    "pytest-shared", "/run", "dev", 3, Obtained.STARTED, start_seconds=0.2, tests=3, reuses=2
                 )
             ]
         )
@@ -113,10 +116,10 @@ def test_a_cluster_that_several_workers_used_has_one_line() -> None:
     ("tally", "before", "after"),
     [
         (Tally(), 0, 0),
-        (Tally(left_behind=[LeftBehind("it lives").to_dict()]), 0, 1),
-        (Tally(left_behind=[LeftBehind("it lives").to_dict()]), 2, 2),
-        (Tally(forced=Unserved(NodeExited("no"), may_skip=True)), 0, 0),
-        (Tally(forced=Unserved(NodeExited("no"), may_skip=False)), 0, 1),
+        (Tally(left_behind=[RecordedError.of(LeftBehind("it lives"))]), 0, 1),
+        (Tally(left_behind=[RecordedError.of(LeftBehind("it lives"))]), 2, 2),
+        (Tally(forced=ForcedFailure(RecordedError.of(NodeExited("no")), may_skip=True)), 0, 0),
+        (Tally(forced=ForcedFailure(RecordedError.of(NodeExited("no")), may_skip=False)), 0, 1),
     ],
 )
 def test_what_is_left_behind_fails_a_run_whose_tests_have_passed(

@@ -8,6 +8,7 @@ import pytest
 from clusterlib.doors.commands.answering import answer
 from clusterlib.health.matrix import COLUMNS
 from clusterlib.messages.findings import Finding, failed, ok, skipped
+from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.messages.status import TurnStatus
 from clusterlib.operations.doctor import Diagnosis
 from clusterlib.operations.down import Stopped
@@ -23,12 +24,12 @@ MEASURED = {"ping": "0.22 ms", "formed": "3/3", "reach": "0.10 ms", "memory": "9
 
 def row(name: str, **changed: Finding) -> Row:
     checks = [changed.get(check, ok(check, MEASURED.get(check, "ok"))) for _, check in COLUMNS]
-    return Row(name, "node", "ready", not changed, tuple(checks))
+    return Row(name, "node", NodeState.READY, not changed, tuple(checks))
 
 
 def matrix(*rows: Row) -> Health:
     healthy = all(one.healthy for one in rows)
-    return Health("default", "dev", False, "ready", healthy, COLUMNS, rows, 0.05)
+    return Health("default", "dev", False, ClusterState.READY, healthy, COLUMNS, rows, 0.05)
 
 
 def test_a_wide_matrix_has_a_column_for_every_check(seen: Make) -> None:

@@ -21,7 +21,6 @@ from clusterlib.evidence.records import (
     PreflightRecorded,
     Record,
     Recorded,
-    RecordedError,
     RefusalCaught,
     ScheduleRecorded,
     TestEnded,
@@ -30,12 +29,14 @@ from clusterlib.evidence.records import (
     UsedCluster,
 )
 from clusterlib.messages.findings import failed
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import AfterRefusal
 
 EVERY = [
     ScheduleRecorded(2, 1, (PlannedGroup("dev", 3, tests=("a", "b")),)),
     PreflightRecorded("dev", (failed("ports", "none is free", "ss -ltnp"),)),
     ClusterObtained("pytest", "/r/1", "dev", 3, 0.1),
-    ClusterRefused(profile="dev", error=RecordedError.of(PortsExhausted("no port")), next="retry"),
+    ClusterRefused(profile="dev", error=RecordedError.of(PortsExhausted("no port")), next=AfterRefusal.RETRY),
     RefusalCaught("test_a", "2026-01-01T00:00:00.000000Z", RecordedError.of(PortsExhausted("no port"))),
     ClusterEnded("pytest", "/r/1", 0.2, error=RecordedError(problem="a process is left")),
     HealthRecorded("pytest", "/r/1", columns=(("connectivity", "ping"),)),

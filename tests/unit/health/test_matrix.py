@@ -11,6 +11,7 @@ from clusterlib.errors import NodeUnavailable
 from clusterlib.health.expectation import Expected
 from clusterlib.health.matrix import COLUMNS, NodeHealth, ProcessUsage, Subject, examine
 from clusterlib.messages.findings import CheckOutcome
+from clusterlib.messages.states import NodeState
 
 FINE = ProcessUsage(memory=10 * 2**20, cpu_percent=1.5)
 
@@ -45,7 +46,7 @@ class FakeTalk:
         return self.sees
 
 
-def node(name: str, everyone: list[str], *, state: str = "ready", **changes: Any) -> Subject:
+def node(name: str, everyone: list[str], *, state: NodeState = NodeState.READY, **changes: Any) -> Subject:
     facts: dict[str, Any] = {
         "role": "node",
         "reason": "",
@@ -79,7 +80,8 @@ def test_nodes_call_each_other_in_a_ring_of_those_that_are_ready() -> None:
     names = ["node1", "node2", "node3"]
     talks = {name: FakeTalk(name, names) for name in names}
     subjects = [
-        node(name, names, talk=talks[name], state="dead" if name == "node2" else "ready") for name in names
+        node(name, names, talk=talks[name], state=NodeState.DEAD if name == "node2" else NodeState.READY)
+        for name in names
     ]
 
     examine(subjects, 5)
@@ -88,8 +90,8 @@ def test_nodes_call_each_other_in_a_ring_of_those_that_are_ready() -> None:
     assert talks["node3"].called == ["node1"]
 
 
-@pytest.mark.parametrize(("state", "verb"), [("paused", "resume"), ("dead", "restart")])
-def test_those_who_miss_a_node_advise_what_its_own_row_advises(state: str, verb: str) -> None:
+@pytest.mark.parametrize(("state", "verb"), [(NodeState.PAUSED, "resume"), (NodeState.DEAD, "restart")])
+def test_those_who_miss_a_node_advise_what_its_own_row_advises(state: NodeState, verb: str) -> None:
     subjects = [node("node1", ["node1"]), node("node2", [], state=state)]
 
     found = by_name(examine(subjects, 5))
@@ -107,9 +109,12 @@ def test_a_lonely_node_has_nobody_to_call() -> None:
 
 @pytest.mark.parametrize(
     ("state", "remedy"),
-    [("paused", "invoke cluster.resume node1 --name x"), ("dead", "invoke cluster.restart node1 --name x")],
+    [
+        (NodeState.PAUSED, "invoke cluster.resume node1 --name x"),
+        (NodeState.DEAD, "invoke cluster.restart node1 --name x"),
+    ],
 )
-def test_a_node_that_is_known_to_be_away_is_not_asked_but_told_about(state: str, remedy: str) -> None:
+def test_a_node_that_is_known_to_be_away_is_not_asked_but_told_about(state: NodeState, remedy: str) -> None:
     talk = FakeTalk("node1", [], refuses=AssertionError("it was asked"))
 
     [found] = examine([node("node1", ["node1"], state=state, talk=talk)], 5, " --name x")

@@ -8,6 +8,7 @@ import pytest
 
 from clusterlib.health import preflight
 from clusterlib.health.expectation import Expected
+from clusterlib.messages.containing import ContainmentRung
 from clusterlib.messages.findings import CheckOutcome
 
 MEBIBYTE = 2**20
@@ -125,13 +126,13 @@ def test_a_range_inside_the_kernels_own_is_a_warning() -> None:
 @pytest.mark.parametrize(
     ("rung", "outcome"),
     [
-        ("namespace", CheckOutcome.OK),
-        ("user-namespace", CheckOutcome.OK),
-        ("sweep", CheckOutcome.WARNING),
+        (ContainmentRung.NAMESPACE, CheckOutcome.OK),
+        (ContainmentRung.USER_NAMESPACE, CheckOutcome.OK),
+        (ContainmentRung.SWEEP, CheckOutcome.WARNING),
         (None, CheckOutcome.FAILED),
     ],
 )
-def test_containment_says_why_it_is_not_higher(rung: str | None, outcome: CheckOutcome) -> None:
+def test_containment_says_why_it_is_not_higher(rung: ContainmentRung | None, outcome: CheckOutcome) -> None:
     found = preflight.check_containment(rung, ["namespace: needs root"])
 
     assert found.outcome is outcome

@@ -3,6 +3,7 @@ from __future__ import annotations
 from clusterlib.health.servers import judge
 from clusterlib.messages.findings import failed
 from clusterlib.messages.measurements import Examined
+from clusterlib.messages.states import NodeState
 from tests.unit.health.test_matrix import node
 
 
@@ -10,6 +11,8 @@ def test_no_row_advises_to_restart_a_server_that_is_only_paused() -> None:
     missing = failed("formed", "1/2", "invoke cluster.restart node2")
     told = Examined({"node": (("cluster", "formed"),)}, {"node1": {"formed": missing}})
 
-    _, found = judge("node", [node("node1", []), node("node2", [], state="paused")], told, " --name x")
+    _, found = judge(
+        "node", [node("node1", []), node("node2", [], state=NodeState.PAUSED)], told, " --name x"
+    )
 
     assert found[0].checks["formed"].remedies == ("invoke cluster.resume node2 --name x",)

@@ -11,13 +11,14 @@ import pytest
 from clusterlib.drivers.fake import FakeDriver
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.keeper.keeper import Keeper
+from clusterlib.messages.containing import ContainmentRung
 from clusterlib.messages.status import KeeperFacts, KeeperPlace
 from clusterlib.network.ports import PortAllocator
 from clusterlib.rundir.folders import new_run
 from tests.plans import changed
 from tests.unit.keeper.stage import PLAN, Lives, Story, World
 
-NOWHERE = KeeperPlace(KeeperFacts(pid=1, guard=2, containment="none"), control="", marker="")
+NOWHERE = KeeperPlace(KeeperFacts(pid=1, guard=2, containment=ContainmentRung.SWEEP), control="", marker="")
 
 
 @pytest.fixture

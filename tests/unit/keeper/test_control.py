@@ -10,9 +10,23 @@ from typing import Any
 import pytest
 
 from clusterlib.client.connection import KeeperClient
-from clusterlib.errors import ClusterError, ClusterNotRunning
+from clusterlib.errors import ClusterBusy, ClusterError, ClusterNotRunning
 from clusterlib.keeper.control import LONGEST_BACKLOG, ControlServer
-from clusterlib.messages.requests import Handed, Release, Scale, StatusRequest, TakeLease
+from clusterlib.messages.effects import Effect
+from clusterlib.messages.events import ClusterDirty, ClusterStopped, OperationEnded
+from clusterlib.messages.happening import Happening
+from clusterlib.messages.requests import (
+    BeginOperation,
+    Down,
+    EndOperation,
+    Handed,
+    Release,
+    Scale,
+    StatusRequest,
+    TakeLease,
+    TakeTurn,
+)
+from clusterlib.rundir.diary import read_events
 from tests.unit.keeper.stage import World
 
 Converse = Callable[[World, Callable[[KeeperClient], Any]], Any]
@@ -100,5 +114,109 @@ def test_a_holder_that_dies_gives_its_lease_back(play: Callable[..., World], con
         await converse(world, lambda client: client.ask(TakeLease("me")))
         await world.until(lambda: len(world.keeper.holding.leases) == 1)
         assert str(world.keeper.state) == "ready"
+
+    play(story)
+
+
+def ends(world: World) -> list[Happening]:
+    """What the diary says of the ends of operations and of the cluster."""
+    kinds = (OperationEnded, ClusterDirty, ClusterStopped)
+    return [event.what for event in read_events(world.run.events) if isinstance(event.what, kinds)]
+
+
+def outcomes(world: World) -> list[str]:
+    return [what.error or "done" if isinstance(what, OperationEnded) else what.kind for what in ends(world)]
+
+
+def test_an_operation_that_ends_the_cluster_has_not_failed(
+    play: Callable[..., World], converse: Converse
+) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+
+        def talking(client: KeeperClient) -> None:
+            client.ask(TakeLease("me"))
+            client.ask(BeginOperation("shop.close", {}, Effect.DESTROY, taints=True))
+            client.ask(Down())
+
+        await converse(world, talking)
+
+    assert outcomes(play(story)) == ["done", "cluster.stopped"]
+
+
+def test_an_operation_that_another_client_interrupts_by_ending_the_cluster_is_no_success(
+    play: Callable[..., World], converse: Converse
+) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        loop = asyncio.get_running_loop()
+
+        def talking(client: KeeperClient) -> None:
+            client.ask(BeginOperation("shop.open", {}, Effect.CHANGE))
+            asyncio.run_coroutine_threadsafe(wind_up(), loop).result()
+
+        async def wind_up() -> None:
+            await world.keeper.shut_down("another one wants it")
+
+        await converse(world, talking)
+
+    assert outcomes(play(story)) == ["the cluster was stopped", "cluster.stopped"]
+
+
+def test_an_operation_whose_caller_dies_has_failed(play: Callable[..., World], converse: Converse) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+        await converse(
+            world, lambda client: client.ask(BeginOperation("shop.empty", {}, Effect.DESTROY, taints=True))
+        )
+        await world.until(lambda: len(ends(world)) == 2)
+
+    gone = "the connection of its caller was closed"
+    assert outcomes(play(story)) == [gone, "cluster.dirty", "cluster.stopped"]
+
+
+def test_only_the_connection_that_began_an_operation_can_end_it(
+    play: Callable[..., World], converse: Converse
+) -> None:
+    async def story(world: World) -> None:
+        await world.keeper.start()
+
+        def talking(client: KeeperClient) -> int:
+            return client.ask(BeginOperation("shop.open", {}, Effect.CHANGE))
+
+        number = await converse(world, talking)
+        await world.until(lambda: len(ends(world)) == 1)
+        operations = world.keeper.holding.operations
+        mine = operations.begin(BeginOperation("shop.open", {}, Effect.CHANGE), "me", world)
+        assert mine > number
+        operations.end(EndOperation(mine), "another connection")
+        assert len(ends(world)) == 1
+        operations.end(EndOperation(mine), world)
+        assert outcomes(world)[1:] == ["done"]
+
+    play(story)
+
+
+def test_in_a_shared_turn_an_operation_may_execute_code_but_not_change_the_cluster(
+    play: Callable[..., World], converse: Converse
+) -> None:
+    """A test that shares a cluster may call its nodes, and an operation that executes does no
+    more. What declares that it leaves damage is refused, whatever its effect."""
+
+    async def story(world: World) -> None:
+        await world.keeper.start()
+
+        def talking(client: KeeperClient) -> None:
+            client.ask(TakeTurn("test_a", exclusive=False))
+            client.ask(BeginOperation("shop.buy", {}, Effect.EXECUTE))
+            for refused in (
+                BeginOperation("shop.open", {}, Effect.CHANGE),
+                BeginOperation("shop.close", {}, Effect.DESTROY),
+                BeginOperation("shop.burn", {}, Effect.EXECUTE, taints=True),
+            ):
+                with pytest.raises(ClusterBusy, match="test_a shares the cluster"):
+                    client.ask(refused)
+
+        await converse(world, talking)
 
     play(story)

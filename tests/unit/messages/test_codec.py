@@ -77,8 +77,15 @@ def test_a_field_deep_inside_is_named_with_the_way_to_it() -> None:
     data = plain(FULL)
     data["nodes"][1]["state"] = "asleep"
 
-    with pytest.raises(NotReadable, match="nodes: state: 'asleep' is not a valid NodeState"):
+    with pytest.raises(NotReadable, match="nodes: state: 'asleep' is none of planned, starting, ready"):
         revive(ClusterStatus, data)
+
+
+def test_an_unknown_word_in_a_request_is_refused_with_its_field_and_the_known_words() -> None:
+    kinds = {name_of(kind): kind for kind in EVERY}
+    with pytest.raises(UsageError) as caught:
+        request_of(kinds, "begin_operation", {"operation": "shop.open", "arguments": {}, "effect": "brake"})
+    assert caught.value.cause == "effect: 'brake' is none of read, change, destroy, execute"
 
 
 def test_what_json_does_not_know_is_refused() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clusterlib.messages import events
+from clusterlib.messages.effects import Effect
 from clusterlib.messages.event import CATALOGUE, Event
 from clusterlib.messages.events import (
     ClusterDirty,
@@ -29,6 +30,7 @@ from clusterlib.messages.events import (
     TurnTaken,
 )
 from clusterlib.messages.happening import Happening, Unknown
+from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
 
 SAMPLES: dict[str, Any] = {
@@ -37,6 +39,8 @@ SAMPLES: dict[str, Any] = {
     "float": 0.5,
     "bool": True,
     "NodeState": NodeState.PAUSED,
+    "Effect": Effect.CHANGE,
+    "RecordedError": RecordedError(problem="no port"),
     "tuple[str, ...]": ("a", "b"),
     "Mapping[str, str]": {"node": "node1"},
     "Mapping[str, Any]": {"problem": "no port is free"},
@@ -123,7 +127,7 @@ def test_what_was_read_is_given_back_as_it_was_however_odd_it_is(data: dict[str,
         (NodeMoved("node1", NodeState.DEAD, "exited with code 1"), "node1 is dead: exited with code 1"),
         (NodeMoved("node1", NodeState.STARTING), ""),
         (NodeKilled("node1", "did not stop within 1 s"), "node1 had to be killed: did not stop within 1 s"),
-        (NodeRestartFailed("node1", {"problem": "no port"}), "node1 did not start again: no port"),
+        (NodeRestartFailed("node1", RecordedError(problem="no port")), "node1 did not start again: no port"),
         (FaultKill("node1"), "node1 was killed"),
         (HealResume("node1"), "node1 was resumed"),
         (TurnTaken("test_one", True), "test_one has the cluster alone"),

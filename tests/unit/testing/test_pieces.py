@@ -14,9 +14,10 @@ from clusterlib.evidence.records import (
     ClusterObtained,
     ClusterRefused,
     ClusterRepaired,
-    RecordedError,
     TestStarted,
 )
+from clusterlib.messages.recorded import RecordedError
+from clusterlib.messages.uses import AfterRefusal, Repaired
 from clusterlib.testing.controller import usage_of
 from clusterlib.testing.folder import ReportFolder
 from clusterlib.testing.sharing import read_name, reserve_for_all
@@ -26,13 +27,13 @@ def test_what_a_dead_worker_has_used_is_read_from_its_records() -> None:
     error = RecordedError.of(NodeExited("node1 ended"))
     usage = usage_of(
         [
-            ClusterRefused(profile="dev", nodes=5, error=error, attempt=1, next="retry"),
-            ClusterRefused(profile="dev", nodes=5, error=error, attempt=2, next="skip"),
+            ClusterRefused(profile="dev", nodes=5, error=error, attempt=1, next=AfterRefusal.RETRY),
+            ClusterRefused(profile="dev", nodes=5, error=error, attempt=2, next=AfterRefusal.SKIP),
             ClusterObtained("pytest", "/run", "dev", 3, 0.2),
             TestStarted("pytest", "/run", "a"),
-            ClusterRepaired("pytest", "/run", "healed"),
-            ClusterRepaired("pytest", "/run", "scaled"),
-            ClusterRepaired("pytest", "/run", "replaced"),
+            ClusterRepaired("pytest", "/run", Repaired.HEALED),
+            ClusterRepaired("pytest", "/run", Repaired.SCALED),
+            ClusterRepaired("pytest", "/run", Repaired.REPLACED),
             TestStarted("pytest", "/run", "b"),
             TestStarted(None, None, "c"),
         ]
@@ -43,6 +44,21 @@ def test_what_a_dead_worker_has_used_is_read_from_its_records() -> None:
     assert (cluster.heals, cluster.replacements, cluster.scalings) == (1, 1, 1)
     (failed,) = usage.failures
     assert (failed.nodes, failed.may_skip, failed.attempts) == (5, True, 2)
+
+
+def test_a_dead_worker_has_not_healed_a_cluster_whose_code_was_renewed() -> None:
+    """As the worker itself counts: restarting nodes for new code repairs no damage."""
+    usage = usage_of(
+        [
+            ClusterObtained("pytest-private", "/run", "dev", 3, private_to="test_a"),
+            ClusterRepaired("pytest-private", "/run", Repaired.RENEWED),
+            ClusterRepaired("pytest-private", "/run", Repaired.FRESH),
+        ]
+    )
+
+    (cluster,) = usage.clusters
+    assert cluster.private
+    assert cluster.heals == 1
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
