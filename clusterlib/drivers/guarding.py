@@ -10,7 +10,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -73,9 +73,9 @@ class Guard:
 
     def kind(self, kind: NodeKind) -> NodeKind:
         """The same kind, with all its functions guarded."""
-        declared = {one.name: getattr(kind, one.name) for one in fields(kind)}
+        declared = {name: getattr(kind, name) for name in results.FUNCTIONS}
         guarded: dict[str, Any] = {
-            name: self._function(name, code) for name, code in declared.items() if callable(code)
+            name: self._function(name, code) for name, code in declared.items() if code is not None
         }
         return replace(kind, **guarded)
 

@@ -8,8 +8,30 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-__all__ = ["ASYNC", "AT_ANY_COST", "CALLS", "FOR_THE_CALLER", "awaitable", "checked", "is_missing"]
+__all__ = [
+    "ASYNC",
+    "AT_ANY_COST",
+    "CALLS",
+    "FOR_THE_CALLER",
+    "FUNCTIONS",
+    "awaitable",
+    "checked",
+    "is_missing",
+]
 
+FUNCTIONS = (
+    "driver",
+    "calls",
+    "sections",
+    "mistakes",
+    "traits",
+    "settings",
+    "settings_type",
+    "code",
+    "environment",
+    "preflight",
+)
+"""The fields of a kind that are called. An author may have written something else there."""
 ASYNC = frozenset({"prepare", "load", "ask_to_stop", "examine", "stale_files"})
 AT_ANY_COST: Mapping[str, Any] = {
     "stopping": None,
@@ -158,8 +180,15 @@ def _settings(value: Any) -> Any:
     return value
 
 
+def _driver(value: Any) -> Any:
+    if value is None:
+        raise TypeError("it returned nothing, not a driver")
+    return value
+
+
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     # of a kind
+    "driver": _driver,
     "sections": _of(Mapping, "its tables by their names"),
     "mistakes": _each(object, "mistakes"),
     "traits": _traits,

@@ -307,6 +307,13 @@ def test_a_function_of_a_kind_that_raises_is_a_mistake_of_the_profile(
     assert found.where == "profiles/odd.toml:1"
 
 
+def test_tables_that_are_no_function_are_a_mistake_of_the_profile(write: Write, tmp_path: Path) -> None:
+    write(("sections=lambda: {", "sections={"))
+
+    assert "fails in `sections` of its NodeKind" in mistake_of(tmp_path).problem
+    assert "'dict' object is not callable" in mistake_of(tmp_path).problem
+
+
 @pytest.mark.parametrize(
     ("tables", "why"),
     [
@@ -386,6 +393,7 @@ KIND = NodeKind(OddDriver, ports={{"client": "28000-28999"}}, {name}=bad)
     [
         ("        self.settings = settings\n", f"        {BUG}\n", "ValueError: a bug"),
         ("    def order(", "    def odrer(", "OddDriver has no order"),
+        ("    OddDriver, calls=", "    lambda *_: None, calls=", "it returned nothing, not a driver"),
         ('purposes = ("client",)', 'purposes = "client"', "it returned 'client', not the names of purposes"),
         ('purposes = ("client",)', 'purposes = ("peer",)', "its purposes include peer"),
         ("weight: int", "weight: Unknown", "NameError: name 'Unknown' is not defined"),
