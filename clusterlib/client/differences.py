@@ -95,21 +95,25 @@ def _differences(status: ClusterStatus, plan: Plan) -> list[str]:
         running = Plan.from_json((Path(status.run) / "plan.json").read_text())
     except (OSError, ValueError):
         return []
-    found = list(_unequal_sizes(len(status.nodes), plan.size))
     before, after = ({role.name: role for role in one.roles} for one in (running, plan))
+    found = []
     if before.keys() != after.keys():
         found.append(f"roles: {', '.join(before)} run, {', '.join(after)} are requested")
-    for name in before.keys() & after.keys():
-        old, new = before[name], after[name]
-        found += _unequal_settings(_shape_of(running, old), _shape_of(plan, new))
-        names = [*_unequal_names(old, new), *_unequal_for_driver(old, new)]
-        found += [f"{name} differs" for name in dict.fromkeys(names)]
+    for name, old in before.items():
+        if name in after:
+            size = sum(node.role == name for node in status.nodes)
+            unequal = _unequal_roles(size, (running, old), (plan, after[name]))
+            found += [one if len(before) == 1 else f"role {name}: {one}" for one in unequal]
     return found if len(found) <= MOST else [*found[:MOST], f"and {len(found) - MOST} more"]
 
 
-def _unequal_sizes(before: int, after: int) -> Iterator[str]:
-    if before != after:
-        yield f"nodes.count: {before} run, {after} are requested"
+def _unequal_roles(size: int, running: tuple[Plan, RolePlan], asked: tuple[Plan, RolePlan]) -> Iterator[str]:
+    (_, old), (_, new) = running, asked
+    if size != len(new.nodes):
+        yield f"nodes.count: {size} run, {len(new.nodes)} are requested"
+    yield from _unequal_settings(_shape_of(*running), _shape_of(*asked))
+    names = [*_unequal_names(old, new), *_unequal_for_driver(old, new)]
+    yield from (f"{name} differs" for name in dict.fromkeys(names))
 
 
 def _shape_of(plan: Plan, role: RolePlan) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,22 @@ def test_settings_of_an_embedded_node_have_their_names(tmp_path: Path) -> None:
     told = conflict(tmp_path, "nodes.count = 2\n", 'nodes.count = 2\n[python]\napp = "a:b"\n')
 
     assert told.evidence[1:] == ('python.app: nothing runs, "a:b" is requested',)
+
+
+def test_clusters_of_several_roles_are_compared_role_by_role(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/fx.toml").write_text("nodes.count = 2\n")
+    running = plan_for("fx", name="default", project=tmp_path)
+    (only,) = running.roles
+    several = replace(running, roles=(only, replace(only, name="store")))
+    (tmp_path / "plan.json").write_text(several.to_json())
+    nodes = (node_status(role="node"), *(node_status(role="store"),) * 3)
+    status = cluster_status(profile="fx", run=str(tmp_path), nodes=nodes, fingerprint="another")
+
+    with pytest.raises(ClusterConflict) as caught:
+        check_shape(status, "fx", {}, tmp_path)
+
+    assert caught.value.evidence[1:] == (
+        "roles: node, store run, node are requested",
+        "role node: nodes.count: 1 run, 2 are requested",
+    )
