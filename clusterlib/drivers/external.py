@@ -6,7 +6,7 @@ for a table of a profile that its kind may declare."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -58,9 +58,9 @@ def installed() -> dict[str, list[Installed]]:
     return {name: sorted(several, key=lambda one: one.package) for name, several in found.items()}
 
 
-def namesakes() -> list[Installed]:
+def namesakes(known: Mapping[str, Sequence[Installed]]) -> list[Installed]:
     """Installed drivers with the name of a shipped one, which takes precedence."""
-    return [one for name, several in installed().items() if name in SHIPPED for one in several]
+    return [one for name, several in known.items() if name in SHIPPED for one in several]
 
 
 def external_kind(name: str, roots: Iterable[str]) -> NodeKind:

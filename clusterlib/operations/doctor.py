@@ -94,13 +94,14 @@ def _drivers() -> Iterator[Finding]:
     """Drivers that packages declare. Those with the name of a built-in driver are never used."""
     from clusterlib.drivers.external import installed, namesakes
 
-    if hidden := namesakes():
+    known = installed()
+    if hidden := namesakes(known):
         yield warning(
             "drivers",
             "; ".join(f"{one.package} declares {one.name!r}, which clusterlib has itself" for one in hidden),
             *(f'write driver = "{one.reference}" to use that one' for one in hidden),
         )
-    elif found := [one for several in installed().values() for one in several]:
+    elif found := [one for several in known.values() for one in several]:
         yield ok("drivers", ", ".join(f"{one.name} ({one.package})" for one in found))
 
 
@@ -120,7 +121,8 @@ def _tables(resolved: ResolvedProfile, _: Path) -> Iterator[Finding]:
     from clusterlib.drivers.registry import kind_of
     from clusterlib.drivers.shipped import SHIPPED
 
-    for name in sorted(installed().keys() & resolved.merged.tree.keys() - SHIPPED.keys()):
+    unknown = resolved.merged.tree.keys() - resolved.values.tables().keys() - SHIPPED.keys()
+    for name in sorted(unknown & installed().keys()) if unknown else ():
         try:
             kind_of(name)
         except DriverUnusable as error:

@@ -175,7 +175,7 @@ def test_a_package_cannot_take_the_name_of_a_shipped_driver(install: Install, tm
     install("greedy", python="greedy:KIND")
 
     assert kind_of("python").simulated
-    assert [one.package for one in namesakes()] == ["greedy 1.0"]
+    assert [one.package for one in namesakes(installed())] == ["greedy 1.0"]
     (found,) = (one for one in examine_machine("dev", project=tmp_path).findings if one.name == "drivers")
     assert found.outcome is CheckOutcome.WARNING
     assert found.evidence == "greedy 1.0 declares 'python', which clusterlib has itself"
