@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,16 @@ from clusterlib.evidence.recorder import read_records
 from clusterlib.hosts import proc
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["Ended", "Suite"]
+__all__ = ["Ended", "Suite", "needs_plugin"]
+
+
+def is_installed(package: str) -> bool:
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
 
 PROJECT = """
 [project]
@@ -30,6 +40,15 @@ SLOW_PLUGINS = ("hypothesispytest", "asyncio", "rerunfailures", "timeout")
 by `suite.load`."""
 NOT_OURS = ("CLUSTERLIB_", "PYTEST_", "CI", "GITHUB_", "XDIST")
 PATIENCE = 90
+
+
+def needs_plugin(package: str) -> None:
+    """Skips the test without this plugin of pytest; where everything is required, the test fails."""
+    if not is_installed(package):
+        told = f'{package} is not installed: pip install -e ".[plugins]"'
+        if os.environ.get("REQUIRE_SYSTEMS") == "1":
+            pytest.fail(told)
+        pytest.skip(told)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.functional.plugin.suite import Suite
+from tests.functional.plugin.suite import Suite, needs_plugin
 
 CASES = """
 import asyncio, os, unittest
@@ -116,7 +114,7 @@ def test_without_pytest_an_application_that_fails_at_its_start_fails_its_tests(s
 
 
 def test_coroutines_use_the_fixtures(suite: Suite) -> None:
-    pytest.importorskip("pytest_asyncio", reason='not installed: pip install -e ".[plugins]"')
+    needs_plugin("pytest-asyncio")
     suite.file(
         "test_async.py",
         """
