@@ -38,13 +38,15 @@
     └── RemoteError                 the exception of a remote call cannot be transmitted
         └── ErlangError             a remote call ended with an Erlang exception
 
-This module imports nothing of clusterlib, so that the smallest process can raise these errors. An
+This module imports only that of remedies, so that the smallest process can raise these errors. An
 error is sent over a socket with `to_dict` and restored with `from_dict`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
+
+from clusterlib.remedies import Remedy, revived
 
 __all__ = [
     "ApplicationFailed",
@@ -98,10 +100,6 @@ class StaleCodeWarning(ClusterlibWarning):
     """The nodes of a cluster run other code than is on disk."""
 
 
-DEFAULT_CLUSTER = "default"
-"""The name of a cluster if none is given."""
-
-
 class ClusterError(Exception):
     """The root of the tree. `code` is stable and has its paragraph in docs/troubleshooting.md."""
 
@@ -122,7 +120,7 @@ class ClusterError(Exception):
         self.problem = problem
         self.cause = cause
         self.evidence = tuple(map(str, evidence))  # it is written as JSON
-        self.remedies = tuple(map(str, remedies))
+        self.remedies = tuple(map(Remedy.of, remedies))
 
     def __str__(self) -> str:
         lines = [f"{self.problem} [{self.code}]"]
@@ -135,13 +133,14 @@ class ClusterError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive, (self.to_dict(),)
 
-    def of_cluster(self, name: str) -> Self:
-        """The same error, with remedies for that cluster.
+    def of_cluster(self, name: str, profile: str | None = None) -> Self:
+        """The same error, with remedies for that cluster, and for that profile if one is given.
 
-        Without a name they would mean the default cluster.
+        Without names they would mean the default cluster and the default profile.
         """
-        if name != DEFAULT_CLUSTER:
-            self.remedies = tuple(_named(remedy, name) for remedy in self.remedies)
+        if profile is not None:
+            self.remedies = tuple(remedy.of_profile(profile) for remedy in self.remedies)
+        self.remedies = tuple(remedy.of_cluster(name) for remedy in self.remedies)
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,7 +149,8 @@ class ClusterError(Exception):
             "problem": self.problem,
             "cause": self.cause,
             "evidence": list(self.evidence),
-            "remedies": list(self.remedies),
+            "remedies": list(map(str, self.remedies)),
+            "remedy_parts": [remedy.to_json() for remedy in self.remedies],
         }
 
     @staticmethod
@@ -164,7 +164,7 @@ class ClusterError(Exception):
             str(data.get("problem", "unknown problem")),
             cause=data.get("cause"),
             evidence=data.get("evidence", ()),
-            remedies=data.get("remedies", ()),
+            remedies=_revived_remedies(data),
         )
 
 
@@ -370,21 +370,11 @@ def every_error() -> dict[str, type[ClusterError]]:
     return found
 
 
-_TASK = r"invoke cluster\.(\w+)((?: +(?!and\b|or\b|#|--(?: |$))[^\s,]+)*)"
-"""A task in a remedy and its words.
-
-What follows is prose, a comment, or the command of `cluster.run`."""
-
-
-def _named(remedy: str, cluster: str) -> str:
-    import re  # needed only for errors
-
-    def name(found: re.Match[str]) -> str:
-        task, words = found.groups()
-        is_told = task in {"clean", "doctor"} or "--name" in words or "--all" in words
-        return found[0] if is_told else f"{found[0]} --name {cluster}"
-
-    return re.sub(_TASK, name, remedy)
+def _revived_remedies(data: Mapping[str, Any]) -> list[Remedy]:
+    texts, parts = list(data.get("remedies") or ()), data.get("remedy_parts")
+    if not isinstance(parts, list) or len(parts) != len(texts):
+        parts = texts  # of a version that has sent only the texts
+    return [revived(one, text) for one, text in zip(parts, texts, strict=True)]
 
 
 def _revive(data: dict[str, Any]) -> ClusterError:

@@ -18,6 +18,7 @@ from clusterlib.errors import ClusterError, KeeperLost
 from clusterlib.hosts.containment import AUTO
 from clusterlib.hosts.launch import CHANNEL, start_detached
 from clusterlib.hosts.places import runtime_dir
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import RunFolder, new_run, prune_to_size
 from clusterlib.rundir.lock import ClusterLock, note_holder
 from clusterlib.waiting import Deadline
@@ -124,7 +125,7 @@ class Boot:
             text = run.keeper_log.read_text(errors="replace") if run.keeper_log.exists() else self._log.read()
             evidence = text.splitlines()[-20:]
         return KeeperLost(
-            error.problem, cause=error.cause, evidence=evidence, remedies=["invoke cluster.doctor"]
+            error.problem, cause=error.cause, evidence=evidence, remedies=[do("cluster.doctor")]
         )
 
 

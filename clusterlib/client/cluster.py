@@ -41,6 +41,7 @@ from clusterlib.messages.requests import (
 )
 from clusterlib.messages.states import ClusterState
 from clusterlib.messages.status import ClusterStatus, TurnGiven
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -244,7 +245,7 @@ class Cluster(Operated):
             raise UsageError(
                 "a restart cannot be both rolling and fresh",
                 cause="a rolling one keeps the cluster serving what it has; a fresh one deletes what it has",
-                remedies=["invoke cluster.restart --rolling", "invoke cluster.restart --fresh"],
+                remedies=[do("cluster.restart", rolling=True), do("cluster.restart", fresh=True)],
             ).of_cluster(self.name)
         for chosen in self._steps(names) if rolling else [list(names)]:
             self._change(Restart(tuple(chosen), fresh), on_event)
@@ -311,7 +312,7 @@ class Cluster(Operated):
         if self.borrowed:
             raise ClusterConflict(
                 f"cluster '{self.name}' is borrowed, so it cannot be ended over this handle",
-                remedies=["close()  # releases it", f"invoke cluster.down --name {self.name}"],
+                remedies=["close()  # releases it", do("cluster.down", name=self.name)],
             )
         try:
             self.keeper.ask(Down(reason), seconds=self._down_seconds())
@@ -379,7 +380,7 @@ class Cluster(Operated):
                 f"the keeper of cluster '{self.name}' confirmed the end but still runs",
                 remedies=[
                     f"ps -o pid,ppid,stat,etime,cmd -u {os.getuid()} | grep clusterlib.keeper",
-                    "invoke cluster.clean",
+                    do("cluster.clean"),
                 ],
             )
         reap(self._guard)

@@ -4,16 +4,18 @@ A connection only knows that the node is unreachable; the keeper knows the reaso
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from clusterlib.errors import DEFAULT_CLUSTER, CallTimeout, NodeUnavailable
+from clusterlib.errors import CallTimeout, NodeUnavailable
 from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import ClusterStatus, NodeStatus
+from clusterlib.remedies import do
 
 __all__ = ["explain", "notes_on_ended"]
 
 
-UNDONE_BY = {NodeState.PAUSED: "resume", NodeState.STOPPED: "start"}
+UNDONE_BY = {NodeState.PAUSED: "cluster.resume", NodeState.STOPPED: "cluster.start"}
 
 
 def explain(
@@ -35,7 +37,7 @@ def explain(
     )
 
 
-def _condition(node: NodeStatus, *, stopped: bool) -> tuple[str, str, list[str]]:
+def _condition(node: NodeStatus, *, stopped: bool) -> tuple[str, str, Sequence[str]]:
     """The node's state, the reason, and remedies; all empty if it should answer."""
     name, state, by = node.name, node.state, node.by
     when = _when(node.since)
@@ -43,10 +45,10 @@ def _condition(node: NodeStatus, *, stopped: bool) -> tuple[str, str, list[str]]
         return (
             f"is {state}",
             f"{by or 'somebody'} {state} it {when}",
-            [f"invoke cluster.{UNDONE_BY[state]} {name}"],
+            [do(UNDONE_BY[state], name)],
         )
     if state == NodeState.DEAD:
-        restart = [f"invoke cluster.restart {name}", f"invoke cluster.logs {name}"]
+        restart = [do("cluster.restart", name), do("cluster.logs", name)]
         if by:
             return "was killed", f"{by} killed it {when}", restart
         return "is dead", f"{node.reason or 'it ended'}, {when}", restart
@@ -58,7 +60,7 @@ def _condition(node: NodeStatus, *, stopped: bool) -> tuple[str, str, list[str]]
                 [f"kill -CONT {node.pid}"],
             )
         return "", "", []
-    return f"is {state}", f"{node.reason or 'it is so'} since {when}", ["invoke cluster.status"]
+    return f"is {state}", f"{node.reason or 'it is so'} since {when}", [do("cluster.status")]
 
 
 def _when(since: str) -> str:
@@ -69,9 +71,8 @@ def _when(since: str) -> str:
 
 def notes_on_ended(status: ClusterStatus) -> list[str]:
     """One note for each node that stays down, with the command that starts it."""
-    named = "" if status.name == DEFAULT_CLUSTER else f" --name {status.name}"
     return [
-        f"{node.name} is {node.state}: invoke cluster.start {node.name}{named}"
+        f"{node.name} is {node.state}: " + do("cluster.start", node.name).of_cluster(status.name)
         for node in status.nodes
         if node.state in {NodeState.DEAD, NodeState.STOPPED}
     ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from clusterlib.errors import ClusterError, HandleClosed, KeeperLost, OtherVersion, UsageError
 from clusterlib.messages.codec import NotReadable, plain, revive
 from clusterlib.messages.requests import Request, answer_of, name_of
+from clusterlib.remedies import do
 from clusterlib.waiting import Deadline, wait_readable
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class KeeperClient:
             raise OtherVersion(
                 f"cluster '{self._name}' was started by another version of clusterlib",
                 cause=f"its keeper's answer to {name_of(kind)!r} is not understood: {error}",
-                remedies=["invoke cluster.down", "invoke cluster.up"],
+                remedies=[do("cluster.down"), do("cluster.up")],
             ).of_cluster(self._name) from error
 
     def _answer(self, deadline: Deadline | None, on_event: Listener | None) -> object:
@@ -218,7 +219,7 @@ class KeeperClient:
         return KeeperLost(
             f"the keeper of cluster '{self._name}' was lost",
             cause=cause,
-            remedies=["invoke cluster.status", "invoke cluster.down"],
+            remedies=[do("cluster.status"), do("cluster.down")],
         ).of_cluster(self._name)
 
 
@@ -256,7 +257,7 @@ def _connected(path: Path, name: str) -> socket.socket:
         raise KeeperLost(
             f"the keeper of cluster '{name}' does not answer",
             cause=f"connecting to {path}: {error}",
-            remedies=["invoke cluster.status", "invoke cluster.clean"],
+            remedies=[do("cluster.status"), do("cluster.clean")],
         ).of_cluster(name) from error
     except BaseException:
         connection.close()

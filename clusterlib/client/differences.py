@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from clusterlib.drivers.registry import kind_of
 from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.errors import ClusterConflict
 from clusterlib.messages.codec import plain
+from clusterlib.remedies import Remedy, do
 from clusterlib.values.kinds import memory_text
 from clusterlib.values.wording import in_toml
 
@@ -60,7 +60,7 @@ def check_shape(
         if not found and resolved.values.driver not in SHIPPED:
             found = [f"the code of the driver {resolved.values.driver} has changed"]
         scale = (
-            [f"invoke cluster.scale {plan.size}"]
+            [do("cluster.scale", plan.size)]
             if _is_of_another_size(found) and not resolved.traits.fixed
             else []
         )
@@ -68,7 +68,7 @@ def check_shape(
             f"cluster '{name}' runs already, with another shape",
             cause=f"it runs profile {status.profile!r}; {wanted!r} as requested now differs from it",
             evidence=[f"running: {len(status.nodes)} nodes, simulated: {status.simulated}", *found],
-            remedies=[*scale, _beside(wanted, overrides), "invoke cluster.down"],
+            remedies=[*scale, _beside(wanted, overrides), do("cluster.down")],
         )
 
 
@@ -77,14 +77,15 @@ def _is_of_another_size(found: list[str]) -> bool:
     return len(found) == 1 and found[0].startswith("nodes.count: ")
 
 
-def _beside(profile: str, overrides: Mapping[str, object]) -> str:
+def _beside(profile: str, overrides: Mapping[str, object]) -> Remedy:
     """The command that starts the requested cluster under another name."""
-    words = ["invoke", "cluster.up", "--profile", profile, "--name", f"{Path(profile).stem}-2"]
-    if (count := overrides.get("nodes.count")) is not None:
-        words += ["--nodes", str(count)]
-    if overrides.get("simulate"):
-        words.append("--simulate")
-    return shlex.join(words)
+    return do(
+        "cluster.up",
+        profile=profile,
+        name=f"{Path(profile).stem}-2",
+        nodes=overrides.get("nodes.count"),
+        simulate=overrides.get("simulate") or None,
+    )
 
 
 def _differences(status: ClusterStatus, plan: Plan) -> list[str]:

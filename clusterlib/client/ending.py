@@ -13,6 +13,7 @@ from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.places import socket_path
 from clusterlib.hosts.registry import RegisteredCluster, Registry, end_family, sweep_leftovers
 from clusterlib.messages.requests import Down, StatusRequest
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -63,7 +64,7 @@ def take_down(name: str | None = None, *, project: Path | str | None = None) -> 
         raise LeftBehind(
             f"cluster '{called}' was asked to end, but its keeper still runs",
             cause=forced,
-            remedies=["invoke cluster.status", "invoke cluster.clean"],
+            remedies=[do("cluster.status"), do("cluster.clean")],
         ).of_cluster(called)
     sweep_leftovers()
     return Ending(called, was_running=True, forced=forced)

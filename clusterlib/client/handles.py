@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clusterlib.client.node import Node
 from clusterlib.errors import NodeUnknown, UsageError
 from clusterlib.messages.status import ClusterStatus, RoleStatus
+from clusterlib.remedies import do
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
@@ -39,7 +40,7 @@ class NodeHandles:
             raise UsageError(
                 f"cluster '{self._cluster.name}' has no role {role!r}",
                 evidence=[f"its roles: {', '.join(self.roles)}"],
-                remedies=["invoke cluster.status"],
+                remedies=[do("cluster.status")],
             ).of_cluster(self._cluster.name)
         return [node for node in self.nodes.values() if node.role == role]
 
@@ -47,7 +48,7 @@ class NodeHandles:
         return NodeUnknown(
             f"cluster '{self._cluster.name}' has no node {name!r}",
             evidence=[f"its nodes: {', '.join(self.nodes)}"],
-            remedies=["invoke cluster.status"],
+            remedies=[do("cluster.status")],
         ).of_cluster(self._cluster.name)
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ from clusterlib.hosts.identity import Identity
 from clusterlib.messages.requests import Kill, NodeRequest, Pause, Resume, Stacks, StartNode, StopNode
 from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import NodeStatus, RoleStatus
+from clusterlib.remedies import do
 from clusterlib.runtime.client import CodeDigest
 from clusterlib.waiting import Deadline, poll
 
@@ -91,7 +92,7 @@ class Node:
             return found
         raise NodeUnknown(
             f"cluster '{self._cluster.name}' has no node {self.name!r} any more",
-            remedies=["invoke cluster.status"],
+            remedies=[do("cluster.status")],
         ).of_cluster(self._cluster.name)
 
     @property

@@ -20,7 +20,6 @@ from clusterlib.client.boot import Boot
 from clusterlib.client.caller import caller_name
 from clusterlib.client.watching import handed_out
 from clusterlib.errors import (
-    DEFAULT_CLUSTER,
     ClusterConflict,
     ClusterError,
     ClusterNotRunning,
@@ -32,6 +31,7 @@ from clusterlib.hosts.essentials import check_essentials
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.hosts.streams import open_standard_streams
 from clusterlib.messages.states import ClusterState, NodeState
+from clusterlib.remedies import DEFAULT_CLUSTER, do
 from clusterlib.rundir.folders import check_name, cluster_identifier, latest_run
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -99,7 +99,7 @@ def up(
             if cluster is not None:
                 return handed_out(_fit(cluster, profile, wanted, hold, on_event))
     except ClusterError as error:
-        error.of_cluster(called)
+        error.of_cluster(called, profile)
         raise
 
 
@@ -132,7 +132,7 @@ def attach(
         raise ClusterNotRunning(
             f"cluster '{called}' is not running",
             cause=_last_words(folder, called),
-            remedies=["invoke cluster.up"],
+            remedies=[do("cluster.up")],
         ).of_cluster(called)
     if check_code:
         from clusterlib.client.code.staleness import warn_if_stale
@@ -244,7 +244,7 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline, greet
         if client is None:
             raise KeeperLost(
                 f"cluster '{name}' is being started or ended by someone, but its keeper does not answer",
-                remedies=["invoke cluster.status", "invoke cluster.down"],
+                remedies=[do("cluster.status"), do("cluster.down")],
             )
         return None
     lost: KeeperLost | None = None
@@ -262,7 +262,7 @@ def _join(project: Path, name: str, lock: ClusterLock, deadline: Deadline, greet
         return None
     raise lost or KeeperLost(
         f"cluster '{name}' is being stopped by someone, but does not end",
-        remedies=["invoke cluster.down"],
+        remedies=[do("cluster.down")],
     )
 
 
@@ -287,7 +287,7 @@ def _refuse(client: KeeperClient, _: Deadline) -> ClusterStatus:
         f"cluster '{name}' runs already",
         cause="a new cluster was requested, and the running one must not be joined",
         evidence=[f"profile {status.profile}, {len(status.nodes)} nodes, {status.state}"],
-        remedies=[f"invoke cluster.up --name {name}-2", f"invoke cluster.down --name {name}"],
+        remedies=[do("cluster.up", name=f"{name}-2"), do("cluster.down", name=name)],
     )
 
 
@@ -305,7 +305,7 @@ def _lease(client: KeeperClient, deadline: Deadline, *, sole: bool = False) -> C
     if status is None:
         raise NotInTime(
             f"the cluster is being started by another process and did not become ready within {limit.seconds:.0f} s",
-            remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
+            remedies=[do("cluster.status"), do("cluster.logs"), do("cluster.down")],
         )
     if status.is_ending:
         raise ClusterNotRunning("the cluster is being stopped")
@@ -381,7 +381,7 @@ def _when_settled(cluster: Cluster, status: ClusterStatus) -> ClusterStatus:
         raise NotInTime(
             f"the nodes were restarted by another process and did not become ready within {limit.seconds:.0f} s",
             evidence=[f"{node.name} is {node.state}" for node in _changing(cluster.status())],
-            remedies=["invoke cluster.status", "invoke cluster.logs", "invoke cluster.down"],
+            remedies=[do("cluster.status"), do("cluster.logs"), do("cluster.down")],
         )
     return found
 

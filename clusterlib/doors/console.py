@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from clusterlib.doors.paint import Paint, wants_colour
+from clusterlib.doors.wording import Wording
 
 if TYPE_CHECKING:
     from clusterlib.doors.progress import Progress
@@ -46,11 +47,11 @@ class Console:
         out: TextIO | None = None,
         err: TextIO | None = None,
         environment: Mapping[str, str] | None = None,
-        wording: Callable[[str], str] = str,
+        wording: Wording | None = None,
     ) -> None:
         self.json = json
-        self.wording = wording
-        """Names commands as they are called here: remedies are written for Invoke."""
+        self.wording = wording or Wording()
+        """Calls operations as they are called here."""
         self.remainder = list(remainder)
         """The words after `--`."""
         self.out = sys.stdout if out is None else out
@@ -74,11 +75,11 @@ class Console:
 
     # -- answers
 
-    def answer(self, document: object, tell: Callable[[], None], *, worded: bool = True) -> None:
+    def answer(self, document: object, tell: Callable[[], None]) -> None:
         """The result of a task: the document with --json, else what `tell` prints."""
         self.close()
         if self.json:
-            self._write(self.out, _as_json(self._worded(document) if worded else document, indent=2))
+            self._write(self.out, _as_json(self._worded(document), indent=2))
         else:
             tell()
 
@@ -193,8 +194,8 @@ class Console:
     def error(self, error: ClusterError) -> None:
         self.close()
         if self.json:
-            document = self._worded({"error": error.to_dict()})
-            self._write(self.out, _as_json(document, indent=2))
+            document = {**error.to_dict(), "remedies": [self.wording(one) for one in error.remedies]}
+            self._write(self.out, _as_json({"error": document}, indent=2))
             return
         paint = self.aside
         lines = [f"{paint('error:', 'red')} {paint(error.problem, 'bold')} {paint(f'[{error.code}]', 'dim')}"]
@@ -215,6 +216,7 @@ class Console:
                 "cause": None,
                 "evidence": [],
                 "remedies": [],
+                "remedy_parts": [],
             }
             self._write(self.out, _as_json({"error": what}, indent=2))
         else:
@@ -229,12 +231,9 @@ class Console:
     def _worded(self, document: Any) -> Any:
         """The document with its remedies as they are called here."""
         if isinstance(document, Mapping):
-            return {
-                key: [self.wording(str(one)) for one in value]
-                if key in {"remedies", "notes"} and isinstance(value, list | tuple)
-                else self._worded(value)
-                for key, value in document.items()
-            }
+            return {key: self._worded(value) for key, value in document.items()}
+        if isinstance(document, str):
+            return self.wording(document)
         return [self._worded(one) for one in document] if isinstance(document, list | tuple) else document
 
     def _write(self, stream: TextIO, text: str) -> None:

@@ -25,6 +25,7 @@ import nox
 from clusterlib.profiles.catalogue import list_profiles
 from clusterlib.profiles.project import find_project
 from clusterlib.profiles.served import ServedTests, profiles_with_tests, served_by
+from clusterlib.remedies import do
 
 __all__ = ["distributed_sessions", "session_folder"]
 
@@ -171,7 +172,7 @@ def _check(session: nox.Session, tests: ServedTests, project: Path) -> None:
     name = tests.profile
     if tests.mistakes:
         known = any(one.name == name for one in list_profiles(project))
-        remedy = f"invoke profile.check {name}" if known else "invoke profile.list"
+        remedy = do("profile.check", name) if known else do("profile.list")
         _refuse(
             session,
             f"the profile {name} cannot be used",

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from clusterlib.profiles.model import Profile as Profile
     from clusterlib.profiles.origins import Mistake as Mistake
     from clusterlib.profiles.resolved import ResolvedProfile as ResolvedProfile
+    from clusterlib.remedies import do as do
     from clusterlib.values.fields import choice as choice
     from clusterlib.values.fields import flag as flag
     from clusterlib.values.fields import number as number
@@ -105,6 +106,7 @@ _HOMES = {
     "Traits": "drivers.kind",
     "Wrong": "values.kinds",
     "choice": "values.fields",
+    "do": "remedies",
     "failed": "messages.findings",
     "flag": "values.fields",
     "frozen": "frozen",
@@ -164,6 +166,7 @@ __all__ = [
     "Traits",
     "Wrong",
     "choice",
+    "do",
     "failed",
     "flag",
     "frozen",

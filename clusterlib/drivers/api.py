@@ -14,6 +14,7 @@ from clusterlib.hosts.api import Process, Spawn
 from clusterlib.messages.findings import Finding
 from clusterlib.messages.status import NodePlace, OwnShell
 from clusterlib.network.ports import Claim
+from clusterlib.remedies import do
 
 __all__ = ["SESSION", "Driver", "Link", "Member", "NodeSpec", "NodeTexts"]
 
@@ -206,7 +207,7 @@ class Driver(Protocol):
         """
         raise NotSupported(
             f"nodes of the driver {self.name!r} take no new code while they run",
-            remedies=["invoke cluster.restart --rolling"],
+            remedies=[do("cluster.restart", rolling=True)],
         )
 
     def ports_stolen(self, log_tail: list[str]) -> bool:

@@ -11,6 +11,7 @@ from clusterlib.errors import NotSupported
 from clusterlib.frozen import frozen
 from clusterlib.messages.plan import CodeSources
 from clusterlib.messages.status import NodeStatus
+from clusterlib.remedies import do
 
 if TYPE_CHECKING:
     from clusterlib.runtime.client import CodeDigest
@@ -107,7 +108,7 @@ class NodeCalls:
             cause=f"its own client reaches it at {node.address}, ports {ports_in_words(node.ports)}",
             remedies=[
                 f'node.address and node.ports, for its client: connect(node.address, node.ports["{port}"])',
-                f"invoke cluster.shell {self.place.name}",
+                do("cluster.shell", self.place.name),
             ],
         ).of_cluster(self.place.cluster)
 

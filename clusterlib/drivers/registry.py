@@ -12,6 +12,7 @@ from clusterlib.drivers.kind import NodeKind
 from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.errors import StartError
 from clusterlib.messages.codec import NotReadable
+from clusterlib.remedies import do
 
 if TYPE_CHECKING:
     from clusterlib.drivers.api import Driver
@@ -61,7 +62,7 @@ def _settings_of(role: RolePlan, kind: NodeKind) -> object:
         raise StartError(
             f"the settings of driver {role.driver!r} in the plan cannot be read",
             cause=f"role {role.name!r}: {error}",
-            remedies=["invoke cluster.doctor"],
+            remedies=[do("cluster.doctor")],
         ) from error
 
 

@@ -16,6 +16,7 @@ from clusterlib.messages.events import NodeMoved
 from clusterlib.messages.findings import CheckOutcome
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
+from clusterlib.remedies import do
 
 __all__ = ["find_troubles"]
 
@@ -94,7 +95,7 @@ def _crashes(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark])
             f"{mark.label}: {mark.detail}" if mark.detail else mark.label,
             "",
             _last_words(runs.get((mark.cluster, mark.run)), mark, tests),
-            (f"invoke cluster.logs {mark.node} --name {mark.cluster}",),
+            (do("cluster.logs", mark.node, name=mark.cluster),),
         )
         for mark in crashes[:MOST_CRASHES]
         if mark.run not in failed_starts  # the error of the start says more

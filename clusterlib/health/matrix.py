@@ -19,6 +19,7 @@ from clusterlib.frozen import frozen
 from clusterlib.health.expectation import Expected
 from clusterlib.messages.findings import CheckOutcome, Finding, failed, ok, skipped, warning
 from clusterlib.messages.states import NodeState
+from clusterlib.remedies import DEFAULT_CLUSTER, Remedy, do
 from clusterlib.waiting import Deadline
 
 __all__ = [
@@ -102,15 +103,15 @@ class NodeHealth:
         return all(finding.outcome is not CheckOutcome.FAILED for finding in self.checks.values())
 
 
-def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> list[NodeHealth]:
+def examine(subjects: Sequence[Subject], seconds: float, cluster: str = DEFAULT_CLUSTER) -> list[NodeHealth]:
     """Checks all nodes at once, and returns within `seconds`. Nodes see those of their role.
 
-    `option` names the cluster in remedies."""
+    `cluster` is the one that remedies are about."""
     deadline = Deadline(max(LEAST, seconds - SPARE))
     answers: queue.SimpleQueue[NodeHealth] = queue.SimpleQueue()
     for subject in subjects:
         members = [one for one in subjects if one.role == subject.role]
-        examination = _Examination(subject, members, deadline, option)
+        examination = _Examination(subject, members, deadline, cluster)
         aside(lambda one=examination: answers.put(one.carry_out()))  # type: ignore[misc]
     found: dict[str, NodeHealth] = {}
     while len(found) < len(subjects):
@@ -119,7 +120,7 @@ def examine(subjects: Sequence[Subject], seconds: float, option: str = "") -> li
         except queue.Empty:
             break
         found[health.name] = health
-    return [found.get(subject.name) or _silent(subject, seconds, option) for subject in subjects]
+    return [found.get(subject.name) or _silent(subject, seconds, cluster) for subject in subjects]
 
 
 def aside(work: Callable[[], None]) -> None:
@@ -133,17 +134,19 @@ def aside(work: Callable[[], None]) -> None:
 class _Examination:
     """All checks of one node, in an order in which each depends only on earlier ones."""
 
-    def __init__(self, subject: Subject, members: Sequence[Subject], deadline: Deadline, option: str) -> None:
+    def __init__(
+        self, subject: Subject, members: Sequence[Subject], deadline: Deadline, cluster: str
+    ) -> None:
         self._node = subject
         self._names = [one.name for one in members]
         self._ring = [one.name for one in members if one is subject or one.state is NodeState.READY]
         self._paused = {one.name for one in members if one.state is NodeState.PAUSED}
         self._deadline = deadline
-        self._option = option
+        self._cluster = cluster
         self._checks: dict[str, Finding] = {}
 
     def carry_out(self) -> NodeHealth:
-        why = unfit(self._node, self._option)
+        why = unfit(self._node, self._cluster)
         if why is not None:
             self._checks["started"] = why
             self._skip(f"{self._node.name} is {self._node.state}")
@@ -178,7 +181,7 @@ class _Examination:
             self._checks["cookie" if about_cookie else "ping"] = failed(
                 "cookie" if about_cookie else "ping",
                 told,
-                *_advice(self._node, self._option),
+                *_advice(self._node, self._cluster),
             )
             return False
         self._checks["ping"] = ok("ping", _milliseconds(seconds))
@@ -206,11 +209,11 @@ class _Examination:
         missing = [name for name in self._names if name not in seen]
         if missing:
             shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-            verb = "resume" if missing[0] in self._paused else "restart"  # the same as in its own row
+            undone_by = "cluster.resume" if missing[0] in self._paused else "cluster.restart"
             return failed(
                 "formed",
                 f"{told}: it does not see {shown}",
-                f"invoke cluster.{verb} {missing[0]}{self._option}",
+                do(undone_by, missing[0]).of_cluster(self._cluster),  # the same as in its own row
             )
         return ok("formed", told)
 
@@ -256,8 +259,8 @@ class _Examination:
             else:
                 self._checks.setdefault(name, skipped(name, "not measured"))
 
-    def _look(self) -> tuple[str, ...]:
-        return (f"invoke cluster.logs {self._node.name}{self._option}",)
+    def _look(self) -> tuple[Remedy, ...]:
+        return (do("cluster.logs", self._node.name).of_cluster(self._cluster),)
 
 
 def measure(usage: ProcessUsage, expected: Expected | None, *look: str) -> dict[str, Finding]:
@@ -269,27 +272,31 @@ def measure(usage: ProcessUsage, expected: Expected | None, *look: str) -> dict[
     return {"memory": memory, "cpu": ok("cpu", f"{usage.cpu_percent:.1f} %")}
 
 
-def unfit(node: Subject, option: str) -> Finding | None:
+def unfit(node: Subject, cluster: str) -> Finding | None:
     """Nodes that the keeper knows to be down are not asked, only reported."""
     if node.state is NodeState.READY:
         return None
     told = f"{node.name} is {node.state}" + (f": {node.reason}" if node.reason else "")
     if node.state in {NodeState.STARTING, NodeState.WAITING}:
-        return failed("started", told, f"invoke cluster.logs {node.name} --follow{option}")
-    return failed("started", told, *_advice(node, option))
+        return failed("started", told, do("cluster.logs", node.name, follow=True).of_cluster(cluster))
+    return failed("started", told, *_advice(node, cluster))
 
 
-def _advice(node: Subject, option: str) -> tuple[str, ...]:
+def _advice(node: Subject, cluster: str) -> tuple[Remedy, ...]:
+    return tuple(remedy.of_cluster(cluster) for remedy in _remedies(node))
+
+
+def _remedies(node: Subject) -> tuple[Remedy, ...]:
     if node.state is NodeState.PAUSED:
-        return (f"invoke cluster.resume {node.name}{option}",)
+        return (do("cluster.resume", node.name),)
     if node.state is NodeState.STOPPED:
-        return (f"invoke cluster.start {node.name}{option}",)
-    return (f"invoke cluster.logs {node.name}{option}", f"invoke cluster.restart {node.name}{option}")
+        return (do("cluster.start", node.name),)
+    return do("cluster.logs", node.name), do("cluster.restart", node.name)
 
 
-def _silent(node: Subject, seconds: float, option: str) -> NodeHealth:
+def _silent(node: Subject, seconds: float, cluster: str) -> NodeHealth:
     checks = {name: skipped(name, "no answer") for _, name in COLUMNS}
-    checks["ping"] = failed("ping", f"no answer within {seconds:g} s", *_advice(node, option))
+    checks["ping"] = failed("ping", f"no answer within {seconds:g} s", *_advice(node, cluster))
     return NodeHealth(node.name, node.state, checks)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from clusterlib.health.expectation import Expected
 from clusterlib.messages.containing import ContainmentRung
 from clusterlib.messages.findings import Finding, failed, ok, skipped, warning
+from clusterlib.remedies import Remedy, do
 
 __all__ = [
     "Resolve",
@@ -104,7 +105,7 @@ def check_hosts(hosts: Iterable[str], resolve: Resolve) -> Finding:
         return failed(
             "host names",
             "; ".join(wrong[:SHOWN_HOLDERS]),
-            "CLUSTERLIB_NODES_HOST=127.0.0.1 invoke cluster.up",
+            "CLUSTERLIB_NODES_HOST=127.0.0.1 " + do("cluster.up"),
             f"getent hosts {names[0]}",
         )
     shown = ", ".join(names[:SHOWN_HOLDERS]) + (
@@ -135,8 +136,8 @@ def check_ports(
     return failed(
         name,
         f"{free} free of {needed} needed in {first}-{last}; held: {holders}",
-        "invoke cluster.down --all",
-        f"CLUSTERLIB_PORTS_{purpose.upper()}=28000-29999 invoke cluster.up",
+        do("cluster.down", all=True),
+        f"CLUSTERLIB_PORTS_{purpose.upper()}=28000-29999 " + do("cluster.up"),
     )
 
 
@@ -178,7 +179,7 @@ def check_containment(rung: ContainmentRung | None, refusals: Sequence[str]) -> 
 def check_leftovers(dead: Iterable[str]) -> Finding:
     found = list(dead)
     if found:
-        return warning("leftovers", f"clusters whose keeper is dead: {_some(found)}", "invoke cluster.clean")
+        return warning("leftovers", f"clusters whose keeper is dead: {_some(found)}", do("cluster.clean"))
     return ok("leftovers", "no dead cluster left anything")
 
 
@@ -217,7 +218,7 @@ def check_disk(free: int, nodes: int, place: Path) -> Finding:
         return failed(
             "disk",
             f"{told}, {mebibytes(need)} wanted",
-            "invoke cluster.clean --all",
+            do("cluster.clean", all=True),
             f"df -h {shlex.quote(str(place))}",
         )
     return ok("disk", told)
@@ -242,7 +243,8 @@ def check_memory(
     need = expected.memory if simulated else nodes * expected.memory
     kind = "simulated nodes" if simulated else f"nodes of {mebibytes(expected.memory)}"
     amounts = f"{free}, {nodes} {kind} take {mebibytes(need)} ({expected.basis})"
-    remedy = f"invoke cluster.up --nodes {max(1, int(available * 0.5 * nodes // need))}"
+    fitting = int(available * 0.5 * nodes // need)
+    remedy = do("cluster.up", nodes=fitting) if fitting >= 1 else Remedy.of("free -m  # memory left")
     if need > available and not expected.measured:
         return failed("memory", amounts, remedy)
     if need > available * 0.8:
@@ -281,7 +283,7 @@ def check_templates(outputs: Sequence[str], faults: Sequence[str]) -> Finding:
     if not outputs:
         return skipped("templates", "the profile has none")
     if faults:
-        return failed("templates", "; ".join(faults), "invoke profile.check")
+        return failed("templates", "; ".join(faults), do("profile.check"))
     return ok("templates", f"{', '.join(outputs)} can be rendered")
 
 

@@ -19,27 +19,28 @@ from clusterlib.health.matrix import NodeHealth, Subject, measure, unfit
 from clusterlib.messages.findings import Finding, failed, ok, skipped
 from clusterlib.messages.measurements import Examined
 from clusterlib.messages.states import NodeState
+from clusterlib.remedies import Remedy, do
 
 __all__ = ["judge"]
 
 STARTED = ("application", "started")
-UNDONE_BY = {NodeState.PAUSED: "resume", NodeState.STOPPED: "start"}
+UNDONE_BY = {NodeState.PAUSED: "cluster.resume", NodeState.STOPPED: "cluster.start"}
 MEASURED = (("performance", "memory"), ("performance", "cpu"))
 
 
 def judge(
-    role: str, subjects: Sequence[Subject], examined: Examined, option: str
+    role: str, subjects: Sequence[Subject], examined: Examined, cluster: str
 ) -> tuple[tuple[tuple[str, str], ...], list[NodeHealth]]:
     """The columns of a role, and the row of each of its nodes.
 
     `examined` is the keeper's answer; a node that is missing in it did not answer in time."""
     asked = examined.columns[role]
     resumes = {
-        f"invoke cluster.restart {one.name}": f"invoke cluster.{UNDONE_BY[one.state]} {one.name}"
+        do("cluster.restart", one.name): do(UNDONE_BY[one.state], one.name)
         for one in subjects
         if one.state in UNDONE_BY
     }
-    found = [_row(subject, asked, examined.nodes.get(subject.name), option, resumes) for subject in subjects]
+    found = [_row(subject, asked, examined.nodes.get(subject.name), cluster, resumes) for subject in subjects]
     before = sum(group == "connectivity" for group, _ in asked)
     return (*asked[:before], STARTED, *asked[before:], *MEASURED), found
 
@@ -48,17 +49,17 @@ def _row(
     node: Subject,
     asked: Sequence[tuple[str, str]],
     examined: Mapping[str, Finding] | None,
-    option: str,
-    resumes: Mapping[str, str],
+    cluster: str,
+    resumes: Mapping[Remedy, Remedy],
 ) -> NodeHealth:
     """`resumes` replaces a restart among the driver's remedies if a node is only paused."""
-    look = f"invoke cluster.logs {node.name}{option}"
-    why = unfit(node, option)
+    look = do("cluster.logs", node.name).of_cluster(cluster)
+    why = unfit(node, cluster)
     checks = {"started": why or ok("started", node.state)}
     for position, (_, name) in enumerate(asked):
         if examined is not None:
             found = examined.get(name) or skipped(name, "not examined by its driver")
-            checks[name] = _finding(found, option, resumes)
+            checks[name] = _finding(found, cluster, resumes)
         elif why is None and position == 0:
             checks[name] = failed(name, "no answer in time", look)
         else:
@@ -74,6 +75,6 @@ def _row(
     return NodeHealth(node.name, node.state, checks)
 
 
-def _finding(finding: Finding, option: str, resumes: Mapping[str, str]) -> Finding:
-    remedies = tuple(f"{resumes.get(remedy, remedy)}{option}" for remedy in finding.remedies)
+def _finding(finding: Finding, cluster: str, resumes: Mapping[Remedy, Remedy]) -> Finding:
+    remedies = tuple(resumes.get(remedy, remedy).of_cluster(cluster) for remedy in finding.remedies)
     return Finding(finding.name, finding.outcome, finding.evidence, remedies)

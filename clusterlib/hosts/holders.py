@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from clusterlib.frozen import frozen
+from clusterlib.remedies import do
 
 __all__ = ["UNKNOWN", "Holder", "of_claims", "of_port", "of_ports"]
 
@@ -70,7 +71,7 @@ def of_claims(names: Mapping[int, str], *, proc: str = "/proc") -> dict[int, Hol
                 continue
             entry = clusters.get(seen.pid)
             if entry is not None:
-                end = f"invoke cluster.down --name {entry.name}  # in {entry.project}"
+                end = do("cluster.down", name=entry.name) + f"  # in {entry.project}"
                 found[port] = Holder(f"cluster {entry.name} of {entry.project}", seen.pid, end)
             else:
                 found.setdefault(port, _process(seen.pid))

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, Self
 
 from clusterlib.errors import ProgramMissing, StartError
+from clusterlib.remedies import do
 from clusterlib.waiting import Deadline, poll, wait_readable
 
 __all__ = ["CHANNEL", "SCARCE", "TIMED_OUT", "reap", "run_aside", "run_command", "start_detached"]
@@ -36,8 +37,8 @@ It reads a pipe: a line means that all is well. The end of the pipe means that w
 kills its own group. While the leader lives, the group cannot belong to anything else."""
 
 SCARCE = {
-    errno.EAGAIN: ["ulimit -u  # processes and threads allowed", "invoke cluster.doctor"],
-    errno.EMFILE: ["ulimit -n  # open files allowed", "invoke cluster.doctor"],
+    errno.EAGAIN: ["ulimit -u  # processes and threads allowed", do("cluster.doctor")],
+    errno.EMFILE: ["ulimit -n  # open files allowed", do("cluster.doctor")],
     errno.ENFILE: ["sysctl fs.file-nr  # open files of the whole machine, and how many there may be"],
     errno.ENOMEM: ["free -m  # memory left"],
 }

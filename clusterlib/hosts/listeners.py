@@ -15,6 +15,7 @@ from enum import Enum
 from clusterlib.errors import PortTaken
 from clusterlib.frozen import frozen
 from clusterlib.hosts import proc
+from clusterlib.remedies import do
 
 __all__ = ["Listener", "Owner", "listener_of", "port_taken"]
 
@@ -69,7 +70,11 @@ def port_taken(node: str, address: str, port: int, stranger: Listener) -> PortTa
         cause=f"a process that is not of {node} listens on {address}:{port}{process}",
         remedies=[
             f"ss -ltnp  # who listens at {address}",
-            "end that process, or invoke cluster.down and invoke cluster.up, which takes other ports",
+            "end that process, or "
+            + do("cluster.down")
+            + " and "
+            + do("cluster.up")
+            + ", which takes other ports",
         ],
     )
 

@@ -12,6 +12,7 @@ from clusterlib.hosts.clearing import empty_folder
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.messages.events import NodeCleared
+from clusterlib.remedies import do
 
 __all__ = ["check_fresh", "clear"]
 
@@ -23,7 +24,7 @@ def check_fresh(driver: Driver, names: Collection[str]) -> None:
         raise NotSupported(
             f"{', '.join(names)} cannot begin with no data while the others keep theirs",
             cause=why,
-            remedies=["invoke cluster.restart --fresh  # all nodes"],
+            remedies=[do("cluster.restart", fresh=True) + "  # all nodes"],
         )
 
 
@@ -41,6 +42,6 @@ def clear(driver: Driver, node: ManagedNode, tell: Tell) -> None:
         raise StartError(
             f"the data of {node.name} cannot be deleted",
             cause=f"{error.strerror}: {error.filename or node.spec.directory}",
-            remedies=[f"ls -la {shlex.quote(node.spec.directory)}", "invoke cluster.down"],
+            remedies=[f"ls -la {shlex.quote(node.spec.directory)}", do("cluster.down")],
         ) from error
     tell(NodeCleared(node.name))

@@ -30,7 +30,7 @@ from clusterlib.hosts.places import remove_socket
 from clusterlib.keeper.keeper import Keeper
 from clusterlib.keeper.lines import Lines, LineTooLong, LongLines
 from clusterlib.keeper.turns import Turn
-from clusterlib.messages.codec import plain
+from clusterlib.messages.codec import sent
 from clusterlib.messages.event import Event
 from clusterlib.messages.events import ControlRefused
 from clusterlib.messages.requests import (
@@ -67,6 +67,7 @@ from clusterlib.messages.requests import (
     request_of,
 )
 from clusterlib.messages.status import ClusterStatus, TurnGiven
+from clusterlib.remedies import do
 
 __all__ = ["ControlServer", "Conversation", "peer_is_us"]
 
@@ -226,7 +227,7 @@ class Conversation:
             traceback.print_exc()
             self._refuse(number, _unforeseen(name, error, self._keeper))
         else:
-            self._say({"id": number, "result": plain(result)})
+            self._say({"id": number, "result": sent(result)})
         finally:
             if heard is not None:
                 heard()
@@ -295,7 +296,7 @@ class Conversation:
             raise ClusterBusy(
                 f"cluster '{self._keeper.plan.name}' is held by another client",
                 evidence=others,
-                remedies=["invoke cluster.status", "invoke cluster.up --name another"],
+                remedies=[do("cluster.status"), do("cluster.up", name="another")],
             )
 
     async def _take_turn(self, asked: TakeTurn) -> TurnGiven:

@@ -20,6 +20,7 @@ from clusterlib.errors import (
 from clusterlib.frozen import frozen
 from clusterlib.hosts.api import Exit, Process
 from clusterlib.hosts.scarcity import tells_of_scarcity
+from clusterlib.remedies import do
 
 __all__ = ["EarlyEnd", "not_given", "stranger_at_port"]
 
@@ -77,7 +78,7 @@ class EarlyEnd:
             return self._port_taken(self.taken)
         was = "was " if self.exit is not None and self.exit.signal is not None else ""
         kind = NodeExited if self._outside_is_to_blame() else ApplicationFailed
-        remedies = [f"invoke cluster.logs {self.name}"]
+        remedies: list[str] = [do("cluster.logs", self.name)]
         if self.exit is not None and self.exit.into_background:
             remedies.insert(0, FOREGROUND)
         return kind(
@@ -104,7 +105,7 @@ class EarlyEnd:
             f"{self.name} gave up: {failure.problem}",
             cause=failure.cause,
             evidence=failure.evidence or self.last_words,
-            remedies=failure.remedies or [f"invoke cluster.logs {self.name}"],
+            remedies=failure.remedies or [do("cluster.logs", self.name)],
         )
 
     def _port_taken(self, taken: PortTaken) -> PortTaken:

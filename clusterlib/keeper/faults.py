@@ -22,6 +22,7 @@ from clusterlib.messages.events import (
 )
 from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import NodeStatus
+from clusterlib.remedies import do
 from clusterlib.waiting import Deadline, poll_async
 
 __all__ = ["Faults"]
@@ -59,7 +60,7 @@ class Faults:
         if node.state not in {NodeState.READY, NodeState.PAUSED}:
             raise NodeUnavailable(
                 f"{name} is {node.state}: only a node that is ready can be paused",
-                remedies=["invoke cluster.status"],
+                remedies=[do("cluster.status")],
             )
         if node.state is NodeState.READY:
             self._tell(FaultPause(name, by))
@@ -99,7 +100,7 @@ class Faults:
             if node.state is NodeState.PAUSED:
                 raise NodeUnavailable(
                     f"{name} is paused: it runs, and cannot be started",
-                    remedies=[f"invoke cluster.resume {name}"],
+                    remedies=[do("cluster.resume", name)],
                 )
             if node.state in GONE:
                 self._tell(HealStart(name, by))
@@ -145,7 +146,7 @@ class Faults:
                         f"{node.name} is {node.state} and sees {', '.join(sorted(node.view)) or 'nobody'}"
                         for node in nodes.values()
                     ],
-                    remedies=["invoke cluster.health", "invoke cluster.restart"],
+                    remedies=[do("cluster.health"), do("cluster.restart")],
                 )
         self._taint.clear()
 
@@ -155,7 +156,7 @@ class Faults:
             raise NodeUnknown(
                 f"cluster '{self._cluster}' has no node {name!r}",
                 evidence=[f"its nodes: {', '.join(nodes)}"],
-                remedies=["invoke cluster.status"],
+                remedies=[do("cluster.status")],
             )
         return nodes[name]
 
@@ -164,7 +165,7 @@ class Faults:
         if node.pid is None:
             raise NodeUnavailable(
                 f"{name} is not running ({node.state}{': ' + node.reason if node.reason else ''})",
-                remedies=[f"invoke cluster.start {name}"],
+                remedies=[do("cluster.start", name)],
             )
         return node
 

@@ -49,6 +49,7 @@ from clusterlib.messages.requests import Loaded
 from clusterlib.messages.states import ClusterState, NodeState, unexpected_end
 from clusterlib.messages.status import ClusterStatus, KeeperPlace, Peak, TurnGiven
 from clusterlib.network.ports import PortAllocator
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, backoff, pause_async
 
@@ -128,7 +129,7 @@ class Keeper:
     def gone(self) -> ClusterNotRunning:
         """The error for requests to a cluster that is ending."""
         return ClusterNotRunning(
-            f"cluster '{self.plan.name}' was stopped", cause=self._why or None, remedies=["invoke cluster.up"]
+            f"cluster '{self.plan.name}' was stopped", cause=self._why or None, remedies=[do("cluster.up")]
         )
 
     def status(self) -> ClusterStatus:
@@ -259,7 +260,7 @@ class Keeper:
         """Adds or removes nodes of a role, which must be named where there are several."""
         from clusterlib.keeper.scaling import check_size, scale
 
-        chosen = self._members.role(role, f"invoke cluster.scale {count}")
+        chosen = self._members.role(role, count)
         check_size(self.plan, chosen, count)
         async with self.alone():
             await scale(self._members, chosen, count, self.holding.taint, self.events.tell)
@@ -345,7 +346,7 @@ class Keeper:
             problem = ClusterError(
                 f"cluster '{self.plan.name}' did not end in order",
                 cause=f"{type(error).__name__}: {error}",
-                remedies=[f"cat {shlex.quote(str(self.run.keeper_log))}", "invoke cluster.clean"],
+                remedies=[f"cat {shlex.quote(str(self.run.keeper_log))}", do("cluster.clean")],
             )
         self._phase = ClusterState.STOPPED
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from clusterlib.errors import NodeNotReady
+from clusterlib.remedies import do
 from clusterlib.waiting import Deadline
 
 __all__ = ["not_prepared", "not_ready", "not_spawned"]
@@ -15,7 +16,7 @@ def not_prepared(name: str, deadline: Deadline, last_words: list[str]) -> NodeNo
         f"{name} could not start within {deadline.seconds:g} s",
         cause="what has to be done before it can start was not done by then",
         evidence=last_words,
-        remedies=[f"invoke cluster.logs {name}", _more_time(deadline)],
+        remedies=[do("cluster.logs", name), _more_time(deadline)],
     )
 
 
@@ -34,13 +35,13 @@ def not_ready(name: str, deadline: Deadline, why: str, last_words: list[str]) ->
             problem,
             cause=f"nodes cannot reach each other: loopback is down or has no address ({trouble})",
             evidence=[why, *last_words],
-            remedies=["sudo ip link set lo up", "ip address show lo", "invoke cluster.doctor"],
+            remedies=["sudo ip link set lo up", "ip address show lo", do("cluster.doctor")],
         )
     return NodeNotReady(
         problem,
         cause=why,
         evidence=last_words,
-        remedies=[f"invoke cluster.logs {name}", _more_time(deadline)],
+        remedies=[do("cluster.logs", name), _more_time(deadline)],
     )
 
 

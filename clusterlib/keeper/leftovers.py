@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from clusterlib.errors import LeftBehind
 from clusterlib.hosts.api import Survivor
+from clusterlib.remedies import do
 
 __all__ = ["left_behind"]
 
@@ -14,5 +15,5 @@ def left_behind(cluster: str, survivors: Sequence[Survivor]) -> LeftBehind:
     return LeftBehind(
         f"{len(survivors)} process(es) of cluster '{cluster}' survived the shutdown",
         evidence=[f"pid {survivor.pid}: {survivor.command}" for survivor in survivors],
-        remedies=["invoke cluster.clean"],
+        remedies=[do("cluster.clean")],
     )

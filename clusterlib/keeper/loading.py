@@ -9,6 +9,7 @@ from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.role import ManagedRole
 from clusterlib.messages.events import ClusterLoaded
 from clusterlib.messages.states import NodeState
+from clusterlib.remedies import do
 
 __all__ = ["load"]
 
@@ -30,10 +31,13 @@ def _those_that_load(role: ManagedRole) -> list[str]:
     living = [node for node in role.nodes.values() if node.living]
     deaf = [node for node in living if node.state is not NodeState.READY]
     if deaf:
-        verb = "resume" if deaf[0].state is NodeState.PAUSED else "restart"
         raise NodeUnavailable(
             f"{', '.join(node.name for node in deaf)} cannot be given new code now",
             cause=f"{deaf[0].name} is {deaf[0].state}",
-            remedies=[f"invoke cluster.{verb} {deaf[0].name}"],
+            remedies=[
+                do("cluster.resume", deaf[0].name)
+                if deaf[0].state is NodeState.PAUSED
+                else do("cluster.restart", deaf[0].name)
+            ],
         )
     return [node.name for node in living]

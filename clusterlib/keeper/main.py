@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusterlib.errors import ClusterError, StartError
+from clusterlib.remedies import do
 from clusterlib.waiting import wait_readable
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
         error = StartError(
             "the keeper cannot begin",
             cause=f"{error.strerror}: {error.filename}" if error.filename else str(error),
-            remedies=SCARCE.get(error.errno or 0, [f"df -h {where} /tmp", "invoke cluster.doctor"]),
+            remedies=SCARCE.get(error.errno or 0, [f"df -h {where} /tmp", do("cluster.doctor")]),
         )
     with contextlib.suppress(OSError):
         channel.sendall(json.dumps({"id": None, "error": error.to_dict()}).encode() + b"\n")

@@ -21,6 +21,7 @@ from clusterlib.keeper.role import Ended, ManagedRole
 from clusterlib.messages.plan import NodePlan, Plan, RunningCode
 from clusterlib.messages.states import NodeState
 from clusterlib.network.ports import PortAllocator
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.waiting import Deadline, poll_async
 
@@ -64,10 +65,10 @@ class Members:
     def role_of(self, node: ManagedNode) -> ManagedRole:
         return self.roles[node.spec.role]
 
-    def role(self, name: str | None, command: str = "") -> ManagedRole:
+    def role(self, name: str | None, count: int | None = None) -> ManagedRole:
         """The role of that name. The name can be left out if there is only one.
 
-        `command`: what a user would type, to which `--role NAME` is added."""
+        `count`: the number of nodes that the caller asks for, if it scales the role."""
         if name is None and len(self.roles) == 1:
             return next(iter(self.roles.values()))
         if name not in self.roles:
@@ -75,7 +76,9 @@ class Members:
             raise UsageError(
                 f"cluster '{self._plan.name}' {wrong}",
                 evidence=[f"its roles: {', '.join(self.roles)}"],
-                remedies=[f"{command} --role {one}" for one in self.roles] if command else [],
+                remedies=[do("cluster.scale", count, role=one) for one in self.roles]
+                if count is not None
+                else [],
             )
         return self.roles[name]
 
@@ -199,7 +202,7 @@ class Members:
             raise NodeNotReady(
                 f"{', '.join(blind())} did not see all others within {deadline.seconds:g} s",
                 cause=f"{newcomers} started well, but these nodes have not noticed them",
-                remedies=["invoke cluster.health"],
+                remedies=[do("cluster.health")],
             )
 
     # -- belonging

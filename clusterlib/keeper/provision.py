@@ -16,6 +16,7 @@ from clusterlib.hosts.places import make_private, write_private
 from clusterlib.messages.plan import NodePlan, Plan, RolePlan
 from clusterlib.network.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.numbering import host_of
+from clusterlib.remedies import do
 from clusterlib.rendering import complete, render
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.values.choices import AddressMode
@@ -129,7 +130,7 @@ class Provisioner:
                 cause=f"{error.strerror}: {error.filename or self._run.path}",
                 remedies=[
                     f"df -h {shlex.quote(str(self._run.path))}",
-                    f"invoke profile.show {shlex.quote(plan.profile)} --resolved  # see [templates]",
+                    do("profile.show", plan.profile, resolved=True) + "  # see [templates]",
                 ],
             ) from error
 

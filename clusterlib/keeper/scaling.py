@@ -9,6 +9,7 @@ from clusterlib.keeper.role import ManagedRole
 from clusterlib.keeper.taint import Taint
 from clusterlib.messages.events import ClusterScaling
 from clusterlib.messages.plan import NodePlan, Plan
+from clusterlib.remedies import do
 
 __all__ = ["check_size", "scale"]
 
@@ -17,15 +18,15 @@ def check_size(plan: Plan, role: ManagedRole, count: int) -> None:
     """Raises where the role cannot have so many nodes."""
     if count < 1:
         what = "a cluster has" if len(plan.roles) == 1 else "each role has"
-        raise UsageError(f"{what} at least one node", remedies=["invoke cluster.down"])
+        raise UsageError(f"{what} at least one node", remedies=[do("cluster.down")])
     fixed = role.plan.fixed
     if fixed and count != len(role.nodes):
         what = f"cluster '{plan.name}' stays" if len(plan.roles) == 1 else f"role {role.plan.name!r} stays"
         raise NotSupported(
             f"{what} at {len(role.nodes)} nodes: {fixed}",
             remedies=[
-                "invoke cluster.down",
-                f"invoke cluster.up --profile {plan.profile} --nodes {count}",
+                do("cluster.down"),
+                do("cluster.up", profile=plan.profile, nodes=count),
             ],
         )
 

@@ -14,6 +14,7 @@ from clusterlib.keeper.diary import Tell
 from clusterlib.messages.event import now
 from clusterlib.messages.events import TurnEnded, TurnTaken
 from clusterlib.messages.status import TurnStatus
+from clusterlib.remedies import do
 
 __all__ = ["Turn", "Turns"]
 
@@ -111,5 +112,5 @@ class Turns:
                 *(f"{taken} has it since {taken.since}" for taken in self._taken),
                 *(f"{other} waits, too, and came first" for other in ahead),
             ],
-            remedies=["invoke cluster.status", "give it longer: turn = 1200 in [tests] of the profile"],
+            remedies=[do("cluster.status"), "give it longer: turn = 1200 in [tests] of the profile"],
         )

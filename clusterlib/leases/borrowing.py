@@ -9,10 +9,11 @@ from pathlib import Path
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.start import attach, is_running
-from clusterlib.errors import DEFAULT_CLUSTER, ClusterError, ClusterNotRunning
+from clusterlib.errors import ClusterError, ClusterNotRunning
 from clusterlib.leases.fitting import misfit
 from clusterlib.leases.situation import Running
 from clusterlib.leases.terms import Terms
+from clusterlib.remedies import DEFAULT_CLUSTER
 
 __all__ = ["Lender"]
 

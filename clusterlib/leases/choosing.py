@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from clusterlib.errors import DEFAULT_CLUSTER, ClusterError, ClusterNotRunning, UsageError
+from clusterlib.errors import ClusterError, ClusterNotRunning, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
 from clusterlib.leases.situation import FailedStart, Kept, Running, Wanted
+from clusterlib.remedies import do
 
 __all__ = ["Absent", "Borrow", "Choice", "LookAround", "Refuse", "Reuse", "StartNew", "choose"]
 
@@ -148,7 +149,7 @@ def _nothing_to_borrow(wanted: Wanted, misfit: str | None, running: Kept | Runni
     nodes = wanted.need.size or wanted.count
     if misfit is None and wanted.to_come is not None:
         nodes = max(nodes, wanted.to_come.nodes)
-    name = "" if running.name == DEFAULT_CLUSTER else f" --name {running.name}"
+    start = do("cluster.up", profile=wanted.profile, nodes=nodes)
     error = ClusterNotRunning(
         f"no running cluster serves {wanted.asked} {'node' if nodes == 1 else 'nodes'} of profile {wanted.profile}"
         if misfit
@@ -156,10 +157,10 @@ def _nothing_to_borrow(wanted: Wanted, misfit: str | None, running: Kept | Runni
         cause="tests start none of their own: tests.auto is false",
         evidence=[misfit] if misfit else [],
         remedies=[
-            f"invoke cluster.up --profile {wanted.profile} --nodes {nodes}{name}",
+            do("cluster.down") + " && " + start if misfit else start,
             "CLUSTERLIB_TESTS_AUTO=true python -m pytest --distributed",
         ],
-    )
+    ).of_cluster(running.name)
     return Refuse(error, wanted.may_skip, Absent(nodes, wanted.need if misfit else None))
 
 

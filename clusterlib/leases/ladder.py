@@ -14,6 +14,7 @@ from clusterlib.leases.skipping import FINAL, is_skippable
 from clusterlib.leases.terms import Terms
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.uses import AfterRefusal
+from clusterlib.remedies import do
 from clusterlib.values.choices import Fallback
 from clusterlib.waiting import Deadline, backoff, pause
 
@@ -152,8 +153,5 @@ def explained(error: ClusterError, profile: str, diagnose: Diagnose | None) -> C
         error.problem,
         cause=error.cause,
         evidence=[*error.evidence, *found],
-        remedies=[
-            *error.remedies,
-            *([] if "invoke cluster.doctor" in error.remedies else ["invoke cluster.doctor"]),
-        ],
+        remedies=dict.fromkeys(one.of_profile(profile) for one in (*error.remedies, do("cluster.doctor"))),
     )

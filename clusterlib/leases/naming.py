@@ -11,6 +11,7 @@ from clusterlib.client.cluster import Cluster
 from clusterlib.client.start import is_running
 from clusterlib.errors import ClusterConflict
 from clusterlib.network.ports import Lock, take_claim
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import all_names, cluster_identifier
 
 __all__ = ["Reservation", "names_in_use", "reserve_name", "start_in_free_slot"]
@@ -74,5 +75,5 @@ def _too_many(prefix: str) -> ClusterConflict:
     return ClusterConflict(
         f"all names from {prefix} to {prefix}-{MOST_SLOTS} are taken by clusters that run",
         cause="that many test runs at once, or clusters that linger or were kept",
-        remedies=["invoke cluster.status", "invoke cluster.down --all"],
+        remedies=[do("cluster.status"), do("cluster.down", all=True)],
     )

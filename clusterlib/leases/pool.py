@@ -35,6 +35,7 @@ from clusterlib.leases.terms import Terms, read_terms
 from clusterlib.leases.usage import ClusterUsage, Usage
 from clusterlib.messages.uses import Obtained
 from clusterlib.profiles import default_profile
+from clusterlib.remedies import do
 from clusterlib.waiting import Deadline
 
 __all__ = ["ClusterLease", "Pool", "Settings", "Unserved"]
@@ -211,7 +212,7 @@ class Pool:
             raise LeftBehind(
                 f"{len(errors)} clusters did not end in order",
                 evidence=[line for error in errors for line in (error.problem, *error.evidence)],
-                remedies=["invoke cluster.clean"],
+                remedies=[do("cluster.clean")],
             )
 
     # -- finding one

@@ -30,6 +30,7 @@ from clusterlib.leases.usage import ClusterUsage
 from clusterlib.messages.events import ClusterStopped, ClusterStopping
 from clusterlib.messages.status import ClusterStatus, Peak
 from clusterlib.messages.uses import Obtained, Repaired
+from clusterlib.remedies import do
 from clusterlib.rundir.diary import read_events
 from clusterlib.waiting import Deadline
 
@@ -176,7 +177,7 @@ class PooledCluster:
                 f"cluster '{name}' " + (f"was taken down by {last}" if by_test else f"ended {when}"),
                 cause="a test may do so, and the next one gets another cluster" if by_test else cause,
                 evidence=error.evidence,
-                remedies=[f"invoke cluster.events --name {name}"],
+                remedies=[do("cluster.events", name=name)],
             ),
             on_purpose=by_test and ClusterStopped(clean=False) not in happened,
         )

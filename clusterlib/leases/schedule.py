@@ -17,6 +17,7 @@ from clusterlib.evidence.records import (
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import MOST_NODES, Need
 from clusterlib.messages.recorded import RecordedError
+from clusterlib.remedies import do
 
 __all__ = ["Asked", "Group", "Largest", "Schedule", "Shape", "make_schedule", "too_large"]
 
@@ -214,7 +215,7 @@ def too_large(
     return NeedImpossible(
         f"{test} asks for {size} nodes; this machine carries {shape.capacity} of profile {profile}",
         cause=shape.capacity_reason or None,
-        remedies=[written.format(shape.capacity), f"invoke profile.show {profile} --resolved"],
+        remedies=[written.format(shape.capacity), do("profile.show", profile, resolved=True)],
     )
 
 

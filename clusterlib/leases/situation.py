@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from clusterlib.errors import DEFAULT_CLUSTER, ClusterError
+from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
+from clusterlib.remedies import DEFAULT_CLUSTER
 
 __all__ = ["ClusterSeen", "FailedStart", "Kept", "Running", "ToCome", "Wanted"]
 

@@ -21,6 +21,7 @@ from clusterlib.leases.naming import names_in_use, start_in_free_slot
 from clusterlib.leases.settings import Settings
 from clusterlib.leases.terms import Terms
 from clusterlib.messages.uses import Obtained
+from clusterlib.remedies import do
 from clusterlib.values.choices import Fallback
 from clusterlib.waiting import Deadline
 
@@ -142,7 +143,7 @@ class Starter:
             return cluster
         raise ClusterError(
             f"cluster '{cluster.name}', which the workers share, {why}",
-            remedies=["invoke cluster.status", f"invoke cluster.down --name {cluster.name}"],
+            remedies=[do("cluster.status"), do("cluster.down", name=cluster.name)],
         )
 
     def _lingering(self, terms: Terms) -> Cluster | None:

@@ -12,8 +12,9 @@ from pathlib import PurePath
 from typing import Any, TypeVar
 
 from clusterlib.frozen import frozen
+from clusterlib.remedies import Remedy, revived
 
-__all__ = ["NotReadable", "Packed", "plain", "revive", "salvage"]
+__all__ = ["NotReadable", "Packed", "plain", "revive", "salvage", "sent"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -45,18 +46,31 @@ class Packed:
 
 def plain(value: object) -> Any:
     """The value as dictionaries, lists, texts and numbers."""
+    return _plain(value, _itself)
+
+
+def sent(value: object) -> Any:
+    """The same for a reader that revives it. Remedies are their parts, so that they stay data."""
+    return _plain(value, Remedy.to_json)
+
+
+def _itself(remedy: Remedy) -> Remedy:
+    return remedy
+
+
+def _plain(value: object, of_remedy: Callable[[Remedy], Any]) -> Any:
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, str | int | float):
-        return value
+        return of_remedy(value) if isinstance(value, Remedy) else value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, of_remedy) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+        return [_plain(item, of_remedy) for item in value]
     if isinstance(value, PurePath):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+        return {one.name: _plain(getattr(value, one.name), of_remedy) for one in fields(value)}
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
@@ -119,6 +133,8 @@ def _word(kind: type[Enum]) -> Reader:
 
 
 def _exactly(kind: Any) -> Reader:
+    if kind is Remedy:
+        return revived
     if kind is type(None):
         return lambda _: None  # without an expected answer, any answer is accepted
     if kind not in {str, int, bool}:

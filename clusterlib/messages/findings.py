@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from clusterlib.frozen import frozen
+from clusterlib.remedies import Remedy
 
 __all__ = ["CheckOutcome", "Finding", "failed", "ok", "skipped", "warning"]
 
@@ -21,8 +22,12 @@ class Finding:
     name: str
     outcome: CheckOutcome
     evidence: str = ""
-    remedies: tuple[str, ...] = ()
-    """Each can be pasted into a shell."""
+    remedies: tuple[Remedy, ...] = ()
+
+    def of_profile(self, profile: str) -> Finding:
+        """The same with remedies for that profile."""
+        remedies = tuple(remedy.of_profile(profile) for remedy in self.remedies)
+        return Finding(self.name, self.outcome, self.evidence, remedies)
 
 
 def ok(name: str, evidence: str) -> Finding:
@@ -30,11 +35,11 @@ def ok(name: str, evidence: str) -> Finding:
 
 
 def warning(name: str, evidence: str, *remedies: str) -> Finding:
-    return Finding(name, CheckOutcome.WARNING, evidence, remedies)
+    return Finding(name, CheckOutcome.WARNING, evidence, tuple(map(Remedy.of, remedies)))
 
 
 def failed(name: str, evidence: str, *remedies: str) -> Finding:
-    return Finding(name, CheckOutcome.FAILED, evidence, remedies)
+    return Finding(name, CheckOutcome.FAILED, evidence, tuple(map(Remedy.of, remedies)))
 
 
 def skipped(name: str, evidence: str) -> Finding:

@@ -18,7 +18,9 @@ class RecordedError:
 
     @staticmethod
     def of(error: ClusterError) -> RecordedError:
-        return RecordedError(error.code, error.problem, error.cause, error.evidence, error.remedies)
+        """Its remedies are texts, as records and reports have them."""
+        remedies = tuple(map(str, error.remedies))
+        return RecordedError(error.code, error.problem, error.cause, error.evidence, remedies)
 
     def restored(self) -> ClusterError:
         """The error again, of the class that has its code."""

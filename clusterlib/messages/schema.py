@@ -44,7 +44,7 @@ def _schema(kind: Any, known: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR091
         return {"type": PLAIN[kind or type(None)]}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return {"enum": [one.value for one in kind]}
-    if isinstance(kind, type) and issubclass(kind, PurePath):
+    if isinstance(kind, type) and issubclass(kind, PurePath | str):
         return {"type": "string"}
     if isinstance(kind, type) and is_dataclass(kind):
         return _record(kind, known)

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from clusterlib.errors import PortsExhausted, StartError, UsageError
 from clusterlib.hosts.places import lock_for_us, open_lock
+from clusterlib.remedies import do
 
 __all__ = ["AddressBlock", "Claim", "FileLock", "Lock", "PortAllocator", "is_free", "take_claim"]
 
@@ -208,7 +209,7 @@ class PortAllocator:
                     ],
                 )
         raise PortsExhausted(
-            "All blocks of loopback addresses are claimed.", remedies=["invoke cluster.status"]
+            "All blocks of loopback addresses are claimed.", remedies=[do("cluster.down", all=True)]
         )
 
     @contextlib.contextmanager
@@ -296,7 +297,7 @@ def _no_such_address(address: str, error: OSError) -> StartError:
         f"no port on {address} can be bound on this machine",
         cause=error.strerror or str(error),
         evidence=["the ports are not in use: the address itself is missing, or forbidden"],
-        remedies=["ip address show lo", "sudo ip link set lo up", "invoke cluster.doctor"],
+        remedies=["ip address show lo", "sudo ip link set lo up", do("cluster.doctor")],
     )
 
 

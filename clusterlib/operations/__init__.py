@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clusterlib.operations.parameters import Secret as Secret
     from clusterlib.operations.parameters import Short as Short
     from clusterlib.operations.result import Result as Result
+    from clusterlib.remedies import do as do
     from clusterlib.values.fields import Between as Between
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Seconds",
     "Secret",
     "Short",
+    "do",
     "operation",
 ]
 
@@ -45,6 +47,7 @@ _HOMES = {
     "Between": "clusterlib.values.fields",
     "Caller": "clusterlib.operations.declaring",
     "Result": "clusterlib.operations.result",
+    "do": "clusterlib.remedies",
     "operation": "clusterlib.operations.declaring",
 }
 

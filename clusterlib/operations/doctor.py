@@ -54,7 +54,7 @@ def examine_machine(profile: str | None = None, *, project: Path | str | None = 
     began = time.monotonic()
     folder = project_folder(project)
     wanted = profile or default_profile(folder)
-    findings = tuple(_look(wanted, folder))
+    findings = tuple(one.of_profile(wanted) for one in _look(wanted, folder))
     fine = all(one.outcome is not CheckOutcome.FAILED for one in findings)
     return Diagnosis(wanted, str(folder), fine, findings, round(time.monotonic() - began, 4))
 

@@ -84,7 +84,6 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
     began = time.monotonic()
     with reached(name, project=project) as cluster:
         status = cluster.status()
-        option = "" if cluster.name == "default" else f" --name {cluster.name}"
         used = cluster.keeper.ask(Measure()).nodes
         expected = expected_of(status)
         subjects = [
@@ -92,7 +91,7 @@ def examine_health(name: str | None = None, *, project: Path | str | None = None
             for node in status.nodes
         ]
         left = status.timeouts.health - (time.monotonic() - began)
-        examined = _examined(cluster, subjects, left, option)
+        examined = _examined(cluster, subjects, left)
     columns = _side_by_side(list(examined.values()))
     rows = tuple(
         _row(one, role, of_role, columns) for role, of_role in examined.items() for one in of_role.found
@@ -115,16 +114,14 @@ class _ExaminedRole:
     found: list[NodeHealth]
 
 
-def _examined(
-    cluster: Cluster, subjects: list[Subject], seconds: float, option: str
-) -> dict[str, _ExaminedRole]:
+def _examined(cluster: Cluster, subjects: list[Subject], seconds: float) -> dict[str, _ExaminedRole]:
     """By role. Some kinds of nodes are asked by us, others by their keeper; both at the same
     time."""
     kinds = {name: calls_of(role.driver, role.sources.roots) for name, role in cluster.roles.items()}
     direct = [one for one in subjects if kinds[one.role].examined_directly]
     within = max(LEAST, seconds - SPARE)
     answer = _asked_aside(cluster, within) if direct and len(direct) < len(subjects) else None
-    found = examine(direct, seconds, option)
+    found = examine(direct, seconds, cluster.name)
     told = Examined({}, {})
     if answer is not None:
         told = answer()
@@ -137,7 +134,7 @@ def _examined(
             names = {one.name for one in of_role}
             examined[role] = _ExaminedRole(COLUMNS, [one for one in found if one.name in names])
         else:
-            examined[role] = _ExaminedRole(*judge(role, of_role, told, option))
+            examined[role] = _ExaminedRole(*judge(role, of_role, told, cluster.name))
     return examined
 
 

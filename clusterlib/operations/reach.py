@@ -13,6 +13,7 @@ from clusterlib.client.start import cluster_name, is_running, lock_of, project_f
 from clusterlib.errors import ClusterError, ClusterNotRunning, KeeperLost
 from clusterlib.hosts.places import socket_path
 from clusterlib.messages.requests import StatusRequest
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import all_names, cluster_identifier, latest_run
 from clusterlib.waiting import Deadline, poll
 
@@ -45,13 +46,20 @@ def reached(name: str | None = None, *, project: Path | str | None = None) -> It
         try:
             yield cluster
         except ClusterError as error:
-            error.of_cluster(called)
+            error.of_cluster(called, _findable(cluster.profile, folder))
             raise
         finally:
             for node in cluster:
                 node.close()
     finally:
         client.close()
+
+
+def _findable(profile: str, project: Path) -> str | None:
+    """None for a profile that was given as a file: a cluster knows only the name of it."""
+    from clusterlib.profiles.catalogue import locate  # only where something goes wrong
+
+    return profile if locate(profile, project) is not None else None
 
 
 def not_running(name: str, project: Path) -> ClusterNotRunning:
@@ -61,7 +69,7 @@ def not_running(name: str, project: Path) -> ClusterNotRunning:
         cause=f"its last run is in {run.path}"
         if run
         else f"no cluster of that name was ever started in {project}",
-        remedies=["invoke cluster.up"],
+        remedies=[do("cluster.up")],
     ).of_cluster(name)
 
 

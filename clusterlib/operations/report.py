@@ -14,6 +14,7 @@ from clusterlib.frozen import frozen
 from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.parameters import ReportOf
 from clusterlib.operations.result import Result
+from clusterlib.remedies import do
 
 __all__ = ["Reported", "make_report"]
 
@@ -50,6 +51,6 @@ def _latest(project: Path) -> Path:
             f"no test run of {project} has left artifacts yet",
             cause=f"a run with a failure leaves them in {REPORTS}; "
             'others do with --cluster-artifacts, or [tests] artifacts = "always" in the profile',
-            remedies=["pytest --distributed --cluster-artifacts=artifacts", "invoke test.report artifacts"],
+            remedies=["pytest --distributed --cluster-artifacts=artifacts", do("test.report", "artifacts")],
         )
     return found[-1]

@@ -12,6 +12,7 @@ from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.parameters import Fresh, NodeName, Rolling
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
+from clusterlib.remedies import do
 
 __all__ = ["Restarted", "restart"]
 
@@ -38,7 +39,7 @@ def restart(
     if rolling and node:
         raise UsageError(
             f"{node} alone cannot be restarted in turn with others",
-            remedies=[f"invoke cluster.restart {node}", "invoke cluster.restart --rolling"],
+            remedies=[do("cluster.restart", node), do("cluster.restart", rolling=True)],
         ).of_cluster(cluster.name)
     began = time.monotonic()
     names = [cluster[node].name] if node else [one.name for one in cluster]

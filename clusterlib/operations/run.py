@@ -28,6 +28,7 @@ from clusterlib.operations.parameters import (
 )
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
+from clusterlib.remedies import do
 from clusterlib.testing.command_evidence import CommandEvidence
 from clusterlib.waiting import Deadline
 
@@ -154,7 +155,7 @@ def _tests(profile: str, project: Path, *, verbose: bool) -> list[str]:
             evidence=[f"tests.paths is from {loaded.origin('tests.paths')}"],
             remedies=[
                 "correct it, or remove it: then pytest finds the tests by itself",
-                f"invoke cluster.run --profile {profile} -- python -m pytest",
+                do("cluster.run", profile=profile, command=["python", "-m", "pytest"]),
             ],
         )
     return [sys.executable, "-m", "pytest", *(["-v"] if verbose else []), *tests.paths, *tests.args]

@@ -21,6 +21,7 @@ from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.parameters import ClusterName, Expression, NodeName
 from clusterlib.operations.reach import reached
 from clusterlib.operations.result import Result
+from clusterlib.remedies import do
 
 __all__ = ["Evaluated", "NodeShell", "OwnShellEnded", "run_own_shell", "shell"]
 
@@ -50,7 +51,9 @@ class Evaluated(Result):
 def stale_sentence(stale: Sequence[str], cluster: Cluster) -> str:
     """The message for a user of such a cluster."""
     files = some_files(stale, cluster.project)
-    return f"cluster {cluster.name} runs other code than is on disk ({files}); cluster.up or cluster.sync renews it"
+    renewed = do("cluster.up") + " or " + do("cluster.sync") + " renews it"
+    told = f"cluster {cluster.name} runs other code than is on disk ({files}); "
+    return told + renewed.of_cluster(cluster.name)
 
 
 def run_own_shell(
@@ -77,8 +80,8 @@ def run_own_shell(
                 f"{chosen.name} has no shell",
                 cause=f"profile {cluster.profile} names none: shell under [command]",
                 remedies=[
-                    f"invoke profile.show {shlex.quote(cluster.profile)} --resolved",
-                    f"invoke cluster.logs {chosen.name}",
+                    do("profile.show", cluster.profile, resolved=True),
+                    do("cluster.logs", chosen.name),
                 ],
             )
         session = f"shell{os.getpid() % MOST_SESSIONS}"  # few names: each becomes an atom in an Erlang node
@@ -194,6 +197,6 @@ class NodeShell:
             raise NotSupported(
                 f"nodes of the driver {driver!r} have no Python prompt",
                 cause="they have the shell of their own that the profile names",
-                remedies=[f"invoke cluster.shell {node or ''}".rstrip(), "invoke cluster.logs"],
+                remedies=[do("cluster.shell", *([node] if node else [])), do("cluster.logs")],
             ).of_cluster(self.cluster.name)
         return chosen

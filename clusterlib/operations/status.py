@@ -10,6 +10,7 @@ from clusterlib.operations.parameters import ClusterName
 from clusterlib.operations.reach import reached, wanted_names
 from clusterlib.operations.result import Result
 from clusterlib.operations.views import ClusterView
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import all_names
 
 __all__ = ["Status", "look"]
@@ -43,6 +44,6 @@ def look(caller: Caller, *, name: ClusterName | None = None) -> Status:
         raise ClusterNotRunning(
             f"no cluster of {folder} is running",
             evidence=[f"stopped ones: {', '.join(known)}"] if known else [],
-            remedies=["invoke cluster.up"],
+            remedies=[do("cluster.up")],
         )
     return Status(str(folder), tuple(views))

@@ -10,6 +10,7 @@ from clusterlib.frozen import frozen
 from clusterlib.profiles.documents import Unreadable, read_document
 from clusterlib.profiles.origins import SHIPPED
 from clusterlib.profiles.project import find_project
+from clusterlib.remedies import do
 from clusterlib.values.wording import nearest
 
 __all__ = [
@@ -116,11 +117,7 @@ def suggestion(name: str, project: Path) -> str:
     names = sorted({path.stem for folder in _folders(project) for path in _files(folder)})
     near = nearest(name, names)
     return (
-        f'did you mean "{near}"?'
-        if near
-        else f"one of: {', '.join(names)}"
-        if names
-        else "invoke profile.list"
+        f'did you mean "{near}"?' if near else f"one of: {', '.join(names)}" if names else do("profile.list")
     )
 
 

@@ -22,6 +22,7 @@ from clusterlib.profiles.sources import profile_layers, project_layers
 from clusterlib.profiles.unused import unused_settings
 from clusterlib.profiles.validation import validate
 from clusterlib.profiles.vocabulary import Vocabulary, vocabulary_of
+from clusterlib.remedies import do
 from clusterlib.values.kinds import derived_port
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
 
@@ -72,7 +73,7 @@ def load_profile(
         adapted=adapt,
     )
     if resolution.profile is None:
-        raise _error(resolution)
+        raise _error(resolution, os.fspath(name))
     return resolution.profile
 
 
@@ -237,17 +238,17 @@ def _adapted_layer(changes: list[Adaptation]) -> Layer:
     return Layer("adapted", tree)
 
 
-def _error(resolution: Resolution) -> ProfileError:
+def _error(resolution: Resolution, asked: str) -> ProfileError:
     mistakes = resolution.mistakes
     count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     first = mistakes[0]
     if first.origin is None and len(mistakes) == 1:
-        return ProfileError(first.problem, remedies=[first.right, "invoke profile.list"])
+        return ProfileError(first.problem, remedies=[first.right, do("profile.list")])
     return ProfileError(
         f"the profile {resolution.name} has {count}",
         cause="nothing was started: a profile is used only when all of it makes sense",
         evidence=[str(mistake) for mistake in mistakes],
-        remedies=[f"correct {_places(mistakes)}, then: invoke profile.check {resolution.name}"],
+        remedies=[f"correct {_places(mistakes)}, then: " + do("profile.check", asked)],
     )
 
 

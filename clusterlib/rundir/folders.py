@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import make_private, write_private
+from clusterlib.remedies import do
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -154,13 +155,13 @@ def check_name(name: str) -> str:
         raise UsageError(
             f"{name!r} cannot name a cluster",
             cause="a name is 1 to 64 letters, digits, '-', '_' or '.', and starts with a letter or digit",
-            remedies=["invoke cluster.up --name my-cluster"],
+            remedies=[do("cluster.up", name="my-cluster")],
         )
     if name in RESERVED:
         raise UsageError(
             f"{name!r} cannot name a cluster",
             cause=f"{HOME}/{name} is where {RESERVED[name]}",
-            remedies=["invoke cluster.up --name my-cluster"],
+            remedies=[do("cluster.up", name="my-cluster")],
         )
     return name
 

@@ -11,6 +11,7 @@ from contextvars import Context
 from queue import SimpleQueue
 
 from clusterlib.errors import NodeUnavailable
+from clusterlib.remedies import do
 
 __all__ = ["Workers"]
 
@@ -61,7 +62,7 @@ class Workers:
             raise NodeUnavailable(
                 f"{self._name} has no thread to run it in",
                 cause=str(error),
-                remedies=["ulimit -u  # processes and threads allowed", "invoke cluster.doctor"],
+                remedies=["ulimit -u  # processes and threads allowed", do("cluster.doctor")],
             ) from error
 
     def close(self) -> None:

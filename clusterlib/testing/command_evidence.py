@@ -31,6 +31,7 @@ from clusterlib.machine.facts import detect_machine
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.uses import AfterRefusal, Obtained
 from clusterlib.profiles import default_profile
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import latest_run
 
 if TYPE_CHECKING:
@@ -166,6 +167,6 @@ def _claimed(folder: Path) -> FolderClaim:
     if claimed is None:
         raise UsageError(
             f"another run is writing its artifacts to {folder}",
-            remedies=[f"invoke cluster.run --artifacts {shlex.quote(f'{folder}-2')}"],
+            remedies=[do("cluster.run", artifacts=f"{folder}-2")],
         )
     return claimed

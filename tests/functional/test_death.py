@@ -341,7 +341,7 @@ def test_the_loss_of_the_process_that_starts_nodes_is_reported_at_once(up: Up) -
     poll(lambda: cluster.status().dirty, Deadline(10))
     [reason] = cluster.status().dirty
     assert "the nursery) was lost (killed by SIGKILL)" in reason
-    assert "invoke cluster.down, then invoke cluster.up" in reason
+    assert "end the cluster and start it again" in reason
     changes: list[Callable[[], object]] = [cluster.restart, cluster.heal, lambda: cluster.scale(3)]
     for change in changes:
         with pytest.raises(StartError, match="the process that starts nodes is gone"):

@@ -9,6 +9,7 @@ import pytest
 
 from clusterlib import errors
 from clusterlib.errors import ClusterError, every_error
+from clusterlib.remedies import do
 
 
 def one_of(kind: type[ClusterError]) -> ClusterError:
@@ -66,36 +67,19 @@ def test_every_code_has_its_paragraph_in_the_troubleshooting_guide() -> None:
     assert missing == []
 
 
-def test_remedies_mean_the_cluster_they_are_about() -> None:
-    remedies = ["invoke cluster.logs node1", "invoke cluster.down --all", "invoke cluster.doctor", "df -h /"]
+def test_remedies_mean_the_cluster_and_the_profile_they_are_about() -> None:
+    remedies = [do("cluster.logs", "node1"), do("cluster.down", all=True), do("cluster.doctor"), "df -h /"]
 
-    other = ClusterError("it broke", remedies=remedies).of_cluster("pytest-2")
+    other = ClusterError("it broke", remedies=remedies).of_cluster("pytest-2", "shop")
     usual = ClusterError("it broke", remedies=remedies).of_cluster("default")
 
-    assert other.remedies == ("invoke cluster.logs node1 --name pytest-2", *remedies[1:])
+    assert other.remedies == (
+        "invoke cluster.logs node1 --name pytest-2",
+        "invoke cluster.down --all",
+        "invoke cluster.doctor --profile shop",
+        "df -h /",
+    )
     assert usual.remedies == tuple(remedies)
-    assert other.of_cluster("pytest-2").remedies == other.remedies, "said once"
-
-
-@pytest.mark.parametrize(
-    ("remedy", "meant"),
-    [
-        (
-            "invoke cluster.restart --fresh  # all nodes",
-            "invoke cluster.restart --fresh --name shop  # all nodes",
-        ),
-        ("invoke cluster.run -- pytest -q", "invoke cluster.run --name shop -- pytest -q"),
-        (
-            "end it, or invoke cluster.down and invoke cluster.up, which takes others",
-            "end it, or invoke cluster.down --name shop and invoke cluster.up --name shop, which takes others",
-        ),
-        ("invoke cluster.up --profile dev --name dev-2", "invoke cluster.up --profile dev --name dev-2"),
-        ("PORT=1 invoke cluster.up", "PORT=1 invoke cluster.up --name shop"),
-        ("invoke profile.list", "invoke profile.list"),
-    ],
-)
-def test_the_name_stands_among_the_words_of_the_task(remedy: str, meant: str) -> None:
-    assert ClusterError("it broke", remedies=[remedy]).of_cluster("shop").remedies == (meant,)
 
 
 def test_evidence_and_remedies_are_texts_whatever_was_given() -> None:

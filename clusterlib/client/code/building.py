@@ -21,6 +21,7 @@ from clusterlib.hosts.places import write_private
 from clusterlib.messages.event import Event, now
 from clusterlib.messages.events import ClusterBuilding
 from clusterlib.messages.plan import Build, CodeSources, digest
+from clusterlib.remedies import do
 from clusterlib.rundir.folders import builds_folder
 from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
@@ -78,7 +79,7 @@ def build_project(
             f"another process has been building this project for more than {build.seconds:g} s",
             cause=f"another process holds {lock.path}",
             evidence=_last_lines(log),
-            remedies=[f"tail {log}", "invoke profile.show --resolved  # see timeouts.build"],
+            remedies=[f"tail {log}", do("profile.show", resolved=True) + "  # see timeouts.build"],
         )
     try:
         inputs, last = _inputs(build), _read(done)
@@ -97,7 +98,7 @@ def build_project(
                 cause=f"it ended well, but there is no module in the folders of {build.into}",
                 evidence=_last_lines(log),
                 remedies=[
-                    f"invoke profile.show --resolved  # see {', '.join([build.into, *build.asked_by])}"
+                    do("profile.show", resolved=True) + f"  # see {', '.join([build.into, *build.asked_by])}"
                 ],
             )
         note = {"inputs": _told(inputs), "outputs": digest(made), "ended": time.time()}

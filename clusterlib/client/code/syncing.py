@@ -12,10 +12,13 @@ from clusterlib.disk.code import modules_of
 from clusterlib.drivers.registry import calls_of
 from clusterlib.errors import StaleCode
 from clusterlib.frozen import frozen
+from clusterlib.messages.states import NodeState
+from clusterlib.remedies import do
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
     from clusterlib.client.connection import Listener
+    from clusterlib.messages.status import ClusterStatus
 
 __all__ = ["Synced", "sync_code"]
 
@@ -46,7 +49,7 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     }
     why = {one.role.name: _why_not_loaded(loadable[one.role.name], one) for one in look.roles}
     restarted = nodes_to_restart(status, [role for role, reason in why.items() if reason])
-    _check_asked(cluster, [name for name in look.unasked if name not in restarted])
+    _check_asked(cluster, status, [name for name in look.unasked if name not in restarted])
     if restarted:
         # A simulated node that starts among others has the modules that they have loaded.
         cluster.restart(*restarted, rolling=not cluster.simulated, on_event=on_event)
@@ -61,13 +64,22 @@ def sync_code(cluster: Cluster, on_event: Listener | None = None) -> Synced:
     )
 
 
-def _check_asked(cluster: Cluster, unasked: Sequence[str]) -> None:
+def _check_asked(cluster: Cluster, status: ClusterStatus, unasked: Sequence[str]) -> None:
     if unasked:
+        silent = unasked[0]
         raise StaleCode(
             f"{', '.join(unasked)} could not be asked which code it runs",
             cause="it is paused, or too busy to answer",
-            remedies=[f"invoke cluster.resume {unasked[0]}", f"invoke cluster.restart {unasked[0]}"],
+            remedies=[
+                *([do("cluster.resume", silent)] if _is_paused(status, silent) else []),
+                do("cluster.restart", silent),
+            ],
         ).of_cluster(cluster.name)
+
+
+def _is_paused(status: ClusterStatus, name: str) -> bool:
+    node = status.node(name)
+    return node is not None and node.state is NodeState.PAUSED
 
 
 def _load(cluster: Cluster, one: RoleCode, on_event: Listener | None) -> dict[str, tuple[str, ...]]:

@@ -96,7 +96,7 @@ def answer(console: Console, result: object) -> int:
             f"the result of the operation cannot be shown: {error}",
             cause="results are texts, numbers, lists, mappings, enumerations and data classes",
         ) from error
-    console.answer(document, lambda: PICTURES.get(kind, derived)(console, picture), worded=bool(kind))
+    console.answer(document, lambda: PICTURES.get(kind, derived)(console, picture))
     return result.exit_status if isinstance(result, Result) else 0
 
 

@@ -12,6 +12,7 @@ from clusterlib.errors import ClusterError, UsageError
 from clusterlib.hosts.essentials import check_essentials
 from clusterlib.hosts.streams import open_standard_streams
 from clusterlib.operations.catalogue import load
+from clusterlib.remedies import do
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
@@ -64,8 +65,8 @@ def _add_call(error: UsageError, command: Command, given: Mapping[str, object]) 
     needed = [option for option in command.options if option.required and given.get(option.name) is None]
     if needed:
         calls = [one.name.upper() if one.word else f"{one.flag} {one.stands_for}" for one in needed]
-        whole = " ".join(("invoke", command.full_name, *calls))
-        error.remedies = (whole, f"invoke --help {command.full_name}")
+        whole = do(command.full_name) + f" {' '.join(calls)}"
+        error.remedies = (whole, do(command.full_name, help=True))
 
 
 def open_streams() -> None:

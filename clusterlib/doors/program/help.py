@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from clusterlib.doors.commands.command import Command, commands, troubles
-from clusterlib.doors.program.wording import CALL, Wording, words_of
+from clusterlib.doors.program.wording import CALL, HelpWording, words_of
 from clusterlib.operations.listing import ListedParameter
 
 __all__ = ["overview", "usage"]
@@ -21,7 +21,7 @@ SECTIONS = (
 OTHERS = {"": "And more", "profile": "Profiles", "test": "Test runs"}
 
 
-def overview(width: int, wording: Wording, *, only: str = "") -> str:
+def overview(width: int, wording: HelpWording, *, only: str = "") -> str:
     """`only` limits the list to the commands of this group."""
     width = min(width, WIDTH)
     lines = [f"usage: {CALL} {f'{only} ' if only else ''}COMMAND [options]", ""]
@@ -57,7 +57,7 @@ def _troubles(width: int) -> list[str]:
     return ["Operations of this project that cannot be used:", *(f"  {line}" for line in lines), ""]
 
 
-def usage(command: Command, width: int, wording: Wording) -> str:
+def usage(command: Command, width: int, wording: HelpWording) -> str:
     called = " ".join((CALL, *words_of(command)))
     words = [_word(option) for option in command.options if option.word]
     flags = [f"[{_flag(option)}]" for option in command.options if not option.word]

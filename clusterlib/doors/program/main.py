@@ -12,7 +12,7 @@ from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED
 from clusterlib.doors.program.help import overview, usage
 from clusterlib.doors.program.parsing import HELP, groups, parse
-from clusterlib.doors.program.wording import ASK, CALL, MAIN_GROUP, PROGRAM, Wording
+from clusterlib.doors.program.wording import ASK, CALL, MAIN_GROUP, PROGRAM, HelpWording, ProgramWording
 from clusterlib.errors import UsageError
 
 __all__ = ["main"]
@@ -23,10 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     own = words[: words.index("--")] if "--" in words else words
-    wording = Wording(commands())
-    console = Console(json="--json" in own, wording=wording)  # until it is known what the words mean
+    console = Console(json="--json" in own, wording=ProgramWording())  # until it is known what the words mean
     try:
-        return _carry_out(words, console, wording)
+        return _carry_out(words, console)
     except UsageError as error:
         console.error(error)
         return error.exit_code
@@ -35,24 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _carry_out(words: Sequence[str], console: Console, wording: Wording) -> int:
+def _carry_out(words: Sequence[str], console: Console) -> int:
     first, *others = words or [""]
     if first in {"", "help", *HELP} and not others:
-        console.line(overview(console.width, wording))
+        console.line(overview(console.width, HelpWording(commands())))
         return 0 if first else UsageError.exit_code
     if first in {"help", *HELP}:  # `help kill`, `--help kill`
         words = [*others, "--help"]
     if words[0] == MAIN_GROUP and len(words) > 1 and words[1] in HELP:
-        console.line(overview(console.width, wording))
+        console.line(overview(console.width, HelpWording(commands())))
         return 0
     if words[0] in OWN:
         return OWN[words[0]](console, words[1:])
     if words[0] in groups() and len(words) > 1 and words[1] in HELP:
-        console.line(overview(console.width, wording, only=words[0]))
+        console.line(overview(console.width, HelpWording(commands()), only=words[0]))
         return 0
     call = parse(words)
     if call.wants_help:
-        console.line(usage(call.command, console.width, wording))
+        console.line(usage(call.command, console.width, HelpWording(commands())))
         return 0
     console.json = bool(call.given.pop("json", False))
     console.remainder = list(call.rest)

@@ -1,5 +1,4 @@
-"""Remedies and help name commands as Invoke does (`invoke cluster.up`); here they become those of
-the program."""
+"""How the program calls operations: `clusterlib restart node2`."""
 
 from __future__ import annotations
 
@@ -9,8 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clusterlib.doors.commands.command import Command
+from clusterlib.doors.wording import Wording
+from clusterlib.remedies import OperationCall
 
-__all__ = ["ASK", "CALL", "MAIN_GROUP", "PROGRAM", "Wording", "how_to_call", "words_of"]
+__all__ = [
+    "ASK",
+    "CALL",
+    "MAIN_GROUP",
+    "PROGRAM",
+    "HelpWording",
+    "ProgramWording",
+    "how_to_call",
+    "words_of",
+]
 
 PROGRAM = "clusterlib"
 
@@ -41,14 +51,24 @@ def words_of(command: Command) -> tuple[str, ...]:
     return command.operation.path
 
 
-class Wording:
+class ProgramWording(Wording):
+    def command(self, call: OperationCall) -> str:
+        return call.typed(self.name(call.operation))
+
+    def name(self, operation: str) -> str:
+        return " ".join((CALL, *operation.removeprefix(f"{MAIN_GROUP}.").split(".")))
+
+
+class HelpWording:
+    """Rewords the help of operations and parameters, which names operations as `cluster.up`.
+
+    It is written as docstrings and annotations, so an operation in it is no data. Only names of
+    operations that exist are replaced."""
+
     def __init__(self, commands: Iterable[Command]) -> None:
-        self._called = {one.full_name: " ".join((CALL, *words_of(one))) for one in commands}
-        names = "|".join(re.escape(name) for name in sorted(self._called, key=len, reverse=True))
-        self._named = re.compile(rf"(?<![\w./-])(?:invoke )?(--help )?({names})\b(?![./\w-])")
+        names = "|".join(re.escape(one.full_name) for one in commands)
+        self._named = re.compile(rf"(?<![\w./-])({names})\b(?![./\w-])")
+        self._wording = ProgramWording()
 
     def __call__(self, text: str) -> str:
-        return self._named.sub(self._reworded, text)
-
-    def _reworded(self, found: re.Match[str]) -> str:
-        return self._called[found[2]] + (" --help" if found[1] else "")
+        return self._named.sub(lambda found: self._wording.name(found[1]), text)

@@ -118,7 +118,9 @@ def status(console: Console, result: Status) -> None:
 
 def _cluster(console: Console, cluster: ClusterView) -> None:
     paint = console.paint
-    life = console.wording("until cluster.down") if not cluster.held else "until its last lease ends"
+    life = (
+        f"until {console.wording.name('cluster.down')}" if not cluster.held else "until its last lease ends"
+    )
     console.line(
         f"{title(console, cluster)} is {paint.state(cluster.state)}: {counted(cluster)}, profile {cluster.profile}, "
         f"up {duration(cluster.uptime)}, {life}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from clusterlib.remedies import do
+
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
     from clusterlib.operations.views import ClusterView, NodeView
@@ -37,7 +39,7 @@ def addresses(console: Console, nodes: Sequence[NodeView]) -> None:
             f"  {console.paint.node(node.name.ljust(width), index)}  {node.endpoint}  {node.url or ''}".rstrip()
         )
     if len(nodes) > len(shown):
-        console.line(f"  and {len(nodes) - len(shown)} more: {console.wording('invoke cluster.status')}")
+        console.line(f"  and {len(nodes) - len(shown)} more: {console.wording(do('cluster.status'))}")
 
 
 def several(items: Sequence[str], most: int = 5) -> str:

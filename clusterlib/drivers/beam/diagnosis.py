@@ -19,6 +19,7 @@ from clusterlib.errors import (
     NoDistribution,
 )
 from clusterlib.frozen import frozen
+from clusterlib.remedies import do
 
 __all__ = [
     "INVALID_COOKIE",
@@ -110,7 +111,7 @@ def misnamed(known_as: str, calls_itself: str, *, resolves: bool = True) -> Name
     return NameTaken(
         f"{node} has another name than the cluster knows it by, {known_as}",
         cause=cause,
-        remedies=[NAME_LINE, f"invoke cluster.logs {node}"],
+        remedies=[NAME_LINE, do("cluster.logs", node)],
     )
 
 
@@ -126,7 +127,7 @@ def foreign_cookie(known_as: str, asked: VmArguments) -> CookieMismatch:
             f"take -setcookie out of {TEMPLATE}: the cookie is in the node's home folder"
             if told
             else "take erlang:set_cookie out of what the node runs when it starts",
-            f"invoke cluster.logs {node}",
+            do("cluster.logs", node),
         ],
     )
 
@@ -168,7 +169,7 @@ def _name_in_use(node: str, name: str) -> ClusterError:
     return NameTaken(
         f"{node} cannot have the name {name}: it is in use",
         cause="another node of this cluster has registered by that name",
-        remedies=[NAME_LINE, f"invoke cluster.logs {node}"],
+        remedies=[NAME_LINE, do("cluster.logs", node)],
     )
 
 
@@ -178,12 +179,12 @@ def _no_distribution(node: str, kind: str) -> ClusterError:
         cause="its long name has no host, and this machine has no domain that would complete it"
         if kind == "long"
         else "Erlang does not accept its name",
-        remedies=[NAME_LINE, f"invoke cluster.logs {node}"],
+        remedies=[NAME_LINE, do("cluster.logs", node)],
     )
 
 
 def _not_listening(node: str, reason: str) -> ClusterError:
-    look = f"invoke cluster.logs {node}"
+    look = do("cluster.logs", node)
     if reason == "eaddrinuse":
         return NodeExited(
             f"{node} cannot have its distribution port",
@@ -191,7 +192,7 @@ def _not_listening(node: str, reason: str) -> ClusterError:
             remedies=[
                 f"grep -n inet_dist_listen {TEMPLATE}",
                 "ss -ltnp",
-                "invoke cluster.doctor --profile beam",
+                do("cluster.doctor", profile="beam"),
             ],
         )
     if reason in {"econnrefused", "epmd_close", "no_reg_reply_from_epmd", "timeout", "etimedout"} or (

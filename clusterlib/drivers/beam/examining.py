@@ -16,6 +16,7 @@ from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
 from clusterlib.messages.findings import Finding, failed, ok, skipped
+from clusterlib.remedies import do
 
 __all__ = ["ANSWERS", "Patient", "examine"]
 
@@ -76,7 +77,7 @@ async def _asked(
     try:
         return await ask(patient)
     except ClusterError as error:
-        return {name: failed(name, error.problem, f"invoke cluster.logs {patient.name}")}
+        return {name: failed(name, error.problem, do("cluster.logs", patient.name))}
 
 
 async def _call(patient: Patient, module: str, function: str, *args: Any) -> Any:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from clusterlib.messages.findings import Finding, failed, ok, skipped, warning
+from clusterlib.remedies import do
 
 __all__ = [
     "COLUMNS",
@@ -62,7 +63,7 @@ def cookie(refused: str | None, name: str) -> Finding:
     """`refused` is the reason why the new handshake failed."""
     if refused is None:
         return ok("cookie", "ok")
-    return failed("cookie", refused, f"invoke cluster.restart {name}", f"invoke cluster.logs {name}")
+    return failed("cookie", refused, do("cluster.restart", name), do("cluster.logs", name))
 
 
 def look(told: Mapping[Any, Any], wanted: Sequence[str], name: str) -> dict[str, Finding]:
@@ -96,7 +97,7 @@ def operations(doer: str, same: bool, node: str) -> Finding:
 def log(complaint: str | None, name: str) -> Finding:
     if complaint is None:
         return ok("log", "ok")
-    return warning("log", complaint, f"invoke cluster.logs {name}")
+    return warning("log", complaint, do("cluster.logs", name))
 
 
 def formed(seen: frozenset[str], wanted: frozenset[str]) -> Finding:
@@ -104,9 +105,7 @@ def formed(seen: frozenset[str], wanted: frozenset[str]) -> Finding:
     told = f"{len(wanted) - len(missing)}/{len(wanted)}"
     if not missing:
         return ok("formed", told)
-    return failed(
-        "formed", f"{told}: it does not see {_some(missing)}", f"invoke cluster.restart {missing[0]}"
-    )
+    return failed("formed", f"{told}: it does not see {_some(missing)}", do("cluster.restart", missing[0]))
 
 
 def reach(peer: str, seconds: float | None, problem: str, name: str) -> Finding:
@@ -118,7 +117,7 @@ def reach(peer: str, seconds: float | None, problem: str, name: str) -> Finding:
 
 
 def _look(name: str) -> tuple[str, str]:
-    return f"invoke cluster.logs {name}", f"invoke cluster.restart {name}"
+    return do("cluster.logs", name), do("cluster.restart", name)
 
 
 def _applications(running: Sequence[tuple[Any, Any]], wanted: Sequence[str], name: str) -> Finding:
@@ -140,7 +139,7 @@ def _queue(waiting: int, schedulers: int, name: str) -> Finding:
     told = f"{waiting} waiting, {schedulers} schedulers"
     if waiting <= LONG_QUEUE * schedulers:
         return ok("run queue", told)
-    return warning("run queue", told, f"invoke cluster.shell {name}", "raise +S in templates/beam/vm.args.j2")
+    return warning("run queue", told, do("cluster.shell", name), "raise +S in templates/beam/vm.args.j2")
 
 
 def _some(names: Sequence[str]) -> str:

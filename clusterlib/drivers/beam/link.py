@@ -35,6 +35,7 @@ from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung
 from clusterlib.hosts import holders
 from clusterlib.hosts.api import Process
 from clusterlib.messages.findings import Finding
+from clusterlib.remedies import do
 from clusterlib.waiting import Deadline, pause_async, poll_async
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class BeamLink(Link):
         if self._connection is None or not self.answering:
             raise NodeUnavailable(
                 f"{self.name} does not answer",
-                remedies=[f"invoke cluster.logs {self.name}", "invoke cluster.health"],
+                remedies=[do("cluster.logs", self.name), do("cluster.health")],
             )
         return await self._connection.call(HELPER, Atom(function), arguments, timeout=timeout)
 

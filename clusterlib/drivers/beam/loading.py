@@ -11,6 +11,7 @@ from typing import Any, Final
 from clusterlib.drivers.beam.link import BeamLink
 from clusterlib.drivers.beam.terms import show, text
 from clusterlib.errors import StaleCode
+from clusterlib.remedies import do
 
 __all__ = ["load_everywhere"]
 
@@ -40,7 +41,7 @@ async def load_everywhere(
             raise StaleCode(
                 f"{link.name} does not take the new code",
                 cause="; ".join(f"{module}: {show(why)}" for module, why in refused),
-                remedies=["invoke cluster.restart --rolling", f"invoke cluster.logs {link.name}"],
+                remedies=[do("cluster.restart", rolling=True), do("cluster.logs", link.name)],
             )
 
     for outcome in await asyncio.gather(*(one(link) for link in links), return_exceptions=True):
@@ -67,5 +68,5 @@ async def _verify(links: Sequence[BeamLink], modules: Mapping[str, str]) -> None
             f"{', '.join(stale)} still run{'s' if len(stale) == 1 else ''} other code than what is on disk",
             cause="the files were changed again meanwhile, or another process loads code into the nodes",
             evidence=[f"{name}: {', '.join(names)}" for name, names in stale.items()],
-            remedies=["invoke cluster.sync", "invoke cluster.restart --rolling"],
+            remedies=[do("cluster.sync"), do("cluster.restart", rolling=True)],
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.hosts.launch import run_aside
+from clusterlib.remedies import do
 
 __all__ = ["elixir_libraries", "mix_applications"]
 
@@ -26,7 +27,7 @@ def mix_applications(project: Path) -> tuple[str, ...]:
         raise UsageError(
             f"{project} is no Mix project: it has no mix.exs",
             cause="the profile has [beam] mix = true",
-            remedies=["mix new .", "invoke cluster.up --profile beam  # plain Erlang nodes"],
+            remedies=["mix new .", do("cluster.up", profile="beam") + "  # plain Erlang nodes"],
         )
     umbrella = UMBRELLA.search(told)
     texts = [told]

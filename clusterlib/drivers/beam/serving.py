@@ -12,6 +12,7 @@ from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show
 from clusterlib.errors import ApplicationFailed, ErlangError, StartError
 from clusterlib.hosts.scarcity import tells_of_scarcity
+from clusterlib.remedies import do
 
 if TYPE_CHECKING:
     from clusterlib.drivers.beam.settings import BeamSettings
@@ -47,7 +48,7 @@ async def _configure(connection: AsyncConnection, settings: BeamSettings, name: 
             "the project's configuration cannot be read",
             cause=error.problem,
             evidence=[*files, *error.evidence],
-            remedies=[f"invoke cluster.logs {name}"],
+            remedies=[do("cluster.logs", name)],
         ) from error
 
 
@@ -60,5 +61,5 @@ async def _start_applications(connection: AsyncConnection, settings: BeamSetting
 
 def _not_started(application: str, reason: str, name: str) -> StartError:
     kind = StartError if tells_of_scarcity([reason]) else ApplicationFailed
-    look = f"invoke cluster.logs {name}"
+    look = do("cluster.logs", name)
     return kind(f"the application {application} did not start", cause=reason, remedies=[look])

@@ -10,7 +10,6 @@ import contextlib
 import os
 import pwd
 import re
-import shlex
 import shutil
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,6 +26,7 @@ from clusterlib.hosts.api import Host, Program, Spawn
 from clusterlib.hosts.run_program import ProgramRun, run_program
 from clusterlib.messages.status import OwnShell
 from clusterlib.network.ports import Claim
+from clusterlib.remedies import do
 from clusterlib.rendering import render_text
 
 __all__ = ["CommandDriver"]
@@ -319,8 +319,8 @@ class CommandDriver(Driver):
 
     def _looks(self, node: NodeSpec) -> list[str]:
         """Where to look when a command of the profile fails."""
-        profile = shlex.quote(str(self._values[node.name]["cluster"]["profile"]))
-        return [f"invoke cluster.logs {node.name}", f"invoke profile.show {profile} --resolved"]
+        profile = self._values[node.name]["cluster"]["profile"]
+        return [do("cluster.logs", node.name), do("profile.show", profile, resolved=True)]
 
     @property
     def _user(self) -> str | None:

@@ -19,6 +19,7 @@ from clusterlib.errors import ClusterError
 from clusterlib.health.probes import Answer, Never, NotYet, Ready, Rung
 from clusterlib.hosts.api import Process
 from clusterlib.messages.findings import Finding, failed, ok, skipped
+from clusterlib.remedies import do
 from clusterlib.rendering import render_text
 from clusterlib.waiting import backoff, pause_async
 
@@ -232,10 +233,10 @@ class ServerLink(Link):
 
     async def examine(self, ready: frozenset[str], within: float) -> Mapping[str, Finding]:
         del ready, within  # the profile checks which nodes it must see; the keeper checks the time
-        look = f"invoke cluster.logs {self.node.name}"
-        own = (look, f"invoke cluster.restart {self.node.name}")
+        look = do("cluster.logs", self.node.name)
+        own = (look, do("cluster.restart", self.node.name))
         # If it misses nodes that are down, these nodes need the remedy.
-        formed_by = [f"invoke cluster.restart {name}" for name in self._driver.absent()] or own
+        formed_by = [do("cluster.restart", name) for name in self._driver.absent()] or own
         answering, formed, health = await asyncio.gather(
             self._finding("answering", self._server.ready, own),
             self._finding("formed", self._server.formed, formed_by),

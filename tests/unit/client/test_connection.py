@@ -12,6 +12,7 @@ from clusterlib.client.connection import KeeperClient
 from clusterlib.errors import KeeperLost, OtherVersion, StartError
 from clusterlib.messages.event import Event
 from clusterlib.messages.requests import Down, Start, StatusRequest
+from clusterlib.remedies import do
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_who_was_hung_up_on_before_it_could_ask_still_hears_why(
     ends: tuple[KeeperClient, socket.socket],
 ) -> None:
     client, keeper = ends
-    refusal = StartError("the keeper cannot begin", remedies=["invoke cluster.logs"])
+    refusal = StartError("the keeper cannot begin", remedies=[do("cluster.logs")])
     keeper.sendall(json.dumps({"id": None, "error": refusal.to_dict()}).encode() + b"\n")
     keeper.close()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from clusterlib.doors.console import Console
+from clusterlib.doors.wording import Wording
 
 
 class Terminal(io.StringIO):
@@ -27,9 +28,11 @@ class Seen:
 def seen() -> Callable[..., Seen]:
     """Makes a console on a terminal or in a pipe, in the given environment."""
 
-    def make(*, terminal: bool = False, json: bool = False, **environment: str) -> Seen:
+    def make(
+        *, terminal: bool = False, json: bool = False, wording: Wording | None = None, **environment: str
+    ) -> Seen:
         kind = Terminal if terminal else io.StringIO
         out, err = kind(), kind()
-        return Seen(Console(json=json, out=out, err=err, environment=environment), out, err)
+        return Seen(Console(json=json, out=out, err=err, environment=environment, wording=wording), out, err)
 
     return make

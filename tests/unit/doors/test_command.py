@@ -141,7 +141,7 @@ def test_a_missing_word_is_named_with_the_call_that_has_it(
     assert capsys.readouterr().err.splitlines() == [
         f"error: {word} is missing [usage]",
         f"  try: invoke {task} {word}",
-        f"  try: invoke --help {task}",
+        f"  try: invoke {task} --help",
     ]
 
 
@@ -308,7 +308,7 @@ def test_a_missing_word_is_named_with_all_other_mistakes(capsys: pytest.CaptureF
         '  | COUNT: must be a whole number, not "many"; write a number without a fraction, for example 3',
         "  | --timeout: 0.0 is out of bounds; write more than 0",
         "  try: invoke ours.try NODE",
-        "  try: invoke --help ours.try",
+        "  try: invoke ours.try --help",
     ]
 
 

@@ -8,17 +8,20 @@ from typing import Any
 import pytest
 
 from clusterlib.doors.paint import Paint
+from clusterlib.doors.program.wording import ProgramWording
 from clusterlib.doors.progress import LinesProgress, LiveProgress, SilentProgress
+from clusterlib.doors.wording import Wording
 from clusterlib.errors import ClusterNotRunning
 from clusterlib.messages.event import Event, now
 from clusterlib.messages.events import ClusterStarting
+from clusterlib.remedies import do
 
 Make = Callable[..., Any]
 ERROR = ClusterNotRunning(
     "cluster 'default' is not running",
     cause="it was stopped",
     evidence=["line one\nline two"],
-    remedies=["invoke cluster.up"],
+    remedies=[do("cluster.up")],
 )
 
 
@@ -97,8 +100,30 @@ def test_with_json_an_error_is_the_document(seen: Make) -> None:
 
     it.console.error(ERROR)
 
-    assert json.loads(it.out.getvalue()) == {"error": ERROR.to_dict()}
+    assert json.loads(it.out.getvalue()) == json.loads(json.dumps({"error": ERROR.to_dict()}))
     assert it.err.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("wording", "called"), [(None, "invoke cluster."), (ProgramWording(), "clusterlib ")]
+)
+def test_remedies_and_notes_in_an_answer_are_worded_for_the_door(
+    seen: Make, wording: Wording | None, called: str
+) -> None:
+    document = {
+        "remedies": [do("cluster.up"), "cluster.up is a text"],
+        "deeper": [{"notes": ("node3 is dead: " + do("cluster.start", "node3"),)}],
+    }
+    it, people = seen(json=True, wording=wording), seen(wording=wording)
+
+    it.console.answer(document, lambda: None)
+    people.console.note("stale; " + do("cluster.sync") + " renews it")
+
+    assert json.loads(it.out.getvalue()) == {
+        "remedies": [f"{called}up", "cluster.up is a text"],
+        "deeper": [{"notes": [f"node3 is dead: {called}start node3"]}],
+    }
+    assert people.err.getvalue() == f"note: stale; {called}sync renews it\n"
 
 
 def test_an_interruption_is_told_in_the_same_two_ways(seen: Make) -> None:

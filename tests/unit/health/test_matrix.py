@@ -117,7 +117,7 @@ def test_a_lonely_node_has_nobody_to_call() -> None:
 def test_a_node_that_is_known_to_be_away_is_not_asked_but_told_about(state: NodeState, remedy: str) -> None:
     talk = FakeTalk("node1", [], refuses=AssertionError("it was asked"))
 
-    [found] = examine([node("node1", ["node1"], state=state, talk=talk)], 5, " --name x")
+    [found] = examine([node("node1", ["node1"], state=state, talk=talk)], 5, "x")
 
     assert not found.healthy
     assert state in found.checks["started"].evidence

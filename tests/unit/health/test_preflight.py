@@ -186,6 +186,12 @@ def test_memory_that_does_not_suffice_says_how_many_nodes_would_fit() -> None:
     assert "profiles/box.toml:3" in found.evidence
 
 
+def test_memory_that_does_not_suffice_for_one_node_advises_no_number_of_nodes() -> None:
+    found = preflight.check_memory(400 * MEBIBYTE, 1, Expected(1000 * MEBIBYTE, "nodes.memory: profile box"))
+
+    assert found.remedies == ("free -m  # memory left",)
+
+
 def test_memory_that_was_measured_warns_and_fails_nothing() -> None:
     each = Expected(100 * MEBIBYTE, "in the run of 2026-11-28 12:03 UTC", measured=True)
 

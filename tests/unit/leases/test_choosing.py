@@ -137,7 +137,7 @@ def test_a_test_that_holds_a_cluster_is_refused_a_second_turn_on_it() -> None:
             wanted(5, auto=False),
             Running("shop", 3),
             "no running cluster serves 5 nodes of profile dev",
-            "invoke cluster.up --profile dev --nodes 5 --name shop",
+            "invoke cluster.down --name shop && invoke cluster.up --profile dev --nodes 5 --name shop",
             Absent(5, Need(size=5)),
         ),
     ],
