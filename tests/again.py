@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = options.keep / f"run-{number}"
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            # Not below this project, which the projects of the tests would be part of; and a socket's path is short.
+            # Not below this project: the projects of the tests would be part of it. Its path is
+            # short because those of sockets begin with it.
             temporary = Path(tempfile.mkdtemp(prefix="again-"))
             code, seconds = _run(options.command, folder, temporary)
             _say(

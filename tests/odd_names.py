@@ -1,4 +1,4 @@
-"""Names that a folder may have, and that whoever writes a path into a file or a command without quoting it trips over."""
+"""Names of folders that break files and commands in which paths are not quoted."""
 
 from __future__ import annotations
 

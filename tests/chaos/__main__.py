@@ -1,13 +1,15 @@
-"""Chaos: clusters are started and used from several processes at once, while runners, keepers, guards and nodes are
-killed or paused.
+"""Chaos: clusters are started and used from several processes at once, while runners, keepers,
+guards and nodes are killed or paused.
 
     python -m tests.chaos [--rounds 5] [--suites 15] [--seed N] [--workers 4] [--only ROUND]
     python -m tests.chaos --look
 
-In a second kind of round, two checkouts run their suites with pytest-xdist and the plugin, and runners are killed.
+In a second kind of round, two checkouts run their suites with pytest-xdist and the plugin, and
+runners are killed.
 
-After each round nothing may be left, and the next `up` must work. Every decision comes from the seed, which is printed; the
-moments at which blows fall are as exact as the machine is idle. `--look` only looks for leftovers of ours on this machine."""
+After each round nothing may be left, and the next `up` must work. Every decision comes from the
+seed, which is printed; the moments at which blows fall are as exact as the machine is idle.
+`--look` only looks for leftovers of ours on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""After the fight: everything that should be gone is gone, and the next `up` works. What is not so is a finding."""
+"""After a round, everything that should be gone is gone, and the next `up` works.
+
+Anything else is a finding."""
 
 from __future__ import annotations
 
@@ -56,7 +58,8 @@ class Aftermath:
                     )
 
     def end_what_may_live(self) -> None:
-        """Clusters that nobody has to hold live on until they are told to end; a paused keeper cannot end by itself."""
+        """Clusters that need no holder run until they are ended. A paused keeper cannot end by
+        itself."""
         for fighter in self.fighters:
             if fighter.script.hold and not fighter.frozen:
                 continue

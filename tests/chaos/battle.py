@@ -1,4 +1,4 @@
-"""One round: its folders, its runners and the blows, until the last of them is over; then the judgement."""
+"""One round: its folders, its runners and their blows, and the check at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One runner in a round: its process, what it said, and the blows that fall on it and its cluster when their moment comes."""
+"""One runner in a round: its process, its output, and the blows to it and its cluster."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def start_runner(project: Path, script: dict[str, Any], mark: str, log: Path) ->
 
 
 class Blowing:
-    """A strike on its way: waits for its moment, falls, and is lifted again where it was a pause."""
+    """A planned strike. It waits for its moment; a pause is ended again."""
 
     def __init__(self, strike: Strike) -> None:
         self.strike = strike
@@ -91,12 +91,14 @@ class Fighter:
 
     @property
     def needs_the_next_up(self) -> bool:
-        """Keeper and guard were both killed, or may have been: what they leave is swept when somebody looks again."""
+        """Whether keeper and guard may both have been killed. The next `up` removes what they
+        leave."""
         fatal = [b.strike.victim for b in self.blows if b.landed and b.strike.blow is not Blow.STUN]
         return len(set(fatal) & {Victim.KEEPER, Victim.GUARD}) == 2 or fatal.count(Victim.ANYBODY) == 2
 
     def step(self) -> bool:
-        """Does what is due now; true when nothing more will happen until its cluster, if it is frozen, is taken down."""
+        """Does what is due now. True if nothing more will happen until its frozen cluster is
+        ended."""
         self.listen()
         for blow in self.blows:
             self._advance(blow)

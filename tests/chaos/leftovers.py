@@ -1,4 +1,4 @@
-"""What is left of clusters: processes, claims of ports, listening sockets, control sockets, entries in the registry."""
+"""What is left of clusters: processes, claimed ports, sockets, entries in the registry."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ class Finding:
 
 
 def survivors(mark: str, folder: Path) -> list[Finding]:
-    """Processes the round started, or that work in its folder. The runners themselves are the caller's business."""
+    """Processes that the round started, or that work in its folder, except the runners."""
     return [Finding("process", str(seen), seen) for seen in everyone_with(MARK, mark, below=folder)]
 
 
 def debris(mark: str, identifiers: Iterable[str], folder: Path, ports: range) -> list[Finding]:
-    """What outlives processes: files in the runtime folder and in the registry, and ports nobody should hold."""
+    """What outlives processes: files in the runtime folder and in the registry, and claimed
+    ports."""
     found = [*_dead_files(set(identifiers)), *_dead_entries(folder)]
     holders = socket_holders()
     for kind, what, inode in (*_claims(ports), *_listeners(ports)):

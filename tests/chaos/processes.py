@@ -1,4 +1,4 @@
-"""Processes as the kernel shows them: who is ours, and hitting one without ever believing a bare PID."""
+"""Finds the processes of a round, and signals them without trusting a bare PID."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def look(pid: int) -> Seen | None:
 
 
 def everyone_with(variable: str, value: str | None = None, *, below: Path | None = None) -> list[Seen]:
-    """Every living process that was started with that variable, or that works in that folder; ourselves excepted.
+    """Each living process that was started with that variable, or works in that folder, except
+    ours.
 
     A value also stands for everything below it: `a.3` for `a.3.1`."""
     found = []

@@ -1,9 +1,9 @@
-"""The program of one runner: a user of clusterlib that does what its script says, and tells what happened, line by line.
+"""The program of one runner: it uses clusterlib as its script says, and prints what happened.
 
     python -m tests.chaos.runner PROJECT SCRIPT-AS-JSON
 
-It writes JSON lines to stdout, which is a file: what it said survives it. An error of clusterlib's tree is an answer; anything
-else that is raised is a finding."""
+It writes JSON lines to stdout, which is a file: what it said survives it. An error of clusterlib's
+tree is an answer; anything else that is raised is a finding."""
 
 from __future__ import annotations
 

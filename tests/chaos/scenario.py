@@ -19,7 +19,8 @@ class Victim(StrEnum):
     GUARD = "guard"
     NODE = "node"
     ANYBODY = "anybody"
-    """Whatever process of the cluster there is at that moment: while it starts nobody knows its keeper yet."""
+    """Any process of the cluster that exists then: during its start, its keeper is not known
+    yet."""
 
 
 class Blow(StrEnum):
@@ -155,5 +156,6 @@ def _strikes(dice: random.Random, patient: bool) -> tuple[Strike, ...]:
 
 
 def _delay(dice: random.Random, moment: Moment) -> float:
-    """A start takes an interpreter's start and a few hundred milliseconds; a runner works for about as long."""
+    """A start takes a few hundred milliseconds besides the interpreter's; a runner works as
+    long."""
     return dice.uniform(0.1, 0.6) if moment is Moment.STARTING else dice.uniform(0.0, 0.4)

@@ -1,7 +1,8 @@
-"""Two checkouts of one project run `pytest -n 4 --distributed` at once, on the same ports, while runners are killed.
+"""Two checkouts of one project run `pytest -n 4 --distributed` at once, on the same ports, while
+runners are killed.
 
-Whatever was hit, nothing may be left, no port may have been fought over, every JUnit file that lies there must be valid; and a
-run that nobody hit must pass."""
+Whatever was hit, nothing may be left, no port may have been fought over, every JUnit file that lies
+there must be valid; and a run that nobody hit must pass."""
 
 from __future__ import annotations
 
@@ -37,8 +38,9 @@ SLOW_PLUGINS = ("asyncio", "hypothesispytest", "rerunfailures", "timeout")
 """They take as long to import as all the rest of pytest, in each worker anew."""
 VICTIMS = ("nobody", "controller", "controller", "worker", "worker")
 XDIST_FELL = "INTERNALERROR> OSError: cannot send (already closed?)"
-"""pytest-xdist's controller ends itself like this, with or without our plugin, if a worker dies just
-before the controller sends it more tests. See `test_a_worker_that_dies_as_it_is_given_tests_...`."""
+"""pytest-xdist's controller ends itself like this, with or without our plugin, if a worker dies
+just before the controller sends it more tests. See
+`test_a_worker_that_dies_as_it_is_given_tests_...`."""
 INTERNAL_ERROR = 3
 FOUGHT_OVER = ("Address already in use", "ports-exhausted", "EADDRINUSE")
 
@@ -71,7 +73,7 @@ class Blow:
 
 
 def _blow(victim: str, tests: int, choice: int) -> Blow:
-    """A worker that dies before it has met its controller ends pytest-xdist itself; once a test has begun all have met."""
+    """A worker is killed only after a test has begun. Before that, its death ends pytest-xdist."""
     return Blow(victim, max(1, tests) if victim == "worker" else tests, choice)
 
 

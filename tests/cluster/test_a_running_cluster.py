@@ -1,4 +1,5 @@
-"""The tests a profile serves: under `invoke cluster.run` on the cluster it gives, under `nox -s distributed` on their own."""
+"""The tests a profile serves: under `invoke cluster.run` on the cluster it gives, under `nox -s
+distributed` on their own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What every host promises, one function a promise; and the program that asks the real host, as its keeper.
+"""What every host promises, one function a promise; and the program that asks the real host, as its
+keeper.
 
-Not a test module: a keeper imports it, so it must not need pytest. `python -m tests.contract.host_cases RUNG CASE` ends
-with 0 if the promise is kept."""
+Not a test module: a keeper imports it, so it must not need pytest.
+`python -m tests.contract.host_cases RUNG CASE` ends with 0 if the promise is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes for tests: real ones, each a process, and simulated ones, all in one process; asked for and broken in the same way."""
+"""Nodes for tests: real ones in processes, and simulated ones, used and broken in the same way."""
 
 from __future__ import annotations
 
@@ -188,7 +188,8 @@ class Grid:
         self.wait_for_views(self.nodes)
 
     def wait_for_views(self, alive: Iterable[str], who: Iterable[str] | None = None) -> float:
-        """Waits until everybody in `who` (by default: those alive) sees exactly these; gives back the seconds it took."""
+        """Waits until all of `who` (by default: those alive) see exactly these; returns the
+        seconds."""
         expected = sorted(alive)
         watched = [self.nodes[name] for name in (expected if who is None else who)]
         return self.wait_until(lambda: all(node.view == expected for node in watched), f"the view {expected}")

@@ -1,4 +1,4 @@
-"""Whatever strangers do at a node's doors, it is refused or dropped, logged in a line, and the node lives on."""
+"""What strangers send to a node is refused or dropped, and logged in one line."""
 
 from __future__ import annotations
 

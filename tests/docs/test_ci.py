@@ -1,4 +1,4 @@
-"""The files for CI, ours and those that docs/ci.md shows: what they run exists, and what they keep is what is written."""
+"""The files for CI, ours and those in docs/ci.md: they run and keep only what exists."""
 
 from __future__ import annotations
 

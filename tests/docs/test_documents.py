@@ -1,8 +1,8 @@
-"""What the documentation tells people to type is typed here, in order, in a new project; what it shows is what came out.
+"""Runs the examples of the documentation, in order, in a new project, and compares the output.
 
-A ```console block holds commands (`$ ...`) and what they print; `# exits with N` behind a command tells another code than 0.
-A block whose first line is `# file: NAME` is written to that file; a ```diff block is applied; another ```python block is run;
-```py is not.
+A ```console block holds commands (`$ ...`) and what they print; `# exits with N` behind a command
+tells another code than 0. A block whose first line is `# file: NAME` is written to that file;
+another ```python block is run; ```py is not.
 A ```diff block is applied to the project with `git apply`.
 """
 
@@ -71,7 +71,7 @@ def commands(start: int, body: list[str]) -> list[Step]:
 
 
 def shape(line: str) -> str:
-    """A line without what differs from run to run: numbers, times, folders, the width of columns and rules."""
+    """A line without what differs between runs: numbers, times, folders, the width of columns."""
     line = re.sub(r"\x1b\[[0-9;]*m", "", line)
     line = re.sub(r"(/[\w.+-]+)+/?", "/PATH", line)
     line = re.sub(r"\b[0-9a-f]{12,}\b", "HEX", line)
@@ -144,7 +144,7 @@ def test_no_document_has_the_project_of_that_name_on_an_index_installed(document
 
 
 def require(document: Path) -> None:
-    """A document that needs a program which is not here is skipped, but where all systems are required."""
+    """Skips a document whose programs are not installed, unless all systems are required."""
     needed = re.findall(r"^<!-- needs: (.+) -->$", document.read_text(), re.MULTILINE)
     missing = [name for line in needed for name in line.split() if shutil.which(name) is None]
     if missing and os.environ.get("REQUIRE_SYSTEMS") != "1":

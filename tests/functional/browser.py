@@ -1,4 +1,4 @@
-"""A real Chromium, driven through the DevTools protocol over two pipes: no port, no driver, no further package."""
+"""A real Chromium, driven through the DevTools protocol over two pipes."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _high_pipe() -> tuple[int, int]:
 
 
 def _await_end(pid: int) -> None:
-    """It ends by itself when its pipe closes; if not, its whole session is ended, which is ours and nobody else's."""
+    """It ends when its pipe closes; if it does not, its session, which is ours alone, is ended."""
 
     def ended() -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] == pid

@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def up(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
-    """`clusterlib.up` in that project; whatever it started is down at the end, and nothing of it is left."""
+    """`clusterlib.up` in that project. At the end, its clusters are down, and nothing is left."""
     monkeypatch.chdir(project)
     for variable in ("CLUSTERLIB_NAME", "CLUSTERLIB_PROJECT", "CLUSTERLIB_PROFILE"):
         monkeypatch.delenv(variable, raising=False)

@@ -1,4 +1,4 @@
-"""The bench measures what it says it measures; whether the bars are met is not for a test on a busy machine."""
+"""The bench measures what it says. Whether the bars are met is not tested on a busy machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control socket and whoever comes to it: the keeper hears its user, and lives through everything else."""
+"""The control socket: the keeper answers its user, and survives everything else."""
 
 from __future__ import annotations
 
@@ -167,7 +167,8 @@ def test_a_watcher_that_does_not_read_is_dropped_not_collected(cluster: clusterl
 def test_who_started_a_cluster_and_says_nothing_keeps_it_however_much_happens(
     cluster: clusterlib.Cluster,
 ) -> None:
-    """Events go to those who listen. Whoever does not would be dropped one day, and with them their lease."""
+    """Events are sent only to clients that asked for them. Others would be dropped, with their
+    lease."""
     other = clusterlib.attach(cluster.name, project=cluster.project)
     for _ in range(60):
         other.take_turn("a very long name" * 8000)

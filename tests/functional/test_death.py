@@ -93,8 +93,8 @@ def holder(project: Path, rung: str) -> Iterator[tuple[subprocess.Popen[str], di
 
 @pytest.fixture
 def hider(project: Path, rung: str) -> Iterator[Callable[..., dict[str, Any]]]:
-    """Holds a cluster whose nodes leave daemons that have cleared their environment; with `untagged` more of them, that have
-    also lost the tag of their cluster."""
+    """Holds a cluster whose nodes leave daemons that have cleared their environment; with
+    `untagged` more of them, that have also lost the tag of their cluster."""
     (project / "family.py").write_text(HIDING)
     command = [sys.executable, "-c", HOLDER]
     processes = []

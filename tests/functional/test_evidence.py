@@ -1,4 +1,4 @@
-"""What tasks leave for whoever was not there, and the tasks around test runs, as a user types them."""
+"""What tasks leave as evidence, and the tasks around test runs, as a user types them."""
 
 from __future__ import annotations
 

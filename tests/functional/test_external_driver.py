@@ -52,7 +52,8 @@ def shown_files() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of installed packages, with the driver in it: built as a wheel, and unpacked as pip does."""
+    """A folder of installed packages, with the driver in it: built as a wheel, and unpacked as pip
+    does."""
     source, site = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("site")
     for name, text in shown_files().items():
         if "/" not in name:

@@ -1,4 +1,4 @@
-"""The driver of an author has a mistake: the commands say where, and no cluster is lost because of it."""
+"""A driver has a mistake: the commands say where, and no cluster is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of data in the folders of nodes: kept by a restart, deleted by a fresh one, for each kind of host."""
+"""Data in the folders of nodes is kept by a restart and deleted by a fresh one, on each host."""
 
 from __future__ import annotations
 

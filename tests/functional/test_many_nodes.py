@@ -35,7 +35,7 @@ def test_twenty_real_nodes_notice_three_dead_neighbours_and_welcome_them_back(
             lambda: all(cluster[name].members() == rest for name in rest), SETTLED, "the rest to miss three"
         )
 
-        # Whoever watched the three is linked anew, and the death of the next one is noticed over those links.
+        # The watchers of the three have new links, over which the death of the next one is noticed.
         another = rest.pop(6)
         cluster[another].kill()
         cluster.wait_until(

@@ -1,4 +1,4 @@
-"""What happens at the wrong moment: two things at once, or one that is interrupted. Each moment is made, not awaited."""
+"""Two things at once, or one that is interrupted. Each moment is made, not waited for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Nox sessions of a user's project, as typed: each in a process of its own, with real clusters."""
+"""The Nox sessions of a user's project, each in a process of its own, with real clusters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shell, a service or a container hands down: closed streams, few descriptors, another locale, an open umask."""
+"""Closed streams, few descriptors, another locale, an open umask: from a shell or a container."""
 
 from __future__ import annotations
 

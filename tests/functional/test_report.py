@@ -1,4 +1,4 @@
-"""The report of a real run, looked at in a real browser: what failed, what was killed and what to do are there to be seen."""
+"""The report of a real run in a real browser shows what failed, what was killed and remedies."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def page(program: str) -> Iterator[Page]:
 
 @pytest.fixture
 def artifacts(project: Path, up: Up, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What a test run left: a test that passed, one that killed a node and failed, and a start that failed."""
+    """What a test run left: a test that passed, one that killed a node and failed, and a start that
+    failed."""
     (project / "shop.py").write_text(SHOP)
     folder = project / "artifacts"
     monkeypatch.setenv("SHOP_PASSWORD", SECRET)

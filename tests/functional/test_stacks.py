@@ -1,4 +1,4 @@
-"""What a node does at the moment: shown with a call that took too long, and with a test that did."""
+"""The stacks of a node are shown with a call, or a test, that took too long."""
 
 from __future__ import annotations
 

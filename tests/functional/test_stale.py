@@ -1,4 +1,4 @@
-"""Code that has changed under a running cluster: the next `up` sees it, restarts the nodes, and says so."""
+"""After code of a running cluster has changed, the next `up` restarts the nodes, and says so."""
 
 from __future__ import annotations
 

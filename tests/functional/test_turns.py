@@ -1,4 +1,4 @@
-"""Several processes on one cluster: who has a turn, what ends it, what it may do; and how a cluster gets clean again."""
+"""Several processes use one cluster: their turns, what ends them, and how it gets clean again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def cluster(up: Up) -> clusterlib.Cluster:
 
 @contextlib.contextmanager
 def another(script: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """Another process that attached to the cluster as `c` and then does this; and what it prints."""
+    """Runs this in another process that is attached to the cluster as `c`; gives its output."""
     text = f"import clusterlib, sys\nc = clusterlib.attach()\n{script}"
     process = subprocess.Popen(
         [sys.executable, "-c", text], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""What a call to a node that does not answer says: what the keeper knows, and not only that nobody listens."""
+"""The error of a call to a node that does not answer says what the keeper knows."""
 
 from __future__ import annotations
 

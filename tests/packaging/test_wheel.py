@@ -246,7 +246,8 @@ def test_everything_works_in_a_project_of_a_users_own(environment: Path, tmp_pat
 def test_the_readme_makes_a_project_whose_sessions_can_run_again(
     environment: Path, wheel: Path, tmp_path: Path
 ) -> None:
-    """Each session installs the project anew, with all that the one before has left in its folder."""
+    """Each session installs the project anew, with all that the one before has left in its
+    folder."""
     section = (REPOSITORY / "README.md").read_text().partition("## In a project of your own")[2]
     pyproject, noxfile = re.findall(r"```(?:toml|python)\n(.*?)```", section, re.DOTALL)[:2]
     placeholder = "/path/to/clusterlib-0.1.0-py3-none-any.whl"

@@ -25,7 +25,7 @@ PATIENCE = 30.0  # seconds; far more than anything takes, for machines under loa
 
 
 def stop_for_good(pid: int) -> None:
-    """SIGSTOP; returns once the process has really stopped: until then each of its threads may still answer."""
+    """Sends SIGSTOP and waits until the process has stopped: its threads may answer until then."""
     os.kill(pid, signal.SIGSTOP)
 
     def stopped() -> bool:

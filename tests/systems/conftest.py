@@ -1,4 +1,6 @@
-"""Real server programs, as the shipped profiles bring them up. Where one is not installed, its tests are skipped, but in CI."""
+"""Real server programs, started by the shipped profiles.
+
+Tests of a program that is not installed are skipped, except in CI."""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ def slow_ones_nightly(profiles: Iterable[str]) -> list[str | ParameterSet]:
 
 @pytest.fixture
 def needs() -> Callable[..., ModuleType]:
-    """The client of a system, where its servers are installed; else the test is skipped, or fails where they are required."""
+    """The client of a system. Without its servers, the test is skipped, or fails if they are
+    required."""
 
     def need(client: str, *programs: str, search: tuple[str, ...] = ()) -> ModuleType:
         missing = [name for name in programs if find_program(name, search) is None]

@@ -1,4 +1,4 @@
-"""Which real systems this machine has. Where one is missing its tests are skipped; where all are required, they fail."""
+"""Skips the tests of a system that is not installed, or fails them if all are required."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small load on a system while something is done to it, and what that system has promised meanwhile."""
+"""A small load on a system while something is done to it, and what the system acknowledged."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def _load(write: Callable[[int], object]) -> Iterator[list[int]]:
 
 
 def restarted_one_by_one_under_load(cluster: clusterlib.Cluster, write: Callable[[int], object]) -> list[int]:
-    """Restarts the nodes one after another while numbers are written; gives the numbers that were taken."""
+    """Restarts nodes one after another while numbers are written; gives the acknowledged
+    numbers."""
     with _load(write) as taken:
         cluster.wait_until(lambda: len(taken) >= 10, PATIENCE, "numbers are written before it")
         cluster.restart(rolling=True)

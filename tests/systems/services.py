@@ -65,7 +65,7 @@ SERVICES = {
 
 @contextmanager
 def running(service: Service) -> Iterator[Callable[[], bool]]:
-    """The service, from when its ports answer; gives whether it lives. One that the machine has already is as good."""
+    """The service, once its ports answer, or the one that the machine has already."""
     with ExitStack() as stack:
         # Of the workers of a test run one has the port at a time.
         lock = stack.enter_context(

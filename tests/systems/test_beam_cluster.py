@@ -1,4 +1,4 @@
-"""A cluster of the shipped profile `beam`: it comes up, is broken, heals, grows, and goes, as any other."""
+"""A cluster of the shipped profile `beam` starts, breaks, heals, grows and ends as any other."""
 
 from __future__ import annotations
 
@@ -150,7 +150,8 @@ def test_a_name_that_all_nodes_register_globally_has_one_owner_and_no_process_di
     with clusterlib.up("beam", name="shops", nodes=3, overrides=overrides) as shops:
 
         def owners() -> list[str]:
-            """The nodes whose process was given the name; each node still has its process, and all know the same owner."""
+            """The nodes whose process got the name. Each still has its process; all know the same
+            owner."""
             mine = {name: shops[name].call("erlang", "whereis", [Atom("shop")]) for name in THREE}
             assert Atom("undefined") not in mine.values(), mine
             (known,) = {shops[name].call("global", "whereis_name", [Atom("shop")]) for name in THREE}

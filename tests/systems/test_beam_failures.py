@@ -1,4 +1,4 @@
-"""The usual reasons for which an Erlang cluster does not start, each brought about: told at once, by name, and nothing left."""
+"""The usual reasons why an Erlang cluster does not start are named, and nothing is left."""
 
 from __future__ import annotations
 

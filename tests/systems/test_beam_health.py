@@ -1,4 +1,4 @@
-"""The health matrix of Erlang nodes: what is asked, what is found, and that nothing that hangs holds it up."""
+"""The health matrix of Erlang nodes; a node that hangs does not hold it up."""
 
 from __future__ import annotations
 

@@ -109,7 +109,8 @@ def test_a_node_of_somebody_else_may_be_silent(system: System, tmp_path: Path) -
 
 
 def test_many_connections_wait_at_a_node_that_has_no_time_for_them(system: System) -> None:
-    """And none of them is lost: it would try again only after a second, then after three, then after seven."""
+    """And none of them is lost: it would try again only after a second, then after three, then
+    after seven."""
     cluster = up(system, 1)
     node = cluster["node1"].status()
     pid = node.pid

@@ -1,4 +1,4 @@
-"""A Mix project, as people have them: the one in examples/elixir, compiled once, on real nodes, changed while they run."""
+"""The Mix project of examples/elixir, compiled once, on real nodes, changed while they run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server programs as an ordinary user: what root has tested, somebody without any right can have, too."""
+"""Server programs run for an ordinary user as they do for root."""
 
 from __future__ import annotations
 

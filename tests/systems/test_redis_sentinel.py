@@ -109,7 +109,8 @@ def test_a_rolling_restart_loses_nothing(system: System, connect: Connect) -> No
 def test_what_all_had_taken_during_a_rolling_restart_is_there_after_it(
     redis: ModuleType, system: System, connect: Connect
 ) -> None:
-    """Redis promises to keep what its replicas have confirmed, too: a successor is chosen from among them."""
+    """Redis promises to keep what its replicas have confirmed, too: a successor is chosen from
+    among them."""
     cluster = system("redis-sentinel")
     sentinels = [(node.address, node.ports["client"]) for node in cluster.nodes[3:]]
     directory = redis.Sentinel(sentinels, socket_timeout=1)

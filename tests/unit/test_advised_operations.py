@@ -177,7 +177,7 @@ def lost_in(where: str, tree: ast.Module) -> list[str]:
 
 
 def test_only_doors_know_how_an_operation_is_called() -> None:
-    """Others name it as data. The one exception is the text that a remedy has in JSON and reports."""
+    """Others name it as data, except for the text of a remedy in JSON and reports."""
     written = [
         f"{where}:{node.lineno}"
         for where, tree in sources()

@@ -73,7 +73,8 @@ def test_a_row_is_slower_only_if_its_whole_interval_lies_above_the_bound(
 
 
 def test_the_interval_is_that_of_students_t() -> None:
-    """By hand: the logarithms are 0 and 0.2, so their mean is 0.1 and its error 0.1; t is 12.706."""
+    """By hand: the logarithms are 0 and 0.2, so their mean is 0.1 and its error 0.1; t is
+    12.706."""
     comparison = Comparison("up-3", "ms", (100.0, 100.0), (100.0, 122.14027581601698))
 
     low, high = comparison.interval

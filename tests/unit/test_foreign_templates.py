@@ -1,4 +1,4 @@
-"""A profile that somebody else wrote is checked without running what it holds, and within bounds."""
+"""A profile of somebody else is checked within bounds, and without running its code."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ ENDLESS = [
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a profile of a server that has this text among its arguments; gives back the project."""
+    """Writes a profile of a server that has this text among its arguments; gives back the
+    project."""
 
     def written(text: str) -> Path:
         (tmp_path / "profiles").mkdir()

@@ -1,4 +1,4 @@
-"""What the nodes of a chaos round run: an application that leaves children behind, as careless programs do."""
+"""The application of the nodes in a chaos round. It leaves children behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _strays: list[int] = []
 
 
 def begin() -> None:
-    """Called in each node when it starts: one child in daemon's manner, one that does not listen to reason."""
+    """Starts two children in each node: a daemon, and one that ignores signals."""
     if os.environ.get("CLUSTERLIB_CHAOS_CHILDREN", "yes") == "yes":
         _strays.append(_daemonise())
         _strays.append(_deafen())

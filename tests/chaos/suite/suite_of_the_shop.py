@@ -1,4 +1,6 @@
-"""A user's distributed tests, run by two checkouts at once while runners are killed. Named so that ours do not collect it."""
+"""Distributed tests of a user, run by two checkouts at once while runners are killed.
+
+Our own test run does not collect a file of this name."""
 
 from __future__ import annotations
 

@@ -121,7 +121,8 @@ def test_a_hundred_megabytes_travel_both_ways_while_the_nodes_keep_seeing_each_o
             for node in grid.nodes.values():
                 assert node.client.members() == ["node1", "node2", "node3"]
         assert transfer.result() == count
-    # Every change of a view has a number: there was none, not even one too short to be seen from here.
+    # Every change of a view has a number: there was none, not even one too short to be seen from
+    # here.
     assert {name: node.get("/members")[1]["version"] for name, node in grid.nodes.items()} == before
 
 

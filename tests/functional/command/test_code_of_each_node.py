@@ -1,4 +1,4 @@
-"""A server that is started alone reads the code of that moment: it counts as stale by itself, whatever the others run."""
+"""A server that is started alone reads the code of that moment, so it alone can be stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of server programs: kept by a restart, deleted by a fresh one, and never where the profile has put it elsewhere."""
+"""The data of server programs is kept by a restart and deleted by a fresh one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Up = Callable[..., clusterlib.Cluster]
 
 
 def data_of(cluster: clusterlib.Cluster) -> list[Path]:
-    """A file in the folder for data, and one that the server has written into its working folder."""
+    """A file in the folder for data, and one that the server has written into its working
+    folder."""
     folders = [cluster.run_folder.node(node.name) for node in cluster]
     return [folder / name for folder in folders for name in ("data/table", "own.db")]
 

@@ -106,7 +106,7 @@ def test_a_node_that_is_stopped_alone_is_asked_in_order_also_where_it_is_the_las
 def test_a_server_that_logs_each_question_is_not_asked_because_of_that(
     up: Up, write: Callable[..., None]
 ) -> None:
-    """It takes 1.5 s to get ready, and prints a line for each question: some 70 where questions back off."""
+    """It takes 1.5 s to get ready and prints a line for each question: about 70 with back-off."""
     write(arguments=arguments("slow"))
 
     cluster = up("box", nodes=1)
@@ -317,7 +317,7 @@ def test_a_log_file_of_its_own_is_evidence_too(up: Up, write: Callable[..., None
 
 
 def test_a_start_that_is_repeated_begins_with_no_data(up: Up, write: Callable[..., None]) -> None:
-    """Somebody takes the ports of the first attempt; what that one left must not be taken for the data of the second."""
+    """The ports of the first attempt are taken; the second must not use the data that it left."""
     steal = "test -e ../../stolen || { touch ../../stolen; echo address already in use; exit 1; }"
     write(
         stop='"SIGINT"\nprepare = ["mkdir", "data/made"]',

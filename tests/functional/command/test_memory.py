@@ -1,4 +1,5 @@
-"""Driver `command`: a node is warned about by what is written or was measured, never by a default."""
+"""Driver `command`: warnings about memory come from the profile or a measurement, never a
+default."""
 
 from __future__ import annotations
 

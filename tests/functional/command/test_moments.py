@@ -1,4 +1,4 @@
-"""Driver `command`: bad moments. Whoever dies in the middle of a start, and whatever there is too little of, nothing is left."""
+"""Driver `command`: processes die during a start, or a resource is short, and nothing is left."""
 
 from __future__ import annotations
 

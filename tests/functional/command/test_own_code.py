@@ -1,4 +1,4 @@
-"""Servers that run Python of the project, however they are started: after an edit they do not serve the old code."""
+"""Servers that run Python of the project do not serve old code after an edit."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ MENTIONS = (
 
 
 class Thief:
-    """Told of a port before its node binds it, takes it, and answers there as the node would; `once`, and listens no more."""
+    """Takes a port before its node binds it, and answers there as the node would, once or
+    always."""
 
     def __init__(self, takes: int, *, once: bool = False) -> None:
         self._once = once

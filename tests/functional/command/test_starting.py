@@ -1,4 +1,5 @@
-"""What a node knows when it starts: which nodes run already, and which ones start together with it."""
+"""What a node knows when it starts: which nodes run already, and which ones start together with
+it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ PATIENCE = 90
 
 
 def needs_plugin(package: str) -> None:
-    """Skips the test without this plugin of pytest; where everything is required, the test fails."""
+    """Skips the test without this plugin of pytest, or fails it if everything is required."""
     if not is_installed(package):
         told = f'{package} is not installed: pip install -e ".[plugins]"'
         if os.environ.get("REQUIRE_SYSTEMS") == "1":

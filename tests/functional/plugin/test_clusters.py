@@ -1,4 +1,4 @@
-"""What a test gets: the cluster it asks for, whole and clean, however the tests before it left it."""
+"""A test gets the cluster that it asks for, whole and clean, however others have left it."""
 
 from __future__ import annotations
 

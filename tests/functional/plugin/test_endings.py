@@ -1,4 +1,4 @@
-"""However a run ends, nothing is left: early, interrupted, timed out, killed, or looked at in a debugger."""
+"""Nothing is left of a run that ends early, is interrupted, times out, is killed or debugged."""
 
 from __future__ import annotations
 

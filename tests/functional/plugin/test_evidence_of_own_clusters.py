@@ -1,4 +1,4 @@
-"""The evidence of tests whose clusters are not those of their turn: of the session, of a factory, of `clusterlib.up`."""
+"""The evidence of tests with clusters of the session, of a factory or of `clusterlib.up`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that have no cluster, or their own, and tests in which the run breaks off, are in the evidence."""
+"""The evidence has tests without a cluster, with one of their own, and that a run broke off in."""
 
 from __future__ import annotations
 

@@ -87,7 +87,8 @@ def check(ended: Ended, code: str, *said: str, tests: int = 2) -> None:
 
 
 def check_failed(ended: Ended, code: str, *said: str) -> None:
-    """The tests fail after one start, the first with the whole error, which stands at the end, too."""
+    """The tests fail after one start, the first with the whole error, which stands at the end,
+    too."""
     assert ended.code == 1, ended.text
     assert ended.last == "1 passed, 2 errors"
     assert len(ended.matching("2 tests failed)")) == 1

@@ -1,4 +1,4 @@
-"""What a test has left in the data of a cluster stays for the next one, unless it says that it spoils, or is run again."""
+"""Data of a cluster stays for the next test, unless a test spoils it or is run again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In a folder with spaces, quotes, a dollar and an umlaut in its name the code is imported, tests run, the report is whole."""
+"""Code is imported, tests run and the report is whole in a folder with an odd name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Clusters that tests start themselves: for one test, or for clients that live as long as the session."""
+"""Clusters that tests start themselves: for one test, or for clients that live as long as the
+session."""
 
 from __future__ import annotations
 

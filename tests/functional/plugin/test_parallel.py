@@ -202,7 +202,8 @@ def test_small(n):
 def test_a_worker_that_dies_as_it_is_given_tests_ends_xdist_but_leaves_nothing_and_a_report(
     suite: Suite, ours: bool
 ) -> None:
-    """The error is pytest-xdist's: it does not expect that a worker dies between two looks at it."""
+    """The error is pytest-xdist's: it does not expect that a worker dies between two looks at
+    it."""
     suite.file("given/conftest.py", DIES_AS_IT_IS_GIVEN_TESTS)
     suite.file("given/test_small.py", MANY_SMALL if ours else "import pytest\n" + PLAIN)
 

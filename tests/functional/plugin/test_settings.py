@@ -1,4 +1,4 @@
-"""Who may say what a run is like: the profile, the project, pytest's configuration, the environment, the command line."""
+"""Settings of a run: profile, project, pytest's configuration, environment, command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another size for a while: what can be given, what cannot, and clusters that keep the size they were started with."""
+"""Another size for one test: which sizes are possible, and clusters that keep their size."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def begun(process: subprocess.Popen[Any], folder: Path, sign: str) -> bool:
-    """Waits until the sign is somewhere in the folder; not any longer once the process has ended."""
+    """Waits until the sign is somewhere in the folder, or the process has ended."""
     poll(lambda: any(folder.rglob(sign)) or process.poll() is not None, Deadline(PATIENCE))
     return any(folder.rglob(sign))
 

@@ -53,7 +53,7 @@ def invoke(shop: Path) -> Invoke:
 
 @pytest.fixture
 def answer(invoke: Invoke) -> Callable[..., Any]:
-    """Runs a task with --json; its exit code must be the one expected, its stdout one document, its stderr empty."""
+    """Runs a task with --json. Its stdout must be one document, and its stderr empty."""
 
     def ask(*arguments: str, code: int = 0, **more: Any) -> Any:
         at = arguments.index("--") if "--" in arguments else len(arguments)

@@ -145,7 +145,7 @@ def test_elixir_modules_are_found_by_their_own_names(nodes: Nodes) -> None:
 
 @pytest.mark.lab
 def test_a_day_of_use_makes_hardly_an_atom(nodes: Nodes, node: Connection) -> None:
-    """A thousand connections one after the other, a thousand more ten at a time; thousands of calls, many of them misspelt."""
+    """Two thousand connections, some at once, and thousands of calls, many of them misspelt."""
     before = node.call("erlang", "system_info", [Atom("atom_count")])
 
     for number in range(1000):

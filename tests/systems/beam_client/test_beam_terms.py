@@ -29,7 +29,7 @@ def test_a_real_node_reads_and_writes_the_same_terms(node: Connection, term: Any
 
 
 INTERNAL = frozenset(b"IJKL")
-"""Tags with which a virtual machine writes references to its own memory. It believes whoever wrote them; nobody sends them."""
+"""Tags of references to the memory of a virtual machine. It trusts them, and none is ever sent."""
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

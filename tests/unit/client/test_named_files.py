@@ -1,4 +1,5 @@
-"""Which files of the project are compared with the disk because a command or a variable of the profile names them."""
+"""Which files of the project are compared with the disk because a command or a variable of the
+profile names them."""
 
 from __future__ import annotations
 

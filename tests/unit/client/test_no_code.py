@@ -1,4 +1,5 @@
-"""Which Python files of a project are no code of its servers: tests, as pytest's settings say, and files of tools."""
+"""Which Python files of a project are no code of its servers: tests, as pytest's settings say, and
+files of tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which servers are restarted for Python of the project, by what their profiles say, before anything runs."""
+"""Which servers are restarted for Python of the project, by what their profiles say, before
+anything runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which templates are compared with the disk: those that the nodes' files are made of, and what they refer to."""
+"""Which templates are compared with the disk: those of the nodes' files, and what they refer to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program `clusterlib`: what it makes of words, what it says of those that make no sense, and what it completes."""
+"""The program `clusterlib`: how it parses words, refuses wrong ones, and completes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A driver may come from outside; where it cannot be used, the error says what to correct, and where."""
+"""A driver from outside; if it cannot be used, the error says what to correct, and where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Where the code of a driver from outside fails, the error has its method, its file and its line."""
+"""Where the code of a driver from outside fails, the error has its method, its file and its
+line."""
 
 from __future__ import annotations
 

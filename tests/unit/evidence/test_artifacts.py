@@ -1,4 +1,4 @@
-"""The table of artifacts is complete: whatever a run leaves is in it, and the documentation shows it."""
+"""The table of artifacts has all that a run leaves, and the documentation shows it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ DOCUMENT = Path(clusterlib.evidence.__file__).parents[2] / "docs" / "artifacts.m
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Everything that a run can leave: it is claimed, has records, a cluster, and all that is made of them."""
+    """Everything that a run can leave: a claim, records, a cluster, and all that is made of
+    them."""
     run = tmp_path / ".clusterlib" / "pytest" / "run1"
     (run / "nodes" / "node1").mkdir(parents=True)
     for name in ("events.jsonl", "samples.jsonl", "state.json", "plan.json", "keeper.log"):
@@ -115,7 +116,7 @@ def writes(module: Path) -> Iterator[str]:
 
 
 def test_in_evidence_files_are_written_by_entries_of_the_table_only() -> None:
-    """The recorder appends to its file and the collector to copies, both in places of the table; a claim makes the folder."""
+    """The recorder and the collector append to places of the table; a claim makes the folder."""
     allowed = {"artifacts.py", "recorder.py", "collecting.py", "claiming.py"}
 
     found = {path.name: [*writes(path)] for path in ROOM.glob("*.py") if path.name not in allowed}

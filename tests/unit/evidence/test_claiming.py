@@ -1,4 +1,4 @@
-"""Whose a folder of artifacts is: one run's at a time, and nothing in it is lost that no run has made."""
+"""A folder of artifacts belongs to one run at a time, which deletes nothing of anyone else."""
 
 from __future__ import annotations
 

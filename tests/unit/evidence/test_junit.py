@@ -292,7 +292,8 @@ def test_e(): assert False
 def test_pytest_writes_what_jenkins_takes_unless_it_is_told_to_write_more(
     tmp_path: Path, family: str, valid: bool
 ) -> None:
-    """xunit1 adds file and line to each case, which GitLab reads and the schema of Jenkins' xUnit plugin refuses."""
+    """xunit1 adds file and line to each case. GitLab reads them; the schema of Jenkins refuses
+    them."""
     (tmp_path / "test_it.py").write_text(PYTEST_FILE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", f"junit_family={family}"]
     command += [

@@ -1,4 +1,5 @@
-"""The timeline: time from left to right, folded where nothing happened, whatever there is to be drawn."""
+"""The timeline: time from left to right, folded where nothing happened, whatever there is to be
+drawn."""
 
 from __future__ import annotations
 

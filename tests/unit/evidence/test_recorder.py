@@ -1,4 +1,5 @@
-"""Records are on disk at once, private, without secrets, and nothing that goes wrong with them breaks a run."""
+"""Records are on disk at once, private, without secrets, and nothing that goes wrong with them
+breaks a run."""
 
 from __future__ import annotations
 

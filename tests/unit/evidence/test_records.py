@@ -1,4 +1,5 @@
-"""The catalogue of records: what their lines look like, and how lines of other versions are read."""
+"""The catalogue of records: what their lines look like, and how lines of other versions are
+read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything of an artifacts folder is made from what was recorded: at any time, as often as one likes."""
+"""An artifacts folder can be made again from its records at any time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MADE = ["cluster.xml", "environment.json", "plan.json", "report.html", "summary.
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A run that failed, with a run folder of its cluster; its recorder is gone without a goodbye."""
+    """A run that failed, with a run folder of its cluster. Its recorder was killed."""
     run = tmp_path / ".clusterlib" / "pytest" / "run1"
     (run / "nodes").mkdir(parents=True)
     (run / "cookie").write_text("c00k1ec00k1e")

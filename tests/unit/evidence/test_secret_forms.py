@@ -1,4 +1,4 @@
-"""Secrets that nobody knows are found by their form and their names; what only looks like one is evidence, and stays."""
+"""Unknown secrets are found by form and name; what only looks like one stays."""
 
 from __future__ import annotations
 

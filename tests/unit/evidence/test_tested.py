@@ -30,7 +30,8 @@ def test_a_test_that_never_ended_was_running_when_the_run_was_killed() -> None:
 
 @pytest.mark.parametrize("code", [2, 7])
 def test_a_test_that_was_running_when_its_run_was_interrupted_says_so(code: int) -> None:
-    """As after Ctrl-C and `pytest.exit(returncode=7)`: the process records its end, and that of the test is missing."""
+    """As after Ctrl-C and `pytest.exit(returncode=7)`: the process records its end, and that of the
+    test is missing."""
     records = [STARTED, *ran(1, 2, "t::a"), ran(3, 4, "t::b")[0], {**OVER, "exit_code": code}]
     told = story(records)
 

@@ -1,4 +1,6 @@
-"""Of the real host: what it cannot start, and what it leaves when it closes. Asked by a keeper of its own, so without pytest."""
+"""What the real host cannot start, and what it leaves when it closes.
+
+Run by a keeper of its own, so without pytest."""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ HERE = "tests.unit.hosts.ending_cases"
 
 
 def lose_the_main_thread(_argument: Mapping[str, Any]) -> None:
-    """Goes on in another thread, as some servers do. The kernel shows such a process as a zombie."""
+    """Goes on in another thread, as some servers do. The kernel shows such a process as a
+    zombie."""
     threading.Thread(target=threading.Event().wait).start()
     print("its main thread ends", flush=True)  # noqa: T201
     ctypes.CDLL(None).pthread_exit(None)
@@ -50,7 +53,8 @@ async def closing_right_after_abandoned_spawns_leaves_nothing(host: Host) -> Non
 
 
 async def a_signal_that_comes_before_the_report_of_an_abandoned_spawn_is_sent(host: Host) -> None:
-    """A signal looks for what belongs to its process, and so reads that report, and ends the newborn."""
+    """Sending a signal looks for what belongs to the process, reads that report, and ends the
+    child."""
     process = await host.spawn(order("wait"))
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder) / "runs"
@@ -93,7 +97,8 @@ def _shown_as_zombie(pid: int, folder: str) -> bool:
 
 
 async def an_order_that_cannot_be_sent_says_why(host: Host) -> None:
-    """The kernel counts the descriptors that are on their way between the processes of an ordinary user."""
+    """The kernel counts the descriptors that are on their way between the processes of an ordinary
+    user."""
     kernel.drop_capabilities()
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     ours, theirs = socket.socketpair()

@@ -1,7 +1,9 @@
-"""What only the real host can show, asked by a keeper of its own; and keepers that are there to be killed.
+"""What only the real host can show, run by a keeper of its own; and keepers to be killed.
 
-python -m tests.unit.hosts.real_cases RUNG CASE     asks, ends with 0 if it is so
-python -m tests.unit.hosts.real_cases RUNG          starts a family, prints who is who, and waits to be killed"""
+    python -m tests.unit.hosts.real_cases RUNG CASE   asks, and ends with 0 if it is so
+    python -m tests.unit.hosts.real_cases RUNG        starts a family, prints its members, and
+                                                      waits to be killed
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,7 @@ def daemonise(argument: Mapping[str, Any]) -> None:
 
 
 def run_away(_argument: Mapping[str, Any]) -> None:
-    """Stays, and has a child that is another process at every moment: it starts the next one and ends."""
+    """Stays. Its child starts another child and ends, again and again."""
     if os.fork() == 0:
         print("away")  # noqa: T201
         for _ in range(MOST_LIVES):
@@ -269,7 +271,8 @@ async def what_a_helper_leaves_lives_on_before_it_has_left_the_group(host: Host)
 
 
 async def one_that_forks_all_the_time_does_not_escape(host: Host) -> None:
-    """Each child starts the next and ends, in a session of its own: no look can follow it, unless it is stopped first."""
+    """Each child starts the next in a session of its own, and ends: it must be stopped to be
+    found."""
     process = await host.spawn(Spawn("node1", Entry(f"{HERE}:run_away"), "/", {"PATH": os.defpath}))
     await output_until(process, b"\n")
     process.signal(signal.SIGKILL)

@@ -24,7 +24,7 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 def test_an_orphan_that_comes_while_the_others_are_looked_at_is_found(
     child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its parent has ended since the children were listed: what is listed is gone, and the orphan is not listed."""
+    """Its parent has ended since the children were listed, so the orphan is not listed."""
     gone = subprocess.Popen(["true"])
     gone.wait()
     keeper = os.getpid()

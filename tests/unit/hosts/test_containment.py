@@ -22,7 +22,8 @@ from tests.unit.hosts.real_cases import CASES
 RUNGS = ["namespace", "user-namespace", "sweep"]
 SECONDS = 30.0
 FAMILY = 10
-"""Three nodes, two daemonisers that stay, four daemons, a shell with its child, a nursery: at least these."""
+"""Three nodes, two daemonisers that stay, four daemons, a shell with its child, a nursery: at least
+these."""
 
 
 class Family:

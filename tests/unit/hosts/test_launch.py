@@ -90,7 +90,8 @@ def test_our_signal_handlers_are_back_afterwards() -> None:
 
 @pytest.fixture
 def runner() -> Callable[..., subprocess.Popen[bytes]]:
-    """A process that runs a shell script through `run_command`; ready when the script has printed a line."""
+    """A process that runs a shell script through `run_command`; ready when the script has printed a
+    line."""
 
     def start(script: str, marker: str = "none") -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -123,7 +124,7 @@ def test_a_signal_to_us_is_handed_on(number: int, runner: Callable[..., subproce
 
 
 def test_a_signal_that_interrupts_nothing_is_handed_on_too(tmp_path: Path) -> None:
-    """As one does that comes just before we begin to wait: the interpreter has noted it, no call returns."""
+    """As a signal just before we begin to wait: the interpreter has noted it, no call returns."""
     os.mkfifo(ready := tmp_path / "ready")
 
     def strike() -> None:

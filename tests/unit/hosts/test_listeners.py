@@ -163,7 +163,7 @@ print(listeners.listener_of("127.0.0.1", {other.port}, [{other.process.pid}]).ow
 
 
 def printed(program: str) -> str:
-    """What this program prints, which has `listeners` and `proc` before it becomes somebody else."""
+    """What this program prints. It imports `listeners` and `proc` before it changes its user."""
     path = os.pathsep.join(sys.path)
     told = subprocess.run(
         [sys.executable, "-c", "from clusterlib.hosts import listeners, proc\n" + program],

@@ -1,4 +1,4 @@
-"""A log keeps every line with its moment, whatever a node prints, and never stands in the keeper's way."""
+"""A log keeps each line with its time, whatever a node prints, and never blocks the keeper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The simulated host starts nodes that are not processes, and keeps the promises of a host for them."""
+"""The simulated host starts nodes that are not processes, and keeps the promises of a host for
+them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A keeper on a fake host with fake nodes, for stories about what it does. Told by the fixture `play`."""
+"""A keeper on a fake host with fake nodes. The fixture `play` runs it."""
 
 from __future__ import annotations
 

@@ -93,7 +93,8 @@ Play = Callable[..., None]
 
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
-    """Plays a story with the two roles, then shuts the keeper down and checks that nothing is left."""
+    """Plays a story with the two roles, then shuts the keeper down and checks that nothing is
+    left."""
 
     @contextlib.asynccontextmanager
     async def world(plan: Plan, lives: Mapping[str, list[Life]]) -> AsyncIterator[Two]:

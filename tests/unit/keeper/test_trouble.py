@@ -1,4 +1,4 @@
-"""Trouble that comes while the keeper is busy with something else: nothing is forgotten, stuck or left half done."""
+"""Trouble while the keeper is busy: nothing is forgotten, stuck or left half done."""
 
 from __future__ import annotations
 
@@ -235,7 +235,8 @@ def written(world: World, name: str) -> list[str]:
 
 @pytest.fixture
 def peers(tmp_path: Path) -> dict[str, Any]:
-    """Changes to a plan whose nodes read who their peers are; no configuration can be made for five."""
+    """Changes to a plan whose nodes read who their peers are; no configuration can be made for
+    five."""
     (tmp_path / "peers.j2").write_text(
         "{{ cluster.nodes | map(attribute='name') | list | tojson }}"
         "{% if cluster.nodes | length == 5 %}{{ one.too_many }}{% endif %}"

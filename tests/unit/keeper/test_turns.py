@@ -1,4 +1,4 @@
-"""Turns: in the order of asking, exclusive ones alone, shared ones together, and nothing lost when somebody gives up."""
+"""Turns are given in order: exclusive ones alone, shared ones together, and none is lost."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTerms:
 def climb(
     terms: Terms, error: ClusterError, nodes: int = 5, least: int = 2
 ) -> tuple[list[Step], Records, Stranded]:
-    """Every start fails with that error. Gives the steps that were tried, what was recorded, and how it ended."""
+    """Every start fails with that error. Gives the steps, the records, and the end."""
     steps: list[Step] = []
     records: Records = []
 

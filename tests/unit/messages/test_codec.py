@@ -1,4 +1,4 @@
-"""Values survive their way through JSON, and what is no such value is refused with the field that is wrong."""
+"""Values survive JSON, and a wrong value is refused with the name of its field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue of events: each is found by its name, survives its way to disk and back, and has its sentence."""
+"""Each event of the catalogue is found by its name, survives the disk, and has a sentence."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ def short_folder() -> Iterator[Path]:
 
 
 def never_used(address: str, port: int) -> bool:
-    """Whether nothing has the port, nor waits there after it was used: stricter than a server is."""
+    """Whether nothing has the port, nor waits there after it was used: stricter than a server
+    is."""
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(socket.AF_INET, kind) as probe:
             try:
@@ -60,7 +61,7 @@ def never_used(address: str, port: int) -> bool:
 
 @pytest.fixture
 def ports() -> Iterator[tuple[int, int]]:
-    """A range of 40 ports that were not used for a minute, and that no other test uses now, of this run or of another."""
+    """A range of 40 ports that no test uses now, and that were not used for a minute."""
     for first in random.sample(range(10000, 20000, 40), 250):
         window = take_claim(f"test-window/{first}")
         if window is None:
@@ -292,7 +293,8 @@ def test_blocks_of_addresses_do_not_overlap(tmp_path: Path) -> None:
 def test_many_processes_at_once_share_a_range_and_a_killed_one_frees_its_ports_at_once(
     tmp_path: Path, ports: tuple[int, int]
 ) -> None:
-    # Half of them have turns of their own, as another user has: there only the claims keep them apart.
+    # Half of them have turns of their own, as another user has: there only the claims keep them
+    # apart.
     claimers = []
     for n in range(8):
         turns = tmp_path / str(n % 2)

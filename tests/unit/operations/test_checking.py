@@ -1,4 +1,5 @@
-"""`profile.check` tells all mistakes of a profile in one go, those of its templates and texts, too."""
+"""`profile.check` tells all mistakes of a profile in one go, those of its templates and texts,
+too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of declarations: the index, the stub, the schema; and that reading a source says what importing it says."""
+"""Index, stub and schema are made of declarations, whether a source is read or imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a file holds, it gives a profile or a ProfileError; whatever a profile holds, it can be written and read."""
+"""Any file gives a profile or a ProfileError, and any profile can be written and read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The tables that a driver declares are checked, shown and told apart like those of every profile."""
+"""The tables that a driver declares are checked, shown and told apart like those of every
+profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with the profile of a server program, each with its place and what would be right."""
+"""Mistakes in the profile of a server program, each with its place and its correction."""
 
 from __future__ import annotations
 

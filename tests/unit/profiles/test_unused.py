@@ -1,4 +1,4 @@
-"""What a profile says and its driver does not use is a mistake: it would be ignored without a word."""
+"""A setting that the driver of a profile does not use is a mistake: it would be ignored."""
 
 from __future__ import annotations
 

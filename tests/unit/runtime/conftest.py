@@ -1,5 +1,6 @@
-"""Nodes in one process whose time is not real: it jumps to whatever is due next. So detection, partitions and healing are
-tested against the clock, to the millisecond, on a machine as slow as it likes."""
+"""Nodes in one process whose time is not real: it jumps to whatever is due next. So detection,
+partitions and healing are tested against the clock, to the millisecond, on a machine as slow as it
+likes."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ class Cable:
         return self.side.get(one) == self.side.get(other)
 
     def cut(self, *sides: Iterable[str]) -> None:
-        """From now on what one side sends does not reach the other, nor that it ended, as where packets get lost."""
+        """From now on nothing that one side sends reaches the other, as when packets are lost."""
         self.side = {name: number for number, side in enumerate(sides) for name in side}
         for pair in self.pairs:
             self._hold(pair)

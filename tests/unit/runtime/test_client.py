@@ -126,7 +126,7 @@ def test_a_request_that_may_have_been_acted_upon_is_not_sent_again(
 
 
 def test_what_is_no_node_gets_neither_a_request_nor_a_proof(node: FakeNode, client: NodeClient) -> None:
-    """An impostor who sends a client's own greeting back, or records a reply, learns nothing and hears nothing."""
+    """An impostor that sends a greeting back, or records a reply, learns nothing."""
     with ThreadPoolExecutor(1) as thread:
         recorded = b""
         for impostor in ("reflect", "record", "replay"):

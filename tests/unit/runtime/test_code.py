@@ -18,7 +18,8 @@ from clusterlib.runtime.code import LoadedCode
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder on sys.path, with a package in it. What is imported in a test is forgotten after it."""
+    """A folder on sys.path, with a package in it. What is imported in a test is forgotten after
+    it."""
     (tmp_path / "shop_a").mkdir()
     (tmp_path / "shop_a" / "__init__.py").write_text("")
     (tmp_path / "shop_a" / "cart.py").write_text("TOTAL = 1\n")

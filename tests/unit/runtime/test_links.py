@@ -1,4 +1,6 @@
-"""Who sees whom, and when, through deaths, silence and cut networks. Time is virtual: the limits hold on any machine."""
+"""Which nodes see each other, and when, through deaths, silence and cut networks.
+
+Time is virtual, so the limits hold on any machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pieces of a test run that need no run: its folder, the name that workers share, the records of a dead worker."""
+"""Parts of a test run: its folder, the name that workers share, records of a dead worker."""
 
 from __future__ import annotations
 
