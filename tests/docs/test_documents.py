@@ -15,11 +15,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from clusterlib.operations.catalogue import catalogue
+from clusterlib.operations.down import bring_down
 from tests.docs.reading import apply, blocks, diffs
 
 REPOSITORY = Path(__file__).parents[2]
@@ -85,7 +87,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     (folder / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
     yield folder
-    run("invoke cluster.down --all", folder)
+    bring_down(all=True, project=folder)
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -151,6 +153,7 @@ def require(document: Path) -> None:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
 
+@cache
 def tasks() -> list[str]:
     return re.findall(rf"^\s+{TASK}", run("invoke --list", REPOSITORY).stdout, re.MULTILINE)
 

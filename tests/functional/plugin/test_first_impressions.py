@@ -227,10 +227,14 @@ def test_own(cluster, cluster_factory):
     assert max(map(len, table)) <= 80, "\n".join(table)
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
 @pytest.mark.parametrize(
-    ("chosen", "code", "verdict"),
-    [("plain", 0, "No test used a cluster."), ("nothing", 5, "No test used a cluster; the run")],
+    ("workers", "chosen", "code", "verdict"),
+    [
+        ("0", "plain", 0, "No test used a cluster."),
+        ("2", "nothing", 5, "No test used a cluster; the run"),
+        pytest.param("2", "plain", 0, "No test used a cluster.", marks=pytest.mark.lab),
+        pytest.param("0", "nothing", 5, "No test used a cluster; the run", marks=pytest.mark.lab),
+    ],
 )
 def test_a_run_without_distributed_tests_leaves_no_report_of_an_earlier_one(
     suite: Suite, chosen: str, code: int, verdict: str, workers: str

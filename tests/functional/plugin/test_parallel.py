@@ -51,16 +51,26 @@ def rows(lines: list[str]) -> list[list[str]]:
     return [re.split(r"\s{2,}", line) for line in lines if re.match(r"pytest\S*\s+ci-small", line)]
 
 
-@pytest.mark.parametrize("mode", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "load",
+        "loadgroup",
+        "worksteal",
+        # These two give tests to workers as loadgroup does, by another name of the group.
+        pytest.param("loadscope", marks=pytest.mark.lab),
+        pytest.param("loadfile", marks=pytest.mark.lab),
+    ],
+)
 def test_each_worker_has_a_cluster_of_its_own(suite: Suite, mode: str) -> None:
-    ended = suite.run("--distributed", "-n4", f"--dist={mode}")
+    ended = suite.run("--distributed", "-n3", f"--dist={mode}")
 
     assert ended.last == "2 failed, 18 passed", ended.text
     assert len(ended.matching("18 of 20 tests are distributed")) == 1
     assert len(ended.matching("= clusters =")) == 1
     assert len(re.findall(r"^\S+ seen by node1$", ended.text, re.MULTILINE)) == 2
     table = rows(ended.lines)
-    assert 1 <= len(table) <= 4
+    assert 1 <= len(table) <= 3
     assert sum(int(row[5]) for row in table) == 18
     assert len(suite.runs) == len(table)
     assert {record["worker"] for record in suite.records("run.ended")} >= {"main", "gw0"}
@@ -74,7 +84,7 @@ def test_each_worker_runs_everything_in_mode_each(suite: Suite) -> None:
 
 
 def test_workers_can_share_one_cluster(suite: Suite) -> None:
-    ended = suite.run("--distributed", "-n4", "-o", "cluster_workers=shared")
+    ended = suite.run("--distributed", "-n3", "-o", "cluster_workers=shared")
 
     assert ended.last == "2 failed, 18 passed", ended.text
     (row,) = rows(ended.lines)

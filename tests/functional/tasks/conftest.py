@@ -12,6 +12,7 @@ import pytest
 
 from clusterlib.hosts import proc
 from clusterlib.hosts.registry import Registry
+from clusterlib.operations.down import bring_down
 from tests.functional.tasks.calling import PATIENCE, Invoke, environment, words
 
 
@@ -22,9 +23,7 @@ def shop(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
     (tmp_path / "shop.py").write_text("def total(n):\n    print('asked for', n)\n    return n * 2\n")
     yield tmp_path
-    subprocess.run(
-        words("cluster.down", "--all"), cwd=tmp_path, env=environment(), check=True, capture_output=True
-    )
+    bring_down(all=True, project=tmp_path)
     ours = [entry for entry in Registry().entries() if entry.project == str(tmp_path)]
     assert not ours
     assert not [

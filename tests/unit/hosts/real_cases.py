@@ -1,8 +1,8 @@
 """What only the real host can show, run by a keeper of its own; and keepers to be killed.
 
-    python -m tests.unit.hosts.real_cases RUNG CASE   asks, and ends with 0 if it is so
-    python -m tests.unit.hosts.real_cases RUNG        starts a family, prints its members, and
-                                                      waits to be killed
+python -m tests.unit.hosts.real_cases RUNG CASE   asks, and ends with 0 if it is so
+python -m tests.unit.hosts.real_cases RUNG        starts a family, prints its members, and
+                                                  waits to be killed
 """
 
 from __future__ import annotations
