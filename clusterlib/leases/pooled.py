@@ -262,7 +262,7 @@ class PooledCluster:
             nodes=len(status.nodes),
             unwell=bool(status.dirty) or not status.is_ready,
             spoilt=status.spoilt,
-            stale=bool(look and look.changed),
+            stale=bool(look and (look.changed or look.silent(status))),
             afresh=afresh,
         )
         decision = prepare(wanted, self.kept, seen, alone=alone)
@@ -297,11 +297,14 @@ class PooledCluster:
         return None
 
     def _renew(self, look: CodeLook, status: ClusterStatus, *, fresh: bool) -> ClusterError | None:
-        """Restarts the nodes that run other code than is on disk now, or all nodes if the cluster
-        needs repair, too."""
+        """Restarts the nodes that run other code than is on disk now, or do not answer, or all
+        nodes if the cluster needs repair, too."""
+        silent = look.silent(status)
         why = f"its code had changed ({some_files(look.changed, self.cluster.project)})"
+        if not look.changed:
+            why = f"{', '.join(silent)} did not say which code it runs: it is stuck, or too busy to answer"
         well = status.is_ready and not status.dirty and not fresh
-        names = look.outdated(status) if well else ()
+        names = tuple(dict.fromkeys((*look.outdated(status), *silent))) if well else ()
         which = restarted_in_words(status, names)
         error = self._do(
             Repaired.RENEWED, why, lambda: self.cluster.restart(*names, fresh=fresh, on_event=self._on_event)

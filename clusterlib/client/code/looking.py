@@ -72,6 +72,11 @@ class CodeLook:
         """The nodes to restart so that all run what is on disk."""
         return nodes_to_restart(status, {one.role.name for one in self.roles if one.changed})
 
+    def silent(self, status: ClusterStatus) -> tuple[str, ...]:
+        """Nodes that are ready, but did not report what they have loaded: stuck, or too busy."""
+        ready = {node.name for node in status.nodes if node.state is NodeState.READY}
+        return tuple(name for name in self.unasked if name in ready)
+
 
 def look_at_code(cluster: Cluster, on_event: Listener | None = None, *, build: bool = True) -> CodeLook:
     """Compares what the nodes run with the disk.

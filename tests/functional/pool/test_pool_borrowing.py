@@ -152,6 +152,34 @@ def test_a_paused_node_with_stale_code_is_found_when_it_can_be_asked(
     held.release()
 
 
+def test_a_stuck_node_of_a_borrowed_cluster_is_restarted_before_a_test_meets_it(
+    make_pool: MakePool, up: Up
+) -> None:
+    quick: dict[str, object] = {"timeouts.stop": 0.2}
+    running = up("dev", nodes=2, hold=False, overrides=quick)
+    before = pids(running.status())
+    running["node2"].run(_block_the_event_loop)
+    pool = make_pool({**SMALL, **quick})
+
+    held = pool.acquire(Need(), "a test")
+
+    assert held.borrowed
+    assert pids(held.status)[1] != before[1]
+    assert held.cluster["node2"].members() == ["node1", "node2"]
+    held.release()
+    [note] = pool.usage.clusters[0].notes
+    assert note.startswith("node2 did not say which code it runs: it is stuck")
+
+
+def _block_the_event_loop() -> None:
+    import asyncio
+    import gc
+    import threading
+
+    loops = [one for one in gc.get_objects() if isinstance(one, asyncio.BaseEventLoop) and one.is_running()]
+    loops[0].call_soon_threadsafe(threading.Event().wait)
+
+
 def test_when_a_borrowed_cluster_ends_the_next_test_gets_one_of_its_own(make_pool: MakePool, up: Up) -> None:
     running = up("dev", nodes=2, hold=False)
     pool = make_pool()
