@@ -17,7 +17,7 @@ from clusterlib.doors.program.main import main
 from clusterlib.doors.program.parsing import parse
 from clusterlib.doors.program.wording import HelpWording, words_of
 from clusterlib.errors import UsageError
-from clusterlib.rundir.folders import new_run
+from clusterlib.rundir.folders import new_run, runs_of
 
 WORDING = HelpWording(commands())
 
@@ -288,3 +288,10 @@ def test_completion_knows_commands_options_profiles_clusters_and_nodes(
     words: list[str], found: list[str]
 ) -> None:
     assert candidates(words) == found
+
+
+def test_completion_does_not_offer_nodes_that_have_left_the_cluster(project: Path) -> None:
+    (run,) = runs_of(project, "front")
+    run.state.write_text(json.dumps({"nodes": [{"name": "web1", "role": "node"}]}))
+
+    assert candidates(["restart", "--name", "front", ""]) == ["web1"]
