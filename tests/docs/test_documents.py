@@ -159,7 +159,7 @@ def tasks() -> list[str]:
 
 
 def test_every_task_that_is_mentioned_exists(tmp_path: Path) -> None:
-    known = tasks()
+    known = [*tasks()]
     assert {name.partition(".")[0] for name in known} == {"cluster", "profile", "test"}
     for diff in (diff for document in DOCUMENTS for diff in diffs(document)):
         apply(diff, tmp_path)  # it may add operations, which are tasks, too
