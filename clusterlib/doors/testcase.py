@@ -20,6 +20,7 @@ from clusterlib.errors import ClusterError
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.need import IN_A_CLASS, Need, need_of
 from clusterlib.testing.process import ProcessRun
+from clusterlib.testing.registered import CASES
 from clusterlib.testing.serving import ClusterSource, given_server
 
 if TYPE_CHECKING:
@@ -127,6 +128,9 @@ class NeedsCluster(unittest.TestCase):
             raise unittest.SkipTest(text) if unserved.may_skip else self.failureException(text)
 
         self.setUp = refuse  # type: ignore[method-assign]
+
+
+CASES.append(NeedsCluster)
 
 
 class DistributedTestCase(NeedsCluster):

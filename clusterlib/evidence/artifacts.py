@@ -1,7 +1,8 @@
 """The table of artifacts: each file and folder that a test run leaves, its content, and its writer.
 
 The claim of a folder, the copies in it, the links of the report and docs/artifacts.md all use this
-table. An artifact is written by its entry, so there is none without one."""
+table. Every place of an artifact is made by its entry (`in_`, `make`). Files in a folder need no
+entry of their own."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@ meanwhile, and by whom."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 from clusterlib.keeper.diary import Tell
 from clusterlib.keeper.leases import Leases
@@ -14,21 +14,29 @@ from clusterlib.keeper.turns import Turn, Turns
 from clusterlib.messages.events import ClusterLingering
 from clusterlib.waiting import pause_async
 
-if TYPE_CHECKING:
-    from clusterlib.keeper.keeper import Keeper
+__all__ = ["Holding", "Lifetime"]
 
-__all__ = ["Holding"]
+
+class Lifetime(Protocol):
+    """What it needs from the keeper: how far the cluster is, its end, and background tasks."""
+
+    @property
+    def starting(self) -> bool: ...
+    @property
+    def ending(self) -> bool: ...
+    def shut_down(self, reason: str) -> object: ...
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
 
 
 class Holding:
-    def __init__(self, keeper: Keeper, tell: Tell, linger: float, changed: Callable[[], None]) -> None:
+    def __init__(self, life: Lifetime, tell: Tell, linger: float, changed: Callable[[], None]) -> None:
         self.leases = Leases(tell, self._unwanted)
         self.turns = Turns(tell)
         self.taint = Taint(tell, changed)
         self.operations = RunningOperations(tell, self.taint)
         self.held = True
         """Until its starter asks to keep it."""
-        self._keeper = keeper
+        self._life = life
         self._tell = tell
         self.linger = linger
         """Seconds it lives on after its last lease."""
@@ -40,7 +48,7 @@ class Holding:
     def abandon(self) -> None:
         """Its starter does not want it any more: it ends, unless another client holds it."""
         if not self.leases:
-            self._keeper.shut_down("its starter does not want it any more")
+            self._life.shut_down("its starter does not want it any more")
 
     def end_turn(self, turn: Turn, dirty: str | None = None) -> None:
         """Ends a turn in order. Damage that it reports is recorded before another turn begins."""
@@ -53,19 +61,19 @@ class Holding:
         cluster is not trusted.
 
         In a shutdown all connections end, and the cluster is not used again."""
-        spoilt = turn.exclusive and turn.since is not None and not self._keeper.ending
+        spoilt = turn.exclusive and turn.since is not None and not self._life.ending
         self.end_turn(turn, f"{turn.holder} ended before its turn was over" if spoilt else None)
 
     def _unwanted(self) -> None:
         """The last lease has ended.
 
         A cluster that is still starting has no client left; one that is kept lives on."""
-        if self._keeper.starting:
-            self._keeper.shut_down("its starter is gone")
+        if self._life.starting:
+            self._life.shut_down("its starter is gone")
         elif self.held and self.linger > 0:
-            self._keeper.spawn(self._linger(self.leases.taken))
+            self._life.spawn(self._linger(self.leases.taken))
         elif self.held:
-            self._keeper.shut_down("the last lease was released")
+            self._life.shut_down("the last lease was released")
 
     async def _linger(self, taken: int) -> None:
         """Waits for another holder.
@@ -74,4 +82,4 @@ class Holding:
         self._tell(ClusterLingering(self.linger))
         await pause_async(self.linger)
         if self.held and not self.leases and self.leases.taken == taken:
-            self._keeper.shut_down("no client took a lease")
+            self._life.shut_down("no client took a lease")

@@ -1,10 +1,10 @@
 """Why the cluster differs from the state in which it became ready: faults, unexpected ends, and
-damage reported by tests.
+damage by tests and operations.
 
 Every reason is recorded once, and stays until the cluster is healed. Resuming a node removes the
 reason of its pause; restarting nodes on request removes all reasons of these nodes. Damage that a
 test reported for the cluster as a whole may be in its data: it is removed when all nodes start
-without data, or when `heal` is called by somebody who knows that the data does not matter."""
+without data, or when `heal` is called by a caller who knows that the data does not matter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Taint:
         return any(node is None for node, _ in self._reasons)
 
     def spoilt(self, reason: str) -> None:
-        """A test has reported damage to the cluster as a whole."""
+        """A test or an operation has left damage to the cluster as a whole, or a turn was lost."""
         self._add(None, reason, reason)
 
     def ended(self, node: str, how: str) -> None:

@@ -102,10 +102,6 @@ class Schedule:
         """How many tests need a cluster."""
         return sum(one.need is not None or one.fault is not None for one in self.asked)
 
-    @property
-    def reordered(self) -> bool:
-        return self.order != tuple(range(len(self.order)))
-
     def recorded(
         self, private: Sequence[str] = (), *, total: int = 0, distributed: int = 0
     ) -> ScheduleRecorded:

@@ -171,7 +171,7 @@ class ClusterStatus:
     dirty: tuple[str, ...]
     """How it differs from a cluster that has just become ready."""
     spoilt: bool
-    """Whether a test has reported damage to the cluster as a whole."""
+    """Whether the cluster as a whole is damaged: by a test, an operation or a lost turn."""
     peak: Peak
     nodes: tuple[NodeStatus, ...]
     keeper: KeeperFacts

@@ -1,16 +1,18 @@
 """The plugin's declarations for pytest: its fixtures, markers and settings; and which tests they
 concern.
 
-It is loaded in every run of pytest, so it imports nothing else of clusterlib."""
+It is loaded in every run of pytest, so it imports nothing else of clusterlib but what doors have
+registered."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from clusterlib.testing.registered import CASES, FIXTURE_MODULES
 
 if TYPE_CHECKING:
     from clusterlib.testing.shown import TestRun
@@ -25,12 +27,11 @@ __all__ = [
     "RUN",
     "SKIPPED",
     "distributed",
+    "leave_out_workers",
     "our_fixtures",
     "wants_all",
 ]
 
-PLUGIN = "clusterlib.doors.pytest"
-"""The module of our fixtures."""
 FIXTURES = frozenset(
     {
         "cluster",
@@ -75,29 +76,37 @@ def wants_all(option: Any) -> bool:
     return bool(asked and not option.no_cluster)
 
 
+def leave_out_workers(config: pytest.Config) -> None:
+    """A run that only prints its plan runs no tests, and needs no workers."""
+    option = config.option
+    if option.cluster_plan and getattr(option, "numprocesses", None):
+        option.numprocesses = 0
+        config.stash[PARALLEL] = True
+
+
 def distributed(items: Sequence[pytest.Item]) -> Generator[pytest.Item, None, None]:
     """The tests that need a cluster: because of a marker, a fixture of clusterlib, or their class.
 
     Called for every test of every run."""
-    case = getattr(sys.modules.get("clusterlib.doors.testcase"), "NeedsCluster", None)
+    cases = tuple(CASES)
     parents: dict[Any, bool] = {}
     for item in items:
         parent = item.parent
         verdict = parents.get(parent)
         if verdict is None:
-            verdict = parents[parent] = _is_distributed(parent, case)
+            verdict = parents[parent] = _is_distributed(parent, cases)
         if verdict or any(mark.name in MARKERS for mark in item.own_markers) or _uses_fixture(item):
             yield item
 
 
-def _is_distributed(parent: Any, case: type | None) -> bool:
+def _is_distributed(parent: Any, cases: tuple[type, ...]) -> bool:
     """By what surrounds a test: its class, its module, its package."""
     if parent is None:
         return False
     if any(mark.name in MARKERS for mark in parent.iter_markers()):
         return True
     kind = getattr(parent, "cls", None)
-    return case is not None and isinstance(kind, type) and issubclass(kind, case)
+    return isinstance(kind, type) and issubclass(kind, cases)
 
 
 def _uses_fixture(item: pytest.Item) -> bool:
@@ -114,7 +123,7 @@ def _is_ours(item: pytest.Item, name: str) -> bool:
     called so."""
     info = getattr(item, "_fixtureinfo", None)
     for definition in reversed(info.name2fixturedefs.get(name, ()) if info else ()):
-        if definition.func.__module__ == PLUGIN:
+        if definition.func.__module__ in FIXTURE_MODULES:
             return True
         if name not in definition.argnames:
             return False

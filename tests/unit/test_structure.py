@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -159,3 +160,115 @@ def types(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
 
 def is_untyped(annotation: str) -> bool:
     return re.search(r"(dict|Mapping)\[str, Any\]", annotation) is not None
+
+
+UPWARD = {
+    "a driver is given the values of a profile, whose tables it declares: see docs/architecture.md": {
+        ("drivers", "profiles"),
+    },
+}
+"""Rooms that name a type of a room above them, by the reason."""
+IN_A_CIRCLE = {
+    "a cluster has nodes and code, and each of them belongs to its cluster": {
+        "client.cluster -> client.code.syncing",
+        "client.code.looking -> client.cluster",
+        "client.code.syncing -> client.cluster",
+        "client.handles -> client.cluster",
+        "client.node -> client.cluster",
+    },
+    "a driver has links to its nodes, and each of them belongs to its driver": {
+        "drivers.beam.link -> drivers.beam.driver",
+        "drivers.command.link -> drivers.command.driver",
+    },
+    "a node runs code that asks for its node": {"runtime.current -> runtime.node"},
+    "layers are merged by a vocabulary, which names their parts": {"profiles.layers -> profiles.vocabulary"},
+}
+"""Imports for type checkers only, of a module of the same room that imports the importer, by the
+reason."""
+
+
+def test_types_are_imported_only_from_rooms_below() -> None:
+    """The import contracts do not see imports for type checkers."""
+    ranks = ranks_of_rooms()
+    found = {
+        (room_of(module), room_of(target))
+        for module, targets in imports()[1].items()
+        for target in targets
+        if room_of(module) in ranks and ranks[room_of(target)] < ranks[room_of(module)]
+    }
+
+    assert found == {pair for pairs in UPWARD.values() for pair in pairs}
+
+
+def test_modules_in_a_circle_by_a_type_are_few_and_have_a_reason() -> None:
+    """Inside a room. A circle across rooms would need an import from a room above."""
+    plain, typed = (
+        {one: {t for t in of[one] if room_of(t) == room_of(one)} for one in of} for of in imports()
+    )
+    found = {
+        f"{module} -> {target}".replace("clusterlib.", "")
+        for module, targets in typed.items()
+        for target in targets
+        if module in reachable(target, plain, typed)
+    }
+
+    assert found == {name for names in IN_A_CIRCLE.values() for name in names}
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else module
+
+
+def ranks_of_rooms() -> dict[str, int]:
+    """The place of each room in the contract of layers; 0 is the highest."""
+    document = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
+    layers = document["tool"]["importlinter"]["contracts"][0]["layers"]
+    return {
+        name: place for place, layer in enumerate(layers) for name in re.split(r"\s*[|:]\s*", layer.strip())
+    }
+
+
+@cache
+def modules_by_name() -> dict[str, ast.Module]:
+    return {
+        f"clusterlib.{file.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__"): tree
+        for file, tree in modules().items()
+    }
+
+
+@cache
+def imports() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """What each module imports when it runs, and what only for type checkers."""
+    plain: dict[str, set[str]] = defaultdict(set)
+    typed: dict[str, set[str]] = defaultdict(set)
+    for module, tree in modules_by_name().items():
+        for target, only_typed in imported(tree, only_typed=False):
+            if target in modules_by_name() and target != module:
+                (typed if only_typed else plain)[module].add(target)
+    return plain, typed
+
+
+def imported(node: ast.AST, *, only_typed: bool) -> Iterator[tuple[str, bool]]:
+    if isinstance(node, ast.ImportFrom) and node.module:
+        for alias in node.names:
+            whole = f"{node.module}.{alias.name}"
+            yield whole if whole in modules_by_name() else node.module, only_typed
+    elif isinstance(node, ast.Import):
+        yield from ((alias.name, only_typed) for alias in node.names)
+    elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        for statement in node.body:
+            yield from imported(statement, only_typed=True)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from imported(child, only_typed=only_typed)
+
+
+def reachable(module: str, *graphs: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        for target in {one for graph in graphs for one in graph.get(waiting[-1], ())} - found:
+            found.add(target)
+            waiting.insert(0, target)
+        waiting.pop()
+    return found

@@ -1,8 +1,8 @@
 """What pytest loads in every run of every project that has clusterlib installed. So it imports only
 what is needed.
 
-It declares options, markers and fixtures, finds the tests that need a cluster, and decides whether
-they run. `clusterlib.testing` serves them, and is imported only for runs with such tests."""
+It declares options, markers and fixtures. `clusterlib.testing` finds the tests that need a cluster,
+decides whether they run, and serves them. Most of it is imported only for runs with such tests."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from clusterlib.testing.declared import (
     INI,
     KINDS,
     MARKERS,
-    PARALLEL,
     RUN,
     SKIPPED,
     distributed,
-    wants_all,
+    leave_out_workers,
 )
+from clusterlib.testing.registered import FIXTURE_MODULES
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 CONTROLLER = pytest.StashKey["Controller"]()
 FOLDER = pytest.StashKey[str]()
+FIXTURE_MODULES.add(__name__)
 
 
 # -- what the user can say
@@ -100,10 +101,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
-    option = config.option
-    if option.cluster_plan and getattr(option, "numprocesses", None):
-        option.numprocesses = 0  # a run without tests needs no workers
-        config.stash[PARALLEL] = True
+    leave_out_workers(config)
     return (yield)
 
 
@@ -131,24 +129,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Now it is known what -k, -m, paths, --lf, --deselect and --sw have left."""
-    option = session.config.option
-    found = list(distributed(session.items))
-    planning = option.cluster_plan or bool(option.cluster_plan_to)
-    forced = option.force_cluster and not option.no_cluster and bool(session.items)
-    asked = bool(option.cluster_artifacts)  # must not go on telling what an earlier run has left there
-    if not (found or forced or planning or asked) or (option.collectonly and not planning):
-        return
-    wanted = [] if option.no_cluster else found
-    if wanted and not (option.cluster_plan or wants_all(option)):
-        from clusterlib.testing.choice import asked_for
+    from clusterlib.testing.selection import select
 
-        wanted = asked_for(wanted, option.markexpr)
-    chosen = set(map(id, wanted))
-    for item in found:
-        if id(item) not in chosen:
-            item.add_marker(pytest.mark.skip(reason=FORBIDDEN if option.no_cluster else SKIPPED))
-    if wanted or forced or planning or asked:
+    wanted = select(session)
+    if wanted is not None:
         from clusterlib.doors.pytest.live import Live
         from clusterlib.operations.examiner import OperationsExaminer
         from clusterlib.testing.session import begin

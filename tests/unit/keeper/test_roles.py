@@ -29,6 +29,7 @@ from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.network.ports import Claim, PortAllocator
 from clusterlib.rundir.diary import read_events
 from clusterlib.rundir.folders import new_run
+from clusterlib.values.choices import AddressMode
 from clusterlib.values.ports import PortRange
 from clusterlib.waiting import Deadline, poll_async
 from tests.plans import backoff, plan_of, restart_policy, role_plan, timeouts
@@ -168,7 +169,7 @@ def test_roles_whose_nodes_have_addresses_of_their_own_can_have_the_same_port(pl
         assert {node.ports["cluster"] for node in status.nodes} == {28400}
         assert len({node.address for node in status.nodes}) == 5
 
-    play(story, web=replace(WEB, ports=pinned), store=replace(STORE, ports=pinned), mode="per-node")
+    play(story, web=replace(WEB, ports=pinned), store=replace(STORE, ports=pinned), mode=AddressMode.PER_NODE)
 
 
 def test_a_failed_start_of_one_role_ends_the_start_of_all(play: Play) -> None:
