@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clusterlib.lazy import exports
+
 if TYPE_CHECKING:
     from clusterlib import errors as errors
     from clusterlib.client.cluster import Cluster as Cluster
@@ -40,32 +42,31 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Cluster": "clusterlib.client.cluster",
-    "ClusterState": "clusterlib.messages.states",
-    "ClusterStatus": "clusterlib.messages.status",
-    "DistributedAsyncTestCase": "clusterlib.doors.testcase",
-    "DistributedTestCase": "clusterlib.doors.testcase",
-    "Event": "clusterlib.messages.event",
-    "Node": "clusterlib.client.cluster",
-    "NodeState": "clusterlib.messages.states",
-    "NodeStatus": "clusterlib.messages.status",
-    "TurnGiven": "clusterlib.messages.status",
-    "attach": "clusterlib.client.start",
-    "load_profile": "clusterlib.profiles",
-    "up": "clusterlib.client.start",
+    "Cluster": "client.cluster",
+    "ClusterState": "messages.states",
+    "ClusterStatus": "messages.status",
+    "DistributedAsyncTestCase": "doors.testcase",
+    "DistributedTestCase": "doors.testcase",
+    "Event": "messages.event",
+    "Node": "client.cluster",
+    "NodeState": "messages.states",
+    "NodeStatus": "messages.status",
+    "TurnGiven": "messages.status",
+    "attach": "client.start",
+    "load_profile": "profiles",
+    "up": "client.start",
 }
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+_exported, _ = exports(__name__, _HOMES)
 
-    if name == "errors":
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":  # a module
+        from importlib import import_module
+
         return import_module("clusterlib.errors")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'clusterlib' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    return _exported(name)
 
 
 def __dir__() -> list[str]:

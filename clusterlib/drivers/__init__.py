@@ -5,7 +5,9 @@ used."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clusterlib.lazy import exports
 
 if TYPE_CHECKING:
     from clusterlib.drivers.api import SESSION as SESSION
@@ -186,16 +188,4 @@ __all__ = [
     "words",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name not in _HOMES:
-        raise AttributeError(f"module 'clusterlib.drivers' has no attribute {name!r}")
-    value = getattr(import_module(f"clusterlib.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOMES)
+__getattr__, __dir__ = exports(__name__, _HOMES)

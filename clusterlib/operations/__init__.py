@@ -6,7 +6,9 @@ Help`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clusterlib.lazy import exports
 
 if TYPE_CHECKING:
     from clusterlib.operations.declaring import Caller as Caller
@@ -44,18 +46,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Between": "clusterlib.values.fields",
-    "Caller": "clusterlib.operations.declaring",
-    "Result": "clusterlib.operations.result",
-    "do": "clusterlib.remedies",
-    "operation": "clusterlib.operations.declaring",
+    **dict.fromkeys(__all__, "operations.parameters"),
+    "Between": "values.fields",
+    "Caller": "operations.declaring",
+    "Result": "operations.result",
+    "do": "remedies",
+    "operation": "operations.declaring",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Each is imported when it is first used: every operation is imported through this package."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES.get(name, "clusterlib.operations.parameters")), name)
+__getattr__, __dir__ = exports(__name__, _HOMES)

@@ -4,7 +4,9 @@ Each public name is loaded when it is first used."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clusterlib.lazy import exports
 
 if TYPE_CHECKING:
     from clusterlib.profiles.adaptation import Capacity as Capacity
@@ -62,16 +64,4 @@ __all__ = [
     "template_folders",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name not in _HOMES:
-        raise AttributeError(f"module 'clusterlib.profiles' has no attribute {name!r}")
-    value = getattr(import_module(f"clusterlib.profiles.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOMES)
+__getattr__, __dir__ = exports(__name__, _HOMES, "clusterlib.profiles")
