@@ -80,6 +80,7 @@ class Ledger:
         try:
             pooled.end(for_all=for_all or error is not None)
         except ClusterError as trouble:
+            pooled.hang_up()
             if not pooled.borrowed:
                 left = self._force_down(pooled.cluster.name, trouble)
         self._record(

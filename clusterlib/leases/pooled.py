@@ -193,6 +193,12 @@ class PooledCluster:
         else:
             self.cluster.close()
 
+    def hang_up(self) -> None:
+        """Closes the connections of the handle, which may still be open after a failed end."""
+        self.cluster.keeper.close()
+        for node in self.cluster.nodes:
+            node.close()
+
     def _leave_it_whole(self) -> None:
         """A borrowed cluster is returned repaired, whatever the last test has broken.
 
