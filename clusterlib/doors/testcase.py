@@ -22,6 +22,7 @@ from clusterlib.leases.need import IN_A_CLASS, Need, need_of
 from clusterlib.testing.process import ProcessRun
 from clusterlib.testing.registered import CASES
 from clusterlib.testing.serving import ClusterSource, given_server
+from clusterlib.testing.unserved import is_skipped_by_unittest, reason_of
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster, Node
@@ -111,18 +112,11 @@ class NeedsCluster(unittest.TestCase):
         return need_of(**self.declared_need(), remedies=IN_A_CLASS)
 
     def _is_skipped(self) -> bool:
-        method = getattr(self, self._testMethodName, None)
-        return bool(
-            getattr(type(self), "__unittest_skip__", False) or getattr(method, "__unittest_skip__", False)
-        )
+        return is_skipped_by_unittest(type(self), getattr(self, self._testMethodName, None))
 
     def _refuse(self, unserved: Unserved) -> None:
         """Reports the reason in unittest's own way: the set-up raises why there is no cluster."""
-        text = (
-            str(unserved.error)
-            if unserved.first
-            else f"no cluster: {unserved.error.problem} [{unserved.error.code}]"
-        )
+        text = reason_of(unserved, brief=not unserved.first)
 
         def refuse() -> None:
             raise unittest.SkipTest(text) if unserved.may_skip else self.failureException(text)

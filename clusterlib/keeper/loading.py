@@ -17,7 +17,9 @@ __all__ = ["load"]
 async def load(
     role: ManagedRole, code: Mapping[str, str], modules: Mapping[str, str], gone: Sequence[str], tell: Tell
 ) -> dict[str, tuple[str, ...]]:
-    """Gives what each node was given. The dead find the modules when they start."""
+    """Returns the modules that each node was given.
+
+    Nodes that are dead read them when they start."""
     loaded = await role.driver.load(_those_that_load(role), modules, gone)
     role.code.runs(role.nodes, code)
     names = sorted({name for names in loaded.values() for name in names})
@@ -29,15 +31,15 @@ async def load(
 def _those_that_load(role: ManagedRole) -> list[str]:
     """The nodes that live, all of which must be able to load new code now."""
     living = [node for node in role.nodes.values() if node.living]
-    deaf = [node for node in living if node.state is not NodeState.READY]
-    if deaf:
+    unable = [node for node in living if node.state is not NodeState.READY]
+    if unable:
         raise NodeUnavailable(
-            f"{', '.join(node.name for node in deaf)} cannot be given new code now",
-            cause=f"{deaf[0].name} is {deaf[0].state}",
+            f"{', '.join(node.name for node in unable)} cannot be given new code now",
+            cause=f"{unable[0].name} is {unable[0].state}",
             remedies=[
-                do("cluster.resume", deaf[0].name)
-                if deaf[0].state is NodeState.PAUSED
-                else do("cluster.restart", deaf[0].name)
+                do("cluster.resume", unable[0].name)
+                if unable[0].state is NodeState.PAUSED
+                else do("cluster.restart", unable[0].name)
             ],
         )
     return [node.name for node in living]

@@ -12,7 +12,7 @@ from clusterlib.messages import events
 from clusterlib.messages.codec import NotReadable, revive
 from clusterlib.messages.happening import Happening, Unknown, facts_of, kinds_of
 
-__all__ = ["CATALOGUE", "Event", "now"]
+__all__ = ["CATALOGUE", "Event", "now", "stamp"]
 
 CATALOGUE: Mapping[str, type[Happening]] = kinds_of(events)
 """Every kind of event, by its name."""
@@ -63,4 +63,9 @@ class Event:
 
 
 def now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return stamp(dt.datetime.now(dt.UTC))
+
+
+def stamp(time: dt.datetime) -> str:
+    """A time of UTC, as records and events have it."""
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -28,6 +28,7 @@ from clusterlib.evidence.records import (
     UsedCluster,
 )
 from clusterlib.machine.facts import detect_machine
+from clusterlib.messages.event import stamp
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.uses import AfterRefusal, Obtained
 from clusterlib.profiles import default_profile
@@ -155,7 +156,7 @@ class CommandEvidence:
                 outcome=outcome,
                 seconds=round(seconds, 4),
                 message=message,
-                began=began.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                began=stamp(began),
             )
         )
 

@@ -10,7 +10,7 @@ from clusterlib.errors import NeedImpossible
 from clusterlib.leases.need import IN_A_CLASS, Need, need_of
 from clusterlib.testing.declared import our_fixtures
 
-__all__ = ["SHARED", "is_skipped_by_unittest", "need_of_item", "needs_shared", "uses_session"]
+__all__ = ["SHARED", "need_of_item", "needs_shared", "uses_session"]
 
 SHARED = frozenset({"cluster", "cluster_nodes", "with_cluster_size"})
 OWN = frozenset({"cluster_factory", "session_cluster", "session_cluster_factory"})
@@ -34,11 +34,6 @@ def needs_shared(item: pytest.Item) -> bool:
 
 def uses_session(item: pytest.Item) -> bool:
     return not SESSION.isdisjoint(getattr(item, "fixturenames", ())) and bool(SESSION & our_fixtures(item))
-
-
-def is_skipped_by_unittest(item: pytest.Item) -> bool:
-    """pytest learns of `@unittest.skip` only when it runs the test."""
-    return any(getattr(getattr(item, name, None), "__unittest_skip__", False) for name in ("obj", "cls"))
 
 
 def _check_scopes(item: pytest.Item, shared: frozenset[str]) -> None:

@@ -15,6 +15,7 @@ from clusterlib.client.cluster import Cluster
 from clusterlib.evidence.explained import Explained, NodeStacks, shortened
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.records import TestEnded, TestStarted, UsedCluster
+from clusterlib.messages.event import stamp
 from clusterlib.testing.explaining import explain
 
 __all__ = ["TestOutcome"]
@@ -102,8 +103,8 @@ class TestOutcome:
             seconds=round(self._seconds, 6),
             message=self._message[:LONGEST_MESSAGE],
             explained=self._explained,
-            began=_stamp(self._started),
-            served=_stamp(self._served) if self._served else None,
+            began=stamp(self._started),
+            served=stamp(self._served) if self._served else None,
             plain=self.plain,
         )
 
@@ -115,7 +116,3 @@ class TestOutcome:
             place = getattr(entry, "reprfileloc", None)
             if place is not None and Path(place.path).name == Path(self._file).name:
                 self._line = place.lineno
-
-
-def _stamp(time: datetime) -> str:
-    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -6,7 +6,6 @@ without a cluster have."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -14,11 +13,11 @@ import pytest
 
 from clusterlib.errors import ApplicationFailed, BuildFailed, ClusterError
 from clusterlib.evidence.records import RecordWriter, RefusalCaught
-from clusterlib.evidence.redaction import redactor_for
 from clusterlib.leases.lease import Unserved
 from clusterlib.leases.usage import Usage
 from clusterlib.messages.event import now
 from clusterlib.messages.recorded import RecordedError
+from clusterlib.testing.unserved import reason_of
 
 __all__ = ["Refusals"]
 
@@ -82,8 +81,7 @@ class Refusals:
         at_the_end = any(failure.error == RecordedError.of(error) for failure in self._usage().failures)
         is_first_victim = unserved.first and isinstance(error, ApplicationFailed | BuildFailed)
         brief = at_the_end and not is_first_victim
-        text = f"no cluster: {error.problem} [{error.code}]" if brief else str(error)
-        text = redactor_for((), os.environ).text(text)
+        text = reason_of(unserved, brief=brief)
         if unserved.may_skip:
             raise pytest.skip.Exception(text, _use_item_location=True) from None
         raise pytest.fail.Exception(text, pytrace=False) from None

@@ -30,7 +30,7 @@ from clusterlib.testing import junit
 from clusterlib.testing.declared import FORBIDDEN, RUN, SKIPPED, wants_all
 from clusterlib.testing.folder import ReportFolder
 from clusterlib.testing.given import Display, Examiner
-from clusterlib.testing.needs import is_skipped_by_unittest, need_of_item
+from clusterlib.testing.needs import need_of_item
 from clusterlib.testing.options import RunOptions, read_options
 from clusterlib.testing.outcome import TestOutcome
 from clusterlib.testing.place import place_of, project_of, worker_of
@@ -44,6 +44,7 @@ from clusterlib.testing.sharing import read_name
 from clusterlib.testing.shown import RunPlan, RunSummary, TestRun
 from clusterlib.testing.tally import ForcedFailure, Tally, WorkerResult
 from clusterlib.testing.tracebacks import Tracebacks
+from clusterlib.testing.unserved import is_skipped_by_unittest
 from clusterlib.values.choices import WorkerClusters
 
 __all__ = ["Run", "begin", "held_for", "run_of", "run_of_session"]
@@ -174,7 +175,7 @@ class Run:
         """Gets a cluster for this test, or the reason why there is none, if the test needs one."""
         self.own.begin_test()
         self.refusals.begin_test()
-        if (NEED not in item.stash and FAULT not in item.stash) or is_skipped_by_unittest(item):
+        if (NEED not in item.stash and FAULT not in item.stash) or _is_skipped(item):
             return
         self._item = item
         former = item.stash.get(OUTCOME, None)  # a plugin may repeat a failed test
@@ -361,6 +362,11 @@ class Run:
         """What is wrong with the machine, after a start has failed."""
         findings = self._look_at_machine(profile)
         return [f"{one.name}: {one.evidence}" for one in findings if one.outcome is CheckOutcome.FAILED]
+
+
+def _is_skipped(item: pytest.Item) -> bool:
+    """pytest learns of `@unittest.skip` only when it runs the test."""
+    return is_skipped_by_unittest(getattr(item, "obj", None), getattr(item, "cls", None))
 
 
 def run_of(item: pytest.Item) -> Run:

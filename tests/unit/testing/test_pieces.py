@@ -10,17 +10,20 @@ import pytest
 
 from clusterlib.errors import NodeExited, StartError
 from clusterlib.evidence.claiming import claim
+from clusterlib.evidence.home import REPORTS
 from clusterlib.evidence.records import (
     ClusterObtained,
     ClusterRefused,
     ClusterRepaired,
     TestStarted,
 )
+from clusterlib.leases.lease import Unserved
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.uses import AfterRefusal, Repaired
 from clusterlib.testing.controller import usage_of
 from clusterlib.testing.folder import ReportFolder
 from clusterlib.testing.sharing import read_name, reserve_for_all
+from clusterlib.testing.unserved import reason_of
 
 
 def test_what_a_dead_worker_has_used_is_read_from_its_records() -> None:
@@ -90,11 +93,11 @@ def test_of_the_reports_of_a_project_only_ours_go(tmp_path: Path) -> None:
     config: Any = SimpleNamespace(option=SimpleNamespace(cluster_artifacts=None))
     names = [f"20260101-00000{number}-7" for number in range(7)]
     for name in [*names, "0-my-own"]:
-        (tmp_path / "reports" / name).mkdir(parents=True)
+        (tmp_path / REPORTS / name).mkdir(parents=True)
 
-    ReportFolder(tmp_path / "reports" / names[-1], config).keep()
+    ReportFolder(tmp_path / REPORTS / names[-1], config).keep()
 
-    left = {path.name for path in (tmp_path / "reports").iterdir()}
+    left = {path.name for path in (tmp_path / REPORTS).iterdir()}
     assert left == {*names[2:], "0-my-own", "latest"}
 
 
@@ -105,9 +108,19 @@ def test_reports_that_are_too_large_together_go_the_oldest_first(
     config: Any = SimpleNamespace(option=SimpleNamespace(cluster_artifacts=None))
     names = [f"20260101-00000{number}-7" for number in range(4)]
     for name in names:
-        (tmp_path / "reports" / name).mkdir(parents=True)
-        (tmp_path / "reports" / name / "node1.log").write_bytes(b"x" * 100_000)
+        (tmp_path / REPORTS / name).mkdir(parents=True)
+        (tmp_path / REPORTS / name / "node1.log").write_bytes(b"x" * 100_000)
 
-    ReportFolder(tmp_path / "reports" / names[-1], config).keep()
+    ReportFolder(tmp_path / REPORTS / names[-1], config).keep()
 
-    assert {path.name for path in (tmp_path / "reports").iterdir()} == {*names[2:], "latest"}
+    assert {path.name for path in (tmp_path / REPORTS).iterdir()} == {*names[2:], "latest"}
+
+
+@pytest.mark.parametrize("brief", [True, False])
+def test_the_reason_why_a_test_has_no_cluster_holds_no_secrets(
+    monkeypatch: pytest.MonkeyPatch, brief: bool
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "t0ps3cr3tt0k3n")
+    unserved = Unserved(NodeExited("node1 ended: t0ps3cr3tt0k3n is refused"), may_skip=True)
+
+    assert reason_of(unserved, brief=brief).endswith("node1 ended: [redacted] is refused [node-exited]")
