@@ -17,9 +17,9 @@ import clusterlib
 from clusterlib.client.boot import Boot
 from clusterlib.client.ending import take_down
 from clusterlib.client.start import is_running, lock_of
-from clusterlib.errors import KeeperLost, NodeNotReady, StartError
+from clusterlib.errors import KeeperLost, StartError
 from clusterlib.hosts import proc
-from clusterlib.hosts.places import runtime_dir, socket_path
+from clusterlib.hosts.places import socket_path
 from clusterlib.hosts.registry import Registry
 from clusterlib.operations.down import bring_down
 from clusterlib.operations.reach import running_names
@@ -316,20 +316,6 @@ def test_a_paused_simulation_can_be_taken_down(up: Up) -> None:
     assert none_left(marker)
 
 
-def test_a_start_ends_at_its_time_out_also_where_the_process_that_starts_nodes_hangs(up: Up) -> None:
-    cluster = up("ci-small", overrides={"timeouts.start": 1.0})
-    keeper = cluster.status().keeper.pid
-    below = [seen.pid for seen in proc.descendants(keeper)]
-    [nursery] = [pid for pid in below if proc.command_line(pid).startswith("clusterlib nursery")]
-    os.kill(nursery, signal.SIGSTOP)
-
-    with pytest.raises(NodeNotReady, match="could not start within 1 s") as caught:
-        cluster.restart("node1")
-
-    assert "the nursery" in str(caught.value.cause)
-    cluster.down()  # `up` looks for what is left
-
-
 def test_the_loss_of_the_process_that_starts_nodes_is_reported_at_once(up: Up) -> None:
     cluster = up("ci-small")
     before = [node.pid for node in cluster.status().nodes]
@@ -361,47 +347,6 @@ def test_the_holder_of_a_dead_keeper_is_told_so(up: Up, gone: Gone) -> None:
 
     with pytest.raises(KeeperLost):
         cluster.status()
-
-
-def test_an_interrupt_during_the_start_leaves_nothing(project: Path) -> None:
-    (project / "slow.py").write_text("import threading\ndef main():\n    threading.Event().wait()\n")
-    script = (
-        "import clusterlib\n"
-        "def tell(event):\n"
-        "    if event.kind == 'node.reached': print(event, flush=True)\n"
-        "clusterlib.up('dev', overrides={'python.app': 'slow:main'}, on_event=tell)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline()
-
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-
-    assert not is_running(project=project)
-
-
-def test_a_runner_killed_during_the_start_leaves_no_file_in_the_runtime_folder(project: Path) -> None:
-    (project / "slow.py").write_text("import threading\ndef main():\n    threading.Event().wait()\n")
-    script = (
-        "import clusterlib\n"
-        "clusterlib.up('ci-small', overrides={'python.app': 'slow:main'}, on_event=lambda e: print(e, flush=True))\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=project, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        [entry] = [entry for entry in Registry().entries() if entry.project == str(project)]
-        process.kill()
-
-    assert none_left(entry.marker)
-    assert poll(lambda: not is_running(project=project), Deadline(5))
-    assert not [
-        path
-        for path in runtime_dir().rglob("*")
-        if path.stem in {entry.marker, entry.identifier} and path.suffix != ".lock"
-    ]
 
 
 def test_the_state_on_disk_survives_the_keeper(up: Up, gone: Gone) -> None:
