@@ -109,7 +109,8 @@ def _misfit(running: Running, wanted: Wanted) -> str | None:
 
 
 def _wrong_size(name: str, nodes: int, enough: int, wanted: Wanted) -> str | None:
-    if nodes == wanted.need.size if wanted.need.exact else nodes >= enough:
+    fits = nodes == wanted.need.size if wanted.need.exact else nodes >= enough
+    if fits:
         return None
     return f"cluster {name} runs with {_counted(nodes)}, tests ask for {wanted.asked}"
 
