@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,8 +46,14 @@ def wipe(cluster: Cluster, *, token: Token, backup: bool = True) -> str:
 
 
 def program(project: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    on_path = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        [sys.executable, "-m", "clusterlib", *words], cwd=project, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "clusterlib", *words],
+        cwd=project,
+        env=on_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done
