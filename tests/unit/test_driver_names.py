@@ -14,7 +14,7 @@ from clusterlib.drivers.shipped import SHIPPED
 PACKAGE = Path(clusterlib.__file__).parent
 NAMES = {*SHIPPED, "fake"}
 OTHER_THINGS = {
-    ("doors/program/parsing.py", "'command' in options"),  # an option of cluster.shell
+    ("doors/commands/words.py", "'command' in options"),  # an option of cluster.shell
     ("profiles/vocabulary.py", "layer.tree.get('python')"),  # the table that says where code is
 }
 """Words that are the names of something else, too."""
