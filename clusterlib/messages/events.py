@@ -4,12 +4,12 @@ A line of `events.jsonl` is `{"number": 3, "time": "...Z", "kind": "node.reached
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.effects import Effect
-from clusterlib.messages.happening import Happening
+from clusterlib.messages.happening import Happening, count_of, names_of
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
 
@@ -53,8 +53,6 @@ __all__ = [
     "TurnTaken",
 ]
 
-MOST_NAMES = 6  # a sentence names at most this many nodes; of more it gives the number
-
 
 # -- a cluster
 
@@ -75,7 +73,7 @@ class ClusterStarting(Happening):
     says = "starting cluster {name}"
 
     def detail(self) -> str:
-        return f"{_count(self.nodes)}, profile {self.profile}{' [SIMULATED]' if self.simulated else ''}"
+        return f"{count_of(self.nodes)}, profile {self.profile}{' [SIMULATED]' if self.simulated else ''}"
 
 
 @frozen
@@ -99,7 +97,7 @@ class ClusterRestarting(Happening):
     fresh: bool = False
 
     def headline(self) -> str:
-        return f"restarting {_names(self.nodes)}{' with no data' if self.fresh else ''}"
+        return f"restarting {names_of(self.nodes)}{' with no data' if self.fresh else ''}"
 
 
 @frozen
@@ -110,7 +108,7 @@ class ClusterScaling(Happening):
 
     def headline(self) -> str:
         what = f"scaling role {self.role}" if self.role else "scaling"
-        return f"{what} from {self.before} to {_count(self.after)}"
+        return f"{what} from {self.before} to {count_of(self.after)}"
 
 
 @frozen
@@ -361,7 +359,7 @@ class TurnEnded(Happening):
         return self.dirty or ""
 
 
-# -- what clients do to the cluster
+# -- operations, and the keeper itself
 
 
 @frozen
@@ -389,9 +387,6 @@ class OperationEnded(Happening):
         return f"{self.operation} {'failed' if self.error else 'is done'} after {self.seconds:.2f} s"
 
 
-# -- the keeper itself
-
-
 @frozen
 class StateNotSaved(Happening):
     reason: str
@@ -402,11 +397,3 @@ class StateNotSaved(Happening):
 @frozen
 class ControlRefused(Happening):
     reason: str
-
-
-def _count(nodes: int) -> str:
-    return f"{nodes} node" + ("" if nodes == 1 else "s")
-
-
-def _names(nodes: Sequence[str]) -> str:
-    return ", ".join(nodes) if len(nodes) <= MOST_NAMES else _count(len(nodes))

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import plain
 
-__all__ = ["Happening", "Unknown", "facts_of", "kinds_of"]
+__all__ = ["Happening", "Unknown", "count_of", "facts_of", "kinds_of", "names_of"]
+
+MOST_NAMES = 6
+"""A sentence names at most this many nodes; of more it gives the number."""
 
 
 class Happening:
@@ -84,3 +87,11 @@ def facts_of(what: Happening) -> Mapping[str, Any]:
     needless = {one.name for one in fields(what) if one.default is None}  # type: ignore[arg-type]  # each is a dataclass
     facts: dict[str, Any] = plain(what)
     return {key: value for key, value in facts.items() if value is not None or key not in needless}
+
+
+def count_of(nodes: int) -> str:
+    return f"{nodes} node" + ("" if nodes == 1 else "s")
+
+
+def names_of(nodes: Sequence[str]) -> str:
+    return ", ".join(nodes) if len(nodes) <= MOST_NAMES else count_of(len(nodes))

@@ -7,7 +7,7 @@ dataclasses."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from enum import StrEnum
 from functools import cache
@@ -16,6 +16,7 @@ from typing import Any
 
 from clusterlib.frozen import frozen
 from clusterlib.values.kinds import INHERITED, Wrong
+from clusterlib.values.typed_text import flag_from, is_unicode, list_from, text_reader, without_null
 from clusterlib.values.wording import in_toml, nearest
 
 __all__ = [
@@ -61,8 +62,6 @@ WHOLE = (
 )
 NUMBER = ("a number", "write it without quotes, for example 1.5", "write a number, for example 1.5")
 FLAG = ("true or false", "write true or false, without quotes", "write true or false")
-YES = ("true", "yes", "on", "1")
-NO = ("false", "no", "off", "0")
 
 
 @frozen
@@ -134,7 +133,7 @@ def flag() -> Kind:
             misfits.append(_must_be(FLAG, value, place))
         return value
 
-    return Kind(read, {"type": "boolean"}, _flag_from)
+    return Kind(read, {"type": "boolean"}, flag_from)
 
 
 def whole(least: int, most: int) -> Kind:
@@ -147,7 +146,7 @@ def whole(least: int, most: int) -> Kind:
             misfits.append(Misfit(place, f"{in_toml(value)} is out of bounds", right))
         return value
 
-    return Kind(read, {"type": "integer", "minimum": least, "maximum": most}, _reader(int))
+    return Kind(read, {"type": "integer", "minimum": least, "maximum": most}, text_reader(int))
 
 
 def number(*, above: float | None = None, least: float | None = None, most: float) -> Kind:
@@ -168,7 +167,7 @@ def number(*, above: float | None = None, least: float | None = None, most: floa
         return value
 
     known = {key: value for key, value in shown.items() if value is not None}
-    return Kind(read, {"type": "number", **known}, _reader(float))
+    return Kind(read, {"type": "number", **known}, text_reader(float))
 
 
 @frozen
@@ -189,11 +188,11 @@ def text(check: Callable[[str], str] | None = None, **json: Any) -> Kind:
     """Text, which `check` may refuse by raising Wrong."""
 
     def read(value: object, place: Place, misfits: list[Misfit]) -> object:
-        if not isinstance(value, str) or not _is_unicode(value):
+        if not isinstance(value, str) or not is_unicode(value):
             misfits.append(_must_be(TEXT, value, place))
             return value
         try:
-            return _without_null(value) if check is None else check(_without_null(value))
+            return without_null(value) if check is None else check(without_null(value))
         except Wrong as wrong:
             misfits.append(Misfit(place, f"{in_toml(value)} {wrong.problem}", wrong.right))
             return value
@@ -256,7 +255,7 @@ def _list_of(item: Kind) -> Kind:
             return value
         return tuple(item.read(one, (*place, index), misfits) for index, one in enumerate(value))
 
-    return Kind(read, {"type": "array", "items": dict(item.json)}, _list_from)
+    return Kind(read, {"type": "array", "items": dict(item.json)}, list_from)
 
 
 def optional(kind: Kind) -> Kind:
@@ -289,7 +288,7 @@ def table(check_key: Callable[[str], str], values: Kind, description: str) -> An
         entries = {}
         for key, entry in value.items():
             try:
-                check_key(_without_null(str(key)))
+                check_key(without_null(str(key)))
             except Wrong as wrong:
                 misfits.append(Misfit((*place, key), f"this name {wrong.problem}", wrong.right))
             entries[key] = values.read(entry, (*place, key), misfits)
@@ -374,40 +373,3 @@ def _must_be(what: tuple[str, ...], value: object, place: Place) -> Misfit:
     if that differs."""
     as_text = what[2] if len(what) > 2 and isinstance(value, str) else None
     return Misfit(place, f"must be {what[0]}, not {in_toml(value)}", what[1], as_text)
-
-
-def _is_unicode(value: str) -> bool:
-    """False if it contains bytes of the environment that are not text."""
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _without_null(value: str) -> str:
-    if "\0" in value:
-        raise Wrong("holds a NUL character, which no program can be given", "remove it")
-    return value
-
-
-def _reader(convert: Callable[[str], object]) -> Callable[[str], object]:
-    def read(value: str) -> object:
-        try:
-            return convert(value)
-        except ValueError:
-            return value
-
-    return read
-
-
-def _flag_from(value: str) -> object:
-    lowered = value.strip().lower()
-    return True if lowered in YES else False if lowered in NO else value
-
-
-def _list_from(value: str) -> object:
-    """Split as a shell does, because a person types it into a variable."""
-    import shlex
-
-    try:
-        words: Sequence[str] = shlex.split(value)
-    except ValueError:
-        return value
-    return list(words)
