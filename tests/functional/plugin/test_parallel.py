@@ -266,9 +266,11 @@ def test_a_parallel_run_without_distributed_tests_does_not_wait_for_what_would_s
         "clusterlib.doors.pytest",
         "clusterlib.evidence",
         "clusterlib.evidence.home",
+        "clusterlib.lazy",
         "clusterlib.profiles",
         "clusterlib.profiles.project",
         "clusterlib.testing",
         "clusterlib.testing.declared",
         "clusterlib.testing.place",
+        "clusterlib.testing.registered",
     ], ended.text

@@ -16,7 +16,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with the logs of one run, which has ended."""
     for variable in ("CLUSTERLIB_NAME", "CLUSTERLIB_PROJECT"):
         monkeypatch.delenv(variable, raising=False)
-    nodes = tmp_path / ".clusterlib" / "default" / "20260131-110000-abcdef" / "nodes"
+    nodes = tmp_path / ".clusterlib" / "default" / "20260131-110000.000000-abcd" / "nodes"
     nodes.mkdir(parents=True)
     lines = {
         "node1": ["12:00:00.000001 ready", "12:00:02.000000 order 17 failed"],
