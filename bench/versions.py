@@ -97,10 +97,12 @@ def compare(name: str, before: Version, now: Version, pairs: int) -> list[Compar
             for key, unit, value in _measure(name, version):
                 units[key] = unit
                 values[version].setdefault(key, []).append(value)
+    lacking = [key for key in units if any(len(values[one].get(key, ())) < pairs for one in values)]
+    if lacking:
+        raise RuntimeError(f"not measured in every pair by both versions: {', '.join(lacking)}")
     return [
         Comparison(key, unit, tuple(values[before][key]), tuple(values[now][key]))
         for key, unit in units.items()
-        if all(len(values[version].get(key, ())) == pairs for version in (before, now))
     ]
 
 

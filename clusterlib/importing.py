@@ -37,8 +37,16 @@ def importable(folders: Iterable[str]) -> Iterator[None]:
         with _lock:
             _added.subtract(ours)
             for folder in ours:
-                if not _added[folder] and folder in sys.path:
-                    sys.path.remove(folder)
+                if not _added[folder]:
+                    _remove_last(folder)
+
+
+def _remove_last(folder: str) -> None:
+    """The last entry is ours; other code may have put the same folder before it."""
+    for number in reversed(range(len(sys.path))):
+        if sys.path[number] == folder:
+            del sys.path[number]
+            return
 
 
 def find_module(name: str, folders: Iterable[str] | None = None) -> Path | None:

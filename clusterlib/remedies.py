@@ -9,6 +9,7 @@ calls them. It keeps its parts, so that another door can call the same operation
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, SupportsIndex, TypeGuard
 
@@ -124,8 +125,10 @@ class Remedy(str):
         return _worded(self.parts, call)
 
     def of_cluster(self, name: str) -> Remedy:
-        """The same about that cluster. Without a name, an operation is about the default one."""
-        return self if name == DEFAULT_CLUSTER else self._with(lambda call: call.of_cluster(name))
+        """The same about that cluster. Without a name, an operation is about the one that the
+        environment names, else about the default one."""
+        is_meant = name == DEFAULT_CLUSTER and os.environ.get("CLUSTERLIB_NAME", name) == name
+        return self if is_meant else self._with(lambda call: call.of_cluster(name))
 
     def of_profile(self, name: str) -> Remedy:
         """The same about that profile. Without a name, an operation takes the default one."""

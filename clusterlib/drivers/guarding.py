@@ -124,7 +124,7 @@ class _Guarded:
         self._guard = guard
         self._inner = inner
         self._declared = vars(declared)
-        self._reported: set[str] = set()
+        self._reported: set[tuple[str, str]] = set()
 
     def __getattr__(self, name: str) -> Any:
         if not inspect.isfunction(self._declared.get(name)):
@@ -135,7 +135,7 @@ class _Guarded:
         try:
             with self._watching(name):
                 return results.checked(name, getattr(self._inner, name))
-        except DriverUnusable as error:
+        except ClusterError as error:
             return self._instead(name, error)
 
     def _call(self, name: str) -> Callable[..., Any]:
@@ -143,7 +143,7 @@ class _Guarded:
             try:
                 with self._watching(name):
                     found = results.checked(name, getattr(self._inner, name)(*args))
-            except DriverUnusable as error:
+            except ClusterError as error:
                 return self._instead(name, error)
             return self._inside(name, found)
 
@@ -155,14 +155,18 @@ class _Guarded:
                 with self._watching(name):
                     waited = results.awaitable(getattr(self._inner, name)(*args))
                     return results.checked(name, await waited)
-            except DriverUnusable as error:
+            except ClusterError as error:
                 return self._instead(name, error)
 
         return guarded
 
     def _watching(self, name: str) -> AbstractContextManager[None]:
+        return self._guard.watching(*self._called(name))
+
+    def _called(self, name: str) -> tuple[str, object]:
+        """The method in words, and its code."""
         kind = type(self._inner)
-        return self._guard.watching(f"{kind.__name__}.{name}", getattr(kind, name, None))
+        return f"{kind.__name__}.{name}", getattr(kind, name, None)
 
     def _inside(self, name: str, found: Any) -> Any:
         """The code of the author in what a method has returned is guarded, too."""
@@ -182,12 +186,18 @@ class _Guarded:
 
         return guarded
 
-    def _instead(self, name: str, error: DriverUnusable) -> Any:
-        """For a method that must not stop the keeper: its default. The error is reported once."""
+    def _instead(self, name: str, error: ClusterError) -> Any:
+        """For a method that must not stop the keeper: its default, whatever it raises. An error is
+        reported once for each place in the code."""
         if name not in results.AT_ANY_COST:
             raise error
-        if str(error.cause) not in self._reported:
-            self._reported.add(str(error.cause))
+        origin = error.__cause__ if isinstance(error, DriverUnusable) and error.__cause__ else error
+        place = name, place_of(origin, self._guard.file)
+        if place not in self._reported:
+            self._reported.add(place)
+            if not isinstance(error, DriverUnusable):
+                what, code = self._called(name)
+                error = self._guard.failure(what, error, code)
             self._guard.report(error)
         return results.AT_ANY_COST[name]
 

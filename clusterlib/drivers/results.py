@@ -147,6 +147,18 @@ def _examined(value: Any) -> Any:
     return value
 
 
+def _view(value: Any) -> Any:
+    return frozenset(_each(str, "the names of nodes")(value))
+
+
+def _facts(value: Any) -> Any:
+    _of(Mapping, "texts by their names")(value)
+    for name, fact in value.items():
+        if not isinstance(name, str) or not isinstance(fact, str):
+            raise TypeError(f"it returned {name!r}: {fact!r:.80}, and a fact is a text with a name")
+    return value
+
+
 def _traits(value: Any) -> Any:
     from clusterlib.drivers.kind import Traits
 
@@ -202,10 +214,10 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "name": _of(str, "a text"),
     "purposes": _each(str, "the names of purposes"),
     "order": _order,
-    "facts": _of(Mapping, "texts by their names"),
+    "facts": _facts,
     "last_words": _each(str, "a list of lines"),
     # of a link
-    "view": _each(str, "the names of nodes"),
+    "view": _view,
     "ladder": _ladder,
     "probe": _answer,
     "examine": _examined,

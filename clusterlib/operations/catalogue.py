@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import OperationBroken
 from clusterlib.frozen import frozen
+from clusterlib.messages.effects import Effect
 from clusterlib.operations.declaring import Scope
 from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
 from clusterlib.profiles.project import find_project
@@ -244,4 +245,5 @@ def listed_to(one: ListedOperation) -> dict[str, Any]:
 def listed_from(data: Mapping[str, Any]) -> ListedOperation:
     """Faster than the codec, which inspects types. Every command waits for this."""
     parameters = tuple(ListedParameter(**one) for one in data["parameters"])
-    return ListedOperation(**{**data, "parameters": parameters})
+    effect, scope = Effect(data["effect"]), Scope(data["scope"])
+    return ListedOperation(**{**data, "parameters": parameters, "effect": effect, "scope": scope})

@@ -68,6 +68,8 @@ class ClusterView(Result):
     name: str
     state: ClusterState
     profile: str
+    driver: str
+    """The drivers of its roles, with a comma between them if they differ."""
     roles: tuple[RoleView, ...]
     simulated: bool
     project: str
@@ -93,6 +95,7 @@ class ClusterView(Result):
             name=status.name,
             state=status.state,
             profile=status.profile,
+            driver=", ".join(dict.fromkeys(role.driver for role in status.roles)),
             roles=tuple(RoleView(role.name, role.driver) for role in status.roles),
             simulated=status.simulated,
             project=status.project,

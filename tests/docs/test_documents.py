@@ -118,9 +118,6 @@ def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: 
             (project / f"example_{step.line}.py").write_text(step.text)
             command = f"python example_{step.line}.py"
         elif step.kind == "diff":
-            (project / f"example_{step.line}.diff").write_text(step.text)
-            command = f"git apply example_{step.line}.diff"
-        elif step.kind == "diff":
             apply(step.text, project)
             continue
         elif step.kind != "command":

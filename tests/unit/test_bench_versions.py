@@ -55,6 +55,16 @@ def test_a_bench_that_fails_is_reported_with_its_words(tmp_path: Path) -> None:
         compare("etcd-up", broken, broken, pairs=2)
 
 
+def test_a_row_that_only_one_version_measures_is_an_error(tmp_path: Path) -> None:
+    log = str(tmp_path / "log")
+    before = a_version(tmp_path, "before", BENCH.format(log=log, name="before", median=100.0))
+    renamed = BENCH.format(log=log, name="now", median=100.0).replace('"up-3"', '"up-three"')
+    now = a_version(tmp_path, "now", renamed)
+
+    with pytest.raises(RuntimeError, match="not measured in every pair by both versions: up-three, up-3"):
+        compare("up-3", before, now, pairs=2)
+
+
 @pytest.mark.parametrize(
     ("comparison", "verdict"),
     [

@@ -155,3 +155,12 @@ def test_a_remedy_that_is_only_a_text_can_be_revived() -> None:
     assert revived([{"operation": "cluster.up", "words": [], "options": {}, "rest": []}]).parts == (
         OperationCall("cluster.up"),
     )
+
+
+def test_the_default_cluster_is_named_where_the_environment_names_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLUSTERLIB_NAME", "other")
+
+    assert do("cluster.down").of_cluster("default") == "invoke cluster.down --name default"
+    assert do("cluster.down").of_cluster("other") == "invoke cluster.down --name other"

@@ -27,8 +27,7 @@ class CommandStyle:
     help: Callable[[Command], str]
     help_flags: Collection[str] = ()
     as_invoke: bool = False
-    """Whether they are read as Invoke does: what begins with a dash is neither a bare word nor, if
-    an option is called so, the value of another one."""
+    """Whether they are read as Invoke does: what begins with a dash is no bare word."""
 
 
 @frozen
@@ -125,7 +124,7 @@ class _Reading:
             self.given[option.name] = not option.negates
         elif has_value:
             self._set(option, value)
-        elif queue and not (self.style.as_invoke and queue[0] in self.flags):
+        elif queue and queue[0] not in self.flags:
             self._set(option, queue.pop(0))
         else:
             self._refuse(f"{flag} needs a value")

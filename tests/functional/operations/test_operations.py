@@ -187,6 +187,28 @@ def test_groups_and_names_with_underscores_are_commands_tasks_and_methods(
         cluster.load_test.place_order()
 
 
+def test_only_operations_on_a_cluster_are_its_methods(project: Path, operations: Path, up: Up) -> None:
+    (operations / "stock.py").write_text(
+        "from clusterlib.operations import operation\n"
+        "@operation(effect='read')\n"
+        "def nodes() -> str:\n"
+        "    'Not about a cluster, so it may have the name of an attribute.'\n"
+        "    return 'none'\n"
+    )
+    cluster = up("ci-small")
+
+    ours = {"health", "kill", "pause", "resume", "start", "stop"}
+    elsewhere = {"clean", "doctor", "events", "logs", "run", "shell", "up"}
+
+    assert ours <= set(dir(cluster))
+    assert elsewhere.isdisjoint(dir(cluster))
+    for name in elsewhere:
+        with pytest.raises(AttributeError, match=name):
+            getattr(cluster, name)
+    assert program(project, "nodes").stdout == "none\n"
+    assert len(cluster.nodes) == 2
+
+
 def test_operations_that_run_beside_each_other_end_on_their_own(
     project: Path, operations: Path, up: Up
 ) -> None:

@@ -45,7 +45,7 @@ WORDING = HelpWording(commands())
         ("test plan -- tests", "test.plan", {}, ("tests",)),
         ("cluster up", "cluster.up", {}, ()),
         ("logs --grep -h --lines 2", "cluster.logs", {"grep": "-h", "lines": "2"}, ()),
-        ("logs --grep --json", "cluster.logs", {"grep": "--json"}, ()),
+        ("logs --grep=--json", "cluster.logs", {"grep": "--json"}, ()),
         ("scale -5", "cluster.scale", {"count": "-5"}, ()),
         ("scale --count -5", "cluster.scale", {"count": "-5"}, ()),
         ("run -vt 5 -- true", "cluster.run", {"verbose": True, "timeout": "5"}, ("true",)),
@@ -126,6 +126,8 @@ def test_words_become_a_command_and_its_options(
         ("up --hlep", "clusterlib up has no option --hlep", ["clusterlib up --help"]),
         ("status -q", "clusterlib status has no option -q", ["clusterlib status --help"]),
         ("up --nodes", "--nodes needs a value", ["clusterlib up --help"]),
+        ("up --profile --json", "--profile needs a value", ["clusterlib up --help"]),
+        ("up --nodes --profile dev", "--nodes needs a value", ["clusterlib up --help"]),
         ("down --all=yes", "--all takes no value", ["clusterlib down --all", "clusterlib down --help"]),
         ("scale 2 --count 3", "--count is given twice", ["clusterlib scale --help"]),
         (

@@ -26,6 +26,7 @@ SYNC: dict[str, tuple[Any, ...]] = {
     "shell": (None,),
     "why_not_fresh": ((),),
 }
+UNAVAILABLE = "from clusterlib.errors import NodeUnavailable; raise NodeUnavailable('it does not answer')"
 AT_ANY_COST: dict[str, tuple[Any, ...]] = {
     "stopping": ((),),
     "forget": (None,),
@@ -51,11 +52,13 @@ def test_a_method_of_a_driver_that_raises_is_named_with_its_line(
     is_told(caught.value, tmp_path, line, f"OddDriver.{method}")
 
 
+@pytest.mark.parametrize("raises", [BUG, UNAVAILABLE], ids=["a bug", "an error of clusterlib"])
 @pytest.mark.parametrize("method", AT_ANY_COST)
 def test_a_method_for_the_end_of_a_node_that_raises_is_reported_and_stops_nothing(
-    method: str, write: Write, tmp_path: Path
+    method: str, raises: str, write: Write, tmp_path: Path
 ) -> None:
-    line = write(("    def order(", f"    def {method}(self, *_):\n        {BUG}\n\n    def order("))
+    write(("    def order(", f"    def {method}(self, *_):\n        {raises}\n\n    def order("))
+    line = 1 + (tmp_path / "odd_driver.py").read_text().splitlines().index(f"        {raises}")
     reported: list[DriverUnusable] = []
     driver = made(tmp_path, reported)
 
@@ -63,7 +66,8 @@ def test_a_method_for_the_end_of_a_node_that_raises_is_reported_and_stops_nothin
     getattr(driver, method)(*AT_ANY_COST[method])
 
     (error,) = reported  # once is enough
-    is_told(error, tmp_path, line, f"OddDriver.{method}")
+    assert f"fails in OddDriver.{method}" in error.problem
+    assert str(error.cause).startswith(f"{tmp_path / 'odd_driver.py'}:{line}: ")
 
 
 def test_a_probe_that_raises_is_named_with_its_rung(write: Write, tmp_path: Path) -> None:
@@ -136,6 +140,42 @@ def test_a_link_that_cannot_be_closed_is_reported(write: Write, tmp_path: Path) 
     link_of(tmp_path, reported).close()
 
     is_told(reported[0], tmp_path, line, "OddLink.close")
+
+
+def test_a_failure_with_other_words_at_the_same_place_is_reported_once(write: Write, tmp_path: Path) -> None:
+    write(("    view =", "    def hear(self, text):\n        raise ValueError(text)\n\n    view ="))
+    reported: list[DriverUnusable] = []
+    link = link_of(tmp_path, reported)
+
+    for piece in (b"one", b"two", b"three"):
+        link.hear(piece)
+
+    assert len(reported) == 1
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"), [("view", "['node1', 3]"), ("view", "'node1'")], ids=["a number", "a text"]
+)
+def test_a_view_that_does_not_name_nodes_is_refused(
+    attribute: str, value: str, write: Write, tmp_path: Path
+) -> None:
+    write(("    view = frozenset()\n", f"    {attribute} = {value}\n"))
+
+    with pytest.raises(DriverUnusable, match="the names of nodes"):
+        _ = link_of(tmp_path).view
+
+
+def test_a_view_may_be_any_collection_of_names(write: Write, tmp_path: Path) -> None:
+    write(("    view = frozenset()\n", "    view = ['node1', 'node2']\n"))
+
+    assert link_of(tmp_path).view == frozenset({"node1", "node2"})
+
+
+def test_a_fact_that_is_no_text_is_refused(write: Write, tmp_path: Path) -> None:
+    write(("    def order(", "    def facts(self, _):\n        return {'port': 1}\n\n    def order("))
+
+    with pytest.raises(DriverUnusable, match="a fact is a text"):
+        made(tmp_path).facts(None)  # type: ignore[arg-type]
 
 
 def test_a_link_whose_property_raises_is_named(write: Write, tmp_path: Path) -> None:
