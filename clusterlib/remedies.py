@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self, SupportsIndex, TypeGuard
+from typing import Any, Self, SupportsIndex, TypedDict, TypeGuard
 
 __all__ = [
     "DEFAULT_CLUSTER",
@@ -35,6 +35,15 @@ OF_A_PROFILE = frozenset({"cluster.doctor", "cluster.up"})
 SHOWS_A_PROFILE = frozenset({"profile.check", "profile.show"})
 """Those whose first word is the profile."""
 OptionValue = str | bool
+
+
+class CallFields(TypedDict):
+    """An operation with its arguments, in JSON."""
+
+    operation: str
+    words: list[str]
+    options: dict[str, OptionValue]
+    rest: list[str]
 
 
 class OperationCall:
@@ -64,7 +73,7 @@ class OperationCall:
     def __hash__(self) -> int:
         return hash((self.operation, self.words))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> CallFields:
         """The fields, ready for JSON."""
         return {
             "operation": self.operation,
@@ -137,7 +146,7 @@ class Remedy(str):
     def _with(self, change: Callable[[OperationCall], OperationCall]) -> Remedy:
         return Remedy(*(change(part) if isinstance(part, OperationCall) else part for part in self.parts))
 
-    def to_json(self) -> list[Any]:
+    def to_json(self) -> list[str | CallFields]:
         """The parts, ready for JSON."""
         return [part.to_json() if isinstance(part, OperationCall) else part for part in self.parts]
 

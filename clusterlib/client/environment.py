@@ -13,17 +13,17 @@ def environment_of(cluster: Cluster, status: ClusterStatus | None = None) -> dic
 
     The status is requested if it is not given."""
     nodes = (cluster.status() if status is None else status).nodes
-    told = {
+    variables = {
         "CLUSTERLIB_NAME": cluster.name,
         "CLUSTERLIB_PROJECT": str(cluster.project),
         "CLUSTERLIB_PROFILE": cluster.profile,
         "CLUSTERLIB_RUN": str(cluster.run_folder.path),
         "CLUSTERLIB_COOKIE_FILE": str(cluster.cookie_file),
     }
-    told["CLUSTERLIB_NODES"] = ",".join(
+    variables["CLUSTERLIB_NODES"] = ",".join(
         f"{node.name}={node.address}:{port}" for node in nodes for port in [*node.ports.values()][:1]
     )
-    told["CLUSTERLIB_HTTP"] = ",".join(
+    variables["CLUSTERLIB_HTTP"] = ",".join(
         f"{node.name}=http://{node.address}:{node.ports['http']}" for node in nodes if "http" in node.ports
     )
-    return told
+    return variables

@@ -48,7 +48,7 @@ class NodeTexts:
 
 @frozen
 class Member:
-    """A node as others are told of it."""
+    """A node, as the others know it."""
 
     name: str
     address: str

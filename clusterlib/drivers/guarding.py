@@ -234,9 +234,9 @@ def _way(error: BaseException, file: Path) -> list[str]:
 def _definition(code: object) -> str:
     """Where the author has defined what was called: for a call that fails before its first line."""
     try:
-        told = inspect.unwrap(code.fget if isinstance(code, property) else code)  # type: ignore[arg-type]
-        place = inspect.getsourcefile(told)
-        line = inspect.getsourcelines(told)[1]
+        function = inspect.unwrap(code.fget if isinstance(code, property) else code)  # type: ignore[arg-type]
+        place = inspect.getsourcefile(function)
+        line = inspect.getsourcelines(function)[1]
     except (TypeError, OSError):
         return ""
     return "" if place is None or not is_of_author(place) else f"{place}:{line}"

@@ -4,7 +4,6 @@ and a run removes only files of an earlier run."""
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shlex
 import shutil
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from clusterlib.errors import UsageError
 from clusterlib.evidence.artifacts import JUNIT, MARK, OF_THE_RUN
-from clusterlib.evidence.recorder import writers
+from clusterlib.evidence.recorder import try_to_lock, writers
 from clusterlib.evidence.tests_junit import is_recorded
 
 __all__ = ["FolderClaim", "claim"]
@@ -59,7 +58,7 @@ def _claim(folder: Path) -> FolderClaim | None:
     lock = os.open(MARK.in_(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     claimed = FolderClaim(lock)
     try:
-        if not _is_free(lock) or writers(folder):
+        if not try_to_lock(lock) or writers(folder):
             claimed.close()
             return None
         _clear(folder, lock)
@@ -67,16 +66,6 @@ def _claim(folder: Path) -> FolderClaim | None:
         claimed.close()
         raise
     return claimed
-
-
-def _is_free(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks
-    return True
 
 
 def _clear(folder: Path, mark: int) -> None:

@@ -22,7 +22,7 @@ from clusterlib.machine.facts import Machine
 from clusterlib.messages.event import now
 from clusterlib.waiting import Deadline, poll
 
-__all__ = ["Recorder", "read_records", "writers"]
+__all__ = ["Recorder", "read_records", "try_to_lock", "writers"]
 
 READER_SECONDS = 5.0
 """How long a writer tries to lock its file. Only readers can have it, each for a moment."""
@@ -137,13 +137,13 @@ def _is_locked(path: Path) -> bool:
 def _open_private(folder: Path, name: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     file = os.open(folder / name, flags, 0o600)
-    poll(lambda: _lock(file), Deadline(READER_SECONDS))
+    poll(lambda: try_to_lock(file), Deadline(READER_SECONDS))
     return file
 
 
-def _lock(file: int) -> bool:
-    """Tries to lock the file for a writer. A reader that looks at this moment has it for
-    microseconds."""
+def try_to_lock(file: int) -> bool:
+    """Tries to lock the file for a writer, also on a file system that has no locks. A reader that
+    looks at this moment has it for microseconds."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

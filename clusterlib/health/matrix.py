@@ -176,11 +176,11 @@ class _Examination:
             self._checks["cookie"] = ok("cookie", "ok")
             seconds = self._node.talk.ping(timeout=self._limit)
         except Exception as error:  # noqa: BLE001 - whatever keeps us from talking to it is the finding
-            told = _told(error)
-            about_cookie = "cookie" in told.lower()
+            text = _words_of(error)
+            about_cookie = "cookie" in text.lower()
             self._checks["cookie" if about_cookie else "ping"] = failed(
                 "cookie" if about_cookie else "ping",
-                told,
+                text,
                 *_advice(self._node, self._cluster),
             )
             return False
@@ -205,17 +205,17 @@ class _Examination:
 
     def _formed(self) -> Finding:
         seen = set(self._node.talk.members(timeout=self._limit))
-        told = f"{len(seen)}/{len(self._names)}"
+        text = f"{len(seen)}/{len(self._names)}"
         missing = [name for name in self._names if name not in seen]
         if missing:
             shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
             undone_by = "cluster.resume" if missing[0] in self._paused else "cluster.restart"
             return failed(
                 "formed",
-                f"{told}: it does not see {shown}",
+                f"{text}: it does not see {shown}",
                 do(undone_by, missing[0]).of_cluster(self._cluster),  # the same as in its own row
             )
-        return ok("formed", told)
+        return ok("formed", text)
 
     def _reach(self) -> Finding:
         """In a ring: each node calls the next ready one, so each calls and is called, and the cost
@@ -228,7 +228,7 @@ class _Examination:
         try:
             seconds = self._node.talk.call("clusterlib.health.remote:round_trip", peer, limit, timeout=limit)
         except Exception as error:  # noqa: BLE001
-            return failed("reach", f"{peer} does not answer it: {_told(error)}", *self._look())
+            return failed("reach", f"{peer} does not answer it: {_words_of(error)}", *self._look())
         return ok("reach", _milliseconds(seconds))
 
     def _measure(self) -> None:
@@ -250,7 +250,7 @@ class _Examination:
         try:
             self._checks[name] = question()
         except Exception as error:  # noqa: BLE001 - whatever went wrong is the finding
-            self._checks[name] = failed(name, _told(error), *self._look())
+            self._checks[name] = failed(name, _words_of(error), *self._look())
 
     def _skip(self, why: str) -> None:
         for _, name in COLUMNS:
@@ -276,10 +276,10 @@ def unfit(node: Subject, cluster: str) -> Finding | None:
     """Nodes that the keeper knows to be down are not asked, only reported."""
     if node.state is NodeState.READY:
         return None
-    told = f"{node.name} is {node.state}" + (f": {node.reason}" if node.reason else "")
+    text = f"{node.name} is {node.state}" + (f": {node.reason}" if node.reason else "")
     if node.state in {NodeState.STARTING, NodeState.WAITING}:
-        return failed("started", told, do("cluster.logs", node.name, follow=True).of_cluster(cluster))
-    return failed("started", told, *_advice(node, cluster))
+        return failed("started", text, do("cluster.logs", node.name, follow=True).of_cluster(cluster))
+    return failed("started", text, *_advice(node, cluster))
 
 
 def _advice(node: Subject, cluster: str) -> tuple[Remedy, ...]:
@@ -300,7 +300,7 @@ def _silent(node: Subject, seconds: float, cluster: str) -> NodeHealth:
     return NodeHealth(node.name, node.state, checks)
 
 
-def _told(error: Exception) -> str:
+def _words_of(error: Exception) -> str:
     if isinstance(error, ClusterError):
         return error.problem + (f" ({error.cause})" if error.cause else "")
     return f"{type(error).__name__}: {error}"

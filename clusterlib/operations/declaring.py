@@ -249,8 +249,8 @@ class Operation(Generic[R]):
         arguments = {name: str(value) for name, value in every.items() if value is not None}
         if self.words and (words or given[len(places) :]):
             arguments[self.words] = " ".join(map(str, [*given[len(places) :], *words]))
-        told = {name: _without(secrets, text)[:MOST_RECORDED] for name, text in arguments.items()}
-        asked = BeginOperation(self.full_name, told, self.effect, self.taints, caller_name())
+        recorded = {name: _without(secrets, text)[:MOST_RECORDED] for name, text in arguments.items()}
+        asked = BeginOperation(self.full_name, recorded, self.effect, self.taints, caller_name())
         number = cluster.keeper.ask(asked)
         error = ""
         try:

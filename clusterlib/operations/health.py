@@ -122,11 +122,11 @@ def _examined(cluster: Cluster, subjects: list[Subject], seconds: float) -> dict
     within = max(LEAST, seconds - SPARE)
     answer = _asked_aside(cluster, within) if direct and len(direct) < len(subjects) else None
     found = examine(direct, seconds, cluster.name)
-    told = Examined({}, {})
+    answers = Examined({}, {})
     if answer is not None:
-        told = answer()
+        answers = answer()
     elif not direct:
-        told = cluster.keeper.ask(Examine(within))
+        answers = cluster.keeper.ask(Examine(within))
     examined = {}
     for role, kind in kinds.items():
         of_role = [one for one in subjects if one.role == role]
@@ -134,7 +134,7 @@ def _examined(cluster: Cluster, subjects: list[Subject], seconds: float) -> dict
             names = {one.name for one in of_role}
             examined[role] = _ExaminedRole(COLUMNS, [one for one in found if one.name in names])
         else:
-            examined[role] = _ExaminedRole(*judge(role, of_role, told, cluster.name))
+            examined[role] = _ExaminedRole(*judge(role, of_role, answers, cluster.name))
     return examined
 
 
@@ -212,10 +212,10 @@ def _serving(address: str, port: int | None) -> Callable[[float], str | None]:
 
 def _runs(text: str) -> bool:
     try:
-        told = json.loads(text)
+        page = json.loads(text)
     except ValueError:
         return False
-    return isinstance(told, dict) and told.get("state") == "running"
+    return isinstance(page, dict) and page.get("state") == "running"
 
 
 def _usage(pid: int | None, uptime: float | None, used: Sample | None) -> Callable[[], ProcessUsage | None]:

@@ -52,8 +52,8 @@ def stale_sentence(stale: Sequence[str], cluster: Cluster) -> str:
     """The message for a user of such a cluster."""
     files = some_files(stale, cluster.project)
     renewed = do("cluster.up") + " or " + do("cluster.sync") + " renews it"
-    told = f"cluster {cluster.name} runs other code than is on disk ({files}); "
-    return told + renewed.of_cluster(cluster.name)
+    stale = f"cluster {cluster.name} runs other code than is on disk ({files}); "
+    return stale + renewed.of_cluster(cluster.name)
 
 
 def run_own_shell(

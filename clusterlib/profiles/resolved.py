@@ -122,12 +122,12 @@ class ResolvedProfile:
         import hashlib
         import json
 
-        told = {
+        parts = {
             key: value for key, value in as_plain(self.values.tables()).items() if key not in NOT_THE_CLUSTER
         }
         if code := self.driver_code():
-            told["code of the driver"] = code
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+            parts["code of the driver"] = code
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def leaves(values: Profile) -> Iterator[tuple[str, tuple[str, ...], object]]:

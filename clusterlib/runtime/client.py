@@ -109,10 +109,6 @@ class NodeClient:
         modules, stale = self.ask("digest", timeout=timeout)
         return CodeDigest(modules, tuple(stale))
 
-    def info(self, timeout: float | None = CALL_SECONDS) -> dict[str, Any]:
-        """The node's own information: name, cluster, state, pid, memory, threads, calls."""
-        return dict(self.ask("info", timeout=timeout))
-
     def ask(self, question: str, argument: object = None, timeout: float | None = CALL_SECONDS) -> Any:
         """Asks a question of the node's table (see `EmbeddedNode.asks`)."""
         kind, payload = self._exchange(

@@ -90,10 +90,10 @@ class Controller:
         """A worker has ended: in order, with its usage; or not, and then its records show the
         usage."""
         worker = str(node.workerinput["workerid"])
-        told = getattr(node, "workeroutput", {}).get("clusterlib")
-        if told is not None:
+        output = getattr(node, "workeroutput", {}).get("clusterlib")
+        if output is not None:
             self._heard.add(worker)
-            self._tally.add_worker(revive(WorkerResult, json.loads(told)))
+            self._tally.add_worker(revive(WorkerResult, json.loads(output)))
         elif error is not None:
             self._tally.crashed.append(worker)
 

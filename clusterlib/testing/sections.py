@@ -62,7 +62,7 @@ def _of(cluster: Cluster, began: datetime, lines: int, prefix: str) -> Iterator[
         counted = "1 line" if len(shown) == 1 else f"{len(shown)} lines"
         text = "\n".join(f"{_clock(line.time)} {_brief(line.text)}" for line in shown)
         yield f"{prefix}{node}: {many}{counted} during this test", text
-    happened = [text for event in events if (text := _told(event))]
+    happened = [text for event in events if (text := _sentence(event))]
     if happened:
         yield f"{prefix}cluster: what happened", "\n".join(_bounded(happened, run.events))
     if silent:
@@ -121,7 +121,7 @@ def _is_since(event: Event, began: datetime) -> bool:
         return False
 
 
-def _told(event: Event) -> str:
+def _sentence(event: Event) -> str:
     text = event.sentence() if event.kind.startswith(SHOWN) else ""
     return f"{_clock(datetime.fromisoformat(event.time))} {text}" if text else ""
 

@@ -55,9 +55,6 @@ UNTYPED = {
         "rendering/checking.py: Trial.tried",
         "rendering/checking.py: faults_of",
     },
-    "what a node is sent as JSON, and what it sends": {
-        "runtime/client.py: NodeClient.info",
-    },
     "the keyword arguments of a function of the user": {
         "drivers/calls.py: NodeCalls.call",
         "drivers/calls.py: NodeCalls.run",

@@ -83,7 +83,7 @@ def build_project(
         )
     try:
         inputs, last = _inputs(build), _read(done)
-        if build.inputs and last["inputs"] == _told(inputs) and last["outputs"] == digest(outputs()):
+        if build.inputs and last["inputs"] == _marks(inputs) and last["outputs"] == digest(outputs()):
             return
         write_private(
             done, json.dumps({**last, "outputs": None})
@@ -101,7 +101,7 @@ def build_project(
                     do("profile.show", resolved=True) + f"  # see {', '.join([build.into, *build.asked_by])}"
                 ],
             )
-        note = {"inputs": _told(inputs), "outputs": digest(made), "ended": time.time()}
+        note = {"inputs": _marks(inputs), "outputs": digest(made), "ended": time.time()}
         write_private(done, json.dumps(note))
     finally:
         lock.let_go()
@@ -111,7 +111,7 @@ def unbuilt_files(build: Build, project: Path) -> list[str]:
     """The files of the build that have changed since the last successful one. Does not build."""
     known_as = _known_as(build)
     before = _read(builds_folder(project) / f"{known_as}.json")["inputs"]
-    return changed(before, _told(_inputs(build)))
+    return changed(before, _marks(_inputs(build)))
 
 
 def _run(command: Sequence[str], build: Build, project: Path, log: Path) -> None:
@@ -125,8 +125,10 @@ def _run(command: Sequence[str], build: Build, project: Path, log: Path) -> None
     )
     if code != 0:
         words = shlex.join(command)
-        told = ((name, value) for name, value in sorted(build.environment.items()) if name.endswith(KINDS))
-        setting = "".join(f"{name}={shlex.quote(value)} " for name, value in told)
+        variables = (
+            (name, value) for name, value in sorted(build.environment.items()) if name.endswith(KINDS)
+        )
+        setting = "".join(f"{name}={shlex.quote(value)} " for name, value in variables)
         kind, problem, ended = _meaning(code, build)
         raise kind(
             problem,
@@ -158,7 +160,7 @@ def _hidden(inputs: Mapping[str, os.stat_result], last: Mapping[str, Any]) -> bo
     )
 
 
-def _told(inputs: Mapping[str, os.stat_result]) -> dict[str, str]:
+def _marks(inputs: Mapping[str, os.stat_result]) -> dict[str, str]:
     return {path: _mark(seen) for path, seen in inputs.items()}
 
 

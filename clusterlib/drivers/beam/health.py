@@ -66,9 +66,9 @@ def cookie(refused: str | None, name: str) -> Finding:
     return failed("cookie", refused, do("cluster.restart", name), do("cluster.logs", name))
 
 
-def look(told: Mapping[Any, Any], wanted: Sequence[str], name: str) -> dict[str, Finding]:
-    """`told` is the node's answer to `clusterlib_node:look/0`."""
-    facts = {str(key): value for key, value in told.items()}
+def look(answer: Mapping[Any, Any], wanted: Sequence[str], name: str) -> dict[str, Finding]:
+    """`answer` is the node's answer to `clusterlib_node:look/0`."""
+    facts = {str(key): value for key, value in answer.items()}
     return {
         "applications": _applications(facts["applications"], wanted, name),
         "processes": _limit("processes", facts["processes"], facts["process_limit"], "+P"),
@@ -102,10 +102,10 @@ def log(complaint: str | None, name: str) -> Finding:
 
 def formed(seen: frozenset[str], wanted: frozenset[str]) -> Finding:
     missing = sorted(wanted - seen)
-    told = f"{len(wanted) - len(missing)}/{len(wanted)}"
+    figures = f"{len(wanted) - len(missing)}/{len(wanted)}"
     if not missing:
-        return ok("formed", told)
-    return failed("formed", f"{told}: it does not see {_some(missing)}", do("cluster.restart", missing[0]))
+        return ok("formed", figures)
+    return failed("formed", f"{figures}: it does not see {_some(missing)}", do("cluster.restart", missing[0]))
 
 
 def reach(peer: str, seconds: float | None, problem: str, name: str) -> Finding:
@@ -129,17 +129,19 @@ def _applications(running: Sequence[tuple[Any, Any]], wanted: Sequence[str], nam
 
 
 def _limit(column: str, used: int, limit: int, flag: str) -> Finding:
-    told = f"{used} of {limit}"
+    figures = f"{used} of {limit}"
     if used < NEAR * limit:
-        return ok(column, told)
-    return warning(column, told, f"look for what makes so many, or raise {flag} in templates/beam/vm.args.j2")
+        return ok(column, figures)
+    return warning(
+        column, figures, f"look for what makes so many, or raise {flag} in templates/beam/vm.args.j2"
+    )
 
 
 def _queue(waiting: int, schedulers: int, name: str) -> Finding:
-    told = f"{waiting} waiting, {schedulers} schedulers"
+    figures = f"{waiting} waiting, {schedulers} schedulers"
     if waiting <= LONG_QUEUE * schedulers:
-        return ok("run queue", told)
-    return warning("run queue", told, do("cluster.shell", name), "raise +S in templates/beam/vm.args.j2")
+        return ok("run queue", figures)
+    return warning("run queue", figures, do("cluster.shell", name), "raise +S in templates/beam/vm.args.j2")
 
 
 def _some(names: Sequence[str]) -> str:
