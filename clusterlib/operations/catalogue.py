@@ -3,11 +3,10 @@
 
 Listing them imports none. Those of clusterlib are in `index.json`, which
 `clusterlib.operations.generating` makes. Those of a project are read from the syntax trees of its
-files, once for each state of a file."""
+files (`project_sources`), which are looked at each time: a new or changed file is there at once."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -16,19 +15,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.errors import OperationBroken
 from clusterlib.frozen import frozen
-from clusterlib.messages.effects import Effect
 from clusterlib.operations.declaring import Scope
-from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
+from clusterlib.operations.listing import ListedOperation, SourceTrouble
+from clusterlib.operations.project_sources import sources_of
+from clusterlib.operations.remembering import listed_from
 from clusterlib.profiles.project import find_project
 
 if TYPE_CHECKING:
     from clusterlib.operations.declaring import Operation
+    from clusterlib.operations.project_sources import ProjectSources
 
-__all__ = ["FOLDER", "Catalogue", "catalogue", "listed_from", "listed_to", "load", "shipped"]
+__all__ = ["INDEX", "Catalogue", "catalogue", "load", "project_here", "shipped"]
 
-FOLDER = "operations"
 INDEX = Path(__file__).with_name("index.json")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED = frozenset({"cluster", "completion", "help"})
@@ -39,7 +38,12 @@ GROUP = re.compile(r"(cluster\.)?[a-z][a-z0-9_]*")
 class Catalogue:
     operations: tuple[ListedOperation, ...]
     troubles: tuple[SourceTrouble, ...]
-    """What is wrong with the operations of the project. The other operations are not affected."""
+    """What is wrong with the operations of the project. The other operations are not affected, and
+    of a file that worked before, its last version that worked is still there."""
+
+
+_catalogues: dict[ProjectSources, tuple[int, Catalogue]] = {}
+"""The last one of each project, and the number of changes that it has seen."""
 
 
 @cache
@@ -54,13 +58,20 @@ def _attributes() -> frozenset[str]:
 
 
 def catalogue(project: Path | None = None) -> Catalogue:
-    """Without a project, those of the project that the current folder belongs to."""
+    """Without a project, those of the project that the current folder belongs to.
+
+    It is the same object as long as nothing has changed."""
     folder = project or project_here()
-    files = sorted((folder / FOLDER).glob("[!_.]*.py")) if folder is not None else []
-    if not files or folder is None:
-        return Catalogue(shipped(), ())
-    found, troubles = _read(folder, files)
-    return _joined(found, troubles)
+    return Catalogue(shipped(), ()) if folder is None else _of(sources_of(folder))
+
+
+def _of(sources: ProjectSources) -> Catalogue:
+    changes, found, troubles = sources.look()
+    if (known := _catalogues.get(sources)) is not None and known[0] == changes:
+        return known[1]
+    made = _joined(found, troubles)
+    _catalogues[sources] = (changes, made)
+    return made
 
 
 def project_here() -> Path | None:
@@ -106,144 +117,19 @@ def _hides(one: Sequence[str], other: Sequence[str]) -> bool:
     return len(one) != len(other) and one[0] == other[0]
 
 
-# -- the operations of a project
-
-
-def _read(project: Path, files: Sequence[Path]) -> tuple[list[ListedOperation], list[SourceTrouble]]:
-    from clusterlib.operations.listing import listed_in
-
-    known, fresh = _known(project), dict[str, Any]()
-    found, troubles = list[ListedOperation](), list[SourceTrouble]()
-    for file in files:
-        state = _state(file)
-        entry = known.get(str(file))
-        if entry is None or entry["state"] != state:
-            try:
-                source = file.read_text("utf-8-sig")
-            except (OSError, UnicodeDecodeError) as error:
-                troubles.append(SourceTrouble(str(file), 1, f"cannot be read: {error}"))
-                continue
-            listed, wrong = listed_in(source, str(file), str(file))
-            entry = {
-                "state": state,
-                "operations": [listed_to(one) for one in listed],
-                "troubles": [[one.file, one.line, one.problem] for one in wrong],
-            }
-        fresh[str(file)] = entry
-        listed, wrong = _revived(entry)
-        found += listed
-        troubles += wrong
-    if fresh != known:
-        _remember(project, fresh)
-    return found, troubles
-
-
-def _state(file: Path) -> list[int]:
-    try:
-        seen = file.stat()
-    except OSError:
-        return []
-    return [seen.st_mtime_ns, seen.st_size, seen.st_ino]
-
-
-def _memory(project: Path) -> Path:
-    return project / ".clusterlib" / "operations.json"
-
-
-def _known(project: Path) -> dict[str, Any]:
-    """What is saved. Nothing if the file is damaged, or was written by other code."""
-    try:
-        read = json.loads(_memory(project).read_text("utf-8"))
-        files = dict(read["files"]) if read["reader"] == _reader() else {}
-        for entry in files.values():
-            if not isinstance(entry["state"], list):
-                return {}
-            _revived(entry)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-    return files
-
-
-def _remember(project: Path, files: Mapping[str, Any]) -> None:
-    from clusterlib.hosts.places import write_private
-
-    if _memory(project).parent.is_dir():  # a look at the help makes no folder in a project
-        with contextlib.suppress(OSError):
-            write_private(_memory(project), json.dumps({"reader": _reader(), "files": files}))
-
-
-def _reader() -> list[int]:
-    """Which code has read the files, because another version may read them differently."""
-    room = Path(__file__).parent
-    return [(room / name).stat().st_mtime_ns for name in ("listing.py", "parameters.py")]
-
-
-def _revived(entry: Mapping[str, Any]) -> tuple[list[ListedOperation], list[SourceTrouble]]:
-    return list(map(listed_from, entry["operations"])), [SourceTrouble(*one) for one in entry["troubles"]]
-
-
 # -- importing one
 
 
 def load(listed: ListedOperation) -> Operation[Any]:
-    """Imports the operation. Raises OperationBroken if a file of the project cannot be imported."""
+    """Imports the operation. Raises OperationBroken if a file of the project cannot be imported.
+
+    Of a file that has changed and is broken, it is the last version that worked."""
     from importlib import import_module
 
     from clusterlib.operations.declaring import Operation
 
-    if not listed.module.endswith(".py"):
-        found = getattr(import_module(listed.module), listed.function)
-    else:
-        found = getattr(_imported(Path(listed.module)), listed.function, None)
-    if not isinstance(found, Operation) or found.full_name != listed.full_name:
-        raise OperationBroken(
-            f"{listed.module} has no operation {listed.full_name} once it is imported",
-            cause=f"{listed.function} is {found!r:.80} then; is there a decorator above @operation?",
-        )
+    if listed.module.endswith(".py"):
+        return sources_of(Path(listed.module).parent.parent).load(listed)
+    found = getattr(import_module(listed.module), listed.function)
+    assert isinstance(found, Operation)
     return found
-
-
-def _imported(file: Path) -> object:
-    """Imports it as `operations.NAME`, which the nodes can import, too. It gets another name if
-    something else is called `operations`."""
-    import sys
-
-    from clusterlib.importing import find_module, imported
-
-    project = str(file.parent.parent)
-    if project not in sys.path:
-        sys.path.insert(0, project)  # as Invoke does for its tasks
-    name = f"{FOLDER}.{file.stem}"
-    try:
-        found = find_module(name, [project])
-        assert found is not None
-        return imported(name, found)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise OperationBroken(
-            f"{file} cannot be imported", cause=f"{type(error).__name__}: {error}", evidence=_where(error)
-        ) from error
-
-
-def _where(error: BaseException) -> list[str]:
-    """The last lines of the traceback that are not of Python's own import."""
-    from clusterlib.importing import frames_of_authors
-
-    return [f"{one.filename}:{one.lineno}: {one.line}" for one in frames_of_authors(error)[-3:]]
-
-
-# -- as data
-
-
-def listed_to(one: ListedOperation) -> dict[str, Any]:
-    from clusterlib.messages.codec import plain
-
-    return dict(plain(one))
-
-
-def listed_from(data: Mapping[str, Any]) -> ListedOperation:
-    """Faster than the codec, which inspects types. Every command waits for this."""
-    parameters = tuple(ListedParameter(**one) for one in data["parameters"])
-    effect, scope = Effect(data["effect"]), Scope(data["scope"])
-    return ListedOperation(**{**data, "parameters": parameters, "effect": effect, "scope": scope})

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -99,6 +99,9 @@ class Operation(Generic[R]):
         self.taints = taints
         """Whether the cluster counts as dirty afterwards, beyond what its keeper has seen by
         itself."""
+        self.folders: tuple[str, ...] = ()
+        """Where modules can be imported while it runs: of an operation of a project, the
+        project."""
         self.__doc__ = body.__doc__
 
     @property
@@ -234,7 +237,15 @@ class Operation(Generic[R]):
             else:
                 positional.append(value)
         check_accepted(refused)
-        return self.body(*positional, *queue, **arguments)
+        with self._importing():
+            return self.body(*positional, *queue, **arguments)
+
+    def _importing(self) -> AbstractContextManager[None]:
+        if not self.folders:
+            return nullcontext()
+        from clusterlib.importing import importable
+
+        return importable(self.folders)
 
     @contextmanager
     def _announced(

@@ -46,18 +46,20 @@ class Operations(Result):
 @operation(effect="read")
 def operations(caller: Caller) -> Operations:
     """List all operations of clusterlib and of this project; with --json also their schemas."""
-    found = catalogue(project_folder(caller.project))
-    described, troubles = list[Described](), list(found.troubles)
-    for one in found.operations:
+    folder = project_folder(caller.project)
+    described, broken = list[Described](), list[SourceTrouble]()
+    for one in catalogue(folder).operations:
         result = None
         if caller.structured:  # only then, because it imports all of them
             try:
                 result = result_schema(load(one))
             except OperationBroken as error:
                 where = error.evidence[-1] if error.evidence else error.problem
-                troubles.append(SourceTrouble(one.module, one.line, f"{error.cause}: {where}"))
+                broken.append(SourceTrouble(one.module, one.line, f"{error.cause}: {where}"))
         described.append(_described(one, result))
-    return Operations(tuple(described), tuple(troubles))
+    troubles = catalogue(folder).troubles  # now with those of imports
+    known = {one.file for one in troubles}
+    return Operations(tuple(described), (*troubles, *(one for one in broken if one.file not in known)))
 
 
 def _described(one: ListedOperation, result: Mapping[str, Any] | None) -> Described:

@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from clusterlib.operations.catalogue import INDEX, listed_to
+from clusterlib.operations.catalogue import INDEX
 from clusterlib.operations.declaring import Operation, Scope
 from clusterlib.operations.listing import ListedOperation, listed_in, listing_of
 from clusterlib.operations.reference import reference
+from clusterlib.operations.remembering import listed_to
 
 __all__ = ["COMMANDS", "STUB", "commands", "index", "stub", "write"]
 

@@ -270,3 +270,36 @@ def test_a_damaged_memory_is_read_anew(project: Path, operations: Path) -> None:
     for damage in damages:
         memory.write_text(json.dumps({**known, "files": dict.fromkeys(known["files"], damage)}))
         assert "freeze" in program(project, "--help").stdout
+
+
+def test_a_changed_operation_runs_its_new_code_on_the_nodes_too(
+    project: Path, operations: Path, up: Up
+) -> None:
+    """Nodes are sent its code. They neither import the file nor keep an old version of it."""
+    source = (
+        "from clusterlib import Cluster\n"
+        "from clusterlib.operations import operation\n"
+        "from ._prices import PRICE\n"
+        "class Offer:\n"
+        "    def __init__(self, price): self.price = price\n"
+        "def offered(factor):\n"
+        "    return Offer(PRICE * factor)\n"
+        "@operation(effect='execute')\n"
+        "def offer(cluster: Cluster) -> list[int]:\n"
+        "    'Ask each node for its price.'\n"
+        "    found = [node.run(offered, 1) for node in cluster]\n"
+        "    assert all(type(one) is Offer for one in found)\n"
+        "    return [one.price for one in found]\n"
+    )
+    (operations / "offer.py").write_text(source)
+    (operations / "_prices.py").write_text("PRICE = 1\n")
+    cluster = up("ci-small")
+    assert cluster.offer() == [1, 1]
+
+    (operations / "offer.py").write_text(source.replace("PRICE * factor", "PRICE + factor"))
+    assert cluster.offer() == [2, 2]
+    (operations / "_prices.py").write_text("PRICE = 5\n")
+    assert cluster.offer() == [6, 6]
+    (operations / "offer.py").write_text(source.replace("PRICE * factor", "PRICE +"))
+    assert cluster.offer() == [6, 6]
+    assert [node.digest().stale for node in cluster] == [(), ()]
