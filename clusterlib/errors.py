@@ -21,6 +21,9 @@
     ├── NeedImpossible              no cluster can satisfy the need of a test
     ├── KeeperLost                  the keeper died or does not answer
     │   └── HandleClosed            the handle was closed
+    ├── AlreadyServed               another server serves the project over REST
+    ├── RequestRefused              a request over REST cannot be answered         (exit 2)
+    │   └── AccessRefused           it is not allowed
     ├── OtherVersion                another version of clusterlib started the cluster
     ├── OperationBroken             an operation of the project cannot be imported (exit 2)
     ├── LeftBehind                  processes survived a shutdown
@@ -49,6 +52,8 @@ from typing import Any, ClassVar, Self
 from clusterlib.remedies import Remedy, revived
 
 __all__ = [
+    "AccessRefused",
+    "AlreadyServed",
     "ApplicationFailed",
     "BuildFailed",
     "CallTimeout",
@@ -81,6 +86,7 @@ __all__ = [
     "ProfileError",
     "ProgramMissing",
     "RemoteError",
+    "RequestRefused",
     "StaleCode",
     "StaleCodeWarning",
     "StartError",
@@ -255,6 +261,25 @@ class NeedImpossible(ClusterError):
 
 class KeeperLost(ClusterError):
     code = "keeper-lost"
+
+
+class AlreadyServed(ClusterError):
+    """The project has a server already."""
+
+    code = "already-served"
+
+
+class RequestRefused(ClusterError):
+    """A request over REST cannot be answered as it is."""
+
+    code = "request-refused"
+    exit_code = 2
+
+
+class AccessRefused(RequestRefused):
+    """A request over REST is not allowed."""
+
+    code = "access-refused"
 
 
 class OtherVersion(ClusterError):

@@ -7,8 +7,6 @@ results."""
 from __future__ import annotations
 
 import contextlib
-import json as json_text
-import math
 import os
 import shutil
 import sys
@@ -16,6 +14,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from clusterlib.doors.documents import as_json, worded
 from clusterlib.doors.paint import Paint, wants_colour
 from clusterlib.doors.wording import Wording
 
@@ -79,7 +78,7 @@ class Console:
         """The result of a task: the document with --json, else what `tell` prints."""
         self.close()
         if self.json:
-            self._write(self.out, _as_json(self._worded(document), indent=2))
+            self._write(self.out, as_json(worded(document, self.wording), indent=2))
         else:
             tell()
 
@@ -94,7 +93,7 @@ class Console:
 
     def record(self, document: Mapping[str, Any]) -> None:
         """One JSON document of a stream that has no end: one a line."""
-        self._write(self.out, _as_json(document))
+        self._write(self.out, as_json(document))
 
     def table(
         self,
@@ -195,7 +194,7 @@ class Console:
         self.close()
         if self.json:
             document = {**error.to_dict(), "remedies": [self.wording(one) for one in error.remedies]}
-            self._write(self.out, _as_json({"error": document}, indent=2))
+            self._write(self.out, as_json({"error": document}, indent=2))
             return
         paint = self.aside
         lines = [f"{paint('error:', 'red')} {paint(error.problem, 'bold')} {paint(f'[{error.code}]', 'dim')}"]
@@ -218,7 +217,7 @@ class Console:
                 "remedies": [],
                 "remedy_parts": [],
             }
-            self._write(self.out, _as_json({"error": what}, indent=2))
+            self._write(self.out, as_json({"error": what}, indent=2))
         else:
             self._write(self.err, "interrupted\n")
 
@@ -228,14 +227,6 @@ class Console:
         os.dup2(nowhere, self.out.fileno())
         os.close(nowhere)
 
-    def _worded(self, document: Any) -> Any:
-        """The document with its remedies as they are called here."""
-        if isinstance(document, Mapping):
-            return {key: self._worded(value) for key, value in document.items()}
-        if isinstance(document, str):
-            return self.wording(document)
-        return [self._worded(one) for one in document] if isinstance(document, list | tuple) else document
-
     def _write(self, stream: TextIO, text: str) -> None:
         try:
             stream.write(text)
@@ -243,22 +234,6 @@ class Console:
             encoding = stream.encoding or "ascii"
             stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()
-
-
-def _as_json(document: object, indent: int | None = None) -> str:
-    try:
-        return json_text.dumps(document, indent=indent, allow_nan=False) + "\n"
-    except ValueError:
-        return json_text.dumps(_finite(document), indent=indent, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no word for infinity, nor for what is not a number."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _indented(text: str) -> str:

@@ -280,13 +280,25 @@ class Operation(Generic[R]):
         `called`: the written form of each parameter.
 
         Raises UsageError with every mistake."""
+        said = {name: value for name, value in given.items() if value is not None}
+        return self._taken(said, lambda one, value, refused: one.read(value, called(one), refused), called)
+
+    def accept(self, given: Mapping[str, object]) -> dict[str, Any]:
+        """The same from values that have their types already, such as those of a JSON document."""
+        return self._taken(given, lambda one, value, refused: one.check(value, refused), lambda one: one.name)
+
+    def _taken(
+        self,
+        given: Mapping[str, object],
+        take: Callable[[Parameter, object, list[Refused]], object],
+        called: Callable[[Parameter], str],
+    ) -> dict[str, Any]:
         values: dict[str, Any] = {}
         refused: list[Refused] = []
         taken = (*self.parameters, *((CLUSTER_NAME,) if self.takes_cluster else ()))
         for one in taken:
-            value = given.get(one.name)
-            if value is not None:
-                values[one.name] = one.read(value, called(one), refused)
+            if one.name in given:
+                values[one.name] = take(one, given[one.name], refused)
             elif one.required:
                 refused.append(Refused(called(one)))
         known = {one.name for one in taken}

@@ -62,7 +62,7 @@ class ProfileSummary:
         }
 
 
-def shipped(kind: Kind) -> Path:
+def shipped(kind: Kind | Literal["docs"]) -> Path:
     """The shipped folder: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent.parent
     installed = package / "_shipped" / kind

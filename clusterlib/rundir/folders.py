@@ -33,12 +33,14 @@ __all__ = [
     "prune",
     "prune_to_size",
     "runs_of",
+    "server_folder",
     "size_of",
 ]
 
 HOME = ".clusterlib"
 REPORTS = "reports"
 BUILDS = "builds"
+SERVER = ".server"
 RESERVED = {REPORTS: "the reports of test runs are", BUILDS: "what is known of the project's builds is"}
 """Folders that do not belong to a cluster, and their content."""
 KEPT_RUNS = 5
@@ -192,6 +194,13 @@ def _next_stamp(runs: list[RunFolder]) -> str:
 def builds_folder(project: Path) -> Path:
     """The folder with the state of the project's builds, and their output."""
     folder = project / HOME / BUILDS
+    _make_private(project, folder)
+    return folder
+
+
+def server_folder(project: Path) -> Path:
+    """The folder with the token and the log of the project's server. No cluster has such a name."""
+    folder = project / HOME / SERVER
     _make_private(project, folder)
     return folder
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from clusterlib.doors.documents import document_of
 from clusterlib.doors.render.examine import diagnosis, health
 from clusterlib.doors.render.life import (
     cleaned,
@@ -28,9 +29,9 @@ from clusterlib.doors.render.use import (
     ran,
     ready,
     reported,
+    served,
+    serving,
 )
-from clusterlib.errors import OperationBroken
-from clusterlib.messages.codec import plain
 from clusterlib.operations.result import Result
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "Reported": reported,
     "Restarted": restarted,
     "Scaled": scaled,
+    "Serving": serving,
     "Shown": profile,
     "Started": started,
     "Status": status,
@@ -77,6 +79,7 @@ CONVERSATIONS: dict[str, Callable[[Console, Any], int]] = {
     "FollowedDiary": followed_diary,
     "LogView": followed,
     "NodeShell": _prompted,
+    "ProjectServer": served,
     "OwnShellEnded": lambda _, ended: int(ended.exit_code),
     "ProfileSchema": profile_schema,
 }
@@ -88,14 +91,8 @@ def answer(console: Console, result: object) -> int:
     kind = _kind(result)
     if kind in CONVERSATIONS:
         return CONVERSATIONS[kind](console, result)
-    try:
-        document = result.to_dict() if isinstance(result, Result) else plain(result)
-        picture = result if kind else document
-    except (TypeError, ValueError, RecursionError) as error:
-        raise OperationBroken(
-            f"the result of the operation cannot be shown: {error}",
-            cause="results are texts, numbers, lists, mappings, enumerations and data classes",
-        ) from error
+    document = document_of(result)
+    picture = result if kind else document
     console.answer(document, lambda: PICTURES.get(kind, derived)(console, picture))
     return result.exit_status if isinstance(result, Result) else 0
 

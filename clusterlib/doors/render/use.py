@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clusterlib.operations.logs import LogEntry, Logs, LogView
     from clusterlib.operations.report import Reported
     from clusterlib.operations.run import CommandReady, Ran
+    from clusterlib.operations.serving import ProjectServer, Serving
     from clusterlib.operations.shell import Evaluated
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "ran",
     "ready",
     "reported",
+    "served",
+    "serving",
 ]
 
 ENTRY = frozenset({"number", "time", "kind"})
@@ -112,6 +115,23 @@ def followed_diary(console: Console, events: FollowedDiary) -> int:
             console.record(one.to_dict())
         else:
             event(console, one)
+    return 0
+
+
+def serving(console: Console, result: Serving) -> None:
+    console.line(f"serving {result.project} at {result.url}")
+    console.line(f"token: {result.token_file}")
+    console.line(f"log: {result.log}")
+
+
+def served(console: Console, server: ProjectServer) -> int:
+    """Says where the server is, and goes on until it is ended."""
+    if console.json:
+        console.record(server.serving.to_dict())
+    else:
+        serving(console, server.serving)
+        console.say("Ctrl-C ends it; clusters go on")
+    server.run()
     return 0
 
 

@@ -1,0 +1,105 @@
+"""How an operation is carried out for a client of the server."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from clusterlib.client.caller import acting_for
+from clusterlib.doors.documents import document_of
+from clusterlib.doors.web.given import GivenArguments, arguments_of
+from clusterlib.doors.web.routes import NAME, FoundRoute
+from clusterlib.errors import AccessRefused, ClusterError, NotSupported, OperationBroken
+from clusterlib.frozen import frozen
+from clusterlib.importing import frames_of_authors
+from clusterlib.messages.effects import Effect
+from clusterlib.operations.catalogue import load
+from clusterlib.operations.declaring import Caller
+from clusterlib.operations.showing import shown
+from clusterlib.remedies import do
+
+__all__ = ["CalledOperation", "ClientCaller", "OperationCalls"]
+
+MOST_AT_ONCE = 32
+"""Operations that run at the same time. Others wait for their turn."""
+WITHOUT_DOCUMENT = frozenset({"NodeShell", "ProjectServer", "FollowedDiary", "LogView"})
+
+
+class ClientCaller(Caller):
+    """Keeps what is said before the end, for the answer."""
+
+    def __init__(self, project: Path) -> None:
+        super().__init__(project)
+        self.notes: list[str] = []
+
+    @property
+    def structured(self) -> bool:
+        return True
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@frozen
+class CalledOperation:
+    document: Any
+    notes: tuple[str, ...]
+
+
+class OperationCalls:
+    def __init__(self, project: Path, *, allow_execute: bool) -> None:
+        self._project = project
+        self._allow_execute = allow_execute
+        self.threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="operation")
+
+    def carry_out(self, found: FoundRoute, given: GivenArguments, client: str) -> CalledOperation:
+        """In a thread. Raises errors as a person may see them: without secrets."""
+        listed = found.route.operation
+        self._check_allowed(found)
+        name = found.cluster
+        caller = ClientCaller(self._project)
+        try:
+            operation = load(listed)
+            said, words = arguments_of(given, found)
+            if said.typed:
+                values = operation.accept(said.values)
+            else:
+                values = operation.read(said.values, lambda parameter: parameter.name)
+            name = values.pop(NAME, None) if operation.takes_cluster else values.get(NAME)
+            with acting_for(client):
+                result = operation.called_by(caller, name, (), values, words)
+            return CalledOperation(_document(result, listed.full_name), tuple(caller.notes))
+        except ClusterError as error:
+            raise shown(error, name, project=self._project) from error
+        except (Exception, SystemExit) as error:
+            raise shown(_broken(listed.full_name, error), name, project=self._project) from error
+
+    def _check_allowed(self, found: FoundRoute) -> None:
+        if found.route.operation.effect is Effect.EXECUTE and not self._allow_execute:
+            raise AccessRefused(
+                f"{found.route.operation.full_name} runs code of its caller, which this server does not allow",
+                cause="it was started without --allow-execute",
+                remedies=[do("cluster.serve", allow_execute=True)],
+            )
+
+
+def _document(result: object, name: str) -> Any:
+    kind = type(result)
+    if kind.__module__.startswith("clusterlib.") and kind.__name__ in WITHOUT_DOCUMENT:
+        if isinstance(result, AbstractContextManager):
+            result.__exit__(None, None, None)
+        raise NotSupported(
+            f"{name} answers with no document here",
+            cause="a prompt needs a terminal; without `follow`, and with an expression, there is a document",
+        )
+    return document_of(result)
+
+
+def _broken(name: str, error: BaseException) -> ClusterError:
+    return OperationBroken(
+        f"{name} has failed: {type(error).__name__}: {error}",
+        cause="an operation raised what is no error of clusterlib",
+        evidence=[f"{one.filename}:{one.lineno}: {one.line}" for one in frames_of_authors(error)[-3:]],
+    )

@@ -1,0 +1,293 @@
+"""Operations over REST: where they are, what they take, what they answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusterlib.operations.catalogue import shipped
+from clusterlib.operations.listing import ListedOperation
+from tests.functional.conftest import Up
+from tests.functional.web.client import JSON, Answer, Client
+from tests.functional.web.conftest import Serve
+
+NODE = {"node": "node2"}
+CALLS: dict[str, dict[str, Any]] = {
+    "cluster.clean": {},
+    "cluster.doctor": {},
+    "cluster.events": {},
+    "cluster.health": {},
+    "cluster.logs": {"lines": 3},
+    "cluster.operations": {},
+    "cluster.status": {},
+    "cluster.pause": NODE,
+    "cluster.resume": NODE,
+    "cluster.stop": NODE,
+    "cluster.start": NODE,
+    "cluster.kill": NODE,
+    "cluster.restart": {"rolling": True},
+    "cluster.scale": {"count": 3},
+    "cluster.sync": {},
+    "cluster.up": {"profile": "ci-small"},
+    "cluster.run": {"command": ["true"]},
+    "cluster.shell": {"node": "node1", "command": "6 * 7"},
+    "profile.check": {},
+    "profile.list": {},
+    "profile.schema": {},
+    "profile.show": {"name": "dev", "resolved": True},
+    "test.plan": {},
+    "test.report": {},
+    "cluster.serve": {},
+    "cluster.down": {},
+}
+"""What each operation is given, in an order in which all of them make sense."""
+OTHER_STATUS = {"test.report": 422, "cluster.serve": 409}
+"""There is no report; and the project is served already."""
+
+
+def test_every_operation_can_be_called(serve: Serve, up: Up) -> None:
+    up("ci-small")
+    client = serve("--allow-execute").client
+
+    for one in sorted(shipped(), key=_place):
+        known = one.full_name in CALLS
+        answer = _called(client, one, CALLS.get(one.full_name, {}))
+        wanted = OTHER_STATUS.get(one.full_name, 200)
+        assert answer.status == wanted or not known, (one.full_name, answer.body)
+        if answer.status == 200:
+            assert answer.headers["content-type"] == "application/json"
+        else:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.document["code"] != "request-refused", one.full_name
+
+
+def _place(one: ListedOperation) -> int:
+    """Those without arguments here come before the cluster is ended."""
+    names = [*CALLS]
+    return names.index(one.full_name) if one.full_name in CALLS else names.index("profile.check")
+
+
+def _called(client: Client, one: ListedOperation, arguments: dict[str, Any]) -> Answer:
+    of_cluster = one.scope != "project" or any(each.completes == "clusters" for each in one.parameters)
+    path = "/".join(["/api", *(["clusters/default"] if of_cluster else []), *one.path])
+    if one.effect != "read":
+        return client.post(path, **arguments)
+    return client.get(path, **{name: str(value).lower() for name, value in arguments.items()})
+
+
+def test_what_only_looks_is_got_and_all_else_is_posted(serve: Serve) -> None:
+    client = serve("--allow-execute").client
+    document = client.get("/api/openapi.json").document
+
+    for path, methods in document["paths"].items():
+        (method,) = methods
+        other = "POST" if method == "get" else "GET"
+        refused = client.ask(other, path.replace("{cluster}", "x"), b"{}", JSON)
+        assert refused.status == 405, path
+        assert refused.headers["allow"] == method.upper()
+
+
+def test_a_cluster_is_started_changed_and_ended(client: Client, up: Up, project: Path) -> None:
+    started = client.post("/api/clusters/shop/up", profile="ci-small", simulate=True)
+    assert started.status == 200
+    assert started.document["cluster"]["simulated"] is True
+    assert len(started.document["cluster"]["nodes"]) == 2
+
+    killed = client.post("/api/clusters/shop/kill", node="node2")
+    assert killed.document["node"]["state"] == "dead"
+    (listed,) = client.get("/api/status").document["clusters"]
+    assert listed["name"] == "shop"
+    restarted = client.post("/api/clusters/shop/restart", node="node2")
+    assert restarted.status == 200
+
+    assert client.post("/api/clusters/shop/down").document["stopped"] == ["shop"]
+    assert client.get("/api/clusters/shop/status").status == 404
+
+
+def test_the_diary_says_who_did_what_through_which_door(client: Client, up: Up) -> None:
+    cluster = up("ci-small", simulate=True)
+    client.headers["User-Agent"] = "shop-tools/3\u00e9"
+    client.post("/api/clusters/default/pause", node="node1")
+
+    events = [one.to_dict() for one in _events(client)]
+
+    (began,) = [one for one in events if one["kind"] == "operation.began"]
+    assert began["operation"] == "cluster.pause"
+    assert began["arguments"] == {"node": "node1"}
+    assert began["by"].startswith("REST client at port ")
+    assert "(shop-tools/3), by pid" in began["by"]
+    (fault,) = [one for one in events if one["kind"] == "fault.pause"]
+    assert fault["by"] == began["by"]
+    assert cluster["node1"].state == "paused"
+
+
+def _events(client: Client) -> list[Any]:
+    from clusterlib.messages.event import Event
+
+    return [Event.of(one) for one in client.get("/api/clusters/default/events").document["events"]]
+
+
+def test_all_mistakes_are_named_at_once(client: Client, up: Up) -> None:
+    up("ci-small", simulate=True)
+
+    posted = client.post("/api/clusters/default/scale", count=0, role=3, colour="red")
+    assert posted.status == 422
+    assert "colour" in posted.document["detail"]
+
+    posted = client.post("/api/clusters/default/scale", count=0, role=3)
+    assert posted.document["evidence"] == [
+        "count: 0 is out of bounds; write at least 1",
+        "role: 3 must be text; write a word",
+    ]
+    got = client.get("/api/clusters/default/logs", lines="many", follow="maybe")
+    assert got.status == 422
+    assert len(got.document["evidence"]) == 2
+    missing = client.post("/api/clusters/default/kill")
+    assert (missing.status, missing.document["detail"]) == (422, "node is missing")
+    twice = client.ask("GET", "/api/clusters/default/logs?lines=1&lines=2")
+    assert (twice.status, twice.document["detail"]) == (422, "lines is given more than once")
+
+
+def test_a_value_of_json_must_have_its_type(client: Client, up: Up) -> None:
+    up("ci-small", simulate=True)
+
+    assert client.post("/api/clusters/default/scale", count="3").status == 422
+    missing = client.post("/api/clusters/default/kill", node=None)
+    assert (missing.status, missing.document["code"]) == (422, "usage")
+    assert client.post("/api/clusters/default/restart", rolling=None).status == 422
+    assert client.post("/api/clusters/default/restart", node=None).status == 200
+
+
+def test_an_error_is_a_problem_with_a_remedy_that_can_be_sent(client: Client, up: Up) -> None:
+    answer = client.post("/api/clusters/default/kill", node="node1")
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.document
+    assert problem["code"] == "not-running"
+    assert problem["status"] == 404
+    (remedy,) = problem["remedies"]
+    assert remedy["text"] == "clusterlib up"
+    assert remedy["parts"] == [{"operation": "cluster.up", "words": [], "options": {}, "rest": []}]
+    (request,) = remedy["requests"]
+    assert request == {"method": "POST", "path": "/api/clusters/default/up", "arguments": {}}
+
+    assert client.post(request["path"], profile="ci-small", simulate=True).status == 200
+    assert client.post("/api/clusters/default/down").status == 200
+
+
+def test_the_type_of_a_problem_leads_to_its_explanation(client: Client) -> None:
+    problem = client.post("/api/clusters/default/kill", node="node1").document
+    assert problem["type"] == f"{client.url}/problems/not-running"
+
+    explained = client.get("/problems/not-running")
+
+    assert explained.status == 200
+    assert explained.body.startswith(b"## `not-running`\n")
+    assert client.get("/problems/nonsense").status == 404
+
+
+def test_operations_that_execute_need_a_server_that_allows_it(serve: Serve, up: Up) -> None:
+    up("ci-small", simulate=True)
+    served = serve()
+    refused = served.client.post("/api/clusters/default/shell", node="node1", command="1")
+    assert refused.status == 403
+    assert "runs code of its caller" in refused.document["detail"]
+    assert refused.document["remedies"][0]["text"] == "clusterlib serve --allow-execute"
+    served.end()
+
+    allowed = serve("--allow-execute").client.post(
+        "/api/clusters/default/shell", node="node1", command="6 * 7"
+    )
+    assert (allowed.status, allowed.document["value"]) == (200, "42")
+
+
+def test_a_prompt_is_not_supported(serve: Serve, up: Up) -> None:
+    up("ci-small", simulate=True)
+
+    answer = serve("--allow-execute").client.post("/api/clusters/default/shell", node="node1")
+
+    assert (answer.status, answer.document["code"]) == (422, "not-supported")
+
+
+def test_an_operation_of_the_project_is_there_without_a_restart(client: Client, project: Path) -> None:
+    assert client.get("/api/shop/price").status == 404
+    folder = project / "operations"
+    folder.mkdir()
+    (folder / "price.py").write_text(PRICE)
+
+    answer = client.get("/api/shop/price", item="tea")
+
+    assert (answer.status, answer.document) == (200, {"item": "tea", "cents": 250})
+    assert "/api/shop/price" in client.get("/api/openapi.json").document["paths"]
+
+
+PRICE = '''
+from clusterlib.operations import operation
+
+
+@operation(effect="read", group="shop")
+def price(*, item: str) -> dict[str, object]:
+    """The price of an item."""
+    return {"item": item, "cents": 250}
+'''
+
+
+def test_a_failure_in_an_operation_is_a_problem_with_its_line(client: Client, project: Path) -> None:
+    folder = project / "operations"
+    folder.mkdir()
+    (folder / "price.py").write_text(PRICE.replace("return", "1 / 0\n    return"))
+
+    answer = client.get("/api/shop/price", item="tea")
+
+    assert (answer.status, answer.document["code"]) == (500, "operation-broken")
+    assert "ZeroDivisionError" in answer.document["detail"]
+    assert answer.document["evidence"] == [f"{folder / 'price.py'}:8: 1 / 0"]
+
+
+def test_a_broken_file_is_named_where_something_is_not_found(client: Client, project: Path) -> None:
+    folder = project / "operations"
+    folder.mkdir()
+    (folder / "price.py").write_text("from clusterlib.operations import operation\n\ndef (:\n")
+
+    answer = client.get("/api/shop/price")
+
+    assert answer.status == 404
+    assert answer.document["evidence"] == [f"not usable: {folder / 'price.py'}:3: invalid syntax"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/", "/api/nothing", "/api/clusters/x", "/api/clusters/x/y/z", "/api/%2e%2e/x"]
+)
+def test_nothing_is_elsewhere(client: Client, path: str) -> None:
+    answer = client.ask("GET", path)
+
+    assert (answer.status, answer.document["code"]) == (404, "request-refused")
+
+
+def test_the_answers_of_requests_at_the_same_time_are_not_mixed(client: Client, up: Up) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    for name in ("one", "two"):
+        up("ci-small", name=name, simulate=True)
+
+    def look(number: int) -> bool:
+        name = ("one", "two")[number % 2]
+        (cluster,) = client.get(f"/api/clusters/{name}/status").document["clusters"]
+        return bool(cluster["name"] == name)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(look, range(64)))
+
+
+def test_json_has_no_word_for_infinity(client: Client, project: Path) -> None:
+    folder = project / "operations"
+    folder.mkdir()
+    (folder / "price.py").write_text(PRICE.replace("250", 'float("inf")'))
+
+    answer = client.get("/api/shop/price", item="tea")
+
+    assert json.loads(answer.body) == {"item": "tea", "cents": None}
