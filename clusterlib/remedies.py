@@ -11,7 +11,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self, SupportsIndex, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
+
+if TYPE_CHECKING:
+    from typing import TypedDict, TypeGuard
+
+    class CallFields(TypedDict):
+        """An operation with its arguments, in JSON."""
+
+        operation: str
+        words: list[str]
+        options: dict[str, OptionValue]
+        rest: list[str]
+
 
 __all__ = [
     "DEFAULT_CLUSTER",
@@ -35,15 +47,6 @@ OF_A_PROFILE = frozenset({"cluster.doctor", "cluster.up"})
 SHOWS_A_PROFILE = frozenset({"profile.check", "profile.show"})
 """Those whose first word is the profile."""
 OptionValue = str | bool
-
-
-class CallFields(TypedDict):
-    """An operation with its arguments, in JSON."""
-
-    operation: str
-    words: list[str]
-    options: dict[str, OptionValue]
-    rest: list[str]
 
 
 class OperationCall:

@@ -48,7 +48,7 @@ from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
     from clusterlib.client.code.syncing import Synced
-    from clusterlib.messages.status import RoleStatus
+    from clusterlib.messages.status import Peak, RoleStatus
 
 __all__ = ["Cluster", "Node"]
 
@@ -196,11 +196,11 @@ class Cluster(Operated):
         self._meet(given.status)
         return given
 
-    def end_turn(self, *, dirty: str | None = None) -> ClusterStatus:
-        """Ends the turn and returns the status. `dirty` describes damage that must be repaired
-        before the next turn. When it returns, everything that the nodes had printed before is in
-        their log files."""
-        return self._meet(self.keeper.ask(EndTurn(dirty)))
+    def end_turn(self, *, dirty: str | None = None) -> Peak:
+        """Ends the turn, and returns what the nodes have used at most. `dirty` describes damage
+        that must be repaired before the next turn. When it returns, everything that the nodes had
+        printed before is in their log files."""
+        return self.keeper.ask(EndTurn(dirty))
 
     def flush_logs(self) -> None:
         """When it returns, everything that the nodes had printed before is in their log files."""

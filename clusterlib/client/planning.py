@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from clusterlib.drivers.planning import Planned
 from clusterlib.drivers.registry import calls_of, driver_of
 from clusterlib.drivers.shipped import SHIPPED
 from clusterlib.errors import ApplicationFailed, ProgramMissing
+from clusterlib.frozen import field_names, replace
 from clusterlib.hosts.programs import beside_python, blocked_program, find_program, folders_of, how_to_install
 from clusterlib.messages.codec import Packed
 from clusterlib.messages.plan import (
@@ -226,4 +226,4 @@ def _path(resolved: ResolvedProfile, programs: Mapping[str, Path]) -> dict[str, 
 def _same(kind: type[V], section: object) -> V:
     """The plan's own value with the same names, so that the keeper need not know the classes of
     profiles."""
-    return kind(**{one.name: getattr(section, one.name) for one in fields(kind)})
+    return kind(**{name: getattr(section, name) for name in field_names(kind)})

@@ -10,14 +10,13 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from clusterlib.drivers import results
 from clusterlib.errors import ClusterError, DriverUnusable
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.importing import frames_of_authors, importable, is_of_author
 from clusterlib.values.wording import in_toml
 

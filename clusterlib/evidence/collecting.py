@@ -10,7 +10,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,7 +29,7 @@ from clusterlib.evidence.artifacts import (
     Cleaning,
 )
 from clusterlib.evidence.redaction import Redactor
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.hosts.logs import STAMP_LENGTH, rotated
 from clusterlib.hosts.places import is_draft, write_private
 from clusterlib.rundir.folders import RunFolder

@@ -25,13 +25,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from clusterlib.errors import StartError, UsageError
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.hosts import identity, kernel, proc
 from clusterlib.hosts.identity import Identity
 from clusterlib.hosts.kernel import close_all_but

@@ -19,7 +19,6 @@ import struct
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import asdict
 from importlib import import_module
 from typing import NoReturn
 
@@ -28,6 +27,7 @@ from clusterlib.frozen import frozen
 from clusterlib.hosts import kernel
 from clusterlib.hosts.birth import Newborn, become
 from clusterlib.hosts.containment import Containment
+from clusterlib.messages.codec import plain
 
 __all__ = ["HEADER", "MOST_DESCRIPTORS", "Nursery", "pack"]
 
@@ -70,7 +70,7 @@ class Nursery:
 
 def pack(order: Newborn) -> bytes:
     """The order as it is sent. The descriptors go with its first byte."""
-    body = json.dumps(asdict(order)).encode()
+    body = json.dumps(plain(order)).encode()
     return HEADER.pack(len(body)) + body
 
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from clusterlib.frozen import field_names
 from clusterlib.hosts.proc import LINUX, folder_of
 from clusterlib.messages.measurements import Sample
 
 __all__ = ["sample", "sample_all"]
 
 
-MEASURED = tuple(one.name for one in fields(Sample))
+MEASURED = field_names(Sample)
 
 
 def sample(pid: int, *, proc: str = "/proc") -> Sample | None:

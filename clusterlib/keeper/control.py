@@ -66,7 +66,7 @@ from clusterlib.messages.requests import (
     name_of,
     request_of,
 )
-from clusterlib.messages.status import ClusterStatus, TurnGiven
+from clusterlib.messages.status import ClusterStatus, Peak, TurnGiven
 from clusterlib.remedies import do
 
 __all__ = ["ControlServer", "Conversation", "peer_is_us"]
@@ -316,7 +316,7 @@ class Conversation:
                 self._turn = None
             raise
 
-    async def _end_turn(self, asked: EndTurn) -> ClusterStatus:
+    async def _end_turn(self, asked: EndTurn) -> Peak:
         """Ends the turn of this conversation, or withdraws its request for one."""
         turn, self._turn = self._turn, None
         if turn is None:

@@ -132,6 +132,10 @@ class Keeper:
             f"cluster '{self.plan.name}' was stopped", cause=self._why or None, remedies=[do("cluster.up")]
         )
 
+    @property
+    def _peak(self) -> Peak:
+        return self._monitor.peak if self._monitor else Peak()
+
     def status(self) -> ClusterStatus:
         plan, holding = self.plan, self.holding
         return ClusterStatus(
@@ -156,7 +160,7 @@ class Keeper:
             waiting=holding.turns.waiting,
             dirty=tuple(holding.taint.reasons()),
             spoilt=holding.taint.of_the_whole,
-            peak=self._monitor.peak if self._monitor else Peak(),
+            peak=self._peak,
             nodes=tuple(node.status() for node in self.nodes.values()),
             keeper=self._place.keeper,
             control=self._place.control,
@@ -284,12 +288,12 @@ class Keeper:
         waited = await self.holding.turns.begin(turn, timeout)
         return TurnGiven(self.status(), waited)
 
-    async def end_turn(self, turn: Turn, dirty: str | None = None) -> ClusterStatus:
+    async def end_turn(self, turn: Turn, dirty: str | None = None) -> Peak:
         """Answers when all output of the nodes is in their log files: it belongs to this turn, not
         to the next."""
         self._members.flush_logs()
         self.holding.end_turn(turn, dirty)
-        return self.status()
+        return self._peak
 
     async def flush_logs(self) -> None:
         """Returns when all output of the nodes is in their log files."""

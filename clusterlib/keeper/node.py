@@ -7,13 +7,13 @@ import functools
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusterlib.drivers.api import Driver, Link, Member, NodeSpec
 from clusterlib.errors import ClusterError, LeftBehind, NodeExited, PortTaken
+from clusterlib.frozen import replace
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from clusterlib.drivers.api import Driver, Member, NodeSpec, NodeTexts
 from clusterlib.errors import PortsExhausted, StartError
 from clusterlib.frozen import frozen
 from clusterlib.hosts.places import make_private, write_private
+from clusterlib.messages.codec import plain
 from clusterlib.messages.plan import NodePlan, Plan, RolePlan
 from clusterlib.network.ports import AddressBlock, Claim, PortAllocator
 from clusterlib.numbering import host_of
@@ -96,7 +96,7 @@ class Provisioner:
                 "simulated": plan.simulated,
                 "nodes": [spec.for_templates() for spec in everyone],
             },
-            "timeouts": asdict(plan.timeouts),
+            "timeouts": plain(plan.timeouts),
             "python": {"app": role.app, "path": list(role.sources.roots)},
             "cookie_file": str(self._run.cookie),
             "alive": list(alive),

@@ -79,7 +79,7 @@ class PooledCluster:
         self._record = record
         self._on_event = on_event
         self._check_code = usage.how is not Obtained.STARTED
-        self._last: ClusterStatus | None = None
+        self._peak = Peak()
         self._last_user: str | None = None
         self._lost: ClusterError | None = None
 
@@ -138,7 +138,7 @@ class PooledCluster:
         )
 
     def _is_entered(self, status: ClusterStatus, need: Need, who: str) -> None:
-        self._last, self._last_user = status, who
+        self._peak, self._last_user = status.peak, who
         self._sizes = self._sizes_now()
         if not need.exact:
             self.base = max(self.base, need.size or 0)
@@ -155,7 +155,7 @@ class PooledCluster:
                 self._believe_it_is_tidy()
             if self.borrowed and self.terms.wants_alone(need):
                 self._put_back()
-            self._last = self.cluster.end_turn(dirty=spoilt)
+            self._peak = self.cluster.end_turn(dirty=spoilt)
         except GONE as error:
             self._lost = error  # waited for once; the next user need not wait again
         except ClusterError:
@@ -219,10 +219,9 @@ class PooledCluster:
         when last seen."""
         if self._lost is None:
             with contextlib.suppress(ClusterError):
-                self._last = self.cluster.status()
-        peak = self._last.peak if self._last is not None else Peak()
-        self.usage.peak_memory = max(self.usage.peak_memory, peak.memory)
-        self.usage.cpu_seconds = max(self.usage.cpu_seconds, peak.cpu)
+                self._peak = self.cluster.status().peak
+        self.usage.peak_memory = max(self.usage.peak_memory, self._peak.memory)
+        self.usage.cpu_seconds = max(self.usage.cpu_seconds, self._peak.cpu)
 
     def _take(self, who: str, deadline: Deadline, *, alone: bool) -> ClusterStatus:
         asked = time.monotonic()

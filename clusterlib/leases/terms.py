@@ -4,10 +4,9 @@ shape on this machine."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.leases.need import Need
 from clusterlib.leases.schedule import Group, Shape
 from clusterlib.leases.situation import ToCome, Wanted

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-from clusterlib.frozen import frozen
+from clusterlib.frozen import Shape, field_names, frozen
 from clusterlib.remedies import Remedy, revived
 
 __all__ = ["NotReadable", "Packed", "plain", "revive", "salvage", "sent"]
@@ -19,6 +19,8 @@ __all__ = ["NotReadable", "Packed", "plain", "revive", "salvage", "sent"]
 K = TypeVar("K")
 V = TypeVar("V")
 Reader = Callable[[Any], Any]
+UNCHANGED = frozenset({str, int, float, bool, type(None)})
+"""Types whose values are JSON already."""
 _readers: dict[tuple[object, bool], Reader] = {}
 
 
@@ -59,9 +61,25 @@ def _itself(remedy: Remedy) -> Remedy:
 
 
 def _plain(value: object, of_remedy: Callable[[Remedy], Any]) -> Any:
+    kind = type(value)
+    if kind in UNCHANGED:
+        return value
+    shape: Shape | None = getattr(kind, "__shape__", None)
+    if shape is not None:
+        found = zip(shape.names, shape.values_of(value), strict=True)
+        return {name: item if type(item) in UNCHANGED else _plain(item, of_remedy) for name, item in found}
+    if kind is tuple or kind is list:
+        return [_plain(item, of_remedy) for item in typing.cast("Iterable[object]", value)]
+    if kind is dict:
+        items = typing.cast("Mapping[object, object]", value).items()
+        return {str(key): _plain(item, of_remedy) for key, item in items}
+    return _of_other_kind(value, of_remedy)
+
+
+def _of_other_kind(value: object, of_remedy: Callable[[Remedy], Any]) -> Any:
     if isinstance(value, Enum):
         return value.value
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str | int | float):
         return of_remedy(value) if isinstance(value, Remedy) else value
     if isinstance(value, Mapping):
         return {str(key): _plain(item, of_remedy) for key, item in value.items()}
@@ -116,7 +134,7 @@ def _made(kind: Any, lenient: bool) -> Reader:
         return _mapping(_reader(inner[1], lenient), lenient)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _word(kind)
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and (hasattr(kind, "__shape__") or is_dataclass(kind)):
         return _record(kind, lenient)
     return _number if kind is float else _exactly(kind)
 
@@ -161,22 +179,35 @@ def _optional(inner: tuple[Any, ...], lenient: bool) -> Reader:
 
 
 def _record(kind: type, lenient: bool) -> Reader:
-    hints = typing.get_type_hints(kind)  # annotations are text, which must be compiled
-    readers = [(one.name, _reader(hints[one.name], lenient)) for one in fields(kind)]
+    readers: list[tuple[str, type | None, Reader]] = []
 
     def read(data: Any) -> Any:
         _check(dict, data)
+        if not readers:  # made when they are needed, because a class may have itself for a part
+            readers.extend(_readers_of_fields(kind, lenient))
         values = {}
-        for name, inner in readers:
+        for name, exact, inner in readers:
             if name in data:
+                item = data[name]
+                if type(item) is exact:  # read without a call, as most fields are
+                    values[name] = item
+                    continue
                 try:
-                    values[name] = inner(data[name])
+                    values[name] = inner(item)
                 except (TypeError, ValueError) as error:
                     if not lenient:
                         raise NotReadable(f"{name}: {error}") from None
         return kind(**values)
 
     return read
+
+
+def _readers_of_fields(kind: type, lenient: bool) -> Iterator[tuple[str, type | None, Reader]]:
+    """For each field its name, the type whose values are taken as they are, and its reader."""
+    hints = typing.get_type_hints(kind)  # annotations are text, which must be compiled
+    for name in field_names(kind) if hasattr(kind, "__shape__") else [one.name for one in fields(kind)]:
+        hint = hints[name]
+        yield name, hint if hint in UNCHANGED else None, _reader(hint, lenient)
 
 
 def _sequence(inner: tuple[Any, ...], lenient: bool) -> Reader:

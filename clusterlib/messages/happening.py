@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, ClassVar
 
-from clusterlib.frozen import frozen
+from clusterlib.frozen import field_names, frozen, shape_of
 from clusterlib.messages.codec import plain
 
 __all__ = ["Happening", "Unknown", "count_of", "facts_of", "kinds_of", "names_of"]
@@ -42,8 +41,7 @@ class Happening:
         return self.why.format(**self._values())
 
     def _values(self) -> dict[str, Any]:
-        every = fields(self)  # type: ignore[arg-type]  # each kind is a dataclass
-        return {one.name: getattr(self, one.name) for one in every}
+        return {name: getattr(self, name) for name in field_names(self)}
 
     def deed(self) -> str:
         """The deliberate action behind this event, as "killed node1"; empty if there was none."""
@@ -84,7 +82,7 @@ def facts_of(what: Happening) -> Mapping[str, Any]:
     """Without optional fields that are empty."""
     if isinstance(what, Unknown):
         return what.facts
-    needless = {one.name for one in fields(what) if one.default is None}  # type: ignore[arg-type]  # each is a dataclass
+    needless = {name for name, default in shape_of(what).defaults.items() if default is None}
     facts: dict[str, Any] = plain(what)
     return {key: value for key, value in facts.items() if value is not None or key not in needless}
 

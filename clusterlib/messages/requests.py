@@ -7,16 +7,15 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, ClassVar, Generic, TypeVar
 
 from clusterlib.errors import UsageError
-from clusterlib.frozen import frozen
+from clusterlib.frozen import field_names, frozen
 from clusterlib.messages.codec import NotReadable, revive
 from clusterlib.messages.effects import Effect
 from clusterlib.messages.measurements import Examined, Measured
 from clusterlib.messages.plan import RunningCode
-from clusterlib.messages.status import ClusterStatus, NodeStatus, TurnGiven
+from clusterlib.messages.status import ClusterStatus, NodeStatus, Peak, TurnGiven
 
 __all__ = [
     "Abandon",
@@ -133,7 +132,7 @@ class TakeTurn(Request[TurnGiven]):
 
 
 @frozen
-class EndTurn(Request[ClusterStatus]):
+class EndTurn(Request[Peak]):
     dirty: str | None = None
     """What was left in the cluster that the next holder must not find."""
 
@@ -293,7 +292,7 @@ def request_of(
     if name not in kinds:
         raise UsageError(f"the keeper knows no operation {name!r}", evidence=[", ".join(kinds)])
     kind = kinds[name]
-    known = [one.name for one in fields(kind)]  # type: ignore[arg-type]  # each is a dataclass
+    known = field_names(kind)
     unknown = ", ".join(repr(one) for one in arguments if one not in known)
     try:
         if unknown:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import field
 from typing import Any
 
-from clusterlib.frozen import frozen
+from clusterlib.frozen import field_names, frozen
 from clusterlib.messages.codec import plain
 from clusterlib.messages.containing import ContainmentRung
 from clusterlib.messages.plan import CodeSources, Timeouts
@@ -56,7 +56,7 @@ class NodePlace:
 
     def place(self) -> dict[str, Any]:
         """These fields, by name."""
-        return {one.name: getattr(self, one.name) for one in fields(NodePlace)}
+        return {name: getattr(self, name) for name in field_names(NodePlace)}
 
 
 @frozen

@@ -11,10 +11,9 @@ import ast
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.operations.help_texts import WHICH_CLUSTER
 from clusterlib.values.fields import (
     Between,

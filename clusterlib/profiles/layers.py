@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.profiles.documents import Document
 from clusterlib.profiles.origins import Mistake, Origin, Source
 from clusterlib.values.kinds import INHERITED

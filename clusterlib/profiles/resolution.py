@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 
 from clusterlib.errors import ProfileError
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.machine.facts import Machine, detect_machine
 from clusterlib.profiles.adaptation import Resolver, adapt, settle
 from clusterlib.profiles.catalogue import display, is_same, shipped

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from clusterlib.client.watching import unwatched, watch_clusters
 from clusterlib.errors import ClusterError
 from clusterlib.evidence.recorder import Recorder
 from clusterlib.evidence.records import PreflightRecorded, RunEnded, ScheduleRecorded
+from clusterlib.frozen import replace
 from clusterlib.leases.lease import ClusterLease, Unserved
 from clusterlib.leases.need import Need
 from clusterlib.leases.pool import Pool

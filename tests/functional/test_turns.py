@@ -68,7 +68,8 @@ def test_a_turn_is_waited_for_across_processes(cluster: clusterlib.Cluster) -> N
 
     assert given.waited > 0
     assert [turn.holder for turn in given.status.turns] == ["test_mine"]
-    assert cluster.end_turn().turns == ()
+    cluster.end_turn()
+    assert cluster.status().turns == ()
 
 
 def test_a_holder_that_is_killed_frees_its_turn_and_leaves_the_cluster_dirty(
@@ -83,7 +84,8 @@ def test_a_holder_that_is_killed_frees_its_turn_and_leaves_the_cluster_dirty(
 
     assert status.dirty == ("the other ended before its turn was over",)
     cluster.heal()
-    assert cluster.end_turn().dirty == ()
+    cluster.end_turn()
+    assert cluster.status().dirty == ()
     kinds = [event.kind for event in read_events(cluster.run_folder.events)]
     assert [kind for kind in kinds if kind.startswith("turn.") or kind.endswith((".dirty", ".healed"))] == [
         "turn.taken",
@@ -106,7 +108,9 @@ def test_one_that_waits_and_is_killed_is_not_waited_for(cluster: clusterlib.Clus
         cluster.wait_until(lambda: cluster.status().waiting == 1)
     cluster.wait_until(lambda: cluster.status().waiting == 0)
 
-    status = cluster.end_turn()
+    cluster.end_turn()
+
+    status = cluster.status()
 
     assert (status.turns, status.dirty) == ((), ())
 
@@ -199,7 +203,8 @@ def test_who_has_no_turn_may_do_everything_also_while_somebody_has_one(cluster: 
         person["node1"].kill()
         assert person.status().dirty == ("node1 was killed",)
         person.restart("node1")
-        assert cluster.end_turn().dirty == ()
+        cluster.end_turn()
+        assert cluster.status().dirty == ()
 
 
 def test_a_cluster_that_ends_refuses_whoever_waits(cluster: clusterlib.Cluster) -> None:

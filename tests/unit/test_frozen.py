@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, FrozenInstanceError, asdict, dataclass, field, fields, is_dataclass, replace
+from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
 
-from clusterlib.frozen import frozen
+from clusterlib.frozen import field_names, frozen, shape_of
+from clusterlib.frozen import replace as frozen_replace
+from clusterlib.messages import events, plan, requests, status
 
 Decorator = Callable[[type], Any]
 
@@ -161,3 +164,42 @@ def test_a_class_can_be_made_of_another(decorate: Decorator) -> None:
     made = more(1, z=5)
     assert (made.x, made.y, made.z) == (1, 2, 5)
     assert made != base(1)
+
+
+def test_a_class_can_give_an_inherited_field_another_default(decorate: Decorator) -> None:
+    class Base:
+        x: int = 1
+        y: int = 2
+
+    base = decorate(Base)
+
+    class Other(base):  # type: ignore[misc, valid-type]
+        x: int = 7
+
+    other = decorate(Other)
+    assert (other().x, other().y, base().x) == (7, 2, 1)
+    assert [(one.name, one.default) for one in fields(other)] == [("x", 7), ("y", 2)]
+    assert repr(other(y=3)) == f"{other.__qualname__}(x=7, y=3)"
+
+
+def test_a_copy_with_changes_is_a_new_value() -> None:
+    made = OurPlace("a", {"x": 1}, "kept")
+
+    changed = frozen_replace(made, name="b")
+
+    assert (changed.name, changed.ports, changed.note) == ("b", {"x": 1}, "kept")
+    assert made.name == "a"
+    with pytest.raises(TypeError, match="no field 'other'"):
+        frozen_replace(made, other=1)
+
+
+@pytest.mark.parametrize("module", [plan, status, requests, events])
+def test_the_module_dataclasses_knows_the_same_fields_and_defaults(module: ModuleType) -> None:
+    kinds = [one for one in vars(module).values() if hasattr(one, "__shape__")]
+
+    for kind in kinds:
+        shape, standard = shape_of(kind), fields(kind)
+        assert [one.name for one in standard] == list(field_names(kind))
+        assert {one.name: one.default for one in standard if one.default is not MISSING} == shape.defaults
+        assert {one.name for one in standard if one.default_factory is not MISSING} == set(shape.factories)
+    assert kinds

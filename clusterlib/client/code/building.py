@@ -10,12 +10,12 @@ import shlex
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clusterlib.disk.digests import changed
 from clusterlib.errors import BuildFailed, ClusterError, NotInTime, StartError
+from clusterlib.frozen import replace
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.hosts.places import write_private
 from clusterlib.messages.event import Event, now

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from clusterlib.client.code.templates import made_of, templates_of
 from clusterlib.disk.paths import within
 from clusterlib.drivers.planning import CodeContext
+from clusterlib.frozen import replace
 from clusterlib.messages.plan import CodeSources, NoCode
 from clusterlib.profiles import ResolvedProfile
 

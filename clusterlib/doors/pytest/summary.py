@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from clusterlib.evidence.records import ScheduleRecorded
 from clusterlib.evidence.redaction import redactor_for
+from clusterlib.frozen import replace
 from clusterlib.leases.usage import ClusterUsage, FailureUsage
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.uses import Obtained

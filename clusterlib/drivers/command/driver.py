@@ -13,7 +13,6 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from clusterlib.drivers.api import Driver, NodeSpec, NodeTexts
 from clusterlib.drivers.command.link import COLUMNS, ServerLink
 from clusterlib.drivers.command.settings import Server
 from clusterlib.errors import CommandFailed
+from clusterlib.frozen import replace
 from clusterlib.health.probes import Answer, Never, NotYet, Ready
 from clusterlib.hosts.api import Host, Program, Spawn
 from clusterlib.hosts.run_program import ProgramRun, run_program

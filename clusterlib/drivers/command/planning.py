@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +11,7 @@ from clusterlib.disk.paths import within
 from clusterlib.drivers.command.profile import CommandSettings, Form, Formed, HealthSettings, ReadySettings
 from clusterlib.drivers.command.settings import Forming, Question, Server
 from clusterlib.drivers.planning import CodeContext, Planned
+from clusterlib.frozen import field_names
 from clusterlib.messages.plan import CodeSources
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def settings(planned: Planned) -> Server:
 
 def _like(kind: type[V], section: object) -> V:
     """The driver's own value of a section. What the section does not have keeps its default."""
-    names = [one.name for one in fields(kind) if hasattr(section, one.name)]  # type: ignore[arg-type]
+    names = [name for name in field_names(kind) if hasattr(section, name)]
     return kind(**{name: getattr(section, name) for name in names})
 
 
@@ -84,8 +84,8 @@ def _named_files(values: Profile, project: Path) -> Iterator[Path]:
 
 
 def _words(section: Any) -> Iterator[str]:
-    for one in fields(section):
-        value = getattr(section, one.name)
+    for name in field_names(section):
+        value = getattr(section, name)
         if isinstance(value, tuple):
             yield from value
 

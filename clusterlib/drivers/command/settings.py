@@ -5,9 +5,8 @@ Texts are filled in when they are used."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.values.choices import FormingOrder
 
 __all__ = ["Forming", "Question", "Server"]

@@ -206,8 +206,8 @@ def test_what_a_turn_spoilt_is_known_before_the_next_one_begins(play: Play) -> N
         await world.keeper.start()
         first = world.keeper.holding.turns.ask("first", exclusive=True)
         second = world.keeper.holding.turns.ask("second", exclusive=True)
-        status = await world.keeper.end_turn(first, "it failed in the middle")
-        assert status.dirty == ("it failed in the middle",)
+        await world.keeper.end_turn(first, "it failed in the middle")
+        assert world.keeper.status().dirty == ("it failed in the middle",)
         await world.keeper.begin_turn(second, 0)
 
     kinds = [kind for kind in play(story).kinds() if kind.startswith(("turn.", "cluster.dirty"))]
