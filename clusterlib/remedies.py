@@ -40,7 +40,7 @@ __all__ = [
 
 DEFAULT_CLUSTER = "default"
 """The name of a cluster if none is given."""
-NAMELESS = frozenset({"cluster.doctor", "cluster.operations"})
+NAMELESS = frozenset({"cluster.doctor", "cluster.operations", "cluster.serve"})
 """The operations of the group `cluster` that are not about one cluster, and so take no `name`."""
 OF_A_PROFILE = frozenset({"cluster.doctor", "cluster.up"})
 """The operations that remedies advise for a profile. Without its name they take the default one."""

@@ -25,14 +25,19 @@ GRACE_SECONDS = 3
 class ChildServer(uvicorn.Server):
     """Says when it is ready, and ends with its channel."""
 
-    def __init__(self, config: uvicorn.Config, channel: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, application: Application, channel: socket.socket) -> None:
         super().__init__(config)
+        self._application = application
         self._channel = channel
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._hear)
         self._channel.sendall(READY)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._application.close()
+        await super().shutdown(sockets)
 
     def _hear(self) -> None:
         if not self._channel.recv(1024):
@@ -46,8 +51,9 @@ def main(channel_number: int) -> None:
     sys.argv[0] = "clusterlib serve"  # in diaries of clusters
     os.environ.pop("CLUSTERLIB_NAME", None)  # each request says which cluster it means
     token = Path(order.token_file).read_text("utf-8").strip()
+    application = Application(order, token)
     config = uvicorn.Config(
-        Application(order, token),
+        application,
         http=BoundedProtocol,
         loop="asyncio",
         ws="none",
@@ -60,7 +66,7 @@ def main(channel_number: int) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     listener = socket.socket(fileno=order.listener)
-    asyncio.run(ChildServer(config, channel).serve(sockets=[listener]))
+    asyncio.run(ChildServer(config, application, channel).serve(sockets=[listener]))
     sys.stderr.flush()
     os._exit(0)  # threads of operations that are not done are not waited for
 

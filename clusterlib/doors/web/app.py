@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from clusterlib.doors.documents import as_json, worded
 from clusterlib.doors.program.wording import ProgramWording
@@ -20,7 +20,8 @@ from clusterlib.doors.web.gate import SAFE_HEADERS, Gate, Receive, Scope, Send, 
 from clusterlib.doors.web.given import GivenArguments, given_in_query, read_body, read_document
 from clusterlib.doors.web.openapi import openapi_of
 from clusterlib.doors.web.problems import Problem, problem_of, status_of
-from clusterlib.doors.web.routes import API, CLUSTERS, OPENAPI, PROBLEMS, FoundRoute, find_route
+from clusterlib.doors.web.routes import API, CLUSTERS, OPENAPI, PROBLEMS, STREAM, FoundRoute, find_route
+from clusterlib.doors.web.streams import EVENT_STREAM, EventStreams
 from clusterlib.errors import ClusterError, RequestRefused
 from clusterlib.operations.catalogue import Catalogue, catalogue
 from clusterlib.operations.listing import ListedOperation
@@ -44,7 +45,12 @@ class Application:
         self._base = f"http://{min(names).decode()}"
         self._gate = Gate(names, token, order.token_file)
         self._calls = OperationCalls(self._project, allow_execute=order.allow_execute)
+        self._streams = EventStreams(self._project)
         self._wording = ProgramWording()
+
+    def close(self) -> None:
+        """Ends the streams, which would go on for ever."""
+        self._streams.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,6 +75,10 @@ class Application:
         if path.startswith(PROBLEMS):
             _check_method(request, "GET")
             return Response(explained(path.removeprefix(PROBLEMS)), media_type="text/markdown")
+        if stream := STREAM.fullmatch(path):
+            _check_method(request, "GET")
+            last = request.headers.get("last-event-id") or request.query_params.get("after")
+            return StreamingResponse(await self._streams.open(stream[1], last), media_type=EVENT_STREAM)
         found = self._found(path)
         _check_method(request, found.route.method)
         given = await _given(request, found)

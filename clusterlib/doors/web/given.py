@@ -33,9 +33,16 @@ def arguments_of(given: GivenArguments, found: FoundRoute) -> tuple[GivenArgumen
 
     Raises UsageError if the words are none."""
     values = dict(given.values)
+    known = {one.name for one in found.route.parameters}
+    if unknown := [name for name in values if name not in known]:
+        shown = ", ".join(unknown)[:200]
+        cause = (
+            "the path names the cluster"
+            if unknown == [NAME]
+            else f"there are: {', '.join(sorted(known)) or 'none'}"
+        )
+        raise UsageError(f"there is no parameter {shown}", cause=cause)
     if found.cluster is not None:
-        if NAME in values:
-            raise UsageError(f"there is no parameter {NAME}", cause="the path names the cluster")
         values[NAME] = found.cluster
     taken = found.route.operation.words
     words = _words(values.pop(taken, [])) if taken else ()

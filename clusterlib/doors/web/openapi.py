@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from clusterlib import __version__
-from clusterlib.doors.web.routes import CLUSTER, OPENAPI, PROBLEMS, OperationRoute, routes_of
+from clusterlib.doors.web.routes import CLUSTER, CLUSTERS, OPENAPI, PROBLEMS, OperationRoute, routes_of
 from clusterlib.messages.effects import Effect
 from clusterlib.operations.listing import ListedOperation, ListedParameter
 
@@ -75,6 +75,10 @@ def openapi_of(
     for route in routes_of(operations):
         paths[route.path] = {route.method.lower(): _operation(route, result(route.operation))}
     paths[OPENAPI] = {"get": _own("openapi", "This document.", JSON, {"type": "object"})}
+    stream = _own("events_of_cluster_as_they_happen", STREAMED, "text/event-stream", TEXT)
+    paths[f"{CLUSTERS}{{{CLUSTER}}}/events/stream"] = {
+        "get": {**stream, "parameters": [_in_path(CLUSTER, "The name of the cluster."), *AFTER]}
+    }
     explained = _own("problem", "What an error means, and what to do about it.", "text/markdown", TEXT)
     paths[f"{PROBLEMS}{{code}}"] = {"get": {**explained, "parameters": [_in_path("code", "Its code.")]}}
     return {
@@ -102,6 +106,23 @@ def openapi_of(
 
 
 TEXT: Mapping[str, Any] = {"type": "string"}
+STREAMED = "The events of a cluster as they happen, over all its runs, as server-sent events."
+AFTER: Sequence[Mapping[str, Any]] = [
+    {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": False,
+        "description": "The id of the last event that the client has: cluster/run/number.",
+        "schema": TEXT,
+    },
+    {
+        "name": "after",
+        "in": "query",
+        "required": False,
+        "description": "The same, for clients that cannot set the header.",
+        "schema": TEXT,
+    },
+]
 
 
 def _own(identifier: str, summary: str, kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from clusterlib.frozen import frozen
@@ -9,17 +10,23 @@ from clusterlib.messages.effects import Effect
 from clusterlib.operations.declaring import Scope
 from clusterlib.operations.listing import ListedOperation, ListedParameter
 
-__all__ = ["API", "OPENAPI", "PROBLEMS", "FoundRoute", "OperationRoute", "find_route", "routes_of"]
+__all__ = ["API", "OPENAPI", "PROBLEMS", "STREAM", "FoundRoute", "OperationRoute", "find_route", "routes_of"]
 
 API = "/api/"
 CLUSTERS = f"{API}clusters/"
 OPENAPI = f"{API}openapi.json"
 """No operation has a dot in its name."""
 PROBLEMS = "/problems/"
+STREAM = re.compile(rf"{CLUSTERS}([^/]+)/events/stream")
+"""No operation can be there: `events` is one, and so no group."""
 CLUSTER = "cluster"
 """The part of a path that is the name of a cluster."""
 NAME = "name"
 """The parameter of an operation that is the name of a cluster."""
+
+
+FOLLOW = "follow"
+"""The parameter with which a command goes on for ever. Here a stream has a path of its own."""
 
 
 @frozen
@@ -47,7 +54,8 @@ class OperationRoute:
     def parameters(self) -> tuple[ListedParameter, ...]:
         """What is given beside the path."""
         listed = self.operation.parameters
-        kept = [one for one in listed if not (self.of_cluster and one.name == NAME)]
+        ours = {FOLLOW, NAME} if self.of_cluster else {FOLLOW}
+        kept = [one for one in listed if one.name not in ours]
         if words := self.operation.words:
             kept.append(ListedParameter(words, "The words of it.", WORDS, required=False, default=[]))
         return tuple(kept)
