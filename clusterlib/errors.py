@@ -34,6 +34,8 @@
     │   ├── EpmdUnavailable         no epmd answers, or another program does
     │   ├── CookieMismatch          an Erlang node refuses this cookie
     │   └── NameTaken               the name of an Erlang node is in use
+    ├── ProcessGone                 no process has this id or name
+    ├── ProcessNameTaken            another process has this name
     ├── NotSupported                this driver does not support the operation
     ├── NotInTime                   a condition did not become true in time
     ├── CallTimeout                 a remote call took longer than its limit
@@ -83,6 +85,8 @@ __all__ = [
     "OtherVersion",
     "PortTaken",
     "PortsExhausted",
+    "ProcessGone",
+    "ProcessNameTaken",
     "ProfileError",
     "ProgramMissing",
     "RemoteError",
@@ -334,6 +338,14 @@ class CookieMismatch(NodeUnavailable):
 class NameTaken(NodeUnavailable):
     code = "name-taken"
     explains_a_node = True
+
+
+class ProcessGone(ClusterError):
+    code = "process-gone"
+
+
+class ProcessNameTaken(ClusterError):
+    code = "process-name-taken"
 
 
 class NotSupported(ClusterError):

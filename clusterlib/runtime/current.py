@@ -13,6 +13,7 @@ from clusterlib.runtime.wire import CALL_SECONDS
 if TYPE_CHECKING:
     from clusterlib.runtime.client import NodeClient
     from clusterlib.runtime.node import EmbeddedNode
+    from clusterlib.runtime.processes.here import Processes
 
 __all__ = ["ThisNode", "enter", "settle", "this_node"]
 
@@ -82,6 +83,13 @@ class ThisNode:
         Simulated nodes share a process, but not their environments.
         """
         return self._node.environment
+
+    @property
+    def processes(self) -> Processes:
+        """The processes of the cluster: start them, send to them, find them by name."""
+        from clusterlib.runtime.processes.here import Processes
+
+        return Processes(lambda: self._node.processes, self._node.network.loop)
 
     def members(self) -> list[str]:
         """The names of the living nodes, from this node's point of view, including itself."""

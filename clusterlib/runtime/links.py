@@ -43,6 +43,10 @@ class Links:
         """Handlers for further kinds of frames (from 64 up), called with the peer's name and the
         payload.
         """
+        self.linked: Callable[[str], None] = _nothing
+        """Called with the name of each node that there is a new link to."""
+        self._wanted: set[str] = set()
+        """Nodes beyond the overlay that messages are for."""
         self._network = network
         self._name = name
         self._membership = membership
@@ -123,6 +127,12 @@ class Links:
         self._send(link, kind, payload)
         return True
 
+    def reach(self, peer: str) -> None:
+        """Opens a link to any node of the cluster, which stays while that node lives."""
+        if peer not in self._wanted:
+            self._wanted.add(peer)
+            self._review_soon()
+
     # -- opening links ----------------------------------------------------------------------------
 
     def _review_soon(self) -> None:
@@ -148,7 +158,7 @@ class Links:
         self._watch.set(watched, now)
         wanted = {
             name
-            for name in self._reach | watched
+            for name in self._reach | watched | self._wanted
             if name in self._peers and membership.status(name) is not Liveness.LEFT
         }
         for name in wanted:
@@ -219,6 +229,7 @@ class Links:
         self._take(link, news)
         self._tell(link, self._membership.known())  # news since the greeting
         self._review_soon()
+        self.linked(link.peer)
 
     # -- what comes over links --------------------------------------------------------------------
 
@@ -371,3 +382,7 @@ class Links:
             for name in self._membership.alive():
                 if name != self._name:
                     self._accuse(name, Liveness.DEAD, "this node reaches no other node")
+
+
+def _nothing(peer: str) -> None:
+    pass

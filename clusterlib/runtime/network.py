@@ -39,6 +39,10 @@ class NodeNetwork:
         self._dialing: set[socket.socket] = set()
         self._closed = False
 
+    def held(self) -> asyncio.Future[None] | None:
+        """While the node is paused: what is done when it is resumed. A real node needs none."""
+        return None
+
     def now(self) -> float:
         return self.loop.time()
 

@@ -14,7 +14,7 @@ from contextvars import copy_context
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.runtime import current, wire
@@ -34,7 +34,10 @@ from clusterlib.runtime.network import NodeNetwork
 from clusterlib.runtime.sessions import Reception, SecuredSession
 from clusterlib.runtime.stacks import allow_dump, running_stacks
 from clusterlib.runtime.targets import resolve
-from clusterlib.runtime.wire import Buffer, Role
+from clusterlib.runtime.wire import Buffer, FrameKind, Role
+
+if TYPE_CHECKING:
+    from clusterlib.runtime.processes.service import ProcessService
 
 __all__ = ["EmbeddedNode", "main"]
 
@@ -75,6 +78,8 @@ class EmbeddedNode:
             "stacks": Ask(lambda _: running_stacks(network.loop, config.name)),
             "info": Ask(lambda _: self.info()),
             "digest": Ask(lambda _: self.code.report(), quick=False),
+            "processes": Ask(self._look_at_processes),
+            "do processes": Ask(self._act_on_processes, quick=False),
         }
         cookie = wire.read_cookie(config.cookie_file)
         self.links = Links(
@@ -88,6 +93,8 @@ class EmbeddedNode:
             self._view_changed,
         )
         self.peer_frames: dict[int, Callable[[str, Buffer], None]] = self.links.frames
+        self.peer_frames[FrameKind.PROCESSES] = self._first_process_frame
+        self._processes: ProcessService | None = None
         self.this = ThisNode(self)
         self._cookie = cookie
         self._sockets = sockets
@@ -128,10 +135,10 @@ class EmbeddedNode:
         if self.state in ("leaving", "ended"):
             return
         self.state = "leaving"
-        self.network.stop_listening()
-        self.links.leave()
-        self.calls.stop()
-        self._task(self._say_goodbye())
+        if self._processes is None:
+            self._leave()
+        else:
+            self._task(self._leave_after(self._processes))
 
     def stop(self) -> None:
         """Stops everything at once, without informing the others."""
@@ -139,9 +146,38 @@ class EmbeddedNode:
         self.links.stop()
         self.calls.stop()
         self.this.close()
+        if self._processes is not None:
+            self._processes.stop()
         for task in self._tasks:
             task.cancel()
         self.network.close()
+
+    @property
+    def processes(self) -> ProcessService:
+        """The processes of this node; made when it is first needed."""
+        if self._processes is None:
+            from clusterlib.runtime.processes.service import ProcessService
+
+            self._processes = ProcessService(
+                self.config.name,
+                int(self.started * 1000),
+                self.network,
+                self.calls.context,
+                self.links,
+                self.membership,
+                self.log,
+            )
+        return self._processes
+
+    def _look_at_processes(self, question: object) -> object:
+        from clusterlib.runtime.processes.asking import look
+
+        return look(self.processes, question)
+
+    def _act_on_processes(self, order: object) -> object:
+        from clusterlib.runtime.processes.asking import act
+
+        return act(self.this.processes, order)
 
     def info(self) -> dict[str, Any]:
         config = self.config
@@ -193,12 +229,18 @@ class EmbeddedNode:
 
     def _view_changed(self) -> None:
         """Reports to the keeper: a complete view at once, other views at most every 20 ms."""
+        if self._processes is not None:
+            self._processes.members_changed()
         wait = self._view_told + VIEW_SECONDS - self.network.now()
         if self.membership.complete or wait <= 0:
             self._tell_view()
         elif not self._view_due:
             self._view_due = True
             self.network.later(wait, self._tell_late_view)
+
+    def _first_process_frame(self, peer: str, payload: Buffer) -> None:
+        """Another node uses processes: from now on its frames go to the service of this node."""
+        self.processes.received(peer, payload)
 
     def _tell_late_view(self) -> None:
         if self._view_due:
@@ -216,6 +258,20 @@ class EmbeddedNode:
             self.links.accept(session)
         else:
             self.calls.accept(session)
+
+    async def _leave_after(self, processes: ProcessService) -> None:
+        """The processes end, and some move, while the others still reach this node."""
+        try:
+            await processes.leave()
+        except TimeoutError:
+            self.log.say("some processes did not end in time")
+        self._leave()
+
+    def _leave(self) -> None:
+        self.network.stop_listening()
+        self.links.leave()
+        self.calls.stop()
+        self._task(self._say_goodbye())
 
     async def _say_goodbye(self) -> None:
         await self.network.flushed(GOODBYE_SECONDS)

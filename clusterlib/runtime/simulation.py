@@ -54,7 +54,11 @@ class SimulatedNetwork(NodeNetwork):
         self._door: tuple[str, int] | None = None
         self._accepted: Callable[[Pipe], None] | None = None
         self._frozen = False
+        self._thawed: asyncio.Future[None] | None = None
         self._held: list[_Holdable] = []
+
+    def held(self) -> asyncio.Future[None] | None:
+        return self._thawed
 
     def later(self, delay: float, callback: Callable[..., None], *arguments: Any) -> Cancellable:
         held = _Holdable(self, partial(callback, *arguments))
@@ -91,11 +95,15 @@ class SimulatedNetwork(NodeNetwork):
 
     def freeze(self) -> None:
         self._frozen = True
+        self._thawed = self._thawed or self.loop.create_future()
         for pipe in list(self.pipes):
             pipe.hold()
 
     def thaw(self) -> None:
         self._frozen = False
+        if self._thawed is not None:
+            self._thawed.set_result(None)
+            self._thawed = None
         held, self._held = self._held, []
         for callback in held:
             callback.handle = self.loop.call_soon(callback, context=self.context)

@@ -94,6 +94,7 @@ class FrameKind(IntEnum):
     WATCH = 4
     UNWATCH = 5
     BYE = 6
+    PROCESSES = 7
     # from a client
     CALL = 16
     ASK = 17

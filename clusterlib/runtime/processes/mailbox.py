@@ -1,0 +1,150 @@
+"""The messages that wait for one process, in the order of their arrival."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Self
+
+from clusterlib.errors import ClusterError
+
+__all__ = ["DEFAULT_ROOM", "AskedMessage", "Mailbox"]
+
+DEFAULT_ROOM = 10_000
+
+
+class AskedMessage:
+    """A message whose sender waits for an answer. The first answer counts."""
+
+    __slots__ = ("_answer", "message")
+
+    def __init__(self, message: Any, answer: Callable[[Any, ClusterError | None], None]) -> None:
+        self.message = message
+        self._answer: Callable[[Any, ClusterError | None], None] | None = answer
+
+    @property
+    def answered(self) -> bool:
+        return self._answer is None
+
+    def reply(self, value: Any) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer(value, None)
+
+    def refuse(self, error: ClusterError) -> None:
+        """There will be no answer, for this reason."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer(None, error)
+
+
+class Mailbox:
+    """A bounded queue with one reader: `async for message in box`.
+
+    Everything happens on the loop of the node."""
+
+    __slots__ = (
+        "_asked",
+        "_closed",
+        "_items",
+        "_loop",
+        "_taken",
+        "_waiting",
+        "lost",
+        "room",
+        "seen",
+        "successor",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, room: int = DEFAULT_ROOM) -> None:
+        self.room = room
+        self.successor: tuple[Any, ...] | None = None
+        """The arguments of the process that continues this one on another node."""
+        self.lost = 0
+        """Messages that came while it was full."""
+        self.seen: Callable[[Any], None] | None = None
+        """Called with each message that is taken, while the process is traced."""
+        self._loop = loop
+        self._items: deque[Any] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+        self._asked: AskedMessage | None = None
+        self._taken = 0
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await self.take()
+
+    @property
+    def taken(self) -> int:
+        """How many messages the process has taken."""
+        return self._taken
+
+    @property
+    def asked(self) -> AskedMessage | None:
+        """The request that the message taken last was; None if its sender waits for nothing.
+
+        Keep it to answer later: `asked.reply(value)`."""
+        return self._asked
+
+    def reply(self, value: Any) -> None:
+        """Answers the message taken last. Does nothing if its sender waits for no answer."""
+        if self._asked is not None:
+            self._asked.reply(value)
+
+    def hand_over(self, *args: Any) -> None:
+        """Says with which arguments this process is continued on another node."""
+        self.successor = args
+
+    async def take(self) -> Any:
+        """The next message; waits for it."""
+        while not self._items:
+            self._waiting = self._loop.create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        return self._next()
+
+    def waiting(self, most: int) -> list[Any]:
+        """The first messages that wait, for people who look."""
+        return [
+            item.message if isinstance(item, AskedMessage) else item
+            for item, _ in zip(self._items, range(most), strict=False)
+        ]
+
+    def put(self, message: Any) -> bool:
+        """False if there is no room, or the process has ended."""
+        if self._closed:
+            return False
+        if len(self._items) >= self.room:
+            self.lost += 1
+            return False
+        self._items.append(message)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+        return True
+
+    def close(self) -> list[AskedMessage]:
+        """Takes no more messages. Returns the requests that were not answered."""
+        self._closed = True
+        unanswered = [item for item in self._items if isinstance(item, AskedMessage)]
+        if self._asked is not None and not self._asked.answered:
+            unanswered.insert(0, self._asked)
+        self._items.clear()
+        return unanswered
+
+    def _next(self) -> Any:
+        item = self._items.popleft()
+        self._taken += 1
+        self._asked = item if isinstance(item, AskedMessage) else None
+        message = item.message if isinstance(item, AskedMessage) else item
+        if self.seen is not None:
+            self.seen(message)
+        return message

@@ -1,0 +1,384 @@
+"""The processes of one node: starting, ending, supervising. Everything happens on its loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Coroutine, Iterator
+from contextvars import Context, ContextVar
+from typing import Any, Protocol
+
+from clusterlib.errors import ProcessGone
+from clusterlib.frozen import frozen
+from clusterlib.runtime.log import Log
+from clusterlib.runtime.network import NodeNetwork
+from clusterlib.runtime.processes.mailbox import Mailbox
+from clusterlib.runtime.processes.specification import Child, ProcessFunction
+from clusterlib.runtime.processes.steps import Steps
+from clusterlib.runtime.processes.supervision import Intensity, affected, is_due
+from clusterlib.runtime.processes.values import ProcessId, Strategy
+
+__all__ = [
+    "LiveProcess",
+    "ProcessEnd",
+    "ProcessTable",
+    "Slot",
+    "Supervisor",
+    "TableListener",
+    "current_process",
+]
+
+AGAIN_SECONDS = 0.05
+"""A process that ignores its cancellation is cancelled again after so long."""
+MOST_CANCELLATIONS = 40
+MOST_REMEMBERED = 1_000
+DONE = "done"
+SHUT_DOWN = "its supervisor ended it"
+
+
+@frozen
+class ProcessEnd:
+    """A process that has ended."""
+
+    id: ProcessId
+    reason: str
+    failed: bool
+    name: str | None = None
+
+
+class LiveProcess:
+    """One living process."""
+
+    __slots__ = (
+        "box", "cancellations", "child", "coroutine", "final", "gone", "id", "links", "monitors",
+        "reason", "started", "suspended", "task", "traps", "watches",
+    )  # fmt: skip
+
+    def __init__(self, process: ProcessId, child: Child, box: Mailbox, gone: asyncio.Future[None]) -> None:
+        self.id = process
+        self.child = child
+        self.box = box
+        self.gone = gone
+        """Done when it has ended."""
+        self.started = time.time()
+        self.task: asyncio.Task[None] | None = None
+        self.coroutine: Coroutine[Any, Any, None] | None = None
+        """The call of its function."""
+        self.links: set[ProcessId] = set()
+        self.monitors: set[ProcessId] = set()
+        """Processes that learn of its end."""
+        self.watches: set[ProcessId] = set()
+        """Processes whose end it learns of."""
+        self.traps = False
+        """It gets a message when a linked process fails, instead of ending itself."""
+        self.suspended: asyncio.Future[None] | None = None
+        self.reason: str | None = None
+        """Why it was ended from outside."""
+        self.final = False
+        """It is not started again."""
+        self.cancellations = 0
+
+    @property
+    def name(self) -> str | None:
+        return self.child.name
+
+
+class Supervisor:
+    """Starts children in order, and again if they end. Ends them in reverse order."""
+
+    def __init__(self, process: ProcessId, child: Child, parent: Supervisor | None) -> None:
+        self.id = process
+        self.child = child
+        self.parent = parent
+        self.slots: list[Slot] = []
+        self.intensity = Intensity(child.restarts, child.within)
+        self.busy = asyncio.Lock()
+        """Held while children are ended and started again."""
+
+    @property
+    def name(self) -> str | None:
+        return self.child.name
+
+
+class Slot:
+    """The place of one child in its supervisor."""
+
+    __slots__ = ("child", "intensity", "last", "member", "restarts", "stopping")
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        self.member: LiveProcess | Supervisor | None = None
+        self.restarts = 0
+        self.last = ""
+        """Why it ended the last time."""
+        self.stopping = False
+        """Its supervisor ends it, so it is not started again."""
+        self.intensity = Intensity(child.restarts, child.within)
+        """For a child of the root, which gives up one child and not all of them."""
+
+
+class TableListener(Protocol):
+    """Learns of each start and end."""
+
+    def began(self, member: LiveProcess | Supervisor) -> None: ...
+
+    def over(self, process: LiveProcess, ended: ProcessEnd) -> None: ...
+
+    def dissolved(self, supervisor: Supervisor) -> None: ...
+
+
+current_process: ContextVar[LiveProcess] = ContextVar("clusterlib_current_process")
+
+
+class ProcessTable:
+    """All processes of one node, and the tree of their supervisors."""
+
+    def __init__(
+        self, node: str, life: int, network: NodeNetwork, context: Context, log: Log, listener: TableListener
+    ) -> None:
+        self.root = Supervisor(ProcessId(node, 0, life), Child(), None)
+        self.living: dict[int, LiveProcess] = {}
+        self.supervisors: dict[int, Supervisor] = {0: self.root}
+        self.ended: OrderedDict[int, ProcessEnd] = OrderedDict()
+        """The last ones, for people who look."""
+        self.node = node
+        self._life = life
+        self._network = network
+        self._context = context
+        self._log = log
+        self._listener = listener
+        self._numbers = itertools.count(1)
+        self._places: dict[int, tuple[Supervisor, Slot]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[LiveProcess]:
+        return iter(self.living.values())
+
+    def find(self, process: ProcessId) -> LiveProcess | None:
+        """The process, if it lives on this node."""
+        return self.living.get(process.number) if self._is_here(process) else None
+
+    def end_of(self, process: ProcessId) -> ProcessEnd:
+        """How a process of this node has ended; if that is forgotten, that there is none."""
+        ended = self.ended.get(process.number) if self._is_here(process) else None
+        return ended or ProcessEnd(process, "there is no such process", failed=True)
+
+    def gone(self, process: ProcessId) -> ProcessGone:
+        ended = self.ended.get(process.number) if self._is_here(process) else None
+        return ProcessGone(
+            f"there is no process {process}", cause=f"it ended: {ended.reason}" if ended else None
+        )
+
+    def _is_here(self, process: ProcessId) -> bool:
+        return process.node == self.node and process.life in (0, self._life)
+
+    def member(self, process: ProcessId) -> LiveProcess | Supervisor | None:
+        """The living process or supervisor; the root counts as neither."""
+        if not self._is_here(process) or process.number == 0:
+            return None
+        return self.living.get(process.number) or self.supervisors.get(process.number)
+
+    def place_of(self, number: int) -> tuple[Supervisor, Slot]:
+        return self._places[number]
+
+    def start(self, child: Child, under: Supervisor | None = None) -> LiveProcess | Supervisor:
+        """Adds a child to a supervisor, the root without one, and starts it."""
+        supervisor = under or self.root
+        slot = Slot(child)
+        supervisor.slots.append(slot)
+        return self._start(supervisor, slot)
+
+    def end(self, process: LiveProcess, reason: str, *, final: bool = False) -> None:
+        """Ends a process; its supervisor may start it again, unless the end is final."""
+        process.reason = process.reason or reason
+        process.final = process.final or final
+        self._cancel(process)
+
+    def suspend(self, process: LiveProcess) -> None:
+        if process.suspended is None:
+            process.suspended = self._network.loop.create_future()
+
+    def resume(self, process: LiveProcess) -> None:
+        suspended, process.suspended = process.suspended, None
+        if suspended is not None and not suspended.done():
+            suspended.set_result(None)
+
+    async def terminate(self, number: int) -> None:
+        """Ends a process or a supervisor for good."""
+        supervisor, slot = self._places[number]
+        await self._stop(supervisor, slot)
+
+    async def restart(self, number: int) -> LiveProcess | Supervisor:
+        """Ends a process or a supervisor, and starts it again."""
+        supervisor, slot = self._places[number]
+        await self._end_member(slot)
+        slot.restarts += 1
+        return self._start(supervisor, slot)
+
+    async def shut_down(self) -> None:
+        """Ends the whole tree in order."""
+        for slot in reversed(list(self.root.slots)):
+            await self._stop(self.root, slot)
+
+    def stop(self) -> None:
+        """Ends everything at once, as with a process of the machine that is killed."""
+        self._stopped = True
+        for task in [*self._tasks, *(process.task for process in self if process.task is not None)]:
+            task.cancel()
+
+    # -- starting ---------------------------------------------------------------------------------
+
+    def _start(self, supervisor: Supervisor, slot: Slot) -> LiveProcess | Supervisor:
+        number = next(self._numbers)
+        process_id = ProcessId(self.node, number, self._life)
+        self._places[number] = (supervisor, slot)
+        slot.stopping = False
+        if slot.child.function is None:
+            return self._start_supervisor(process_id, supervisor, slot)
+        loop = self._network.loop
+        process = LiveProcess(process_id, slot.child, Mailbox(loop, slot.child.room), loop.create_future())
+        slot.member = self.living[number] = process
+        context = self._context.copy()
+        context.run(current_process.set, process)
+        process.task = loop.create_task(self._live(process, slot.child.function), context=context)
+        process.task.add_done_callback(lambda task: self._over(process, task), context=self._context)
+        self._listener.began(process)
+        return process
+
+    def _start_supervisor(self, process_id: ProcessId, parent: Supervisor, slot: Slot) -> Supervisor:
+        supervisor = Supervisor(process_id, slot.child, parent)
+        slot.member = self.supervisors[process_id.number] = supervisor
+        self._listener.began(supervisor)
+        for child in slot.child.children:
+            self.start(child, supervisor)
+        return supervisor
+
+    async def _live(self, process: LiveProcess, function: ProcessFunction) -> None:
+        def gate() -> asyncio.Future[None] | None:
+            return process.suspended or self._network.held()
+
+        process.coroutine = function(process.box, *process.child.args)
+        try:
+            await Steps(process.coroutine, gate)
+        except (SystemExit, KeyboardInterrupt) as error:  # they would end the node, and simulated ones all
+            raise RuntimeError(f"it raised {error!r}") from error
+
+    # -- ending -----------------------------------------------------------------------------------
+
+    def _cancel(self, process: LiveProcess) -> None:
+        task = process.task
+        if task is None or task.done():
+            return
+        process.cancellations += 1
+        if process.cancellations > MOST_CANCELLATIONS:
+            self._abandon(process)
+            return
+        task.cancel()
+        self._network.later(AGAIN_SECONDS, self._cancel, process)
+
+    def _abandon(self, process: LiveProcess) -> None:
+        """It suppresses its cancellation. Nothing can end it but the end of the node."""
+        self._log.say(f"the process {process.id} ({process.child.target}) ignores that it was ended")
+        self._forget(process, f"{process.reason}, which it ignores", failed=True)
+
+    def _over(self, process: LiveProcess, task: asyncio.Task[None]) -> None:
+        if self._stopped or process.id.number not in self.living:
+            return
+        error = None if task.cancelled() else task.exception()
+        if error is not None and process.reason is None:
+            self._log.say(f"the process {process.id} failed\n" + "".join(traceback.format_exception(error)))
+            self._forget(process, f"{type(error).__name__}: {error}", failed=True)
+        elif process.reason is not None or task.cancelled():
+            self._forget(process, process.reason or "cancelled", failed=True)
+        else:
+            self._forget(process, DONE, failed=False)
+
+    def _forget(self, process: LiveProcess, reason: str, *, failed: bool) -> None:
+        number = process.id.number
+        del self.living[number]
+        supervisor, slot = self._places.pop(number)
+        ended = ProcessEnd(process.id, reason, failed, process.name)
+        self.ended[number] = ended
+        if len(self.ended) > MOST_REMEMBERED:
+            self.ended.popitem(last=False)
+        slot.member, slot.last = None, reason
+        if not process.gone.done():
+            process.gone.set_result(None)
+        self._listener.over(process, ended)
+        if slot.stopping:
+            return
+        if not process.final and is_due(slot.child.restart, failed=failed):
+            self._restart(supervisor, slot)
+        else:
+            supervisor.slots.remove(slot)
+
+    # -- supervising ------------------------------------------------------------------------------
+
+    def _restart(self, supervisor: Supervisor, slot: Slot) -> None:
+        is_root = supervisor.parent is None
+        intensity = slot.intensity if is_root else supervisor.intensity
+        if not intensity.permits(self._network.now()):
+            what = f"{slot.child.name or slot.child.target} ended too often, last because of: {slot.last}"
+            self._log.say(f"{supervisor.id} gives up: {what}")
+            if is_root:
+                supervisor.slots.remove(slot)
+            else:
+                self._task(self._give_up(supervisor, what))
+        elif supervisor.child.strategy is Strategy.ONE_FOR_ONE:
+            slot.restarts += 1
+            self._start(supervisor, slot)
+        else:
+            self._task(self._restart_others(supervisor, slot))
+
+    async def _restart_others(self, supervisor: Supervisor, slot: Slot) -> None:
+        async with supervisor.busy:
+            if slot.member is not None or slot not in supervisor.slots:
+                return  # it was started again together with another one, or is no longer wanted
+            slots = affected(supervisor.child.strategy, supervisor.slots, slot)
+            for one in reversed(slots):
+                await self._end_member(one)
+            for one in slots:
+                one.restarts += 1
+                self._start(supervisor, one)
+
+    async def _give_up(self, supervisor: Supervisor, reason: str) -> None:
+        parent, slot = self._places[supervisor.id.number]
+        await self._end_supervisor(supervisor)
+        slot.member, slot.last = None, reason
+        if slot.stopping:
+            return
+        if is_due(slot.child.restart, failed=True):
+            self._restart(parent, slot)
+        else:
+            parent.slots.remove(slot)
+
+    async def _stop(self, supervisor: Supervisor, slot: Slot) -> None:
+        await self._end_member(slot)
+        if slot in supervisor.slots:
+            supervisor.slots.remove(slot)
+
+    async def _end_member(self, slot: Slot) -> None:
+        slot.stopping = True
+        member = slot.member
+        if isinstance(member, Supervisor):
+            await self._end_supervisor(member)
+            slot.member = None
+        elif member is not None:
+            self.end(member, SHUT_DOWN)
+            await asyncio.shield(member.gone)
+
+    async def _end_supervisor(self, supervisor: Supervisor) -> None:
+        for slot in reversed(list(supervisor.slots)):
+            await self._stop(supervisor, slot)
+        if self.supervisors.pop(supervisor.id.number, None) is not None:
+            del self._places[supervisor.id.number]
+            self._listener.dissolved(supervisor)
+
+    def _task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._network.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
