@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from clusterlib.client.arguments import seconds_of
 from clusterlib.client.caller import caller_name
 from clusterlib.client.condition import explain
-from clusterlib.drivers.calls import Evaluation, NodeCalls, Place, ports_in_words
+from clusterlib.drivers.calls import Evaluation, NodeCalls, ports_in_words
+from clusterlib.drivers.place import Place
 from clusterlib.drivers.registry import calls_of
 from clusterlib.errors import (
     CallTimeout,
@@ -36,6 +37,7 @@ from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
+    from clusterlib.drivers.processes import ProcessCalls
 
 __all__ = ["Node"]
 
@@ -204,6 +206,12 @@ class Node:
         In an Erlang node it is the digest of the compiled module.
         """
         return self._asked(lambda: self._calls.digest(self._limit(None)))
+
+    # -- its processes
+
+    def ask_processes(self, ask: Callable[[ProcessCalls], T]) -> T:
+        """Asks it about its processes, or has it do something with them."""
+        return self._asked(lambda: ask(self._calls.processes))
 
     # -- a shell in it
 

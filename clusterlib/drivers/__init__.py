@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from clusterlib.drivers.api import NodeTexts as NodeTexts
     from clusterlib.drivers.calls import Evaluation as Evaluation
     from clusterlib.drivers.calls import NodeCalls as NodeCalls
-    from clusterlib.drivers.calls import Place as Place
     from clusterlib.drivers.kind import NodeKind as NodeKind
     from clusterlib.drivers.kind import Traits as Traits
+    from clusterlib.drivers.place import Place as Place
     from clusterlib.drivers.planning import CodeContext as CodeContext
     from clusterlib.drivers.planning import Planned as Planned
     from clusterlib.errors import CallTimeout as CallTimeout
@@ -93,7 +93,7 @@ _HOMES = {
     "NotSupported": "errors",
     "NotYet": "health.probes",
     "OwnShell": "messages.status",
-    "Place": "drivers.calls",
+    "Place": "drivers.place",
     "Planned": "drivers.planning",
     "Process": "hosts.api",
     "Profile": "profiles.model",

@@ -4,36 +4,18 @@ keeper."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from clusterlib.drivers.place import Place
 from clusterlib.errors import NotSupported
 from clusterlib.frozen import frozen
-from clusterlib.messages.plan import CodeSources
-from clusterlib.messages.status import NodeStatus
 from clusterlib.remedies import do
 
 if TYPE_CHECKING:
+    from clusterlib.drivers.processes import ProcessCalls
     from clusterlib.runtime.client import CodeDigest
 
-__all__ = ["Evaluation", "NodeCalls", "Place", "ports_in_words"]
-
-
-@frozen
-class Place:
-    """The address of a node, and what is needed to connect to it."""
-
-    name: str
-    cluster: str
-    driver: str
-    cookie_file: Path
-    sources: CodeSources
-    """The code of the nodes."""
-    status: Callable[[], NodeStatus]
-    """Requests the node's present status from the keeper."""
-    look: Callable[[BaseException | None], Sequence[str]]
-    """Called when a call is abandoned, with None at its time-out, else with the interrupting
-    exception. Returns evidence."""
+__all__ = ["Evaluation", "NodeCalls", "ports_in_words"]
 
 
 @frozen
@@ -95,6 +77,13 @@ class NodeCalls:
 
     def forget(self, session: str, timeout: float) -> None:
         """Ends the session."""
+
+    @property
+    def processes(self) -> ProcessCalls:
+        """Requests about its processes."""
+        from clusterlib.drivers.processes import ProcessCalls
+
+        return ProcessCalls(self.place)
 
     def close(self) -> None:
         pass

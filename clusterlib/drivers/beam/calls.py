@@ -8,7 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.drivers.calls import Evaluation, NodeCalls, Place
+from clusterlib.drivers.calls import Evaluation, NodeCalls
+from clusterlib.drivers.place import Place
 from clusterlib.errors import ClusterError, NodeUnavailable, NotSupported
 
 if TYPE_CHECKING:

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from clusterlib.drivers.calls import Evaluation, NodeCalls, Place
+from clusterlib.drivers.calls import Evaluation, NodeCalls
+from clusterlib.drivers.place import Place
 from clusterlib.errors import CallTimeout, NodeUnavailable
 from clusterlib.runtime.client import CodeDigest, NodeClient
+
+if TYPE_CHECKING:
+    from clusterlib.drivers.processes import ProcessCalls
 
 __all__ = ["PythonCalls"]
 
@@ -56,6 +60,12 @@ class PythonCalls(NodeCalls):
 
     def forget(self, session: str, timeout: float) -> None:
         self.call(f"{SESSION}:forget", (session,), {}, timeout)
+
+    @property
+    def processes(self) -> ProcessCalls:
+        from clusterlib.drivers.python.processes import PythonProcesses
+
+        return PythonProcesses(self.place, self._ask)
 
     def close(self) -> None:
         with self._lock:

@@ -1,0 +1,130 @@
+"""The processes of a cluster, as its client sees them: all nodes are asked at once, and one that
+cannot answer does not hold up the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from clusterlib.client.condition import explain
+from clusterlib.errors import ClusterError, NodeUnavailable, NotSupported, ProcessGone
+from clusterlib.frozen import frozen
+from clusterlib.messages.states import NodeState
+from clusterlib.messages.status import NodeStatus
+
+if TYPE_CHECKING:
+    from clusterlib.client.cluster import Cluster
+    from clusterlib.client.node import Node
+    from clusterlib.drivers.processes import ProcessCalls
+
+__all__ = ["ASK_SECONDS", "Answers", "ProcessOwner", "Unasked", "ask_nodes", "owner_of"]
+
+T = TypeVar("T")
+ASK_SECONDS = 2.0
+"""For one node to answer a question about its processes."""
+MOST_AT_ONCE = 32
+
+
+@frozen
+class Unasked:
+    """A node that gave no answer."""
+
+    node: str
+    state: NodeState
+    why: str
+
+
+class Answers(Generic[T]):
+    """What the nodes have answered, and which have not."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, T] = {}
+        self.unasked: list[Unasked] = []
+        self.errors: list[ClusterError] = []
+
+    def add_error(self, node: NodeStatus, error: ClusterError) -> None:
+        why = f"{error.problem}: {error.cause}" if error.cause else error.problem
+        self.unasked.append(Unasked(node.name, node.state, why))
+        self.errors.append(error)
+
+
+@frozen
+class ProcessOwner:
+    """Where a process is."""
+
+    node: Node
+    process: str
+    """Its id."""
+
+
+def ask_nodes(cluster: Cluster, ask: Callable[[ProcessCalls], T], node: str | None = None) -> Answers[T]:
+    """Asks all nodes, or one. Raises the error of one of them if none has answered."""
+    answers = Answers[T]()
+    asked = [one for one in _known(cluster, node) if _can_be_asked(answers, one)]
+
+    def one(known: NodeStatus) -> None:
+        try:
+            answers.of[known.name] = cluster[known.name].ask_processes(ask)
+        except ClusterError as error:
+            answers.add_error(known, error)
+
+    if len(asked) == 1:
+        one(asked[0])
+    elif asked:
+        with ThreadPoolExecutor(min(MOST_AT_ONCE, len(asked))) as threads:
+            list(threads.map(one, asked))
+    if answers.errors and not answers.of:
+        raise _most_telling(answers.errors)
+    answers.of = {known: answers.of[known] for known in sorted(answers.of)}
+    answers.unasked.sort(key=lambda missing: missing.node)
+    return answers
+
+
+def owner_of(cluster: Cluster, target: str, node: str | None = None) -> ProcessOwner:
+    """The node on which the process runs, and its id. `target` is an id or a registered name. With
+    `node`, only that node is asked."""
+    answers = Answers[ProcessOwner]()
+    for one in _known(cluster, node):
+        if not _can_be_asked(answers, one):
+            continue
+        try:
+            found, home = cluster[one.name].ask_processes(lambda calls: calls.where(target, ASK_SECONDS))
+        except ClusterError as error:
+            answers.add_error(one, error)
+        else:
+            return ProcessOwner(cluster[home], found)
+    raise _not_found(answers)
+
+
+def _known(cluster: Cluster, node: str | None) -> Sequence[NodeStatus]:
+    if node is not None:
+        return [cluster[node].status()]
+    return cluster.status().nodes
+
+
+def _can_be_asked(answers: Answers[T], node: NodeStatus) -> bool:
+    """A node that the keeper knows to be paused or down would only be waited for."""
+    if node.is_ready:
+        return True
+    answers.add_error(node, explain(NodeUnavailable(f"{node.name} is not asked"), node))
+    return False
+
+
+def _most_telling(errors: Sequence[ClusterError]) -> ClusterError:
+    """A node that should have answered tells more than one whose kind has no processes."""
+    return next((error for error in errors if not isinstance(error, NotSupported)), errors[0])
+
+
+def _not_found(answers: Answers[ProcessOwner]) -> ClusterError:
+    """If some nodes know nothing of it, and others could not be asked, both are said."""
+    gone = next((error for error in answers.errors if isinstance(error, ProcessGone)), None)
+    if gone is None:
+        return _most_telling(answers.errors)
+    unasked = [
+        f"{one.node} could not be asked: {one.why}"
+        for one, error in zip(answers.unasked, answers.errors, strict=True)
+        if not isinstance(error, ProcessGone | NotSupported)
+    ]
+    evidence = [*gone.evidence, *unasked]
+    return ProcessGone(gone.problem, cause=gone.cause, evidence=evidence, remedies=gone.remedies)
