@@ -46,6 +46,8 @@ def _schema(kind: Any, known: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR091
         return {"enum": [one.value for one in kind]}
     if isinstance(kind, type) and issubclass(kind, PurePath | str):
         return {"type": "string"}
+    if isinstance(kind, type) and "to_dict" in vars(kind):
+        return {"type": "object"}  # it has a form of its own
     if isinstance(kind, type) and is_dataclass(kind):
         return _record(kind, known)
     return {}

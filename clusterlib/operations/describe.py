@@ -15,7 +15,7 @@ from clusterlib.operations.declaring import Caller, Operation, Scope, operation
 from clusterlib.operations.listing import ListedOperation, SourceTrouble
 from clusterlib.operations.result import Result
 
-__all__ = ["Described", "Operations", "operations"]
+__all__ = ["Described", "Operations", "operations", "result_schema"]
 
 
 @frozen

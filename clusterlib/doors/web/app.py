@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -29,6 +29,7 @@ from clusterlib.operations.server_order import ServerOrder
 
 __all__ = ["Application"]
 
+R = TypeVar("R")
 PROBLEM = "application/problem+json"
 JSON = "application/json"
 NOTES = "Clusterlib-Notes"
@@ -71,7 +72,10 @@ class Application:
         path = request.url.path
         if path == OPENAPI:
             _check_method(request, "GET")
-            return _json(openapi_of(self._catalogue().operations, lambda _: {}))
+            document = await self._in_thread(
+                openapi_of, self._catalogue().operations, self._calls.answer_schema
+            )
+            return _json(document)
         if path.startswith(PROBLEMS):
             _check_method(request, "GET")
             return Response(explained(path.removeprefix(PROBLEMS)), media_type="text/markdown")
@@ -82,13 +86,21 @@ class Application:
         found = self._found(path)
         _check_method(request, found.route.method)
         given = await _given(request, found)
-        client = _client(request)
+        called = await self._in_thread(self._calls.carry_out, found, given, _client(request))
+        notes = [*map(self._wording, called.notes), *self._outdated(found)]
+        headers = {NOTES: json.dumps(notes)[:MOST_NOTED]} if notes else {}
+        return _json(worded(called.document, self._wording), headers)
+
+    def _outdated(self, found: FoundRoute) -> list[str]:
+        """What is wrong with the file of the operation, if its last good version has answered."""
+        file = found.route.operation.module
+        wrong = [one for one in self._catalogue().troubles if one.file == file]
+        return [f"{one}; the last version that worked has answered" for one in wrong]
+
+    async def _in_thread(self, function: Callable[..., R], *arguments: Any) -> R:
+        """With the context of this task."""
         loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-        called = await loop.run_in_executor(
-            self._calls.threads, context.run, self._calls.carry_out, found, given, client
-        )
-        headers = {NOTES: json.dumps([self._wording(one) for one in called.notes])[:MOST_NOTED]}
-        return _json(worded(called.document, self._wording), headers if called.notes else {})
+        return await loop.run_in_executor(self._calls.threads, lambda: context.run(function, *arguments))
 
     def _found(self, path: str) -> FoundRoute:
         known = self._catalogue()

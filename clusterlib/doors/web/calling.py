@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,6 +18,8 @@ from clusterlib.importing import frames_of_authors
 from clusterlib.messages.effects import Effect
 from clusterlib.operations.catalogue import load
 from clusterlib.operations.declaring import Caller
+from clusterlib.operations.describe import result_schema
+from clusterlib.operations.listing import ListedOperation
 from clusterlib.operations.showing import shown
 from clusterlib.remedies import do
 
@@ -75,6 +78,14 @@ class OperationCalls:
             raise shown(error, name, project=self._project) from error
         except (Exception, SystemExit) as error:
             raise shown(_broken(listed.full_name, error), name, project=self._project) from error
+
+    @staticmethod
+    def answer_schema(listed: ListedOperation) -> Mapping[str, Any]:
+        """Of any value, for an operation that cannot be imported."""
+        try:
+            return result_schema(load(listed))
+        except OperationBroken:
+            return {}
 
     def _check_allowed(self, found: FoundRoute) -> None:
         if found.route.operation.effect is Effect.EXECUTE and not self._allow_execute:

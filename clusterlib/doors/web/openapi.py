@@ -72,8 +72,11 @@ def openapi_of(
 ) -> dict[str, Any]:
     """`result` is the schema of what an operation answers."""
     paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {"Problem": PROBLEM_SCHEMA, "Remedy": REMEDY_SCHEMA}
     for route in routes_of(operations):
-        paths[route.path] = {route.method.lower(): _operation(route, result(route.operation))}
+        answer = _in_components(result(route.operation))
+        schemas |= answer.pop("$defs", {})
+        paths[route.path] = {route.method.lower(): _operation(route, answer)}
     paths[OPENAPI] = {"get": _own("openapi", "This document.", JSON, {"type": "object"})}
     stream = _own("events_of_cluster_as_they_happen", STREAMED, "text/event-stream", TEXT)
     paths[f"{CLUSTERS}{{{CLUSTER}}}/events/stream"] = {
@@ -100,9 +103,18 @@ def openapi_of(
                     "description": "The content of the file that `clusterlib serve` names.",
                 }
             },
-            "schemas": {"Problem": PROBLEM_SCHEMA, "Remedy": REMEDY_SCHEMA},
+            "schemas": schemas,
         },
     }
+
+
+def _in_components(schema: Any) -> Any:
+    """With its references as a document of OpenAPI has them."""
+    if isinstance(schema, Mapping):
+        return {key: _in_components(value) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_in_components(one) for one in schema]
+    return schema.replace("#/$defs/", "#/components/schemas/") if isinstance(schema, str) else schema
 
 
 TEXT: Mapping[str, Any] = {"type": "string"}

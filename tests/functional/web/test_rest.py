@@ -260,6 +260,22 @@ def test_a_broken_file_is_named_where_something_is_not_found(client: Client, pro
     assert answer.document["evidence"] == [f"not usable: {folder / 'price.py'}:3: invalid syntax"]
 
 
+def test_the_last_version_that_worked_answers_when_a_file_is_broken(client: Client, project: Path) -> None:
+    folder = project / "operations"
+    folder.mkdir()
+    (folder / "price.py").write_text(PRICE)
+    assert client.get("/api/shop/price", item="tea").document["cents"] == 250
+
+    (folder / "price.py").write_text("from clusterlib.operations import operation\n\ndef (:\n")
+    answer = client.get("/api/shop/price", item="tea")
+
+    assert (answer.status, answer.document["cents"]) == (200, 250)
+    (note,) = json.loads(answer.headers["clusterlib-notes"])
+    assert note.startswith(f"{folder / 'price.py'}:3: invalid syntax")
+    (folder / "price.py").write_text(PRICE.replace("250", "300"))
+    assert client.get("/api/shop/price", item="tea").document["cents"] == 300
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/api", "/api/", "/api/nothing", "/api/clusters/x", "/api/clusters/x/y/z", "/api/%2e%2e/x"]
 )
