@@ -54,7 +54,7 @@ CLUSTER = ClusterStatus(
     turns=(),
     waiting=0,
     dirty=(),
-    spoilt=False,
+    damaged=False,
     peak=Peak(),
     nodes=(NODE,),
     keeper=KeeperFacts(pid=1, guard=2, containment=ContainmentRung.NAMESPACE),

@@ -158,7 +158,7 @@ class Cluster(Operated):
                 "<lambda>", "the condition"
             )
             nodes = [
-                f"{node.name}: {node.state}, sees {', '.join(node.view) or 'nobody'}"
+                f"{node.name}: {node.state}, sees {', '.join(node.view) or 'no other node'}"
                 for node in self.status().nodes
             ]
             raise NotInTime(f"{what} did not come true within {timeout:g} s", evidence=nodes)

@@ -112,7 +112,7 @@ class KeeperClient:
     def send_raw(self, data: bytes, seconds: float = CONNECT_SECONDS) -> None:
         """Sends all of it.
 
-        An interrupt is raised only afterwards: half a request would spoil the next one.
+        An interrupt is raised only afterwards: half a request would damage the next one.
         """
         with _uninterrupted():
             try:
@@ -198,7 +198,7 @@ class KeeperClient:
                 reason = getattr(error, "strerror", None) or "it was closed here"
                 raise self._over(f"the connection to it broke: {reason}") from error
             if not data:
-                raise self._over("it hung up")
+                raise self._over("it closed the connection")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         try:

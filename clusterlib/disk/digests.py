@@ -115,8 +115,10 @@ def _expression(pattern: str) -> str:
     name. A folder means everything in it."""
     parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]/]+\])", pattern)
     known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    told = (known.get(part) or (_choice(part) if part.startswith("[") else re.escape(part)) for part in parts)
-    return "".join(told) + "(?:/.*)?"
+    patterns = (
+        known.get(part) or (_choice(part) if part.startswith("[") else re.escape(part)) for part in parts
+    )
+    return "".join(patterns) + "(?:/.*)?"
 
 
 def _choice(part: str) -> str:

@@ -121,7 +121,7 @@ def _history(path: Path, session: NodeShell) -> Iterator[None]:
         if number == 0:
             try:
                 found = session.complete(text)
-            except Exception:  # noqa: BLE001 - a completion that fails must not spoil the line being typed
+            except Exception:  # noqa: BLE001 - a completion that fails must not disturb the line being typed
                 found = []
         return found[number] if number < len(found) else None
 

@@ -40,7 +40,7 @@ class Life:
     """Lives, but never becomes ready."""
     remark: str = ""
     """The remark of its link while it is ready."""
-    deaf: bool = False
+    stubborn: bool = False
     """It does not end on request or SIGTERM."""
 
 
@@ -90,7 +90,7 @@ class FakeDriver(Driver):
         if life.exits is not None:
             return life.exits
         stop = asyncio.Event()
-        if life.deaf:
+        if life.stubborn:
             process.handle(signal.SIGTERM, lambda: None)
         else:
             process.handle(signal.SIGTERM, stop.set)

@@ -31,7 +31,7 @@ from clusterlib.messages.event import Event
 from clusterlib.messages.measurements import Look
 from clusterlib.messages.plan import NodePlan
 from clusterlib.messages.status import LastState
-from clusterlib.rundir.diary import read_events, read_looks
+from clusterlib.rundir.event_files import read_events, read_looks
 
 __all__ = [
     "ClusterRun",

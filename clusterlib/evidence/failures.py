@@ -16,7 +16,7 @@ __all__ = ["find_failures"]
 
 NOTICED = 0.1
 """Seconds. The keeper may hear of what a node did during a test a moment after the test."""
-MOST_TOLD = 40
+MOST_WITH_OUTPUT = 40
 MOST_MARKS = 12
 AWAY = frozenset({"paused", "dead", "unhealthy", "restarting"})
 """States in which a node is of no use to a test that begins."""
@@ -63,7 +63,7 @@ class _Finder:
                 deeds = [mark for mark in during if _did(test, mark)]
                 others = [mark for mark in during if _hurts(mark) and not _did(test, mark)]
                 culprits = others or self._left_broken(test)
-                said = self._said(test) if len(found) < MOST_TOLD else ()
+                said = self._said(test) if len(found) < MOST_WITH_OUTPUT else ()
                 remedies = tuple(dict.fromkeys(_REMEDY.findall(test.message)))
                 found.append(
                     Failure(

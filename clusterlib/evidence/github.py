@@ -73,8 +73,8 @@ def _failure(failure: Failure) -> str:
     test = failure.tested
     where = f" at `{test.file}{':' + str(test.line) if test.line is not None else ''}`" if test.file else ""
     cluster = f", cluster {_plain(test.cluster)}" if test.cluster else ""
-    told = "was cut short" if test.outcome is Outcome.CUT else str(test.outcome)
-    lines = [f"### {_code(test.test)}\n", f"{told} after {duration(test.seconds)}{cluster}{where}\n"]
+    outcome = "was cut short" if test.outcome is Outcome.CUT else str(test.outcome)
+    lines = [f"### {_code(test.test)}\n", f"{outcome} after {duration(test.seconds)}{cluster}{where}\n"]
     lines += [f"**{_plain(clause)}**\n" for clause in (failure.cause, failure.did) if clause]
     if test.message:
         lines.append(_block(_brief(test.message)))
@@ -134,8 +134,8 @@ def _row(served: Served) -> str:
 
 
 def _command(name: str, properties: dict[str, str], message: str) -> str:
-    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{name} {told}::{_data(message)}"
+    parameters = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {parameters}::{_data(message)}"
 
 
 def _data(text: str) -> str:

@@ -138,11 +138,11 @@ def _happened(story: Story, run: ClusterRun) -> list[JournalEntry]:
         text = f"{mark.label}: {mark.detail}" if mark.detail else mark.label
         found.append(JournalEntry(mark.time, kind, mark.node, text, f"m{mark.number}"))
     states = [_state(event) for event in run.events]
-    told = [entry for entry in states if entry is not None]
-    many = [entry for entry in told if entry.who]
+    shown = [entry for entry in states if entry is not None]
+    many = [entry for entry in shown if entry.who]
     if len(many) > MOST_STATES:
-        told = [entry for entry in told if not entry.who or entry.text.startswith("dead")]
-    return found + told
+        shown = [entry for entry in shown if not entry.who or entry.text.startswith("dead")]
+    return found + shown
 
 
 def _state(event: Event) -> JournalEntry | None:

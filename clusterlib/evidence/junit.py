@@ -199,12 +199,12 @@ def _reached(move: NodeMoved, group: str, seconds: float, killed: set[str]) -> C
 
 
 def _healths(evidence: Evidence) -> list[Suite]:
-    diaries = {run.name: run.events for run in evidence.runs}
+    events = {run.name: run.events for run in evidence.runs}
     found = []
     latest = {(record.what.cluster, record.what.run): record for record in evidence.of(HealthRecorded)}
     for (cluster, run), record in latest.items():
         group, health = f"health {cluster}", record.what
-        damage = damage_at(moment(record.time) or 0.0, diaries.get(base_name(run), ()))
+        damage = damage_at(moment(record.time) or 0.0, events.get(base_name(run), ()))
         groups = {name: group for group, name in health.columns}
         nodes = frozenset(row.node for row in health.nodes)
         context = _Context(groups, damage, _fallen(health), nodes)

@@ -1,4 +1,4 @@
-"""From a cluster's diary: in which state each node was when, and what happened to whom."""
+"""From a cluster's history: in which state each node was when, and what happened to whom."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from clusterlib.messages.events import (
 from clusterlib.messages.happening import Happening, Unknown
 from clusterlib.messages.states import NodeState, unexpected_end
 
-__all__ = ["RunHistory", "read_diary"]
+__all__ = ["RunHistory", "read_history"]
 
 GONE = frozenset({NodeState.STOPPED, NodeState.PLANNED})
 
@@ -49,10 +49,10 @@ class RunHistory:
     marks: tuple[Mark, ...]
 
 
-def read_diary(
+def read_history(
     cluster: str, run: str, events: Iterable[Event], until: float | None = None
 ) -> RunHistory | None:
-    """`until`: the end of a run whose diary goes on. None where nothing is known of a run."""
+    """`until`: the end of a run whose history goes on. None where nothing is known of a run."""
     reader = _Reader(cluster, run)
     for event in events:
         time = moment(event.time)

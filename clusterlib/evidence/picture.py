@@ -60,7 +60,7 @@ class TimelineRow:
     height: int
     blocks: tuple[Block, ...] = ()
     signs: tuple[Sign, ...] = ()
-    told: str = ""
+    summary: str = ""
     """The content of the row, in words."""
 
 
@@ -153,9 +153,9 @@ class _Drawer:
             self._lane(lane, [mark for mark in marks if mark.node == lane.node])
         if folded:
             label = f"{len(folded)} more nodes"
-            told = f"{folded[0].node} to {folded[-1].node}, uneventful; drawn as {folded[0].node}"
+            summary = f"{folded[0].node} to {folded[-1].node}, uneventful; drawn as {folded[0].node}"
             blocks = [self._state(span.begin, span.end, span.state, label) for span in folded[0].spans]
-            self._add("node", label, "", NODE, blocks=blocks, told=told)
+            self._add("node", label, "", NODE, blocks=blocks, summary=summary)
 
     def _failed_starts(self, cluster: str) -> Iterable[tuple[int, Trouble]]:
         return (
@@ -175,8 +175,8 @@ class _Drawer:
                 label = "tests" if number == 0 else ""
                 blocks = self._test_blocks(row)
                 bad = sum(test.outcome.bad for test in row)
-                told = f"{len(row)} tests, {bad} failed" if bad else f"{len(row)} tests"
-                self._add("tests", label, worker if several else "", TESTS, blocks=blocks, told=told)
+                summary = f"{len(row)} tests, {bad} failed" if bad else f"{len(row)} tests"
+                self._add("tests", label, worker if several else "", TESTS, blocks=blocks, summary=summary)
 
     def _test_blocks(self, tests: Sequence[Tested]) -> list[Block]:
         """Draws passed tests that are too narrow to be distinguished as one."""
@@ -215,8 +215,8 @@ class _Drawer:
 
     def _lane(self, lane: Lane, marks: Sequence[Mark]) -> None:
         blocks = [self._state(s.begin, s.end, s.state, lane.node, s.reason) for s in lane.spans]
-        told = ", ".join(f"{s.state} for {duration(s.end - s.begin)}" for s in lane.spans[:12])
-        self._add("node", lane.node, "", NODE, blocks, [self._sign(mark) for mark in marks], told)
+        summary = ", ".join(f"{s.state} for {duration(s.end - s.begin)}" for s in lane.spans[:12])
+        self._add("node", lane.node, "", NODE, blocks, [self._sign(mark) for mark in marks], summary)
 
     def _state(self, begin: float, end: float, state: str, node: str, reason: str = "") -> Block:
         x, width = self._stretch(begin, end, 0.12)
@@ -243,9 +243,11 @@ class _Drawer:
         height: int,
         blocks: Iterable[Block] = (),
         signs: Iterable[Sign] = (),
-        told: str = "",
+        summary: str = "",
     ) -> None:
-        self._rows.append(TimelineRow(kind, label, note, self._y, height, tuple(blocks), tuple(signs), told))
+        self._rows.append(
+            TimelineRow(kind, label, note, self._y, height, tuple(blocks), tuple(signs), summary)
+        )
         self._y += height
 
 

@@ -92,7 +92,7 @@ class Recorder:
 def read_records(folder: Path) -> list[Record[Recorded]]:
     """The records of all workers by time.
 
-    A line that was cut short is left out, and spoils no other."""
+    A line that was cut short is left out, and damages no other."""
     found: list[Record[Recorded]] = []
     for path in _files(folder):
         with contextlib.suppress(OSError):

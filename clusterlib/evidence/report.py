@@ -68,7 +68,7 @@ class Curve:
     """What a node used over time, as a polyline in a box of fixed size, and in words."""
 
     points: str
-    told: str
+    label: str
 
 
 def write_report(folder: Path, story: Story, evidence: Evidence, environment: Environment) -> None:
@@ -152,13 +152,13 @@ def _shares(story: Story) -> list[tuple[str, int, float, float]]:
 
 
 def _memory(usage: NodeUsage) -> Curve:
-    told = f"memory of {usage.node}: {_bytes(min(usage.memory))} to {_bytes(usage.peak)}"
-    return Curve(_points(usage.times, usage.memory), told)
+    label = f"memory of {usage.node}: {_bytes(min(usage.memory))} to {_bytes(usage.peak)}"
+    return Curve(_points(usage.times, usage.memory), label)
 
 
 def _processor(usage: NodeUsage) -> Curve:
-    told = f"processor time of {usage.node}: up to {100 * max(usage.cpu):.0f} %"
-    return Curve(_points(usage.times, usage.cpu), told)
+    label = f"processor time of {usage.node}: up to {100 * max(usage.cpu):.0f} %"
+    return Curve(_points(usage.times, usage.cpu), label)
 
 
 def _points(times: Sequence[float], values: Sequence[float]) -> str:

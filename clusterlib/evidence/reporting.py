@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clusterlib.evidence.artifacts import ENVIRONMENT, PLAN
+from clusterlib.evidence.building import build_story
 from clusterlib.evidence.collecting import Collector
 from clusterlib.evidence.evidence import Evidence, named_runs, read_evidence
 from clusterlib.evidence.junit import write_junit
@@ -23,7 +24,6 @@ from clusterlib.evidence.redaction import Redactor, redactor_for
 from clusterlib.evidence.report import write_report
 from clusterlib.evidence.story import Story
 from clusterlib.evidence.summary import write_summary
-from clusterlib.evidence.telling import tell_story
 from clusterlib.evidence.tests_junit import write_missing_junit
 from clusterlib.messages.codec import plain, salvage
 
@@ -69,7 +69,7 @@ class Artifacts:
         for run, cluster in runs.items():
             self._collector.collect(cluster, run, redactor)
         evidence = read_evidence(folder, [_cleaned(record, redactor) for record in records])
-        story = tell_story(evidence)
+        story = build_story(evidence)
         write_summary(folder, story)
         environment = self._environment(evidence, redactor)
         _write_plan(folder, evidence)

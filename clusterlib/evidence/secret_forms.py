@@ -142,12 +142,12 @@ def _variables(data: bytes) -> bytes:
 def _variable(found: re.Match[bytes]) -> bytes:
     name = found[1].decode()
     words = name.split("_")
-    told = (
+    secret = (
         is_secret(name)
         and name not in _PLAIN
         and (not words[-1].endswith(("KEY", "KEYS")) or _KEYS.search(name) is not None or len(words) == 1)
     )
-    return found[1] + found[2] + _MARK if told else found[0]
+    return found[1] + found[2] + _MARK if secret else found[0]
 
 
 def _assignments(data: bytes) -> bytes:

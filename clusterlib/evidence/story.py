@@ -1,7 +1,7 @@
 """What happened in a run: when nodes lived, when tests ran, what was broken, what failed and what
 to do.
 
-These are plain values. `telling` makes them from evidence. The report, the JUnit of the cluster,
+These are plain values. `building` makes them from evidence. The report, the JUnit of the cluster,
 the summary and the annotations show them. Times are seconds since the epoch."""
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from clusterlib.evidence.story import Tested, moment
 __all__ = ["read_tests"]
 
 
-def read_tests(evidence: Evidence, last: float, diaries: Sequence[RunHistory]) -> tuple[Tested, ...]:
+def read_tests(evidence: Evidence, last: float, histories: Sequence[RunHistory]) -> tuple[Tested, ...]:
     """The tests in the order in which they began."""
     begun: dict[tuple[str, str], Record[TestStarted]] = {}
     unannounced: dict[str, Record[TestEnded]] = {}
@@ -34,7 +34,9 @@ def read_tests(evidence: Evidence, last: float, diaries: Sequence[RunHistory]) -
     for (_, test), start in begun.items():
         # Where a worker crashed, another one records the end of its test.
         ended = unannounced.pop(test, None)
-        found.append(_ended(ended, start) if ended is not None else _unended(start, evidence, last, diaries))
+        found.append(
+            _ended(ended, start) if ended is not None else _unended(start, evidence, last, histories)
+        )
     found += [_ended(end, None) for end in unannounced.values()]
     found.sort(key=lambda test: (test.begin, test.end))
     return tuple(
@@ -86,7 +88,7 @@ def _also(used: Iterable[UsedCluster]) -> tuple[tuple[str, str], ...]:
 
 
 def _unended(
-    record: Record[TestStarted], evidence: Evidence, last: float, diaries: Sequence[RunHistory]
+    record: Record[TestStarted], evidence: Evidence, last: float, histories: Sequence[RunHistory]
 ) -> Tested:
     what, worker = record.what, record.worker
     begin = moment(record.time) or last
@@ -95,7 +97,7 @@ def _unended(
     if worker in evidence.alive - over:
         outcome, message, end = Outcome.RUNNING, "It is running.", last
     else:
-        outcome, end = Outcome.CUT, _last_sign(cluster, run, begin, last, diaries)
+        outcome, end = Outcome.CUT, _last_sign(cluster, run, begin, last, histories)
         message = f"It was running when {_what_cut_it(worker, over, evidence)}."
     return Tested(
         number=0,
@@ -121,10 +123,12 @@ def _what_cut_it(worker: str, over: set[str], evidence: Evidence) -> str:
     return f"its worker {worker} ended" if over or evidence.alive else "the run was killed"
 
 
-def _last_sign(cluster: str, run: str, begin: float, last: float, diaries: Sequence[RunHistory]) -> float:
+def _last_sign(cluster: str, run: str, begin: float, last: float, histories: Sequence[RunHistory]) -> float:
     """The last time when the test surely ran. A cluster notices at once that its holder is gone.
     Without a cluster, the last record is the best sign."""
     ends = [
-        diary.end for diary in diaries if (diary.cluster, diary.run) == (cluster, run) and diary.end > begin
+        history.end
+        for history in histories
+        if (history.cluster, history.run) == (cluster, run) and history.end > begin
     ]
     return min(ends, default=last)

@@ -34,18 +34,18 @@ def usage_of(runs: Iterable[ClusterRun]) -> tuple[NodeUsage, ...]:
 
 
 def clusters_of(
-    evidence: Evidence, tests: Sequence[Tested], diaries: Sequence[RunHistory]
+    evidence: Evidence, tests: Sequence[Tested], histories: Sequence[RunHistory]
 ) -> tuple[Served, ...]:
     names = [record.what.cluster for record in evidence.of(ClusterObtained) if record.what.cluster]
     known = {*names, *(run.cluster for run in evidence.runs)}
-    return tuple(_served(name, evidence, tests, diaries) for name in sorted(known, key=natural))
+    return tuple(_served(name, evidence, tests, histories) for name in sorted(known, key=natural))
 
 
 def _served(
-    cluster: str, evidence: Evidence, tests: Sequence[Tested], diaries: Sequence[RunHistory]
+    cluster: str, evidence: Evidence, tests: Sequence[Tested], histories: Sequence[RunHistory]
 ) -> Served:
     runs = [run for run in evidence.runs if run.cluster == cluster]
-    lives = [diary for diary in diaries if diary.cluster == cluster]
+    lives = [history for history in histories if history.cluster == cluster]
     obtained = [record for record in evidence.of(ClusterObtained) if record.what.cluster == cluster]
     started = [record.what for record in obtained]
     repaired = [record.what for record in evidence.of(ClusterRepaired) if record.what.cluster == cluster]

@@ -57,9 +57,9 @@ def _went_wrong(story: Story, besides: str) -> Verdict | None:
         headline = f"{_tests(start.tests)} got no cluster" if start.tests else "No cluster started"
         return Verdict("bad", headline, _problem(start), besides, ": ")
     if story.exit_code:
-        told = f"the run ended with exit code {story.exit_code}"
-        told = "the run was interrupted" if story.interrupted else told
-        return Verdict("bad", _passed(story), told, besides)
+        cause = f"the run ended with exit code {story.exit_code}"
+        cause = "the run was interrupted" if story.interrupted else cause
+        return Verdict("bad", _passed(story), cause, besides)
     return None
 
 
@@ -75,18 +75,18 @@ def _failed(story: Story, bad: list[Failure]) -> str:
 
 def _because(story: Story, bad: list[Failure], start: Trouble | None) -> str:
     """The known cause of the failures; empty if none is known."""
-    told = []
+    causes = []
     cut = story.count(Outcome.CUT)
     if cut and not story.killed:
-        told.append(f"{_lower(_what_cut(story))} {_while_running(cut)}")
+        causes.append(f"{_lower(_what_cut(story))} {_while_running(cut)}")
     failure = next((failure for failure in bad if failure.culprit is not None), None)
     if failure is not None and failure.culprit is not None:
         culprit, name = failure.culprit, _name(failure.tested.test)
         cause = failure.cause_of("it" if len(bad) == 1 else name)
-        told.append(cause.replace(culprit.node, f"{culprit.node} of cluster {culprit.cluster}", 1))
+        causes.append(cause.replace(culprit.node, f"{culprit.node} of cluster {culprit.cluster}", 1))
     elif start is not None and start.tests:
-        told.append(f"{_tests(start.tests)} got no cluster: {_problem(start)}")
-    return "; ".join(told)
+        causes.append(f"{_tests(start.tests)} got no cluster: {_problem(start)}")
+    return "; ".join(causes)
 
 
 def _name(test: str) -> str:
@@ -121,27 +121,27 @@ def _passed(story: Story) -> str:
 
 
 def _besides(story: Story) -> str:
-    told = []
+    facts = []
     served = [cluster for cluster in story.clusters if cluster.start_seconds is not None]
     if served:
         slowest = max(served, key=lambda cluster: cluster.start_seconds or 0.0)
         many = f"{len(served)} clusters" if len(served) > 1 else f"Cluster {slowest.cluster}"
         each = ", the slowest" if len(served) > 1 else ""
-        told.append(f"{many} started{each} in {duration(slowest.start_seconds or 0.0)}")
+        facts.append(f"{many} started{each} in {duration(slowest.start_seconds or 0.0)}")
     troubles = len(story.troubles)
     if troubles:
-        told.append(
+        facts.append(
             "one problem outside of tests" if troubles == 1 else f"{troubles} problems outside of tests"
         )
     again = story.count(Outcome.RERUN)
     if again:
-        told.append("one attempt was run again" if again == 1 else f"{again} attempts were run again")
+        facts.append("one attempt was run again" if again == 1 else f"{again} attempts were run again")
     healed = sum(cluster.healed for cluster in story.clusters)
     if healed:
-        told.append("healed once" if healed == 1 else f"healed {healed} times")
-    besides = ", ".join(told)
+        facts.append("healed once" if healed == 1 else f"healed {healed} times")
+    besides = ", ".join(facts)
     return (
-        f"{besides[:1].upper()}{besides[1:]}; {duration(story.ended - story.began)} in all." if told else ""
+        f"{besides[:1].upper()}{besides[1:]}; {duration(story.ended - story.began)} in all." if facts else ""
     )
 
 

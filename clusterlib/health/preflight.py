@@ -54,10 +54,10 @@ def mebibytes(amount: float) -> str:
 
 
 def check_python(version: tuple[int, ...], executable: str) -> Finding:
-    told = f"{'.'.join(map(str, version[:3]))} ({executable})"
+    version_text = f"{'.'.join(map(str, version[:3]))} ({executable})"
     if version[:2] < OLDEST_PYTHON:
-        return failed("python", told, "python3.11 -m venv .venv && . .venv/bin/activate")
-    return ok("python", told)
+        return failed("python", version_text, "python3.11 -m venv .venv && . .venv/bin/activate")
+    return ok("python", version_text)
 
 
 # -- the network
@@ -213,15 +213,15 @@ def check_project(project: Path) -> Finding:
 
 def check_disk(free: int, nodes: int, place: Path) -> Finding:
     need = DISK_BESIDES + nodes * DISK_A_NODE
-    told = f"{mebibytes(free)} free at {place}"
+    facts = f"{mebibytes(free)} free at {place}"
     if free < need:
         return failed(
             "disk",
-            f"{told}, {mebibytes(need)} wanted",
+            f"{facts}, {mebibytes(need)} wanted",
             do("cluster.clean", all=True),
             f"df -h {shlex.quote(str(place))}",
         )
-    return ok("disk", told)
+    return ok("disk", facts)
 
 
 # -- resources
@@ -254,18 +254,18 @@ def check_memory(
 
 def check_descriptors(limit: int, nodes: int) -> Finding:
     need = DESCRIPTORS_BESIDES + nodes * DESCRIPTORS_A_NODE
-    told = f"{'unlimited' if limit < 0 else limit} allowed, about {need} needed for {nodes} nodes"
+    facts = f"{'unlimited' if limit < 0 else limit} allowed, about {need} needed for {nodes} nodes"
     if 0 <= limit < need:
-        return failed("file descriptors", told, f"ulimit -n {max(4096, need)}")
-    return ok("file descriptors", told)
+        return failed("file descriptors", facts, f"ulimit -n {max(4096, need)}")
+    return ok("file descriptors", facts)
 
 
 def check_processes(limit: int, nodes: int) -> Finding:
     need = PROCESSES_BESIDES + nodes
-    told = f"{'unlimited' if limit < 0 else limit} allowed, about {need} needed for {nodes} nodes"
+    facts = f"{'unlimited' if limit < 0 else limit} allowed, about {need} needed for {nodes} nodes"
     if 0 <= limit < need:
-        return failed("processes", told, f"ulimit -u {max(4096, need)}")
-    return ok("processes", told)
+        return failed("processes", facts, f"ulimit -u {max(4096, need)}")
+    return ok("processes", facts)
 
 
 def check_user(name: str) -> Finding:

@@ -66,8 +66,8 @@ def _listed(pid: int) -> list[int]:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - asked again and again
     except OSError:
         return []
-    told = b" ".join(proc.read(f"/proc/{pid}/task/{thread}/{CHILDREN}") for thread in threads)
-    return [int(one) for one in told.split()]
+    children = b" ".join(proc.read(f"/proc/{pid}/task/{thread}/{CHILDREN}") for thread in threads)
+    return [int(one) for one in children.split()]
 
 
 def belonging(leader: int | None, tag: int, keeper: int, known: Collection[int]) -> list[proc.ProcessStatus]:

@@ -257,7 +257,7 @@ def _guard(
         code = _wait_for(keeper)
         _sweep(marker)
         on_keeper_death()
-    except BaseException:  # noqa: BLE001 - nobody is left above us to see it
+    except BaseException:  # noqa: BLE001 - no caller is left that could see it
         traceback.print_exc()
     os._exit(code)
 

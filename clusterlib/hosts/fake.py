@@ -33,7 +33,7 @@ from clusterlib.messages.measurements import Sample
 __all__ = ["Behaviour", "FakeHost", "FakeProcess", "exits", "runs_forever"]
 
 FIRST_PID = 1 << 23
-"""Above what any kernel gives, so that a fake PID that escapes hits nobody."""
+"""Above what any kernel gives, so that a fake PID that escapes hits no process."""
 
 HARMLESS = frozenset({signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT})
 

@@ -26,9 +26,9 @@ MAPPED = b"\0" * 10 + b"\xff" * 2
 
 
 class Owner(Enum):
-    NOBODY = "nobody listens"
+    NONE = "nothing listens"
     NODE = "a process of the node"
-    STRANGER = "somebody else"
+    STRANGER = "another process"
     UNKNOWN = "not verified"
 
 
@@ -47,7 +47,7 @@ def listener_of(address: str, port: int, pids: Sequence[int], everybody: str = "
         return Listener(Owner.UNKNOWN)
     sockets = _listening(address, port)
     if not sockets:
-        return Listener(Owner.NOBODY)
+        return Listener(Owner.NONE)
     readable = True
     for pid in pids:
         opened = _sockets_of(pid, sockets)

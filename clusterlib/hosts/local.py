@@ -56,7 +56,7 @@ class _Birth:
         self.refusal: OSError | None = None
         self.text = b""
         self.process: LocalProcess | None = None
-        self.told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reported: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def let_go(self) -> None:
         """Closes the descriptors of the new process, which is then the only one that has these
@@ -102,7 +102,7 @@ class LocalHost:
             )
         birth = self._send(order)
         try:
-            await birth.told
+            await birth.reported
         except asyncio.CancelledError:
             self._abandon(birth)
             raise
@@ -186,18 +186,18 @@ class LocalHost:
         if birth not in self._births:
             return
         met = birth.process is not None
-        if self._is_told_all(birth):
+        if self._is_read_to_the_end(birth):
             self._births.discard(birth)
             self._loop.remove_reader(birth.report)
             os.close(birth.report)
-            if not birth.told.done():
-                birth.told.set_result(None)
-        if birth.told.cancelled() and birth.process is not None and not met:
+            if not birth.reported.done():
+                birth.reported.set_result(None)
+        if birth.reported.cancelled() and birth.process is not None and not met:
             # Last, because a signal searches for what belongs to the process, which reads the
             # reports of all births.
             birth.process.signal(signal.SIGKILL)
 
-    def _is_told_all(self, birth: _Birth) -> bool:
+    def _is_read_to_the_end(self, birth: _Birth) -> bool:
         """Reads what is in the report pipe now. Returns whether the pipe has ended."""
         try:
             while data := os.read(birth.report, 65536):

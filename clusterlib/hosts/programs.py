@@ -74,8 +74,8 @@ def digest_of(path: Path) -> str:
         seen = path.stat()
     except OSError as error:
         return f"unreadable: {error.strerror}"
-    told = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    identity = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
 
 def how_to_install(packages: Mapping[str, str]) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from clusterlib.drivers.api import Driver
 from clusterlib.errors import NotSupported, StartError
 from clusterlib.hosts.clearing import empty_folder
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.messages.events import NodeCleared
 from clusterlib.remedies import do

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clusterlib.errors import ClusterError, NodeNotReady, NodeUnavailable, NodeUnknown
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.members import Members
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.revival import Changes
@@ -143,7 +143,7 @@ class Faults:
                 raise NodeNotReady(
                     f"cluster '{self._cluster}' did not get whole within {deadline.seconds:g} s",
                     evidence=[
-                        f"{node.name} is {node.state} and sees {', '.join(sorted(node.view)) or 'nobody'}"
+                        f"{node.name} is {node.state} and sees {', '.join(sorted(node.view)) or 'no other node'}"
                         for node in nodes.values()
                     ],
                     remedies=[do("cluster.health"), do("cluster.restart")],

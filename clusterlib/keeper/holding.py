@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.leases import Leases
 from clusterlib.keeper.operations import RunningOperations
 from clusterlib.keeper.taint import Taint
@@ -53,7 +53,7 @@ class Holding:
     def end_turn(self, turn: Turn, dirty: str | None = None) -> None:
         """Ends a turn in order. Damage that it reports is recorded before another turn begins."""
         if dirty:
-            self.taint.spoilt(dirty)
+            self.taint.damaged(dirty)
         self.turns.end(turn, dirty)
 
     def lose_turn(self, turn: Turn) -> None:
@@ -61,8 +61,8 @@ class Holding:
         cluster is not trusted.
 
         In a shutdown all connections end, and the cluster is not used again."""
-        spoilt = turn.exclusive and turn.since is not None and not self._life.ending
-        self.end_turn(turn, f"{turn.holder} ended before its turn was over" if spoilt else None)
+        unfinished = turn.exclusive and turn.since is not None and not self._life.ending
+        self.end_turn(turn, f"{turn.holder} ended before its turn was over" if unfinished else None)
 
     def _unwanted(self) -> None:
         """The last lease has ended.

@@ -27,7 +27,7 @@ from clusterlib.errors import (
 )
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.loss import describe_loss
-from clusterlib.keeper.diary import EventLog
+from clusterlib.keeper.event_log import EventLog
 from clusterlib.keeper.faults import Faults
 from clusterlib.keeper.holding import Holding
 from clusterlib.keeper.leftovers import left_behind
@@ -159,7 +159,7 @@ class Keeper:
             turns=holding.turns.status(),
             waiting=holding.turns.waiting,
             dirty=tuple(holding.taint.reasons()),
-            spoilt=holding.taint.of_the_whole,
+            damaged=holding.taint.of_the_whole,
             peak=self._peak,
             nodes=tuple(node.status() for node in self.nodes.values()),
             keeper=self._place.keeper,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.messages.events import LeaseReleased, LeaseTaken
 from clusterlib.messages.status import LeaseStatus
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from clusterlib.errors import NodeUnavailable
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.role import ManagedRole
 from clusterlib.messages.events import ClusterLoaded
 from clusterlib.messages.states import NodeState

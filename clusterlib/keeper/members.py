@@ -14,7 +14,7 @@ from clusterlib.errors import ClusterError, NodeNotReady, UsageError
 from clusterlib.hosts.api import Host
 from clusterlib.hosts.loss import cannot_start
 from clusterlib.keeper.code_at_start import CodeAtStart, SharedModules
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.provision import Provisioner
 from clusterlib.keeper.role import Ended, ManagedRole
@@ -215,7 +215,7 @@ class Members:
         """What the nodes were started with, and what they say that they have loaded since."""
         living = [node for node in self.nodes.values() if node.living]
         answers = await side_by_side(node.stale_files(CODE_SECONDS) for node in living)
-        told = {node.name: answer for node, answer in zip(living, answers, strict=True)}
+        stale = {node.name: answer for node, answer in zip(living, answers, strict=True)}
         return RunningCode(
             files={
                 name: role.code.different(
@@ -223,8 +223,8 @@ class Members:
                 )
                 for name, role in self.roles.items()
             },
-            stale={name: tuple(answer) for name, answer in told.items() if answer},
-            unasked=tuple(name for name, answer in told.items() if answer is None),
+            stale={name: tuple(answer) for name, answer in stale.items() if answer},
+            unasked=tuple(name for name, answer in stale.items() if answer is None),
         )
 
     def flush_logs(self) -> None:

@@ -17,7 +17,7 @@ from clusterlib.frozen import replace
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Rung, climb
 from clusterlib.hosts.api import Exit, Host, Process
 from clusterlib.hosts.logs import LogWriter
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.output import Output
 from clusterlib.messages.event import now
 from clusterlib.messages.events import NodeComplained, NodeKilled, NodeMoved, NodeReached, NodeStarted

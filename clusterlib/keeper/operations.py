@@ -1,11 +1,11 @@
-"""Operations that clients have begun on the cluster and not ended. The diary records each one."""
+"""Operations that clients have begun on the cluster and not ended, each recorded as an event."""
 
 from __future__ import annotations
 
 import time
 
 from clusterlib.frozen import frozen
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.taint import Taint
 from clusterlib.messages.events import OperationBegan, OperationEnded
 from clusterlib.messages.requests import BeginOperation, EndOperation
@@ -68,7 +68,7 @@ class RunningOperations:
         self._record(running, error)
         if running.asked.taints:
             outcome = f"failed: {error}" if error else "was carried out"
-            self._taint.spoilt(f"{running.asked.operation} {outcome}")
+            self._taint.damaged(f"{running.asked.operation} {outcome}")
 
     def _record(self, running: _Running, error: str) -> None:
         seconds = round(time.monotonic() - running.began, 4)

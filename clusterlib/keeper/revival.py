@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from clusterlib.errors import ClusterError
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.members import Members
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.restarts import Restarts

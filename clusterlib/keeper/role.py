@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from clusterlib.drivers.api import Driver, NodeSpec
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.keeper.code_at_start import CodeAtStart
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.keeper.provision import Provisioner, Rendered
 from clusterlib.messages.plan import NodePlan, RolePlan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clusterlib.errors import NotSupported, UsageError
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.keeper.members import Members
 from clusterlib.keeper.role import ManagedRole
 from clusterlib.keeper.taint import Taint

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clusterlib.errors import ClusterError
 from clusterlib.hosts.places import write_private
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.messages.codec import plain
 from clusterlib.messages.events import StateNotSaved
 from clusterlib.messages.status import ClusterStatus

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.messages.events import ClusterDirty
 
 __all__ = ["Taint"]
@@ -39,7 +39,7 @@ class Taint:
         intact."""
         return any(node is None for node, _ in self._reasons)
 
-    def spoilt(self, reason: str) -> None:
+    def damaged(self, reason: str) -> None:
         """A test or an operation has left damage to the cluster as a whole, or a turn was lost."""
         self._add(None, reason, reason)
 

@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 from clusterlib.errors import ClusterBusy, ClusterError
-from clusterlib.keeper.diary import Tell
+from clusterlib.keeper.event_log import Tell
 from clusterlib.messages.event import now
 from clusterlib.messages.events import TurnEnded, TurnTaken
 from clusterlib.messages.status import TurnStatus

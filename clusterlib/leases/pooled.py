@@ -31,7 +31,7 @@ from clusterlib.messages.events import ClusterStopped, ClusterStopping
 from clusterlib.messages.status import ClusterStatus, Peak
 from clusterlib.messages.uses import Obtained, Repaired
 from clusterlib.remedies import do
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from clusterlib.waiting import Deadline
 
 __all__ = ["Entered", "PooledCluster"]
@@ -149,17 +149,17 @@ class PooledCluster:
         A cluster that is gone by now is not an error here: the next need starts another one."""
         self.held = False
         self.used = time.monotonic()
-        spoilt = f"spoilt by {who}" if need.dirty else None
+        damaged = f"damaged by {who}" if need.dirty else None
         try:
             if need.dirty is False:
                 self._believe_it_is_tidy()
             if self.borrowed and self.terms.wants_alone(need):
                 self._put_back()
-            self._peak = self.cluster.end_turn(dirty=spoilt)
+            self._peak = self.cluster.end_turn(dirty=damaged)
         except GONE as error:
             self._lost = error  # waited for once; the next user need not wait again
         except ClusterError:
-            self._leave(dirty=spoilt)
+            self._leave(dirty=damaged)
 
     def _ended(self, error: ClusterError) -> Ended:
         """How it ended, in a message for its users."""
@@ -210,7 +210,7 @@ class PooledCluster:
                 ).status
                 try:
                     if status.dirty:
-                        self._heal(status, fresh=status.spoilt)
+                        self._heal(status, fresh=status.damaged)
                 finally:
                     self.cluster.end_turn()
 
@@ -266,7 +266,7 @@ class PooledCluster:
         seen = ClusterSeen(
             nodes=len(status.nodes),
             unwell=bool(status.dirty) or not status.is_ready,
-            spoilt=status.spoilt,
+            damaged=status.damaged,
             stale=bool(look and (look.changed or look.silent(status))),
             afresh=afresh,
         )

@@ -75,7 +75,7 @@ def prepare(wanted: Wanted, kept: Kept, seen: ClusterSeen, *, alone: bool) -> Pr
     if not alone:
         return TakeAlone()
     repair = Repair.RESTART if seen.stale else Repair.HEAL if unwell else None
-    return Change(repair, repair is not None and (seen.afresh or seen.spoilt), size)
+    return Change(repair, repair is not None and (seen.afresh or seen.damaged), size)
 
 
 def _new_size(wanted: Wanted, kept: Kept, nodes: int) -> int | SetAside | None:

@@ -104,7 +104,7 @@ class ClusterSeen:
     nodes: int
     unwell: bool = False
     """A node is not ready, or it is damaged."""
-    spoilt: bool = False
+    damaged: bool = False
     """A test has left something in the cluster as a whole, which only a fresh start removes."""
     stale: bool = False
     """Nodes run other code than is on disk."""

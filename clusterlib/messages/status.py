@@ -170,7 +170,7 @@ class ClusterStatus:
     """The number of requests that wait for a turn."""
     dirty: tuple[str, ...]
     """How it differs from a cluster that has just become ready."""
-    spoilt: bool
+    damaged: bool
     """Whether the cluster as a whole is damaged: by a test, an operation or a lost turn."""
     peak: Peak
     nodes: tuple[NodeStatus, ...]

@@ -42,7 +42,7 @@ __all__ = [
 
 R = TypeVar("R")
 MOST_RECORDED = 200
-"""Characters of an argument, or of an error, in the diary."""
+"""Characters of an argument, or of an error, in the event log."""
 GIVEN = frozenset({"cluster", "caller"})
 CLUSTER_NAME = parameter_of("name", ClusterName | None, None, word=False)
 """What the caller of an operation on a cluster can say besides, unless it is a method: which

@@ -15,14 +15,14 @@ from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.parameters import ClusterName, Follow
 from clusterlib.operations.reach import not_running, reached
 from clusterlib.operations.result import Result
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from clusterlib.rundir.folders import latest_run
 
-__all__ = ["Diary", "FollowedDiary", "diary"]
+__all__ = ["ClusterEvents", "FollowedEvents", "events"]
 
 
 @frozen
-class Diary(Result):
+class ClusterEvents(Result):
     cluster: str
     run: str
     events: tuple[Event, ...]
@@ -31,7 +31,7 @@ class Diary(Result):
         return {"cluster": self.cluster, "run": self.run, "events": [one.to_dict() for one in self.events]}
 
 
-class FollowedDiary:
+class FollowedEvents:
     """The existing events, then new ones until the cluster ends."""
 
     def __init__(self, name: str | None, project: Path | str | None) -> None:
@@ -53,17 +53,17 @@ class FollowedDiary:
             return
 
 
-@operation(effect="read", name="events")
-def diary(
+@operation(effect="read")
+def events(
     caller: Caller, *, name: ClusterName | None = None, follow: Follow = False
-) -> Diary | FollowedDiary:
-    """Show what happened to the cluster: the keeper's diary; of the last run if none is running."""
-    return FollowedDiary(name, caller.project) if follow else _written(name, caller.project)
+) -> ClusterEvents | FollowedEvents:
+    """Show what happened to the cluster; of the last run if none is running."""
+    return FollowedEvents(name, caller.project) if follow else _written(name, caller.project)
 
 
-def _written(name: str | None, project: Path | str | None) -> Diary:
+def _written(name: str | None, project: Path | str | None) -> ClusterEvents:
     folder, called = project_folder(project), cluster_name(name)
     run = latest_run(folder, called)
     if run is None:
         raise not_running(called, folder)
-    return Diary(called, str(run.path), tuple(read_events(run.events)))
+    return ClusterEvents(called, str(run.path), tuple(read_events(run.events)))

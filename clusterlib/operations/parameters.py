@@ -99,7 +99,7 @@ class Completes:
 
 @frozen
 class Secret:
-    """Keeps the value out of the diary of the cluster."""
+    """Keeps the value out of the event log of the cluster."""
 
 
 @frozen

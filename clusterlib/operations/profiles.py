@@ -80,7 +80,7 @@ class Shown(Result):
 class Checked(Result):
     name: str
     mistakes: tuple[Mapping[str, Any], ...]
-    told: tuple[str, ...]
+    lines: tuple[str, ...]
     """The mistakes as lines for people."""
 
 

@@ -156,8 +156,8 @@ def _described(path: Path) -> tuple[str, str | None]:
         tree: Mapping[str, Any] = read_document(path).tree
     except Unreadable as error:
         return "", error.problem
-    told = tree.get("description", "")
-    return (told if isinstance(told, str) else ""), None
+    description = tree.get("description", "")
+    return (description if isinstance(description, str) else ""), None
 
 
 def display(path: Path, project: Path) -> str:

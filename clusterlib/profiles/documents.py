@@ -61,7 +61,7 @@ def read_document(path: Path) -> Document:
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        problem, line = _told(str(error), text)
+        problem, line = _problem_and_line(str(error), text)
         raise Unreadable(f"is not valid TOML: {problem}", "see https://toml.io/en/v1.0.0", line) from None
     except ValueError as error:  # a number with more digits than Python converts
         raise Unreadable(f"is not valid TOML: {error}", "write a shorter number") from None
@@ -135,7 +135,7 @@ def _decoded(data: bytes) -> str:
         raise Unreadable(what, "save it as UTF-8", line) from None
 
 
-def _told(message: str, text: str) -> tuple[str, int]:
+def _problem_and_line(message: str, text: str) -> tuple[str, int]:
     """tomllib's message without its place, except the column, and the line."""
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
     if found is None:

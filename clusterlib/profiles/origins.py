@@ -93,8 +93,8 @@ class Mistake:
         return self.origin.place or str(self.origin)
 
     def __str__(self) -> str:
-        told = f"{self.problem}; {self.right}" if self.right else self.problem
-        return ": ".join(part for part in (self.where, self.field, told) if part)
+        mistake = f"{self.problem}; {self.right}" if self.right else self.problem
+        return ": ".join(part for part in (self.where, self.field, mistake) if part)
 
     def to_json(self) -> dict[str, Any]:
         return {

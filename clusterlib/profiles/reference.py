@@ -217,19 +217,21 @@ def _row(one: Field[Any]) -> str:
 
 
 def _words(kind: Kind) -> str:
-    told = kind.json
-    if "enum" in told:
-        return " or ".join(f'`"{word}"`' for word in told["enum"])
-    if "examples" in told:
-        return f"such as `{in_toml(told['examples'][0])}`"
+    schema = kind.json
+    if "enum" in schema:
+        return " or ".join(f'`"{word}"`' for word in schema["enum"])
+    if "examples" in schema:
+        return f"such as `{in_toml(schema['examples'][0])}`"
     words = {"boolean": "true or false", "array": "list of texts", "string": "text"}
-    if told["type"] not in words:
-        noun = "whole number" if told["type"] == "integer" else "number"
+    if schema["type"] not in words:
+        noun = "whole number" if schema["type"] == "integer" else "number"
         least = (
-            f"above {told['exclusiveMinimum']:g}" if "exclusiveMinimum" in told else f"{told['minimum']:g}"
+            f"above {schema['exclusiveMinimum']:g}"
+            if "exclusiveMinimum" in schema
+            else f"{schema['minimum']:g}"
         )
-        return f"{noun}, {least} to {told['maximum']:g}"
-    return words[told["type"]]
+        return f"{noun}, {least} to {schema['maximum']:g}"
+    return words[schema["type"]]
 
 
 def _default(one: Field[Any]) -> str:
@@ -243,10 +245,10 @@ def _driver_defaults(table: str) -> Iterator[str]:
         kind = driver_of(name)
         values = {"ports": kind.ports, "templates": kind.templates}.get(table)
         if values:
-            told = ", ".join(
+            defaults = ", ".join(
                 f"`{in_toml(key) if '.' in key else key} = {in_toml(value)}`" for key, value in values.items()
             )
-            yield from (f"Default with driver `{name}`: {told}.", "")
+            yield from (f"Default with driver `{name}`: {defaults}.", "")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
     values = profile.values
     nodes = [_sample_node(profile, number) for number in range(1, values.nodes.count + 1)]
     timeouts = values.timeouts
-    told = {
+    sample = {
         "cluster": {
             "name": "sample",
             "project": str(profile.project),
@@ -43,7 +43,7 @@ def sample_values(profile: ResolvedProfile, index: int = 1) -> dict[str, Any]:
         "alive": [one["name"] for one in nodes],
         "starting": [one["name"] for one in nodes],
     }
-    return complete(told)
+    return complete(sample)
 
 
 def _sample_node(profile: ResolvedProfile, index: int) -> dict[str, Any]:

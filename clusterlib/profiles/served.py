@@ -86,8 +86,8 @@ def _lists(merged: Merged) -> tuple[dict[str, tuple[str, ...]], list[Mistake]]:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             lists[key] = tuple(item for item in value if item != INHERITED)  # lists whose default is empty
         else:
-            told = f"must be a list of texts, not {in_toml(value)}"
-            mistakes.append(Mistake(told, 'write ["..."]', f"tests.{key}", merged.origin(("tests", key))))
+            problem = f"must be a list of texts, not {in_toml(value)}"
+            mistakes.append(Mistake(problem, 'write ["..."]', f"tests.{key}", merged.origin(("tests", key))))
     return lists, mistakes
 
 

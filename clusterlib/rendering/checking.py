@@ -82,8 +82,8 @@ def faults_of(
     answers: list[TemplateFault | None] = []
     for line in lines:
         with suppress(ValueError, TypeError):
-            told = json.loads(line)
-            answers.append(None if told is None else TemplateFault(**told))
+            fault = json.loads(line)
+            answers.append(None if fault is None else TemplateFault(**fault))
     if len(answers) < len(trials):
         limits = f"{CPU_SECONDS} s of computing, {MEMORY // 2**20} MiB of memory"
         problem = f"goes beyond what a template may take ({limits})"

@@ -212,9 +212,9 @@ def _fault_of(
         case jinja2.TemplateError() | MemoryError() | OverflowError() | RecursionError():
             return TemplateFault(*_words_of(error, folders, values), file, line)
         case _:
-            told = f"{type(error).__name__}: {error}"
+            problem = f"{type(error).__name__}: {error}"
             right = "see that it can be read" if isinstance(error, OSError) else "correct the expression"
-            return TemplateFault(told, right, file or first_file(template, folders), line)
+            return TemplateFault(problem, right, file or first_file(template, folders), line)
 
 
 def _words_of(error: Exception, folders: tuple[str, ...], values: Mapping[str, Any]) -> tuple[str, str]:

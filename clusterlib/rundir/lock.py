@@ -111,9 +111,9 @@ class ClusterLock:
             return
         for line in text.splitlines():
             with contextlib.suppress(ValueError, RecursionError):
-                told = json.loads(line)
-                if isinstance(told, dict):
-                    yield told
+                record = json.loads(line)
+                if isinstance(record, dict):
+                    yield record
 
     def is_free(self) -> bool:
         """Uses a shared lock, so that several checks at the same time do not see each other as

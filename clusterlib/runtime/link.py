@@ -36,7 +36,7 @@ class PeerLink:
         self.initiator = initiator
         self.session = session
         self.known: dict[str, tuple[int, int]] = {}
-        """What the peer already knows, because one side has told the other."""
+        """What the peer already knows, because one side has sent it to the other."""
         self.spoke = 0.0
         self.watches = False
         """The peer wants our heartbeats."""

@@ -192,7 +192,7 @@ class Links:
         self,
         session: SecuredSession,
         called: str | None,
-        told: dict[str, tuple[int, int]],
+        known: dict[str, tuple[int, int]],
         kind: int,
         payload: Buffer,
     ) -> None:
@@ -204,7 +204,7 @@ class Links:
             session.abort()
             return
         link = PeerLink(peer, life, self._name if called else peer, session)
-        link.known = told
+        link.known = known
         old = self.links.get(peer)
         if old is not None and self._prefers(old, link):
             session.send(FrameKind.BYE)

@@ -47,7 +47,7 @@ class Membership:
         self.ring: list[str] = []
         self.version = 0
         self.pending: dict[str, News] = {}
-        self.changed: Callable[[News], None] = _nobody_cares
+        self.changed: Callable[[News], None] = _ignore
         """Called for every change of another node's status or incarnation."""
         self._table = {name: News(name, incarnation, Liveness.ALIVE)}
         self._alive: tuple[str, ...] = ()
@@ -148,5 +148,5 @@ class Membership:
             self.version += 1
 
 
-def _nobody_cares(news: News) -> None:
+def _ignore(news: News) -> None:
     pass

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from contextvars import Context
 
-from clusterlib.runtime.pipes import NOBODY, PipeReader
+from clusterlib.runtime.pipes import NO_READER, PipeReader
 from clusterlib.runtime.wire import Buffer
 
 __all__ = ["MemoryPipe", "memory_pair"]
@@ -31,7 +31,7 @@ class MemoryPipe:
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context, other: str) -> None:
-        self.owner: PipeReader = NOBODY
+        self.owner: PipeReader = NO_READER
         self.other = other
         self._loop = loop
         self._context = context
@@ -68,7 +68,7 @@ class MemoryPipe:
         self.abort()
 
     def abort(self) -> None:
-        self.owner = NOBODY
+        self.owner = NO_READER
         self._open = False
         self._inbox.clear()
         twin, self._twin = self._twin, None
@@ -99,7 +99,7 @@ class MemoryPipe:
 
     def _deliver(self) -> None:
         self._due = False
-        while self._inbox and self._open and not self._held and self.owner is not NOBODY:
+        while self._inbox and self._open and not self._held and self.owner is not NO_READER:
             data = memoryview(self._inbox.popleft())
             room = self.owner.buffer()
             count = min(len(room), len(data))

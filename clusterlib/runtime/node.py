@@ -99,7 +99,7 @@ class EmbeddedNode:
         self._cookie = cookie
         self._sockets = sockets
         self._ended = ended
-        self._view_told = 0.0
+        self._view_sent = 0.0
         self._view_due = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -231,7 +231,7 @@ class EmbeddedNode:
         """Reports to the keeper: a complete view at once, other views at most every 20 ms."""
         if self._processes is not None:
             self._processes.members_changed()
-        wait = self._view_told + VIEW_SECONDS - self.network.now()
+        wait = self._view_sent + VIEW_SECONDS - self.network.now()
         if self.membership.complete or wait <= 0:
             self._tell_view()
         elif not self._view_due:
@@ -248,7 +248,7 @@ class EmbeddedNode:
 
     def _tell_view(self) -> None:
         self._view_due = False
-        self._view_told = self.network.now()
+        self._view_sent = self.network.now()
         self.control.tell(
             {"event": "view", "alive": list(self.membership.alive()), "version": self.membership.version}
         )
@@ -296,7 +296,7 @@ class EmbeddedNode:
         loop = self.network.loop
         try:
             started = resolve(target)()
-        except BaseException as error:  # noqa: BLE001  also SystemExit: whatever ended the app is told to the keeper
+        except BaseException as error:  # noqa: BLE001  also SystemExit: whatever ended the app is reported to the keeper
             loop.call_soon_threadsafe(self._failed, start_failure(self.config.name, target, error))
             return
         if inspect.isawaitable(started):

@@ -19,7 +19,7 @@ from typing import Protocol
 from clusterlib.runtime.neighbours import user_at_other_end
 from clusterlib.runtime.wire import Buffer
 
-__all__ = ["NOBODY", "Pipe", "PipeReader", "SocketPipe"]
+__all__ = ["NO_READER", "Pipe", "PipeReader", "SocketPipe"]
 
 MOST_PARTS = 64  # in one system call
 STALLED_SECONDS = 20.0  # after which the connection to a reader that takes nothing is closed
@@ -36,7 +36,7 @@ class PipeReader(Protocol):
     def lost(self, error: OSError | None) -> None: ...
 
 
-class _Nobody:
+class _NoReader:
     """The owner of a pipe before its first owner, and after it is closed."""
 
     def buffer(self) -> memoryview:
@@ -49,7 +49,7 @@ class _Nobody:
         pass
 
 
-NOBODY = _Nobody()
+NO_READER = _NoReader()
 
 
 class Pipe(Protocol):
@@ -111,7 +111,7 @@ class SocketPipe:
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connected: socket.socket, other: str) -> None:
-        self.owner: PipeReader = NOBODY
+        self.owner: PipeReader = NO_READER
         self.other = other
         self._loop = loop
         self._socket = connected
@@ -156,7 +156,7 @@ class SocketPipe:
                 self._loop.call_soon_threadsafe(self._settle, error)
 
     def close(self) -> None:
-        self.owner = NOBODY
+        self.owner = NO_READER
         if self._queue and self._open:
             self._closing = True
             return  # `_writable` ends it, or `_check_progress` if the other end does not read
@@ -170,7 +170,7 @@ class SocketPipe:
                 self._socket.shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:
-        self.owner = NOBODY
+        self.owner = NO_READER
         with self._guard:
             if not self._open:
                 return

@@ -183,8 +183,8 @@ class _SimulatedNode:
             )
             self.node.start()
         except BaseException as error:
-            told = str(error) if isinstance(error, ClusterError) else traceback.format_exc()
-            print(told, flush=True)  # noqa: T201  into the log of this node
+            message = str(error) if isinstance(error, ClusterError) else traceback.format_exc()
+            print(message, flush=True)  # noqa: T201  into the log of this node
             self.network.close()
             self._close()
             raise

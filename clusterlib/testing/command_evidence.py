@@ -60,7 +60,7 @@ class CommandEvidence:
         self._examiner = examiner
         self._began = time.monotonic()
         self._run: UsedCluster | None = None
-        self._told = False
+        self._is_recorded = False
         """Whether the outcome of the command is recorded."""
         self._because: RecordedError | None = None
         """What went wrong before the end of the cluster."""
@@ -108,11 +108,11 @@ class CommandEvidence:
 
     def failed(self, error: ClusterError, cluster: str) -> None:
         """Records a cluster or a command that did not start, or a cluster that ended badly."""
-        told = RecordedError.of(error)
-        if self._told:
-            self._left = told
+        recorded = RecordedError.of(error)
+        if self._is_recorded:
+            self._left = recorded
         else:
-            self._because = told
+            self._because = recorded
         if self._record is not None and self._run is None:
             latest = latest_run(self._project, cluster)
             self._record(
@@ -120,7 +120,7 @@ class CommandEvidence:
                     cluster if latest else None,
                     str(latest.path) if latest else None,
                     profile=self._profile,
-                    error=told,
+                    error=recorded,
                     next=AfterRefusal.FAIL,
                 )
             )
@@ -144,9 +144,9 @@ class CommandEvidence:
             self._claim.close()
 
     def _outcome(self, outcome: Outcome, message: str, seconds: float) -> None:
-        if self._record is None or self._told:
+        if self._record is None or self._is_recorded:
             return
-        self._told = True
+        self._is_recorded = True
         began = datetime.now(UTC) - timedelta(seconds=seconds)
         self._record(
             TestEnded(

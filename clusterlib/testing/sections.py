@@ -15,7 +15,7 @@ from clusterlib.errors import ClusterError
 from clusterlib.evidence.redaction import redactor_for
 from clusterlib.hosts.logs import tail
 from clusterlib.messages.event import Event
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 
 __all__ = ["sections", "stack_sections", "timed_out"]
 

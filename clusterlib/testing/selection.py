@@ -18,7 +18,7 @@ def select(session: pytest.Session) -> list[pytest.Item] | None:
     found = list(distributed(session.items))
     planning = option.cluster_plan or bool(option.cluster_plan_to)
     forced = option.force_cluster and not option.no_cluster and bool(session.items)
-    asked = bool(option.cluster_artifacts)  # must not go on telling what an earlier run has left there
+    asked = bool(option.cluster_artifacts)  # must not report what an earlier run has left there
     if not (found or forced or planning or asked) or (option.collectonly and not planning):
         return None
     wanted = [] if option.no_cluster else found

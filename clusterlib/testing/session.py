@@ -179,17 +179,17 @@ class Run:
             return
         self._item = item
         former = item.stash.get(OUTCOME, None)  # a plugin may repeat a failed test
-        told = item.stash[OUTCOME] = TestOutcome(item, self._said.project)
-        told.again = former is not None and former.bad
+        outcome = item.stash[OUTCOME] = TestOutcome(item, self._said.project)
+        outcome.again = former is not None and former.bad
         try:
             if FAULT in item.stash:
                 pytest.fail(str(item.stash[FAULT]), pytrace=False)
             need = item.stash[NEED]
             if need is not None:
-                told.uses(self._take(item, need).cluster)
+                outcome.uses(self._take(item, need).cluster)
             self.own.heal(item)
         finally:
-            self._record(told.started())
+            self._record(outcome.started())
 
     def _take(self, item: pytest.Item, need: Need) -> ClusterLease:
         try:
@@ -214,13 +214,13 @@ class Run:
             return self._held
         if is_new := OUTCOME not in item.stash:
             item.stash[OUTCOME] = TestOutcome(item, self._said.project)
-        told = item.stash[OUTCOME]
+        outcome = item.stash[OUTCOME]
         try:
             held = self._take(item, need_of_item(item))
-            told.uses(held.cluster)
+            outcome.uses(held.cluster)
         finally:
             if is_new:
-                self._record(told.started())
+                self._record(outcome.started())
         return held
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -252,32 +252,34 @@ class Run:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
         report: pytest.TestReport = yield
-        told = self._told_of(item, report)
-        if told is None:
+        outcome = self._outcome_of(item, report)
+        if outcome is None:
             return report
-        told.take(report, call.excinfo)
-        told.uses_too(self.own.seen_by(item))
+        outcome.take(report, call.excinfo)
+        outcome.uses_too(self.own.seen_by(item))
         if report.failed:
-            stacks = [*stack_sections(told.clusters, told.began)] if timed_out(report) else []
+            stacks = [*stack_sections(outcome.clusters, outcome.began)] if timed_out(report) else []
             if stacks:
-                told.shows(stacks)
-            said = sections(told.clusters, told.began, self._said.tests.log_lines)
-            junit.carry(report, [*stacks, *said], told.clusters)
+                outcome.shows(stacks)
+            said = sections(outcome.clusters, outcome.began, self._said.tests.log_lines)
+            junit.carry(report, [*stacks, *said], outcome.clusters)
         if report.when == "teardown":
-            self._record(told.ended())
+            self._record(outcome.ended())
             if self._worker == "main":
-                self._report.refresh(urgent=told.bad)
+                self._report.refresh(urgent=outcome.bad)
         return report
 
-    def _told_of(self, item: pytest.Item, report: pytest.TestReport) -> TestOutcome | None:
+    def _outcome_of(self, item: pytest.Item, report: pytest.TestReport) -> TestOutcome | None:
         """A test without a cluster has an outcome only once it has failed, so that the evidence of
         a failed run is not all green."""
-        told = item.stash.get(OUTCOME, None)
-        begins_again = told is not None and told.plain and report.when == "setup"  # pytest-rerunfailures
-        if begins_again or (told is None and report.failed):
-            told = item.stash[OUTCOME] = TestOutcome(item, self._said.project, plain_since=report.start)
-            self._record(told.started())
-        return told
+        outcome = item.stash.get(OUTCOME, None)
+        begins_again = (
+            outcome is not None and outcome.plain and report.when == "setup"
+        )  # pytest-rerunfailures
+        if begins_again or (outcome is None and report.failed):
+            outcome = item.stash[OUTCOME] = TestOutcome(item, self._said.project, plain_since=report.start)
+            self._record(outcome.started())
+        return outcome
 
     # -- for fixtures and test cases
 

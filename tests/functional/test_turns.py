@@ -17,7 +17,7 @@ import pytest
 
 import clusterlib
 from clusterlib.errors import ClusterBusy, ClusterConflict, ClusterNotRunning, UsageError
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from clusterlib.waiting import Deadline, poll
 
 Up = Callable[..., clusterlib.Cluster]

@@ -22,7 +22,7 @@ from clusterlib.errors import (
 from clusterlib.hosts import proc
 from clusterlib.hosts.places import runtime_dir, socket_path
 from clusterlib.messages.codec import NotReadable, revive
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from clusterlib.rundir.folders import new_run, prune_to_size
 from clusterlib.waiting import Deadline, poll
 

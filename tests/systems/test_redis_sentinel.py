@@ -10,7 +10,7 @@ import pytest
 
 import clusterlib
 from clusterlib.messages.events import NodeReached, NodeStarted
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from tests.systems.conftest import System
 from tests.systems.load import restarted_one_by_one_under_load
 

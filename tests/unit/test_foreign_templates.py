@@ -70,8 +70,8 @@ def test_no_template_reaches_the_inside_of_an_object(write: Write, text: str, tm
 
     assert not (project / "mark").exists()
     assert not checked.ok
-    (told,) = checked.profiles[0].told
-    assert told.startswith("profiles/theirs.toml:6: command.arguments: ")
+    (line,) = checked.profiles[0].lines
+    assert line.startswith("profiles/theirs.toml:6: command.arguments: ")
     with pytest.raises(TemplateError):
         render_text(text, {"cluster": {}})
 
@@ -91,10 +91,10 @@ def test_a_check_ends_whatever_a_template_computes(
     monkeypatch.setattr("clusterlib.rendering.checking.CPU_SECONDS", 2)
     project = write(text)
 
-    (told,) = profiles.check("theirs", project=project).profiles[0].told
+    (line,) = profiles.check("theirs", project=project).profiles[0].lines
 
-    assert "goes beyond what a template may take" in told or "too large" in told
-    assert told.startswith("profiles/theirs.toml:6: command.arguments: ")
+    assert "goes beyond what a template may take" in line or "too large" in line
+    assert line.startswith("profiles/theirs.toml:6: command.arguments: ")
 
 
 def test_a_template_cannot_change_what_others_are_given(tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from clusterlib.doors.render.life import (
 from clusterlib.doors.render.listed import derived, operations
 from clusterlib.doors.render.profiles import checks, profile, profile_schema, profiles
 from clusterlib.doors.render.use import (
-    diary,
+    cluster_events,
     evaluated,
     followed,
-    followed_diary,
+    followed_events,
     logs,
     ran,
     ready,
@@ -55,7 +55,7 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "Cleaned": cleaned,
     "CommandReady": ready,
     "Diagnosis": diagnosis,
-    "Diary": diary,
+    "ClusterEvents": cluster_events,
     "Disturbed": disturbed,
     "Evaluated": evaluated,
     "Health": health,
@@ -76,7 +76,7 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
 }
 """By the class of the result. All others are shown by their type."""
 CONVERSATIONS: dict[str, Callable[[Console, Any], int]] = {
-    "FollowedDiary": followed_diary,
+    "FollowedEvents": followed_events,
     "LogView": followed,
     "NodeShell": _prompted,
     "ProjectServer": served,

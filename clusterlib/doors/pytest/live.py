@@ -84,11 +84,11 @@ class Live:
         if not nodes:
             return f": {picture.title}" if picture.title else ""
         late = [f"{name} is {line.step or line.state}" for name, line in nodes if line.state != "ready"]
-        told = ", ".join(late[:SHOWN]) + (f" and {len(late) - SHOWN} more" if len(late) > SHOWN else "")
+        missing = ", ".join(late[:SHOWN]) + (f" and {len(late) - SHOWN} more" if len(late) > SHOWN else "")
         note = f"; {picture.note}" if picture.note else ""
         return (
             f": {len(nodes) - len(late)} of {len(nodes)} nodes are ready"
-            + (f"; {told}" if told else "")
+            + (f"; {missing}" if missing else "")
             + note
         )
 

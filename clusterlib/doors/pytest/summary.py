@@ -111,8 +111,8 @@ def show_summary(reporter: Reporter, summary: RunSummary) -> None:
     for note in [*tally.notes, *(note for one in tally.clusters for note in _noted(one))]:
         reporter.write_line(f"clusterlib: {note}")
     if tally.crashed:
-        told = ", ".join(tally.crashed)
-        reporter.write_line(f"clusterlib: {told} crashed; the clusters of a crashed worker end with it")
+        workers = ", ".join(tally.crashed)
+        reporter.write_line(f"clusterlib: {workers} crashed; the clusters of a crashed worker end with it")
     for note in summary.notes:
         reporter.write_line(f"clusterlib: {note}")
     for annotation in summary.annotations:

@@ -35,8 +35,8 @@ def started(console: Console, result: Started) -> None:
         for note in result.notes[1:]:
             console.note(note)
     else:
-        told = f"{counted(cluster)} in {result.seconds:.2f} s, profile {cluster.profile}"
-        console.line(f"{title(console, cluster)} is ready: {told}")
+        facts = f"{counted(cluster)} in {result.seconds:.2f} s, profile {cluster.profile}"
+        console.line(f"{title(console, cluster)} is ready: {facts}")
     adapted(console, cluster)
     addresses(console, cluster.nodes)
 
@@ -102,7 +102,7 @@ def disturbed(console: Console, result: Disturbed) -> None:
 def cleaned(console: Console, result: Cleaned) -> None:
     for leftover in result.leftovers:
         ended = f": ended {several(leftover.processes)}" if leftover.processes else ""
-        console.line(f"buried cluster {leftover.cluster} of {leftover.project}{ended}")
+        console.line(f"cleaned up cluster {leftover.cluster} of {leftover.project}{ended}")
     for name in result.running:
         console.note(f"cluster {name} is running; its current run was left alone")
     count = len(result.folders)

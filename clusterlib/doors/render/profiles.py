@@ -43,11 +43,11 @@ def profile(console: Console, result: Shown) -> None:
 
 def checks(console: Console, result: Checks) -> None:
     for one in result.profiles:
-        if not one.told:
+        if not one.lines:
             console.line(f"{console.paint('ok', 'green')}      {one.name}")
             continue
         console.line(f"{console.paint('FAILED', 'red')}  {one.name}")
-        for text in one.told:
+        for text in one.lines:
             console.line(f"        {text}")
 
 

@@ -12,7 +12,7 @@ from clusterlib.messages.event import Event
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
-    from clusterlib.operations.events import Diary, FollowedDiary
+    from clusterlib.operations.events import ClusterEvents, FollowedEvents
     from clusterlib.operations.logs import LogEntry, Logs, LogView
     from clusterlib.operations.report import Reported
     from clusterlib.operations.run import CommandReady, Ran
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from clusterlib.operations.shell import Evaluated
 
 __all__ = [
-    "diary",
+    "cluster_events",
     "evaluated",
     "event",
     "followed",
-    "followed_diary",
+    "followed_events",
     "logs",
     "ran",
     "ready",
@@ -109,7 +109,7 @@ def _entry(console: Console, nodes: Sequence[str], entry: LogEntry) -> None:
     console.line(f"{time} {console.paint.node(entry.node.ljust(width), index)} {entry.text}")
 
 
-def followed_diary(console: Console, events: FollowedDiary) -> int:
+def followed_events(console: Console, events: FollowedEvents) -> int:
     for one in events:
         if console.json:
             console.record(one.to_dict())
@@ -135,7 +135,7 @@ def served(console: Console, server: ProjectServer) -> int:
     return 0
 
 
-def diary(console: Console, result: Diary) -> None:
+def cluster_events(console: Console, result: ClusterEvents) -> None:
     for one in result.events:
         event(console, one)
 

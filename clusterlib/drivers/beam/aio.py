@@ -10,7 +10,17 @@ from typing import Any, cast
 
 from clusterlib.drivers.beam.handshake import LARGEST_MESSAGE, Handshake, Peer
 from clusterlib.drivers.beam.helper import Bringing, bringing
-from clusterlib.drivers.beam.session import TICK, Frames, Name, Reply, Session, Told, called, helped, raised
+from clusterlib.drivers.beam.session import (
+    TICK,
+    Frames,
+    Message,
+    Name,
+    Reply,
+    Session,
+    called,
+    helped,
+    raised,
+)
 from clusterlib.drivers.beam.terms import Atom, Pid
 from clusterlib.errors import CallTimeout, ClusterError, ErlangError, NodeUnavailable, NoDistribution
 
@@ -192,7 +202,7 @@ class AsyncConnection(asyncio.Protocol):
                 answer = self._waiting.get(number)
                 if answer is not None and not answer.done():
                     answer.set_result(reply)
-            case Told(term=term):
+            case Message(term=term):
                 self._on_message(term)
 
     def _lose(self, error: ClusterError) -> None:

@@ -143,7 +143,7 @@ heeding(#{due := Due, heard := Heard, lost := Lost} = State) ->
     after max(0, Due - now_in_ms()) -> clusterlib_node:heeding(sought(judged(State)))
     end.
 
-%% Counts as heard until it says that nobody listens there.
+%% Counts as heard until the answer is that the helper does not run there.
 met(Node, Heard) ->
     erlang:monitor(process, {clusterlib_node, Node}),
     show_life(Node),
@@ -179,7 +179,7 @@ sought(#{lost := Lost} = State) ->
     end,
     State#{lost := maps:map(Seek, Lost)}.
 
-%% A node that has ended is not waited for: whoever starts it again has it join.
+%% A node that has ended is not waited for: when it is started again, it joins by itself.
 seek(Node) ->
     [Name, Host] = string:split(atom_to_list(Node), "@"),
     Directory = net_kernel:epmd_module(),
@@ -193,7 +193,7 @@ now_in_ms() ->
 
 %% -- coming and leaving
 
-%% Connects to these nodes, each by itself, since one that is gone takes its time. Who came is told by the news.
+%% Connects to these nodes, each by itself, since one that is gone takes its time. The news say who came.
 join(Nodes) ->
     [spawn(net_kernel, connect_node, [Node]) || Node <- Nodes, not lists:member(Node, nodes())],
     ok.
@@ -220,7 +220,7 @@ start([Name | Rest], Started) ->
         {error, Reason} -> {error, Name, Reason}
     end.
 
-%% The name of an application is that of a file NAME.app, which nobody has read yet: it must become an atom.
+%% The name of an application is that of a file NAME.app, which may not have been read yet: it must become an atom.
 application_named(Name) when is_binary(Name) -> binary_to_atom(Name, utf8);
 application_named(Name) -> Name.
 
@@ -288,7 +288,7 @@ top(Application) ->
             end
     end.
 
-%% Supervisors and all below them that are servers: whoever is none need not answer.
+%% Supervisors and all below them that are servers. Others need not answer.
 supervised(Pids, Until) ->
     lists:flatmap(fun(Pid) ->
         case behaviour(Pid) of
@@ -394,7 +394,7 @@ digest(Name) ->
 
 %% -- a line typed by a person
 
-%% What an expression comes to, as text, and what it printed: Elixir's where Elixir runs, else Erlang's. Whoever knows its mark
+%% What an expression comes to, as text, and what it printed: Elixir's where Elixir runs, else Erlang's. A caller that knows its mark
 %% can end it before.
 evaluate(Source, Mark) ->
     put(clusterlib_node, Mark),
@@ -428,11 +428,11 @@ erlang(Source) ->
         throw:{clusterlib_node, Problem} -> #{problem => Problem};
         Class:Reason:Stack ->
             Ours = fun(Module, _, _) -> lists:member(Module, [clusterlib_node, erl_eval, erpc, rpc]) end,
-            Told = erl_error:format_exception(Class, Reason, Stack, #{stack_trim_fun => Ours}),
-            #{problem => shown("~ts", [Told])}
+            Text = erl_error:format_exception(Class, Reason, Stack, #{stack_trim_fun => Ours}),
+            #{problem => shown("~ts", [Text])}
     end.
 
-%% As the shell looks for it. A newer one would otherwise ask its own process, which does not run here, for a function that nobody has.
+%% As the shell looks for it. A newer one would otherwise ask its own process, which does not run here, for a function that does not exist.
 shell_command(Name, Values) ->
     Has = fun(Module) ->
         code:ensure_loaded(Module) =:= {module, Module} andalso erlang:function_exported(Module, Name, length(Values))
@@ -464,7 +464,7 @@ elixir(Source) ->
 shown(Format, Values) ->
     unicode:characters_to_binary(io_lib:format(Format, Values)).
 
-%% Stands in for the terminal of whoever evaluates. At the end it hands those who go on to the log of the node.
+%% Takes the place of the terminal of the evaluating process. At the end it hands those who go on to the log of the node.
 collecting(Evaluator) ->
     collecting(monitor(process, Evaluator), []).
 
@@ -504,6 +504,6 @@ written({requests, Requests}) ->
 written({setopts, _}) -> {ok, []};
 written(getopts) -> {[{encoding, unicode}], []};
 written(Request) when element(1, Request) =:= get_geometry -> {{error, enotsup}, []};
-%% Nobody types: a question is answered by the Return key, and whoever reads on without asking finds the end.
+%% There is no keyboard: a question is answered by the Return key, and a read without a prompt finds the end.
 written({get_line, _, Prompt}) when Prompt =/= '', Prompt =/= "", Prompt =/= <<>> -> {"\n", []};
 written(_) -> {eof, []}.

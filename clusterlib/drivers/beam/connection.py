@@ -20,7 +20,17 @@ from clusterlib.drivers.beam.epmd import port_of
 from clusterlib.drivers.beam.etf import Part
 from clusterlib.drivers.beam.handshake import LARGEST_MESSAGE, Handshake, Peer
 from clusterlib.drivers.beam.helper import Bringing, bringing
-from clusterlib.drivers.beam.session import TICK, Frames, Name, Reply, Session, Told, called, helped, raised
+from clusterlib.drivers.beam.session import (
+    TICK,
+    Frames,
+    Message,
+    Name,
+    Reply,
+    Session,
+    called,
+    helped,
+    raised,
+)
 from clusterlib.drivers.beam.terms import Atom, Pid
 from clusterlib.errors import CallTimeout, ClusterError, ErlangError, NodeUnavailable, NoDistribution
 from clusterlib.waiting import Deadline
@@ -278,7 +288,7 @@ class Connection:
                     waiting = self._waiting.pop(number, None)
                 if waiting is not None:
                     waiting.tell(reply)
-            case Told(term=term):
+            case Message(term=term):
                 self._on_message(term)
 
     def _ended(self, error: OSError | None) -> NodeUnavailable:

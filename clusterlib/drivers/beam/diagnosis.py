@@ -117,15 +117,15 @@ def misnamed(known_as: str, calls_itself: str, *, resolves: bool = True) -> Name
 
 def foreign_cookie(known_as: str, asked: VmArguments) -> CookieMismatch:
     node = known_as.partition("@")[0]
-    told = "-setcookie" in asked.words
+    sets_cookie = "-setcookie" in asked.words
     return CookieMismatch(
         f"{node} has another cookie than its cluster",
         cause="its vm.args sets one: -setcookie"
-        if told
+        if sets_cookie
         else "it closed the connection when it was shown the proof of ours",
         remedies=[
             f"take -setcookie out of {TEMPLATE}: the cookie is in the node's home folder"
-            if told
+            if sets_cookie
             else "take erlang:set_cookie out of what the node runs when it starts",
             do("cluster.logs", node),
         ],

@@ -42,7 +42,7 @@ class BeamDriver(Driver):
 
     def __init__(self, settings: BeamSettings) -> None:
         self.settings = settings
-        self.directory = Directory(self._told)
+        self.directory = Directory(self._look_up_nodes)
         self._servers: dict[str, NameServer] = {}
         self._listeners: dict[str, socket.socket] = {}
         self._serving: set[asyncio.Task[None]] = set()
@@ -137,7 +137,7 @@ class BeamDriver(Driver):
         flags = "-start_epmd false -boot no_dot_erlang -hidden"
         return [self.settings.program, *flags.split(), "-name", f"undefined@{LOOPBACK}", "-remsh", node]
 
-    def _told(self) -> None:
+    def _look_up_nodes(self) -> None:
         for link in list(self._links.values()):
             link.look_up()
 

@@ -71,8 +71,8 @@ def names(
 
 def usual_port() -> int:
     """The usual port of epmd."""
-    told = os.environ.get("ERL_EPMD_PORT", "")
-    return int(told) if told.isdecimal() else STANDARD_PORT
+    port = os.environ.get("ERL_EPMD_PORT", "")
+    return int(port) if port.isdecimal() else STANDARD_PORT
 
 
 def _ask(request: bytes, address: str, port: int, timeout: float) -> bytes:

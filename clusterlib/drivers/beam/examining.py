@@ -109,10 +109,10 @@ async def _cookie(patient: Patient) -> Mapping[str, Finding]:
 
 
 async def _look(patient: Patient) -> Mapping[str, Finding]:
-    told = await _call(patient, HELPER.name, "look")
-    seen = frozenset(str(node).partition("@")[0] for node in told[Atom("nodes")]) | {patient.name}
+    answer = await _call(patient, HELPER.name, "look")
+    seen = frozenset(str(node).partition("@")[0] for node in answer[Atom("nodes")]) | {patient.name}
     return {
-        **health.look(told, patient.applications, patient.name),
+        **health.look(answer, patient.applications, patient.name),
         "formed": health.formed(seen, patient.ready),
     }
 

@@ -72,9 +72,10 @@ def check_localhost_is_loopback(resolve: Resolve) -> Finding:
             name,
             f"localhost is {LOOPBACK}; to Erlang they are two hosts all the same, and nodes here use the address",
         )
-    told = f"localhost is {', '.join(addresses) or 'unknown'}, not {LOOPBACK}: nodes of yours called name@localhost are not found"
+    known = ", ".join(addresses) or "unknown"
+    problem = f"localhost is {known}, not {LOOPBACK}: nodes of yours called name@localhost are not found"
     return warning(
-        name, told, "echo '127.0.0.1 localhost' | sudo tee -a /etc/hosts", "getent ahostsv4 localhost"
+        name, problem, "echo '127.0.0.1 localhost' | sudo tee -a /etc/hosts", "getent ahostsv4 localhost"
     )
 
 
@@ -91,7 +92,7 @@ def check_host_name(host: str, resolve: Resolve) -> Finding:
     return warning(
         "host name",
         f"{host}, the name of this machine, does not resolve ({problem}): nodes here have addresses instead, but one of yours "
-        "with -sname boots, and is found by nobody",
+        "with -sname boots, and no other node finds it",
         f"echo '127.0.0.1 {host}' | sudo tee -a /etc/hosts",
         f"getent hosts {host}",
     )
@@ -116,9 +117,9 @@ def check_distribution(tried: Tried | None) -> Finding:
     if tried is None:
         return skipped(name, "the profile starts its nodes by a program of its own")
     if tried.release is None:
-        told = "; ".join(filter(None, [tried.problem or "no node could be asked", *tried.said]))
+        problem = "; ".join(filter(None, [tried.problem or "no node could be asked", *tried.said]))
         start = "erl -noinput -name test@127.0.0.1 -start_epmd false -erl_epmd_port 4370 -s init stop"
-        return failed(name, f"{tried.program}: {told}", start)
+        return failed(name, f"{tried.program}: {problem}", start)
     release = int(tried.release) if tried.release.isdecimal() else OLDEST_OTP
     if release < OLDEST_OTP:
         return failed(
@@ -151,8 +152,8 @@ def check_cookie(files: Sequence[Path], user: int) -> Finding:
                 f"ls -l {file}",
             )
         if seen.st_mode & 0o077:
-            told = f"{ours}; but {file} is open to others ({stat.filemode(seen.st_mode)}): nodes of yours do not start"
-            return warning("cookie", told, f"chmod 400 {file}")
+            problem = f"{ours}; but {file} is open to others ({stat.filemode(seen.st_mode)}): nodes of yours do not start"
+            return warning("cookie", problem, f"chmod 400 {file}")
         if not seen.st_size:
             return warning(
                 "cookie", f"{ours}; but {file} is empty: nodes of yours do not start", f"rm -f {file}"

@@ -22,15 +22,15 @@ ANSWER_SECONDS = 30.0
 
 def mix_applications(project: Path) -> tuple[str, ...]:
     """The applications of the project itself: the one of its mix.exs, or those of an umbrella."""
-    told = _read(project / "mix.exs")
-    if told is None:
+    text = _read(project / "mix.exs")
+    if text is None:
         raise UsageError(
             f"{project} is no Mix project: it has no mix.exs",
             cause="the profile has [beam] mix = true",
             remedies=["mix new .", do("cluster.up", profile="beam") + "  # plain Erlang nodes"],
         )
-    umbrella = UMBRELLA.search(told)
-    texts = [told]
+    umbrella = UMBRELLA.search(text)
+    texts = [text]
     if umbrella:
         texts = [_read(path) or "" for path in sorted((project / umbrella[1]).glob("*/mix.exs"))]
     names = tuple(found[1] for text in texts if (found := APPLICATION.search(text)))
@@ -58,13 +58,13 @@ def _asked(elixir: Path) -> Path:
         answer = Path(folder) / "answer"
         words = [str(elixir), "-e", "IO.write(:code.lib_dir(:elixir))"]
         code = run_aside(words, environment=None, directory=None, output=answer, timeout=ANSWER_SECONDS)
-        told = answer.read_text(encoding="utf-8", errors="replace")
-    home = Path(told.strip().rpartition("\n")[2])
+        output = answer.read_text(encoding="utf-8", errors="replace")
+    home = Path(output.strip().rpartition("\n")[2])
     if code != 0 or not home.is_dir():
         raise ClusterError(
             f"{elixir} does not say where Elixir's own modules are",
             cause=f"{' '.join(words)} ended with {code}",
-            evidence=told.splitlines()[-10:],
+            evidence=output.splitlines()[-10:],
             remedies=["elixir --version"],
         )
     return home.parent

@@ -54,8 +54,8 @@ def _epmd() -> Epmd:
     except EpmdUnavailable as error:
         if isinstance(error.__cause__, ConnectionRefusedError):
             return Epmd(port)
-        told = error.problem if error.cause is None else error.cause
-        return Epmd(port, problem=told, holder=holders.of_port(LOOPBACK, port))
+        problem = error.problem if error.cause is None else error.cause
+        return Epmd(port, problem=problem, holder=holders.of_port(LOOPBACK, port))
 
 
 def _cookie_files() -> list[Path]:

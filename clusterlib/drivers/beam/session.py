@@ -18,9 +18,9 @@ __all__ = [
     "LARGEST_FRAME",
     "TICK",
     "Frames",
+    "Message",
     "Reply",
     "Session",
-    "Told",
     "called",
     "helped",
     "raised",
@@ -99,7 +99,7 @@ class Reply:
 
 
 @frozen
-class Told:
+class Message:
     """A message that is not an answer, such as the news of a node that has left."""
 
     term: Any
@@ -128,7 +128,7 @@ class Session:
         head = struct.pack(">I", size) + self._control
         return number, ([head + parts[0]] if len(parts) == 1 else [head, *parts])
 
-    def sort(self, frame: bytes) -> Reply | Told | None:
+    def sort(self, frame: bytes) -> Reply | Message | None:
         """The content of a frame; None for what does not concern us, such as the monitors and links
         of others."""
         if not frame or frame[0] != PASS_THROUGH:
@@ -144,7 +144,7 @@ class Session:
             if isinstance(first, Ref) and first.node == self._node and len(first.ids) >= 2:
                 return Reply(first.ids[0] | first.ids[1] << 18, frame, start)
         try:
-            return Told(decode(frame[start:]))
+            return Message(decode(frame[start:]))
         except TermError:
             return None  # not requested, and not readable
 

@@ -120,7 +120,7 @@ class _Writer:
                 return chain.from_iterable(value.pairs())
             case dict():
                 self._buffer += b"t" + _WORD.pack(len(value))
-                return chain.from_iterable(_told_apart(value).items())
+                return chain.from_iterable(_with_distinct_keys(value).items())
             case bytearray() | memoryview():
                 self._binary(bytes(value))
             case Improper():
@@ -206,7 +206,7 @@ def _as_string(value: list[Any]) -> bytes | None:
         return None
 
 
-def _told_apart(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+def _with_distinct_keys(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """The same mapping, once it is sure that no two keys turn into one: text and its own UTF-8,
     True and Atom("true")."""
     return Map(value.items()) if len(set(map(type, value))) > 1 else value

@@ -43,8 +43,8 @@ async def ask(question: Question, values: Mapping[str, Any], run: Run) -> Answer
 def unanswered(question: Question, values: Mapping[str, Any], how_long: str = "") -> str:
     """The question, and what a good answer would mean."""
     means = render_text(question.means, values)
-    told = f", so it does not say that {means}" if means else ""
-    return f"{_who_answers(question, values)} does not answer{how_long}{told}"
+    meaning = f", so it does not say that {means}" if means else ""
+    return f"{_who_answers(question, values)} does not answer{how_long}{meaning}"
 
 
 def _who_answers(question: Question, values: Mapping[str, Any]) -> str:
@@ -89,8 +89,8 @@ async def _asked(
         done = await run(words := [render_text(word, values) for word in question.command])
         if not done.exit.clean:
             means = render_text(question.means, values)
-            told = f"does not say that {means}: it " if means else ""
-            return NotYet(f"{words[0]} {told}{done.exit}: {_short(done.output)}")
+            meaning = f"does not say that {means}: it " if means else ""
+            return NotYet(f"{words[0]} {meaning}{done.exit}: {_short(done.output)}")
         return _judged(question, values, pattern, done.output, words[0])
     return Ready()
 
@@ -164,5 +164,5 @@ def _pattern(answer: str, values: Mapping[str, Any]) -> re.Pattern[str] | None:
 
 
 def _short(text: str) -> str:
-    told = " ".join(text.split())
-    return repr(told if len(told) <= 200 else f"{told[:100]} ... {told[-100:]}")
+    line = " ".join(text.split())
+    return repr(line if len(line) <= 200 else f"{line[:100]} ... {line[-100:]}")

@@ -234,9 +234,9 @@ class CommandDriver(Driver):
             return Ready()
         if self._forming is None:
             self._forming = asyncio.get_running_loop().create_task(self._form())
-        told = f", which last said {self._last!r}" if self._last else ""
+        last_answer = f", which last said {self._last!r}" if self._last else ""
         words = [render_text(text, self.values(self._seed_name())) for text in self.server.form.command]
-        return NotYet(f"the cluster is being formed by {words[0]}{told}")
+        return NotYet(f"the cluster is being formed by {words[0]}{last_answer}")
 
     async def _form(self) -> None:
         seed = self._seed()
@@ -251,7 +251,7 @@ class CommandDriver(Driver):
             self._failure = error
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001 - whoever waits for it must hear of it
+        except Exception as error:  # noqa: BLE001 - its waiters must get the error
             self._failure = CommandFailed("the cluster could not be formed", cause=str(error))
         finally:
             self._forming = None

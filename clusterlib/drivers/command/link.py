@@ -89,7 +89,7 @@ class ServerLink(Link):
         ]
         self._ports = OwnPorts(node, owned=self._server.ready.owned)
         self._begun = self._asked = time.monotonic()
-        self._told = False
+        self._has_news = False
         """Whether it has printed an awaited line since the last question."""
         self._question: tuple[Question, Mapping[str, Any]] = (Question(), {})
         """Its last question, and the values for it."""
@@ -211,7 +211,7 @@ class ServerLink(Link):
 
         Soon after a question it is rather a reaction to this question: servers log their requests,
         and each answer would lead to the next question."""
-        if self._told:
+        if self._has_news:
             return True
         now = time.monotonic()
         least = max(self._server.ready.interval, self._server.formed.interval, ECHO * (now - self._begun))
@@ -219,10 +219,10 @@ class ServerLink(Link):
 
     def _read(self, line: str) -> None:
         for awaited in self._awaited:
-            self._told |= awaited.read(line)
+            self._has_news |= awaited.read(line)
         if self.complaint is None and any(pattern.search(line) for pattern in self._driver.crash):
             self.complaint = line
-            self._told = True
+            self._has_news = True
 
     def _broken(self) -> Never | None:
         if self.failure is None and self.complaint is not None:
@@ -279,7 +279,7 @@ class ServerLink(Link):
 
     async def _ask(self, question: Question, **more: Any) -> Answer:
         values = {**self._driver.values(self.node.name), **more}
-        self._told = False
+        self._has_news = False
         self._question = (question, values)
         self._asked = math.inf  # output meanwhile belongs to this question
         try:

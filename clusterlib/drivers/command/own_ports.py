@@ -60,7 +60,7 @@ class OwnPorts:
         for port, listener in self._listeners(again=again):
             if listener.owner is Owner.STRANGER:
                 return self._held(port, listener)
-            if listener.owner is Owner.NOBODY and again and port in asked:
+            if listener.owner is Owner.NONE and again and port in asked:
                 return NotYet(f"nothing listens on {self._node.address}:{port} any more")
             if listener.owner is Owner.NODE:
                 self._own.add(port)

@@ -45,7 +45,7 @@ def evaluate(session: str, source: str) -> dict[str, str | None]:
         except SystemExit as error:
             problem = f"SystemExit: {error.code}\n(a prompt does not end its node; cluster.kill does)\n"
         except BaseException as error:  # noqa: BLE001 - whatever it raised is the answer
-            problem = _told(error)
+            problem = _traceback_of(error)
     return {"value": value, "output": output.getvalue(), "traceback": problem}
 
 
@@ -85,7 +85,7 @@ def _compiled(source: str, space: dict[str, Any]) -> Iterator[tuple[CodeType, bo
         yield compile(ast.Expression(last.value), name, "eval"), True
 
 
-def _told(error: BaseException) -> str:
+def _traceback_of(error: BaseException) -> str:
     """The traceback from the typed line on, without the frames of this module."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:

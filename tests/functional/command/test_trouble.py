@@ -13,7 +13,7 @@ from clusterlib import errors
 from clusterlib.messages.events import NodeMoved
 from clusterlib.messages.findings import CheckOutcome
 from clusterlib.operations.doctor import examine_machine
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from clusterlib.rundir.folders import latest_run
 from tests.functional.command.boxes import arguments, nothing_is_left
 from tests.functional.conftest import Up

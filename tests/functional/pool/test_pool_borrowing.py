@@ -113,7 +113,7 @@ def test_a_borrowed_cluster_is_known_to_be_spoilt_though_its_size_cannot_be_put_
 
     held.release()
 
-    assert "spoilt by a test" in running.status().dirty
+    assert "damaged by a test" in running.status().dirty
     failing.unlink()
 
 

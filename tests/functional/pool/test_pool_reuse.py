@@ -169,7 +169,7 @@ def test_a_test_that_says_it_spoils_the_cluster_leaves_new_nodes_to_the_next(
 
     assert not set(pids(after)) & set(pids(before))
     assert records.of("cluster.healed", "how") == ["fresh"]
-    assert records.of("cluster.healed", "reason") == ["spoilt by spoiler"]
+    assert records.of("cluster.healed", "reason") == ["damaged by spoiler"]
 
 
 def test_a_test_that_says_it_tidies_up_is_believed_while_the_cluster_is_whole(

@@ -56,10 +56,10 @@ def test_a_stranger_that_is_seen_twice_is_a_failure() -> None:
 
 
 def test_an_answer_from_a_port_on_which_nobody_listens_any_more_was_not_the_nodes() -> None:
-    answer = confirmed(Listener(Owner.NOBODY), Listener(Owner.NOBODY), asked=(4000,))
+    answer = confirmed(Listener(Owner.NONE), Listener(Owner.NONE), asked=(4000,))
 
     assert answer == NotYet("nothing listens on 127.0.0.1:4000 any more")
 
 
 def test_a_port_that_was_not_asked_need_not_be_listened_on() -> None:
-    assert isinstance(confirmed(Listener(Owner.NOBODY), asked=(4001,)), Ready)
+    assert isinstance(confirmed(Listener(Owner.NONE), asked=(4001,)), Ready)

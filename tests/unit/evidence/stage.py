@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from clusterlib.evidence.building import build_story
 from clusterlib.evidence.evidence import Evidence, PlanRead
 from clusterlib.evidence.excerpts import Excerpt
 from clusterlib.evidence.records import Record, Recorded
 from clusterlib.evidence.story import PrintedLine, Story, stamp
-from clusterlib.evidence.telling import tell_story
 from clusterlib.messages.codec import salvage
 from clusterlib.messages.event import Event
 from clusterlib.messages.measurements import Look
@@ -142,4 +142,4 @@ OVER = record(9.2, "run.ended", exit_code=1)
 
 def story(records: list[dict[str, Any]], *runs: ToldRun, alive: frozenset[str] = frozenset()) -> Story:
     records = sorted(records, key=lambda record: record["time"])
-    return tell_story(Evidence(read(records), list(runs), alive))
+    return build_story(Evidence(read(records), list(runs), alive))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from clusterlib.evidence.building import build_story
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.github import LARGEST_SUMMARY, job_summary, workflow_commands
 from clusterlib.evidence.story import Story
-from clusterlib.evidence.telling import tell_story
 from tests.unit.evidence.stage import failed, ran, read, record
 
 STARTED = record(0, "run.started", argv=["pytest"], project="/repo/shop")
@@ -25,7 +25,7 @@ UP = record(
 
 
 def story(*records: dict[str, Any]) -> Story:
-    return tell_story(
+    return build_story(
         Evidence(
             sorted(
                 read([STARTED, UP, *records, record(99, "run.ended", exit_code=1)]), key=lambda one: one.time

@@ -135,10 +135,10 @@ def test_damage_that_a_test_did_on_purpose_is_no_failure_of_the_cluster() -> Non
 def test_a_pause_and_a_cluster_that_a_test_has_spoilt_count_as_on_purpose_too() -> None:
     found = health(("node1", "formed"))
     paused = [event(1, "fault.pause", node="node2")]
-    spoilt = [event(1, "turn.ended", holder="t", dirty="spoilt by t")]
+    damaged = [event(1, "turn.ended", holder="t", dirty="damaged by t")]
 
     assert failing(found, paused) == ([], ["node1: formed"])
-    assert failing(found, spoilt) == ([], ["node1: formed"])
+    assert failing(found, damaged) == ([], ["node1: formed"])
     assert failing(found, [*paused, event(2, "heal.resume", node="node2")]) == (["node1: formed"], [])
 
 

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clusterlib.evidence.axis import make_axis
+from clusterlib.evidence.building import build_story
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.picture import MOST_LANES, Timeline, draw
-from clusterlib.evidence.telling import tell_story
 from tests.unit.evidence.stage import ToldRun, event, failed, ran, read, record
 
 TIMES = st.floats(0, 1e6)
 
 
 def picture(records: list[dict[str, Any]], *runs: ToldRun) -> Timeline:
-    return draw(tell_story(Evidence(sorted(read(records), key=lambda one: one.time), list(runs))))
+    return draw(build_story(Evidence(sorted(read(records), key=lambda one: one.time), list(runs))))
 
 
 def life(count: int, cluster: str = "pytest", at: float = 0.0) -> ToldRun:

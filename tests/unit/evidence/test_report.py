@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from clusterlib.evidence.building import build_story
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.machine import Environment
 from clusterlib.evidence.report import make_report
-from clusterlib.evidence.telling import tell_story
 from tests.unit.evidence.stage import ToldRun, event, failed, looks, ran, read, record
 
 STARTED = record(0, "run.started", argv=["pytest", "--distributed"], project="/home/me/shop")
@@ -62,7 +62,7 @@ class Parsed(HTMLParser):
 
 def page(records: list[dict[str, Any]], *runs: ToldRun, **environment: Any) -> str:
     evidence = Evidence(sorted(read(records), key=lambda one: one.time), list(runs))
-    return make_report(tell_story(evidence), evidence, Environment(**environment))
+    return make_report(build_story(evidence), evidence, Environment(**environment))
 
 
 def life(nodes: int = 3, lines: int = 2, **facts: Any) -> ToldRun:

@@ -21,7 +21,7 @@ from clusterlib.evidence.records import (
     TestStarted,
 )
 from clusterlib.evidence.reporting import Artifacts, finish
-from clusterlib.keeper.diary import EventLog
+from clusterlib.keeper.event_log import EventLog
 from clusterlib.messages.events import FaultKill, NodeMoved
 from clusterlib.messages.states import NodeState
 from tests.unit.evidence.stage import read

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from clusterlib.evidence.building import build_story
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.recorder import Recorder
 from clusterlib.evidence.records import RunStarted, TestEnded, TestStarted
 from clusterlib.evidence.reporting import finish
-from clusterlib.evidence.telling import tell_story
 from clusterlib.evidence.tests_junit import write_missing_junit
 from tests.schemas.junit import schema
 from tests.unit.evidence.stage import ToldRun, ran, read
@@ -68,7 +68,7 @@ def test_a_failed_test_has_its_traceback_and_what_its_nodes_said(tmp_path: Path)
     failing = ran(
         1, 2, "t.py::test_a", "failed", message="KeyError: 'a'", explained={"traceback": "the whole"}
     )
-    told = tell_story(Evidence(read(failing), [ToldRun(lines=lines)]))
+    told = build_story(Evidence(read(failing), [ToldRun(lines=lines)]))
 
     write_missing_junit(tmp_path, told)
 

@@ -72,7 +72,7 @@ def other() -> Iterator[Other]:
 def test_a_port_on_which_nobody_listens() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        assert listener_of("127.0.0.1", bound.getsockname()[1], [ME]) == Listener(Owner.NOBODY)
+        assert listener_of("127.0.0.1", bound.getsockname()[1], [ME]) == Listener(Owner.NONE)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from clusterlib.drivers.fake import FakeDriver, Life
 from clusterlib.hosts.fake import FakeHost
 from clusterlib.keeper.keeper import Keeper
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from clusterlib.rundir.folders import RunFolder
 from clusterlib.values.ports import PortRange
 from clusterlib.waiting import Deadline, poll_async

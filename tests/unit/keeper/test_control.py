@@ -26,7 +26,7 @@ from clusterlib.messages.requests import (
     TakeLease,
     TakeTurn,
 )
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from tests.unit.keeper.stage import World
 
 Converse = Callable[[World, Callable[[KeeperClient], Any]], Any]
@@ -74,7 +74,7 @@ def test_what_nobody_foresaw_is_an_answer_too(play: Callable[..., World], conver
 def test_an_answer_of_any_size_arrives(play: Callable[..., World], converse: Converse) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.holding.taint.spoilt("x" * 2 * LONGEST_BACKLOG)
+        world.keeper.holding.taint.damaged("x" * 2 * LONGEST_BACKLOG)
         status = await converse(world, lambda client: client.ask(StatusRequest()))
         assert len(status.dirty[0]) == 2 * LONGEST_BACKLOG
 

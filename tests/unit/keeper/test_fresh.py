@@ -11,7 +11,7 @@ import pytest
 from clusterlib.errors import NotSupported, StartError
 from clusterlib.keeper import clearing
 from clusterlib.messages.events import ClusterRestarting
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from tests.unit.keeper.stage import World
 
 Play = Callable[..., World]
@@ -92,7 +92,7 @@ def test_data_that_cannot_be_deleted_is_an_error_and_the_cluster_stays_dirty(
     async def story(world: World) -> None:
         await world.keeper.start()
         fill(world)
-        world.keeper.holding.taint.spoilt("a table full of rubbish")
+        world.keeper.holding.taint.damaged("a table full of rubbish")
         monkeypatch.setattr(clearing, "empty_folder", refuse)
         with pytest.raises(StartError, match="the data of node1 cannot be deleted"):
             await world.keeper.heal(fresh=True)

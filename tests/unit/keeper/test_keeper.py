@@ -20,7 +20,7 @@ from clusterlib.errors import (
 )
 from clusterlib.keeper.node import AFTER_KILL, ManagedNode
 from clusterlib.messages.events import NodeMoved, NodeRestarting
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import PLAN, World
 
@@ -147,7 +147,7 @@ def test_a_node_that_does_not_stop_is_killed(play: Callable[..., World]) -> None
     async def story(world: World) -> None:
         await world.keeper.start()
 
-    world = play(story, {"node3": [Life(deaf=True)]}, timeouts=timeouts(start=10, stop=0.02))
+    world = play(story, {"node3": [Life(stubborn=True)]}, timeouts=timeouts(start=10, stop=0.02))
     assert "node.killed" in world.kinds()
 
 
@@ -180,7 +180,7 @@ def test_all_that_is_tried_before_a_kill_fits_into_the_time_to_stop(
         assert third == AFTER_KILL
         assert second - first <= stop / 3 + 0.001
 
-    play(story, {"node3": [Life(deaf=True)]}, timeouts=timeouts(start=10, stop=stop))
+    play(story, {"node3": [Life(stubborn=True)]}, timeouts=timeouts(start=10, stop=stop))
 
 
 @pytest.mark.parametrize("policy", ["never", "always"])

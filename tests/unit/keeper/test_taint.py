@@ -137,7 +137,7 @@ def test_a_healing_ends_with_its_deadline(play: Play) -> None:
         world.driver.alive.discard("node3")  # it lives, and nobody sees it
         with pytest.raises(NodeNotReady) as caught:
             await world.keeper.heal()
-        assert caught.value.evidence[2] == "node3 is ready and sees nobody"
+        assert caught.value.evidence[2] == "node3 is ready and sees no other node"
 
     play(story, timeouts=timeouts(start=0.05, stop=1))
 
@@ -217,7 +217,7 @@ def test_what_a_turn_spoilt_is_known_before_the_next_one_begins(play: Play) -> N
 def test_only_a_fresh_restart_of_all_leaves_nothing_of_what_was_spoilt(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.holding.taint.spoilt("a table full of rubbish")
+        world.keeper.holding.taint.damaged("a table full of rubbish")
         await world.keeper.restart(["node1", "node2"], fresh=True)
         assert dirty(world) == ["a table full of rubbish"]
         await world.keeper.restart([])
@@ -231,7 +231,7 @@ def test_only_a_fresh_restart_of_all_leaves_nothing_of_what_was_spoilt(play: Pla
 def test_the_state_on_disk_says_why_it_is_dirty(play: Play) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.holding.taint.spoilt("a table full of rubbish")
+        world.keeper.holding.taint.damaged("a table full of rubbish")
         await world.until(
             lambda: json.loads(world.run.state.read_text())["dirty"] == ["a table full of rubbish"]
         )
@@ -277,7 +277,7 @@ def test_what_is_the_matter_with_one_node_is_not_the_matter_with_the_whole() -> 
 
     taint.ended("node2", "was killed")
     assert not taint.of_the_whole
-    taint.spoilt("a test left its data")
+    taint.damaged("a test left its data")
     assert taint.of_the_whole
 
 

@@ -16,7 +16,7 @@ from clusterlib.hosts.api import Spawn
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.messages.events import NodeMoved
 from clusterlib.messages.states import NodeState
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import World
 

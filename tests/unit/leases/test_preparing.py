@@ -46,13 +46,13 @@ def wanted(
         (wanted(2), OWN, ClusterSeen(3), Enter()),
         # its nodes
         (wanted(), OWN, ClusterSeen(3, unwell=True), Change(Repair.HEAL)),
-        (wanted(), OWN, ClusterSeen(3, unwell=True, spoilt=True), Change(Repair.HEAL, fresh=True)),
+        (wanted(), OWN, ClusterSeen(3, unwell=True, damaged=True), Change(Repair.HEAL, fresh=True)),
         (wanted(), OWN, ClusterSeen(3, afresh=True), Change(Repair.HEAL, fresh=True)),
         (wanted(), OWN, ClusterSeen(3, stale=True), Change(Repair.RESTART)),
         (
             wanted(),
             OWN,
-            ClusterSeen(3, stale=True, unwell=True, spoilt=True),
+            ClusterSeen(3, stale=True, unwell=True, damaged=True),
             Change(Repair.RESTART, fresh=True),
         ),
         (wanted(), LOAN, ClusterSeen(3, unwell=True), Change(Repair.HEAL)),
@@ -138,7 +138,7 @@ def test_every_preparation_keeps_the_promises(
     decision = prepare(test, kept, seen, alone=alone)
     match decision:
         case Enter():
-            assert seen == ClusterSeen(seen.nodes, spoilt=seen.spoilt)
+            assert seen == ClusterSeen(seen.nodes, damaged=seen.damaged)
             assert seen.nodes >= kept.fewest(test) or test.need.exact
             assert not test.need.exact or seen.nodes == test.need.size
         case TakeAlone():

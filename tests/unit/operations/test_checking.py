@@ -29,7 +29,7 @@ def told(tmp_path: Path) -> Callable[..., list[str]]:
         (tmp_path / "templates").mkdir(exist_ok=True)
         (tmp_path / "templates/a.j2").write_text(template)
         (tmp_path / "profiles/mine.toml").write_text(text)
-        return list(check("mine", project=tmp_path).profiles[0].told)
+        return list(check("mine", project=tmp_path).profiles[0].lines)
 
     return checked
 

@@ -13,7 +13,7 @@ from clusterlib.runtime import wire
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.neighbours import user_at_other_end
 from clusterlib.runtime.network import Cancellable, NodeNetwork
-from clusterlib.runtime.pipes import NOBODY, PipeReader
+from clusterlib.runtime.pipes import NO_READER, PipeReader
 from clusterlib.runtime.sessions import MOST_STRANGERS, Reception, SecuredSession
 from clusterlib.runtime.wire import Buffer, Role
 
@@ -43,7 +43,7 @@ class Caller:
     flushed = True
 
     def __init__(self, reception: Reception, user: str) -> None:
-        self.owner: PipeReader = NOBODY
+        self.owner: PipeReader = NO_READER
         self.other = user
         self.dropped = False
         self._told = b""
@@ -73,7 +73,7 @@ class Caller:
     def release(self) -> None: ...
 
     def close(self) -> None:
-        self.owner, self.dropped = NOBODY, True
+        self.owner, self.dropped = NO_READER, True
 
     abort = close
 

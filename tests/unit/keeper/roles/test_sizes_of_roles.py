@@ -10,7 +10,7 @@ from clusterlib.errors import NotSupported, UsageError
 from clusterlib.messages.events import ClusterScaling
 from clusterlib.messages.plan import NodePlan
 from clusterlib.messages.states import ClusterState
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from tests.unit.keeper.roles.two import STORE, Play, Two
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.failures import find_failures
-from clusterlib.evidence.lanes import RunHistory, read_diary
+from clusterlib.evidence.lanes import RunHistory, read_history
 from clusterlib.evidence.names import base_name, natural
 from clusterlib.evidence.records import RunStarted, UsedCluster
 from clusterlib.evidence.story import Lane, Mark, Story, moment
@@ -16,24 +16,24 @@ from clusterlib.evidence.tested import read_tests
 from clusterlib.evidence.troubles import find_troubles
 from clusterlib.evidence.usage import clusters_of, usage_of
 
-__all__ = ["tell_story"]
+__all__ = ["build_story"]
 
 
-def tell_story(evidence: Evidence) -> Story:
+def build_story(evidence: Evidence) -> Story:
     records = evidence.records
     times = [time for record in records if (time := moment(record.time)) is not None]
     last = max(times, default=0.0)
-    diaries = _diaries(evidence, last)
+    histories = _histories(evidence, last)
     started = evidence.start
     leader = started.worker if started else None
     over = [record for record in evidence.ends if record.worker == leader]
     going = not over and leader in evidence.alive
     what = started.what if started else RunStarted()
-    tests = read_tests(evidence, last, diaries)
-    marks = _marks(diaries)
-    began = min([*times, *(diary.begin for diary in diaries)], default=0.0)
-    ended = max([last, *(test.end for test in tests), *(diary.end for diary in diaries)], default=0.0)
-    lanes = _joined(diaries)
+    tests = read_tests(evidence, last, histories)
+    marks = _marks(histories)
+    began = min([*times, *(history.begin for history in histories)], default=0.0)
+    ended = max([last, *(test.end for test in tests), *(history.end for history in histories)], default=0.0)
+    lanes = _joined(histories)
     failures = find_failures(evidence.runs, tests, marks, lanes)
     return Story(
         project=what.project,
@@ -49,14 +49,14 @@ def tell_story(evidence: Evidence) -> Story:
         troubles=find_troubles(evidence, tests, marks),
         lanes=lanes,
         marks=marks,
-        clusters=clusters_of(evidence, tests, diaries),
+        clusters=clusters_of(evidence, tests, histories),
         usage=usage_of(evidence.runs),
         counts=dict(Counter(str(test.outcome) for test in tests)),
     )
 
 
-def _diaries(evidence: Evidence, last: float) -> list[RunHistory]:
-    """The diaries of all runs.
+def _histories(evidence: Evidence, last: float) -> list[RunHistory]:
+    """The histories of all runs.
 
     One without an end lasts as long as the test run. If that was killed, it lasts until the last
     sign of the run."""
@@ -64,10 +64,10 @@ def _diaries(evidence: Evidence, last: float) -> list[RunHistory]:
     found = []
     for run in evidence.runs:
         until = last if evidence.alive else signs.get((run.cluster, run.name))
-        diary = read_diary(run.cluster, run.name, run.events, until)
-        if diary is not None:
-            found.append(diary)
-    return sorted(found, key=lambda diary: diary.begin)
+        history = read_history(run.cluster, run.name, run.events, until)
+        if history is not None:
+            found.append(history)
+    return sorted(found, key=lambda history: history.begin)
 
 
 def _signs(evidence: Evidence) -> dict[tuple[str, str], float]:
@@ -84,16 +84,16 @@ def _signs(evidence: Evidence) -> dict[tuple[str, str], float]:
     return found
 
 
-def _marks(diaries: Iterable[RunHistory]) -> tuple[Mark, ...]:
-    marks = sorted((mark for diary in diaries for mark in diary.marks), key=lambda mark: mark.time)
+def _marks(histories: Iterable[RunHistory]) -> tuple[Mark, ...]:
+    marks = sorted((mark for history in histories for mark in history.marks), key=lambda mark: mark.time)
     return tuple(dataclasses.replace(mark, number=number) for number, mark in enumerate(marks, 1))
 
 
-def _joined(diaries: Iterable[RunHistory]) -> tuple[Lane, ...]:
+def _joined(histories: Iterable[RunHistory]) -> tuple[Lane, ...]:
     """One lane for each node, over all runs of its cluster, in order of cluster and node names."""
     lanes: dict[tuple[str, str], Lane] = {}
-    for diary in diaries:
-        for lane in diary.lanes:
+    for history in histories:
+        for lane in history.lanes:
             key = (lane.cluster, lane.node)
             before = lanes[key].spans if key in lanes else ()
             lanes[key] = dataclasses.replace(lane, spans=before + lane.spans)

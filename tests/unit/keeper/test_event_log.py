@@ -3,10 +3,10 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-from clusterlib.keeper.diary import EventLog
+from clusterlib.keeper.event_log import EventLog
 from clusterlib.messages.event import Event
 from clusterlib.messages.events import ClusterDirty, NodeStarted
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 
 
 def test_events_are_on_disk_as_soon_as_they_are_told(tmp_path: Path) -> None:
