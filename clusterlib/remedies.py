@@ -107,10 +107,7 @@ class OperationCall:
         words = [command, *map(_quoted, self.words)]
         for name, value in self.options.items():
             flag = name.replace("_", "-")
-            if isinstance(value, bool):
-                words.append(f"--{flag}" if value else f"--no-{flag}")
-            else:
-                words += [f"--{flag}", _quoted(value)]
+            words += [f"--{flag}"] if isinstance(value, bool) else [f"--{flag}", _quoted(value)]
         return " ".join([*words, *(["--", *map(_quoted, self.rest)] if self.rest else [])])
 
 
@@ -166,14 +163,15 @@ class Remedy(str):
 def do(operation: str, /, *words: object, **options: object) -> Remedy:
     """The remedy to call this operation.
 
-    An option that is None is left out, as the operation itself takes it. A list is for the words
-    after `--`."""
+    An option that is None or False is left out, as the operation itself takes it. What is on by
+    default is turned off as on a command line: `no_colour=True`. A list is for the words after
+    `--`."""
     single: dict[str, OptionValue] = {}
     rest: list[str] = []
     for name, value in options.items():
         if isinstance(value, list):
             rest += map(str, value)
-        elif value is not None:
+        elif value is not None and value is not False:
             single[name] = _value(value)
     return Remedy(OperationCall(operation, [str(word) for word in words], single, rest))
 

@@ -10,6 +10,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -198,7 +199,7 @@ class _Guarded:
                 what, code = self._called(name)
                 error = self._guard.failure(what, error, code)
             self._guard.report(error)
-        return results.AT_ANY_COST[name]
+        return copy(results.AT_ANY_COST[name])
 
 
 # -- where it failed

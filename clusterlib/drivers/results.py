@@ -6,7 +6,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from types import NoneType
 from typing import Any
+
+from clusterlib.errors import ClusterError
 
 __all__ = [
     "ASYNC",
@@ -62,6 +65,10 @@ CALLS = (
 )
 FOR_THE_CALLER = frozenset({"call", "run"})
 """An exception of these may be that of the called function, and is raised as it is."""
+
+
+PAIRS = "pairs of group and name"
+MODULES = "the names of modules for each node"
 
 
 def checked(name: str, value: Any) -> Any:
@@ -159,6 +166,34 @@ def _facts(value: Any) -> Any:
     return value
 
 
+def _failure(value: Any) -> Any:
+    return _of((ClusterError, NoneType), "a ClusterError or None")(value)
+
+
+def _columns(value: Any) -> Any:
+    items = _each(tuple, PAIRS)(value)
+    for pair in items:
+        if len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+            raise TypeError(f"it returned {pair!r:.80}, not {PAIRS}")
+    return tuple(items)
+
+
+def _stale_files(value: Any) -> Any:
+    return None if value is None else _each(str, "the names of files, or None")(value)
+
+
+def _shell(value: Any) -> Any:
+    from clusterlib.messages.status import OwnShell
+
+    return _of((OwnShell, NoneType), "an OwnShell or None")(value)
+
+
+def _loaded(value: Any) -> Any:
+    _of(Mapping, MODULES)(value)
+    _each(str, MODULES)(value)
+    return {name: list(_each(str, MODULES)(modules)) for name, modules in value.items()}
+
+
 def _traits(value: Any) -> Any:
     from clusterlib.drivers.kind import Traits
 
@@ -199,6 +234,7 @@ def _driver(value: Any) -> Any:
 
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    # No name is used by two of the three for different results.
     # of a kind
     "driver": _driver,
     "sections": _of(Mapping, "its tables by their names"),
@@ -216,8 +252,21 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "order": _order,
     "facts": _facts,
     "last_words": _each(str, "a list of lines"),
+    "columns": _columns,
+    "stack_signal": _of((int, NoneType), "the number of a signal, or None"),
+    "stacks_file": _of(str, "the name of a file"),
+    "why_not_fresh": _of((str, NoneType), "a text or None"),
+    "shell": _shell,
+    "load": _loaded,
+    "ports_stolen": _of(bool, "True or False"),
     # of a link
     "view": _view,
+    "failure": _failure,
+    "remark": _of(str, "a text"),
+    "complaint": _of((str, NoneType), "a text or None"),
+    "matters": _of(bool, "True or False"),
+    "ask_to_stop": _of(bool, "True or False"),
+    "stale_files": _stale_files,
     "ladder": _ladder,
     "probe": _answer,
     "examine": _examined,

@@ -125,7 +125,8 @@ class Collector:
             MEMORY.write(place, json.dumps(mine))
 
     def _copy(self, source: Path, target: Path, clean: Clean, most: int = MOST_OF_A_CONFIG) -> int:
-        """Copies a file that is replaced as a whole, if it is a text of reasonable size.
+        """Copies a file that is replaced as a whole, if it is a text of reasonable size. A former
+        copy of a file that no longer is one is removed.
 
         Returns its size."""
         with contextlib.suppress(OSError):
@@ -136,6 +137,7 @@ class Collector:
             with source.open("rb") as file:
                 data = file.read(MOST_OF_A_CONFIG + 1)
             if len(data) > min(MOST_OF_A_CONFIG, most) or b"\0" in data[:4096]:
+                target.unlink(missing_ok=True)
                 return 0  # a database in a node's folder is not a configuration
             _write(target, clean(data))
             self._seen[target] = seen

@@ -49,6 +49,12 @@ EITHER = (
             "clusterlib faults flood node1 --at-once --size-limit 3",
         ),
         (do("cluster.up", name=None), "invoke cluster.up", "clusterlib up"),
+        (do("cluster.up", simulate=False), "invoke cluster.up", "clusterlib up"),
+        (
+            do("cluster.faults.flood", no_colour=True),
+            "invoke cluster.faults.flood --no-colour",
+            "clusterlib faults flood --no-colour",
+        ),
         (Remedy.of("ulimit -n"), "ulimit -n", "ulimit -n"),
         (Remedy.of("rm -r my-cluster.down"), "rm -r my-cluster.down", "rm -r my-cluster.down"),
         (Remedy.of("invoke cluster.up"), "invoke cluster.up", "invoke cluster.up"),

@@ -174,6 +174,8 @@ def _meant(command: Command, word: str, given: Mapping[str, object], called: str
     quoted = shlex.quote(word)
     if command.takes_rest:
         return [f"{called} -- {quoted}"]
+    if f"--{word}" in {one.flag for one in command.options if not one.takes_value}:
+        return [f"{called} --{word}"]
     options = {one.name: one for one in command.options if one.takes_value and one.name not in given}
     words = [one for one in command.options if one.word]
     said = [shlex.quote(str(given[one.name])) for one in words if one.name in given]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from clusterlib.doors.commands.command import Command, commands
 from clusterlib.doors.program.parsing import HELP, find_command, groups
-from clusterlib.doors.program.wording import ASK, PROGRAM, words_of
+from clusterlib.doors.program.wording import ASK, MAIN_GROUP, PROGRAM, words_of
 from clusterlib.errors import ClusterError
 from clusterlib.operations.listing import ListedParameter
 
@@ -69,11 +69,12 @@ def _joined(words: Sequence[str]) -> list[str]:
 
 def _known(before: Sequence[str], begun: str) -> Iterable[str]:
     if not before:
-        return [*(words_of(one)[0] for one in commands()), "completion", *HELP, "--version"]
+        first = [words_of(one)[0] for one in commands()]
+        return [*first, MAIN_GROUP, "completion", *HELP, "--version"]
     if before[0] == "completion":
         return SHELLS if len(before) == 1 else []
-    if list(before) in [[group] for group in groups()]:
-        return [words_of(one)[1] for one in commands() if words_of(one)[:-1] == tuple(before)]
+    if list(before) in [[group] for group in (MAIN_GROUP, *groups())]:
+        return [one.name for one in commands() if before[0] in {one.operation.group, *words_of(one)[:-1]}]
     try:
         command, given = find_command(before)
     except ClusterError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from clusterlib.doors.commands.command import Command, commands, troubles
@@ -49,8 +50,12 @@ def find_command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
 def _unknown(first: str, others: Sequence[str]) -> UsageError:
     if first.startswith("-"):
         return UsageError(
-            f"{first} is no command", cause="options come after the command", remedies=[f"{CALL} --help"]
+            f"{first} is no command",
+            cause="options come after the command",
+            remedies=[*_after_the_command(first, others), f"{CALL} --help"],
         )
+    if first == MAIN_GROUP:
+        return UsageError(f"{first} needs a second word", remedies=[f"{CALL} --help"])
     if first not in groups():
         near = [f"{CALL} {name}" for name in _near(first.rpartition(".")[2], _names())]
         return UsageError(
@@ -68,6 +73,17 @@ def _unknown(first: str, others: Sequence[str]) -> UsageError:
         evidence=_troubles(),
         remedies=[*(near or names.values()), f"{CALL} {first} --help"],
     )
+
+
+def _after_the_command(flag: str, others: Sequence[str]) -> list[str]:
+    """The command line with this flag in its place, if the other words name a command that has
+    it."""
+    try:
+        command, _ = find_command(others) if others else (None, ())
+    except UsageError:
+        return []
+    has_it = command is not None and any(flag in one.flags for one in command.options if not one.takes_value)
+    return [f"{CALL} {shlex.join([*others, flag])}"] if has_it else []
 
 
 def _troubles() -> list[str]:

@@ -302,6 +302,19 @@ def test_data_of_a_node_is_no_configuration(run: Path, artifacts: Path) -> None:
     assert [path.name for path in (place / "configs" / "node1").iterdir()] == ["node.json"]
 
 
+def test_a_configuration_that_has_grown_too_large_does_not_stay_in_its_former_state(
+    run: Path, artifacts: Path
+) -> None:
+    collector = Collector(artifacts)
+    place = collector.collect("pytest", run, Redactor())
+    assert (place / "configs/node1/node.json").exists()
+
+    (run / "nodes/node1/node.json").write_text("x" * 3_000_000)
+    collector.collect("pytest", run, Redactor())
+
+    assert not (place / "configs/node1/node.json").exists()
+
+
 def test_events_of_a_run_whose_cookie_is_a_word_of_ours_are_still_events(run: Path, artifacts: Path) -> None:
     (run / "events.jsonl").write_text('{"kind": "cluster.ready", "text": "the cluster runs"}\n')
 

@@ -197,3 +197,78 @@ def test_what_is_raised_by_a_call_is_for_its_caller_and_other_failures_are_the_d
         calls.call("next", (), {}, 1.0)
     with pytest.raises(DriverUnusable, match=r"NodeCalls\.ping"):
         calls.ping(1.0)
+
+
+WRONG: dict[str, tuple[str, str]] = {
+    "remark": ("5", "not a text"),
+    "columns": ("[('node',)]", "not pairs of group and name"),
+    "stack_signal": ("'SIGUSR1'", "not the number of a signal, or None"),
+    "stacks_file": ("None", "it returned nothing, not the name of a file"),
+    "shell": ("'erl'", "not an OwnShell or None"),
+    "why_not_fresh": ("False", "not a text or None"),
+    "load": ("['node1']", "not the names of modules for each node"),
+    "stale_files": ("7", "not the names of files, or None"),
+}
+ATTRIBUTES = {"remark", "columns", "stack_signal", "stacks_file", "failure", "complaint", "matters"}
+OF_A_LINK = {"remark", "stale_files", "failure", "complaint", "matters", "ask_to_stop"}
+
+
+def part_with(name: str, value: str, write: Write, root: Path, reported: list[DriverUnusable]) -> Any:
+    """A link or a driver whose method or attribute of that name gives this value."""
+    before = "    view =" if name in OF_A_LINK else "    def order("
+    start = "async def" if name in {"load", "stale_files", "ask_to_stop"} else "def"
+    method = f"    {start} {name}(self, *_):\n        return {value}"
+    code = f"    {name} = {value}" if name in ATTRIBUTES else method
+    write((before, f"{code}\n\n{before}"))
+    return link_of(root, reported) if name in OF_A_LINK else made(root, reported)
+
+
+def given_by(thing: Any, name: str) -> Any:
+    if name in ATTRIBUTES:
+        return getattr(thing, name)
+    found = getattr(thing, name)(*[None] * {"load": 3, "ask_to_stop": 0}.get(name, 1))
+    return asyncio.run(found) if asyncio.iscoroutine(found) else found
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_result_of_another_type_is_refused_with_the_right_one(
+    name: str, write: Write, tmp_path: Path
+) -> None:
+    value, right = WRONG[name]
+    thing = part_with(name, value, write, tmp_path, [])
+
+    with pytest.raises(DriverUnusable) as caught:
+        given_by(thing, name)
+
+    assert right in str(caught.value.cause)
+    assert f".{name}" in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right", "instead"),
+    [
+        ("failure", "'it is broken'", "not a ClusterError or None", None),
+        ("complaint", "5", "not a text or None", None),
+        ("matters", "None", "not True or False", True),
+        ("ask_to_stop", "None", "not True or False", False),
+        ("ports_stolen", "'yes'", "not True or False", False),
+    ],
+)
+def test_a_result_of_another_type_for_the_end_of_a_node_is_reported(
+    name: str, value: str, right: str, instead: object, write: Write, tmp_path: Path
+) -> None:
+    reported: list[DriverUnusable] = []
+    thing = part_with(name, value, write, tmp_path, reported)
+
+    assert given_by(thing, name) is instead
+
+    assert right in str(reported[0].cause)
+
+
+def test_a_default_is_not_shared_between_its_users(write: Write, tmp_path: Path) -> None:
+    write(("    def order(", f"    def last_words(self, *_):\n        {BUG}\n\n    def order("))
+    driver = made(tmp_path, [])
+
+    driver.last_words(None).append("a line")  # type: ignore[arg-type]
+
+    assert driver.last_words(None) == []  # type: ignore[arg-type]
