@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.plan import CodeSources, NoCode
+from clusterlib.values.sources import ValueSource
 
 if TYPE_CHECKING:
     from clusterlib.profiles import ResolvedProfile
@@ -34,7 +35,7 @@ class CodeContext:
     @property
     def chosen_roots(self) -> tuple[str, ...]:
         """The folders of Python code that a profile names; empty for the default."""
-        return () if self.resolved.origin("python.path").source == "default" else self.roots
+        return () if self.resolved.origin("python.path").source == ValueSource.DEFAULT else self.roots
 
 
 @frozen

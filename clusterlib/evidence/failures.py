@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from clusterlib.evidence.artifacts import LOGS
 from clusterlib.evidence.evidence import ClusterRun
+from clusterlib.evidence.marks import SpanState
 from clusterlib.evidence.names import natural
 from clusterlib.evidence.story import Failure, Lane, Mark, PrintedLines, Tested
 
@@ -18,7 +19,7 @@ NOTICED = 0.1
 """Seconds. The keeper may hear of what a node did during a test a moment after the test."""
 MOST_WITH_OUTPUT = 40
 MOST_MARKS = 12
-AWAY = frozenset({"paused", "dead", "unhealthy", "restarting"})
+AWAY = frozenset({SpanState.PAUSED, SpanState.DEAD, SpanState.UNHEALTHY, SpanState.RESTARTING})
 """States in which a node is of no use to a test that begins."""
 LINES = 30
 FEW_LINES = 6

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from clusterlib.evidence.artifacts import LOGS
 from clusterlib.evidence.evidence import ClusterRun
+from clusterlib.evidence.marks import MarkKind
 from clusterlib.evidence.story import Story, Tested, duration, moment
 from clusterlib.frozen import frozen
 from clusterlib.messages.event import Event
@@ -134,7 +135,13 @@ def _happened(story: Story, run: ClusterRun) -> list[JournalEntry]:
     }
     found = []
     for mark in marks.values():
-        kind = "bad" if mark.bad or mark.kind == "dirty" else "good" if mark.kind == "heal" else "event"
+        kind = (
+            "bad"
+            if mark.bad or mark.kind is MarkKind.DIRTY
+            else "good"
+            if mark.kind is MarkKind.HEAL
+            else "event"
+        )
         text = f"{mark.label}: {mark.detail}" if mark.detail else mark.label
         found.append(JournalEntry(mark.time, kind, mark.node, text, f"m{mark.number}"))
     states = [_state(event) for event in run.events]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from clusterlib.evidence.marks import MarkKind, SpanState
 from clusterlib.evidence.story import Lane, Mark, Span, moment
 from clusterlib.frozen import frozen
 from clusterlib.messages.event import Event
@@ -29,8 +30,8 @@ from clusterlib.messages.events import (
     TurnEnded,
     TurnTaken,
 )
-from clusterlib.messages.happening import Happening, Unknown
-from clusterlib.messages.states import NodeState, unexpected_end
+from clusterlib.messages.happening import Happening, Unknown, unexpected_end
+from clusterlib.messages.states import NodeState
 
 __all__ = ["RunHistory", "read_history"]
 
@@ -70,7 +71,7 @@ class _Reader:
         self._run = run
         self._end = 0.0
         self._closed = False
-        self._open: dict[str, tuple[float, str, str]] = {}
+        self._open: dict[str, tuple[float, SpanState, str]] = {}
         self._spans: dict[str, list[Span]] = {}
         self._killed: set[str] = set()
         self._turns: dict[str, bool] = {}
@@ -85,9 +86,9 @@ class _Reader:
             case NodeMoved() as move:
                 self._move(time, move)
             case NodeRestarting(node=node, reason=reason):
-                self._enter(time, node, "restarting", reason)
+                self._enter(time, node, SpanState.RESTARTING, reason)
             case NodeAbandoned(node=node, reason=reason):
-                self._enter(time, node, NodeState.DEAD, reason)
+                self._enter(time, node, SpanState.DEAD, reason)
             case FaultKill(node=node):
                 self._killed.add(node)
             case TurnTaken(holder=holder, exclusive=exclusive):
@@ -97,7 +98,7 @@ class _Reader:
             case ClusterStopped():
                 self._closed = True
             case Unknown(name=NodeMoved.kind):  # a state that only another version knows
-                self._enter(time, event.node, "unhealthy", "")
+                self._enter(time, event.node, SpanState.UNHEALTHY, "")
         kind = _kind_of_mark(event.what)
         if kind is not None:
             what = event.what
@@ -107,64 +108,66 @@ class _Reader:
         assert self.begin is not None
         end = self._end if self._closed or until is None else max(self._end, until)
         for node in list(self._open):
-            self._enter(end, node, "", "")
+            self._enter(end, node, None, "")
         lanes = tuple(Lane(self._cluster, node, tuple(spans)) for node, spans in self._spans.items())
         return RunHistory(self._cluster, self._run, self.begin, end, lanes, tuple(self._marks))
 
     def _move(self, time: float, move: NodeMoved) -> None:
-        node, state = move.node, str(move.state)
-        reason = move.reason or move.exit or ""
-        died = move.state is NodeState.DEAD and self._open.get(node, ("", "", ""))[1] != NodeState.DEAD
+        node, reason = move.node, move.reason or move.exit or ""
+        state = None if move.state in GONE else SpanState(str(move.state))
+        before = self._open.get(node)
+        died = state is SpanState.DEAD and (before is None or before[1] is not SpanState.DEAD)
         if died and node not in self._killed:
             how, detail = unexpected_end(reason)
-            self._mark(time, node, "crash", f"{node} {how}", detail)
+            self._mark(time, node, MarkKind.CRASH, f"{node} {how}", detail)
         if move.state is NodeState.STARTING:
             self._killed.discard(node)
             if node in self._spans or node in self._open:
-                state = "restarting"
+                state = SpanState.RESTARTING
         self._enter(time, node, state, reason)
 
-    def _enter(self, time: float, node: str, state: str, reason: str) -> None:
+    def _enter(self, time: float, node: str, state: SpanState | None, reason: str) -> None:
+        """`state`: None if the node is gone."""
         spans = self._spans.setdefault(node, [])
         before = self._open.pop(node, None)
-        if before is not None and before[1] not in GONE:
+        if before is not None:
             spans.append(Span(before[0], max(time, before[0]), before[1], before[2]))
-        if state and state not in GONE:
+        if state is not None:
             self._open[node] = (time, state, reason)
 
     def _mark(
-        self, time: float, node: str, kind: str, label: str, detail: str = "", *, deed: str = ""
+        self, time: float, node: str, kind: MarkKind, label: str, detail: str = "", *, deed: str = ""
     ) -> None:
         number = len(self._marks)
         by = next((holder for holder, alone in self._turns.items() if alone), "") if deed else ""
         self._marks.append(Mark(number, time, self._cluster, self._run, node, kind, label, detail, deed, by))
 
 
-MARKS: dict[type[Happening], str] = {
-    FaultKill: "kill",
-    FaultStop: "fault",
-    FaultPause: "pause",
-    HealStart: "heal",
-    HealResume: "heal",
-    ClusterHealed: "heal",
-    ClusterDirty: "dirty",
-    ClusterScaling: "scale",
-    ClusterRestarting: "restart",
-    ClusterRetrying: "error",
-    NodeKilled: "error",
-    NodeAbandoned: "error",
-    NodeRestartFailed: "error",
-    StateNotSaved: "error",
+MARKS: dict[type[Happening], MarkKind] = {
+    FaultKill: MarkKind.KILL,
+    FaultStop: MarkKind.FAULT,
+    FaultPause: MarkKind.PAUSE,
+    HealStart: MarkKind.HEAL,
+    HealResume: MarkKind.HEAL,
+    ClusterHealed: MarkKind.HEAL,
+    ClusterDirty: MarkKind.DIRTY,
+    ClusterScaling: MarkKind.SCALE,
+    ClusterRestarting: MarkKind.RESTART,
+    ClusterRetrying: MarkKind.ERROR,
+    NodeKilled: MarkKind.ERROR,
+    NodeAbandoned: MarkKind.ERROR,
+    NodeRestartFailed: MarkKind.ERROR,
+    StateNotSaved: MarkKind.ERROR,
 }
 """How the picture marks what happened; most is not marked."""
 
 
-def _kind_of_mark(what: Happening) -> str | None:
+def _kind_of_mark(what: Happening) -> MarkKind | None:
     match what:
         case ClusterStopping(by=by) if by:
-            return "fault"
+            return MarkKind.FAULT
         case ClusterStopped(clean=False):
-            return "error"
+            return MarkKind.ERROR
         case Unknown(name=name) if name.startswith(("fault.", "heal.")):
-            return name.partition(".")[0]
+            return MarkKind(name.partition(".")[0])
     return MARKS.get(type(what))

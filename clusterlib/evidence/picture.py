@@ -4,9 +4,12 @@ percentages, heights are pixels."""
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
 
 from clusterlib.evidence.axis import Axis, Fold, make_axis
+from clusterlib.evidence.marks import LEGEND_OF_BLOCKS, LEGEND_OF_MARKS, MarkKind, SpanState
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.story import Lane, Mark, Story, Tested, Trouble, clock, duration
 from clusterlib.frozen import frozen
@@ -32,7 +35,7 @@ class Block:
 
     x: float
     width: float
-    kind: str
+    kind: Outcome | SpanState
     title: str
     href: str = ""
     label: str = ""
@@ -43,11 +46,19 @@ class Sign:
     """A moment at which something was broken, repaired or changed."""
 
     x: float
-    kind: str
+    kind: MarkKind
     title: str
     href: str
     top: int = 0
     """How far up the line of a bad moment reaches: to the tests that it may have failed."""
+
+
+@frozen
+class LegendEntry:
+    kind: str
+    label: str
+    is_test: bool
+    """Whether it is a test, else a state of a node or a mark."""
 
 
 @frozen
@@ -73,8 +84,8 @@ class Timeline:
     folds: tuple[Fold, ...]
     left_out: int
     """Rows that did not fit."""
-    kinds: frozenset[str]
-    signs: frozenset[str]
+    blocks: tuple[LegendEntry, ...]
+    signs: tuple[LegendEntry, ...]
     """Every kind that occurs, for the legend."""
 
     @property
@@ -90,16 +101,23 @@ def draw(story: Story) -> Timeline:
     least_width = next(width for width in WIDTHS if width >= wanted)
     drawer = _Drawer(story, axis, least_width)
     rows = drawer.rows()
-    kept = rows[:MOST_ROWS]
+    shown = rows[:MOST_ROWS]
     return Timeline(
-        rows=tuple(kept),
-        height=kept[-1].y + kept[-1].height + 8 if kept else AXIS,
+        rows=tuple(shown),
+        height=shown[-1].y + shown[-1].height + 8 if shown else AXIS,
         least_width=least_width,
         ticks=axis.ticks,
         folds=axis.folds,
-        left_out=len(rows) - len(kept),
-        kinds=frozenset(block.kind for row in kept for block in row.blocks),
-        signs=frozenset(sign.kind for row in kept for sign in row.signs),
+        left_out=len(rows) - len(shown),
+        blocks=_legend(LEGEND_OF_BLOCKS, (block.kind for row in shown for block in row.blocks)),
+        signs=_legend(LEGEND_OF_MARKS, (sign.kind for row in shown for sign in row.signs)),
+    )
+
+
+def _legend(words: Mapping[Any, str], kinds: Iterable[StrEnum]) -> tuple[LegendEntry, ...]:
+    known = set(kinds)
+    return tuple(
+        LegendEntry(kind, label, isinstance(kind, Outcome)) for kind, label in words.items() if kind in known
     )
 
 
@@ -166,7 +184,7 @@ class _Drawer:
 
     def _start_failed(self, number: int, trouble: Trouble, cluster: str) -> Sign:
         title = f"{cluster} did not start: {trouble.problem} [{trouble.code}]"
-        return Sign(self._axis.at(trouble.time), "error", title, f"#e{number}")
+        return Sign(self._axis.at(trouble.time), MarkKind.ERROR, title, f"#e{number}")
 
     def _tests(self, tests: dict[str, list[Tested]]) -> None:
         for worker, found in sorted(tests.items()):
@@ -201,7 +219,7 @@ class _Drawer:
         if len(tests) == 1:
             return self._test(tests[0])
         x, width = self._stretch(tests[0].begin, tests[-1].end)
-        return Block(x, width, "passed", f"{len(tests)} tests passed", f"#t{tests[0].number}")
+        return Block(x, width, Outcome.PASSED, f"{len(tests)} tests passed", f"#t{tests[0].number}")
 
     def _test(self, test: Tested) -> Block:
         x, width = self._stretch(test.begin, test.end)
@@ -211,14 +229,14 @@ class _Drawer:
         title = f"{test.test}\n{test.outcome}, {duration(test.seconds)}, began {clock(test.begin)}"
         title += f"\n{first}" if first else ""
         href = f"#f{test.number}" if test.outcome.bad else f"#t{test.number}"
-        return Block(x, width, str(test.outcome), title, href, name if fits else "")
+        return Block(x, width, test.outcome, title, href, name if fits else "")
 
     def _lane(self, lane: Lane, marks: Sequence[Mark]) -> None:
         blocks = [self._state(s.begin, s.end, s.state, lane.node, s.reason) for s in lane.spans]
         summary = ", ".join(f"{s.state} for {duration(s.end - s.begin)}" for s in lane.spans[:12])
         self._add("node", lane.node, "", NODE, blocks, [self._sign(mark) for mark in marks], summary)
 
-    def _state(self, begin: float, end: float, state: str, node: str, reason: str = "") -> Block:
+    def _state(self, begin: float, end: float, state: SpanState, node: str, reason: str = "") -> Block:
         x, width = self._stretch(begin, end, 0.12)
         title = f"{node}: {state} for {duration(end - begin)}" + (f"\n{reason}" if reason else "")
         return Block(x, width, state, title)
@@ -257,7 +275,7 @@ def _busy(story: Story) -> list[tuple[float, float]]:
     found += [(trouble.time - AROUND, trouble.time + AROUND) for trouble in story.troubles]
     for lane in story.lanes:
         for span in lane.spans:
-            if span.state in {"starting", "restarting", "stopping"}:
+            if span.state in {SpanState.STARTING, SpanState.RESTARTING, SpanState.STOPPING}:
                 found.append((span.begin - AROUND, span.end + AROUND))
             else:
                 found += [(span.begin, span.begin + AROUND), (span.end - AROUND, span.end)]

@@ -23,6 +23,7 @@ from clusterlib.evidence.evidence import Evidence
 from clusterlib.evidence.explained import Explained, shortened
 from clusterlib.evidence.journal import JournalEntry, write_journals
 from clusterlib.evidence.machine import Environment
+from clusterlib.evidence.marks import MarkKind
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.picture import draw
 from clusterlib.evidence.records import ScheduleRecorded
@@ -226,7 +227,7 @@ def _said_during(failure: Failure, most: int) -> list[JournalEntry]:
     entries = entries[-most:] if most else []
     for mark in failure.marks:
         if test.begin <= mark.time <= test.end:
-            kind = "bad" if mark.bad or mark.kind == "dirty" else "event"
+            kind = "bad" if mark.bad or mark.kind is MarkKind.DIRTY else "event"
             text = f"{mark.label}: {mark.detail}" if mark.detail else mark.label
             entries.append(JournalEntry(mark.time, kind, mark.node, text, href=f"#m{mark.number}"))
     return sorted(entries, key=lambda entry: entry.time)

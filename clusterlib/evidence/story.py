@@ -10,6 +10,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 
 from clusterlib.evidence.explained import Explained
+from clusterlib.evidence.marks import MarkKind, SpanState
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.frozen import frozen
 from clusterlib.messages.uses import Obtained
@@ -35,11 +36,11 @@ __all__ = [
 
 @frozen
 class Span:
-    """A node in one state: starting, ready, unhealthy, paused, dead, restarting, stopping."""
+    """A node in one state."""
 
     begin: float
     end: float
-    state: str
+    state: SpanState
     reason: str = ""
 
 
@@ -51,7 +52,8 @@ class Lane:
 
     @property
     def eventful(self) -> bool:
-        return any(span.state not in {"starting", "ready", "stopping"} for span in self.spans)
+        usual = {SpanState.STARTING, SpanState.READY, SpanState.STOPPING}
+        return any(span.state not in usual for span in self.spans)
 
 
 @frozen
@@ -87,14 +89,14 @@ class Tested:
 
 @frozen
 class Mark:
-    """An event at one time: kill, pause, fault, heal, crash, error, restart, scale, dirty."""
+    """An event at one time."""
 
     number: int
     time: float
     cluster: str
     run: str
     node: str
-    kind: str
+    kind: MarkKind
     label: str
     """A clause: "node2 was killed"."""
     detail: str = ""
@@ -105,7 +107,7 @@ class Mark:
 
     @property
     def bad(self) -> bool:
-        return self.kind in {"kill", "pause", "fault", "crash", "error"}
+        return self.kind.bad
 
 
 @frozen

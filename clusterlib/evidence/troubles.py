@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from clusterlib.evidence.evidence import ClusterRun, Evidence
+from clusterlib.evidence.marks import MarkKind
 from clusterlib.evidence.names import base_name
 from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.records import ClusterEnded, ClusterRefused, PreflightRecorded
@@ -85,7 +86,7 @@ def _findings(evidence: Evidence) -> list[Trouble]:
 def _crashes(evidence: Evidence, tests: Sequence[Tested], marks: Sequence[Mark]) -> list[Trouble]:
     """Nodes that ended although this was not requested, with the last lines they printed."""
     runs = {(run.cluster, run.name): run for run in evidence.runs}
-    crashes = [mark for mark in marks if mark.kind == "crash"]
+    crashes = [mark for mark in marks if mark.kind is MarkKind.CRASH]
     failed_starts = {base_name(record.what.run) for record in evidence.of(ClusterRefused)}
     return [
         Trouble(

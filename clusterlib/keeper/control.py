@@ -67,6 +67,7 @@ from clusterlib.messages.requests import (
     request_of,
 )
 from clusterlib.messages.status import ClusterStatus, Peak, TurnGiven
+from clusterlib.messages.uses import LeaseEnd
 from clusterlib.remedies import do
 
 __all__ = ["ControlServer", "Conversation", "peer_is_us"]
@@ -254,10 +255,10 @@ class Conversation:
             self._keeper.holding.operations.lose(self)
         if self._turn is not None:
             self._keeper.holding.lose_turn(self._turn)
-        self._let_go("its holder is gone")
+        self._let_go(LeaseEnd.LOST)
         self._writer.close()
 
-    def _let_go(self, how: str) -> None:
+    def _let_go(self, how: LeaseEnd) -> None:
         while self._leases:
             self._keeper.holding.leases.release(self._leases.pop(), how)
 
@@ -348,17 +349,17 @@ class Conversation:
 
     async def _release(self) -> Handed:
         """Hands back what this conversation holds. If that ends the cluster, waits for the end."""
-        self._let_go("handed back")
+        self._let_go(LeaseEnd.RETURNED)
         return await self._unless_it_lives_on()
 
     async def _abandon(self) -> Handed:
-        self._let_go("its holder does not want it any more")
+        self._let_go(LeaseEnd.ABANDONED)
         self._keeper.holding.abandon()
         return await self._unless_it_lives_on()
 
     async def _keep(self) -> ClusterStatus:
         self._keeper.holding.keep()
-        self._let_go("handed back")
+        self._let_go(LeaseEnd.RETURNED)
         return self._keeper.status()
 
     async def _down(self, asked: Down) -> None:

@@ -44,9 +44,10 @@ from clusterlib.messages.events import (
     ClusterStopped,
     ClusterStopping,
 )
+from clusterlib.messages.happening import unexpected_end
 from clusterlib.messages.plan import Plan, RunningCode
 from clusterlib.messages.requests import Loaded
-from clusterlib.messages.states import ClusterState, NodeState, unexpected_end
+from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.messages.status import ClusterStatus, KeeperPlace, Peak, TurnGiven
 from clusterlib.network.ports import PortAllocator
 from clusterlib.remedies import do

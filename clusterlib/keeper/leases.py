@@ -9,6 +9,7 @@ from collections.abc import Callable
 from clusterlib.keeper.event_log import Tell
 from clusterlib.messages.events import LeaseReleased, LeaseTaken
 from clusterlib.messages.status import LeaseStatus
+from clusterlib.messages.uses import LeaseEnd
 
 __all__ = ["Leases"]
 
@@ -35,7 +36,7 @@ class Leases:
         self._tell(LeaseTaken(holder, len(self)))
         return self.taken
 
-    def release(self, number: int, how: str) -> None:
+    def release(self, number: int, how: LeaseEnd) -> None:
         """Releases a lease. Idempotent."""
         if number not in self._holders:
             return

@@ -12,6 +12,7 @@ from clusterlib.messages.effects import Effect
 from clusterlib.messages.happening import Happening, count_of, names_of
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
+from clusterlib.messages.uses import LeaseEnd
 
 __all__ = [
     "ClusterBuilding",
@@ -335,7 +336,7 @@ class LeaseTaken(Happening):
 @frozen
 class LeaseReleased(Happening):
     holder: str
-    how: str
+    how: LeaseEnd
     leases: int
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from clusterlib.frozen import field_names, frozen, shape_of
 from clusterlib.messages.codec import plain
 
-__all__ = ["Happening", "Unknown", "count_of", "facts_of", "kinds_of", "names_of"]
+__all__ = ["Happening", "Unknown", "count_of", "facts_of", "kinds_of", "names_of", "unexpected_end"]
 
 MOST_NAMES = 6
 """A sentence names at most this many nodes; of more it gives the number."""
@@ -93,3 +93,15 @@ def count_of(nodes: int) -> str:
 
 def names_of(nodes: Sequence[str]) -> str:
     return ", ".join(nodes) if len(nodes) <= MOST_NAMES else count_of(len(nodes))
+
+
+def unexpected_end(exit_text: str) -> tuple[str, str]:
+    """The sentence about a node that ended although clusterlib did not end it, and the rest of the
+    information.
+
+    A signal may come from the node, from the kernel, or from outside. The origin is unknown, so the
+    sentence does not say that the node ended by itself."""
+    _, killed, signal = exit_text.partition("killed by ")
+    if killed and exit_text.startswith(killed):
+        return f"died unexpectedly ({signal})", ""
+    return "ended by itself", exit_text

@@ -1,10 +1,10 @@
-"""How a run of tests gets its clusters, and what it does to go on using them."""
+"""How clusters are obtained and given back, and what is done to go on using them."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["AfterRefusal", "Obtained", "Repaired"]
+__all__ = ["AfterRefusal", "LeaseEnd", "Obtained", "Repaired"]
 
 
 class Obtained(StrEnum):
@@ -17,6 +17,12 @@ class Obtained(StrEnum):
     """It ran already, and goes on running."""
     REUSED = "reused"
     """An earlier test of this process has used it."""
+
+
+class LeaseEnd(StrEnum):
+    RETURNED = "handed back"
+    LOST = "its holder is gone"
+    ABANDONED = "its holder does not want it any more"
 
 
 class Repaired(StrEnum):

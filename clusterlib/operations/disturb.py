@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import StrEnum
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.frozen import frozen
@@ -13,7 +13,13 @@ from clusterlib.operations.views import NodeView
 
 __all__ = ["Disturbance", "Disturbed", "kill", "pause", "resume", "start", "stop"]
 
-Disturbance = Literal["stop", "start", "kill", "pause", "resume"]
+
+class Disturbance(StrEnum):
+    STOP = "stop"
+    START = "start"
+    KILL = "kill"
+    PAUSE = "pause"
+    RESUME = "resume"
 
 
 @frozen
@@ -28,35 +34,35 @@ class Disturbed(Result):
 def stop(cluster: Cluster, node: NodeName) -> Disturbed:
     """Stop a node in order; it stays down until cluster.start, and the others go on."""
     cluster[node].stop()
-    return _after("stop", cluster, node)
+    return _after(Disturbance.STOP, cluster, node)
 
 
 @operation(effect="change")
 def start(cluster: Cluster, node: NodeName) -> Disturbed:
     """Start a node that is down, and wait until it is back among the others."""
     cluster[node].start()
-    return _after("start", cluster, node)
+    return _after(Disturbance.START, cluster, node)
 
 
 @operation(effect="destroy", taints=False)
 def kill(cluster: Cluster, node: NodeName) -> Disturbed:
     """Kill a node with SIGKILL, as a crash would."""
     cluster[node].kill()
-    return _after("kill", cluster, node)
+    return _after(Disturbance.KILL, cluster, node)
 
 
 @operation(effect="change")
 def pause(cluster: Cluster, node: NodeName) -> Disturbed:
     """Suspend a node (SIGSTOP): it stays alive but stops responding."""
     cluster[node].pause()
-    return _after("pause", cluster, node)
+    return _after(Disturbance.PAUSE, cluster, node)
 
 
 @operation(effect="change")
 def resume(cluster: Cluster, node: NodeName) -> Disturbed:
     """Resume a paused node."""
     cluster[node].resume()
-    return _after("resume", cluster, node)
+    return _after(Disturbance.RESUME, cluster, node)
 
 
 def _after(what: Disturbance, cluster: Cluster, node: str) -> Disturbed:

@@ -10,6 +10,7 @@ from clusterlib.messages.status import ClusterStatus, RoleStatus
 from clusterlib.profiles import ResolvedProfile
 from clusterlib.profiles.model import ONLY_ROLE
 from clusterlib.rundir.footprint import measured_footprint
+from clusterlib.values.sources import ValueSource
 
 __all__ = ["expected_before", "expected_of"]
 
@@ -18,7 +19,7 @@ def expected_before(resolved: ResolvedProfile, project: Path) -> Expected | None
     """The expectation before a cluster of this profile is started."""
     values = resolved.values
     origin = resolved.origin("nodes.memory")
-    if origin.source != "default":
+    if origin.source != ValueSource.DEFAULT:
         processes = values.nodes.count if values.simulate else 1
         return Expected(values.nodes.memory * processes, f"nodes.memory: {origin}")
     return _measured(project, resolved.name, role=ONLY_ROLE, driver=values.driver, simulated=values.simulate)

@@ -19,6 +19,7 @@ from clusterlib.profiles.checks import unusable
 from clusterlib.profiles.resolution import examine_profile
 from clusterlib.profiles.trying import check_templates
 from clusterlib.values.kinds import memory_text
+from clusterlib.values.sources import ValueSource
 from clusterlib.values.wording import in_toml
 
 __all__ = [
@@ -61,7 +62,7 @@ class Value(Result):
     text: str
     """As one would write it in TOML."""
     origin: str
-    source: str
+    source: ValueSource
 
 
 @frozen
@@ -131,10 +132,10 @@ def show(caller: Caller, name: ShownProfile | None = None, *, resolved: Resolved
     redactor = Redactor(variables=plain["values"]["environment"])
     values = []
     for field, origin in profile.origins().items():
-        if not resolved and origin.source not in {"profile", "pyproject"}:
+        if not resolved and origin.source not in {ValueSource.PROFILE, ValueSource.PYPROJECT}:
             continue
         table, _, key = field.partition(".")
-        if origin.source == "default" and not profile.uses(table, key):
+        if origin.source == ValueSource.DEFAULT and not profile.uses(table, key):
             continue  # another driver's; if it is set, it is shown all the same
         value = _shown(field, _at(plain["values"], field), redactor)
         text = f'"{memory_text(value)}"' if field == "nodes.memory" else in_toml(value, whole=True)

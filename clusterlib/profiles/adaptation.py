@@ -16,6 +16,7 @@ from clusterlib.profiles.origins import Adaptation
 from clusterlib.values.choices import AddressMode
 from clusterlib.values.kinds import memory_text
 from clusterlib.values.ports import PortRange
+from clusterlib.values.sources import ValueSource
 
 if TYPE_CHECKING:
     from clusterlib.profiles.resolved import ResolvedProfile
@@ -96,7 +97,7 @@ def _fitting(profile: Profile, merged: Merged, machine: Machine) -> Capacity:
         plenty = f"{machine.cpus:g} {'CPU' if machine.cpus == 1 else 'CPUs'}"
     else:
         free = memory_text(machine.memory // 2**20 * 2**20) if machine.memory >= 2**20 else "less than 1MiB"
-        chosen = merged.said(("nodes", "memory")).source != "default"
+        chosen = merged.said(("nodes", "memory")).source != ValueSource.DEFAULT
         assumed = "" if chosen else " by default, as [nodes] memory is not set"
         plenty = f"{free} free, {memory_text(nodes.memory)} a node{assumed}"
     least = ", the profile's minimum" if fitting == nodes.min > min(by_cpu, by_memory) else ""

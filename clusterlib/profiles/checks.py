@@ -14,6 +14,7 @@ from clusterlib.profiles.origins import Mistake
 from clusterlib.values.choices import AddressMode
 from clusterlib.values.kinds import derived_port
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
+from clusterlib.values.sources import ValueSource
 from clusterlib.values.wording import did_you_mean
 
 __all__ = ["Together", "check_together", "find_template", "ports_each", "room_outside", "unusable"]
@@ -100,7 +101,7 @@ def _ports(profile: Profile, merged: Merged, ephemeral: PortRange) -> Iterator[M
             problem = f'"{ports}" has {_many(len(ports), "port")} for {_many(needed, "node")}'
             yield _at(merged, "ports", purpose, problem=problem, right=enough)
         owner = merged.owner(("ports", purpose))
-        written = owner is not None and owner.source != "default" and not owner.shipped
+        written = owner is not None and owner.source != ValueSource.DEFAULT and not owner.shipped
         # Shipped ranges are moved by adaptation; and if no range is free, there is no correction to
         # suggest.
         if written and room and ports.overlaps(ephemeral):

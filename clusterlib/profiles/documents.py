@@ -13,6 +13,7 @@ from typing import Any
 
 from clusterlib.profiles import positions
 from clusterlib.profiles.origins import Mistake, Origin
+from clusterlib.values.sources import ValueSource
 
 __all__ = ["Document", "Unreadable", "contents", "read_document"]
 
@@ -32,7 +33,7 @@ class Unreadable(Exception):
         self.line = line
 
     def as_mistake(self, name: str, shown: str) -> Mistake:
-        return Mistake(self.problem, self.right, "", Origin("profile", name, shown, self.line))
+        return Mistake(self.problem, self.right, "", Origin(ValueSource.PROFILE, name, shown, self.line))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen, replace
 from clusterlib.profiles.documents import Document
-from clusterlib.profiles.origins import Mistake, Origin, Source
+from clusterlib.profiles.origins import Mistake, Origin
 from clusterlib.values.kinds import INHERITED
+from clusterlib.values.sources import ValueSource
 from clusterlib.values.wording import nearest
 
 # Merging does not need settings, so code that only merges, such as a noxfile, need not import their
@@ -59,7 +60,7 @@ NOT_SETTINGS_FROM = (
 class Layer:
     """One layer: its values, and their places."""
 
-    source: Source
+    source: ValueSource
     tree: Mapping[str, Any]
     name: str | None = None
     document: Document | None = None
@@ -96,17 +97,17 @@ class Merged:
     def asked_for(self, path: tuple[str | int, ...]) -> bool:
         """Whether a person requests it now, rather than in a file."""
         owner = self.owner(path)
-        return owner is not None and owner.source in ("environment", "command line")
+        return owner is not None and owner.source in {ValueSource.ENVIRONMENT, ValueSource.COMMAND_LINE}
 
     def said(self, path: tuple[str | int, ...]) -> Origin:
         """The origin of exactly this value; the default if it is not set."""
-        return self.owners[path].origin(path) if path in self.owners else Origin("default")
+        return self.owners[path].origin(path) if path in self.owners else Origin(ValueSource.DEFAULT)
 
     def origin(self, path: tuple[str | int, ...]) -> Origin:
         """The origin of this value, or of the nearest table around it: for wrong or missing
         values."""
         owner = self.owner(path)
-        return owner.origin(path) if owner else Origin("default")
+        return owner.origin(path) if owner else Origin(ValueSource.DEFAULT)
 
 
 def _upwards(path: tuple[Any, ...]) -> Iterable[tuple[Any, ...]]:
@@ -177,7 +178,7 @@ def environment_layer(environ: Mapping[str, str], vocabulary: Vocabulary) -> tup
             places[path] = name
         elif mistake := _near_miss(name, vocabulary.variables()):
             mistakes.append(mistake)
-    return Layer("environment", tree, places=places), mistakes
+    return Layer(ValueSource.ENVIRONMENT, tree, places=places), mistakes
 
 
 def _open_path(variable: str) -> Path:
@@ -200,7 +201,9 @@ def _near_miss(variable: str, known: Variables) -> Mistake | None:
     near = nearest(variable, known, NEAR)
     if near is None:
         return None
-    return Mistake("is no setting", f"did you mean {near}?", variable, Origin("environment", variable))
+    return Mistake(
+        "is no setting", f"did you mean {near}?", variable, Origin(ValueSource.ENVIRONMENT, variable)
+    )
 
 
 def command_line_layer(
@@ -217,13 +220,18 @@ def command_line_layer(
         path = _split(name)
         if not all(path):
             mistakes.append(
-                Mistake("is no setting", 'write "nodes.count", for example', name, Origin("command line"))
+                Mistake(
+                    "is no setting",
+                    'write "nodes.count", for example',
+                    name,
+                    Origin(ValueSource.COMMAND_LINE),
+                )
             )
             continue
         kind = kinds.get(path)
         if not _put(tree, path, kind.from_text(value) if kind and isinstance(value, str) else value):
-            mistakes.append(Mistake("is set twice", "say it once", name, Origin("command line")))
-    return Layer("command line", tree), mistakes
+            mistakes.append(Mistake("is set twice", "say it once", name, Origin(ValueSource.COMMAND_LINE)))
+    return Layer(ValueSource.COMMAND_LINE, tree), mistakes
 
 
 def _split(name: str) -> Path:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from clusterlib.frozen import frozen
+from clusterlib.values.sources import ValueSource
 from clusterlib.values.wording import in_toml
 
-__all__ = ["SHIPPED", "Adaptation", "Mistake", "Origin", "Source"]
+__all__ = ["SHIPPED", "Adaptation", "Mistake", "Origin"]
 
-Source = Literal["default", "profile", "pyproject", "environment", "command line", "adapted"]
 SHIPPED = " (shipped)"
 """The suffix for names of files that are part of clusterlib."""
 
@@ -18,7 +18,7 @@ SHIPPED = " (shipped)"
 class Origin:
     """The origin of a value; for an adapted one also the reason, and the earlier value."""
 
-    source: Source
+    source: ValueSource
     name: str | None = None
     """The profile's name, or the environment variable's."""
     file: str | None = None
@@ -38,10 +38,10 @@ class Origin:
         return f"{plain}:{self.line}" + (SHIPPED if plain != self.file else "")
 
     def __str__(self) -> str:
-        if self.source == "adapted":
+        if self.source == ValueSource.ADAPTED:
             return f"adapted: {self.reason} (was {in_toml(self.original)})"
         words: str = self.source
-        if self.name is not None and self.source in ("profile", "environment"):
+        if self.name is not None and self.source in {ValueSource.PROFILE, ValueSource.ENVIRONMENT}:
             words = f"{self.source} {self.name}"
         if not self.place:
             return words

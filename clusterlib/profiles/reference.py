@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
@@ -20,6 +21,8 @@ from clusterlib.values.wording import in_toml
 
 __all__ = ["reference", "schema"]
 
+WIDTH = 100
+"""Columns of prose."""
 EXTENDS = "The profile this one builds on: a name, or a path ending in .toml."
 
 INTRODUCTION = """\
@@ -194,7 +197,7 @@ def _settings() -> Iterator[str]:
             yield from (
                 f"### `[{one.name}]`",
                 "",
-                one.metadata["description"],
+                _wrapped(one.metadata["description"]),
                 "",
                 *_driver_defaults(one.name),
             )
@@ -205,10 +208,14 @@ def _settings() -> Iterator[str]:
             )
 
 
+def _wrapped(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), WIDTH, break_on_hyphens=False)
+
+
 def _table(title: str, about: str, rows: list[str]) -> Iterator[str]:
     yield from (title, "")
     if about:
-        yield from (about, "")
+        yield from (_wrapped(about), "")
     yield from ("| setting | what | default | |", "| --- | --- | --- | --- |", *rows, "")
 
 

@@ -25,6 +25,7 @@ from clusterlib.profiles.vocabulary import Vocabulary, vocabulary_of
 from clusterlib.remedies import do
 from clusterlib.values.kinds import derived_port
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
+from clusterlib.values.sources import ValueSource
 
 __all__ = [
     "Resolution",
@@ -198,7 +199,7 @@ def _defaults(said: Sequence[Layer], vocabulary: Vocabulary) -> list[Layer]:
     tree: dict[str, object] = {"ports": dict(kind.ports)}
     if not any("templates" in layer.tree for layer in said):
         tree["templates"] = dict(kind.templates)
-    return [Layer("default", tree)]
+    return [Layer(ValueSource.DEFAULT, tree)]
 
 
 def _with_all_ports(profile: Profile, merged: Merged) -> Profile:
@@ -220,7 +221,7 @@ def _keys(table: object) -> list[str]:
 
 
 def _reading_order(mistake: Mistake) -> tuple[str, int]:
-    origin = mistake.origin or Origin("command line")
+    origin = mistake.origin or Origin(ValueSource.COMMAND_LINE)
     return origin.file or "~", origin.line or 0
 
 
@@ -235,7 +236,7 @@ def _adapted_layer(changes: list[Adaptation]) -> Layer:
     for change in changes:
         table, _, key = change.field.partition(".")
         tree.setdefault(table, {})[key] = change.after
-    return Layer("adapted", tree)
+    return Layer(ValueSource.ADAPTED, tree)
 
 
 def _error(resolution: Resolution, asked: str) -> ProfileError:
@@ -253,7 +254,10 @@ def _error(resolution: Resolution, asked: str) -> ProfileError:
 
 
 def _places(mistakes: list[Mistake]) -> str:
-    origins = [mistake.origin or Origin("command line") for mistake in mistakes]
+    origins = [mistake.origin or Origin(ValueSource.COMMAND_LINE) for mistake in mistakes]
     said = "what overrides the profile (at the command line, or overrides= in Python)"
-    places = {said if origin.source == "command line" else origin.file or str(origin) for origin in origins}
+    places = {
+        said if origin.source == ValueSource.COMMAND_LINE else origin.file or str(origin)
+        for origin in origins
+    }
     return ", ".join(sorted(places))

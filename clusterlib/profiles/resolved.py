@@ -18,6 +18,7 @@ from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Origin
 from clusterlib.profiles.vocabulary import uses_setting
 from clusterlib.values.ports import PortRange
+from clusterlib.values.sources import ValueSource
 
 __all__ = ["ResolvedProfile", "as_plain", "leaves"]
 
@@ -59,7 +60,7 @@ class ResolvedProfile:
         for the default."""
         keys = tuple(path.split("."))
         owner = self.before.owners.get(keys)
-        return owner.voice(keys) if owner and owner.source != "default" else None
+        return owner.voice(keys) if owner and owner.source != ValueSource.DEFAULT else None
 
     def origins(self) -> dict[str, Origin]:
         """The origin of every value, in the order of the schema."""
@@ -70,7 +71,12 @@ class ResolvedProfile:
         for change in self.adaptations:
             if change.field == name:
                 return Origin(
-                    "adapted", written.name, written.file, written.line, change.reason, change.before
+                    ValueSource.ADAPTED,
+                    written.name,
+                    written.file,
+                    written.line,
+                    change.reason,
+                    change.before,
                 )
         return written
 

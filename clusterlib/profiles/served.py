@@ -16,6 +16,7 @@ from clusterlib.profiles.layers import Layer, Merged, merge
 from clusterlib.profiles.origins import Mistake
 from clusterlib.profiles.sources import default_profile, profile_layers, project_layers, project_table
 from clusterlib.values.kinds import INHERITED
+from clusterlib.values.sources import ValueSource
 from clusterlib.values.wording import in_toml
 
 __all__ = ["ServedTests", "profiles_with_tests", "served_by"]
@@ -96,7 +97,7 @@ def _environment(environ: Mapping[str, str]) -> Layer:
     names = {key: f"CLUSTERLIB_TESTS_{key.upper()}" for key in LISTS}
     said = {key: _split(environ[name]) for key, name in names.items() if environ.get(name)}
     places: dict[tuple[str, ...], str] = {("tests", key): names[key] for key in said}
-    return Layer("environment", {"tests": said} if said else {}, places=places)
+    return Layer(ValueSource.ENVIRONMENT, {"tests": said} if said else {}, places=places)
 
 
 def _split(text: str) -> list[str]:

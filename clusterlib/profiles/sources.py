@@ -13,6 +13,7 @@ from clusterlib.profiles.documents import Document, Unreadable, contents, read_d
 from clusterlib.profiles.layers import Layer
 from clusterlib.profiles.origins import Mistake, Origin
 from clusterlib.profiles.project import find_project
+from clusterlib.values.sources import ValueSource
 from clusterlib.values.wording import in_toml
 
 __all__ = ["default_profile", "profile_layers", "project_layers", "project_table"]
@@ -43,11 +44,11 @@ def profile_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
             break
         tree = dict(document.tree)
         parent = tree.pop("extends", None)
-        layer = Layer("profile", tree, here.name, document, shown, shipped=here.shipped)
+        layer = Layer(ValueSource.PROFILE, tree, here.name, document, shown, shipped=here.shipped)
         layers.append(layer)
         if not document.tree:
             right = "write at least one setting, or remove the file"
-            mistakes.append(Mistake("is empty", right, "", Origin("profile", here.name, shown)))
+            mistakes.append(Mistake("is empty", right, "", Origin(ValueSource.PROFILE, here.name, shown)))
         here = None
         if parent is not None:
             here, mistake = _parent(parent, chain, visited, layer, project)
@@ -98,7 +99,9 @@ def project_table(project: Path) -> tuple[Document | None, Mapping[str, Any], li
     tool = document.tree.get("tool", {})
     table = tool.get("clusterlib", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
-        origin = Origin("pyproject", None, display(path, project), document.line(("tool", "clusterlib")))
+        origin = Origin(
+            ValueSource.PYPROJECT, None, display(path, project), document.line(("tool", "clusterlib"))
+        )
         return None, {}, [Mistake("must be a table", "write [tool.clusterlib]", "tool.clusterlib", origin)]
     return document, table, []
 
@@ -111,16 +114,18 @@ def project_layers(name: str, project: Path) -> tuple[list[Layer], list[Mistake]
     shown = display(document.path, project)
     prefix = ("tool", "clusterlib")
     general = {key: value for key, value in table.items() if key not in NOT_OVERRIDES}
-    layers = [Layer("pyproject", general, None, document, shown, prefix, for_all=True)]
+    layers = [Layer(ValueSource.PYPROJECT, general, None, document, shown, prefix, for_all=True)]
     by_name = table.get("profiles", {})
     own = by_name.get(name, {}) if isinstance(by_name, dict) else by_name
     if not isinstance(own, dict):
         field = "tool.clusterlib.profiles" + (f".{name}" if isinstance(by_name, dict) else "")
         line = document.line((*prefix, "profiles", name))
         right = f"write [tool.clusterlib.profiles.{name}]"
-        mistakes.append(Mistake("must be a table", right, field, Origin("pyproject", None, shown, line)))
+        mistakes.append(
+            Mistake("must be a table", right, field, Origin(ValueSource.PYPROJECT, None, shown, line))
+        )
     else:
-        layers.append(Layer("pyproject", own, None, document, shown, (*prefix, "profiles", name)))
+        layers.append(Layer(ValueSource.PYPROJECT, own, None, document, shown, (*prefix, "profiles", name)))
     return layers, mistakes
 
 

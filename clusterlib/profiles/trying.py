@@ -10,6 +10,7 @@ from clusterlib.profiles.resolution import template_folders
 from clusterlib.profiles.resolved import ResolvedProfile
 from clusterlib.profiles.samples import sample_values
 from clusterlib.rendering.checking import Trial, faults_of
+from clusterlib.values.sources import ValueSource
 
 __all__ = ["check_templates"]
 
@@ -25,7 +26,7 @@ def check_templates(profile: ResolvedProfile, search: Sequence[Path] | None = No
     mistakes = []
     for trial, fault in zip(trials, faults_of(trials, folders, samples), strict=False):
         if fault is not None:
-            place = Origin("profile", profile.name, fault.file, fault.line)
+            place = Origin(ValueSource.PROFILE, profile.name, fault.file, fault.line)
             origin = place if fault.file else profile.origin(trial.field)
             mistakes.append(Mistake(fault.problem, fault.right, trial.field, origin))
     return mistakes

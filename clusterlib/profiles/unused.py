@@ -8,6 +8,7 @@ from clusterlib.drivers.kind import NodeKind
 from clusterlib.profiles.layers import Layer
 from clusterlib.profiles.origins import Mistake
 from clusterlib.profiles.vocabulary import Vocabulary, uses_setting
+from clusterlib.values.sources import ValueSource
 
 __all__ = ["unused_settings"]
 
@@ -23,7 +24,7 @@ def unused_settings(layers: Sequence[Layer], driver: str, vocabulary: Vocabulary
         if "driver" in layer.tree:
             current, said = str(layer.tree["driver"]), True
         kinds = [vocabulary.kind_named(name) for name in (current, driver)]
-        if layer.source not in ("profile", "pyproject") or None in kinds:
+        if layer.source not in {ValueSource.PROFILE, ValueSource.PYPROJECT} or None in kinds:
             continue
         if layer.for_all and "driver" not in layer.tree:
             continue

@@ -15,6 +15,7 @@ from clusterlib.profiles.model import SHARED, Profile
 from clusterlib.profiles.origins import Mistake
 from clusterlib.profiles.vocabulary import Vocabulary
 from clusterlib.values.fields import Misfit, Place, Read, kind_of, table_kind, table_reader
+from clusterlib.values.sources import ValueSource
 from clusterlib.values.wording import nearest
 
 __all__ = ["validate"]
@@ -67,7 +68,7 @@ def _belongs_to_broken_driver(misfit: Misfit, merged: Merged, vocabulary: Vocabu
         return False
     if vocabulary.unusable is not None:
         return True
-    for_all = merged.origin(misfit.place).source == "pyproject"
+    for_all = merged.origin(misfit.place).source == ValueSource.PYPROJECT
     return for_all and vocabulary.why_broken(str(misfit.place[0])) is not None
 
 

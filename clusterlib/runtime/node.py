@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
+from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -46,6 +47,15 @@ GOODBYE_SECONDS = 0.3
 EXIT_FAILED = 1
 
 
+class NodePhase(StrEnum):
+    """What this process is doing, as its page of health has it."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    LEAVING = "leaving"
+    ENDED = "ended"
+
+
 class EmbeddedNode:
     """One node: its network, its members, its services.
 
@@ -67,7 +77,7 @@ class EmbeddedNode:
         self.environment = environment
         self.network = network
         self.started = time.time()
-        self.state = "starting"
+        self.phase = NodePhase.STARTING
         self.log = Log()
         self.peers: dict[str, PeerAddress] = {peer.name: peer for peer in config.peers}
         self.membership = Membership(config.name, self.peers, incarnation=int(self.started * 1000))
@@ -122,7 +132,7 @@ class EmbeddedNode:
         network.listen(self._sockets.cluster, reception.accept)
         network.listen_to_peers(config.address, self._sockets.cluster, reception.accept)
         network.listen(self._sockets.http, HealthServer(network, pages, self.log).accept)
-        self.state = "running"
+        self.phase = NodePhase.RUNNING
         self.control.tell({"event": "listening"})
         self.links.start()
         if config.app is None:
@@ -132,9 +142,9 @@ class EmbeddedNode:
 
     def leave(self) -> None:
         """Leaves in order: informs the others, closes everything, ends with code 0."""
-        if self.state in ("leaving", "ended"):
+        if self.phase in {NodePhase.LEAVING, NodePhase.ENDED}:
             return
-        self.state = "leaving"
+        self.phase = NodePhase.LEAVING
         if self._processes is None:
             self._leave()
         else:
@@ -142,7 +152,7 @@ class EmbeddedNode:
 
     def stop(self) -> None:
         """Stops everything at once, without informing the others."""
-        self.state = "ended"
+        self.phase = NodePhase.ENDED
         self.links.stop()
         self.calls.stop()
         self.this.close()
@@ -185,7 +195,7 @@ class EmbeddedNode:
             "node": config.name,
             "cluster": config.cluster,
             "simulated": config.simulated,
-            "state": self.state,
+            "state": str(self.phase),
             "members": list(self.membership.alive()),
             "expected": list(self.membership.ring),
             "uptime": round(time.time() - self.started, 3),
@@ -278,7 +288,7 @@ class EmbeddedNode:
         self._end(0)
 
     def _end(self, code: int | None) -> None:
-        if self.state != "ended":
+        if self.phase is not NodePhase.ENDED:
             self.stop()
             self._ended(code)
 
@@ -331,7 +341,7 @@ class EmbeddedNode:
 
     def _health(self) -> tuple[HTTPStatus, object]:
         info = self.info()
-        healthy = self.state == "running" and self.membership.complete
+        healthy = self.phase is NodePhase.RUNNING and self.membership.complete
         shown = ("node", "cluster", "simulated", "state", "members", "expected", "uptime", "pid")
         status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
         return status, {name: info[name] for name in shown}

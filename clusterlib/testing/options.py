@@ -14,6 +14,7 @@ from clusterlib.errors import ClusterError, ProfileError
 from clusterlib.frozen import frozen
 from clusterlib.leases.settings import Settings
 from clusterlib.testing.declared import INI
+from clusterlib.values.sources import ValueSource
 
 if TYPE_CHECKING:
     from clusterlib.machine.facts import Machine
@@ -105,6 +106,8 @@ def _explained(
     evidence = []
     for mistake in check_profile(name, project=project, overrides=settings.overrides):
         ini = f"cluster_{mistake.field.removeprefix('tests.').partition('[')[0]}"
-        ours = mistake.origin is not None and mistake.origin.source == "command line" and ini in said
+        ours = (
+            mistake.origin is not None and mistake.origin.source == ValueSource.COMMAND_LINE and ini in said
+        )
         evidence.append(f"{file}: {ini}: {mistake.problem}; {mistake.right}" if ours else str(mistake))
     return ProfileError(error.problem, cause=error.cause, evidence=evidence)

@@ -62,3 +62,34 @@ def test_the_usual_word_is_used() -> None:
 @pytest.mark.parametrize("name", ["_is_told_all", "ToldAll", "MOST_TOLD", "told", "isTold"])
 def test_words_are_found_in_names(name: str) -> None:
     assert "told" in list(words(name))
+
+
+WIDTH = 100
+README, CONTRIBUTING = PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"
+FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+
+
+def prose(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a document that are neither code nor tables."""
+    fence = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        mark = FENCE.match(line)
+        if fence:
+            fence = "" if line.strip() == fence else fence
+        elif mark:
+            fence = mark[1]
+        elif not line.startswith(("    ", "|")):
+            yield number, line
+
+
+@pytest.mark.parametrize(
+    "file", [*sorted(PROJECT.glob("docs/*.md")), README, CONTRIBUTING], ids=lambda file: file.name
+)
+def test_prose_has_at_most_100_columns(file: Path) -> None:
+    assert [f"{file.name}:{number}" for number, line in prose(file.read_text()) if len(line) > WIDTH] == []
+
+
+def test_code_and_tables_are_not_prose() -> None:
+    text = "one\n```console\n$ two\n```\n    three\n| four |\n````\n```\nfive\n````\nsix\n"
+
+    assert [line for _, line in prose(text)] == ["one", "six"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from clusterlib.values.sources import ValueSource
+
 if TYPE_CHECKING:
     from clusterlib.doors.console import Cell, Console
     from clusterlib.operations.profiles import Checks, Profiles, ProfileSchema, Shown
@@ -56,10 +58,10 @@ def _folded(text: str) -> str:
     return "\n".join(textwrap.wrap(text, LONGEST_LINE, break_on_hyphens=False)) or text
 
 
-def _origin(text: str, source: str) -> Cell:
-    if source == "adapted":
+def _origin(text: str, source: ValueSource) -> Cell:
+    if source == ValueSource.ADAPTED:
         return text, "yellow"
-    return (text, "dim") if source == "default" else text
+    return (text, "dim") if source == ValueSource.DEFAULT else text
 
 
 def profile_schema(console: Console, result: ProfileSchema) -> int:

@@ -13,6 +13,7 @@ from clusterlib.drivers.command.settings import Forming, Question, Server
 from clusterlib.drivers.planning import CodeContext, Planned
 from clusterlib.frozen import field_names
 from clusterlib.messages.plan import CodeSources
+from clusterlib.values.sources import ValueSource
 
 if TYPE_CHECKING:
     from clusterlib.profiles.model import Profile
@@ -94,7 +95,7 @@ def environment(planned: Planned) -> dict[str, str]:
     """PYTHONPATH with the code roots that the profile names; embedded nodes need none."""
     resolved = planned.resolved
     roots = within(planned.project, resolved.values.python.path)
-    if not roots or resolved.origin("python.path").source == "default":
+    if not roots or resolved.origin("python.path").source == ValueSource.DEFAULT:
         return {}
     inherited = [path for path in [os.environ.get("PYTHONPATH")] if path]
     return {"PYTHONPATH": os.pathsep.join([*roots, *inherited])}

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from clusterlib.evidence.axis import make_axis
 from clusterlib.evidence.building import build_story
 from clusterlib.evidence.evidence import Evidence
+from clusterlib.evidence.marks import LEGEND_OF_BLOCKS, LEGEND_OF_MARKS, MarkKind, SpanState
+from clusterlib.evidence.outcome import Outcome
 from clusterlib.evidence.picture import MOST_LANES, Timeline, draw
 from tests.unit.evidence.stage import ToldRun, event, failed, ran, read, record
 
@@ -97,7 +99,7 @@ def test_a_test_leads_to_its_place_and_a_fault_to_its_line() -> None:
     assert [block.href for block in drawn.rows[1].blocks] == ["#f1", "#t2"]
     (sign,) = next(row for row in drawn.rows if row.label == "node2").signs
     assert (sign.kind, sign.href) == ("kill", "#m1")
-    assert drawn.signs == {"kill"}
+    assert [(one.kind, one.label) for one in drawn.signs] == [("kill", "was killed")]
 
 
 def test_a_test_that_took_no_time_is_seen() -> None:
@@ -158,3 +160,8 @@ def test_many_clusters_are_cut_with_a_word_about_it() -> None:
 @pytest.mark.parametrize("records", [[], [record(1, "run.started")]])
 def test_nothing_makes_an_empty_picture(records: list[dict[str, Any]]) -> None:
     assert picture(records).rows == ()
+
+
+def test_each_kind_has_a_word_in_the_legend() -> None:
+    assert LEGEND_OF_BLOCKS.keys() == {*Outcome, *SpanState}
+    assert LEGEND_OF_MARKS.keys() == set(MarkKind)

@@ -26,6 +26,7 @@ from clusterlib.messages.requests import (
     TakeLease,
     TakeTurn,
 )
+from clusterlib.messages.uses import LeaseEnd
 from clusterlib.rundir.event_files import read_events
 from tests.unit.keeper.stage import World
 
@@ -100,7 +101,7 @@ def test_the_last_lease_that_is_handed_back_is_answered_when_all_is_gone(
 
         def talking(client: KeeperClient) -> list[Any]:
             client.ask(TakeLease("me"))
-            world.keeper.holding.leases.release(1, "handed back")
+            world.keeper.holding.leases.release(1, LeaseEnd.RETURNED)
             return [client.ask(Release()), world.keeper.finished.done()]
 
         assert await converse(world, talking) == [Handed(True), True]

@@ -16,6 +16,7 @@ from clusterlib.hosts.api import Spawn
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.messages.events import NodeMoved
 from clusterlib.messages.states import NodeState
+from clusterlib.messages.uses import LeaseEnd
 from clusterlib.rundir.event_files import read_events
 from tests.plans import restart_policy, timeouts
 from tests.unit.keeper.stage import World
@@ -287,8 +288,8 @@ def test_files_that_cannot_be_written_end_the_start_with_an_error_that_teaches(
 def test_a_new_holder_starts_the_lingering_anew(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.holding.leases.release(1, "handed back")
-        world.keeper.holding.leases.release(world.keeper.holding.leases.take("another"), "handed back")
+        world.keeper.holding.leases.release(1, LeaseEnd.RETURNED)
+        world.keeper.holding.leases.release(world.keeper.holding.leases.take("another"), LeaseEnd.RETURNED)
         world.keeper.holding.linger = 0
         await world.keeper.holding._linger(taken=1)
         assert str(world.keeper.state) == "ready"
@@ -301,7 +302,7 @@ def test_a_new_holder_starts_the_lingering_anew(play: Callable[..., World]) -> N
 def test_a_cluster_that_is_kept_while_it_lingers_lives_on(play: Callable[..., World]) -> None:
     async def story(world: World) -> None:
         await world.keeper.start()
-        world.keeper.holding.leases.release(1, "handed back")
+        world.keeper.holding.leases.release(1, LeaseEnd.RETURNED)
         lingering = world.keeper._background.copy()
         world.keeper.holding.keep()
         await asyncio.wait(lingering)

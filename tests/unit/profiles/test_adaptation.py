@@ -10,6 +10,7 @@ import pytest
 from clusterlib.machine.facts import Machine
 from clusterlib.profiles import Capacity, Origin, ResolvedProfile, capacity
 from clusterlib.values.ports import PortRange
+from clusterlib.values.sources import ValueSource
 
 Load = Callable[..., ResolvedProfile]
 Write = Callable[[str, str], Path]
@@ -35,7 +36,7 @@ def test_a_heavy_node_gets_as_many_as_the_cpus_carry(load: Load, write: Write) -
 
     assert profile.values.nodes.count == 2
     assert profile.origin("nodes.count") == Origin(
-        "adapted", "heavy", "profiles/heavy.toml", 3, "GitHub Actions: 2 CPUs -> 2 nodes", 5
+        ValueSource.ADAPTED, "heavy", "profiles/heavy.toml", 3, "GitHub Actions: 2 CPUs -> 2 nodes", 5
     )
     assert [str(change) for change in profile.adaptations] == [
         "nodes.count: 5 -> 2 (GitHub Actions: 2 CPUs -> 2 nodes)"

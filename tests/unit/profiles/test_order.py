@@ -10,6 +10,7 @@ import pytest
 from clusterlib.drivers.command.profile import CommandSettings
 from clusterlib.errors import ProfileError
 from clusterlib.profiles import Origin, ResolvedProfile, default_profile
+from clusterlib.values.sources import ValueSource
 
 Load = Callable[..., ResolvedProfile]
 Write = Callable[[str, str], Path]
@@ -41,13 +42,13 @@ def test_each_voice_overrules_the_one_before(load: Load, write: Write, project: 
     assert (
         profile.origins()
         | {
-            "nodes.count": Origin("profile", "base", "profiles/base.toml", 2),
-            "timeouts.start": Origin("profile", "mine", "profiles/mine.toml", 3),
-            "timeouts.stop": Origin("pyproject", None, "pyproject.toml", 2),
-            "timeouts.call": Origin("pyproject", None, "pyproject.toml", 7),
-            "timeouts.health": Origin("environment", "CLUSTERLIB_TIMEOUTS_HEALTH"),
-            "timeouts.detect": Origin("default"),
-            "linger": Origin("command line"),
+            "nodes.count": Origin(ValueSource.PROFILE, "base", "profiles/base.toml", 2),
+            "timeouts.start": Origin(ValueSource.PROFILE, "mine", "profiles/mine.toml", 3),
+            "timeouts.stop": Origin(ValueSource.PYPROJECT, None, "pyproject.toml", 2),
+            "timeouts.call": Origin(ValueSource.PYPROJECT, None, "pyproject.toml", 7),
+            "timeouts.health": Origin(ValueSource.ENVIRONMENT, "CLUSTERLIB_TIMEOUTS_HEALTH"),
+            "timeouts.detect": Origin(ValueSource.DEFAULT),
+            "linger": Origin(ValueSource.COMMAND_LINE),
         }
         == profile.origins()
     )
@@ -56,7 +57,7 @@ def test_each_voice_overrules_the_one_before(load: Load, write: Write, project: 
 def test_a_value_nobody_said_is_a_default_even_in_a_table_somebody_wrote(load: Load, write: Write) -> None:
     write("mine", "[retry]\nattempts = 7\n")
 
-    assert load("mine").origin("retry.first") == Origin("default")
+    assert load("mine").origin("retry.first") == Origin(ValueSource.DEFAULT)
 
 
 def test_what_is_no_value_has_no_origin(load: Load) -> None:
