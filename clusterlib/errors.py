@@ -44,14 +44,26 @@
         └── ErlangError             a remote call ended with an Erlang exception
 
 This module imports only that of remedies, so that the smallest process can raise these errors. An
-error is sent over a socket with `to_dict` and restored with `from_dict`."""
+error that belongs to one kind of node is declared in the folder of its driver, and is imported when
+it is needed. An error is sent over a socket with `to_dict` and restored with `from_dict`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from clusterlib.remedies import Remedy, revived
+
+if TYPE_CHECKING:
+    from clusterlib.drivers.beam.errors import (
+        CookieMismatch,
+        EpmdUnavailable,
+        ErlangError,
+        NameTaken,
+        NoDistribution,
+        TermError,
+    )
 
 __all__ = [
     "AccessRefused",
@@ -320,26 +332,6 @@ class NodeUnavailable(ClusterError):
     code = "node-unavailable"
 
 
-class NoDistribution(NodeUnavailable):
-    code = "no-distribution"
-    explains_a_node = True
-
-
-class EpmdUnavailable(NodeUnavailable):
-    code = "no-epmd"
-    explains_a_node = True
-
-
-class CookieMismatch(NodeUnavailable):
-    code = "cookie-mismatch"
-    explains_a_node = True
-
-
-class NameTaken(NodeUnavailable):
-    code = "name-taken"
-    explains_a_node = True
-
-
 class ProcessGone(ClusterError):
     code = "process-gone"
 
@@ -360,44 +352,29 @@ class CallTimeout(ClusterError):
     code = "call-timeout"
 
 
-class TermError(ClusterError):
-    code = "term"
-    exit_code = 2
-
-
 class RemoteError(ClusterError):
     code = "remote-error"
 
 
-class ErlangError(RemoteError):
-    """An exception of an Erlang process.
+SHIPPED_DRIVERS = "clusterlib.drivers.shipped"
+"""Names the modules with errors of one kind of node."""
 
-    After it was sent over a socket or pickled, only the text is left."""
+if not TYPE_CHECKING:
 
-    code = "erlang-error"
+    def __getattr__(name: str) -> type[ClusterError]:
+        for module in _of_drivers() if name in __all__ else ():
+            if name in module.__all__:
+                return getattr(module, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    def __init__(
-        self,
-        problem: str,
-        *,
-        kind: str = "error",
-        reason: Any = None,
-        stack: tuple[Any, ...] = (),
-        cause: str | None = None,
-        evidence: Iterable[str] = (),
-        remedies: Iterable[str] = (),
-    ) -> None:
-        super().__init__(problem, cause=cause, evidence=evidence, remedies=remedies)
-        self.kind = kind
-        """The class of the exception: error, exit or throw."""
-        self.reason = reason
-        """The term it was raised with, such as Atom("badarith")."""
-        self.stack = stack
-        """The frames, innermost first: (module, function, arity or arguments, location)."""
+
+def _of_drivers() -> list[Any]:
+    return [import_module(name) for name in import_module(SHIPPED_DRIVERS).ERRORS]
 
 
 def every_error() -> dict[str, type[ClusterError]]:
     """Every error by its code. The socket and the troubleshooting guide are checked against it."""
+    _of_drivers()
     found: dict[str, type[ClusterError]] = {}
     unseen = [ClusterError]
     while unseen:

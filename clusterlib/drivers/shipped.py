@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["SHIPPED"]
+__all__ = ["ERRORS", "SHIPPED"]
 
 SHIPPED = {
     "python": "clusterlib.drivers.python.kind:KIND",
     "command": "clusterlib.drivers.command.kind:KIND",
     "beam": "clusterlib.drivers.beam.kind:KIND",
 }
+ERRORS = ("clusterlib.drivers.beam.errors",)
+"""The modules with the errors of one kind of node."""

@@ -140,7 +140,6 @@ profile does run the programs that it names.
 | `starting` | the names of the nodes that are started together, this one among them |
 | `timeouts` | the table of that name: `timeouts.detect` |
 | `roster` | all nodes, each with `name`, `address` and the `port` for cluster traffic, for `tojson` |
-| `erlang_address` | the node's address as Erlang writes it: `{127,0,0,1}` |
 | `python.app`, `python.path` | the function to call, or none; the code roots as absolute paths |
 | `cookie_file` | the file with the cluster's secret |
 

@@ -163,6 +163,9 @@ UPWARD = {
     "a driver is given the values of a profile, whose tables it declares: see docs/architecture.md": {
         ("drivers", "profiles"),
     },
+    "an error of one kind of node is declared in the folder of its driver, and imported from `errors`": {
+        ("errors", "drivers"),
+    },
 }
 """Rooms that name a type of a room above them, by the reason."""
 IN_A_CIRCLE = {

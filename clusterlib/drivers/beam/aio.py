@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from clusterlib.drivers.beam.errors import ErlangError, NoDistribution
 from clusterlib.drivers.beam.handshake import LARGEST_MESSAGE, Handshake, Peer
 from clusterlib.drivers.beam.helper import Bringing, bringing
 from clusterlib.drivers.beam.session import (
@@ -22,7 +23,7 @@ from clusterlib.drivers.beam.session import (
     raised,
 )
 from clusterlib.drivers.beam.terms import Atom, Pid
-from clusterlib.errors import CallTimeout, ClusterError, ErlangError, NodeUnavailable, NoDistribution
+from clusterlib.errors import CallTimeout, ClusterError, NodeUnavailable
 
 __all__ = ["AsyncConnection"]
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
 from clusterlib.drivers.beam.epmd import port_of
+from clusterlib.drivers.beam.errors import ErlangError, NoDistribution
 from clusterlib.drivers.beam.etf import Part
 from clusterlib.drivers.beam.handshake import LARGEST_MESSAGE, Handshake, Peer
 from clusterlib.drivers.beam.helper import Bringing, bringing
@@ -32,7 +33,7 @@ from clusterlib.drivers.beam.session import (
     raised,
 )
 from clusterlib.drivers.beam.terms import Atom, Pid
-from clusterlib.errors import CallTimeout, ClusterError, ErlangError, NodeUnavailable, NoDistribution
+from clusterlib.errors import CallTimeout, ClusterError, NodeUnavailable
 from clusterlib.waiting import Deadline
 
 __all__ = ["Connection"]

@@ -10,14 +10,8 @@ import shlex
 from collections.abc import Callable
 from typing import Final
 
-from clusterlib.errors import (
-    ClusterError,
-    CookieMismatch,
-    EpmdUnavailable,
-    NameTaken,
-    NodeExited,
-    NoDistribution,
-)
+from clusterlib.drivers.beam.errors import CookieMismatch, EpmdUnavailable, NameTaken, NoDistribution
+from clusterlib.errors import ClusterError, NodeExited
 from clusterlib.frozen import frozen
 from clusterlib.remedies import do
 

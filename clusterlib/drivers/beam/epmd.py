@@ -16,7 +16,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from clusterlib.errors import EpmdUnavailable, NoDistribution
+from clusterlib.drivers.beam.errors import EpmdUnavailable, NoDistribution
 from clusterlib.frozen import frozen
 from clusterlib.waiting import Deadline
 

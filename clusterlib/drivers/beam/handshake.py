@@ -13,7 +13,8 @@ import struct
 from collections.abc import Generator
 from typing import Final
 
-from clusterlib.errors import ClusterError, CookieMismatch, NameTaken, NodeUnavailable, NoDistribution
+from clusterlib.drivers.beam.errors import CookieMismatch, NameTaken, NoDistribution
+from clusterlib.errors import ClusterError, NodeUnavailable
 from clusterlib.frozen import frozen
 
 __all__ = ["LARGEST_MESSAGE", "Handshake", "Peer"]

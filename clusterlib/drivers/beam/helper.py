@@ -12,9 +12,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from clusterlib.drivers.beam.errors import ErlangError
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show, text
-from clusterlib.errors import ErlangError, NotSupported
+from clusterlib.errors import NotSupported
 from clusterlib.hosts.places import read_private, runtime_dir, write_private
 
 __all__ = ["Bringing", "bringing"]

@@ -19,18 +19,12 @@ from clusterlib.drivers.beam.diagnosis import (
     misnamed,
     registered_elsewhere,
 )
+from clusterlib.drivers.beam.errors import CookieMismatch, NameTaken
 from clusterlib.drivers.beam.health import unreachable
 from clusterlib.drivers.beam.serving import start_serving
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom
-from clusterlib.errors import (
-    CallTimeout,
-    ClusterError,
-    CookieMismatch,
-    NameTaken,
-    NodeExited,
-    NodeUnavailable,
-)
+from clusterlib.errors import CallTimeout, ClusterError, NodeExited, NodeUnavailable
 from clusterlib.health.probes import Answer, Never, NotYet, Probe, Ready, Rung
 from clusterlib.hosts import holders
 from clusterlib.hosts.api import Process

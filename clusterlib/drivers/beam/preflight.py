@@ -19,10 +19,11 @@ from typing import Final
 from clusterlib.drivers.beam import epmd, machine
 from clusterlib.drivers.beam.aio import AsyncConnection
 from clusterlib.drivers.beam.epmd import Directory, NameServer
+from clusterlib.drivers.beam.errors import EpmdUnavailable
 from clusterlib.drivers.beam.machine import Epmd, Tried
 from clusterlib.drivers.beam.starting import BeamBoot
 from clusterlib.drivers.beam.terms import Atom, text
-from clusterlib.errors import ClusterError, EpmdUnavailable, NodeUnavailable
+from clusterlib.errors import ClusterError, NodeUnavailable
 from clusterlib.hosts import holders
 from clusterlib.hosts.launch import TIMED_OUT, run_aside
 from clusterlib.messages.findings import Finding

@@ -9,9 +9,9 @@ import struct
 import zlib
 from typing import Any, Final
 
+from clusterlib.drivers.beam.errors import TermError
 from clusterlib.drivers.beam.terms import LONGEST_ATOM, Atom, Bits, Export, Fun, Improper, Map, Pid, Port, Ref
 from clusterlib.drivers.beam.writing import DEEPEST, VERSION
-from clusterlib.errors import TermError
 
 __all__ = ["LARGEST", "decode", "decode_at", "decode_from"]
 

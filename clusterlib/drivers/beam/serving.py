@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clusterlib.drivers.beam.aio import AsyncConnection
+from clusterlib.drivers.beam.errors import ErlangError
 from clusterlib.drivers.beam.session import HELPER
 from clusterlib.drivers.beam.terms import Atom, show
-from clusterlib.errors import ApplicationFailed, ErlangError, StartError
+from clusterlib.errors import ApplicationFailed, StartError
 from clusterlib.hosts.scarcity import tells_of_scarcity
 from clusterlib.remedies import do
 

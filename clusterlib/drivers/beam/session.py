@@ -7,10 +7,11 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
+from clusterlib.drivers.beam.errors import ErlangError, TermError
 from clusterlib.drivers.beam.etf import Part, decode, decode_at, decode_from, encode, encode_parts
 from clusterlib.drivers.beam.handshake import Peer
 from clusterlib.drivers.beam.terms import Atom, Pid, Ref, show, text
-from clusterlib.errors import ErlangError, NodeUnavailable, TermError
+from clusterlib.errors import NodeUnavailable
 from clusterlib.frozen import frozen
 
 __all__ = [

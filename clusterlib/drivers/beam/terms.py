@@ -23,7 +23,7 @@ import struct
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from clusterlib.errors import TermError
+from clusterlib.drivers.beam.errors import TermError
 from clusterlib.frozen import frozen
 
 __all__ = [

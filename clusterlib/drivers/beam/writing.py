@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
 
+from clusterlib.drivers.beam.errors import TermError
 from clusterlib.drivers.beam.terms import Atom, Bits, Export, Fun, Improper, Map, Pid, Port, Ref
-from clusterlib.errors import TermError
 
 __all__ = ["DEEPEST", "VERSION", "Part", "encode", "encode_parts"]
 
