@@ -33,7 +33,7 @@ class Memory:
         self._now: dict[str, Any] = {}
 
     def entry(self, file: Path, state: list[int], text: str) -> FileListing:
-        """Reads the text only if nobody has."""
+        """Reads the text when it is first needed."""
         import zlib
 
         if self._saved is None:

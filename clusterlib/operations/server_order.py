@@ -1,4 +1,4 @@
-"""What a server over REST is told when it starts, over the socket that it was started with."""
+"""What a server over REST gets when it starts, over the socket that it was started with."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ class ProjectServer:
         self._lock.let_go()
 
     def _stop(self, *_: object) -> None:
-        """Wakes whoever waits for the child. Safe in a handler of a signal."""
+        """Wakes those that wait for the child. Safe in a handler of a signal."""
         self._ending = True
         channel = self._channel
         if channel is not None:

@@ -119,10 +119,10 @@ TEMPLATES = """\
 Templates are [Jinja](https://jinja.palletsprojects.com) texts. An unknown name is a mistake, with
 file and line. They are rendered in Jinja's sandbox: a template computes with its variables, and
 cannot run code, change a list or produce very large results. `profile.check` therefore runs nothing
-of a profile with a shipped driver, as long as you call it in a folder of your own: `invoke` runs the
-`tasks.py` of the current folder. If a profile names [another driver](extending.md), its module is
-imported, from `[python] path` too: read such a profile before you check it. Starting a cluster of a
-profile does run the programs that it names.
+of a profile with a shipped driver, as long as you call it in a folder of your own: `invoke` runs
+the `tasks.py` of the current folder. If a profile names [another driver](extending.md), its module
+is imported, from `[python] path` too: read such a profile before you check it. Starting a cluster
+of a profile does run the programs that it names.
 
 | name | what |
 | --- | --- |
@@ -140,6 +140,7 @@ profile does run the programs that it names.
 | `starting` | the names of the nodes that are started together, this one among them |
 | `timeouts` | the table of that name: `timeouts.detect` |
 | `roster` | all nodes, each with `name`, `address` and the `port` for cluster traffic, for `tojson` |
+| `erlang_address` | the node's address as Erlang writes it: `{127,0,0,1}` |
 | `python.app`, `python.path` | the function to call, or none; the code roots as absolute paths |
 | `cookie_file` | the file with the cluster's secret |
 

@@ -64,6 +64,7 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
             {"name": one["name"], "address": one["address"], "port": one["ports"].get("cluster")}
             for one in nodes
         ],
+        "erlang_address": "{" + node["address"].replace(".", ",") + "}",
         "seed": nodes[0],
         "peers": [one for one in nodes if one["name"] != node["name"]],
         "data": f"{node['directory']}/data",

@@ -24,13 +24,6 @@ AVOIDED = {
     "buried": "cleaned up",
 }
 """Words that are rarely the usual one, with the better way to write it."""
-ALLOWED: dict[str, set[str]] = {
-    "changed with the next change of the class": {
-        "clusterlib/frozen.py:78: told",
-        "clusterlib/frozen.py:79: told",
-    },
-}
-"""Places that need one of these words, by the reason."""
 
 
 def files() -> Iterator[Path]:
@@ -54,9 +47,8 @@ def test_the_usual_word_is_used() -> None:
         for word in words(line)
         if word in AVOIDED
     ]
-    allowed = {place for places in ALLOWED.values() for place in places}
 
-    assert [one for one in found if one.rpartition(" (")[0] not in allowed] == []
+    assert found == []
 
 
 @pytest.mark.parametrize("name", ["_is_told_all", "ToldAll", "MOST_TOLD", "told", "isTold"])

@@ -48,7 +48,7 @@ class ChildServer(uvicorn.Server):
 def main(channel_number: int) -> None:
     channel = socket.socket(fileno=channel_number)
     order = receive_order(channel)
-    sys.argv[0] = "clusterlib serve"  # in diaries of clusters
+    sys.argv[0] = "clusterlib serve"  # in the event logs of clusters
     os.environ.pop("CLUSTERLIB_NAME", None)  # each request says which cluster it means
     token = Path(order.token_file).read_text("utf-8").strip()
     application = Application(order, token)

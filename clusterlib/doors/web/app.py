@@ -148,7 +148,7 @@ def _unknown(path: str, known: Catalogue) -> RequestRefused:
 
 
 def _client(request: Request) -> str:
-    """For the diary: by which door a request came, and what its sender calls itself."""
+    """For the event log: by which door a request came, and what its sender calls itself."""
     agent = request.headers.get("user-agent", "")
     shown = "".join(one for one in agent if one.isascii() and one.isprintable())[:MOST_OF_AGENT]
     port = request.client.port if request.client else 0

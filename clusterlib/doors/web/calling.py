@@ -27,7 +27,7 @@ __all__ = ["CalledOperation", "ClientCaller", "OperationCalls"]
 
 MOST_AT_ONCE = 32
 """Operations that run at the same time. Others wait for their turn."""
-WITHOUT_DOCUMENT = frozenset({"NodeShell", "ProjectServer", "FollowedDiary", "LogView"})
+WITHOUT_DOCUMENT = frozenset({"NodeShell", "ProjectServer", "FollowedEvents", "LogView"})
 
 
 class ClientCaller(Caller):
