@@ -26,7 +26,7 @@ from clusterlib.leases.ledger import Ledger
 from clusterlib.leases.need import Need
 from clusterlib.leases.pooled import Entered, PooledCluster
 from clusterlib.leases.preparing import Parting, Trouble, part
-from clusterlib.leases.schedule import Asked, Group, Schedule, Shape, make_schedule, too_large
+from clusterlib.leases.schedule import Asked, ClusterShape, Group, Schedule, make_schedule, too_large
 from clusterlib.leases.settings import Settings
 from clusterlib.leases.situation import Running, Wanted
 from clusterlib.leases.skipping import is_skippable
@@ -87,7 +87,7 @@ class Pool:
         """The profile of needs without one."""
         return self._default
 
-    def shape(self, profile: str) -> Shape:
+    def shape(self, profile: str) -> ClusterShape:
         """The shape of a profile under the settings of this run, which does not change.
 
         Raises ProfileError."""

@@ -19,7 +19,7 @@ from clusterlib.leases.need import MOST_NODES, Need
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.remedies import do
 
-__all__ = ["Asked", "Group", "Largest", "Schedule", "Shape", "make_schedule", "too_large"]
+__all__ = ["Asked", "ClusterShape", "Group", "Largest", "Schedule", "make_schedule", "too_large"]
 
 
 @frozen
@@ -33,7 +33,7 @@ class Asked:
 
 
 @frozen
-class Shape:
+class ClusterShape:
     """The properties of a profile on this machine that matter to a schedule."""
 
     count: int
@@ -49,7 +49,7 @@ class Shape:
     """Its clusters keep the size they were started with, so each size needs its own start."""
 
 
-Shapes = Callable[[str], Shape]
+Shapes = Callable[[str], ClusterShape]
 """The shape of a profile. Raises ProfileError."""
 
 
@@ -127,7 +127,7 @@ def make_schedule(asked: Sequence[Asked], shapes: Shapes, *, default: str) -> Sc
 
     `default` is the profile of tests without one. Tests with a need change places only among
     themselves, and only if there is more than one group."""
-    known: dict[str, Shape] = {}
+    known: dict[str, ClusterShape] = {}
     impossible: dict[int, NeedImpossible] = {}
     sound: list[_Want] = []
     for place, one in enumerate(asked):
@@ -186,7 +186,7 @@ def _want(place: int, one: Asked, default: str) -> _Want | None:
     return _Want(place, one.test, need.profile or default, need.size, need.exact)
 
 
-def _learn_shape(want: _Want, shapes: Shapes, known: dict[str, Shape]) -> None:
+def _learn_shape(want: _Want, shapes: Shapes, known: dict[str, ClusterShape]) -> None:
     if want.profile in known:
         return
     try:
@@ -201,7 +201,12 @@ def _learn_shape(want: _Want, shapes: Shapes, known: dict[str, Shape]) -> None:
 
 
 def too_large(
-    test: str, size: int | None, profile: str, shape: Shape, *, written: str = "@pytest.mark.cluster_size({})"
+    test: str,
+    size: int | None,
+    profile: str,
+    shape: ClusterShape,
+    *,
+    written: str = "@pytest.mark.cluster_size({})",
 ) -> NeedImpossible | None:
     """Why this machine cannot carry a cluster of that size.
 
@@ -238,7 +243,9 @@ def _sizes(profile: str, wants: list[_Want], count: int) -> Iterator[_Grouped]:
         yield profile, size, True, [want for want in wants if want.exact and want.size == size]
 
 
-def _group(profile: str, nodes: int, exact: bool, wants: list[_Want], shape: Shape, *, starts: bool) -> Group:
+def _group(
+    profile: str, nodes: int, exact: bool, wants: list[_Want], shape: ClusterShape, *, starts: bool
+) -> Group:
     largest = max(wants, key=lambda want: want.size or 0)  # the first of several
     content = shape.least if any(want.size is None for want in wants) else 1
     return Group(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clusterlib.frozen import frozen, replace
 from clusterlib.leases.need import Need
-from clusterlib.leases.schedule import Group, Shape
+from clusterlib.leases.schedule import ClusterShape, Group
 from clusterlib.leases.situation import ToCome, Wanted
 from clusterlib.profiles import ResolvedProfile, capacity, load_profile
 from clusterlib.profiles.model import Tests
@@ -24,7 +24,7 @@ class Terms:
     profile: str
     """The name that the tests use."""
     resolved: ResolvedProfile
-    shape: Shape
+    shape: ClusterShape
 
     @property
     def tests(self) -> Tests:
@@ -75,7 +75,7 @@ def read_terms(profile: str, project: Path, overrides: Mapping[str, object]) -> 
     resolved = load_profile(profile, project=project, overrides=overrides)
     nodes = resolved.values.nodes
     most = capacity(resolved)
-    shape = Shape(
+    shape = ClusterShape(
         count=nodes.count,
         capacity=most.nodes,
         capacity_reason=most.reason,

@@ -44,7 +44,11 @@ UNTYPED = {
         "values/fields.py: json_schema_of",
     },
     "a section of a TOML document, before it is read": {"values/fields.py: section"},
-    "fields by name, as keyword arguments": {"messages/status.py: NodePlace.place"},
+    "fields by name, as keyword arguments": {
+        "frozen.py: Shape.__init__",
+        "frozen.py: Shape.completed",
+        "messages/status.py: NodePlace.place",
+    },
     "the names and values that a template gets": {
         "drivers/api.py: NodeSpec.for_templates",
         "rendering/__init__.py: complete",

@@ -8,13 +8,17 @@ from hypothesis import strategies as st
 
 from clusterlib.errors import ClusterError, NeedImpossible, ProfileError
 from clusterlib.leases.need import Need
-from clusterlib.leases.schedule import Asked, Schedule, Shape, make_schedule
+from clusterlib.leases.schedule import Asked, ClusterShape, Schedule, make_schedule
 from clusterlib.messages.codec import plain
 
-SHAPES = {"dev": Shape(3, 100, "2 CPUs"), "shop": Shape(2, 100, "2 CPUs"), "big": Shape(5, 100, "2 CPUs")}
+SHAPES = {
+    "dev": ClusterShape(3, 100, "2 CPUs"),
+    "shop": ClusterShape(2, 100, "2 CPUs"),
+    "big": ClusterShape(5, 100, "2 CPUs"),
+}
 
 
-def shapes(profile: str) -> Shape:
+def shapes(profile: str) -> ClusterShape:
     if profile not in SHAPES:
         raise ProfileError(f"there is no profile {profile}", remedies=["invoke profile.list"])
     return SHAPES[profile]
@@ -131,7 +135,7 @@ def test_a_fault_that_is_known_already_is_passed_on() -> None:
 
 
 def test_the_capacity_stops_nobody_from_what_the_profile_itself_starts_with() -> None:
-    made = make_schedule([Asked("a", Need(size=3))], lambda _: Shape(3, capacity=1), default="dev")
+    made = make_schedule([Asked("a", Need(size=3))], lambda _: ClusterShape(3, capacity=1), default="dev")
 
     assert not made.impossible
 
@@ -145,8 +149,8 @@ def test_the_order_does_not_depend_on_how_much_memory_is_free() -> None:
         Asked("e", Need("shop")),
         Asked("f", Need()),
     ]
-    plenty = make_schedule(asked, lambda _: Shape(5, 100, steady=5), default="dev")
-    scarce = make_schedule(asked, lambda _: Shape(2, 6, "memory", steady=5), default="dev")
+    plenty = make_schedule(asked, lambda _: ClusterShape(5, 100, steady=5), default="dev")
+    scarce = make_schedule(asked, lambda _: ClusterShape(2, 6, "memory", steady=5), default="dev")
 
     assert plenty.order == scarce.order
     assert not plenty.impossible
@@ -219,7 +223,7 @@ def test_the_same_tests_give_the_same_schedule_and_a_second_one_changes_nothing(
 
 
 def test_clusters_that_keep_their_size_are_started_for_each_of_them() -> None:
-    fixed = {**SHAPES, "dev": Shape(3, 100, "2 CPUs", fixed=True)}
+    fixed = {**SHAPES, "dev": ClusterShape(3, 100, "2 CPUs", fixed=True)}
     asked = [
         Asked(name, Need(profile, size, exact=exact))
         for name, profile, size, exact in (
