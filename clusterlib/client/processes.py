@@ -75,7 +75,7 @@ def ask_nodes(cluster: Cluster, ask: Callable[[ProcessCalls], T], node: str | No
         with ThreadPoolExecutor(min(MOST_AT_ONCE, len(asked))) as threads:
             list(threads.map(one, asked))
     if answers.errors and not answers.of:
-        raise _most_telling(answers.errors)
+        raise _most_informative(answers.errors)
     answers.of = {known: answers.of[known] for known in sorted(answers.of)}
     answers.unasked.sort(key=lambda missing: missing.node)
     return answers
@@ -111,7 +111,7 @@ def _can_be_asked(answers: Answers[T], node: NodeStatus) -> bool:
     return False
 
 
-def _most_telling(errors: Sequence[ClusterError]) -> ClusterError:
+def _most_informative(errors: Sequence[ClusterError]) -> ClusterError:
     """A node that should have answered tells more than one whose kind has no processes."""
     return next((error for error in errors if not isinstance(error, NotSupported)), errors[0])
 
@@ -120,7 +120,7 @@ def _not_found(answers: Answers[ProcessOwner]) -> ClusterError:
     """If some nodes know nothing of it, and others could not be asked, both are said."""
     gone = next((error for error in answers.errors if isinstance(error, ProcessGone)), None)
     if gone is None:
-        return _most_telling(answers.errors)
+        return _most_informative(answers.errors)
     unasked = [
         f"{one.node} could not be asked: {one.why}"
         for one, error in zip(answers.unasked, answers.errors, strict=True)

@@ -19,7 +19,7 @@ from clusterlib.frozen import frozen
 from clusterlib.messages.event import Event
 from clusterlib.messages.requests import Watch
 from clusterlib.operations.reach import reached
-from clusterlib.rundir.diary import read_events
+from clusterlib.rundir.event_files import read_events
 from clusterlib.rundir.folders import latest_run, runs_of
 from clusterlib.waiting import Deadline, pause, poll
 
