@@ -1,12 +1,63 @@
 """Made by clusterlib.operations.generating of the operations of clusterlib: the methods that a Cluster has by them."""
 
-from typing import Any
+from typing import Any, Literal
 
 from clusterlib.operations.disturb import Disturbed
 from clusterlib.operations.health import Health
+from clusterlib.operations.process_views import (
+    ProcessChanged,
+    ProcessList,
+    ProcessNames,
+    ProcessShown,
+    ProcessStarted,
+    ProcessTrees,
+)
+
+class ProcessesOperations:
+    def collect_garbage(self, process: str, *, node: str | None = ...) -> ProcessChanged:
+        """Collect the garbage of a process of an Erlang node."""
+    def kill(self, process: str, *, reason: str = ..., node: str | None = ...) -> ProcessChanged:
+        """End a process as a failure would; its supervisor may start it again."""
+    def list(
+        self,
+        node: str | None = ...,
+        *,
+        order: Literal["messages", "work", "memory"] = ...,
+        limit: int = ...,
+        matching: str | None = ...,
+    ) -> ProcessList:
+        """List the busiest processes of all nodes, or of one."""
+    def names(self, node: str | None = ...) -> ProcessNames:
+        """List the registered names, with the process and the node of each, and who disagrees."""
+    def restart(self, process: str, *, node: str | None = ...) -> ProcessChanged:
+        """End a process or a supervisor, start it again under its supervisor, and say its new id."""
+    def resume(self, process: str, *, node: str | None = ...) -> ProcessChanged:
+        """Resume a suspended process."""
+    def send(self, process: str, message: str, *, node: str | None = ...) -> ProcessChanged:
+        """Send a message to a process."""
+    def show(self, process: str, *, node: str | None = ...) -> ProcessShown:
+        """Show one process: its state, mailbox, links, monitors, supervisors, stack and variables."""
+    def start(
+        self,
+        function: str,
+        *arguments: str,
+        registered: str | None = ...,
+        prefer: str | None = ...,
+        node: str | None = ...,
+        under: str | None = ...,
+        restart: Literal["never", "on-error", "always"] = ...,
+    ) -> ProcessStarted:
+        """Start a process, and say where it landed. Its arguments follow `--`."""
+    def suspend(self, process: str, *, node: str | None = ...) -> ProcessChanged:
+        """Suspend a process: it takes no messages until it is resumed; they wait in its mailbox."""
+    def terminate(self, process: str, *, node: str | None = ...) -> ProcessChanged:
+        """End a process or a supervisor for good: its supervisor does not start it again."""
+    def tree(self, node: str | None = ...) -> ProcessTrees:
+        """Show the supervision trees of all nodes, or of one, with restarts and their reasons."""
 
 class Operated:
     def __getattr__(self, name: str) -> Any: ...
+    processes: ProcessesOperations
     def health(self) -> Health:
         """Check every node of a running cluster: connectivity, application, cluster, performance."""
     def kill(self, node: str) -> Disturbed:

@@ -3,7 +3,7 @@ cannot answer does not hold up the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -16,9 +16,18 @@ from clusterlib.messages.status import NodeStatus
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
     from clusterlib.client.node import Node
-    from clusterlib.drivers.processes import ProcessCalls
+    from clusterlib.drivers.processes import ProcessCalls, Spawning
 
-__all__ = ["ASK_SECONDS", "Answers", "ProcessOwner", "Unasked", "ask_nodes", "owner_of"]
+__all__ = [
+    "ASK_SECONDS",
+    "Answers",
+    "ProcessOwner",
+    "Unasked",
+    "ask_nodes",
+    "home_of",
+    "node_to_start_on",
+    "owner_of",
+]
 
 T = TypeVar("T")
 ASK_SECONDS = 2.0
@@ -85,7 +94,8 @@ def owner_of(cluster: Cluster, target: str, node: str | None = None) -> ProcessO
     """The node on which the process runs, and its id. `target` is an id or a registered name. With
     `node`, only that node is asked."""
     answers = Answers[ProcessOwner]()
-    for one in _known(cluster, node):
+    known = _known(cluster, node)
+    for one in known:
         if not _can_be_asked(answers, one):
             continue
         try:
@@ -93,8 +103,31 @@ def owner_of(cluster: Cluster, target: str, node: str | None = None) -> ProcessO
         except ClusterError as error:
             answers.add_error(one, error)
         else:
+            owner = next((each for each in known if each.name == home), None) or cluster[home].status()
+            if not _can_be_asked(answers, owner):
+                raise answers.errors[-1]
             return ProcessOwner(cluster[home], found)
     raise _not_found(answers)
+
+
+def home_of(process: str, nodes: Iterable[str]) -> str:
+    """The node on which a process is, by its id, which begins with the name of its node."""
+    homes = [node for node in nodes if process.startswith(f"{node}.")]
+    return max(homes, key=len, default="")
+
+
+def node_to_start_on(cluster: Cluster, wanted: Spawning) -> Node:
+    """The node that is asked to start a process: the one that it must run on, that of its
+    supervisor, the preferred one, or the first that is ready. The node asked may choose another
+    one."""
+    if wanted.node is not None:
+        return cluster[wanted.node]
+    if wanted.under is not None:
+        return owner_of(cluster, wanted.under).node
+    nodes = [cluster[wanted.prefer]] if wanted.prefer is not None else []  # refuses an unknown name
+    nodes += cluster.nodes
+    ready = {one.name for one in cluster.status().nodes if one.is_ready}
+    return next((one for one in nodes if one.name in ready and one.kind.has_processes()), nodes[0])
 
 
 def _known(cluster: Cluster, node: str | None) -> Sequence[NodeStatus]:

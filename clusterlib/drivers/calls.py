@@ -78,6 +78,11 @@ class NodeCalls:
     def forget(self, session: str, timeout: float) -> None:
         """Ends the session."""
 
+    @classmethod
+    def has_processes(cls) -> bool:
+        """Whether clients can look into the processes of a node."""
+        return cls.processes is not NodeCalls.processes
+
     @property
     def processes(self) -> ProcessCalls:
         """Requests about its processes."""

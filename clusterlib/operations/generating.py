@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator, Sequence
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 from clusterlib.operations.catalogue import INDEX
 from clusterlib.operations.declaring import Operation, Scope
-from clusterlib.operations.listing import ListedOperation, listed_in, listing_of
+from clusterlib.operations.listing import ListedOperation, ListedParameter, listed_in, listing_of
 from clusterlib.operations.reference import reference
 from clusterlib.operations.remembering import listed_to
 
@@ -26,10 +29,9 @@ __all__ = ["COMMANDS", "STUB", "commands", "index", "stub", "write"]
 HERE = Path(__file__).parent
 STUB = HERE.parent / "client" / "operated.pyi"
 COMMANDS = HERE.parents[1] / "docs" / "commands.md"
+WIDTH = 110
 HEAD = '''\
 """Made by clusterlib.operations.generating of the operations of clusterlib: the methods that a Cluster has by them."""
-
-from typing import Any
 
 '''
 
@@ -71,40 +73,81 @@ def index() -> str:
 
 def stub() -> str:
     """The text of `operated.pyi`."""
-    methods, modules = list[str](), set[str]()
+    groups, homes, words = dict[str, list[str]](), dict[str, set[str]](), set[str]()
     for one in listed():
-        if one.scope is Scope.PROJECT or one.name in attributes():
+        if one.scope is Scope.PROJECT or one.full_name.removeprefix("cluster.") in attributes():
             continue
-        methods += _method(one, imported(one))
-        modules.add(_home(imported(one)))
-    imports = "\n".join(sorted(modules))
-    return (
-        f"{HEAD}{imports}\n\nclass Operated:\n    def __getattr__(self, name: str) -> Any: ...\n"
-        + "".join(methods)
+        operation = imported(one)
+        lines = list(_method(one, operation))
+        groups.setdefault(one.group, []).extend(lines)
+        result = str(operation.body.__annotations__["return"])
+        homes.setdefault(_home(operation, result), set()).add(result)
+        words |= {word for word in ("Any", "Literal") if any(word in line for line in lines)}
+    typing_line = f"from typing import {', '.join(sorted(words | {'Any'}))}\n\n"
+    of_clusters = "class Operated:\n    def __getattr__(self, name: str) -> Any: ...\n"
+    others = {group: _group_class(group) for group in groups if group != "cluster"}
+    return "".join(
+        [
+            HEAD,
+            typing_line,
+            "".join(_import(home, sorted(names)) for home, names in sorted(homes.items())) + "\n",
+            *(f"class {name}:\n{''.join(groups[group])}\n" for group, name in others.items()),
+            of_clusters,
+            *(f"    {group.removeprefix('cluster.')}: {name}\n" for group, name in others.items()),
+            *groups["cluster"],
+        ]
     )
 
 
+def _group_class(group: str) -> str:
+    return f"{group.removeprefix('cluster.').title().replace('_', '')}Operations"
+
+
 def _method(one: ListedOperation, operation: Operation[object]) -> Iterator[str]:
-    words = [_typed(each.name, operation, each.required) for each in one.parameters if each.word]
-    named = [_typed(each.name, operation, each.required) for each in one.parameters if not each.word]
-    given = ", ".join(["self", *words, *(["*", *named] if named else [])])
+    hints = typing.get_type_hints(operation.body)
+    words = [_typed(each, hints) for each in one.parameters if each.word]
+    named = [_typed(each, hints) for each in one.parameters if not each.word]
+    rest = f"*{one.words}: {_written(hints[one.words])}" if one.words else "*"
+    given = ["self", *words, *([rest, *named] if named or one.words else [])]
     result = operation.body.__annotations__["return"]
-    yield f"    def {one.name}({given}) -> {result}:\n"
+    line = f"    def {one.name}({', '.join(given)}) -> {result}:\n"
+    if len(line) > WIDTH:
+        line = (
+            f"    def {one.name}(\n"
+            + "".join(f"        {each},\n" for each in given)
+            + f"    ) -> {result}:\n"
+        )
+    yield line
     yield f'        """{one.summary}"""\n'
 
 
-def _typed(name: str, operation: Operation[object], required: bool) -> str:
-    kind = str(operation.body.__annotations__[name])
-    plain = {"NodeName": "str", "Count": "int"}
-    for alias, meant in plain.items():
-        kind = kind.replace(alias, meant)
-    return f"{name}: {kind}" if required else f"{name}: {kind} = ..."
+def _typed(each: ListedParameter, hints: Mapping[str, object]) -> str:
+    kind = _written(hints[each.name])
+    return f"{each.name}: {kind}" if each.required else f"{each.name}: {kind} = ..."
 
 
-def _home(operation: Operation[object]) -> str:
-    result = operation.body.__annotations__["return"]
-    home = getattr(import_module(operation.body.__module__), str(result)).__module__
-    return f"from {home} import {result}"
+def _written(hint: object) -> str:
+    """A type as it is written, without what else its annotation says."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(_written, inner))
+    if origin is Literal:
+        return f"Literal[{', '.join(map(json.dumps, inner))}]"
+    if hint is type(None):
+        return "None"
+    assert isinstance(hint, type), f"{hint} in a signature"
+    return hint.__name__
+
+
+def _home(operation: Operation[object], result: str) -> str:
+    return str(getattr(import_module(operation.body.__module__), result).__module__)
+
+
+def _import(module: str, names: Sequence[str]) -> str:
+    line = f"from {module} import {', '.join(names)}\n"
+    if len(line) <= WIDTH:
+        return line
+    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
 
 
 def commands() -> str:

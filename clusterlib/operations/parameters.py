@@ -48,8 +48,10 @@ __all__ = [
     "Memory",
     "NodeCount",
     "NodeName",
+    "OnNode",
     "Parameter",
     "Ports",
+    "ProcessName",
     "ProfileName",
     "Refused",
     "ReportOf",
@@ -94,7 +96,7 @@ class Short:
 class Completes:
     """What completes the value in a shell."""
 
-    what: Literal["profiles", "clusters", "nodes"]
+    what: Literal["profiles", "clusters", "nodes", "processes"]
 
 
 @frozen
@@ -179,6 +181,13 @@ ProfileName = Annotated[
 ]
 ShownProfile = Annotated[
     str, NAME, Completes("profiles"), Help("Name of the profile; may be given without --name.")
+]
+OnNode = Annotated[str, NAME, Completes("nodes"), Help("Look for the process on this node only.")]
+ProcessName = Annotated[
+    str,
+    NAME,
+    Completes("processes"),
+    Help("Id or registered name of the process, whichever node it is on; may be given without --process."),
 ]
 NodeCount = Annotated[int, WHOLE, Short("n"), Help("Number of nodes, instead of the profile's.")]
 Count = Annotated[int, WHOLE, Help("Number of nodes; may be given without --count.")]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import TypeVar
 
 from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.errors import ClusterError
 from clusterlib.evidence.redaction import Redactor, redactor_for
+from clusterlib.messages.codec import plain, revive
 from clusterlib.rundir.folders import latest_run
 
-__all__ = ["shown"]
+__all__ = ["shown", "without_secrets"]
+
+R = TypeVar("R")
 
 
 def shown(error: ClusterError, name: str | None = None, *, project: Path | str | None = None) -> ClusterError:
@@ -20,6 +24,12 @@ def shown(error: ClusterError, name: str | None = None, *, project: Path | str |
     Its evidence is output of a node, often a traceback with values in it."""
     cleaned = _redactor(name, project).value(error.to_dict())
     return ClusterError.from_dict({**cleaned, "code": error.code})
+
+
+def without_secrets(result: R, name: str, *, project: Path | str | None = None) -> R:
+    """The same result, whose texts come out of a node, without those secrets."""
+    cleaned: R = revive(type(result), _redactor(name, project).value(plain(result)))
+    return cleaned
 
 
 def _redactor(name: str | None, project: Path | str | None) -> Redactor:

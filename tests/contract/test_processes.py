@@ -51,6 +51,9 @@ async def moving_cart(box, owner, items=()):
                 box.hand_over(owner, items)
                 return
 
+async def broken(box):
+    raise ValueError("it is broken")
+
 async def exiting(box):
     async for message in box:
         sys.exit(3)
@@ -204,9 +207,9 @@ def test_a_process_that_fails_is_started_again_with_its_name(grid: Grid) -> None
 
 def test_a_process_that_fails_again_and_again_is_given_up(grid: Grid) -> None:
     grid.start(1)
-    on(grid, "node1", "spawn", "shop:cart", restart="always")  # without its argument: it fails at once
+    on(grid, "node1", "spawn", "shop:broken", restart="always")
 
-    until(lambda: "gives up: shop:cart ended too often" in grid["node1"].said(), True)
+    until(lambda: "gives up: shop:broken ended too often" in grid["node1"].said(), True)
 
 
 def test_asking_a_process_that_is_gone_or_ends_is_an_error_with_its_reason(grid: Grid) -> None:
@@ -403,7 +406,7 @@ def test_clients_start_processes_and_ask_them(grid: Grid) -> None:
 
     assert process == "node2.1"
     assert look(grid, "node2", "where", target="cart") == ("node2.1", "node2")
-    assert act(grid, "node1", "ask", target="cart", message="items", timeout=5) == ("ann", [])
+    assert on(grid, "node1", "ask", "cart", "items") == ("ann", [])
     until(lambda: look(grid, "node1", "names"), {"cart": "node2.1"})
 
 
@@ -527,6 +530,9 @@ def test_a_function_that_is_no_coroutine_function_is_refused(grid: Grid) -> None
 
     with pytest.raises(UsageError, match="it is no coroutine function"):
         on(grid, "node1", "spawn", "shop:names")
+    with pytest.raises(UsageError, match="takes other arguments than a mailbox") as caught:
+        on(grid, "node1", "spawn", "shop:cart")
+    assert "missing 1 required positional argument: 'owner'" in str(caught.value.cause)
     with pytest.raises(UsageError, match="between 1 and 200 characters"):
         on(grid, "node1", "spawn", "shop:cart", "ann", name="")
 

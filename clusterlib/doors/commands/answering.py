@@ -19,6 +19,14 @@ from clusterlib.doors.render.life import (
     synchronised,
 )
 from clusterlib.doors.render.listed import derived, operations
+from clusterlib.doors.render.processes import (
+    process_changed,
+    process_list,
+    process_names,
+    process_shown,
+    process_started,
+    process_trees,
+)
 from clusterlib.doors.render.profiles import checks, profile, profile_schema, profiles
 from clusterlib.doors.render.use import (
     cluster_events,
@@ -62,6 +70,12 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "Logs": logs,
     "Operations": operations,
     "PlannedTests": lambda *_: None,
+    "ProcessChanged": process_changed,
+    "ProcessList": process_list,
+    "ProcessNames": process_names,
+    "ProcessShown": process_shown,
+    "ProcessStarted": process_started,
+    "ProcessTrees": process_trees,
     "Profiles": profiles,
     "Ran": ran,
     "Reported": reported,

@@ -102,6 +102,7 @@ def _values(option: ListedParameter, given: Sequence[str]) -> Iterable[str]:
         "profiles": _profiles,
         "clusters": _clusters,
         "nodes": lambda: _nodes(_after(given, "--name")),
+        "processes": lambda: _processes(_after(given, "--name")),
         "": lambda: option.choices,
     }
     with contextlib.suppress(ClusterError, OSError):
@@ -116,6 +117,13 @@ def _after(given: Sequence[str], flag: str) -> str | None:
         if word.startswith(f"{flag}="):
             return word.partition("=")[2]
     return None
+
+
+def _processes(cluster: str | None) -> Iterable[str]:
+    """The registered names; only a running cluster has any."""
+    from clusterlib.operations.processes import names
+
+    return [one.name for one in names(name=cluster).names]
 
 
 def _profiles() -> Iterable[str]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from clusterlib.drivers.place import Place
 from clusterlib.drivers.processes import ProcessCalls, Spawning
-from clusterlib.errors import NotSupported
+from clusterlib.errors import CallTimeout, NotSupported
 from clusterlib.messages.codec import revive
 from clusterlib.messages.processes import MemberView, ProcessDetail, ProcessesOfNode, ProcessOrder
 from clusterlib.runtime.client import NodeClient
 
 __all__ = ["PythonProcesses"]
 
-T = TypeVar("T")
+HELD_UP = "its event loop, which answers this, is held up: something on it does not await"
 Talk = Callable[[Callable[[NodeClient], Any]], Any]
 
 
@@ -48,7 +49,7 @@ class PythonProcesses(ProcessCalls):
                 "spawn",
                 timeout,
                 target=wanted.function,
-                args=wanted.args,
+                args=tuple(map(_value, wanted.args)),
                 name=wanted.name,
                 prefer=wanted.prefer,
                 node=wanted.node,
@@ -67,7 +68,8 @@ class PythonProcesses(ProcessCalls):
         return str(self._act("restart", timeout, target=target))
 
     def send(self, target: str, message: Any, timeout: float) -> None:
-        self._act("send", timeout, target=target, message=message)
+        """A text is a literal of Python, such as `("add", "tea")`; any other text is itself."""
+        self._act("send", timeout, target=target, message=_value(message))
 
     def suspend(self, target: str, timeout: float) -> None:
         self._look("suspend", timeout, target=target)
@@ -82,7 +84,20 @@ class PythonProcesses(ProcessCalls):
         )
 
     def _look(self, verb: str, timeout: float, **arguments: Any) -> Any:
-        return self._talk(lambda node: node.ask("processes", (verb, arguments), timeout=timeout))
+        try:
+            return self._talk(lambda node: node.ask("processes", (verb, arguments), timeout=timeout))
+        except CallTimeout as error:
+            error.cause = error.cause or HELD_UP
+            raise
 
     def _act(self, verb: str, timeout: float, **arguments: Any) -> Any:
         return self._talk(lambda node: node.ask("do processes", (verb, arguments), timeout=timeout))
+
+
+def _value(given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    try:
+        return ast.literal_eval(given)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return given

@@ -80,14 +80,9 @@ def _resume(service: ProcessService, target: str) -> object:
 
 def _here(service: ProcessService, target: str) -> LiveProcess:
     process = service.resolve(target)
-    found = service.table.find(process)
-    if found is None:
-        raise (
-            service.table.gone(process)
-            if process.node == service.node
-            else ProcessGone(f"{process} is not on {service.node}, but on {process.node}")
-        )
-    return found
+    if process.node != service.node:
+        raise ProcessGone(f"{process} is not on {service.node}, but on {process.node}")
+    return service.table.process(process)
 
 
 LOOKS: dict[str, Callable[..., object]] = {
@@ -128,10 +123,6 @@ def _send(processes: Processes, target: str, message: Any) -> object:
     return target
 
 
-def _ask(processes: Processes, target: str, message: Any, timeout: float) -> object:
-    return processes.ask(target, message, timeout)
-
-
 def _terminate(processes: Processes, target: str) -> object:
     processes.terminate(target)
     return target
@@ -145,7 +136,6 @@ ACTS: dict[str, Callable[..., object]] = {
     "spawn": _spawn,
     "kill": _kill,
     "send": _send,
-    "ask": _ask,
     "terminate": _terminate,
     "restart": _restart,
 }

@@ -15,6 +15,7 @@ from clusterlib.messages.processes import (
     ProcessRow,
     ProcessState,
 )
+from clusterlib.runtime.processes.mailbox import Mailbox
 from clusterlib.runtime.processes.table import LiveProcess, ProcessTable, Slot, Supervisor
 
 __all__ = ["busiest", "detail", "tree"]
@@ -23,10 +24,11 @@ MOST_WAITING = 10
 MOST_VALUES = 20
 LONGEST_TEXT = 200
 
-ORDERS: dict[ProcessOrder, Callable[[LiveProcess], int]] = {
-    ProcessOrder.MESSAGES: lambda process: len(process.box),
-    ProcessOrder.WORK: lambda process: process.box.taken,
-    ProcessOrder.MEMORY: lambda process: len(process.box),
+OWN = {Mailbox.__anext__.__code__, Mailbox.take.__code__}
+ORDERS: dict[ProcessOrder, Callable[[LiveProcess], tuple[int, int]]] = {
+    ProcessOrder.MESSAGES: lambda process: (len(process.box), process.box.taken),
+    ProcessOrder.WORK: lambda process: (process.box.taken, len(process.box)),
+    ProcessOrder.MEMORY: lambda process: (len(process.box), process.box.taken),
 }
 """The memory of a coroutine cannot be measured; its mailbox is what can grow."""
 
@@ -114,9 +116,9 @@ def _member(node: str, slot: Slot) -> MemberView:
 
 
 def _coroutines(process: LiveProcess) -> Iterable[Any]:
-    """The coroutine of the process, and what it awaits, outermost first."""
+    """The coroutine of the process, and what it awaits, outermost first: down to its mailbox."""
     awaited: Any = process.coroutine
-    while awaited is not None and hasattr(awaited, "cr_frame"):
+    while awaited is not None and hasattr(awaited, "cr_frame") and awaited.cr_code not in OWN:
         yield awaited
         awaited = awaited.cr_await
 

@@ -53,7 +53,6 @@ class Mailbox:
         "_waiting",
         "lost",
         "room",
-        "seen",
         "successor",
     )
 
@@ -63,14 +62,15 @@ class Mailbox:
         """The arguments of the process that continues this one on another node."""
         self.lost = 0
         """Messages that came while it was full."""
-        self.seen: Callable[[Any], None] | None = None
-        """Called with each message that is taken, while the process is traced."""
         self._loop = loop
         self._items: deque[Any] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._asked: AskedMessage | None = None
         self._taken = 0
         self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Mailbox with {len(self)} of {self.room} messages>"
 
     def __len__(self) -> int:
         return len(self._items)
@@ -144,7 +144,4 @@ class Mailbox:
         item = self._items.popleft()
         self._taken += 1
         self._asked = item if isinstance(item, AskedMessage) else None
-        message = item.message if isinstance(item, AskedMessage) else item
-        if self.seen is not None:
-            self.seen(message)
-        return message
+        return item.message if isinstance(item, AskedMessage) else item

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from clusterlib.errors import ClusterError, NodeUnavailable, ProcessGone, ProcessNameTaken
+from clusterlib.frozen import replace
 from clusterlib.runtime.links import Links
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Liveness, Membership
@@ -176,9 +176,10 @@ class ProcessService:
         process = self.resolve(target)
         if process.node != self.node:
             return self._courier.ask(process.node, "end", process, reason)
-        found = self.table.find(process)
-        if found is None:
-            return self._failed(self.table.gone(process))
+        try:
+            found = self.table.process(process)
+        except ClusterError as error:
+            return self._failed(error)
         self.table.end(found, reason)
         return asyncio.shield(found.gone)
 

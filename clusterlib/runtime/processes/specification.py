@@ -71,6 +71,12 @@ def child(
             f"{called!r} cannot be a process: it is no coroutine function",
             remedies=["async def cart(box, owner): ..."],
         )
+    try:
+        called(None, *args).close()  # makes a coroutine, and runs nothing of it
+    except TypeError as error:
+        raise UsageError(
+            f"{called!r} takes other arguments than a mailbox and {args!r}", cause=str(error)
+        ) from None
     return Child(called, args, name, _one_of(RestartRule, restart), room, moves)
 
 

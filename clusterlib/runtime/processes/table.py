@@ -11,8 +11,9 @@ from collections.abc import Coroutine, Iterator
 from contextvars import Context, ContextVar
 from typing import Any, Protocol
 
-from clusterlib.errors import ProcessGone
+from clusterlib.errors import ProcessGone, UsageError
 from clusterlib.frozen import frozen
+from clusterlib.remedies import do
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.network import NodeNetwork
 from clusterlib.runtime.processes.mailbox import Mailbox
@@ -166,6 +167,18 @@ class ProcessTable:
         """How a process of this node has ended; if that is forgotten, that there is none."""
         ended = self.ended.get(process.number) if self._is_here(process) else None
         return ended or ProcessEnd(process, "there is no such process", failed=True)
+
+    def process(self, process: ProcessId) -> LiveProcess:
+        """Raises ProcessGone, or UsageError for a supervisor."""
+        found = self.member(process)
+        if isinstance(found, Supervisor):
+            raise UsageError(
+                f"{process} is a supervisor, and no process",
+                remedies=[do("cluster.processes.tree"), do("cluster.processes.terminate", str(process))],
+            )
+        if found is None:
+            raise self.gone(process)
+        return found
 
     def gone(self, process: ProcessId) -> ProcessGone:
         ended = self.ended.get(process.number) if self._is_here(process) else None

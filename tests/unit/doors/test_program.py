@@ -70,7 +70,7 @@ def test_words_become_a_command_and_its_options(
             ["clusterlib status", "clusterlib start", "clusterlib restart", "clusterlib --help"],
         ),
         ("frobnicate", "there is no command 'frobnicate'", ["clusterlib --help"]),
-        ("list", "there is no command 'list'", ["clusterlib profile list", "clusterlib --help"]),
+        ("list", "there is no command 'list'", ["clusterlib processes list", "clusterlib --help"]),
         (
             "profile chekc",
             "there is no command 'profile chekc'",
@@ -256,7 +256,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("words", "found"),
     [
         (["sta"], ["start", "status"]),
-        (["pro"], ["profile"]),
+        (["pro"], ["processes", "profile"]),
         (["profile", "s"], ["schema", "show"]),
         (["completion", ""], ["bash", "fish", "zsh"]),
         (["up", "--pro"], ["--profile"]),
