@@ -293,7 +293,7 @@ class RequestRefused(ClusterError):
 
 
 class AccessRefused(RequestRefused):
-    """A request over REST is not allowed."""
+    """A request over REST, or a call of an assistant, is not allowed."""
 
     code = "access-refused"
 

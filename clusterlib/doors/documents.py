@@ -9,7 +9,9 @@ from typing import Any
 
 from clusterlib.doors.wording import Wording
 
-__all__ = ["as_json", "document_of", "worded"]
+__all__ = ["as_json", "document_of", "single_document", "worded"]
+
+WITHOUT_DOCUMENT = frozenset({"NodeShell", "ProjectServer", "FollowedEvents", "LogView"})
 
 
 def as_json(document: object, indent: int | None = None) -> str:
@@ -44,6 +46,25 @@ def document_of(result: object) -> Any:
             f"the result of the operation cannot be shown: {error}",
             cause="results are texts, numbers, lists, mappings, enumerations and data classes",
         ) from error
+
+
+def single_document(result: object, name: str) -> Any:
+    """The same at a door where each call of an operation, here that of this name, has one answer.
+
+    Raises NotSupported for a stream or a conversation, and closes it."""
+    from contextlib import AbstractContextManager
+
+    from clusterlib.errors import NotSupported
+
+    kind = type(result)
+    if kind.__module__.startswith("clusterlib.") and kind.__name__ in WITHOUT_DOCUMENT:
+        if isinstance(result, AbstractContextManager):
+            result.__exit__(None, None, None)
+        raise NotSupported(
+            f"{name} answers with no document here",
+            cause="a prompt needs a terminal; without `follow`, and with an expression, there is a document",
+        )
+    return document_of(result)
 
 
 def _finite(value: Any) -> Any:

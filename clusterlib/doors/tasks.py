@@ -20,6 +20,7 @@ from clusterlib.doors.commands.carrying import carry_out, open_streams
 from clusterlib.doors.commands.command import Command, commands
 from clusterlib.doors.console import Console
 from clusterlib.doors.typed import bare_words, check_line
+from clusterlib.frozen import replace
 from clusterlib.operations.listing import ListedParameter
 
 __all__ = ["ClusterTask", "namespace", "remainder"]
@@ -71,10 +72,18 @@ def _argument(option: ListedParameter, *, positional: bool) -> Argument:
         if option.takes_value
         else bool,  # numbers are read by `Parameter.read`, which explains mistakes
         default=None if option.takes_value else False,
-        help=option.explained,
+        help=_explained(option),
         positional=positional,
         attr_name=option.name if flag != option.name else None,  # an alias of itself is an endless one
     )
+
+
+def _explained(option: ListedParameter) -> str:
+    """Invoke shows only the option, so its help says that a bare word will do."""
+    if not option.word:
+        return option.explained
+    whole, end = option.help.partition(".")[::2]
+    return replace(option, help=f"{whole}; may be given without {option.flag}.{end}").explained
 
 
 def remainder(context: Context) -> list[str]:

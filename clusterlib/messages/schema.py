@@ -15,7 +15,6 @@ __all__ = ["schema_of"]
 PLAIN: Mapping[Any, str] = {
     str: "string",
     int: "integer",
-    float: "number",
     bool: "boolean",
     type(None): "null",
 }
@@ -40,6 +39,8 @@ def _schema(kind: Any, known: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR091
         return _sequence(inner, known)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": _schema(inner[1], known)}
+    if kind is float:
+        return {"type": ["number", "null"]}  # JSON has no word for infinity
     if kind is None or kind in PLAIN:
         return {"type": PLAIN[kind or type(None)]}
     if isinstance(kind, type) and issubclass(kind, Enum):

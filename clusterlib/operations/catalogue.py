@@ -30,7 +30,7 @@ __all__ = ["INDEX", "Catalogue", "catalogue", "load", "project_here", "shipped"]
 
 INDEX = Path(__file__).with_name("index.json")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-RESERVED = frozenset({"cluster", "completion", "help"})
+RESERVED = frozenset({"cluster", "completion", "help", "mcp"})
 GROUP = re.compile(r"(cluster\.)?[a-z][a-z0-9_]*")
 
 

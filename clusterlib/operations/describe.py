@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clusterlib.client.start import project_folder
@@ -11,11 +11,11 @@ from clusterlib.frozen import frozen
 from clusterlib.messages.effects import Effect
 from clusterlib.messages.schema import schema_of
 from clusterlib.operations.catalogue import catalogue, load
-from clusterlib.operations.declaring import Caller, Operation, Scope, operation
-from clusterlib.operations.listing import ListedOperation, SourceTrouble
+from clusterlib.operations.declaring import Caller, Scope, operation
+from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
 from clusterlib.operations.result import Result
 
-__all__ = ["Described", "Operations", "operations", "result_schema"]
+__all__ = ["Described", "Operations", "operations", "parameter_schema", "result_schema"]
 
 
 @frozen
@@ -52,7 +52,7 @@ def operations(caller: Caller) -> Operations:
         result = None
         if caller.structured:  # only then, because it imports all of them
             try:
-                result = result_schema(load(one))
+                result = result_schema(one)
             except OperationBroken as error:
                 where = error.evidence[-1] if error.evidence else error.problem
                 broken.append(SourceTrouble(one.module, one.line, f"{error.cause}: {where}"))
@@ -75,29 +75,38 @@ def _described(one: ListedOperation, result: Mapping[str, Any] | None) -> Descri
     )
 
 
-def parameter_schema(one: ListedOperation) -> Mapping[str, Any]:
-    properties = {
+def parameter_schema(
+    one: ListedOperation, parameters: Sequence[ListedParameter] | None = None
+) -> Mapping[str, Any]:
+    """`parameters`: those that a door offers; else all that are declared."""
+    parameters = one.parameters if parameters is None else parameters
+    properties: dict[str, Any] = {
         each.name: {
             **each.schema,
             **({"description": each.help} if each.help else {}),
             **({} if each.default is None else {"default": each.default}),
         }
-        for each in one.parameters
+        for each in parameters
     }
+    if one.words:
+        properties[one.words] = {"type": "array", "items": {"type": "string"}}
     return {
         "type": "object",
         "additionalProperties": False,
         "properties": properties,
-        "required": [each.name for each in one.parameters if each.required],
+        "required": [each.name for each in parameters if each.required],
     }
 
 
-def result_schema(one: Operation[Any]) -> Mapping[str, Any]:
-    """The schema of the function's annotated result, or of any value if that cannot be resolved."""
-    said = one.body.__annotations__.get("return", Any)
+def result_schema(one: ListedOperation) -> Mapping[str, Any]:
+    """The schema of the function's annotated result, or of any value if that cannot be resolved.
+
+    Imports the operation. Raises OperationBroken if that is not possible."""
+    body = load(one).body
+    said = body.__annotations__.get("return", Any)
     try:
         if isinstance(said, str):
-            said = eval(said, getattr(one.body, "__globals__", {}))  # noqa: S307 - as typing.get_type_hints does
+            said = eval(said, getattr(body, "__globals__", {}))  # noqa: S307 - as typing.get_type_hints does
         return schema_of(said)
     except NameError:  # imported for type checkers only
         return {}

@@ -1,5 +1,7 @@
-"""Help that is shown in more than one place."""
+"""Words of declarations that are used in more than one place."""
 
-__all__ = ["WHICH_CLUSTER"]
+__all__ = ["STREAM", "WHICH_CLUSTER"]
 
 WHICH_CLUSTER = "Name of the cluster; several can run side by side. Default: $CLUSTERLIB_NAME, else default."
+STREAM = "stream"
+"""The format, in the JSON schema, of a flag with which the answer is a stream without an end."""

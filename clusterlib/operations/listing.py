@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import plain
 from clusterlib.messages.effects import Effect
-from clusterlib.operations.help_texts import WHICH_CLUSTER
+from clusterlib.operations.help_texts import STREAM, WHICH_CLUSTER
 
 if TYPE_CHECKING:
     from clusterlib.operations.declaring import Operation, Scope
@@ -68,6 +68,11 @@ class ListedParameter:
     @property
     def choices(self) -> tuple[str, ...]:
         return tuple(map(str, self.schema.get("enum", ())))
+
+    @property
+    def streams(self) -> bool:
+        """Whether this flag makes the answer a stream without an end."""
+        return self.schema.get("format") == STREAM
 
     @property
     def stands_for(self) -> str:

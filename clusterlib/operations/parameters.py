@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from clusterlib.frozen import frozen, replace
-from clusterlib.operations.help_texts import WHICH_CLUSTER
+from clusterlib.operations.help_texts import STREAM, WHICH_CLUSTER
 from clusterlib.values.fields import (
     Between,
     Kind,
@@ -164,8 +164,9 @@ NAME = parsed(_text, type="string")
 WHOLE = whole(1, MOST)
 _SECONDS = number(above=0, most=float(MOST))
 SECONDS = replace(_SECONDS, json={**_SECONDS.json, "format": "seconds"})
+FOLLOW = replace(flag(), json={**flag().json, "format": STREAM})
 
-NodeName = Annotated[str, NAME, Completes("nodes"), Help("Name of the node; may be given without --node.")]
+NodeName = Annotated[str, NAME, Completes("nodes"), Help("Name of the node.")]
 ClusterName = Annotated[
     str,
     NAME,
@@ -179,18 +180,16 @@ ProfileName = Annotated[
     Completes("profiles"),
     Help("Profile to use (see profile.list). Default: $CLUSTERLIB_PROFILE, else dev."),
 ]
-ShownProfile = Annotated[
-    str, NAME, Completes("profiles"), Help("Name of the profile; may be given without --name.")
-]
+ShownProfile = Annotated[str, NAME, Completes("profiles"), Help("Name of the profile.")]
 OnNode = Annotated[str, NAME, Completes("nodes"), Help("Look for the process on this node only.")]
 ProcessName = Annotated[
     str,
     NAME,
     Completes("processes"),
-    Help("Id or registered name of the process, whichever node it is on; may be given without --process."),
+    Help("Id or registered name of the process, whichever node it is on."),
 ]
 NodeCount = Annotated[int, WHOLE, Short("n"), Help("Number of nodes, instead of the profile's.")]
-Count = Annotated[int, WHOLE, Help("Number of nodes; may be given without --count.")]
+Count = Annotated[int, WHOLE, Help("Number of nodes.")]
 RoleName = Annotated[
     str, NAME, Help("Role whose nodes are meant; it must be named if the cluster has several.")
 ]
@@ -202,7 +201,7 @@ Timeout = Annotated[
 Verbose = Annotated[bool, Short("v"), Help("Say more: every step, and what went on in the nodes.")]
 Rolling = Annotated[bool, Help("One node after the other, each only when the cluster is whole again.")]
 Fresh = Annotated[bool, Help("Delete the data in the nodes' folders: each starts as if for the first time.")]
-Follow = Annotated[bool, Short("f"), Help("Go on as more comes, until the cluster ends or Ctrl-C.")]
+Follow = Annotated[bool, FOLLOW, Short("f"), Help("Go on as more comes, until the cluster ends or Ctrl-C.")]
 Since = Annotated[
     str,
     NAME,
@@ -215,9 +214,7 @@ Borrow = Annotated[bool, Help("Use only a cluster that runs already; never start
 ArtifactFolder = Annotated[
     str, NAME, Help("Folder for the report of this run, with JUnit, logs and configurations.")
 ]
-ReportOf = Annotated[
-    str, NAME, Help("Folder of artifacts; may be given without --folder. Default: the latest.")
-]
+ReportOf = Annotated[str, NAME, Help("Folder of artifacts. Default: the latest.")]
 Resolved = Annotated[bool, Help("As it holds here and now: environment applied, adapted to this machine.")]
 Seconds = Annotated[float, SECONDS]
 Memory = Annotated[int, parsed(parse_memory, type=["string", "integer"])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from clusterlib.client.start import cluster_name, project_folder
 from clusterlib.errors import ClusterError
@@ -13,7 +13,7 @@ from clusterlib.evidence.redaction import Redactor, redactor_for
 from clusterlib.messages.codec import plain, revive
 from clusterlib.rundir.folders import latest_run
 
-__all__ = ["shown", "without_secrets"]
+__all__ = ["shown", "shown_value", "without_secrets"]
 
 R = TypeVar("R")
 
@@ -30,6 +30,11 @@ def without_secrets(result: R, name: str, *, project: Path | str | None = None) 
     """The same result, whose texts come out of a node, without those secrets."""
     cleaned: R = revive(type(result), _redactor(name, project).value(plain(result)))
     return cleaned
+
+
+def shown_value(value: Any, name: str | None = None, *, project: Path | str | None = None) -> Any:
+    """The same for data, and for a text."""
+    return _redactor(name, project).value(value)
 
 
 def _redactor(name: str | None, project: Path | str | None) -> Redactor:

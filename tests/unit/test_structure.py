@@ -40,6 +40,8 @@ UNTYPED = {
     "the arguments of a request, before they are read": {"messages/requests.py: request_of"},
     "a JSON schema": {
         "messages/schema.py: schema_of",
+        "operations/describe.py: parameter_schema",
+        "operations/describe.py: result_schema",
         "values/fields.py: described_of",
         "values/fields.py: json_schema_of",
     },

@@ -70,7 +70,11 @@ def _joined(words: Sequence[str]) -> list[str]:
 def _known(before: Sequence[str], begun: str) -> Iterable[str]:
     if not before:
         first = [words_of(one)[0] for one in commands()]
-        return [*first, MAIN_GROUP, "completion", *HELP, "--version"]
+        return [*first, MAIN_GROUP, "completion", "mcp", *HELP, "--version"]
+    if before[0] == "mcp":
+        from clusterlib.doors.mcp.allowing import ALLOW, ALLOWABLE
+
+        return ALLOWABLE if before[-1] == ALLOW else [ALLOW, *HELP]
     if before[0] == "completion":
         return SHELLS if len(before) == 1 else []
     if list(before) in [[group] for group in (MAIN_GROUP, *groups())]:

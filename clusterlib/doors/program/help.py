@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from clusterlib.doors.commands.command import Command, commands, troubles
-from clusterlib.doors.program.wording import CALL, HelpWording, words_of
+from clusterlib.doors.program.wording import CALL, words_of
+from clusterlib.doors.wording import HelpWording
 from clusterlib.operations.listing import ListedParameter
 
 __all__ = ["overview", "usage"]
@@ -32,7 +33,9 @@ def overview(width: int, wording: HelpWording, *, only: str = "") -> str:
         if only in {"", words_of(found[0])[0]}:
             rows = [(" ".join(words_of(one)), wording(one.summary)) for one in found]
             lines += [f"{title}:", *_columns(rows, width), ""]
-    lines += _troubles(width) if not only else []
+    if not only:
+        served = ("mcp", "Serve the commands as tools of a coding assistant (MCP).")
+        lines += ["For programs:", *_columns([served], width), "", *_troubles(width)]
     more = f"{CALL} COMMAND --help shows the options of a command. {CALL} completion bash (zsh, fish) completes words."
     return "\n".join(
         [

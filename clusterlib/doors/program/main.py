@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from clusterlib import __version__
 from clusterlib.doors.commands.carrying import carry_out, open_streams
-from clusterlib.doors.commands.command import commands
 from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED
 from clusterlib.doors.program.help import overview, usage
 from clusterlib.doors.program.parsing import HELP, groups, parse
-from clusterlib.doors.program.wording import ASK, CALL, MAIN_GROUP, PROGRAM, HelpWording, ProgramWording
+from clusterlib.doors.program.wording import ASK, CALL, MAIN_GROUP, PROGRAM, ProgramWording, help_wording
 from clusterlib.errors import UsageError
 
 __all__ = ["main"]
@@ -37,21 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _carry_out(words: Sequence[str], console: Console) -> int:
     first, *others = words or [""]
     if first in {"", "help", *HELP} and not others:
-        console.line(overview(console.width, HelpWording(commands())))
+        console.line(overview(console.width, help_wording()))
         return 0 if first else UsageError.exit_code
     if first in {"help", *HELP}:  # `help kill`, `--help kill`
         words = [*others, "--help"]
     if words[0] == MAIN_GROUP and len(words) > 1 and words[1] in HELP:
-        console.line(overview(console.width, HelpWording(commands())))
+        console.line(overview(console.width, help_wording()))
         return 0
     if words[0] in OWN:
         return OWN[words[0]](console, words[1:])
     if words[0] in groups() and len(words) > 1 and words[1] in HELP:
-        console.line(overview(console.width, HelpWording(commands()), only=words[0]))
+        console.line(overview(console.width, help_wording(), only=words[0]))
         return 0
     call = parse(words)
     if call.wants_help:
-        console.line(usage(call.command, console.width, HelpWording(commands())))
+        console.line(usage(call.command, console.width, help_wording()))
         return 0
     console.json = bool(call.given.pop("json", False))
     console.remainder = list(call.rest)
@@ -85,5 +84,16 @@ def _completion(console: Console, shells: Sequence[str]) -> int:
     return 0
 
 
-OWN = {"--version": _version, "completion": _completion, ASK: _candidates}
+def _mcp(console: Console, words: Sequence[str]) -> int:
+    if HELP & set(words):
+        from clusterlib.doors.mcp.allowing import usage
+
+        console.line(usage(CALL))
+        return 0
+    from clusterlib.doors.mcp.main import serve
+
+    return serve(CALL, words)
+
+
+OWN = {"--version": _version, "completion": _completion, "mcp": _mcp, ASK: _candidates}
 """What only the program has; all else is a command."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from clusterlib.doors.commands.command import Command
-from clusterlib.doors.wording import Wording
+from clusterlib.doors.commands.command import Command, commands
+from clusterlib.doors.wording import HelpWording, Wording
 from clusterlib.remedies import OperationCall
 
 __all__ = [
@@ -16,8 +14,8 @@ __all__ = [
     "CALL",
     "MAIN_GROUP",
     "PROGRAM",
-    "HelpWording",
     "ProgramWording",
+    "help_wording",
     "how_to_call",
     "words_of",
 ]
@@ -59,16 +57,6 @@ class ProgramWording(Wording):
         return " ".join((CALL, *operation.removeprefix(f"{MAIN_GROUP}.").split(".")))
 
 
-class HelpWording:
-    """Rewords the help of operations and parameters, which names operations as `cluster.up`.
-
-    It is written as docstrings and annotations, so an operation in it is no data. Only names of
-    operations that exist are replaced."""
-
-    def __init__(self, commands: Iterable[Command]) -> None:
-        names = "|".join(re.escape(one.full_name) for one in commands)
-        self._named = re.compile(rf"(?<![\w./-])({names})\b(?![./\w-])")
-        self._wording = ProgramWording()
-
-    def __call__(self, text: str) -> str:
-        return self._named.sub(lambda found: self._wording.name(found[1]), text)
+def help_wording() -> HelpWording:
+    """Help, with operations as this program calls them."""
+    return HelpWording((one.operation for one in commands()), ProgramWording())

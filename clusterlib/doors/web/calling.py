@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from clusterlib.client.caller import acting_for
-from clusterlib.doors.documents import document_of
+from clusterlib.doors.documents import single_document
 from clusterlib.doors.web.given import GivenArguments, arguments_of
 from clusterlib.doors.web.routes import NAME, FoundRoute
-from clusterlib.errors import AccessRefused, ClusterError, NotSupported, OperationBroken
+from clusterlib.errors import AccessRefused, ClusterError, OperationBroken
 from clusterlib.frozen import frozen
 from clusterlib.importing import frames_of_authors
 from clusterlib.messages.effects import Effect
@@ -27,7 +26,6 @@ __all__ = ["CalledOperation", "ClientCaller", "OperationCalls"]
 
 MOST_AT_ONCE = 32
 """Operations that run at the same time. Others wait for their turn."""
-WITHOUT_DOCUMENT = frozenset({"NodeShell", "ProjectServer", "FollowedEvents", "LogView"})
 
 
 class ClientCaller(Caller):
@@ -73,7 +71,7 @@ class OperationCalls:
             name = values.pop(NAME, None) if operation.takes_cluster else values.get(NAME)
             with acting_for(client):
                 result = operation.called_by(caller, name, (), values, words)
-            return CalledOperation(_document(result, listed.full_name), tuple(caller.notes))
+            return CalledOperation(single_document(result, listed.full_name), tuple(caller.notes))
         except ClusterError as error:
             raise shown(error, name, project=self._project) from error
         except (Exception, SystemExit) as error:
@@ -83,7 +81,7 @@ class OperationCalls:
     def answer_schema(listed: ListedOperation) -> Mapping[str, Any]:
         """Of any value, for an operation that cannot be imported."""
         try:
-            return result_schema(load(listed))
+            return result_schema(listed)
         except OperationBroken:
             return {}
 
@@ -94,18 +92,6 @@ class OperationCalls:
                 cause="it was started without --allow-execute",
                 remedies=[do("cluster.serve", allow_execute=True)],
             )
-
-
-def _document(result: object, name: str) -> Any:
-    kind = type(result)
-    if kind.__module__.startswith("clusterlib.") and kind.__name__ in WITHOUT_DOCUMENT:
-        if isinstance(result, AbstractContextManager):
-            result.__exit__(None, None, None)
-        raise NotSupported(
-            f"{name} answers with no document here",
-            cause="a prompt needs a terminal; without `follow`, and with an expression, there is a document",
-        )
-    return document_of(result)
 
 
 def _broken(name: str, error: BaseException) -> ClusterError:

@@ -15,11 +15,11 @@ from clusterlib.doors.program.completion import candidates
 from clusterlib.doors.program.help import overview, usage
 from clusterlib.doors.program.main import main
 from clusterlib.doors.program.parsing import parse
-from clusterlib.doors.program.wording import HelpWording, words_of
+from clusterlib.doors.program.wording import help_wording, words_of
 from clusterlib.errors import UsageError
 from clusterlib.rundir.folders import new_run, runs_of
 
-WORDING = HelpWording(commands())
+WORDING = help_wording()
 
 
 @pytest.mark.parametrize(
