@@ -53,6 +53,8 @@ class Console:
         """Calls operations as they are called here."""
         self.remainder = list(remainder)
         """The words after `--`."""
+        self.compact = False
+        """Whether a JSON document takes one line, because others follow."""
         self.out = sys.stdout if out is None else out
         self.err = sys.stderr if err is None else err
         self.environment = os.environ if environment is None else environment
@@ -78,9 +80,13 @@ class Console:
         """The result of a task: the document with --json, else what `tell` prints."""
         self.close()
         if self.json:
-            self._write(self.out, as_json(worded(document, self.wording), indent=2))
+            self._write(self.out, as_json(worded(document, self.wording), indent=self._indent))
         else:
             tell()
+
+    @property
+    def _indent(self) -> int | None:
+        return None if self.compact else 2
 
     def line(self, text: str = "") -> None:
         self._write(self.out, text + "\n")
@@ -188,13 +194,21 @@ class Console:
             self._progress.close()
             self._progress = None
 
+    def confirms(self, question: str) -> bool:
+        """Asks the person at the terminal. No answer means no."""
+        try:
+            return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+        except (EOFError, KeyboardInterrupt):
+            self.line()
+            return False
+
     # -- ends
 
     def error(self, error: ClusterError) -> None:
         self.close()
         if self.json:
             document = {**error.to_dict(), "remedies": [self.wording(one) for one in error.remedies]}
-            self._write(self.out, as_json({"error": document}, indent=2))
+            self._write(self.out, as_json({"error": document}, indent=self._indent))
             return
         paint = self.aside
         lines = [f"{paint('error:', 'red')} {paint(error.problem, 'bold')} {paint(f'[{error.code}]', 'dim')}"]
@@ -217,7 +231,7 @@ class Console:
                 "remedies": [],
                 "remedy_parts": [],
             }
-            self._write(self.out, as_json({"error": what}, indent=2))
+            self._write(self.out, as_json({"error": what}, indent=self._indent))
         else:
             self._write(self.err, "interrupted\n")
 

@@ -11,7 +11,7 @@ from clusterlib.doors.wording import Wording
 
 __all__ = ["as_json", "document_of", "single_document", "worded"]
 
-WITHOUT_DOCUMENT = frozenset({"NodeShell", "ProjectServer", "FollowedEvents", "LogView"})
+WITHOUT_DOCUMENT = frozenset({"FollowedEvents", "LivePrompt", "LogView", "NodeShell", "ProjectServer"})
 
 
 def as_json(document: object, indent: int | None = None) -> str:

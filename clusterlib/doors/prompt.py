@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import codeop
-import contextlib
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from clusterlib.doors.exits import FAILED
+from clusterlib.doors.line_editing import LineEditing
 
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
     from clusterlib.operations.shell import NodeShell
 
 __all__ = ["Prompt", "Statements"]
-
-KEPT_LINES = 2000
 
 
 class Statements:
@@ -64,7 +61,8 @@ class Prompt:
             f"Python in {self._session.node} of cluster {self._session.cluster.name}{mark}; "
             "this_node() is the node, _ the last value; Ctrl-D ends."
         )
-        with _history(self._session.cluster.project / ".clusterlib" / "shell_history", self._session):
+        history = self._session.cluster.project / ".clusterlib" / "shell_history"
+        with LineEditing(history, self._session.complete) as editing:
             while True:
                 try:
                     line = input("... " if statements.open else f"{self._session.node}> ")
@@ -75,6 +73,7 @@ class Prompt:
                     statements.rest()
                     self._console.line()
                     continue
+                editing.keep()
                 if not statements.open and line.strip() in {"exit", "exit()", "quit", "quit()"}:
                     return 0
                 source = statements.add(line)
@@ -103,37 +102,3 @@ class Prompt:
         else:
             render.evaluated(self._console, result)
         return result.traceback is None
-
-
-@contextlib.contextmanager
-def _history(path: Path, session: NodeShell) -> Iterator[None]:
-    """Line editing, completion with names of the node, and a history of input, if Python has
-    readline."""
-    try:
-        import readline
-    except ImportError:
-        yield
-        return
-    found: list[str] = []
-
-    def complete(text: str, number: int) -> str | None:
-        nonlocal found
-        if number == 0:
-            try:
-                found = session.complete(text)
-            except Exception:  # noqa: BLE001 - a completion that fails must not disturb the line being typed
-                found = []
-        return found[number] if number < len(found) else None
-
-    with contextlib.suppress(OSError):
-        readline.read_history_file(path)
-    readline.set_completer(complete)
-    readline.parse_and_bind("tab: complete")
-    readline.set_history_length(KEPT_LINES)
-    try:
-        yield
-    finally:
-        readline.set_completer(None)
-        with contextlib.suppress(OSError):
-            readline.write_history_file(path)
-            path.chmod(0o600)

@@ -19,6 +19,7 @@ from invoke.tasks import Task
 from clusterlib.doors.commands.carrying import carry_out, open_streams
 from clusterlib.doors.commands.command import Command, commands
 from clusterlib.doors.console import Console
+from clusterlib.doors.program.live import CONVERSATIONS
 from clusterlib.doors.typed import bare_words, check_line
 from clusterlib.frozen import replace
 from clusterlib.operations.listing import ListedParameter
@@ -47,7 +48,8 @@ def _body(command: Command) -> Callable[..., None]:
     def body(context: Context, **given: object) -> None:
         open_streams()
         console = Console(json=bool(given.pop("json", False)), remainder=remainder(context))
-        code = carry_out(command, console, _said(command, given))
+        said = _said(command, given)
+        code = carry_out(command, console, said, conversations=CONVERSATIONS)
         if code:
             raise Exit(code=code)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import math
 import os
 import signal
@@ -20,7 +21,16 @@ from clusterlib.errors import ProgramMissing, StartError
 from clusterlib.remedies import do
 from clusterlib.waiting import Deadline, poll, wait_readable
 
-__all__ = ["CHANNEL", "SCARCE", "TIMED_OUT", "reap", "run_aside", "run_command", "start_detached"]
+__all__ = [
+    "CHANNEL",
+    "SCARCE",
+    "TIMED_OUT",
+    "FedCommand",
+    "reap",
+    "run_aside",
+    "run_command",
+    "start_detached",
+]
 
 CHANNEL = "{channel}"
 """In the arguments of `start_detached`, this word is replaced by the number of the channel's
@@ -142,6 +152,40 @@ def run_aside(
                 raise
     finally:
         os.close(log)
+
+
+class FedCommand:
+    """A command that reads what we write to `stream`. Its output is ours.
+
+    As in a shell, Ctrl-C is for the command once everything is written."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._argv = argv
+
+    def __enter__(self) -> Self:
+        try:
+            self._process = subprocess.Popen(list(self._argv), stdin=subprocess.PIPE)
+        except OSError as error:
+            raise _start_error(self._argv[0], error) from error
+        assert self._process.stdin is not None
+        self.stream = io.TextIOWrapper(self._process.stdin, encoding="utf-8")
+        return self
+
+    def finish(self) -> int:
+        """Waits for the end of the command, and returns its exit code."""
+        with contextlib.suppress(BrokenPipeError):
+            self.stream.close()
+        main = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+        try:
+            code = self._process.wait()
+        finally:
+            if main:
+                signal.signal(signal.SIGINT, before)
+        return code if code >= 0 else 128 - code
+
+    def __exit__(self, *_: object) -> None:
+        self.finish()
 
 
 @contextlib.contextmanager

@@ -217,6 +217,7 @@ class LastRole:
 class LastNode:
     name: str = ""
     role: str = ""
+    state: NodeState | None = None
 
 
 @frozen

@@ -30,7 +30,8 @@ __all__ = ["INDEX", "Catalogue", "catalogue", "load", "project_here", "shipped"]
 
 INDEX = Path(__file__).with_name("index.json")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-RESERVED = frozenset({"cluster", "completion", "help", "mcp"})
+RESERVED = frozenset({"cluster", "completion", "exit", "help", "mcp", "node", "quit", "use"})
+"""The words of the program and of the live prompt."""
 GROUP = re.compile(r"(cluster\.)?[a-z][a-z0-9_]*")
 
 

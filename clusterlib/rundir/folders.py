@@ -28,6 +28,7 @@ __all__ = [
     "all_names",
     "builds_folder",
     "cluster_identifier",
+    "home_of",
     "latest_run",
     "new_run",
     "prune",
@@ -189,6 +190,12 @@ def _next_stamp(runs: list[RunFolder]) -> str:
         with contextlib.suppress(OverflowError):
             now = max(now, begun + dt.timedelta(microseconds=1)) if begun else now
     return now.strftime(STAMP)
+
+
+def home_of(project: Path) -> Path:
+    """The private folder of clusterlib in the project, which exists from now on."""
+    _make_private(project, project / HOME)
+    return project / HOME
 
 
 def builds_folder(project: Path) -> Path:

@@ -3,7 +3,8 @@
 A ```console block holds commands (`$ ...`) and what they print; `# exits with N` behind a command
 tells another code than 0. A block whose first line is `# file: NAME` is written to that file;
 another ```python block is run; ```py is not.
-A ```diff block is applied to the project with `git apply`.
+A ```diff block is applied to the project with `git apply`. A ```session block is typed at the live
+prompt; between its prompts stands what is printed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pytest
 from clusterlib.operations.catalogue import catalogue
 from clusterlib.operations.down import bring_down
 from tests.docs.reading import apply, blocks, diffs
+from tests.docs.sessions import replay
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -56,7 +58,7 @@ def steps(document: Path) -> list[Step]:
             found.append(Step(line, "diff", "\n".join(body) + "\n"))
         elif language == "console":
             found += commands(line, body)
-        elif language in {"python", "diff"}:
+        elif language in {"python", "session"}:
             found.append(Step(line, language, "\n".join(body) + "\n"))
     return found
 
@@ -120,6 +122,10 @@ def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: 
         elif step.kind == "diff":
             apply(step.text, project)
             continue
+        elif step.kind == "session":
+            for typed, shown, printed in replay(step.text.splitlines(), project, {"COLUMNS": "120"}):
+                compare(shown, printed, f"{where}: {typed}")
+            continue
         elif step.kind != "command":
             (project / step.kind).parent.mkdir(parents=True, exist_ok=True)
             (project / step.kind).write_text(step.text)
@@ -128,10 +134,15 @@ def test_what_a_document_tells_to_type_works_and_prints_what_it_shows(document: 
             continue
         done = run(command, project)
         assert done.returncode == step.exit_code, f"{where}: {command}\n{done.stdout}"
-        printed = {shape(line) for line in done.stdout.splitlines()}
-        for line in step.shown:
-            if line.strip() not in {"", "..."}:
-                assert shape(line) in printed, f"{where}: {command}\nshown:   {line}\nprinted:\n{done.stdout}"
+        compare(step.shown, done.stdout, f"{where}: {command}")
+
+
+def compare(shown: list[str], output: str, where: str) -> None:
+    """Whatever is shown must be printed; more may be printed than is shown."""
+    printed = {shape(line) for line in output.splitlines()}
+    for line in shown:
+        if line.strip() not in {"", "..."}:
+            assert shape(line) in printed, f"{where}\nshown:   {line}\nprinted:\n{output}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

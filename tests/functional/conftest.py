@@ -23,6 +23,14 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def operations(project: Path) -> Path:
+    """The folder for the operations of the project."""
+    folder = project / "operations"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
 def up(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
     """`clusterlib.up` in that project. At the end, its clusters are down, and nothing is left."""
     monkeypatch.chdir(project)

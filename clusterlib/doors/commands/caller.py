@@ -3,7 +3,7 @@ there."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from clusterlib.operations.catalogue import project_here
@@ -42,8 +42,13 @@ class ConsoleCaller(Caller):
         aside(self._console, result)
 
 
-def called(parameter: Parameter) -> str:
-    """As it was written: --count, or COUNT for a bare word."""
-    flag = f"--{parameter.name.replace('_', '-')}"
-    bare = parameter.word and not any(word.partition("=")[0] == flag for word in sys.argv)
-    return parameter.name.upper() if bare else flag
+def called(words: Sequence[str]) -> Callable[[Parameter], str]:
+    """Names parameters as they were written in this command line: --count, or COUNT for a bare
+    word."""
+
+    def written(parameter: Parameter) -> str:
+        flag = f"--{parameter.name.replace('_', '-')}"
+        bare = parameter.word and not any(word.partition("=")[0] == flag for word in words)
+        return parameter.name.upper() if bare else flag
+
+    return written

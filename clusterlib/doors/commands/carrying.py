@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.doors.commands.command import Command
 from clusterlib.doors.exits import FAILED, INTERRUPTED
@@ -17,11 +17,23 @@ from clusterlib.remedies import do
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
 
-__all__ = ["carry_out", "open_streams"]
+__all__ = ["Conversation", "carry_out", "open_streams"]
+
+Conversation = Callable[["Console", Any], int]
+"""Does something with a result that is no document, and returns the exit code."""
 
 
-def carry_out(command: Command, console: Console, given: Mapping[str, object]) -> int:
-    """Runs the command, reports errors, and returns the exit code."""
+def carry_out(
+    command: Command,
+    console: Console,
+    given: Mapping[str, object],
+    typed: Sequence[str] | None = None,
+    conversations: Mapping[str, Conversation] | None = None,
+) -> int:
+    """Runs the command, reports errors, and returns the exit code.
+
+    `typed`: the words of the command line, if they are not those of this process. `conversations`:
+    those that only this door has, by the class of the result."""
     name: str | None = None
     try:
         check_essentials()
@@ -29,7 +41,7 @@ def carry_out(command: Command, console: Console, given: Mapping[str, object]) -
         from clusterlib.doors.commands.caller import ConsoleCaller, called  # with the operation
 
         try:
-            values = operation.read(given, called)
+            values = operation.read(given, called(sys.argv if typed is None else typed))
         except UsageError as error:
             _add_call(error, command, given)
             raise
@@ -41,7 +53,7 @@ def carry_out(command: Command, console: Console, given: Mapping[str, object]) -
         # Not before: until a keeper has been started, every import is waited for.
         from clusterlib.doors.commands.answering import answer
 
-        return answer(console, result)
+        return answer(console, result, conversations)
     except ClusterError as error:
         from clusterlib.operations.showing import shown  # only where something goes wrong
 

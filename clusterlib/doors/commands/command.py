@@ -8,7 +8,7 @@ from clusterlib.frozen import frozen
 from clusterlib.operations.catalogue import catalogue
 from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
 
-__all__ = ["Command", "commands", "troubles"]
+__all__ = ["Command", "commands", "look_again", "troubles"]
 
 
 @frozen
@@ -62,3 +62,11 @@ def commands() -> tuple[Command, ...]:
 def troubles() -> tuple[SourceTrouble, ...]:
     """What is wrong with the operations of the project."""
     return catalogue().troubles
+
+
+def look_again() -> None:
+    """For a process that goes on: files of the project may have changed.
+
+    Within one command they stay the same."""
+    commands.cache_clear()
+    troubles.cache_clear()

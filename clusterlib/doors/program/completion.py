@@ -12,7 +12,7 @@ from clusterlib.doors.program.wording import ASK, MAIN_GROUP, PROGRAM, words_of
 from clusterlib.errors import ClusterError
 from clusterlib.operations.listing import ListedParameter
 
-__all__ = ["SHELLS", "candidates"]
+__all__ = ["SHELLS", "candidates", "clusters", "nodes"]
 
 SHELLS = {
     "bash": f"""\
@@ -43,13 +43,19 @@ complete -c {PROGRAM} -a '(__{PROGRAM}_complete)'
 }
 
 
-def candidates(words: Sequence[str]) -> list[str]:
-    """What the last of these words, which may be empty, can become. Nothing means file names."""
+OF_PROGRAM = (MAIN_GROUP, "completion", "mcp", *HELP, "--version")
+"""The first words that are no commands."""
+
+
+def candidates(words: Sequence[str], besides: Iterable[str] = OF_PROGRAM) -> list[str]:
+    """What the last of these words, which may be empty, can become. Nothing means file names.
+
+    `besides`: the first words that are no commands."""
     joined = _joined(words or [""])
     *before, begun = joined
     if "--" in before:
         return []
-    found = {word for word in _known(before, begun) if word.startswith(begun)}
+    found = {word for word in _known(before, begun, besides) if word.startswith(begun)}
     if len(joined) < len(words) and "=" in begun and words[-2:-1] != [begun]:
         found = {word.partition("=")[2] for word in found}  # bash replaces what comes after the sign
     return sorted(found)
@@ -67,10 +73,9 @@ def _joined(words: Sequence[str]) -> list[str]:
     return joined
 
 
-def _known(before: Sequence[str], begun: str) -> Iterable[str]:
+def _known(before: Sequence[str], begun: str, besides: Iterable[str]) -> Iterable[str]:
     if not before:
-        first = [words_of(one)[0] for one in commands()]
-        return [*first, MAIN_GROUP, "completion", "mcp", *HELP, "--version"]
+        return [*(words_of(one)[0] for one in commands()), *besides]
     if before[0] == "mcp":
         from clusterlib.doors.mcp.allowing import ALLOW, ALLOWABLE
 
@@ -104,8 +109,8 @@ def _values(option: ListedParameter, given: Sequence[str]) -> Iterable[str]:
     """What fits there. If the project has a mistake, nothing is completed."""
     known: dict[str, Callable[[], Iterable[str]]] = {
         "profiles": _profiles,
-        "clusters": _clusters,
-        "nodes": lambda: _nodes(_after(given, "--name")),
+        "clusters": clusters,
+        "nodes": lambda: nodes(_after(given, "--name")),
         "processes": lambda: _processes(_after(given, "--name")),
         "": lambda: option.choices,
     }
@@ -136,14 +141,14 @@ def _profiles() -> Iterable[str]:
     return [one.name for one in list_all().profiles]
 
 
-def _clusters() -> Iterable[str]:
+def clusters() -> Iterable[str]:
     from clusterlib.client.start import project_folder
     from clusterlib.rundir.folders import all_names
 
     return all_names(project_folder(None))
 
 
-def _nodes(name: str | None) -> Iterable[str]:
+def nodes(name: str | None) -> Iterable[str]:
     """The nodes as the keeper has saved them, because asking it would take longer."""
     from clusterlib.client.start import cluster_name, project_folder
     from clusterlib.rundir.folders import latest_run

@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from clusterlib.doors.commands.command import Command, commands, troubles
-from clusterlib.doors.program.wording import CALL, words_of
-from clusterlib.doors.wording import HelpWording
+from clusterlib.doors.program.wording import ProgramHelp, words_of
 from clusterlib.operations.listing import ListedParameter
 
-__all__ = ["overview", "usage"]
+__all__ = ["columns", "listed", "listed_troubles", "overview", "usage"]
 
 WIDTH = 100
 SECTIONS = (
     ("Start, change and end clusters", ("up", "down", "restart", "sync", "scale", "run", "clean")),
-    ("Look into them", ("status", "health", "logs", "events", "shell", "doctor")),
+    ("Look into them", ("status", "health", "logs", "events", "shell", "live", "doctor")),
     ("Break nodes on purpose, and bring them back", ("kill", "pause", "resume", "stop", "start")),
 )
 """The commands of clusters in the order in which help lists them. Others follow by group."""
 OTHERS = {"": "And more", "profile": "Profiles", "test": "Test runs"}
 
 
-def overview(width: int, wording: HelpWording, *, only: str = "") -> str:
+def overview(width: int, wording: ProgramHelp, *, only: str = "") -> str:
     """`only` limits the list to the commands of this group."""
     width = min(width, WIDTH)
-    lines = [f"usage: {CALL} {f'{only} ' if only else ''}COMMAND [options]", ""]
+    called = wording.names.line
+    lines = [f"usage: {called(only, 'COMMAND')} [options]", ""]
     if not only:
         about = "Real clusters of your system, for tests: started in milliseconds, looked into, broken on purpose, and ended."
         lines += [*textwrap.wrap(about, width), ""]
-    for title, found in _sections():
-        if only in {"", words_of(found[0])[0]}:
-            rows = [(" ".join(words_of(one)), wording(one.summary)) for one in found]
-            lines += [f"{title}:", *_columns(rows, width), ""]
+    lines += listed(width, wording, only=only)
     if not only:
         served = ("mcp", "Serve the commands as tools of a coding assistant (MCP).")
-        lines += ["For programs:", *_columns([served], width), "", *_troubles(width)]
-    more = f"{CALL} COMMAND --help shows the options of a command. {CALL} completion bash (zsh, fish) completes words."
+        lines += ["For programs:", *columns([served], width), "", *listed_troubles(width)]
+    call = wording.names.call
+    more = f"{called('COMMAND --help')} shows the options of a command. {call} completion bash (zsh, fish) completes words."
     return "\n".join(
         [
             *lines,
             "Options:",
-            *_columns(
+            *columns(
                 [("-h, --help", "Show this, or the help of a command."), ("--version", "Show the version.")],
                 width,
             ),
@@ -51,7 +49,18 @@ def overview(width: int, wording: HelpWording, *, only: str = "") -> str:
     )
 
 
-def _troubles(width: int) -> list[str]:
+def listed(width: int, wording: ProgramHelp, *, only: str = "", without: Collection[str] = ()) -> list[str]:
+    """The commands in their sections."""
+    lines = []
+    for title, found in _sections():
+        if only in {"", words_of(found[0])[0]}:
+            shown = [one for one in found if one.full_name not in without]
+            rows = [(" ".join(words_of(one)), wording(one.summary)) for one in shown]
+            lines += [f"{title}:", *columns(rows, width), ""]
+    return lines
+
+
+def listed_troubles(width: int) -> list[str]:
     """Mistakes in the project's own operations. Those that are listed work."""
     found = [str(one) for one in troubles()]
     if not found:
@@ -60,8 +69,8 @@ def _troubles(width: int) -> list[str]:
     return ["Operations of this project that cannot be used:", *(f"  {line}" for line in lines), ""]
 
 
-def usage(command: Command, width: int, wording: HelpWording) -> str:
-    called = " ".join((CALL, *words_of(command)))
+def usage(command: Command, width: int, wording: ProgramHelp) -> str:
+    called = wording.names.line(*words_of(command))
     words = [_word(option) for option in command.options if option.word]
     flags = [f"[{_flag(option)}]" for option in command.options if not option.word]
     rest = ["[-- WORDS ...]"] if command.takes_rest else []
@@ -70,7 +79,7 @@ def usage(command: Command, width: int, wording: HelpWording) -> str:
     )
     lines += ["", *textwrap.wrap(wording(" ".join(command.help.split())), min(width, WIDTH))]
     rows = [(", ".join(_flags(option)), wording(option.explained)) for option in command.options]
-    return "\n".join([*lines, "", "Options:", *_columns([*rows, ("-h, --help", "Show this.")], width)])
+    return "\n".join([*lines, "", "Options:", *columns([*rows, ("-h, --help", "Show this.")], width)])
 
 
 def _sections() -> Iterable[tuple[str, Sequence[Command]]]:
@@ -82,7 +91,7 @@ def _sections() -> Iterable[tuple[str, Sequence[Command]]]:
         yield OTHERS.get(first, first.capitalize()), chosen
 
 
-def _columns(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
+def columns(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
     indent = max(len(first) for first, _ in rows) + 4
     room = max(20, min(width, WIDTH) - indent)
     lines = []

@@ -10,6 +10,7 @@ from clusterlib.doors.commands.carrying import carry_out, open_streams
 from clusterlib.doors.console import Console
 from clusterlib.doors.exits import FAILED
 from clusterlib.doors.program.help import overview, usage
+from clusterlib.doors.program.live import CONVERSATIONS
 from clusterlib.doors.program.parsing import HELP, groups, parse
 from clusterlib.doors.program.wording import ASK, CALL, MAIN_GROUP, PROGRAM, ProgramWording, help_wording
 from clusterlib.errors import UsageError
@@ -54,7 +55,7 @@ def _carry_out(words: Sequence[str], console: Console) -> int:
         return 0
     console.json = bool(call.given.pop("json", False))
     console.remainder = list(call.rest)
-    return carry_out(call.command, console, call.given)
+    return carry_out(call.command, console, call.given, conversations=CONVERSATIONS)
 
 
 def _version(console: Console, _: Sequence[str]) -> int:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from clusterlib.doors.commands.command import Command, commands, troubles
 from clusterlib.doors.commands.words import CommandStyle, read_words, similar
-from clusterlib.doors.program.wording import CALL, MAIN_GROUP, words_of
+from clusterlib.doors.program.wording import MAIN_GROUP, ProgramWording, words_of
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 
-__all__ = ["HELP", "Call", "called", "find_command", "groups", "parse"]
+__all__ = ["HELP", "PROGRAM_WORDS", "Call", "find_command", "groups", "parse", "style_of"]
 
 HELP = frozenset({"--help", "-h"})
+PROGRAM_WORDS = ProgramWording()
 
 
 @frozen
@@ -31,59 +32,65 @@ def groups() -> list[str]:
     return list(dict.fromkeys(words_of(one)[0] for one in commands() if len(words_of(one)) > 1))
 
 
-def find_command(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
+def find_command(
+    words: Sequence[str], wording: ProgramWording = PROGRAM_WORDS
+) -> tuple[Command, Sequence[str]]:
     """The command that the first words name, and the words after it.
 
     `cluster.up` and `cluster up` are both accepted."""
     first, *others = words
     if first == MAIN_GROUP and others:
-        return find_command(others)
+        return find_command(others, wording)
     for command in commands():
         called = words_of(command)
         if tuple(words[: len(called)]) == called:
             return command, words[len(called) :]
         if first == command.full_name:
             return command, others
-    raise _unknown(first, others)
+    raise _unknown(first, others, wording)
 
 
-def _unknown(first: str, others: Sequence[str]) -> UsageError:
+def _unknown(first: str, others: Sequence[str], wording: ProgramWording) -> UsageError:
+    line = wording.line
     if first.startswith("-"):
         return UsageError(
             f"{first} is no command",
             cause="options come after the command",
-            remedies=[*_after_the_command(first, others), f"{CALL} --help"],
+            remedies=[*_after_the_command(first, others, wording), _help(wording)],
         )
     if first == MAIN_GROUP:
-        return UsageError(f"{first} needs a second word", remedies=[f"{CALL} --help"])
+        return UsageError(f"{first} needs a second word", remedies=[_help(wording)])
     if first not in groups():
-        near = [f"{CALL} {name}" for name in _near(first.rpartition(".")[2], _names())]
+        near = [line(name) for name in _near(first.rpartition(".")[2], _names())]
         return UsageError(
-            f"there is no command {first!r}", evidence=_troubles(), remedies=[*near, f"{CALL} --help"]
+            f"there is no command {first!r}", evidence=_troubles(), remedies=[*near, _help(wording)]
         )
     paths = [words_of(one) for one in commands()]
-    names = {path[1]: " ".join((CALL, *path)) for path in paths if len(path) > 1 and path[0] == first}
+    names = {path[1]: line(*path) for path in paths if len(path) > 1 and path[0] == first}
     if not others:
-        return UsageError(
-            f"{first} needs a second word", remedies=[*names.values(), f"{CALL} {first} --help"]
-        )
+        return UsageError(f"{first} needs a second word", remedies=[*names.values(), _help(wording, first)])
     near = [names[name] for name in similar(others[0], names)]
     return UsageError(
         f"there is no command '{first} {others[0]}'",
         evidence=_troubles(),
-        remedies=[*(near or names.values()), f"{CALL} {first} --help"],
+        remedies=[*(near or names.values()), _help(wording, first)],
     )
 
 
-def _after_the_command(flag: str, others: Sequence[str]) -> list[str]:
+def _after_the_command(flag: str, others: Sequence[str], wording: ProgramWording) -> list[str]:
     """The command line with this flag in its place, if the other words name a command that has
     it."""
     try:
-        command, _ = find_command(others) if others else (None, ())
+        command, _ = find_command(others, wording) if others else (None, ())
     except UsageError:
         return []
     has_it = command is not None and any(flag in one.flags for one in command.options if not one.takes_value)
-    return [f"{CALL} {shlex.join([*others, flag])}"] if has_it else []
+    return [wording.line(shlex.join([*others, flag]))] if has_it else []
+
+
+def _help(wording: ProgramWording, *words: str) -> str:
+    """`clusterlib profile --help`; where nothing calls the program, `help profile`."""
+    return wording.line(*words, "--help") if wording.call else " ".join(("help", *words))
 
 
 def _troubles() -> list[str]:
@@ -96,12 +103,12 @@ def _names() -> dict[str, str]:
     return {one.name: " ".join(words_of(one)) for one in reversed(commands())}
 
 
-def parse(words: Sequence[str]) -> Call:
+def parse(words: Sequence[str], wording: ProgramWording = PROGRAM_WORDS) -> Call:
     """Raises UsageError."""
     if not words:
-        raise UsageError("no command is given", remedies=[f"{CALL} --help"])
-    command, left = find_command(words)
-    given = read_words(command, left, STYLE)
+        raise UsageError("no command is given", remedies=[_help(wording)])
+    command, left = find_command(words, wording)
+    given = read_words(command, left, style_of(wording))
     return Call(command, given.options, given.rest, given.wants_help)
 
 
@@ -109,8 +116,10 @@ def _near(word: str, known: Mapping[str, str]) -> list[str]:
     return [known[name] for name in similar(word, known)]
 
 
-def called(command: Command) -> str:
-    return " ".join((CALL, *words_of(command)))
-
-
-STYLE = CommandStyle(called, lambda command: f"{called(command)} --help", HELP)
+def style_of(wording: ProgramWording) -> CommandStyle:
+    """How operations are called: `clusterlib restart node2`."""
+    return CommandStyle(
+        lambda command: wording.line(*words_of(command)),
+        lambda command: _help(wording, *words_of(command)),
+        HELP,
+    )

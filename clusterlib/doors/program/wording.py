@@ -14,6 +14,7 @@ __all__ = [
     "CALL",
     "MAIN_GROUP",
     "PROGRAM",
+    "ProgramHelp",
     "ProgramWording",
     "help_wording",
     "how_to_call",
@@ -50,13 +51,29 @@ def words_of(command: Command) -> tuple[str, ...]:
 
 
 class ProgramWording(Wording):
+    def __init__(self, call: str = CALL) -> None:
+        self.call = call
+        """What calls the program. Empty where the words of a command are enough."""
+
     def command(self, call: OperationCall) -> str:
         return call.typed(self.name(call.operation))
 
     def name(self, operation: str) -> str:
-        return " ".join((CALL, *operation.removeprefix(f"{MAIN_GROUP}.").split(".")))
+        return self.line(*operation.removeprefix(f"{MAIN_GROUP}.").split("."))
+
+    def line(self, *words: str) -> str:
+        """A command line with these words."""
+        return " ".join(filter(None, (self.call, *words)))
 
 
-def help_wording() -> HelpWording:
-    """Help, with operations as this program calls them."""
-    return HelpWording((one.operation for one in commands()), ProgramWording())
+class ProgramHelp(HelpWording):
+    """Help, with operations as a program calls them."""
+
+    def __init__(self, names: ProgramWording) -> None:
+        super().__init__((one.operation for one in commands()), names)
+        self.names = names
+
+
+def help_wording() -> ProgramHelp:
+    """As this program does."""
+    return ProgramHelp(ProgramWording())

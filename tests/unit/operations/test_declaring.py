@@ -15,6 +15,7 @@ import pytest
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.doors.commands.answering import CONVERSATIONS, PICTURES
+from clusterlib.doors.program import live
 from clusterlib.operations import generating
 from clusterlib.operations.catalogue import INDEX, load, shipped
 from clusterlib.operations.declaring import Caller
@@ -66,7 +67,9 @@ def test_what_our_operations_give_back_has_a_picture_of_its_own() -> None:
         kind = typing.get_type_hints(load(one).body)["return"]
         given |= {*typing.get_args(kind)} or {kind}
 
-    assert {kind.__name__ for kind in given} == PICTURES.keys() | CONVERSATIONS.keys()
+    assert {
+        kind.__name__ for kind in given
+    } == PICTURES.keys() | CONVERSATIONS.keys() | live.CONVERSATIONS.keys()
 
 
 def test_our_operations_are_imported_by_their_names() -> None:

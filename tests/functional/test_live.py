@@ -1,0 +1,320 @@
+"""The live prompt, at a real terminal and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from clusterlib.operations.down import bring_down
+from clusterlib.rundir.context import read_context
+from tests.functional.conftest import Up
+from tests.terminal import Terminal
+
+OPERATION = """
+from clusterlib import Cluster
+from clusterlib.operations import NodeName, operation
+
+@operation(effect="read", group="shop")
+def price(cluster: Cluster, node: NodeName | None = None) -> str:
+    "Say a price."
+    return f"{node or 'all'} of {cluster.name}: 1"
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLUSTERLIB_NAME", raising=False)
+
+
+@contextmanager
+def prompt(project: Path, *words: str, term: str = "xterm") -> Iterator[Terminal]:
+    with Terminal("live", *words, folder=project, term=term) as terminal:
+        terminal.shows("Ctrl-D ends.")
+        yield terminal
+
+
+def live(project: Path, *words: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "clusterlib", "live", *words],
+        cwd=project,
+        input=typed,
+        stdin=subprocess.DEVNULL if typed is None else None,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb", ""])
+def test_a_person_looks_breaks_and_mends_at_any_terminal(term: str, project: Path, up: Up) -> None:
+    up("ci-small")
+    with prompt(project, term=term) as terminal:
+        terminal.shows("default [ready]> ")
+        terminal.type("status\n")
+        terminal.shows("node2  ready")
+        terminal.type("kill node2\n")
+        terminal.shows("node2 is dead")
+        terminal.type("logs nodde2\n")
+        terminal.shows("error:")
+        terminal.type("restart node2\n")
+        terminal.shows("node2 restarted")
+        terminal.type("exit\n")
+        assert terminal.ends() == 0
+
+
+def test_remedies_are_worded_as_they_are_typed_here(project: Path, up: Up) -> None:
+    up("ci-small")
+
+    done = live(project, "-c", "restrt; status")
+    assert done.returncode == 2
+    assert "try: restart\n" in done.stderr
+    assert "try: help\n" in done.stderr
+    done = live(project, "-c", "kill node2; health")
+    assert done.returncode == 1
+    assert "  try: restart node2\n" in done.stdout + done.stderr
+    done = live(project, "-c", "use other; logs")
+    assert "try: up\n" in done.stderr
+    assert "invoke" not in done.stderr
+    assert "clusterlib" not in done.stderr.replace(".clusterlib", "")
+
+
+def test_commands_come_from_a_pipe_up_to_the_first_that_fails(project: Path, up: Up) -> None:
+    up("ci-small")
+
+    done = live(project, typed="status  # how it is\n\nhealth && status\n")
+    assert done.returncode == 0
+    assert done.stdout.count("cluster default is ready") == 2
+    done = live(project, typed="statsu\nstatus\n")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    done = live(project, "-c", "exit; statsu")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_answers_go_as_json_to_a_file_or_a_program(project: Path, up: Up) -> None:
+    up("ci-small")
+    count = (
+        f'{sys.executable} -c \'import json, sys; print(len(json.load(sys.stdin)["clusters"][0]["nodes"]))\''
+    )
+
+    done = live(project, "-c", f"status > 'the status.json'; status | {count}; status | true; nothing > x")
+
+    assert done.stdout == "2\n"
+    assert done.returncode == 2
+    assert json.loads((project / "the status.json").read_text())["clusters"][0]["name"] == "default"
+    assert live(project, "-c", "status | false").returncode == 1
+    assert "no-such-program" in live(project, "-c", "status | no-such-program").stderr
+    done = live(project, "-c", "kill nodde2 > x")
+    assert done.returncode == 2
+    assert "there is no node" in done.stderr or "nodde2" in done.stderr
+    assert (project / "x").read_text() == ""
+
+
+def test_with_json_each_answer_takes_a_line(project: Path, up: Up) -> None:
+    up("ci-small")
+
+    done = live(project, "--json", "-c", "status; health; statsu")
+
+    status, health, error = map(json.loads, done.stdout.splitlines())
+    assert status["clusters"][0]["state"] == "ready"
+    assert health["healthy"]
+    assert error["error"]["code"] == "usage"
+    assert done.returncode == 2
+
+
+def test_what_is_chosen_holds_for_later_commands_and_sessions(project: Path, up: Up) -> None:
+    up("ci-small", name="shop")
+    with prompt(project) as terminal:
+        terminal.shows("default [not running]> ")
+        terminal.type("use shop\n")
+        terminal.shows("shop [ready]> ")
+        terminal.type("node node2\n")
+        terminal.shows("shop:node2 [ready]> ")
+        terminal.type("pause\n")
+        terminal.shows("node2 is paused")
+        terminal.type("resume node2\n")
+        terminal.shows("node2 is ready")
+        terminal.type("\x04")
+        assert terminal.ends() == 0
+    with prompt(project) as terminal:
+        terminal.shows("shop:node2 [ready]> ")
+        terminal.type("node\n")
+        terminal.shows("shop [ready]> ")
+    context = project / ".clusterlib" / "context.json"
+    assert oct(context.stat().st_mode & 0o777) == "0o600"
+    assert read_context(project).cluster == "shop"
+    assert "default" in live(project, "-c", "logs").stderr  # a script depends on no earlier session
+
+
+def test_what_destroys_is_asked_unless_its_name_was_typed(project: Path, up: Up) -> None:
+    up("ci-small")
+    with prompt(project) as terminal:
+        terminal.shows("[ready]> ")
+        terminal.type("node node2\n")
+        terminal.shows("default:node2 [ready]> ")
+        terminal.type("kill\n")
+        terminal.shows("kill, for node2 of cluster default? [y/N] ")
+        terminal.type("n\n")
+        terminal.shows("default:node2 [ready]> ")
+        terminal.type("kill\n")
+        terminal.shows("? [y/N] ")
+        terminal.type("y\n")
+        terminal.shows("node2 is dead")
+        terminal.type("down\n")
+        terminal.shows("down, for cluster default? [y/N] ")
+        terminal.type("yes\n")
+        terminal.shows("stopped default")
+        terminal.shows("[not running]> ")
+
+
+def test_a_stream_ends_with_ctrl_c_and_the_prompt_comes_back(project: Path, up: Up) -> None:
+    up("ci-small")
+    with prompt(project) as terminal:
+        terminal.shows("[ready]> ")
+        terminal.type("events --follow\n")
+        terminal.shows("cluster is ready")
+        terminal.type("\x03")
+        terminal.shows("interrupted")
+        terminal.shows("[ready]> ")
+        terminal.type("half a line\x03")
+        terminal.shows("[ready]> ")
+        terminal.type("status\n")
+        terminal.shows("node2  ready")
+
+
+def test_a_cluster_that_ends_and_starts_again_shows_at_the_open_prompt(project: Path, up: Up) -> None:
+    cluster = up("ci-small")
+    with prompt(project) as terminal:
+        terminal.shows("[ready]> ")
+        terminal.type("stat")
+        cluster["node2"].kill()
+        terminal.shows("[degraded, 1 of 2 ready]> stat")
+        bring_down(project=project)
+        terminal.shows("[not running]> stat")
+        up("ci-small", simulate=True)
+        terminal.shows("[ready, SIMULATED]> stat")
+        terminal.type("us\n")
+        terminal.shows("[SIMULATED] is ready")
+
+
+def test_names_are_completed(project: Path, operations: Path, up: Up) -> None:
+    up("ci-small")
+    up("ci-small", name="warehouse")
+    (operations / "price.py").write_text(OPERATION)
+    with prompt(project) as terminal:
+        terminal.shows("[ready]> ")
+        terminal.type("use wareh\t\n")
+        terminal.shows("warehouse [ready]> ")
+        terminal.type("shop pri\tnode2\t\n")
+        terminal.shows("node2 of warehouse: 1")
+        terminal.type("restart --na\tdef\t--rol\t")
+        terminal.shows("restart --name default --rolling")
+        terminal.type("\x15kill \t")
+        terminal.shows("node1  node2")
+        terminal.type("\x15status --name warehouse; kill node1 --name def\t")
+        terminal.shows("--name default ")
+
+
+def test_an_operation_is_there_as_soon_as_its_file_is_and_a_broken_one_is_named(
+    project: Path, operations: Path, up: Up
+) -> None:
+    up("ci-small")
+    file = operations / "price.py"
+    with prompt(project) as terminal:
+        terminal.shows("[ready]> ")
+        file.write_text(OPERATION)
+        terminal.type("shop price\n")
+        terminal.shows("all of default: 1")
+        file.write_text(OPERATION.replace(": 1", ": 2"))
+        terminal.type("shop price node1\n")
+        terminal.shows("node1 of default: 2")
+        file.write_text(OPERATION.replace("def price", "def (price"))
+        terminal.type("\n")
+        terminal.shows(f"{file}:6: invalid syntax; its last version that worked stays in use")
+        terminal.type("shop price node2\n")
+        terminal.shows("node2 of default: 2")
+        file.unlink()
+        terminal.type("shop price\n")
+        terminal.shows("there is no command 'shop'")
+
+
+def test_the_history_is_private_is_shared_and_has_no_secrets(project: Path, operations: Path) -> None:
+    (operations / "token.py").write_text(
+        "from typing import Annotated\n"
+        "from clusterlib.operations import Secret, operation\n"
+        "@operation(effect='read', group='shop')\n"
+        "def check(*, token: Annotated[str, Secret()]) -> str:\n"
+        "    return 'accepted'\n"
+    )
+    history = project / ".clusterlib" / "live_history"
+    history.parent.mkdir()
+    with prompt(project) as first, prompt(project) as second:
+        first.shows("> ")
+        second.shows("> ")
+        first.type("profile list\n")
+        first.shows("ci-small")
+        second.type("shop check --token sesame\n")
+        second.shows("accepted")
+        second.type("operations\n")
+        second.shows("cluster.up")
+        second.type("\x04")
+        first.type("\x04")
+        assert (first.ends(), second.ends()) == (0, 0)
+    assert history.read_text().splitlines() == ["profile list", "operations"]
+    assert oct(history.stat().st_mode & 0o777) == "0o600"
+    with prompt(project) as third:
+        third.shows("> ")
+        third.type("\x1b[A")
+        third.shows("operations")
+
+
+def test_the_prompt_of_a_node_has_a_history_of_its_own(project: Path, up: Up) -> None:
+    up("ci-small")
+    with prompt(project) as terminal:
+        terminal.shows("[ready]> ")
+        terminal.type("shell node1\n")
+        terminal.shows("node1> ")
+        terminal.type("6 * 7\n")
+        terminal.shows("42")
+        terminal.type("\x04")
+        terminal.shows("[ready]> ")
+        terminal.type("\x1b[A")
+        terminal.shows("shell node1")
+    assert (project / ".clusterlib" / "shell_history").read_text() == "6 * 7\n"
+    assert (project / ".clusterlib" / "live_history").read_text() == "shell node1\n"
+
+
+def test_help_is_about_this_prompt(project: Path) -> None:
+    done = live(project, "-c", "help; help restart; help use; help profile; restart --help")
+
+    assert done.returncode == 0
+    assert "usage: restart [NODE]" in done.stdout
+    assert "use NAME" in done.stdout
+    assert "usage: profile" not in done.stdout
+    assert "clusterlib restart" not in done.stdout
+    assert "  live " not in done.stdout
+
+
+def test_invoke_opens_it_too(project: Path) -> None:
+    (project / "tasks.py").write_text("from clusterlib.invoke import namespace\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "cluster.live", "-c", "profile list; live"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+
+    assert "ci-small" in done.stdout
+    assert "this is the live prompt already" in done.stderr
+    assert done.returncode == 2
