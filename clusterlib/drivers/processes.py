@@ -8,7 +8,7 @@ from typing import Any
 from clusterlib.drivers.place import Place
 from clusterlib.errors import NotSupported
 from clusterlib.frozen import frozen
-from clusterlib.messages.processes import MemberView, ProcessDetail, ProcessesOfNode, ProcessOrder
+from clusterlib.messages.processes import MemberView, NameView, ProcessDetail, ProcessesOfNode, ProcessOrder
 
 __all__ = ["ProcessCalls", "Spawning"]
 
@@ -61,6 +61,10 @@ class ProcessCalls:
     def names(self, timeout: float) -> Mapping[str, str]:
         """The names of the cluster that this node knows, and the ids of their processes."""
         raise self.refusal()
+
+    def registered(self, timeout: float) -> Sequence[NameView]:
+        """The same, with where each is registered, and the names that only this node knows."""
+        return [NameView(name, process) for name, process in self.names(timeout).items()]
 
     def spawn(self, wanted: Spawning, timeout: float) -> str:
         """Starts a process, and returns its id."""

@@ -6,7 +6,15 @@ from enum import StrEnum
 
 from clusterlib.frozen import frozen
 
-__all__ = ["MemberView", "ProcessDetail", "ProcessOrder", "ProcessRow", "ProcessState", "ProcessesOfNode"]
+__all__ = [
+    "MemberView",
+    "NameView",
+    "ProcessDetail",
+    "ProcessOrder",
+    "ProcessRow",
+    "ProcessState",
+    "ProcessesOfNode",
+]
 
 
 class ProcessState(StrEnum):
@@ -76,6 +84,8 @@ class ProcessDetail:
     """Where it is, innermost last."""
     values: tuple[tuple[str, str], ...] = ()
     """Its state: the local variables of an embedded process, the state of an Erlang one."""
+    monitors: tuple[str, ...] = ()
+    """The processes whose end is reported to it."""
 
 
 @frozen
@@ -93,3 +103,15 @@ class MemberView:
     last: str = ""
     """Why it ended the last time."""
     children: tuple[MemberView, ...] = ()
+    note: str = ""
+    """What is not known of it or of its children, and why."""
+
+
+@frozen
+class NameView:
+    """A name, and the process that has it."""
+
+    name: str
+    process: str
+    registry: str = ""
+    """Where it is registered: `global`, `local`, `pg SCOPE`."""

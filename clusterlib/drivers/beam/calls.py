@@ -14,6 +14,7 @@ from clusterlib.errors import ClusterError, NodeUnavailable, NotSupported
 
 if TYPE_CHECKING:
     from clusterlib.drivers.beam.connection import Connection
+    from clusterlib.drivers.processes import ProcessCalls
     from clusterlib.runtime.client import CodeDigest
 
 __all__ = ["BeamCalls"]
@@ -67,6 +68,12 @@ class BeamCalls(NodeCalls):
         shown = {str(key): text(value) for key, value in answer.items()}
         return Evaluation(shown.get("value"), shown["output"], shown.get("problem"))
 
+    @property
+    def processes(self) -> ProcessCalls:
+        from clusterlib.drivers.beam.processes import BeamProcesses
+
+        return BeamProcesses(self.place, self._call_about_processes)
+
     def close(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
@@ -82,6 +89,13 @@ class BeamCalls(NodeCalls):
 
     def _call(self, module: str, function: str, args: Sequence[Any] = (), *, timeout: float) -> Any:
         return self._connected(timeout).call(module, function, args, timeout=timeout)
+
+    def _call_about_processes(self, module: str, function: str, args: Sequence[Any], timeout: float) -> Any:
+        from clusterlib.drivers.beam.processes import MODULES
+
+        connection = self._connected(timeout)
+        connection.bring(MODULES, timeout=timeout)
+        return connection.call(module, function, args, timeout=timeout)
 
     def _connected(self, timeout: float) -> Connection:
         """The connection to the node. One to an earlier process of the node is replaced."""

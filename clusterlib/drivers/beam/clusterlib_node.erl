@@ -4,6 +4,7 @@
 -module(clusterlib_node).
 
 -export([call/3, watch/1, watching/2, heed/1, heeding/1, join/1, configure/1, start/1, leave/0, seen/0, look/0, echo/1, reach/2, silent/2]).
+-export([module/1, function/2, behaviour/1]).
 -export([compare/1, load/1, unload/1, evaluate/2, interrupt/1, collecting/1, collecting/2]).
 
 %% -- calls
@@ -311,8 +312,8 @@ behaviour(Pid) ->
         {supervisor, _, _} -> supervisor;
         {'Elixir.DynamicSupervisor', _, _} -> supervisor;
         {Module, init, _} ->
-            Named = [Name || {Kind, Names} <- Module:module_info(attributes), Name <- Names,
-                             Kind =:= behaviour orelse Kind =:= behavior],
+            Attributes = case erlang:module_loaded(Module) of true -> Module:module_info(attributes); false -> [] end,
+            Named = [Name || {Kind, Names} <- Attributes, Name <- Names, Kind =:= behaviour orelse Kind =:= behavior],
             case Named -- (Named -- [gen_server, gen_statem, gen_event, 'Elixir.GenServer']) of
                 [] -> none;
                 _ -> server

@@ -22,6 +22,7 @@ from clusterlib.drivers.beam.etf import Part
 from clusterlib.drivers.beam.handshake import LARGEST_MESSAGE, Handshake, Peer
 from clusterlib.drivers.beam.helper import Bringing, bringing
 from clusterlib.drivers.beam.session import (
+    HELPER,
     TICK,
     Frames,
     Message,
@@ -71,7 +72,8 @@ class Connection:
         self._sending = threading.Lock()
         self._unsent = b""
         self._helping = threading.Lock()
-        self._helped = threading.Event()
+        self._brought: frozenset[str] = frozenset()
+        """The modules of ours that are known to run on the node."""
         self._reader = threading.Thread(target=self._read, name=f"clusterlib {peer.name}", daemon=True)
         self._reader.start()
 
@@ -128,7 +130,7 @@ class Connection:
         finds 'Elixir.Enum'."""
         what = f"{module}:{function}/{len(args)}"
         deadline = None if timeout is None else Deadline(timeout)
-        self._bring_helper(deadline)
+        self._bring((HELPER.name,), deadline)
         return called(self._ask(*helped(module, function, args), what, deadline), what)
 
     def call_plain(
@@ -139,6 +141,10 @@ class Connection:
         what = f"{module}:{function}/{len(args)}"
         deadline = None if timeout is None else Deadline(timeout)
         return raised(self._ask(Atom(module), Atom(function), args, what, deadline), what)
+
+    def bring(self, modules: Sequence[str], *, timeout: float) -> None:
+        """Ensures that further modules of ours run on the node; does nothing if they do."""
+        self._bring(modules, Deadline(timeout))
 
     def close(self) -> None:
         """Closes the connection; pending calls fail. Idempotent."""
@@ -154,15 +160,14 @@ class Connection:
 
     # -- calling
 
-    def _bring_helper(self, deadline: Deadline | None) -> None:
-        if self._helped.is_set():
+    def _bring(self, modules: Sequence[str], deadline: Deadline | None) -> None:
+        if self._brought.issuperset(modules):
             return
         with self._helping:
-            if self._helped.is_set():
-                return
-
-            self._carry_out(bringing(self.peer.name), deadline)
-            self._helped.set()
+            for module in modules:
+                if module not in self._brought:
+                    self._carry_out(bringing(self.peer.name, Atom(module)), deadline)
+                    self._brought |= {module}
 
     def _carry_out(self, plan: Bringing, deadline: Deadline | None) -> None:
         with contextlib.suppress(StopIteration):
