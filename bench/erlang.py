@@ -21,7 +21,7 @@ from clusterlib.hosts.programs import folders_of
 if TYPE_CHECKING:
     from bench.rows import Bench
 
-__all__ = ["calls", "killed_in_a_call", "up_elixir", "up_five", "up_three"]
+__all__ = ["calls", "killed_in_a_call", "needs", "up_elixir", "up_five", "up_three"]
 
 BARE = "the same `erl` processes with an epmd of their own, started by one script"
 CALLS = 2000
@@ -38,7 +38,7 @@ def up_five(bench: Bench) -> list[Row]:
 
 def up_elixir(bench: Bench) -> list[Row]:
     """The Mix project of examples/, compiled before."""
-    _needs("elixir", "mix")
+    needs("elixir", "mix")
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "shop"
         shutil.copytree(ROOT / "examples" / "elixir", project, ignore=shutil.ignore_patterns("_build"))
@@ -63,7 +63,7 @@ def _up(
     application: Sequence[str] = (),
 ) -> list[Row]:
     """`application`: what the bare nodes start, and its code path."""
-    _needs("erl", "epmd")
+    needs("erl", "epmd")
     ours, bare, down, down_bare = [], [], [], []
     for _ in range(bench.few):
         with bench.ours(nodes, f"profile={profile}", project=project) as running:
@@ -102,7 +102,7 @@ def _up(
 
 def calls(bench: Bench) -> list[Row]:
     """`lists:reverse([1,2,3])` on one node: over one connection, and with a process per call."""
-    _needs("erl", "erl_call", "epmd")
+    needs("erl", "erl_call", "epmd")
     import clusterlib
 
     with clusterlib.up("beam", name=f"bench-{os.getpid()}", nodes=1, project=bench.project) as cluster:
@@ -137,7 +137,7 @@ def calls(bench: Bench) -> list[Row]:
 
 def killed_in_a_call(bench: Bench) -> list[Row]:
     """A node is killed during a call that would never end: until its caller gets the error."""
-    _needs("erl")
+    needs("erl")
     import clusterlib
     from clusterlib.drivers.beam.terms import Atom
     from clusterlib.errors import NodeUnavailable
@@ -191,7 +191,7 @@ def _timed(action: Callable[[], object], count: int) -> list[float]:
     return seconds
 
 
-def _needs(*programs: str) -> None:
+def needs(*programs: str) -> None:
     missing = [name for name in programs if shutil.which(name) is None]
     if missing:
         raise RuntimeError(f"not on PATH: {', '.join(missing)}")

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import erlang
+from bench import erlang, erlang_processes
 from bench.figures import Figures, Row
 from bench.machine import Wake, cpu_seconds, memory_mb
 from bench.programs import Program, echo_server, interpreters, program, run_timed
@@ -340,7 +340,8 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "elixir-up-3": erlang.up_elixir,
     "beam-call": erlang.calls,
     "beam-kill": erlang.killed_in_a_call,
+    "beam-top": erlang_processes.busiest,
 }
 """By the name that `--rows` takes; one measurement may give several rows."""
-LONG = {"up-100", "keeper-cpu", "beam-up-3", "beam-up-5", "elixir-up-3", "beam-call", "beam-kill"}
+LONG = {"up-100", "keeper-cpu", "beam-up-3", "beam-up-5", "elixir-up-3", "beam-call", "beam-kill", "beam-top"}
 """Those that take many seconds each."""
