@@ -20,7 +20,7 @@ SOURCES = {
 -module(shop).
 -behaviour(gen_server).
 -export([start/2, stop/1, supervise/3, init/1, cart/1, cart/2, handle_call/3, handle_cast/2, handle_info/2]).
--export([loop/1, plain/0, stubborn/0, fill/2, empty/0, idle/1, watcher/1, busy/0, seen/1, wasteful/0, waste/0]).
+-export([loop/1, plain/0, stubborn/0, fill/2, empty/0, idle/1, watcher/1, watching/1, busy/0, seen/1, wasteful/0, waste/0]).
 -export([join/2, horde/1, spreading/0, dynamic/0, registry/1, keeping/2, deaf/0, deaf_child/1]).
 
 start(_, _) -> supervise(shop_sup, one_for_one, [child(cart, [cart, #{tea => 1}]), child(till, [till, []])]).
@@ -54,7 +54,11 @@ idle(_) -> receive stop -> ok end.
 
 empty() -> [exit(Pid, kill) || Pid <- processes(), {_, {shop, idle, 1}} <- [process_info(Pid, initial_call)]], ok.
 
-watcher(Name) -> spawn(fun() -> monitor(process, whereis(Name)), loop([]) end).
+watcher(Name) -> watching(whereis(Name)).
+watching(Pid) ->
+    Starter = self(),
+    Watcher = spawn(fun() -> monitor(process, Pid), Starter ! watching, loop([]) end),
+    receive watching -> Watcher end.
 
 %% A server that is busy for ever.
 busy() -> {ok, Pid} = gen_server:start(shop, [], []), gen_server:cast(Pid, sleep), Pid.

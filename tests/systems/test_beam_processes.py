@@ -17,7 +17,7 @@ from clusterlib.drivers.beam.mix import elixir_libraries
 from clusterlib.drivers.beam.processes import MODULES, BeamProcesses
 from clusterlib.drivers.beam.starting import SMALL
 from clusterlib.drivers.beam.terms import Atom, Pid, text
-from clusterlib.drivers.calls import Place
+from clusterlib.drivers.place import Place
 from clusterlib.drivers.processes import Spawning
 from clusterlib.errors import (
     CallTimeout,
@@ -129,7 +129,7 @@ def _holder(world: World) -> list[str]:
     return [
         name
         for name in ("node1", "node2")
-        if isinstance(world.call(name, "erlang", "whereis", Atom("clusterlib_processes")), Pid)
+        if isinstance(world.call(name, "erlang", "whereis", Atom("clusterlib_suspended")), Pid)
     ]
 
 
@@ -434,6 +434,37 @@ def test_messages_are_written_as_terms_of_the_node(world: World) -> None:
     node.kill(process, "enough", SECONDS)
 
 
+def test_the_arguments_of_a_function_are_written_as_terms_of_the_node(world: World) -> None:
+    node = world.on("node1")
+    written = ('[{:ok, "tea"}]', "[]") if world.elixir else ('[{ok, <<"tea">>}]', "[].")
+
+    process = node.spawn(Spawning("shop:loop", written[:1]), SECONDS)
+    child = node.spawn(Spawning("shop:cart", written[1:], under="shop_sup"), SECONDS)
+
+    assert world.call("node1", "shop", "seen", _pid(world, "node1", process)) == [(Atom("ok"), b"tea")]
+    assert dict(node.detail(child, SECONDS).values)["state"] == "[]"
+    with pytest.raises((TermError, UsageError)):
+        node.spawn(Spawning("shop:loop", ("[",)), SECONDS)
+    node.kill(process, "enough", SECONDS)
+    node.terminate(child, SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [("killed", Atom("killed")), ("the test wants it", b"the test wants it")]
+)
+def test_others_are_given_the_reason_of_an_end(world: World, reason: str, told: object) -> None:
+    node = world.on("node1")
+    process = world.spawn("node1", "plain")
+    watcher = world.call("node1", "shop", "watching", _pid(world, "node1", process))
+
+    node.kill(process, reason, SECONDS)
+
+    (message,) = world.call("node1", "shop", "seen", watcher)
+    assert message[0] == Atom("DOWN")
+    assert message[4] == told
+    node.kill(world.id_of("node1", watcher), "enough", SECONDS)
+
+
 def test_no_text_from_outside_becomes_an_atom(world: World) -> None:
     node = world.on("node1")
     process = world.spawn("node1", "plain")
@@ -451,6 +482,7 @@ def test_no_text_from_outside_becomes_an_atom(world: World) -> None:
             lambda: node.spawn(Spawning(f"{odd}:{odd}"), SECONDS),
             lambda: node.spawn(Spawning(f"shop:{odd}"), SECONDS),
             lambda: node.spawn(Spawning("shop:loop", (Atom(odd),)), SECONDS),
+            lambda: node.spawn(Spawning("shop:loop", (odd,)), SECONDS),
             lambda: node.spawn(Spawning("shop:loop", ([],), name=odd, node=odd), SECONDS),
             lambda: node.kill(odd, odd, SECONDS),
             lambda: node.restart(odd, SECONDS),

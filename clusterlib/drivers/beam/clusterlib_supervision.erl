@@ -63,13 +63,14 @@ supervisor(Pid, {Id, Name, Function, Node, Restart, _, _, _, _}, Until) ->
             {Strategy, Restarts, Kinds} = known(Pid, length(All), Limit),
             Growing = [{Child, growing(Child, Kinds, Until)} || Child <- lists:sublist(lists:reverse(All), 200)],
             Note = case length(All) > 200 of
-                true -> said("200 of its ~b children are shown", [length(All)]);
+                true -> clusterlib_processes:said("200 of its ~b children are shown", [length(All)]);
                 false -> <<>>
             end,
             Children = [done(Child, Tree, Until) || {Child, Tree} <- Growing],
             {Id, Name, Function, Node, Restart, Strategy, Restarts, Note, Children};
         late ->
-            {Id, Name, Function, Node, Restart, <<>>, 0, said("it did not answer within ~b ms", [Limit]), []};
+            Note = clusterlib_processes:said("it did not answer within ~b ms", [Limit]),
+            {Id, Name, Function, Node, Restart, <<>>, 0, Note, []};
         gone ->
             {Id, Name, Function, Node, Restart, <<>>, 0, <<"it has ended">>, []}
     end.
@@ -85,9 +86,6 @@ done(_, {grown, Member}, _) ->
     Member;
 done({Id, Pid, _, _}, {growing, Tree}, Until) ->
     picked(Tree, Until + 50, setelement(8, leaf(Id, Pid, <<>>), <<"it did not answer in time">>)).
-
-said(Format, Values) ->
-    unicode:characters_to_binary(io_lib:format(Format, Values)).
 
 %% What only its state tells: the strategy, how many restarts count at the moment, and how each child is restarted.
 known(Pid, Children, Limit) when Children =< 1000 ->
@@ -171,9 +169,9 @@ supervised(Target, Time) ->
     end.
 
 %% Starts a child of a supervisor. Its id tells where it is. Supervisors that spread over nodes see the wish in its specification.
-start_child(Target, Module, Function, Encoded, Restart, Prefer, Time) ->
+start_child(Target, Module, Function, Values, Restart, Prefer, Time) ->
     Supervisor = clusterlib_processes:living(Target),
-    Args = try binary_to_term(Encoded, [safe]) catch error:badarg -> clusterlib_processes:fail(unknown_atom, none) end,
+    Args = [clusterlib_acting:value(One) || One <- Values],
     {M, F} = existing(Module, Function, length(Args)),
     Kind = case Restart of <<"always">> -> permanent; <<"on-error">> -> transient; <<"never">> -> temporary end,
     Wish = case node_named(Prefer) of none -> #{}; Node -> #{prefer => Node} end,
@@ -202,7 +200,8 @@ request(Supervisor, #{start := {_, _, Args} = Start, restart := Restart} = Plain
     case proc_lib:initial_call(Supervisor) of
         {supervisor, _, _} ->
             try sys:get_state(Supervisor, 500) of
-                #{'__struct__' := 'Elixir.DynamicSupervisor'} -> {start_child, {Start, Restart, 5000, worker, [element(1, Start)]}};
+                #{'__struct__' := 'Elixir.DynamicSupervisor'} ->
+                    {start_child, {Start, Restart, 5000, worker, [element(1, Start)]}};
                 State when element(3, State) =:= simple_one_for_one -> {start_child, Args};
                 _ -> {start_child, Plain}
             catch

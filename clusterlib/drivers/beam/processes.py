@@ -1,5 +1,5 @@
 """The processes of an Erlang node, as its client sees them. What is asked is decided and chosen on
-the node, by three modules that are loaded when they are first needed."""
+the node, by modules of ours that are loaded when they are first needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clusterlib.drivers.beam.etf import encode
 from clusterlib.drivers.beam.notation import read_term
 from clusterlib.drivers.beam.refusals import NONE, Wanted, gone, refusal
 from clusterlib.drivers.beam.terms import Atom, text
-from clusterlib.drivers.calls import Place
+from clusterlib.drivers.place import Place
 from clusterlib.drivers.processes import ProcessCalls, Spawning
 from clusterlib.errors import ErlangError, NotSupported, ProcessGone, TermError, UsageError
 from clusterlib.messages.processes import (
@@ -27,11 +27,14 @@ from clusterlib.messages.processes import (
 __all__ = ["MODULES", "BeamProcesses"]
 
 LOOKING: Final = "clusterlib_processes"
+ACTING: Final = "clusterlib_acting"
 SUPERVISION: Final = "clusterlib_supervision"
 REGISTRIES: Final = "clusterlib_registries"
-MODULES: Final = (LOOKING, SUPERVISION, REGISTRIES)
+MODULES: Final = (LOOKING, ACTING, SUPERVISION, REGISTRIES)
 """The modules, which call each other."""
 
+KILLED: Final = "killed"
+"""The reason that others are told in Erlang of a process that was ended with `kill`."""
 OWN_SHARE: Final = 0.8
 """The node gets less time than the caller, so that its answer can still arrive."""
 ID: Final = re.compile(r"(?P<node>.+)\.0\.(?P<numbers>\d+\.\d+)", re.DOTALL)
@@ -105,7 +108,8 @@ class BeamProcesses(ProcessCalls):
         return text(self._started_under(wanted.under, wanted, timeout))
 
     def kill(self, target: str, reason: str, timeout: float) -> None:
-        self._act(LOOKING, "kill", target, [reason], timeout)
+        how = Atom("kill") if reason == KILLED else reason
+        self._act(ACTING, "kill", target, [how], timeout)
 
     def terminate(self, target: str, timeout: float) -> None:
         self._act(SUPERVISION, "terminate", target, [], timeout)
@@ -116,20 +120,17 @@ class BeamProcesses(ProcessCalls):
     def send(self, target: str, message: Any, timeout: float) -> None:
         """A text is a term in the notation of the node: Elixir's where Elixir runs, else Erlang's.
         Other values are sent as in a call."""
-        written, encoded, problem = _read(message)
-        try:
-            self._call(LOOKING, "send", [self._target(target), written, encoded], timeout, target)
-        except TermError as error:
-            raise (problem or error) from None
+        value, mistakes = _values([message])
+        self._call(ACTING, "send", [self._target(target), *value], timeout, target, mistakes)
 
     def suspend(self, target: str, timeout: float) -> None:
-        self._act(LOOKING, "suspend", target, [], timeout)
+        self._act(ACTING, "suspend", target, [], timeout)
 
     def resume(self, target: str, timeout: float) -> None:
-        self._act(LOOKING, "resume", target, [], timeout)
+        self._act(ACTING, "resume", target, [], timeout)
 
     def collect_garbage(self, target: str, timeout: float) -> None:
-        self._act(LOOKING, "collect_garbage", target, [], timeout)
+        self._act(ACTING, "collect_garbage", target, [], timeout)
 
     # -- internals
 
@@ -144,8 +145,9 @@ class BeamProcesses(ProcessCalls):
         if wanted.node is not None or wanted.prefer is not None:
             wish = (Atom("node"), wanted.node) if wanted.node is not None else (Atom("prefer"), wanted.prefer)
         name = NONE if wanted.name is None else wanted.name
-        arguments = [*_function(wanted), name, wish, _milliseconds(timeout)]
-        return self._call(LOOKING, "start", arguments, timeout, wanted.function)
+        function, mistakes = _function(wanted)
+        arguments = [*function, name, wish, _milliseconds(timeout)]
+        return self._call(ACTING, "start", arguments, timeout, wanted.function, mistakes)
 
     def _started_under(self, supervisor: str, wanted: Spawning, timeout: float) -> Any:
         if wanted.node not in {None, self.place.name}:
@@ -159,22 +161,31 @@ class BeamProcesses(ProcessCalls):
                 cause="in Erlang, the function that starts a child registers its name",
             )
         prefer = NONE if wanted.prefer is None else wanted.prefer
-        arguments = [self._target(supervisor), *_function(wanted), wanted.restart, prefer]
-        return self._call(
-            SUPERVISION, "start_child", [*arguments, _milliseconds(timeout)], timeout, supervisor
-        )
+        function, mistakes = _function(wanted)
+        arguments = [self._target(supervisor), *function, wanted.restart, prefer, _milliseconds(timeout)]
+        return self._call(SUPERVISION, "start_child", arguments, timeout, supervisor, mistakes)
 
     def _act(self, module: str, function: str, target: str, more: Sequence[Any], timeout: float) -> Any:
         arguments = [self._target(target), *more, _milliseconds(timeout)]
         return self._call(module, function, arguments, timeout, target)
 
     def _call(
-        self, module: str, function: str, arguments: Sequence[Any], timeout: float, target: str = ""
+        self,
+        module: str,
+        function: str,
+        arguments: Sequence[Any],
+        timeout: float,
+        target: str = "",
+        mistakes: Sequence[TermError] = (),
     ) -> Any:
+        """`mistakes`: why texts among the arguments are no terms of Erlang, for a node that reads
+        them as such."""
         try:
             return self._node_call(module, function, arguments, timeout)
         except ErlangError as error:
             problem = refusal(error.reason, self._wanted(target, timeout))
+            if isinstance(problem, TermError) and mistakes:
+                problem = mistakes[0]
             if problem is None:
                 raise
         raise problem
@@ -233,22 +244,29 @@ def _member(member: Any) -> MemberView:
     )
 
 
-def _function(wanted: Spawning) -> list[Any]:
-    """Module, function, and the arguments as data, whose atoms the node must know."""
+def _function(wanted: Spawning) -> tuple[list[Any], Sequence[TermError]]:
+    """Module, function and arguments."""
     module, colon, function = wanted.function.rpartition(":")
     if not colon or not module or not function:
         raise UsageError(
             f"{wanted.function!r} is no function of an Erlang node",
             remedies=['write module and function: "shop:cart", "Shop.Cart:start_link"'],
         )
-    return [module, function, encode(list(wanted.args))]
+    values, mistakes = _values(wanted.args)
+    return [module, function, values], mistakes
 
 
-def _read(message: Any) -> tuple[Any, Any, TermError | None]:
-    """As the text that it is, if it is one; as data; and why it is not."""
-    if not isinstance(message, str):
-        return NONE, encode(message), None
-    try:
-        return message, encode(read_term(message)), None
-    except TermError as error:
-        return message, NONE, error
+def _values(given: Sequence[Any]) -> tuple[list[Any], Sequence[TermError]]:
+    """Each as its text, if it is one, and as encoded data, whose atoms the node must know."""
+    values: list[Any] = []
+    mistakes: list[TermError] = []
+    for value in given:
+        if not isinstance(value, str):
+            values.append((NONE, encode(value)))
+            continue
+        try:
+            values.append((value, encode(read_term(value))))
+        except TermError as error:
+            mistakes.append(error)
+            values.append((value, NONE))
+    return values, mistakes

@@ -65,7 +65,7 @@ def _late(wanted: Wanted, _: Any) -> CallTimeout:
 
 
 def _taken(wanted: Wanted, owner: Any) -> ProcessNameTaken:
-    holder = "another process" if owner == NONE else f"the process {text(owner)}"
+    holder = "another process" if owner == NONE else f"the process {text(owner[0])}"
     return ProcessNameTaken(f"the name for {wanted.target} belongs to {holder}")
 
 
@@ -77,18 +77,23 @@ def _unreachable(wanted: Wanted, node: Any) -> NodeUnavailable:
 
 def _unknown_atom(wanted: Wanted, _: Any) -> UsageError:
     return UsageError(
-        f"an atom in this does not exist on {wanted.node}",
+        f"{wanted.node} does not know an atom in this",
         cause="a node never forgets an atom, so clusterlib creates none",
-        remedies=["check its spelling: code that understands a message has its atoms"],
+        remedies=[
+            "check its spelling: code that understands a message has its atoms",
+            'if a text is meant, write "tea" in Elixir and <<"tea">> in Erlang',
+        ],
     )
 
 
 def _unreadable(*_: Any) -> TermError:
-    return TermError("the message is no term")
+    return TermError("this is no term of Erlang")
 
 
 def _unwritable(_: Wanted, why: Any) -> UsageError:
-    return UsageError(f"the message is no term of Elixir: {text(why)}")
+    return UsageError(
+        f"this is no term of Elixir: {text(why)}", remedies=['a text is written in quotation marks: "tea"']
+    )
 
 
 def _no_function(wanted: Wanted, arity: Any) -> UsageError:
