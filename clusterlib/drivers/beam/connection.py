@@ -39,6 +39,8 @@ from clusterlib.waiting import Deadline
 
 __all__ = ["Connection"]
 
+BRINGING_SECONDS: Final = 20.0
+"""For a node that answers to compile a module, also if the machine is busy with other nodes."""
 READ_SIZE: Final = 65536
 PIECES_AT_ONCE: Final = 512
 """How many pieces one system call takes; the kernel's own limit is 1024."""
@@ -130,7 +132,7 @@ class Connection:
         finds 'Elixir.Enum'."""
         what = f"{module}:{function}/{len(args)}"
         deadline = None if timeout is None else Deadline(timeout)
-        self._bring((HELPER.name,), deadline)
+        self._bring(HELPER.name, deadline)
         return called(self._ask(*helped(module, function, args), what, deadline), what)
 
     def call_plain(
@@ -143,8 +145,12 @@ class Connection:
         return raised(self._ask(Atom(module), Atom(function), args, what, deadline), what)
 
     def bring(self, modules: Sequence[str], *, timeout: float) -> None:
-        """Ensures that further modules of ours run on the node; does nothing if they do."""
-        self._bring(modules, Deadline(timeout))
+        """Ensures that further modules of ours run on the node; does nothing if they do.
+
+        `timeout` is for the node's first answer. To compile them, which happens once for each
+        release of Erlang, it may take longer."""
+        for module in modules:
+            self._bring(module, Deadline(timeout), patience=BRINGING_SECONDS)
 
     def close(self) -> None:
         """Closes the connection; pending calls fail. Idempotent."""
@@ -160,16 +166,15 @@ class Connection:
 
     # -- calling
 
-    def _bring(self, modules: Sequence[str], deadline: Deadline | None) -> None:
-        if self._brought.issuperset(modules):
+    def _bring(self, module: str, deadline: Deadline | None, patience: float = 0.0) -> None:
+        if module in self._brought:
             return
         with self._helping:
-            for module in modules:
-                if module not in self._brought:
-                    self._carry_out(bringing(self.peer.name, Atom(module)), deadline)
-                    self._brought |= {module}
+            if module not in self._brought:
+                self._carry_out(bringing(self.peer.name, Atom(module)), deadline, patience)
+                self._brought |= {module}
 
-    def _carry_out(self, plan: Bringing, deadline: Deadline | None) -> None:
+    def _carry_out(self, plan: Bringing, deadline: Deadline | None, patience: float) -> None:
         with contextlib.suppress(StopIteration):
             module, function, args = next(plan)
             while True:
@@ -180,6 +185,8 @@ class Connection:
                     module, function, args = plan.throw(error)
                 else:
                     module, function, args = plan.send(answer)
+                if deadline is not None and deadline.left < patience:  # it has answered, so it lives
+                    deadline, patience = Deadline(patience), 0.0
 
     def _ask(
         self, module: Atom, function: Atom, args: Sequence[Any], what: str, deadline: Deadline | None

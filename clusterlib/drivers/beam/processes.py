@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from clusterlib.drivers.beam.etf import encode
 from clusterlib.drivers.beam.notation import read_term
-from clusterlib.drivers.beam.refusals import NONE, Wanted, gone, refusal
+from clusterlib.drivers.beam.refusals import NONE, ProcessRequest, gone, refusal
 from clusterlib.drivers.beam.terms import Atom, text
 from clusterlib.drivers.place import Place
 from clusterlib.drivers.processes import ProcessCalls, Spawning
@@ -190,8 +190,8 @@ class BeamProcesses(ProcessCalls):
                 raise
         raise problem
 
-    def _wanted(self, target: str, timeout: float) -> Wanted:
-        return Wanted(self.place.name, target, ID.fullmatch(target) is not None, timeout)
+    def _wanted(self, target: str, timeout: float) -> ProcessRequest:
+        return ProcessRequest(self.place.name, target, ID.fullmatch(target) is not None, timeout)
 
     def _target(self, target: str) -> Any:
         """A name, or the pid that an id means on this node."""

@@ -21,13 +21,13 @@ from clusterlib.errors import (
 from clusterlib.frozen import frozen
 from clusterlib.remedies import do
 
-__all__ = ["NONE", "Wanted", "gone", "refusal"]
+__all__ = ["NONE", "ProcessRequest", "gone", "refusal"]
 
 NONE: Final = Atom("none")
 
 
 @frozen
-class Wanted:
+class ProcessRequest:
     """What was wanted of which node."""
 
     node: str
@@ -36,7 +36,7 @@ class Wanted:
     seconds: float
 
 
-def refusal(thrown: object, wanted: Wanted) -> ClusterError | None:
+def refusal(thrown: object, wanted: ProcessRequest) -> ClusterError | None:
     """None if this was thrown by something else."""
     match thrown:
         case (Atom("clusterlib_processes"), Atom(kind), what) if kind in KINDS:
@@ -44,38 +44,38 @@ def refusal(thrown: object, wanted: Wanted) -> ClusterError | None:
     return None
 
 
-def gone(wanted: Wanted, _: Any = None) -> ProcessGone:
+def gone(wanted: ProcessRequest, _: Any = None) -> ProcessGone:
     if wanted.is_id:
         return ProcessGone(f"there is no process {wanted.target}")
     return ProcessGone(f"no process has the name {wanted.target!r}")
 
 
-def _elsewhere(wanted: Wanted, what: Any) -> ProcessGone:
+def _elsewhere(wanted: ProcessRequest, what: Any) -> ProcessGone:
     process, home = map(text, what)
     return ProcessGone(
         f"{wanted.target} is not on {wanted.node}, but on {home}", cause=f"its id is {process}"
     )
 
 
-def _late(wanted: Wanted, _: Any) -> CallTimeout:
+def _late(wanted: ProcessRequest, _: Any) -> CallTimeout:
     return CallTimeout(
         f"{wanted.node} has not done it within {wanted.seconds:g} s",
         cause=f"{wanted.target}, or its supervisor, does not react",
     )
 
 
-def _taken(wanted: Wanted, owner: Any) -> ProcessNameTaken:
+def _taken(wanted: ProcessRequest, owner: Any) -> ProcessNameTaken:
     holder = "another process" if owner == NONE else f"the process {text(owner[0])}"
     return ProcessNameTaken(f"the name for {wanted.target} belongs to {holder}")
 
 
-def _unreachable(wanted: Wanted, node: Any) -> NodeUnavailable:
+def _unreachable(wanted: ProcessRequest, node: Any) -> NodeUnavailable:
     return NodeUnavailable(
         f"{wanted.node} has no connection to {text(node)}", remedies=[do("cluster.status")]
     )
 
 
-def _unknown_atom(wanted: Wanted, _: Any) -> UsageError:
+def _unknown_atom(wanted: ProcessRequest, _: Any) -> UsageError:
     return UsageError(
         f"{wanted.node} does not know an atom in this",
         cause="a node never forgets an atom, so clusterlib creates none",
@@ -90,25 +90,25 @@ def _unreadable(*_: Any) -> TermError:
     return TermError("this is no term of Erlang")
 
 
-def _unwritable(_: Wanted, why: Any) -> UsageError:
+def _unwritable(_: ProcessRequest, why: Any) -> UsageError:
     return UsageError(
         f"this is no term of Elixir: {text(why)}", remedies=['a text is written in quotation marks: "tea"']
     )
 
 
-def _no_function(wanted: Wanted, arity: Any) -> UsageError:
+def _no_function(wanted: ProcessRequest, arity: Any) -> UsageError:
     return UsageError(f"{wanted.node} has no function {wanted.target} with {arity} arguments")
 
 
-def _unsupervised(wanted: Wanted, _: Any) -> UsageError:
+def _unsupervised(wanted: ProcessRequest, _: Any) -> UsageError:
     return UsageError(f"{wanted.target} is not the child of a supervisor on {wanted.node}")
 
 
-def _no_supervisor(wanted: Wanted, _: Any) -> UsageError:
+def _no_supervisor(wanted: ProcessRequest, _: Any) -> UsageError:
     return UsageError(f"{wanted.target} is not a supervisor")
 
 
-def _forgotten(wanted: Wanted, supervisor: Any) -> NotSupported:
+def _forgotten(wanted: ProcessRequest, supervisor: Any) -> NotSupported:
     return NotSupported(
         f"{wanted.target} cannot be restarted",
         cause=f"its supervisor {text(supervisor)} forgets a child when it ends it",
@@ -116,18 +116,18 @@ def _forgotten(wanted: Wanted, supervisor: Any) -> NotSupported:
     )
 
 
-def _needed(wanted: Wanted, _: Any) -> UsageError:
+def _needed(wanted: ProcessRequest, _: Any) -> UsageError:
     return UsageError(
         f"{wanted.target} cannot be suspended",
         cause=f"without it, {wanted.node} could not be asked to resume it",
     )
 
 
-def _refused(wanted: Wanted, why: Any) -> ErlangError:
+def _refused(wanted: ProcessRequest, why: Any) -> ErlangError:
     return ErlangError(f"a supervisor of {wanted.node} refuses: {text(why)}")
 
 
-KINDS: Final[dict[str, Callable[[Wanted, Any], ClusterError]]] = {
+KINDS: Final[dict[str, Callable[[ProcessRequest, Any], ClusterError]]] = {
     "gone": gone,
     "elsewhere": _elsewhere,
     "late": _late,

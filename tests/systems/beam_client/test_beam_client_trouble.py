@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from clusterlib.drivers.beam.processes import MODULES
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import (
     CallTimeout,
@@ -22,6 +24,8 @@ from clusterlib.hosts.places import runtime_dir
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_client.asking import THREADS
 from tests.systems.beam_nodes import PATIENCE, Nodes
+
+BUSY = "[spawn(fun() -> (fun Again() -> Again() end)() end) || _ <- lists:seq(1, 10)]."
 
 
 def test_a_node_killed_in_the_middle_of_calls_tells_all_who_wait_at_once(
@@ -119,3 +123,15 @@ def test_a_helper_kept_on_disk_that_is_damaged_is_made_anew(nodes: Nodes, mortal
     finally:
         for path, code in whole.items():
             path.write_bytes(code)
+
+
+def test_a_busy_node_has_the_time_to_compile_what_it_is_brought(
+    nodes: Nodes, mortal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as nothing_compiled, nodes.connect(mortal) as node:
+        node.call("clusterlib_node", "evaluate", [BUSY, "a test"])
+        monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", nothing_compiled)
+
+        node.bring(MODULES, timeout=1.0)
+
+        assert node.call("clusterlib_processes", "where", ["nobody"]) == Atom("none")
