@@ -38,6 +38,9 @@ from tests.systems.installed import need
 
 SECONDS = 20.0
 SHORT = 0.6
+NAMES_OF_CLIENTS = 3
+"""Atoms: a node names each of the clients that are connected at the same time, and uses these names
+again."""
 ELIXIR_ONLY = pytest.mark.parametrize("shared", ["elixir"], indirect=True)
 
 
@@ -660,6 +663,63 @@ def test_a_node_that_is_killed_is_reported_at_once(world: World) -> None:
     world.start("node2")
     with pytest.raises(ProcessGone):
         world.on("node2").where("wished", SECONDS)
+
+
+def test_nothing_is_left_on_a_node_by_clients_that_are_cut_off(world: World) -> None:
+    node = world.on("node1")
+    busy = world.id_of("node1", world.call("node1", "shop", "busy"))
+    plain = world.spawn("node1", "plain")
+    asked: list[Callable[[BeamProcesses], object]] = [
+        lambda calls: calls.detail(busy, SECONDS),
+        lambda calls: calls.trees(SECONDS),
+        lambda calls: calls.busiest(ProcessOrder.MEMORY, 20, "shop", SECONDS),
+        lambda calls: calls.suspend(plain, SECONDS),
+        lambda calls: calls.resume(plain, SECONDS),
+        lambda calls: calls.registered(SECONDS),
+        lambda calls: calls.spawn(Spawning("shop:cart", ("[]",), under="shop_spread"), SECONDS),
+    ]
+
+    def ask(question: Callable[[BeamProcesses], object], connection: Connection) -> None:
+        def call(module: str, function: str, args: Sequence[Any], timeout: float) -> Any:
+            return connection.call(module, function, args, timeout=timeout)
+
+        with contextlib.suppress(NodeUnavailable, ProcessGone):
+            question(BeamProcesses(place("node1"), call))
+
+    def count(what: str) -> int:
+        found: int = world.call("node1", "erlang", "system_info", Atom(what))
+        return found
+
+    def cut_off(times: int) -> None:
+        for number in range(times):
+            with world.nodes.connect("node1") as connection:
+                connection.bring(MODULES, timeout=PATIENCE)
+                asking = threading.Thread(target=ask, args=(asked[number % len(asked)], connection))
+                asking.start()
+                if number % 2:
+                    asking.join(0.005)
+            asking.join(PATIENCE)
+            assert not asking.is_alive()
+
+    def only_before() -> bool:
+        node.resume(plain, SECONDS)  # an order of a client that was cut off may arrive late
+        return count("process_count") <= processes
+
+    for question in asked:  # loads all that is needed
+        with world.nodes.connect("node1") as connection:
+            ask(question, connection)
+    # Erlang starts this when an answer cannot be delivered
+    world.call("node1", "inet_gethost_native", "gethostbyname", [*map(ord, "localhost")])
+    processes = count("process_count")
+    cut_off(20)
+    until(only_before)
+    atoms = count("atom_count")
+    cut_off(60)
+
+    until(only_before)
+    assert count("atom_count") <= atoms + NAMES_OF_CLIENTS
+    for process in (busy, plain):
+        node.kill(process, "enough", SECONDS)
 
 
 def test_nothing_is_left_on_a_node_by_many_questions(world: World) -> None:
