@@ -30,7 +30,8 @@ def start(
 ) -> ProcessStarted:
     """Start a process, and say where it landed. Its arguments follow `--`.
 
-    Each argument is a value in the notation of the node; other text is a text."""
+    Each argument is a value in the notation of the node; a node of Python takes other text as it
+    is."""
     wanted = Spawning(function, arguments, registered, prefer, node, under, restart)
     asked = node_to_start_on(cluster, wanted)
     process = asked.ask_processes(lambda calls: calls.spawn(wanted, cluster.call_seconds))
@@ -43,7 +44,9 @@ def start(
 def send(
     cluster: Cluster,
     process: ProcessName,
-    message: Annotated[str, Help("A value in the notation of the node; other text is a text.")],
+    message: Annotated[
+        str, Help("A value in the notation of the node; a node of Python takes other text as it is.")
+    ],
     *,
     node: OnNode | None = None,
 ) -> ProcessChanged:

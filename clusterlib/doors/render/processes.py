@@ -97,6 +97,7 @@ def process_shown(console: Console, result: ProcessShown) -> None:
         *([("memory", f"{row.memory / 1024:.1f} KiB")] if row.memory is not None else []),
         ("supervisors", " < ".join(detail.ancestors) or "-"),
         ("links", ", ".join(detail.links) or "-"),
+        *([("monitors", ", ".join(detail.monitors))] if detail.monitors else []),
         ("monitored by", ", ".join(detail.monitored_by) or "-"),
     ]
     for name, text in facts:
@@ -164,6 +165,7 @@ def _member(console: Console, member: MemberView) -> str:
     if member.restarts or member.last:
         last = f", last because of: {member.last}" if member.last else ""
         facts.append(f"{_counted(member.restarts, 'restart', 'restarts')}{last}")
+    facts.append(member.note)
     said = ", ".join(filter(None, facts))
     return "  ".join(words) + (paint(f"  ({said})", "dim") if said else "")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from clusterlib.drivers.beam.errors import TermError
 from clusterlib.drivers.beam.terms import Atom, Improper, Map
-from clusterlib.errors import TermError
 
 __all__ = ["read_term"]
 

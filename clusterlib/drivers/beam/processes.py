@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from clusterlib.drivers.beam.errors import ErlangError, TermError
 from clusterlib.drivers.beam.etf import encode
 from clusterlib.drivers.beam.notation import read_term
 from clusterlib.drivers.beam.refusals import NONE, ProcessRequest, gone, refusal
 from clusterlib.drivers.beam.terms import Atom, text
 from clusterlib.drivers.place import Place
 from clusterlib.drivers.processes import ProcessCalls, Spawning
-from clusterlib.errors import ErlangError, NotSupported, ProcessGone, TermError, UsageError
+from clusterlib.errors import NotSupported, ProcessGone, UsageError
 from clusterlib.messages.processes import (
     MemberView,
     NameView,

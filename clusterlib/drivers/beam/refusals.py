@@ -6,16 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from clusterlib.drivers.beam.errors import ErlangError, TermError
 from clusterlib.drivers.beam.terms import Atom, text
 from clusterlib.errors import (
     CallTimeout,
     ClusterError,
-    ErlangError,
     NodeUnavailable,
     NotSupported,
     ProcessGone,
     ProcessNameTaken,
-    TermError,
     UsageError,
 )
 from clusterlib.frozen import frozen
