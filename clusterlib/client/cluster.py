@@ -47,7 +47,6 @@ from clusterlib.rundir.lock import ClusterLock
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
-    from clusterlib.client.code.syncing import Synced
     from clusterlib.messages.status import Peak, RoleStatus
 
 __all__ = ["Cluster", "Node"]
@@ -269,17 +268,6 @@ class Cluster(Operated):
         until that role has so many; it must be named if there are several."""
         check_scale(count, role, self.roles)
         self._change(Scale(count, role), on_event)
-
-    def sync(self, on_event: Listener | None = None) -> Synced:
-        """Updates all nodes to the current code of the project, which is built if necessary.
-
-        Erlang nodes load changed modules while they run. Other nodes, and Erlang nodes for files
-        that are read only at a start, are restarted one after another. It is verified that all run
-        what is on disk, else StaleCode is raised.
-        """
-        from clusterlib.client.code.syncing import sync_code
-
-        return sync_code(self, on_event)
 
     def load(
         self,

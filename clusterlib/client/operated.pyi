@@ -12,6 +12,7 @@ from clusterlib.operations.process_views import (
     ProcessStarted,
     ProcessTrees,
 )
+from clusterlib.operations.sync import Synchronised
 
 class ProcessesOperations:
     def collect_garbage(self, process: str, *, node: str | None = ...) -> ProcessChanged:
@@ -70,3 +71,5 @@ class Operated:
         """Start a node that is down, and wait until it is back among the others."""
     def stop(self, node: str) -> Disturbed:
         """Stop a node in order; it stays down until cluster.start, and the others go on."""
+    def sync(self) -> Synchronised:
+        """Update all nodes to the project's current code: build it, load it, or restart the nodes."""

@@ -265,13 +265,13 @@ class LocalHost:
             self._something_ended.set()
             if child is not None:
                 del self._children[ended.si_pid]
-                self._bury(child, how, alone=not rest)
+                self._has_ended(child, how, alone=not rest)
             elif ended.si_pid == self._nursery.pid and not self._nursery_ended.done():
                 self._nursery_ended.set_result(how)
                 if not self._closed:
                     self.lost.set_result(str(how))
 
-    def _bury(self, child: LocalProcess, how: Exit, *, alone: bool) -> None:
+    def _has_ended(self, child: LocalProcess, how: Exit, *, alone: bool) -> None:
         """Its end is reported when everything that belonged to it is gone, too, so that none of it
         answers any more.
         """

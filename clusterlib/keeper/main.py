@@ -48,7 +48,10 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     try:
         containment = enter(
-            rung, marker=marker, on_keeper_death=lambda: _bury(control, marker), keep_in_guard=(lock_number,)
+            rung,
+            marker=marker,
+            on_keeper_death=lambda: _clean_up(control, marker),
+            keep_in_guard=(lock_number,),
         )
 
         note_holder(lock_number, containment.keeper())
@@ -127,7 +130,7 @@ def _tidy(control: Path, marker: str) -> None:
     unregister(marker)
 
 
-def _bury(control: Path, marker: str) -> None:
+def _clean_up(control: Path, marker: str) -> None:
     """The last action of the guard.
 
     It is the last holder of the cluster's lock, so it may remove the lock, too."""

@@ -1,4 +1,4 @@
-"""End clusters; done when their processes are really gone."""
+"""End clusters, and wait until their processes are gone."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _take_down_all(names: Sequence[str], project: Path) -> list[Ending]:
 
 @operation(effect="destroy", name="down")
 def bring_down(caller: Caller, *, name: ClusterName | None = None, all: Every = False) -> Stopped:  # noqa: A002 - the name of the option
-    """End a cluster; returns when its processes are really gone. None running is a success, too."""
+    """End a cluster, and return when its processes are gone. It is no error if none is running."""
     began = time.monotonic()
     folder = project_folder(caller.project)
     names = running_names(folder) if all else [cluster_name(name)]

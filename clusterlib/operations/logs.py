@@ -149,7 +149,7 @@ def logs(
     grep: Grep | None = None,
     lines: Lines | None = None,
 ) -> Logs | LogView:
-    """Show what the nodes said, merged by time; of the last run if none is running."""
+    """Show what the nodes printed, merged by time; of the last run if none is running."""
     view = LogView(node, name=name, since=since, grep=grep, lines=lines, project=caller.project)
     return view if follow else view.read()
 

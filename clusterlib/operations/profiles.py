@@ -121,7 +121,7 @@ def list_all(caller: Caller) -> Profiles:
 
 @operation(effect="read", group="profile")
 def show(caller: Caller, name: ShownProfile | None = None, *, resolved: Resolved = False) -> Shown:
-    """Show what a profile says, or with --resolved what holds here; each value with its origin."""
+    """Show what a profile sets, or with --resolved all that applies here, with the origins."""
     folder = project_folder(caller.project)
     profile = load_profile(
         name or default_profile(folder), project=folder, environ=None if resolved else {}, adapt=resolved

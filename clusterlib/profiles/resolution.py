@@ -13,7 +13,8 @@ from clusterlib.machine.facts import Machine, detect_machine
 from clusterlib.profiles.adaptation import Resolver, adapt, settle
 from clusterlib.profiles.catalogue import display, is_same, shipped
 from clusterlib.profiles.checks import check_together, unusable
-from clusterlib.profiles.layers import Layer, Merged, command_line_layer, environment_layer, merge
+from clusterlib.profiles.given import command_line_layer, environment_layer
+from clusterlib.profiles.layers import Layer, Merged, merge
 from clusterlib.profiles.model import Profile
 from clusterlib.profiles.origins import Adaptation, Mistake, Origin
 from clusterlib.profiles.project import find_project

@@ -19,7 +19,7 @@ from clusterlib.profiles.model import SHARED
 from clusterlib.values import fields as values
 from clusterlib.values.wording import in_toml
 
-__all__ = ["Variables", "Vocabulary", "uses_setting", "vocabulary_of"]
+__all__ = ["PREFIX", "Variables", "Vocabulary", "uses_setting", "vocabulary_of"]
 
 Variables = Mapping[str, tuple[tuple[str, ...], values.Kind]]
 """By the name of an environment variable: the setting that it sets, and its kind."""

@@ -176,9 +176,7 @@ UPWARD = {
 """Rooms that name a type of a room above them, by the reason."""
 IN_A_CIRCLE = {
     "a cluster has nodes and code, and each of them belongs to its cluster": {
-        "client.cluster -> client.code.syncing",
         "client.code.looking -> client.cluster",
-        "client.code.syncing -> client.cluster",
         "client.handles -> client.cluster",
         "client.node -> client.cluster",
     },
@@ -187,7 +185,6 @@ IN_A_CIRCLE = {
         "drivers.command.link -> drivers.command.driver",
     },
     "a node runs code that asks for its node": {"runtime.current -> runtime.node"},
-    "layers are merged by a vocabulary, which names their parts": {"profiles.layers -> profiles.vocabulary"},
 }
 """Imports for type checkers only, of a module of the same room that imports the importer, by the
 reason."""

@@ -129,7 +129,7 @@ def check_distribution(tried: Tried | None) -> Finding:
         )
     return ok(
         name,
-        f"a node of Erlang/OTP {tried.release} ({tried.program}) starts, and hands are shaken with it, in {tried.seconds:.2f} s",
+        f"a node of Erlang/OTP {tried.release} ({tried.program}) starts, and accepts a connection, in {tried.seconds:.2f} s",
     )
 
 
