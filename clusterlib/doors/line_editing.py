@@ -115,6 +115,6 @@ class LineEditing:
         if number == 0:
             try:
                 self._found = self._complete(text)
-            except Exception:  # noqa: BLE001 - a completion that fails must not spoil the line being typed
+            except Exception:  # noqa: BLE001 - a completion that fails must not disturb the line being typed
                 self._found = []
         return self._found[number] if number < len(self._found) else None

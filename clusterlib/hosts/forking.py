@@ -50,16 +50,16 @@ def fork(work: Callable[[int], None]) -> Fork:
     """`work` is given the descriptor to write its answers to. Its standard input is empty.
 
     To be called by a process with one thread only: the child has no other."""
-    answers, told = os.pipe()
+    answers, answers_to = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _work(work, answers, told, parent)
-    os.close(told)
+        _work(work, answers, answers_to, parent)
+    os.close(answers_to)
     return Fork(pid, answers)
 
 
-def _work(work: Callable[[int], None], answers: int, told: int, parent: int) -> NoReturn:
+def _work(work: Callable[[int], None], answers: int, answers_to: int, parent: int) -> NoReturn:
     code = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -70,7 +70,7 @@ def _work(work: Callable[[int], None], answers: int, told: int, parent: int) -> 
         os.dup2(nothing, 0)
         os.close(nothing)
         gc.freeze()
-        work(told)
+        work(answers_to)
         code = 0
     except KeyboardInterrupt:
         pass

@@ -105,7 +105,7 @@ def kill(
     cluster: Cluster,
     process: ProcessName,
     *,
-    reason: Annotated[str, Help("What monitors and linked processes are told.")] = "killed",
+    reason: Annotated[str, Help("The reason that monitors and linked processes get.")] = "killed",
     node: OnNode | None = None,
 ) -> ProcessChanged:
     """End a process as a failure would; its supervisor may start it again."""

@@ -35,14 +35,14 @@ def refused(error: ClusterError, wording: Wording, name: str | None, project: Pa
     lines += [f"cause: {clean.cause}"] if clean.cause else []
     lines += [f"| {line}" for text in clean.evidence for line in text.splitlines() or [""]]
     lines += [f"try: {wording(remedy)}" for remedy in clean.remedies]
-    told = {
+    error_fields = {
         "code": clean.code,
         "problem": clean.problem,
         "cause": clean.cause,
         "evidence": list(clean.evidence),
         "remedies": [wording(remedy) for remedy in clean.remedies],
     }
-    return {"content": [said("\n".join(lines))], "isError": True, "_meta": {"clusterlib/error": told}}
+    return {"content": [said("\n".join(lines))], "isError": True, "_meta": {"clusterlib/error": error_fields}}
 
 
 def broken(error: BaseException, what: str, project: Path | None) -> Document:

@@ -52,7 +52,7 @@ class ToolCall:
     arguments: Document
     project: Path | None
     door: str
-    """What the diary names as the caller, before this process."""
+    """What the event log names as the caller, before this process."""
     permissions: Permissions
     wording: ToolWording
     structured: bool

@@ -29,7 +29,7 @@ TEMPLATES: list[Document] = [
     {
         "uriTemplate": f"{SCHEME}{{cluster}}/events",
         "name": "events",
-        "description": "What happened to a cluster: the diary of its keeper, or of its last run.",
+        "description": "What happened to a cluster: the events of its run, or of its last one.",
         "mimeType": JSON,
     },
     {

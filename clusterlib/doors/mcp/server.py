@@ -203,9 +203,9 @@ class ToolServer:
             left = left[os.write(self._sink, left) :]
 
 
-def _work(message: Message, work: Work, level: str, told: int) -> None:
+def _work(message: Message, work: Work, level: str, descriptor: int) -> None:
     """Runs in the process of the call."""
-    channel = Channel(told, message.token, level)
+    channel = Channel(descriptor, message.token, level)
     assert message.identifier is not None
     try:
         channel.finish(success(message.identifier, work(channel)))

@@ -14,8 +14,8 @@ from clusterlib.drivers.beam.helper import Bringing, bringing
 from clusterlib.drivers.beam.session import (
     TICK,
     Frames,
-    Message,
     Name,
+    NodeMessage,
     Reply,
     Session,
     called,
@@ -203,7 +203,7 @@ class AsyncConnection(asyncio.Protocol):
                 answer = self._waiting.get(number)
                 if answer is not None and not answer.done():
                     answer.set_result(reply)
-            case Message(term=term):
+            case NodeMessage(term=term):
                 self._on_message(term)
 
     def _lose(self, error: ClusterError) -> None:

@@ -25,8 +25,8 @@ from clusterlib.drivers.beam.session import (
     HELPER,
     TICK,
     Frames,
-    Message,
     Name,
+    NodeMessage,
     Reply,
     Session,
     called,
@@ -301,7 +301,7 @@ class Connection:
                     waiting = self._waiting.pop(number, None)
                 if waiting is not None:
                     waiting.tell(reply)
-            case Message(term=term):
+            case NodeMessage(term=term):
                 self._on_message(term)
 
     def _ended(self, error: OSError | None) -> NodeUnavailable:

@@ -19,7 +19,7 @@ __all__ = [
     "LARGEST_FRAME",
     "TICK",
     "Frames",
-    "Message",
+    "NodeMessage",
     "Reply",
     "Session",
     "called",
@@ -100,7 +100,7 @@ class Reply:
 
 
 @frozen
-class Message:
+class NodeMessage:
     """A message that is not an answer, such as the news of a node that has left."""
 
     term: Any
@@ -129,7 +129,7 @@ class Session:
         head = struct.pack(">I", size) + self._control
         return number, ([head + parts[0]] if len(parts) == 1 else [head, *parts])
 
-    def sort(self, frame: bytes) -> Reply | Message | None:
+    def sort(self, frame: bytes) -> Reply | NodeMessage | None:
         """The content of a frame; None for what does not concern us, such as the monitors and links
         of others."""
         if not frame or frame[0] != PASS_THROUGH:
@@ -145,7 +145,7 @@ class Session:
             if isinstance(first, Ref) and first.node == self._node and len(first.ids) >= 2:
                 return Reply(first.ids[0] | first.ids[1] << 18, frame, start)
         try:
-            return Message(decode(frame[start:]))
+            return NodeMessage(decode(frame[start:]))
         except TermError:
             return None  # not requested, and not readable
 

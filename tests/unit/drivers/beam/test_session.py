@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clusterlib.drivers.beam.etf import decode_from, encode
 from clusterlib.drivers.beam.handshake import Peer
-from clusterlib.drivers.beam.session import Frames, Message, Reply, Session, called, raised
+from clusterlib.drivers.beam.session import Frames, NodeMessage, Reply, Session, called, raised
 from clusterlib.drivers.beam.terms import Atom, Pid, Ref
 from clusterlib.errors import ErlangError, NodeUnavailable, TermError
 
@@ -98,7 +98,7 @@ def test_numbers_go_beyond_the_first_word_of_a_reference() -> None:
 def test_a_message_that_answers_nothing_is_told(message: Any) -> None:
     session = Session(PEER)
 
-    assert session.sort(sent((22, Pid(NODE, 1, 0, 1), session.pid), message)) == Message(message)
+    assert session.sort(sent((22, Pid(NODE, 1, 0, 1), session.pid), message)) == NodeMessage(message)
 
 
 def test_what_does_not_concern_us_is_let_go() -> None:
