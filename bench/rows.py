@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import erlang, erlang_processes
+from bench import erlang, erlang_processes, processes
 from bench.figures import Figures, Row
 from bench.machine import Wake, cpu_seconds, memory_mb
 from bench.programs import Program, echo_server, interpreters, program, run_timed
@@ -335,6 +335,9 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "runner-killed": runner_killed,
     "keeper-killed": keeper_killed,
     "keeper-cpu": keeper_idle,
+    "process-top": processes.busiest,
+    "process-name": processes.names,
+    "process-message": processes.messages,
     "beam-up-3": erlang.up_three,
     "beam-up-5": erlang.up_five,
     "elixir-up-3": erlang.up_elixir,

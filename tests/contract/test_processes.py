@@ -622,3 +622,20 @@ def test_the_load_of_a_restarted_node_is_known_anew(grid: Grid) -> None:
         until(lambda number=number: on(grid, "node2", "find", f"bob:{number}") is None, False)  # type: ignore[misc]
 
     assert on(grid, "node1", "spawn", "shop:cart", "bob") == "node2.1"
+
+
+PLAIN = """
+import sys
+
+def loaded():
+    return [name for name in sys.modules if name.startswith("clusterlib.runtime.processes")]
+"""
+
+
+def test_a_node_that_uses_no_processes_loads_none_of_their_code(grid: Grid) -> None:
+    (grid.code / "plain.py").write_text(PLAIN)
+    grid.start(2)
+
+    assert grid["node1"].client.call("plain:loaded") == []
+    listed(grid, "node1")
+    assert grid["node1"].client.call("plain:loaded") != []

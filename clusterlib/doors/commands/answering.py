@@ -19,14 +19,6 @@ from clusterlib.doors.render.life import (
     synchronised,
 )
 from clusterlib.doors.render.listed import derived, operations
-from clusterlib.doors.render.processes import (
-    process_changed,
-    process_list,
-    process_names,
-    process_shown,
-    process_started,
-    process_trees,
-)
 from clusterlib.doors.render.profiles import checks, profile, profile_schema, profiles
 from clusterlib.doors.render.use import (
     cluster_events,
@@ -58,6 +50,13 @@ def _prompted(console: Console, session: NodeShell) -> int:
         return (prompt.talk() if sys.stdin.isatty() else prompt.read(sys.stdin)) or 0
 
 
+def _of_processes(console: Console, result: object) -> None:
+    """Imported for those who ask for it: all other commands would wait for it, too."""
+    from clusterlib.doors.render.processes import PICTURES_OF_PROCESSES
+
+    PICTURES_OF_PROCESSES[type(result).__name__](console, result)
+
+
 PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "Checks": checks,
     "Cleaned": cleaned,
@@ -70,12 +69,12 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "Logs": logs,
     "Operations": operations,
     "PlannedTests": lambda *_: None,
-    "ProcessChanged": process_changed,
-    "ProcessList": process_list,
-    "ProcessNames": process_names,
-    "ProcessShown": process_shown,
-    "ProcessStarted": process_started,
-    "ProcessTrees": process_trees,
+    "ProcessChanged": _of_processes,
+    "ProcessList": _of_processes,
+    "ProcessNames": _of_processes,
+    "ProcessShown": _of_processes,
+    "ProcessStarted": _of_processes,
+    "ProcessTrees": _of_processes,
     "Profiles": profiles,
     "Ran": ran,
     "Reported": reported,

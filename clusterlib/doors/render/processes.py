@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clusterlib.doors.render.pieces import colour, duration
 
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
         ProcessTrees,
     )
 
-__all__ = [
-    "process_changed",
-    "process_list",
-    "process_names",
-    "process_shown",
-    "process_started",
-    "process_trees",
-]
+__all__ = ["PICTURES_OF_PROCESSES"]
 
 LATE_SECONDS = 0.1
 """A delay of the event loop that is worth a line."""
@@ -43,7 +36,7 @@ DONE = {
 }
 
 
-def process_list(console: Console, result: ProcessList) -> None:
+def _list(console: Console, result: ProcessList) -> None:
     mark = f" {console.paint('[SIMULATED]', 'magenta')}" if result.simulated else ""
     count = sum(node.processes for node in result.nodes)
     shown = f", the first {len(result.processes)} by {result.order}" if len(result.processes) < count else ""
@@ -83,7 +76,7 @@ def process_list(console: Console, result: ProcessList) -> None:
     _unasked(console, result.unasked)
 
 
-def process_shown(console: Console, result: ProcessShown) -> None:
+def _shown(console: Console, result: ProcessShown) -> None:
     detail, row = result.process, result.process.row
     console.line(f"{console.paint(row.id, 'bold')} runs {row.function} on {row.node}")
     facts: list[tuple[str, str]] = [("name", row.name or "-"), ("state", row.state)]
@@ -107,7 +100,7 @@ def process_shown(console: Console, result: ProcessShown) -> None:
     _lines(console, "where it is", detail.stack)
 
 
-def process_names(console: Console, result: ProcessNames) -> None:
+def _names(console: Console, result: ProcessNames) -> None:
     if result.names:
         rows: list[list[Cell]] = [
             [
@@ -124,7 +117,7 @@ def process_names(console: Console, result: ProcessNames) -> None:
     _unasked(console, result.unasked)
 
 
-def process_trees(console: Console, result: ProcessTrees) -> None:
+def _trees(console: Console, result: ProcessTrees) -> None:
     for node in result.nodes:
         console.line(console.paint(node.node, "bold"))
         members = [child for tree in node.trees for child in (tree.children if _is_root(tree) else (tree,))]
@@ -135,11 +128,11 @@ def process_trees(console: Console, result: ProcessTrees) -> None:
     _unasked(console, result.unasked)
 
 
-def process_changed(console: Console, result: ProcessChanged) -> None:
+def _changed(console: Console, result: ProcessChanged) -> None:
     console.line(f"{result.process} on {result.node} {DONE[result.what]}")
 
 
-def process_started(console: Console, result: ProcessStarted) -> None:
+def _started(console: Console, result: ProcessStarted) -> None:
     elsewhere = result.preferred is not None and result.preferred != result.node
     wish = f"; {result.preferred} was preferred" if elsewhere else ""
     console.line(f"{result.process} runs {result.function} on {result.node}{wish}")
@@ -184,3 +177,14 @@ def _unasked(console: Console, nodes: Sequence[Unasked]) -> None:
 
 def _counted(count: int, one: str, several: str) -> str:
     return f"{count} {one if count == 1 else several}"
+
+
+PICTURES_OF_PROCESSES: dict[str, Callable[[Console, Any], None]] = {
+    "ProcessChanged": _changed,
+    "ProcessList": _list,
+    "ProcessNames": _names,
+    "ProcessShown": _shown,
+    "ProcessStarted": _started,
+    "ProcessTrees": _trees,
+}
+"""By the class of the result."""

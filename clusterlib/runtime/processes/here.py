@@ -109,7 +109,10 @@ class Processes:
 
     def send(self, target: ProcessId | str, message: Any) -> None:
         """Sends a message to the process with this id or name. Never blocks, from any thread."""
-        self._now(lambda: self._service().send(target, message))
+        if self._on_loop():
+            self._service().send(target, message)
+        else:
+            self._now(lambda: self._service().send(target, message))
 
     def ask(self, target: ProcessId | str, message: Any, timeout: float = DEFAULT_TIMEOUT) -> Any:
         """Sends a message and waits until the process calls `box.reply`."""

@@ -37,7 +37,7 @@ def busiest(
     node: str, table: ProcessTable, order: ProcessOrder, limit: int, matching: str | None, lag: float | None
 ) -> ProcessesOfNode:
     """The first processes in that order. `matching` is a part of a name or of a function."""
-    found = [process for process in table if matching is None or _matches(process, matching)]
+    found = list(table) if matching is None else [one for one in table if _matches(one, matching)]
     chosen = heapq.nlargest(limit, found, key=ORDERS[order])
     return ProcessesOfNode(node, len(found), tuple(_row(node, table, process) for process in chosen), lag)
 

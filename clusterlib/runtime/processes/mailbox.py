@@ -49,11 +49,11 @@ class Mailbox:
         "_closed",
         "_items",
         "_loop",
-        "_taken",
         "_waiting",
         "lost",
         "room",
         "successor",
+        "taken",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, room: int = DEFAULT_ROOM) -> None:
@@ -66,7 +66,8 @@ class Mailbox:
         self._items: deque[Any] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._asked: AskedMessage | None = None
-        self._taken = 0
+        self.taken = 0
+        """How many messages the process has taken."""
         self._closed = False
 
     def __repr__(self) -> str:
@@ -80,11 +81,6 @@ class Mailbox:
 
     async def __anext__(self) -> Any:
         return await self.take()
-
-    @property
-    def taken(self) -> int:
-        """How many messages the process has taken."""
-        return self._taken
 
     @property
     def asked(self) -> AskedMessage | None:
@@ -142,6 +138,6 @@ class Mailbox:
 
     def _next(self) -> Any:
         item = self._items.popleft()
-        self._taken += 1
+        self.taken += 1
         self._asked = item if isinstance(item, AskedMessage) else None
         return item.message if isinstance(item, AskedMessage) else item

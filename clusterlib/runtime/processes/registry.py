@@ -90,6 +90,9 @@ class NameRegistry:
         """All claims, for a node that has just connected."""
         return [claim for claims in self._claims.values() for claim in claims.values()]
 
+    def claims_of(self, name: str) -> list[NameClaim]:
+        return list(self._claims.get(name, {}).values())
+
     def claim(self, name: str, process: ProcessId, will: str = "") -> None:
         """A process of this node takes a name."""
         self._time += 1

@@ -76,6 +76,8 @@ class ProcessService:
             lambda: len(self.table.living),
             self._settle,
         )
+        self._posted: list[tuple[ProcessId, Any, asyncio.Future[Any] | None]] = []
+        """Messages for processes of this node that are not delivered yet."""
         self._leaving = False
         self._members = frozenset(membership.alive())
         links.linked = self._spreading.linked
@@ -202,7 +204,7 @@ class ProcessService:
         """Sends a message. Its sender does not learn whether it arrives; `ask` does."""
         process = self.resolve(target)
         if process.node == self.node:
-            self._network.soon(self._deliver, process, message)
+            self._post(process, message, None)
         else:
             self._courier.tell(process.node, "send", process, message)
 
@@ -212,8 +214,22 @@ class ProcessService:
         if process.node != self.node:
             return self._courier.ask(process.node, "ask", process, message)
         answer: asyncio.Future[Any] = self._network.loop.create_future()
-        self._network.soon(self._ask_here, process, message, answer)
+        self._post(process, message, answer)
         return answer
+
+    def _post(self, process: ProcessId, message: Any, answer: asyncio.Future[Any] | None) -> None:
+        """Delivers it in the next turn of the loop, with all others that are sent until then."""
+        if not self._posted:
+            self._network.soon(self._deliver_posted)
+        self._posted.append((process, message, answer))
+
+    def _deliver_posted(self) -> None:
+        posted, self._posted = self._posted, []
+        for process, message, answer in posted:
+            if answer is None:
+                self._deliver(process, message)
+            else:
+                self._ask_here(process, message, answer)
 
     def _deliver(self, process: ProcessId, message: Any) -> None:
         found = self.table.find(process)
@@ -325,6 +341,8 @@ class ProcessService:
     def _continue(self, process: LiveProcess, others: list[str]) -> asyncio.Future[ProcessId]:
         args = process.child.args if process.box.successor is None else process.box.successor
         where = place(others, self._spreading.loads, others[0])
+        if process.name is not None:  # the other node may not know yet that the name is free
+            self._spreading.inform(where, process.name)
         return self.spawn(replace(process.child, args=args), node=where)
 
 

@@ -77,6 +77,10 @@ class Spreading:
         self._courier.linked(peer)
         self._tell([peer], self._registry.known())
 
+    def inform(self, peer: str, name: str) -> None:
+        """Tells one node at once what is known of a name, before anything else that it is sent."""
+        self._tell([peer], self._registry.claims_of(name))
+
     def names_changed(self) -> None:
         if not self._due:
             self._due = True
