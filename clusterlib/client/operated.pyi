@@ -1,8 +1,9 @@
 """Made by clusterlib.operations.generating of the operations of clusterlib: the methods that a Cluster has by them."""
 
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from clusterlib.operations.disturb import Disturbed
+from clusterlib.operations.dry_run import Foreseen
 from clusterlib.operations.health import Health
 from clusterlib.operations.process_views import (
     ProcessChanged,
@@ -17,6 +18,17 @@ from clusterlib.operations.sync import Synchronised
 class ProcessesOperations:
     def collect_garbage(self, process: str, *, node: str | None = ...) -> ProcessChanged:
         """Collect the garbage of a process of an Erlang node."""
+    @overload
+    def kill(
+        self,
+        process: str,
+        *,
+        reason: str = ...,
+        node: str | None = ...,
+        dry_run: Literal[True],
+    ) -> Foreseen:
+        """End a process as a failure would; its supervisor may start it again."""
+    @overload
     def kill(self, process: str, *, reason: str = ..., node: str | None = ...) -> ProcessChanged:
         """End a process as a failure would; its supervisor may start it again."""
     def list(
@@ -30,6 +42,10 @@ class ProcessesOperations:
         """List the busiest processes of all nodes, or of one."""
     def names(self, node: str | None = ...) -> ProcessNames:
         """List the registered names, with the process and the node of each, and who disagrees."""
+    @overload
+    def restart(self, process: str, *, node: str | None = ..., dry_run: Literal[True]) -> Foreseen:
+        """End a process or a supervisor, start it again under its supervisor, and say its new id."""
+    @overload
     def restart(self, process: str, *, node: str | None = ...) -> ProcessChanged:
         """End a process or a supervisor, start it again under its supervisor, and say its new id."""
     def resume(self, process: str, *, node: str | None = ...) -> ProcessChanged:
@@ -51,6 +67,10 @@ class ProcessesOperations:
         """Start a process, and say where it landed. Its arguments follow `--`."""
     def suspend(self, process: str, *, node: str | None = ...) -> ProcessChanged:
         """Suspend a process: it takes no messages until it is resumed; they wait in its mailbox."""
+    @overload
+    def terminate(self, process: str, *, node: str | None = ..., dry_run: Literal[True]) -> Foreseen:
+        """End a process or a supervisor for good: its supervisor does not start it again."""
+    @overload
     def terminate(self, process: str, *, node: str | None = ...) -> ProcessChanged:
         """End a process or a supervisor for good: its supervisor does not start it again."""
     def tree(self, node: str | None = ...) -> ProcessTrees:
@@ -61,6 +81,10 @@ class Operated:
     processes: ProcessesOperations
     def health(self) -> Health:
         """Check every node of a running cluster: connectivity, application, cluster, performance."""
+    @overload
+    def kill(self, node: str, *, dry_run: Literal[True]) -> Foreseen:
+        """Kill a node with SIGKILL, as a crash would."""
+    @overload
     def kill(self, node: str) -> Disturbed:
         """Kill a node with SIGKILL, as a crash would."""
     def pause(self, node: str) -> Disturbed:
@@ -69,7 +93,15 @@ class Operated:
         """Resume a paused node."""
     def start(self, node: str) -> Disturbed:
         """Start a node that is down, and wait until it is back among the others."""
+    @overload
+    def stop(self, node: str, *, dry_run: Literal[True]) -> Foreseen:
+        """Stop a node in order; it stays down until cluster.start, and the others go on."""
+    @overload
     def stop(self, node: str) -> Disturbed:
         """Stop a node in order; it stays down until cluster.start, and the others go on."""
+    @overload
+    def sync(self, *, dry_run: Literal[True]) -> Foreseen:
+        """Update all nodes to the project's current code: build it, load it, or restart the nodes."""
+    @overload
     def sync(self) -> Synchronised:
         """Update all nodes to the project's current code: build it, load it, or restart the nodes."""

@@ -11,7 +11,7 @@ from clusterlib.hosts.registry import sweep_leftovers
 from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.parameters import ClusterName, Every
 from clusterlib.operations.result import Result
-from clusterlib.rundir.folders import all_names, prune
+from clusterlib.rundir.folders import all_names, prune, runs_of
 
 __all__ = ["Cleaned", "Leftover", "clean"]
 
@@ -65,3 +65,14 @@ def _remove_if_empty(project: Path, name: str) -> None:
     home = project / ".clusterlib" / name
     if home.is_dir() and not any(home.iterdir()):
         home.rmdir()
+
+
+@clean.foresees
+def _foresee_clean(caller: Caller, *, name: ClusterName | None = None, all: Every = False) -> list[str]:  # noqa: A002
+    folder = project_folder(caller.project)
+    would = []
+    for one in all_names(folder) if all else [cluster_name(name)]:
+        kept = 0 if lock_of(folder, one).is_free() else 1
+        runs = runs_of(folder, one)
+        would += [f"{run.path} would be removed" for run in runs[: len(runs) - kept]]
+    return [*would, "processes of clusters whose keeper and guard are dead would be ended"]

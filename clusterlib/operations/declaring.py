@@ -18,15 +18,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
 
 from clusterlib.errors import ClusterError, OperationBroken, UsageError
 from clusterlib.messages.effects import Effect
-from clusterlib.operations.parameters import MISSING, ClusterName, Parameter, Refused, parameter_of
+from clusterlib.operations.help_texts import WHAT_A_DRY_RUN_DOES
+from clusterlib.operations.parameters import MISSING, ClusterName, Help, Parameter, Refused, parameter_of
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
     from clusterlib.client.connection import Listener
+    from clusterlib.operations.dry_run import Foreseen
     from clusterlib.operations.result import Result
 
 __all__ = [
@@ -47,6 +49,9 @@ GIVEN = frozenset({"cluster", "caller"})
 CLUSTER_NAME = parameter_of("name", ClusterName | None, None, word=False)
 """What the caller of an operation on a cluster can say besides, unless it is a method: which
 cluster."""
+DRY_RUN = parameter_of("dry_run", Annotated[bool, Help(WHAT_A_DRY_RUN_DOES)], False, word=False)
+"""What the caller of an operation that destroys can say besides."""
+Foresight = Callable[..., Sequence[str]]
 
 
 class Scope(StrEnum):
@@ -103,6 +108,7 @@ class Operation(Generic[R]):
         """Where modules can be imported while it runs: of an operation of a project, the
         project."""
         self.__doc__ = body.__doc__
+        self._foresight: Foresight | None = None
 
     @property
     def full_name(self) -> str:
@@ -149,6 +155,23 @@ class Operation(Generic[R]):
                 cause="what annotates a parameter must be imported when the operation runs, "
                 "not only for type checkers",
             ) from error
+
+    @property
+    def has_dry_run(self) -> bool:
+        """Whether its caller can ask what it would do. One with such a parameter does it itself."""
+        return self.effect is Effect.DESTROY and DRY_RUN.name not in self._signature
+
+    def foresees(self, foresight: Foresight) -> Foresight:
+        """Declares what a dry run says: a function with parameters of the operation, which changes
+        nothing and returns sentences."""
+        self._foresight = foresight
+        return foresight
+
+    @property
+    def _options(self) -> tuple[Parameter, ...]:
+        """What its caller can say, also which cluster it means."""
+        named = (CLUSTER_NAME,) if self.takes_cluster else ()
+        return (*self.parameters, *((DRY_RUN,) if self.has_dry_run else ()), *named)
 
     @property
     def scope(self) -> Scope:
@@ -198,7 +221,7 @@ class Operation(Generic[R]):
         named: Mapping[str, Any],
         words: Sequence[str],
     ) -> R:
-        if self.effect is Effect.READ:
+        if self.effect is Effect.READ or (self.has_dry_run and named.get(DRY_RUN.name)):
             return self._run(caller, cluster, given, named, words)
         with self._announced(cluster, given, named, words):
             return self._run(caller, cluster, given, named, words)
@@ -214,8 +237,9 @@ class Operation(Generic[R]):
         """Raises UsageError for values that a parameter does not accept, as a command does."""
         ours: dict[str, object] = {"cluster": cluster, "caller": caller}
         arguments, queue = dict(named), list(given)
-        kinds = {one.name: one for one in self.parameters}
         refused: list[Refused] = []
+        is_dry = self.has_dry_run and bool(DRY_RUN.check(arguments.pop(DRY_RUN.name, False), refused))
+        kinds = {one.name: one for one in self.parameters}
         positional: list[Any] = []
         for one in self._signature.values():
             if one.kind is one.VAR_POSITIONAL:
@@ -238,7 +262,20 @@ class Operation(Generic[R]):
                 positional.append(value)
         check_accepted(refused)
         with self._importing():
+            if is_dry:
+                return cast("R", self._foreseen([*positional, *queue], arguments))
             return self.body(*positional, *queue, **arguments)
+
+    def _foreseen(self, positional: Sequence[Any], named: Mapping[str, Any]) -> Foreseen:
+        from clusterlib.operations.dry_run import Foreseen
+
+        bound = inspect.signature(self.body).bind(*positional, **named).arguments
+        would: Sequence[str] = [f"{self.full_name} would be carried out; it does not say what it does"]
+        if self._foresight is not None:
+            taken = inspect.signature(self._foresight).parameters
+            would = self._foresight(**{name: bound[name] for name in taken if name in bound})
+        cluster: Cluster | None = bound.get("cluster")
+        return Foreseen(self.full_name, cluster.name if cluster is not None else None, tuple(would))
 
     def _importing(self) -> AbstractContextManager[None]:
         if not self.folders:
@@ -295,7 +332,7 @@ class Operation(Generic[R]):
     ) -> dict[str, Any]:
         values: dict[str, Any] = {}
         refused: list[Refused] = []
-        taken = (*self.parameters, *((CLUSTER_NAME,) if self.takes_cluster else ()))
+        taken = self._options
         for one in taken:
             if one.name in given:
                 values[one.name] = take(one, given[one.name], refused)

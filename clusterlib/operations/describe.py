@@ -79,7 +79,7 @@ def parameter_schema(
     one: ListedOperation, parameters: Sequence[ListedParameter] | None = None
 ) -> Mapping[str, Any]:
     """`parameters`: those that a door offers; else all that are declared."""
-    parameters = one.parameters if parameters is None else parameters
+    parameters = one.arguments if parameters is None else parameters
     properties: dict[str, Any] = {
         each.name: {
             **each.schema,

@@ -37,6 +37,14 @@ def stop(cluster: Cluster, node: NodeName) -> Disturbed:
     return _after(Disturbance.STOP, cluster, node)
 
 
+@stop.foresees
+def _foresee_stop(cluster: Cluster, node: NodeName) -> list[str]:
+    seen = cluster[node].status()
+    if seen.pid is None:
+        return []
+    return [f"{node} (pid {seen.pid}) would be stopped in order, and stay down until cluster.start"]
+
+
 @operation(effect="change")
 def start(cluster: Cluster, node: NodeName) -> Disturbed:
     """Start a node that is down, and wait until it is back among the others."""
@@ -49,6 +57,14 @@ def kill(cluster: Cluster, node: NodeName) -> Disturbed:
     """Kill a node with SIGKILL, as a crash would."""
     cluster[node].kill()
     return _after(Disturbance.KILL, cluster, node)
+
+
+@kill.foresees
+def _foresee_kill(cluster: Cluster, node: NodeName) -> list[str]:
+    seen = cluster[node].status()
+    if seen.pid is None:
+        return []
+    return [f"{node} (pid {seen.pid}) would be killed with SIGKILL, with all its processes"]
 
 
 @operation(effect="change")

@@ -9,11 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from clusterlib.client.ending import Ending, take_down
-from clusterlib.client.start import cluster_name, project_folder
+from clusterlib.client.start import cluster_name, is_running, project_folder
+from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
 from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.parameters import ClusterName, Every
-from clusterlib.operations.reach import running_names
+from clusterlib.operations.reach import reached, running_names
 from clusterlib.operations.result import Result
 
 __all__ = ["Stopped", "bring_down"]
@@ -53,3 +54,19 @@ def bring_down(caller: Caller, *, name: ClusterName | None = None, all: Every = 
         forced=tuple(f"{one.name}: {one.forced}" for one in endings if one.forced),
         seconds=round(time.monotonic() - began, 4),
     )
+
+
+@bring_down.foresees
+def _foresee_down(caller: Caller, *, name: ClusterName | None = None, all: Every = False) -> list[str]:  # noqa: A002
+    folder = project_folder(caller.project)
+    names = running_names(folder) if all else [cluster_name(name)]
+    return [_foreseen_end(one, folder) for one in names if is_running(one, project=folder)]
+
+
+def _foreseen_end(name: str, project: Path) -> str:
+    try:
+        with reached(name, project=project) as cluster:
+            nodes = ", ".join(node.name for node in cluster)
+    except ClusterError as error:
+        return f"cluster {name} would be ended by force: {error.problem}"
+    return f"cluster {name} would be ended, with its nodes {nodes}"

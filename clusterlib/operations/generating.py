@@ -20,6 +20,7 @@ from typing import Literal
 
 from clusterlib.operations.catalogue import INDEX
 from clusterlib.operations.declaring import Operation, Scope
+from clusterlib.operations.dry_run import Foreseen
 from clusterlib.operations.listing import ListedOperation, ListedParameter, listed_in, listing_of
 from clusterlib.operations.reference import reference
 from clusterlib.operations.remembering import listed_to
@@ -82,7 +83,9 @@ def stub() -> str:
         groups.setdefault(one.group, []).extend(lines)
         result = str(operation.body.__annotations__["return"])
         homes.setdefault(_home(operation, result), set()).add(result)
-        words |= {word for word in ("Any", "Literal") if any(word in line for line in lines)}
+        if operation.has_dry_run:
+            homes.setdefault(Foreseen.__module__, set()).add(Foreseen.__name__)
+        words |= {word for word in ("Any", "Literal", "overload") if any(word in line for line in lines)}
     typing_line = f"from typing import {', '.join(sorted(words | {'Any'}))}\n\n"
     of_clusters = "class Operated:\n    def __getattr__(self, name: str) -> Any: ...\n"
     others = {group: _group_class(group) for group in groups if group != "cluster"}
@@ -110,6 +113,19 @@ def _method(one: ListedOperation, operation: Operation[object]) -> Iterator[str]
     rest = f"*{one.words}: {_written(hints[one.words])}" if one.words else "*"
     given = ["self", *words, *([rest, *named] if named or one.words else [])]
     result = operation.body.__annotations__["return"]
+    if operation.has_dry_run:
+        dry = [*(given if "*" in map(_star, given) else [*given, "*"]), "dry_run: Literal[True]"]
+        yield "    @overload\n"
+        yield from _definition(one, dry, "Foreseen")
+        yield "    @overload\n"
+    yield from _definition(one, given, result)
+
+
+def _star(given: str) -> str:
+    return given[:1]
+
+
+def _definition(one: ListedOperation, given: Sequence[str], result: str) -> Iterator[str]:
     line = f"    def {one.name}({', '.join(given)}) -> {result}:\n"
     if len(line) > WIDTH:
         line = (

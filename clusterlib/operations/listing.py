@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clusterlib.frozen import frozen
 from clusterlib.messages.codec import plain
 from clusterlib.messages.effects import Effect
-from clusterlib.operations.help_texts import STREAM, WHICH_CLUSTER
+from clusterlib.operations.help_texts import STREAM, WHAT_A_DRY_RUN_DOES, WHICH_CLUSTER
 
 if TYPE_CHECKING:
     from clusterlib.operations.declaring import Operation, Scope
@@ -97,6 +97,8 @@ class ListedParameter:
 
 CLUSTER = ListedParameter("name", WHICH_CLUSTER, {"type": "string"}, required=False, completes="clusters")
 """What an operation on a cluster takes besides, unless it is a method."""
+DRY_RUN = ListedParameter("dry_run", WHAT_A_DRY_RUN_DOES, {"type": "boolean"}, required=False, default=False)
+"""What an operation that destroys takes besides, unless it has such a parameter."""
 JSON = ListedParameter(
     "json",
     "Answer with one JSON document on stdout, errors included.",
@@ -134,10 +136,17 @@ class ListedOperation:
         return tuple(self.full_name.removeprefix("cluster.").split("."))
 
     @property
+    def arguments(self) -> tuple[ListedParameter, ...]:
+        """Its parameters, and whether it is only to say what it would do."""
+        own = any(one.name == DRY_RUN.name for one in self.parameters)
+        is_implied = self.effect is Effect.DESTROY and not own
+        return (*self.parameters, *((DRY_RUN,) if is_implied else ()))
+
+    @property
     def options(self) -> tuple[ListedParameter, ...]:
-        """What its command takes: its parameters, the name of its cluster, and how it is to
+        """What its command takes: its arguments, the name of its cluster, and how it is to
         answer."""
-        return (*self.parameters, *(() if self.scope == "project" else (CLUSTER,)), JSON)
+        return (*self.arguments, *(() if self.scope == "project" else (CLUSTER,)), JSON)
 
     @property
     def summary(self) -> str:

@@ -14,6 +14,8 @@ from clusterlib.values.wording import nearest
 
 __all__ = ["MethodGroup", "method", "names"]
 
+DRY_RUN = inspect.Parameter("dry_run", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool)
+
 
 class MethodGroup:
     """The operations of one group: `cluster.faults`."""
@@ -64,9 +66,11 @@ def _bound(cluster: Cluster, one: ListedOperation) -> Callable[..., Any]:
 
     declared = inspect.signature(operation.body)
     kept = [each for each in declared.parameters.values() if each.name not in GIVEN]
+    if operation.has_dry_run:
+        kept.append(DRY_RUN)
     method.__name__ = method.__qualname__ = one.name
     method.__module__ = operation.body.__module__
-    method.__doc__ = "\n".join([one.help, "", *(f"{each.name}: {each.explained}" for each in one.parameters)])
+    method.__doc__ = "\n".join([one.help, "", *(f"{each.name}: {each.explained}" for each in one.arguments)])
     method.__signature__ = declared.replace(parameters=kept)  # type: ignore[attr-defined]
     return method
 

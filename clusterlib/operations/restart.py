@@ -48,3 +48,17 @@ def restart(
     cluster.restart(*names, on_event=caller.on_event, rolling=rolling, fresh=fresh)
     view = ClusterView.of(cluster.status())
     return Restarted(view, tuple(names), fresh, round(time.monotonic() - began, 4))
+
+
+@restart.foresees
+def _foresee_restart(
+    cluster: Cluster,
+    node: NodeName | None = None,
+    *,
+    rolling: Rolling = False,
+    fresh: Fresh = False,
+) -> list[str]:
+    names = [cluster[node].name] if node else [one.name for one in cluster]
+    how = "one after another" if rolling else "at once"
+    data = "all data in their folders would be deleted" if fresh else "their data would be kept"
+    return [f"{', '.join(names)} would be stopped and started again{'' if node else f', {how}'}", data]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from clusterlib.client.cluster import Cluster
+from clusterlib.client.code.looking import some_files
 from clusterlib.client.code.syncing import sync_code
 from clusterlib.frozen import frozen
 from clusterlib.operations.declaring import Caller, operation
@@ -45,3 +46,14 @@ def synchronise(cluster: Cluster, caller: Caller) -> Synchronised:
         looked_at=synced.looked_at,
         seconds=round(time.monotonic() - began, 4),
     )
+
+
+@synchronise.foresees
+def _foresee_sync(cluster: Cluster) -> list[str]:
+    changed = cluster.stale
+    if not changed:
+        return []
+    return [
+        f"the nodes would get {some_files(changed, cluster.project)} as it is on disk",
+        "nodes that cannot load it while they run would be restarted, one after another",
+    ]

@@ -11,6 +11,7 @@ from clusterlib.doors.render.examine import diagnosis, health
 from clusterlib.doors.render.life import (
     cleaned,
     disturbed,
+    foreseen,
     restarted,
     scaled,
     started,
@@ -65,6 +66,7 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "ClusterEvents": cluster_events,
     "Disturbed": disturbed,
     "Evaluated": evaluated,
+    "Foreseen": foreseen,
     "Health": health,
     "Logs": logs,
     "Operations": operations,

@@ -24,9 +24,7 @@ WRAPPED = "result"
 def offered(one: ListedOperation) -> tuple[ListedParameter, ...]:
     """Its parameters here. An answer of a tool has an end, so none makes a stream of it."""
     return tuple(
-        each
-        for each in (*one.parameters, *(() if one.scope == "project" else (CLUSTER,)))
-        if not each.streams
+        each for each in (*one.arguments, *(() if one.scope == "project" else (CLUSTER,))) if not each.streams
     )
 
 

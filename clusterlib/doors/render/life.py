@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from clusterlib.operations.clean import Cleaned
     from clusterlib.operations.disturb import Disturbed
     from clusterlib.operations.down import Stopped
+    from clusterlib.operations.dry_run import Foreseen
     from clusterlib.operations.restart import Restarted
     from clusterlib.operations.scale import Scaled
     from clusterlib.operations.status import Status
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
     from clusterlib.operations.up import Started
     from clusterlib.operations.views import ClusterView
 
-__all__ = ["cleaned", "disturbed", "restarted", "scaled", "started", "status", "stopped", "synchronised"]
+__all__ = [
+    "cleaned",
+    "disturbed",
+    "foreseen",
+    "restarted",
+    "scaled",
+    "started",
+    "status",
+    "stopped",
+    "synchronised",
+]
 
 LEAST_IMPORTANT = ("up", "pid", "sees", "http")
 """The columns of the status that a narrow terminal leaves out, in this order.
@@ -39,6 +50,11 @@ def started(console: Console, result: Started) -> None:
         console.line(f"{title(console, cluster)} is ready: {facts}")
     adapted(console, cluster)
     addresses(console, cluster.nodes)
+
+
+def foreseen(console: Console, result: Foreseen) -> None:
+    for one in result.would or ("nothing would be done",):
+        console.line(one)
 
 
 def stopped(console: Console, result: Stopped) -> None:

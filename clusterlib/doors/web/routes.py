@@ -25,10 +25,6 @@ NAME = "name"
 """The parameter of an operation that is the name of a cluster."""
 
 
-FOLLOW = "follow"
-"""The parameter with which a command goes on for ever. Here a stream has a path of its own."""
-
-
 @frozen
 class OperationRoute:
     operation: ListedOperation
@@ -53,9 +49,9 @@ class OperationRoute:
     @property
     def parameters(self) -> tuple[ListedParameter, ...]:
         """What is given beside the path."""
-        listed = self.operation.parameters
-        ours = {FOLLOW, NAME} if self.of_cluster else {FOLLOW}
-        kept = [one for one in listed if one.name not in ours]
+        listed = self.operation.arguments
+        # A stream without an end has a path of its own.
+        kept = [one for one in listed if not one.streams and not (self.of_cluster and one.name == NAME)]
         if words := self.operation.words:
             kept.append(ListedParameter(words, "The words of it.", WORDS, required=False, default=[]))
         return tuple(kept)

@@ -20,6 +20,7 @@ from clusterlib.operations import generating
 from clusterlib.operations.catalogue import INDEX, load, shipped
 from clusterlib.operations.declaring import Caller
 from clusterlib.operations.describe import operations
+from clusterlib.operations.dry_run import Foreseen
 from clusterlib.operations.listing import ListedOperation
 from clusterlib.operations.methods import method
 from clusterlib.operations.reference import BEGIN, END, reference
@@ -62,7 +63,7 @@ def test_every_operation_has_the_schema_of_what_it_takes_and_gives() -> None:
 
 
 def test_what_our_operations_give_back_has_a_picture_of_its_own() -> None:
-    given = {CommandReady}  # shown before the end
+    given = {CommandReady, Foreseen}  # before the end; instead of it
     for one in shipped():
         kind = typing.get_type_hints(load(one).body)["return"]
         given |= {*typing.get_args(kind)} or {kind}
@@ -80,7 +81,7 @@ BLOCKS = "".join(f"{BEGIN.format(one.full_name)}\n{END.format(one.full_name)}\n"
 
 
 def test_a_new_operation_gets_a_section_after_those_of_its_group() -> None:
-    new = replace(next(one for one in shipped() if one.full_name == "cluster.kill"), name="freeze")
+    new = replace(next(one for one in shipped() if one.full_name == "cluster.pause"), name="freeze")
     document = f"## Clusters\n\n{BLOCKS}\n## Completion\n"
 
     made = reference(document, [*shipped(), new])
@@ -110,7 +111,7 @@ def test_an_operation_is_a_method_with_its_signature_and_its_help(tmp_path: Path
 
     shown = pydoc.plain(pydoc.render_doc(kill))
 
-    assert list(inspect.signature(kill).parameters) == ["node"]
+    assert list(inspect.signature(kill).parameters) == ["node", "dry_run"]
     assert "kill(node: " in shown
     assert "Kill a node with SIGKILL" in shown
     assert "node: Name of the node" in shown
