@@ -88,7 +88,7 @@ def plan_of(*roles: RolePlan, **changes: Any) -> Plan:
         restart=restart_policy(),
         linger=0.0,
         monitor=0.0,
-        held=True,
+        leased=True,
         adaptations=(),
         roles=roles,
     )

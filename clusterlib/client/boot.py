@@ -91,7 +91,7 @@ class Boot:
             client.send_raw(struct.pack("!Q", len(message)) + message, BOOT_SECONDS)
             _make_room(Path(plan.project), run)  # while the keeper reads its plan
             status = client.ask(Start(), seconds=seconds, on_event=on_event)
-            if not plan.held:
+            if not plan.leased:
                 status = client.ask(Keep())
         except KeeperLost as error:
             raise self._explain(error, run) from error

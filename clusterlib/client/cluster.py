@@ -81,7 +81,7 @@ class Cluster(Operated):
         self._lock = lock
         self._gone = False
         self._handles = NodeHandles(self, status)
-        self.held = status.held
+        self.leased = status.leased
 
     def __repr__(self) -> str:
         mark = " simulated" if self.simulated else ""
@@ -348,7 +348,7 @@ class Cluster(Operated):
 
     def _meet(self, status: ClusterStatus) -> ClusterStatus:
         """Updates the list of nodes."""
-        self.held = status.held
+        self.leased = status.leased
         self._handles.meet(status)
         return status
 

@@ -48,12 +48,12 @@ def plan_for(
     name: str,
     project: Path,
     overrides: Mapping[str, object] | None = None,
-    held: bool = True,
+    leased: bool = True,
     on_event: Listener | None = None,
 ) -> Plan:
     """Reads the profile and resolves everything that can be known before ports are claimed."""
     resolved = load_profile(profile, project=project, overrides=overrides)
-    return make_plan(resolved, name=name, project=project, held=held, on_event=on_event)
+    return make_plan(resolved, name=name, project=project, leased=leased, on_event=on_event)
 
 
 def places_of_mistakes(profile: str, project: Path, overrides: Mapping[str, object]) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ def make_plan(
     *,
     name: str,
     project: Path,
-    held: bool = True,
+    leased: bool = True,
     on_event: Listener | None = None,
 ) -> Plan:
     """The plan of a resolved profile. `on_event` is called when the project is built."""
@@ -92,7 +92,7 @@ def make_plan(
         restart=_same(RestartPolicy, values.restart),
         linger=values.linger,
         monitor=values.monitor.interval,
-        held=held,
+        leased=leased,
         adaptations=tuple(str(adaptation) for adaptation in resolved.adaptations),
         roles=(role,),
     )

@@ -194,7 +194,9 @@ def _start(
 
         sweep_leftovers()  # before the keeper gets its plan, so that what it makes is not taken for remains
         wanted = profile or default_profile(project)
-        plan = plan_for(wanted, name=name, project=project, overrides=overrides, held=hold, on_event=on_event)
+        plan = plan_for(
+            wanted, name=name, project=project, overrides=overrides, leased=hold, on_event=on_event
+        )
         try:
             return boot.start(plan, on_event)
         except TemplateError as error:
@@ -357,7 +359,7 @@ def _fit(
         if look.unasked and not look.changed:
             notes.append(f"{', '.join(look.unasked)} could not be asked which code it runs")
         cluster.notes = (*notes, *notes_on_ended(status))
-        if not hold and cluster.held:
+        if not hold and cluster.leased:
             cluster.keep()
     except BaseException:
         cluster.close()

@@ -64,7 +64,7 @@ class NeedsCluster(unittest.TestCase):
     @property
     def cluster(self) -> Cluster:
         """The cluster of this test. There is none before `setUp`."""
-        return _server().held().cluster
+        return _server().lease().cluster
 
     def cluster_nodes(self) -> list[Node]:
         return self.cluster.nodes

@@ -34,7 +34,7 @@ class Holding:
         self.turns = Turns(tell)
         self.taint = Taint(tell, changed)
         self.operations = RunningOperations(tell, self.taint)
-        self.held = True
+        self.leased = True
         """Until its starter asks to keep it."""
         self._life = life
         self._tell = tell
@@ -43,7 +43,7 @@ class Holding:
 
     def keep(self) -> None:
         """From now on the cluster lives until `down`, even without leases."""
-        self.held = False
+        self.leased = False
 
     def abandon(self) -> None:
         """Its starter does not want it any more: it ends, unless another client holds it."""
@@ -70,9 +70,9 @@ class Holding:
         A cluster that is still starting has no client left; one that is kept lives on."""
         if self._life.starting:
             self._life.shut_down("its starter is gone")
-        elif self.held and self.linger > 0:
+        elif self.leased and self.linger > 0:
             self._life.spawn(self._linger(self.leases.taken))
-        elif self.held:
+        elif self.leased:
             self._life.shut_down("the last lease was released")
 
     async def _linger(self, taken: int) -> None:
@@ -81,5 +81,5 @@ class Holding:
         A holder that came and went meanwhile has started a new wait."""
         self._tell(ClusterLingering(self.linger))
         await pause_async(self.linger)
-        if self.held and not self.leases and self.leases.taken == taken:
+        if self.leased and not self.leases and self.leases.taken == taken:
             self._life.shut_down("no client took a lease")

@@ -155,7 +155,7 @@ class Keeper:
             adaptations=plan.adaptations,
             uptime=round(time.monotonic() - self._begun, 3),
             ready_seconds=self._ready_seconds,
-            held=holding.held,
+            leased=holding.leased,
             leases=holding.leases.status(),
             turns=holding.turns.status(),
             waiting=holding.turns.waiting,

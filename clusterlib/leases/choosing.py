@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from clusterlib.errors import ClusterError, ClusterNotRunning, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
-from clusterlib.leases.situation import FailedStart, Kept, Running, Wanted
+from clusterlib.leases.situation import FailedStart, PooledFacts, Running, Wanted
 from clusterlib.remedies import do
 
 __all__ = ["Absent", "Borrow", "Choice", "LookAround", "Refuse", "Reuse", "StartNew", "choose"]
@@ -23,7 +23,7 @@ class LookAround:
 
 @frozen
 class Reuse:
-    cluster: Kept
+    cluster: PooledFacts
     beside: str | None = None
     """Why the running cluster does not serve the test."""
 
@@ -65,11 +65,16 @@ Choice = LookAround | Reuse | Borrow | StartNew | Refuse
 
 
 def choose(
-    wanted: Wanted, kept: Sequence[Kept], failed: Sequence[FailedStart] = (), running: Running | None = None
+    wanted: Wanted,
+    pooled: Sequence[PooledFacts],
+    failed: Sequence[FailedStart] = (),
+    running: Running | None = None,
 ) -> Choice:
-    """`kept`: the pool's clusters of this profile, at most a borrowed one and one of its own.
+    """`pooled`: the pool's clusters of this profile, at most a borrowed one and one of its own.
     `failed`: the failed starts of this profile. `running`: None if it was not looked at yet."""
-    loan, own = (next((one for one in kept if one.borrowed is borrowed), None) for borrowed in (True, False))
+    loan, own = (
+        next((one for one in pooled if one.borrowed is borrowed), None) for borrowed in (True, False)
+    )
     misfit = None if loan is None else _wrong_size(loan.name, loan.nodes, loan.fewest(wanted), wanted)
     serving = own if loan is None or misfit is not None else loan
     if serving is not None:
@@ -85,18 +90,20 @@ def choose(
     return _start(wanted, failed, misfit)
 
 
-def _reuse(wanted: Wanted, kept: Kept, failed: Iterable[FailedStart], misfit: str | None) -> Reuse | Refuse:
-    if kept.held:
+def _reuse(
+    wanted: Wanted, pooled: PooledFacts, failed: Iterable[FailedStart], misfit: str | None
+) -> Reuse | Refuse:
+    if pooled.in_use:
         return Refuse(
             UsageError(
-                f"cluster '{kept.name}' is in use by this very test",
+                f"cluster '{pooled.name}' is in use by this very test",
                 cause="one test holds one cluster of a profile at a time",
                 remedies=["cluster_factory()  # gives another one"],
             )
         )
-    fewest = kept.fewest(wanted)
-    known = _known(failed, fewest) if fewest > kept.nodes else None
-    return Reuse(kept, misfit) if known is None else _again(known)
+    fewest = pooled.fewest(wanted)
+    known = _known(failed, fewest) if fewest > pooled.nodes else None
+    return Reuse(pooled, misfit) if known is None else _again(known)
 
 
 def _misfit(running: Running, wanted: Wanted) -> str | None:
@@ -144,7 +151,7 @@ def _again(known: FailedStart) -> Refuse:
     return Refuse(known.error, known.may_skip, known)
 
 
-def _nothing_to_borrow(wanted: Wanted, misfit: str | None, running: Kept | Running) -> Refuse:
+def _nothing_to_borrow(wanted: Wanted, misfit: str | None, running: PooledFacts | Running) -> Refuse:
     """If no cluster runs, all tests of the profile get the same answer, with the size of the
     largest of them."""
     nodes = wanted.need.size or wanted.count

@@ -116,7 +116,7 @@ class Pool:
 
         Not for a run of several workers."""
         for shelf in (self._own, self._borrowed):
-            if profile in shelf and not shelf[profile].held:
+            if profile in shelf and not shelf[profile].in_use:
                 self._ledger.end(shelf.pop(profile))
 
     # -- serving
@@ -144,7 +144,7 @@ class Pool:
             deadline = Deadline(terms.tests.turn)
             entered = pooled.enter(wanted, self._signed(who), deadline, afresh=again)
             if isinstance(entered, Entered):
-                pooled.held = True
+                pooled.in_use = True
                 pooled.usage.tests += 1
                 pooled.usage.reuses += how is Obtained.REUSED
                 return ClusterLease(pooled, need, who, entered.status, how)
@@ -261,9 +261,9 @@ class Pool:
                         pooled = self._borrow(loan, running, terms)
                         unused.pop_all()
                         return pooled, Obtained.BORROWED
-                    case Reuse(cluster=kept, beside=misfit):
+                    case Reuse(cluster=chosen, beside=misfit):
                         self._note_beside(misfit)
-                        shelf = self._borrowed if kept.borrowed else self._own
+                        shelf = self._borrowed if chosen.borrowed else self._own
                         return shelf[terms.profile], Obtained.REUSED
                     case StartNew(beside=misfit) as start:
                         self._note_beside(misfit)
@@ -276,8 +276,8 @@ class Pool:
 
     def _choose(self, wanted: Wanted, running: Running | None) -> Choice:
         shelves = (self._borrowed, self._own)
-        kept = [shelf[wanted.profile].kept for shelf in shelves if wanted.profile in shelf]
-        return choose(wanted, kept, self._failures.known(wanted.profile), running)
+        known = [shelf[wanted.profile].facts for shelf in shelves if wanted.profile in shelf]
+        return choose(wanted, known, self._failures.known(wanted.profile), running)
 
     def _note_beside(self, misfit: str | None) -> None:
         if misfit is not None:
@@ -323,7 +323,7 @@ class Pool:
 
     def _part_with(self, pooled: PooledCluster, wanted: Wanted, trouble: Trouble) -> ClusterError | None:
         """The cluster could not be used. Returns the error if another one should replace it."""
-        match part(wanted, pooled.kept, trouble):
+        match part(wanted, pooled.facts, trouble):
             case Refuse() as refuse:
                 raise self._failures.refuse(wanted.profile, refuse)
             case Parting(because=because, for_all=for_all, lost=lost, note=note):
@@ -339,7 +339,7 @@ class Pool:
 
     def _make_room(self) -> None:
         """Of its own clusters, the pool keeps the most recently used ones."""
-        idle = sorted((one for one in self._own.values() if not one.held), key=lambda one: one.used)
+        idle = sorted((one for one in self._own.values() if not one.in_use), key=lambda one: one.used)
         for pooled in idle[: max(0, len(self._own) + 1 - max(1, self._settings.keep))]:
             self._drop(pooled, None)
 

@@ -24,7 +24,7 @@ from clusterlib.leases.preparing import (
     Trouble,
     prepare,
 )
-from clusterlib.leases.situation import ClusterSeen, Kept, Wanted
+from clusterlib.leases.situation import ClusterSeen, PooledFacts, Wanted
 from clusterlib.leases.terms import Terms
 from clusterlib.leases.usage import ClusterUsage
 from clusterlib.messages.events import ClusterStopped, ClusterStopping
@@ -70,7 +70,7 @@ class PooledCluster:
         self.borrowed = borrowed
         self.base = len(cluster) if base is None else base
         """Its size for tests that do not need more, or exactly another size."""
-        self.held = False
+        self.in_use = False
         self.used = time.monotonic()
         self._any_size = any_size
         self._sizes = self._sizes_now()
@@ -86,16 +86,16 @@ class PooledCluster:
     # -- its turns
 
     @property
-    def kept(self) -> Kept:
+    def facts(self) -> PooledFacts:
         """The facts about it that decisions depend on."""
-        return Kept(
+        return PooledFacts(
             name=self.cluster.name,
             nodes=len(self.cluster),
             base=self.base,
             left=sum(self._sizes.values()),
             borrowed=self.borrowed,
             any_size=self._any_size,
-            held=self.held,
+            in_use=self.in_use,
         )
 
     def enter(
@@ -147,7 +147,7 @@ class PooledCluster:
         """Ends the turn.
 
         A cluster that is gone by now is not an error here: the next need starts another one."""
-        self.held = False
+        self.in_use = False
         self.used = time.monotonic()
         damaged = f"damaged by {who}" if need.dirty else None
         try:
@@ -270,7 +270,7 @@ class PooledCluster:
             stale=bool(look and (look.changed or look.silent(status))),
             afresh=afresh,
         )
-        decision = prepare(wanted, self.kept, seen, alone=alone)
+        decision = prepare(wanted, self.facts, seen, alone=alone)
         if isinstance(decision, Change):
             error = self._change(decision, status, look, afresh=afresh)
             if error is not None:

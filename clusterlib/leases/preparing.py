@@ -9,7 +9,7 @@ from enum import Enum
 from clusterlib.errors import ClusterError
 from clusterlib.frozen import frozen
 from clusterlib.leases.choosing import Refuse
-from clusterlib.leases.situation import ClusterSeen, Kept, Wanted
+from clusterlib.leases.situation import ClusterSeen, PooledFacts, Wanted
 from clusterlib.leases.skipping import is_skippable
 
 __all__ = [
@@ -64,9 +64,9 @@ class SetAside:
 Preparation = Enter | TakeAlone | Change | SetAside
 
 
-def prepare(wanted: Wanted, kept: Kept, seen: ClusterSeen, *, alone: bool) -> Preparation:
+def prepare(wanted: Wanted, pooled: PooledFacts, seen: ClusterSeen, *, alone: bool) -> Preparation:
     """`alone`: the turn is exclusive."""
-    size = _new_size(wanted, kept, seen.nodes)
+    size = _new_size(wanted, pooled, seen.nodes)
     if isinstance(size, SetAside):
         return size
     unwell = seen.unwell or seen.afresh
@@ -78,18 +78,18 @@ def prepare(wanted: Wanted, kept: Kept, seen: ClusterSeen, *, alone: bool) -> Pr
     return Change(repair, repair is not None and (seen.afresh or seen.damaged), size)
 
 
-def _new_size(wanted: Wanted, kept: Kept, nodes: int) -> int | SetAside | None:
+def _new_size(wanted: Wanted, pooled: PooledFacts, nodes: int) -> int | SetAside | None:
     """The size to scale to; None if it is right."""
-    fewest = kept.fewest(wanted)
+    fewest = pooled.fewest(wanted)
     if wanted.need.exact:
         right = wanted.need.size or nodes
-    elif nodes < fewest or (nodes != kept.left and not wanted.shared):
-        right = max(kept.base, fewest)
+    elif nodes < fewest or (nodes != pooled.left and not wanted.shared):
+        right = max(pooled.base, fewest)
     else:
         return None
     if right == nodes:
         return None
-    if not kept.borrowed:
+    if not pooled.borrowed:
         return SetAside(for_all=True) if wanted.fixed else right
     return SetAside() if wanted.need.exact or nodes < fewest else None
 
@@ -126,18 +126,18 @@ class Parting:
     note: str | None = None
 
 
-def part(wanted: Wanted, kept: Kept, trouble: Trouble) -> Parting | Refuse:
+def part(wanted: Wanted, pooled: PooledFacts, trouble: Trouble) -> Parting | Refuse:
     match trouble:
         case SetAside(for_all=True):
             return Parting(for_all=True)
         case SetAside():
-            return Parting(note=f"cluster {kept.name} has another size now: another one serves beside it")
-        case Broken(error=error) if kept.borrowed:
+            return Parting(note=f"cluster {pooled.name} has another size now: another one serves beside it")
+        case Broken(error=error) if pooled.borrowed:
             return Refuse(error, is_skippable(error, allowed=wanted.may_skip))
         case Broken(error=error):
             return Parting(because=error, lost=error)
         case Ended(error=error, on_purpose=on_purpose):
-            note = f"cluster {kept.name}, which was borrowed, ended while the tests ran"
+            note = f"cluster {pooled.name}, which was borrowed, ended while the tests ran"
             return Parting(
-                because=None if on_purpose else error, lost=error, note=note if kept.borrowed else None
+                because=None if on_purpose else error, lost=error, note=note if pooled.borrowed else None
             )

@@ -7,7 +7,7 @@ from clusterlib.frozen import frozen
 from clusterlib.leases.need import Need
 from clusterlib.remedies import DEFAULT_CLUSTER
 
-__all__ = ["ClusterSeen", "FailedStart", "Kept", "Running", "ToCome", "Wanted"]
+__all__ = ["ClusterSeen", "FailedStart", "PooledFacts", "Running", "ToCome", "Wanted"]
 
 
 @frozen
@@ -54,7 +54,7 @@ class Wanted:
 
 
 @frozen
-class Kept:
+class PooledFacts:
     """A cluster that the pool keeps."""
 
     name: str
@@ -67,7 +67,7 @@ class Kept:
     """It was not started by the pool, and is never scaled and never ended."""
     any_size: bool = False
     """A need without a size accepts it as it is: it was started for the tests."""
-    held: bool = False
+    in_use: bool = False
     """A test uses it now."""
 
     def fewest(self, wanted: Wanted) -> int:

@@ -206,7 +206,7 @@ class Plan:
     linger: float
     monitor: float
     """Seconds between two samples of what the nodes use; 0: none are taken."""
-    held: bool
+    leased: bool
     """True: lives as long as it has a lease. False: lives until `down`."""
     adaptations: tuple[str, ...]
     roles: tuple[RolePlan, ...]

@@ -162,7 +162,7 @@ class ClusterStatus:
     uptime: float
     ready_seconds: float | None
     """How long the start took."""
-    held: bool
+    leased: bool
     """Whether the cluster ends with its last lease."""
     leases: tuple[LeaseStatus, ...]
     turns: tuple[TurnStatus, ...]

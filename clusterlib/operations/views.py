@@ -100,7 +100,7 @@ class ClusterView(Result):
             simulated=status.simulated,
             project=status.project,
             run=status.run,
-            held=status.held,
+            held=status.leased,
             holders=tuple(lease.holder for lease in status.leases),
             turns=status.turns,
             waiting=status.waiting,

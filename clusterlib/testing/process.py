@@ -25,7 +25,7 @@ class ProcessRun:
         """`give_up` skips or fails the test that runs."""
         self._pool = Pool(project)
         self._give_up = give_up
-        self._held: ClusterLease | None = None
+        self._lease: ClusterLease | None = None
         self._who = ""
 
     @contextlib.contextmanager
@@ -36,26 +36,26 @@ class ProcessRun:
             wanted = need()
         except ClusterError as error:
             raise Unserved(error, may_skip=False) from error
-        held = self._held = self._pool.acquire(wanted, self._who)
-        outside = put_into_environment(held.environment)
+        lease = self._lease = self._pool.acquire(wanted, self._who)
+        outside = put_into_environment(lease.environment)
         try:
             yield
         finally:
-            self._held = None
+            self._lease = None
             put_into_environment(outside)
-            held.release()
+            lease.release()
 
-    def held(self) -> ClusterLease:
-        if self._held is None:
+    def lease(self) -> ClusterLease:
+        if self._lease is None:
             raise UsageError(
                 "no test runs that could have a cluster",
                 cause="a test has its cluster from setUp to tearDown, and none in setUpClass",
                 remedies=["use self.cluster in setUp"],
             )
-        return self._held
+        return self._lease
 
     def resized(self, size: int) -> AbstractContextManager[Cluster]:
-        return resized(self.held(), size, self._private)
+        return resized(self.lease(), size, self._private)
 
     @contextlib.contextmanager
     def _private(self, profile: str | None, size: int | None) -> Iterator[Cluster]:

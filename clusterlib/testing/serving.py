@@ -20,7 +20,7 @@ Private = Callable[[str | None, int | None], AbstractContextManager[Cluster]]
 class ClusterSource(Protocol):
     """Provides clusters for the tests of this process."""
 
-    def held(self) -> ClusterLease:
+    def lease(self) -> ClusterLease:
         """The turn of the test that runs now."""
         ...
 
@@ -55,16 +55,16 @@ def put_into_environment(values: Mapping[str, str | None]) -> dict[str, str | No
 
 
 @contextlib.contextmanager
-def resized(held: ClusterLease, size: int, private: Private) -> Iterator[Cluster]:
+def resized(lease: ClusterLease, size: int, private: Private) -> Iterator[Cluster]:
     """The cluster with exactly that many nodes, for a block. If the test may not scale it,
     another one."""
-    cluster = held.cluster
+    cluster = lease.cluster
     before = len(cluster)
     if before == size:
         yield cluster
         return
-    held.check_size(size)
-    if not held.scales:
+    lease.check_size(size)
+    if not lease.scales:
         with private(cluster.profile, size) as other:
             yield other
         return

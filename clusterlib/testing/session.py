@@ -47,7 +47,7 @@ from clusterlib.testing.tracebacks import Tracebacks
 from clusterlib.testing.unserved import is_skipped_by_unittest
 from clusterlib.values.choices import WorkerClusters
 
-__all__ = ["Run", "begin", "held_for", "run_of", "run_of_session"]
+__all__ = ["Run", "begin", "lease_for", "run_of", "run_of_session"]
 
 COUNTED = pytest.StashKey[bool]()
 
@@ -100,7 +100,7 @@ class Run:
         self._left: dict[str, int] = {}
         """How many tests of each profile are still to come."""
         self._item: pytest.Item | None = None
-        self._held: ClusterLease | None = None
+        self._lease: ClusterLease | None = None
         self._outside: dict[str, str | None] = {}
         """The environment before the test got a cluster."""
         self.refusals = Refusals(lambda: self._pool.usage, self._record)
@@ -160,14 +160,14 @@ class Run:
     def _force(self) -> None:
         try:
             with self._display.waiting("the first test", "the cluster of --force-cluster"):
-                held = self._acquire(Need(), "--force-cluster")
+                lease = self._acquire(Need(), "--force-cluster")
         except Unserved as unserved:
             error = RecordedError.of(unserved.error)
             self._tally.forced = ForcedFailure(error, unserved.may_skip)
             self._pool.usage.forget_one(error)  # no test was hit by it
             return
-        os.environ.update(held.environment)
-        held.release()
+        os.environ.update(lease.environment)
+        lease.release()
 
     # -- around each test
 
@@ -195,12 +195,12 @@ class Run:
         try:
             with self._display.waiting(item.nodeid, f"a cluster: {need}"):
                 again = OUTCOME in item.stash and item.stash[OUTCOME].again
-                held = self._held = self._acquire(need, item.nodeid, afresh=again)
+                lease = self._lease = self._acquire(need, item.nodeid, afresh=again)
         except Unserved as unserved:
             self.refusals.end_test(unserved)
-        self._display.say(f"{item.nodeid} has cluster {held.cluster.name} ({held.how})")
-        self._outside = put_into_environment(held.environment)
-        return held
+        self._display.say(f"{item.nodeid} has cluster {lease.cluster.name} ({lease.how})")
+        self._outside = put_into_environment(lease.environment)
+        return lease
 
     def _acquire(self, need: Need, who: str, *, afresh: bool = False) -> ClusterLease:
         if self._unshared is not None:
@@ -210,18 +210,18 @@ class Run:
 
     def take_late(self, item: pytest.Item) -> ClusterLease:
         """Called by our fixtures. Gets the cluster here if the test did not name the fixture."""
-        if self._held is not None:
-            return self._held
+        if self._lease is not None:
+            return self._lease
         if is_new := OUTCOME not in item.stash:
             item.stash[OUTCOME] = TestOutcome(item, self._said.project)
         outcome = item.stash[OUTCOME]
         try:
-            held = self._take(item, need_of_item(item))
-            outcome.uses(held.cluster)
+            lease = self._take(item, need_of_item(item))
+            outcome.uses(lease.cluster)
         finally:
             if is_new:
                 self._record(outcome.started())
-        return held
+        return lease
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -233,10 +233,10 @@ class Run:
             self._count_down(item)
 
     def _release(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
             put_into_environment(self._outside)
-            held.release()
+            lease.release()
 
     def _count_down(self, item: pytest.Item) -> None:
         """Ends a cluster that no later test needs. Only a single process knows the later tests."""
@@ -283,7 +283,7 @@ class Run:
 
     # -- for fixtures and test cases
 
-    def held(self) -> ClusterLease:
+    def lease(self) -> ClusterLease:
         """The turn of the test that runs now."""
         assert self._item is not None, "no test runs"
         return self.take_late(self._item)
@@ -291,7 +291,7 @@ class Run:
     @contextlib.contextmanager
     def resized(self, size: int) -> Iterator[Cluster]:
         with contextlib.ExitStack() as block:
-            cluster = block.enter_context(resized(self.held(), size, self.private))
+            cluster = block.enter_context(resized(self.lease(), size, self.private))
             try:
                 yield cluster
             except BaseException:
@@ -388,5 +388,5 @@ def run_of_session(config: pytest.Config) -> Run:
     return run
 
 
-def held_for(item: pytest.Item) -> ClusterLease:
+def lease_for(item: pytest.Item) -> ClusterLease:
     return run_of(item).take_late(item)

@@ -276,9 +276,9 @@ def _controller(config: pytest.Config) -> Controller | None:
 def cluster(request: pytest.FixtureRequest) -> Cluster:
     """The cluster that satisfies the markers of this test: shared with other tests, whole and
     clean."""
-    from clusterlib.testing.session import held_for
+    from clusterlib.testing.session import lease_for
 
-    return held_for(request.node).cluster
+    return lease_for(request.node).cluster
 
 
 @pytest.fixture

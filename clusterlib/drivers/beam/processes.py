@@ -35,7 +35,7 @@ MODULES: Final = (LOOKING, ACTING, SUPERVISION, REGISTRIES)
 """The modules, which call each other."""
 
 KILLED: Final = "killed"
-"""The reason that others are told in Erlang of a process that was ended with `kill`."""
+"""The reason that other processes get in Erlang when one was ended with `kill`."""
 OWN_SHARE: Final = 0.8
 """The node gets less time than the caller, so that its answer can still arrive."""
 ID: Final = re.compile(r"(?P<node>.+)\.0\.(?P<numbers>\d+\.\d+)", re.DOTALL)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from clusterlib.errors import ClusterNotRunning, PortsExhausted, UsageError
 from clusterlib.leases.choosing import Absent, Borrow, Choice, LookAround, Refuse, Reuse, StartNew, choose
 from clusterlib.leases.need import Need
-from clusterlib.leases.situation import FailedStart, Kept, Running, ToCome, Wanted
+from clusterlib.leases.situation import FailedStart, PooledFacts, Running, ToCome, Wanted
 
 FAILED = FailedStart(4, PortsExhausted("no port is free"), may_skip=True)
-OWN = Kept("pytest", nodes=3, base=3, left=3)
-LOAN = Kept("default", nodes=3, base=3, left=3, borrowed=True)
+OWN = PooledFacts("pytest", nodes=3, base=3, left=3)
+LOAN = PooledFacts("default", nodes=3, base=3, left=3, borrowed=True)
 NONE = Running()
 
 
@@ -38,7 +38,7 @@ def wanted(
 
 
 @pytest.mark.parametrize(
-    ("test", "kept", "running", "choice"),
+    ("test", "pooled", "running", "choice"),
     [
         # the pool has one
         (wanted(), [OWN], None, Reuse(OWN)),
@@ -84,12 +84,12 @@ def wanted(
         (wanted(2, exact=True, to_come=ToCome(7)), [], NONE, StartNew(2, 2, 3)),
     ],
 )
-def test_a_choice(test: Wanted, kept: list[Kept], running: Running | None, choice: Choice) -> None:
-    assert choose(test, kept, (), running) == choice
+def test_a_choice(test: Wanted, pooled: list[PooledFacts], running: Running | None, choice: Choice) -> None:
+    assert choose(test, pooled, (), running) == choice
 
 
 @pytest.mark.parametrize(
-    ("test", "kept", "choice"),
+    ("test", "pooled", "choice"),
     [
         (wanted(5), [], Refuse(FAILED.error, may_skip=True, because=FAILED)),
         (wanted(4, exact=True), [], Refuse(FAILED.error, may_skip=True, because=FAILED)),
@@ -99,8 +99,10 @@ def test_a_choice(test: Wanted, kept: list[Kept], running: Running | None, choic
         (wanted(2, to_come=ToCome(7, 4)), [], StartNew(2, 2)),  # what the others need has failed
     ],
 )
-def test_a_start_that_failed_is_not_tried_again(test: Wanted, kept: list[Kept], choice: Choice) -> None:
-    assert choose(test, kept, [FAILED], NONE) == choice
+def test_a_start_that_failed_is_not_tried_again(
+    test: Wanted, pooled: list[PooledFacts], choice: Choice
+) -> None:
+    assert choose(test, pooled, [FAILED], NONE) == choice
 
 
 def test_of_several_failures_the_largest_that_is_not_larger_is_the_reason() -> None:
@@ -113,7 +115,7 @@ def test_of_several_failures_the_largest_that_is_not_larger_is_the_reason() -> N
 
 
 def test_a_test_that_holds_a_cluster_is_refused_a_second_turn_on_it() -> None:
-    held = Kept("pytest", nodes=3, base=3, left=3, held=True)
+    held = PooledFacts("pytest", nodes=3, base=3, left=3, in_use=True)
 
     choice = choose(wanted(), [held])
 
@@ -177,15 +179,15 @@ def any_test(draw: st.DrawFn) -> Wanted:
 
 
 @st.composite
-def kept_clusters(draw: st.DrawFn, *, borrowed: bool) -> Kept:
-    return Kept(
+def kept_clusters(draw: st.DrawFn, *, borrowed: bool) -> PooledFacts:
+    return PooledFacts(
         "default" if borrowed else "pytest",
         draw(SIZES),
         draw(SIZES),
         draw(SIZES),
         borrowed=borrowed,
         any_size=borrowed and draw(st.booleans()),
-        held=draw(st.booleans()),
+        in_use=draw(st.booleans()),
     )
 
 
@@ -199,22 +201,22 @@ RUNNING = st.builds(
 
 @given(any_test(), KEPT, FAILURES, RUNNING)
 def test_every_choice_keeps_the_promises(
-    test: Wanted, kept: list[Kept], failed: list[FailedStart], running: Running
+    test: Wanted, pooled: list[PooledFacts], failed: list[FailedStart], running: Running
 ) -> None:
-    match choose(test, kept, failed, running):
+    match choose(test, pooled, failed, running):
         case LookAround():
             pytest.fail("it has been looked at")
         case Reuse(cluster=one):
-            assert one in kept
-            assert not one.held
+            assert one in pooled
+            assert not one.in_use
         case Borrow():
             assert running.unlike is None
             assert running.nodes >= (test.need.size or 1)
             assert not test.need.exact or running.nodes == test.need.size
-            assert not any(one.borrowed for one in kept)
+            assert not any(one.borrowed for one in pooled)
         case StartNew(nodes=nodes, least=least):
             assert test.auto
-            assert not [one for one in kept if not one.borrowed]
+            assert not [one for one in pooled if not one.borrowed]
             assert nodes >= least or test.to_come is not None
             assert least >= test.least
             assert all(one.nodes > nodes for one in failed), "what failed is not tried again"

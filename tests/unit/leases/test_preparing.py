@@ -25,10 +25,10 @@ from clusterlib.leases.preparing import (
     part,
     prepare,
 )
-from clusterlib.leases.situation import ClusterSeen, Kept, Wanted
+from clusterlib.leases.situation import ClusterSeen, PooledFacts, Wanted
 
-OWN = Kept("pytest", nodes=3, base=3, left=3)
-LOAN = Kept("default", nodes=3, base=3, left=3, borrowed=True)
+OWN = PooledFacts("pytest", nodes=3, base=3, left=3)
+LOAN = PooledFacts("default", nodes=3, base=3, left=3, borrowed=True)
 
 
 def wanted(
@@ -40,7 +40,7 @@ def wanted(
 
 
 @pytest.mark.parametrize(
-    ("test", "kept", "seen", "preparation"),
+    ("test", "pooled", "seen", "preparation"),
     [
         (wanted(), OWN, ClusterSeen(3), Enter()),
         (wanted(2), OWN, ClusterSeen(3), Enter()),
@@ -70,10 +70,12 @@ def wanted(
         (wanted(1, exact=True, fixed=True), OWN, ClusterSeen(3, unwell=True), SetAside(for_all=True)),
     ],
 )
-def test_a_preparation(test: Wanted, kept: Kept, seen: ClusterSeen, preparation: Preparation) -> None:
-    assert prepare(test, kept, seen, alone=True) == preparation
+def test_a_preparation(
+    test: Wanted, pooled: PooledFacts, seen: ClusterSeen, preparation: Preparation
+) -> None:
+    assert prepare(test, pooled, seen, alone=True) == preparation
     beside_others = TakeAlone() if isinstance(preparation, Change) else preparation
-    assert prepare(test, kept, seen, alone=False) == beside_others
+    assert prepare(test, pooled, seen, alone=False) == beside_others
 
 
 LOST = NodeExited("node1 ended")
@@ -81,7 +83,7 @@ OF_THE_TESTS = ApplicationFailed("the application ended")
 
 
 @pytest.mark.parametrize(
-    ("kept", "trouble", "parting"),
+    ("pooled", "trouble", "parting"),
     [
         (
             LOAN,
@@ -101,8 +103,8 @@ OF_THE_TESTS = ApplicationFailed("the application ended")
         ),
     ],
 )
-def test_a_parting(kept: Kept, trouble: Trouble, parting: Parting | Refuse) -> None:
-    assert part(wanted(), kept, trouble) == parting
+def test_a_parting(pooled: PooledFacts, trouble: Trouble, parting: Parting | Refuse) -> None:
+    assert part(wanted(), pooled, trouble) == parting
 
 
 def test_a_borrowed_cluster_is_never_ended_for_all() -> None:
@@ -127,34 +129,38 @@ def any_test(draw: st.DrawFn) -> Wanted:
     )
 
 
-KEPT = st.builds(Kept, st.just("c"), SIZES, SIZES, SIZES, borrowed=st.booleans(), any_size=st.booleans())
+KEPT = st.builds(
+    PooledFacts, st.just("c"), SIZES, SIZES, SIZES, borrowed=st.booleans(), any_size=st.booleans()
+)
 SEEN = st.builds(ClusterSeen, SIZES, st.booleans(), st.booleans(), st.booleans(), st.booleans())
 
 
 @given(any_test(), KEPT, SEEN, st.booleans())
 def test_every_preparation_keeps_the_promises(
-    test: Wanted, kept: Kept, seen: ClusterSeen, alone: bool
+    test: Wanted, pooled: PooledFacts, seen: ClusterSeen, alone: bool
 ) -> None:
-    decision = prepare(test, kept, seen, alone=alone)
+    decision = prepare(test, pooled, seen, alone=alone)
     match decision:
         case Enter():
             assert seen == ClusterSeen(seen.nodes, damaged=seen.damaged)
-            assert seen.nodes >= kept.fewest(test) or test.need.exact
+            assert seen.nodes >= pooled.fewest(test) or test.need.exact
             assert not test.need.exact or seen.nodes == test.need.size
         case TakeAlone():
             assert not alone
-            assert isinstance(prepare(test, kept, seen, alone=True), Change)
+            assert isinstance(prepare(test, pooled, seen, alone=True), Change)
         case Change(nodes=nodes):
             assert alone
-            assert nodes is None or (nodes != seen.nodes and not kept.borrowed and not test.fixed)
+            assert nodes is None or (nodes != seen.nodes and not pooled.borrowed and not test.fixed)
         case SetAside(for_all=for_all):
-            assert for_all is not kept.borrowed
+            assert for_all is not pooled.borrowed
 
 
 @given(any_test(), KEPT, SEEN)
-def test_after_a_change_nothing_is_left_to_change(test: Wanted, kept: Kept, seen: ClusterSeen) -> None:
-    decision = prepare(test, kept, seen, alone=True)
+def test_after_a_change_nothing_is_left_to_change(
+    test: Wanted, pooled: PooledFacts, seen: ClusterSeen
+) -> None:
+    decision = prepare(test, pooled, seen, alone=True)
     if isinstance(decision, Change):
         after = ClusterSeen(decision.nodes or seen.nodes)
 
-        assert prepare(test, replace(kept, nodes=after.nodes), after, alone=False) == Enter()
+        assert prepare(test, replace(pooled, nodes=after.nodes), after, alone=False) == Enter()
