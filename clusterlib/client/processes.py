@@ -3,12 +3,12 @@ cannot answer does not hold up the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from clusterlib.client.condition import explain
-from clusterlib.errors import ClusterError, NodeUnavailable, NotSupported, ProcessGone
+from clusterlib.errors import ClusterError, NodeUnavailable, NotSupported, ProcessGone, UsageError
 from clusterlib.frozen import frozen
 from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import NodeStatus
@@ -95,19 +95,33 @@ def owner_of(cluster: Cluster, target: str, node: str | None = None) -> ProcessO
     `node`, only that node is asked."""
     answers = Answers[ProcessOwner]()
     known = _known(cluster, node)
+    homes: dict[str, str] = {}
     for one in known:
         if not _can_be_asked(answers, one):
             continue
         try:
-            found, home = cluster[one.name].ask_processes(lambda calls: calls.where(target, ASK_SECONDS))
+            found, home, other_owners = cluster[one.name].ask_processes(
+                lambda calls: (*calls.where(target, ASK_SECONDS), calls.names_are_local)
+            )
         except ClusterError as error:
             answers.add_error(one, error)
         else:
-            owner = next((each for each in known if each.name == home), None) or cluster[home].status()
-            if not _can_be_asked(answers, owner):
-                raise answers.errors[-1]
-            return ProcessOwner(cluster[home], found)
-    raise _not_found(answers)
+            homes[found] = home
+            if found == target or not other_owners:
+                break
+    if not homes:
+        raise _not_found(answers)
+    if len(homes) > 1:
+        raise _ambiguous(target, homes)
+    return _living_owner(cluster, known, *homes.popitem())
+
+
+def _living_owner(cluster: Cluster, known: Sequence[NodeStatus], process: str, home: str) -> ProcessOwner:
+    owner = next((each for each in known if each.name == home), None) or cluster[home].status()
+    answers = Answers[ProcessOwner]()
+    if not _can_be_asked(answers, owner):
+        raise answers.errors[-1]
+    return ProcessOwner(cluster[home], process)
 
 
 def home_of(process: str, nodes: Iterable[str]) -> str:
@@ -161,3 +175,13 @@ def _not_found(answers: Answers[ProcessOwner]) -> ClusterError:
     ]
     evidence = [*gone.evidence, *unasked]
     return ProcessGone(gone.problem, cause=gone.cause, evidence=evidence, remedies=gone.remedies)
+
+
+def _ambiguous(name: str, homes: Mapping[str, str]) -> UsageError:
+    """In Erlang, each node has registered names of its own."""
+    some = min(homes.values())
+    return UsageError(
+        f"several nodes have a process with the name {name!r}",
+        evidence=[f"{process} on {home}" for process, home in sorted(homes.items())],
+        remedies=[f"say which one: by its id, or with --node {some}"],
+    )

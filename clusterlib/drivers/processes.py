@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from clusterlib.drivers.place import Place
 from clusterlib.errors import NotSupported
@@ -36,6 +36,9 @@ class ProcessCalls:
 
     A process is named by its id or its registered name. `where` finds its node; all others are
     asked of that node. They raise NodeUnavailable, CallTimeout and ProcessGone."""
+
+    names_are_local: ClassVar[bool] = False
+    """Whether processes of several nodes may have the same name."""
 
     def __init__(self, place: Place) -> None:
         self.place = place

@@ -11,7 +11,7 @@ import clusterlib
 from clusterlib.client.processes import ask_nodes, owner_of
 from clusterlib.drivers.beam.terms import Atom, Pid
 from clusterlib.drivers.processes import Spawning
-from clusterlib.errors import NodeUnavailable, ProcessGone
+from clusterlib.errors import NodeUnavailable, ProcessGone, UsageError
 from clusterlib.hosts.proc import marked
 from clusterlib.messages.processes import ProcessOrder
 from clusterlib.messages.states import NodeState
@@ -57,6 +57,42 @@ def test_a_process_is_found_whichever_node_it_is_on(cluster: clusterlib.Cluster)
     owner.node.ask_processes(lambda calls: calls.kill(process, "the test wants it", SECONDS))
     with pytest.raises(ProcessGone):
         owner_of(cluster, "grüße")
+
+
+def test_a_name_of_several_nodes_is_refused_unless_the_node_is_named(cluster: clusterlib.Cluster) -> None:
+    named(cluster, "node1", "cart")
+    second = named(cluster, "node2", "cart")
+
+    with pytest.raises(UsageError, match="several nodes have a process with the name 'cart'") as caught:
+        cluster.processes.kill("cart")
+    assert f"{second} on node2" in caught.value.evidence
+    cluster.processes.kill("cart", node="node2")
+
+    assert owner_of(cluster, "cart").node.name == "node1"
+
+
+def test_the_operations_work_on_erlang_nodes_as_on_others(cluster: clusterlib.Cluster) -> None:
+    started = cluster.processes.start("timer:sleep", "infinity", registered="tea", prefer="node3")
+
+    shown = cluster.processes.show("tea").process
+    listed = cluster.processes.list(order="memory", limit=5)
+    trees = {node.node: [tree.name for tree in node.trees] for node in cluster.processes.tree().nodes}
+    names = {one.name: (one.process, one.node, one.others) for one in cluster.processes.names().names}
+
+    assert started.node == "node3"
+    assert (shown.row.id, shown.row.function) == (started.process, "timer:sleep/1")
+    assert len(listed.processes) == 5
+    assert {node.node for node in listed.nodes} == {"node1", "node2", "node3"}
+    assert all("kernel" in applications for applications in trees.values())
+    assert names == {"tea": (started.process, "node3", ())}
+    cluster.processes.suspend("tea")
+    cluster.processes.send("tea", '{add, <<"milk">>, [1, 2]}')
+    assert cluster.processes.show("tea").process.waiting == ('{add,<<"milk">>,[1,2]}',)
+    cluster.processes.resume("tea")
+    cluster.processes.collect_garbage("tea")
+    cluster.processes.kill("tea")
+    with pytest.raises(ProcessGone):
+        cluster.processes.show("tea")
 
 
 def test_a_killed_and_a_stopped_node_are_reported_and_the_others_answer(cluster: clusterlib.Cluster) -> None:

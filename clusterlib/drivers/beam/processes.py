@@ -52,6 +52,8 @@ Call = Callable[[str, str, Sequence[Any], float], Any]
 
 
 class BeamProcesses(ProcessCalls):
+    names_are_local = True
+
     def __init__(self, place: Place, call: Call) -> None:
         super().__init__(place)
         self._node_call = call
