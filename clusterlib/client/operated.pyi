@@ -9,6 +9,7 @@ from clusterlib.operations.process_views import (
     ProcessChanged,
     ProcessList,
     ProcessNames,
+    ProcessRegistries,
     ProcessShown,
     ProcessStarted,
     ProcessTrees,
@@ -42,6 +43,8 @@ class ProcessesOperations:
         """List the busiest processes of all nodes, or of one."""
     def names(self, node: str | None = ...) -> ProcessNames:
         """List the registered names, with the process and the node of each, and who disagrees."""
+    def registries(self, node: str | None = ..., *, matching: str | None = ...) -> ProcessRegistries:
+        """List the names in all registries, also those that only one node knows."""
     @overload
     def restart(self, process: str, *, node: str | None = ..., dry_run: Literal[True]) -> Foreseen:
         """End a process or a supervisor, start it again under its supervisor, and say its new id."""

@@ -16,9 +16,11 @@ __all__ = [
     "ProcessChanged",
     "ProcessList",
     "ProcessNames",
+    "ProcessRegistries",
     "ProcessShown",
     "ProcessStarted",
     "ProcessTrees",
+    "RegisteredName",
     "SharedName",
 ]
 
@@ -71,6 +73,25 @@ class SharedName(Result):
 class ProcessNames(Result):
     cluster: str
     names: tuple[SharedName, ...]
+    unasked: tuple[Unasked, ...]
+
+
+@frozen
+class RegisteredName(Result):
+    """A name in one registry."""
+
+    registry: str
+    """`global`, `local` to a node, `pg` with its scope; empty for the names of embedded nodes."""
+    name: str
+    process: str
+    node: str
+    seen_by: tuple[str, ...]
+
+
+@frozen
+class ProcessRegistries(Result):
+    cluster: str
+    names: tuple[RegisteredName, ...]
     unasked: tuple[Unasked, ...]
 
 

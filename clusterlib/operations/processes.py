@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.processes import ASK_SECONDS, ask_nodes, home_of, owner_of
-from clusterlib.messages.processes import ProcessOrder, ProcessRow
+from clusterlib.messages.processes import NameView, ProcessOrder, ProcessRow
 from clusterlib.operations.declaring import operation
 from clusterlib.operations.parameters import Help, NodeName, OnNode, ProcessName
 from clusterlib.operations.process_views import (
@@ -16,14 +16,16 @@ from clusterlib.operations.process_views import (
     NodeTrees,
     ProcessList,
     ProcessNames,
+    ProcessRegistries,
     ProcessShown,
     ProcessTrees,
+    RegisteredName,
     SharedName,
 )
 from clusterlib.operations.showing import without_secrets
 from clusterlib.values.fields import Between
 
-__all__ = ["list_processes", "names", "show", "tree"]
+__all__ = ["list_processes", "names", "registries", "show", "tree"]
 
 KEYS: Mapping[ProcessOrder, Callable[[ProcessRow], tuple[int, int]]] = {
     ProcessOrder.MESSAGES: lambda row: (row.messages, row.work),
@@ -87,6 +89,31 @@ def _shared(name: str, owners: Mapping[str, Sequence[str]], nodes: Sequence[str]
     process = counted.most_common(1)[0][0]
     others = tuple(sorted(owners.keys() - {process}))
     return SharedName(name, process, home_of(process, nodes), tuple(owners[process]), others)
+
+
+@operation(effect="read", group="cluster.processes")
+def registries(
+    cluster: Cluster,
+    node: NodeName | None = None,
+    *,
+    matching: Annotated[str, Help("Only those with this text in their name or registry.")] | None = None,
+) -> ProcessRegistries:
+    """List the names in all registries, also those that only one node knows.
+
+    On Erlang and Elixir nodes: local names, `global`, the groups of `pg`, Registry and Horde."""
+    answers = ask_nodes(cluster, lambda calls: calls.registered(ASK_SECONDS), node)
+    seen: dict[NameView, list[str]] = {}
+    for asked, views in answers.of.items():
+        for view in views:
+            if matching is None or matching in view.name or matching in view.registry:
+                seen.setdefault(view, []).append(asked)
+    known = [one.name for one in cluster]
+    rows = [
+        RegisteredName(view.registry, view.name, view.process, home_of(view.process, known), tuple(seen_by))
+        for view, seen_by in seen.items()
+    ]
+    rows.sort(key=lambda row: (row.registry, row.name, row.process))
+    return ProcessRegistries(cluster.name, tuple(rows), tuple(answers.unasked))
 
 
 @operation(effect="read", group="cluster.processes")

@@ -85,6 +85,9 @@ def test_the_operations_work_on_erlang_nodes_as_on_others(cluster: clusterlib.Cl
     assert {node.node for node in listed.nodes} == {"node1", "node2", "node3"}
     assert all("kernel" in applications for applications in trees.values())
     assert names == {"tea": (started.process, "node3", ())}
+    registered = {(one.registry, one.name, one.node): one for one in cluster.processes.registries().names}
+    assert registered["global", "tea", "node3"].seen_by == ("node1", "node2", "node3")
+    assert registered["local", "rex", "node2"].seen_by == ("node2",)
     cluster.processes.suspend("tea")
     cluster.processes.send("tea", '{add, <<"milk">>, [1, 2]}')
     assert cluster.processes.show("tea").process.waiting == ('{add,<<"milk">>,[1,2]}',)

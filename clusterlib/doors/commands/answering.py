@@ -74,6 +74,7 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "ProcessChanged": _of_processes,
     "ProcessList": _of_processes,
     "ProcessNames": _of_processes,
+    "ProcessRegistries": _of_processes,
     "ProcessShown": _of_processes,
     "ProcessStarted": _of_processes,
     "ProcessTrees": _of_processes,

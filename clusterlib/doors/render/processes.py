@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         ProcessChanged,
         ProcessList,
         ProcessNames,
+        ProcessRegistries,
         ProcessShown,
         ProcessStarted,
         ProcessTrees,
@@ -117,6 +118,17 @@ def _names(console: Console, result: ProcessNames) -> None:
     _unasked(console, result.unasked)
 
 
+def _registries(console: Console, result: ProcessRegistries) -> None:
+    if result.names:
+        rows: list[list[Cell]] = [
+            [one.registry or "-", one.name, one.process, one.node or "-"] for one in result.names
+        ]
+        console.table(["registry", "name", "process", "node"], rows, foldable=["name"])
+    else:
+        console.note("no process has such a name")
+    _unasked(console, result.unasked)
+
+
 def _trees(console: Console, result: ProcessTrees) -> None:
     for node in result.nodes:
         console.line(console.paint(node.node, "bold"))
@@ -183,6 +195,7 @@ PICTURES_OF_PROCESSES: dict[str, Callable[[Console, Any], None]] = {
     "ProcessChanged": _changed,
     "ProcessList": _list,
     "ProcessNames": _names,
+    "ProcessRegistries": _registries,
     "ProcessShown": _shown,
     "ProcessStarted": _started,
     "ProcessTrees": _trees,
