@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.figures import Row
+from bench.live import LIVE
 from bench.machine import facts
 from bench.programs import ROOT
 from bench.report import as_markdown, write
@@ -25,7 +26,7 @@ from bench.versions import Comparison, Version, as_table, compare, other_version
 
 __all__ = ["main"]
 
-ALL = {**ROWS, **SERVERS, **TOOLS, **SUITES}
+ALL = {**ROWS, **LIVE, **SERVERS, **TOOLS, **SUITES}
 FEW = LONG | SERVERS.keys() | TOOLS.keys() | {"suite-50"}
 """Rows that take many seconds: five pairs of them, not twenty."""
 

@@ -33,7 +33,7 @@ from clusterlib.hosts.streams import open_standard_streams
 from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.remedies import DEFAULT_CLUSTER, do
 from clusterlib.rundir.folders import check_name, cluster_identifier, latest_run
-from clusterlib.rundir.lock import ClusterLock
+from clusterlib.rundir.lock import ClusterLock, lock_of
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -154,10 +154,6 @@ def project_folder(project: Path | str | None) -> Path:
 
     given = project or os.environ.get("CLUSTERLIB_PROJECT")
     return Path(given).resolve() if given else find_project(Path.cwd())
-
-
-def lock_of(project: Path, name: str) -> ClusterLock:
-    return ClusterLock(runtime_dir() / f"{cluster_identifier(project, name)}.lock")
 
 
 def all_locks() -> list[ClusterLock]:

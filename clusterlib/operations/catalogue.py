@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,37 +85,34 @@ def project_here() -> Path | None:
 
 def _joined(found: Iterable[ListedOperation], troubles: Sequence[SourceTrouble]) -> Catalogue:
     """Ours come first. Of two operations with one name, the second is refused."""
-    taken = {one.path: one for one in shipped()}
+    taken = dict[tuple[str, ...], ListedOperation]()
+    first_words = dict[tuple[str, int], ListedOperation]()
     refused = list(troubles)
-    for one in found:
-        if problem := _problem(one, taken):
+    for one in (*shipped(), *found):
+        path = one.path
+        same = taken.get(path) or first_words.get((path[0], 3 - len(path)))
+        if one.module.endswith(".py") and (problem := _problem(one, same)):
             refused.append(SourceTrouble(one.module, one.line, problem))
         else:
-            taken[one.path] = one
+            taken[path] = one
+            first_words.setdefault((path[0], len(path)), one)
     return Catalogue(tuple(taken.values()), tuple(refused))
 
 
-def _problem(one: ListedOperation, taken: Mapping[tuple[str, ...], ListedOperation]) -> str:
+def _problem(one: ListedOperation, same: ListedOperation | None) -> str:
+    """`same` has the same words, or is in a group of this name, or has the name of this group."""
     if NAME.fullmatch(one.name) is None:
         return f"{one.name!r} is no name of an operation: use small letters, digits and _"
     if GROUP.fullmatch(one.group) is None:
         return f"{one.group!r} is no group: write cluster, cluster.faults or shop, for example"
     if one.path[0] in RESERVED:
         return f"{one.path[0]!r} is a word of the program: choose another name or group"
-    same = taken.get(one.path) or next(
-        (other for path, other in taken.items() if _hides(one.path, path)), None
-    )
     if same is not None:
         where = f"{same.module}:{same.line}" if same.module.endswith(".py") else "clusterlib"
         return f"{where} has an operation of that name already: choose another name or group"
     if one.scope is not Scope.PROJECT and one.path[0].replace("-", "_") in _attributes():
         return f"a Cluster has {one.path[0]!r} already: choose another name or group"
     return ""
-
-
-def _hides(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether one is a command with the name of a group of the other."""
-    return len(one) != len(other) and one[0] == other[0]
 
 
 # -- importing one

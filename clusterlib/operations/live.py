@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from clusterlib.client.start import cluster_name, lock_of, project_folder
 from clusterlib.frozen import frozen
 from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.parameters import ClusterName, Help, Short
 from clusterlib.operations.result import Result
-from clusterlib.rundir.folders import latest_run
+from clusterlib.profiles.project import find_project
+from clusterlib.rundir.folders import check_name, latest_run
+from clusterlib.rundir.lock import lock_of
 
 __all__ = ["ClusterGlance", "LivePrompt", "glance", "live"]
 
@@ -36,9 +37,8 @@ class LivePrompt(Result):
 @operation(effect="execute")
 def live(caller: Caller, *, name: ClusterName | None = None, command: Commands | None = None) -> LivePrompt:
     """Open a prompt for all operations, which remembers the cluster and the node that you chose."""
-    return LivePrompt(
-        str(project_folder(caller.project)), None if name is None else cluster_name(name), command
-    )
+    folder = Path(caller.project) if caller.project else find_project(Path.cwd())
+    return LivePrompt(str(folder), None if name is None else check_name(name), command)
 
 
 @frozen

@@ -103,16 +103,15 @@ def forget(file: Path) -> None:
     sys.modules.pop(f"{_package_name(file.parent)}.{file.stem}", None)
 
 
-def helpers(folder: Path, operations: Collection[Path]) -> dict[str, Path]:
+def helpers(folder: Path, operations: Collection[str]) -> dict[str, Path]:
     """The modules that operations of this folder have imported from it and that are no operations,
     by name."""
     inside = f"{_package_name(folder)}."
-    files = {
+    return {
         name: Path(file)
         for name, module in list(sys.modules.items())
-        if name.startswith(inside) and (file := getattr(module, "__file__", None))
+        if name.startswith(inside) and (file := getattr(module, "__file__", None)) and file not in operations
     }
-    return {name: file for name, file in files.items() if file not in operations}
 
 
 def take_helpers(names: Iterable[str]) -> dict[str, ModuleType]:

@@ -5,6 +5,7 @@ file is broken, its last version that worked stays in use, and the trouble says 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from functools import cache
@@ -116,7 +117,7 @@ class ProjectSources:
     def __init__(self, project: Path) -> None:
         self._folder = project / FOLDER
         self._memory = Memory(project)
-        self._files: dict[Path, _File] = {}
+        self._files: dict[str, _File] = {}
         self._helpers: dict[str, State] = {}
         self._lock = RLock()
         self._changes = 0
@@ -125,7 +126,7 @@ class ProjectSources:
         """How often something has changed, and what there is now: operations and mistakes."""
         with self._lock:
             self._notice()
-            files = sorted(self._files.values(), key=lambda one: one.path)
+            files = [file for _, file in sorted(self._files.items())]
             return (
                 self._changes,
                 [operation for one in files for operation in one.operations],
@@ -137,7 +138,7 @@ class ProjectSources:
         from clusterlib.operations.declaring import Operation
 
         with self._lock:
-            file = self._files.get(Path(listed.module))
+            file = self._files.get(listed.module)
             if file is None or file.newest is None:
                 raise OperationBroken(f"{listed.module} is gone", cause=f"it had {listed.full_name}")
             before = file.troubles
@@ -175,18 +176,18 @@ class ProjectSources:
         for path, state in seen.items():
             file = self._files.get(path)
             if file is None or file.state != state or not file.settled:
-                self._read(self._files.setdefault(path, _File(path)), state)
+                self._read(self._files.setdefault(path, _File(Path(path))), state)
         if any(file.good or (file.newest and file.newest.module) for file in self._files.values()):
             self._renew_helpers()
         if self._changes != before:
             self._memory.write()
 
-    def _drop(self, path: Path) -> None:
+    def _drop(self, path: str) -> None:
         from clusterlib.operations.project_modules import forget
 
-        del self._files[path]
-        forget(path)
-        self._memory.forget(path)
+        file = self._files.pop(path)
+        forget(file.path)
+        self._memory.forget(file.path)
         self._changes += 1
 
     def _read(self, file: _File, state: State) -> None:
@@ -203,7 +204,8 @@ class ProjectSources:
             entry = self._memory.entry(file.path, list(state), text)
         file.state, file.settled = state, settled
         file.renew(_Version(file.path, text, entry))
-        self._remember_helpers()
+        if file.newest is not None and file.newest.module is not None:
+            self._remember_helpers()
         self._changes += 1
 
     # -- the modules beside them, which they import
@@ -242,21 +244,28 @@ def sources_of(project: Path) -> ProjectSources:
     return ProjectSources(project)
 
 
-def _states(folder: Path) -> list[tuple[Path, State]]:
+def _states(folder: Path) -> list[tuple[str, State]]:
+    """The files with operations, in the order of their names."""
+    found = []
     try:
         with os.scandir(folder) as entries:
-            names = [one.name for one in entries if one.name.endswith(".py") and one.name[0] not in "_."]
+            for one in entries:
+                if one.name.endswith(".py") and one.name[0] not in "_.":
+                    with contextlib.suppress(OSError):
+                        found.append((one.path, _state_of(one.stat())))
     except OSError:
         return []
-    found = [(folder / name, _state(folder / name)) for name in sorted(names)]
-    return [(path, state) for path, state in found if state]
+    return sorted(found)
 
 
 def _state(file: Path) -> State:
     try:
-        seen = file.stat()
+        return _state_of(file.stat())
     except OSError:
         return ()
+
+
+def _state_of(seen: os.stat_result) -> State:
     return (seen.st_mtime_ns, seen.st_size, seen.st_ino, seen.st_ctime_ns)
 
 

@@ -19,7 +19,7 @@ from clusterlib.waiting import Deadline, poll
 if TYPE_CHECKING:
     from clusterlib.hosts.identity import Identity
 
-__all__ = ["ClusterLock", "note_holder"]
+__all__ = ["ClusterLock", "lock_of", "note_holder"]
 
 MOST_READ = 16384
 
@@ -155,3 +155,11 @@ def _append(descriptor: int, line: Mapping[str, Any]) -> None:
 
     with contextlib.suppress(OSError):  # the lock works on a full disk, too
         os.write(descriptor, json.dumps(line).encode() + b"\n")
+
+
+def lock_of(project: Path, name: str) -> ClusterLock:
+    """The lock of the cluster with this name."""
+    from clusterlib.hosts.places import runtime_dir  # a keeper knows the path of its lock
+    from clusterlib.rundir.folders import cluster_identifier
+
+    return ClusterLock(runtime_dir() / f"{cluster_identifier(project, name)}.lock")

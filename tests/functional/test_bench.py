@@ -53,3 +53,12 @@ def test_an_unknown_row_is_refused_with_those_there_are(tmp_path: Path, rows: st
 
     assert done.returncode == 2
     assert "up-100" in done.stderr
+
+
+def test_operations_that_are_new_and_the_live_prompt_are_measured(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--rows", "operation-new,live-prompt", "--repeat", "1")
+
+    assert done.returncode == 0, done.stderr
+    rows = {row["key"]: row for row in json.loads((tmp_path / "bench.json").read_text())["rows"]}
+    assert rows.keys() == {"operation-new", "operations-look", "live-prompt"}
+    assert all(row["ours"]["median"] > 0 and row["bare"]["median"] > 0 for row in rows.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.doors.documents import document_of
@@ -102,17 +102,11 @@ CONVERSATIONS: dict[str, Callable[[Console, Any], int]] = {
 """Results that are not a document: a stream, a prompt. Each returns the exit code."""
 
 
-def answer(
-    console: Console,
-    result: object,
-    conversations: Mapping[str, Callable[[Console, Any], int]] | None = None,
-) -> int:
-    """Prints the result of a command, and returns its exit code.
-
-    `conversations`: those of the door, beside the ones that every door has."""
+def answer(console: Console, result: object) -> int:
+    """Prints the result of a command, and returns its exit code."""
     kind = _kind(result)
-    if found := (conversations or {}).get(kind) or CONVERSATIONS.get(kind):
-        return found(console, result)
+    if kind in CONVERSATIONS:
+        return CONVERSATIONS[kind](console, result)
     document = document_of(result)
     picture = result if kind else document
     console.answer(document, lambda: PICTURES.get(kind, derived)(console, picture))

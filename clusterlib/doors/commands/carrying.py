@@ -50,10 +50,12 @@ def carry_out(
             result = operation.called_by(
                 ConsoleCaller(console), name, (), values, console.remainder if operation.words else ()
             )
+        if talk := (conversations or {}).get(f"{type(result).__module__}.{type(result).__name__}"):
+            return talk(console, result)
         # Not before: until a keeper has been started, every import is waited for.
         from clusterlib.doors.commands.answering import answer
 
-        return answer(console, result, conversations)
+        return answer(console, result)
     except ClusterError as error:
         from clusterlib.operations.showing import shown  # only where something goes wrong
 

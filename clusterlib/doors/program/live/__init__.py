@@ -19,5 +19,5 @@ def _converse(console: Console, live: LivePrompt) -> int:
     return converse(console, live)
 
 
-CONVERSATIONS = {"LivePrompt": _converse}
+CONVERSATIONS = {"clusterlib.operations.live.LivePrompt": _converse}
 """For the doors that open the prompt."""
