@@ -13,6 +13,7 @@ from clusterlib.client.start import cluster_name, is_running, lock_of, project_f
 from clusterlib.errors import ClusterError, ClusterNotRunning, KeeperLost
 from clusterlib.hosts.places import socket_path
 from clusterlib.messages.requests import StatusRequest
+from clusterlib.operations.held import held_connections
 from clusterlib.remedies import do
 from clusterlib.rundir.folders import all_names, cluster_identifier, latest_run
 from clusterlib.waiting import Deadline, poll
@@ -29,6 +30,26 @@ def reached(name: str | None = None, *, project: Path | str | None = None) -> It
 
     Errors get remedies for this cluster."""
     folder, called = project_folder(project), cluster_name(name)
+    held = held_connections()
+    taken = held.take(folder, called) if held is not None else None
+    cluster = _connected(folder, called) if taken is None else taken
+    unharmed = False
+    try:
+        yield cluster
+        unharmed = True
+    except ClusterError as error:
+        error.of_cluster(called, _findable(cluster.profile, folder))
+        raise
+    finally:
+        for node in cluster:
+            node.close()
+        if held is not None and unharmed:
+            held.give_back(folder, called, cluster)
+        else:
+            cluster.keeper.close()
+
+
+def _connected(folder: Path, called: str) -> Cluster:
     lock = lock_of(folder, called)
     if lock.is_free():
         raise not_running(called, folder)
@@ -42,17 +63,10 @@ def reached(name: str | None = None, *, project: Path | str | None = None) -> It
             raise not_running(called, folder) from None
         raise
     try:
-        cluster = Cluster(client, client.ask(StatusRequest()), lock)
-        try:
-            yield cluster
-        except ClusterError as error:
-            error.of_cluster(called, _findable(cluster.profile, folder))
-            raise
-        finally:
-            for node in cluster:
-                node.close()
-    finally:
+        return Cluster(client, client.ask(StatusRequest()), lock)
+    except BaseException:
         client.close()
+        raise
 
 
 def _findable(profile: str, project: Path) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from clusterlib.messages.effects import Effect
 from clusterlib.operations.catalogue import load
 from clusterlib.operations.declaring import Caller
 from clusterlib.operations.describe import result_schema
+from clusterlib.operations.held import HeldConnections, held_in
 from clusterlib.operations.listing import ListedOperation
 from clusterlib.operations.showing import shown
 from clusterlib.remedies import do
@@ -53,6 +55,7 @@ class OperationCalls:
     def __init__(self, project: Path, *, allow_execute: bool) -> None:
         self._project = project
         self._allow_execute = allow_execute
+        self._held = HeldConnections()
         self.threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="operation")
 
     def carry_out(self, found: FoundRoute, given: GivenArguments, client: str) -> CalledOperation:
@@ -69,13 +72,16 @@ class OperationCalls:
             else:
                 values = operation.read(said.values, lambda parameter: parameter.name)
             name = values.pop(NAME, None) if operation.takes_cluster else values.get(NAME)
-            with acting_for(client):
+            with acting_for(client), self._connections(listed):
                 result = operation.called_by(caller, name, (), values, words)
             return CalledOperation(single_document(result, listed.full_name), tuple(caller.notes))
         except ClusterError as error:
             raise shown(error, name, project=self._project) from error
         except (Exception, SystemExit) as error:
             raise shown(_broken(listed.full_name, error), name, project=self._project) from error
+
+    def _connections(self, listed: ListedOperation) -> AbstractContextManager[None]:
+        return held_in(self._held) if listed.effect is Effect.READ else nullcontext()
 
     @staticmethod
     def answer_schema(listed: ListedOperation) -> Mapping[str, Any]:
