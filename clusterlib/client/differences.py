@@ -13,6 +13,7 @@ from clusterlib.errors import ClusterConflict
 from clusterlib.messages.codec import plain
 from clusterlib.remedies import Remedy, do
 from clusterlib.values.kinds import memory_text
+from clusterlib.values.overrides import Overrides
 from clusterlib.values.wording import in_toml
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ The same holds for the driver's settings."""
 MOST = 10
 
 
-def check_shape(
-    status: ClusterStatus, profile: str | None, overrides: Mapping[str, object], project: Path
-) -> None:
+def check_shape(status: ClusterStatus, profile: str | None, overrides: Overrides, project: Path) -> None:
     """Checks that the running cluster matches the request."""
     from clusterlib.client.planning import make_plan
     from clusterlib.profiles import default_profile, load_profile
@@ -77,7 +76,7 @@ def _is_of_another_size(found: list[str]) -> bool:
     return len(found) == 1 and found[0].startswith("nodes.count: ")
 
 
-def _beside(profile: str, overrides: Mapping[str, object]) -> Remedy:
+def _beside(profile: str, overrides: Overrides) -> Remedy:
     """The command that starts the requested cluster under another name."""
     return do(
         "cluster.up",

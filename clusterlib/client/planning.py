@@ -29,6 +29,7 @@ from clusterlib.profiles import ResolvedProfile, load_profile, template_folders
 from clusterlib.profiles.model import ONLY_ROLE
 from clusterlib.rundir.folders import cluster_identifier
 from clusterlib.values.kinds import derived_port, packages_of
+from clusterlib.values.overrides import Overrides
 
 V = TypeVar("V", Timeouts, Backoff, RestartPolicy)
 
@@ -47,7 +48,7 @@ def plan_for(
     *,
     name: str,
     project: Path,
-    overrides: Mapping[str, object] | None = None,
+    overrides: Overrides | None = None,
     leased: bool = True,
     on_event: Listener | None = None,
 ) -> Plan:
@@ -56,7 +57,7 @@ def plan_for(
     return make_plan(resolved, name=name, project=project, leased=leased, on_event=on_event)
 
 
-def places_of_mistakes(profile: str, project: Path, overrides: Mapping[str, object]) -> tuple[str, ...]:
+def places_of_mistakes(profile: str, project: Path, overrides: Overrides) -> tuple[str, ...]:
     """The files and lines of a profile whose texts cannot be filled in.
 
     The keeper knows the texts, but not their places."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ from clusterlib.messages.states import ClusterState, NodeState
 from clusterlib.remedies import DEFAULT_CLUSTER, do
 from clusterlib.rundir.folders import check_name, cluster_identifier, latest_run
 from clusterlib.rundir.lock import ClusterLock, lock_of
+from clusterlib.values.overrides import Overrides
 from clusterlib.waiting import Deadline, poll
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def up(
     nodes: int | None = None,
     simulate: bool | None = None,
     project: Path | str | None = None,
-    overrides: Mapping[str, object] | None = None,
+    overrides: Overrides | None = None,
     hold: bool = True,
     join: bool = True,
     on_event: Listener | None = None,
@@ -176,7 +177,7 @@ def _start(
     profile: str | None,
     name: str,
     project: Path,
-    overrides: Mapping[str, object],
+    overrides: Overrides,
     hold: bool,
     on_event: Listener | None,
 ) -> Cluster:
@@ -327,7 +328,7 @@ def _unless_starting(client: KeeperClient) -> ClusterStatus | None:
 def _fit(
     cluster: Cluster,
     profile: str | None,
-    overrides: Mapping[str, object],
+    overrides: Overrides,
     hold: bool,
     on_event: Listener | None,
 ) -> Cluster:

@@ -16,9 +16,10 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
+
+from clusterlib.values.overrides import Overrides
 
 __all__ = ["DriverContract"]
 
@@ -32,7 +33,7 @@ class DriverContract:
     """The name of a profile of the driver, or the path of its file."""
     project: ClassVar[Path | str | None] = None
     """The folder of the project that the profile belongs to. None: the current folder."""
-    overrides: ClassVar[Mapping[str, object]] = {}
+    overrides: ClassVar[Overrides] = {}
     """Settings that differ from the profile: `{"simulate": True}`."""
     waits_at: ClassVar[str] = "joined"
     """The rung of the ladder on which a node waits for the others."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from clusterlib.frozen import frozen
+from clusterlib.values.overrides import Overrides
 
 __all__ = ["ContractTrial"]
 
@@ -16,7 +15,7 @@ class ContractTrial:
     promise: str
     profile: str
     project: str
-    overrides: Mapping[str, object]
+    overrides: Overrides
     waits_at: str
     """The rung at which a node without others waits."""
     alone: float

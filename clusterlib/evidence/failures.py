@@ -31,10 +31,10 @@ _REMEDY = re.compile(r"^\s*(?:E\s+)?try: (.+)$", re.MULTILINE)
 def find_failures(
     runs: Sequence[ClusterRun], tests: Sequence[Tested], marks: Sequence[Mark], lanes: Sequence[Lane]
 ) -> tuple[Failure, ...]:
-    return _Finder(runs, tests, marks, lanes).find()
+    return _FailureFinder(runs, tests, marks, lanes).find()
 
 
-class _Finder:
+class _FailureFinder:
     def __init__(
         self,
         runs: Sequence[ClusterRun],

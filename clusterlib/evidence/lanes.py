@@ -54,7 +54,7 @@ def read_history(
     cluster: str, run: str, events: Iterable[Event], until: float | None = None
 ) -> RunHistory | None:
     """`until`: the end of a run whose history goes on. None where nothing is known of a run."""
-    reader = _Reader(cluster, run)
+    reader = _HistoryReader(cluster, run)
     for event in events:
         time = moment(event.time)
         if time is not None:
@@ -64,7 +64,7 @@ def read_history(
     return reader.finish(until)
 
 
-class _Reader:
+class _HistoryReader:
     def __init__(self, cluster: str, run: str) -> None:
         self.begin: float | None = None
         self._cluster = cluster

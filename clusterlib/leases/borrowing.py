@@ -14,6 +14,7 @@ from clusterlib.leases.fitting import misfit
 from clusterlib.leases.situation import Running
 from clusterlib.leases.terms import Terms
 from clusterlib.remedies import DEFAULT_CLUSTER
+from clusterlib.values.overrides import Overrides
 
 __all__ = ["Lender"]
 
@@ -28,7 +29,7 @@ class Lender:
         home = environ.get("CLUSTERLIB_PROJECT")
         self._project = Path(home) if self._given and home else project
 
-    def look(self, terms: Terms, overrides: Mapping[str, object]) -> tuple[Running, Cluster | None]:
+    def look(self, terms: Terms, overrides: Overrides) -> tuple[Running, Cluster | None]:
         """What runs under that name, with a handle if it can be borrowed. The caller closes it."""
         none = Running(self._name)
         try:
@@ -47,7 +48,7 @@ class Lender:
         any_size = self._given or not terms.tests.auto
         return Running(self._name, len(cluster), unlike, any_size=any_size), cluster
 
-    def _unlike(self, cluster: Cluster, terms: Terms, overrides: Mapping[str, object]) -> str | None:
+    def _unlike(self, cluster: Cluster, terms: Terms, overrides: Overrides) -> str | None:
         if not self._given:
             return misfit(cluster.status(), terms, overrides)
         if cluster.profile != terms.resolved.name:

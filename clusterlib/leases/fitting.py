@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from clusterlib.leases.terms import Terms
@@ -10,12 +9,13 @@ from clusterlib.messages.plan import Plan
 from clusterlib.messages.status import ClusterStatus
 from clusterlib.profiles import load_profile
 from clusterlib.rundir.folders import RunFolder
+from clusterlib.values.overrides import Overrides
 
 __all__ = ["misfit"]
 
 
 def misfit(
-    status: ClusterStatus, terms: Terms, overrides: Mapping[str, object], *, simulated: bool | None = None
+    status: ClusterStatus, terms: Terms, overrides: Overrides, *, simulated: bool | None = None
 ) -> str | None:
     """Why it is not a cluster of this profile, regardless of its size; None if it is.
 

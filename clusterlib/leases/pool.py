@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +36,7 @@ from clusterlib.leases.usage import ClusterUsage, Usage
 from clusterlib.messages.uses import Obtained
 from clusterlib.profiles import default_profile
 from clusterlib.remedies import do
+from clusterlib.values.overrides import Overrides
 from clusterlib.waiting import Deadline
 
 __all__ = ["ClusterLease", "Pool", "Settings", "Unserved"]
@@ -159,7 +160,7 @@ class Pool:
         size: int | None = None,
         *,
         simulate: bool | None = None,
-        overrides: Mapping[str, object] | None = None,
+        overrides: Overrides | None = None,
         who: str = "",
         written: str = "cluster_factory",
     ) -> Cluster:
@@ -223,7 +224,7 @@ class Pool:
         profile: str,
         who: str,
         written: str = "@pytest.mark.cluster_size({})",
-        overrides: Mapping[str, object] = MappingProxyType({}),
+        overrides: Overrides = MappingProxyType({}),
     ) -> Terms:
         """Reports a need that can never be served before anything is tried.
 
@@ -237,7 +238,7 @@ class Pool:
             raise Unserved(impossible, may_skip=False, profile=profile)
         return terms
 
-    def _terms_with(self, profile: str, overrides: Mapping[str, object]) -> Terms:
+    def _terms_with(self, profile: str, overrides: Overrides) -> Terms:
         if not overrides:
             return self.terms(profile)
         return read_terms(profile, self._project, {**self._settings.overrides, **overrides})

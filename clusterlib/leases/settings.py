@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field
 
 from clusterlib.frozen import frozen
+from clusterlib.values.overrides import Overrides
 
 __all__ = ["Settings"]
 
@@ -18,7 +18,7 @@ class Settings:
     """The profile of tests without one.
 
     None: the project's default, or that of the cluster that the run was given."""
-    overrides: Mapping[str, object] = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=dict)
     """The command line, for every profile: `{"nodes.count": 5, "linger": 30.0, "tests.auto":
     False}`."""
     keep: int = 2

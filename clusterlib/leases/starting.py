@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +22,7 @@ from clusterlib.leases.terms import Terms
 from clusterlib.messages.uses import Obtained
 from clusterlib.remedies import do
 from clusterlib.values.choices import Fallback
+from clusterlib.values.overrides import Overrides
 from clusterlib.waiting import Deadline
 
 __all__ = ["StartedCluster", "Starter"]
@@ -86,7 +86,7 @@ class Starter:
         return StartedCluster(end.cluster, how, time.monotonic() - begun, base, _notes(end, nodes, terms))
 
     def start_private(
-        self, terms: Terms, nodes: int, simulate: bool | None, overrides: Mapping[str, object]
+        self, terms: Terms, nodes: int, simulate: bool | None, overrides: Overrides
     ) -> StartedCluster | Stranded:
         """A cluster for one test alone."""
         begun = time.monotonic()
@@ -107,9 +107,7 @@ class Starter:
     def _climb(self, terms: Terms) -> Climb:
         return Climb(terms, self._record, self._diagnose)
 
-    def _up(
-        self, terms: Terms, name: str, step: Step, more: Mapping[str, object] = MappingProxyType({})
-    ) -> Cluster:
+    def _up(self, terms: Terms, name: str, step: Step, more: Overrides = MappingProxyType({})) -> Cluster:
         return up(
             terms.profile,
             name=name,

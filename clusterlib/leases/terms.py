@@ -3,7 +3,6 @@ shape on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from clusterlib.frozen import frozen, replace
@@ -13,6 +12,7 @@ from clusterlib.leases.situation import ToCome, Wanted
 from clusterlib.profiles import ResolvedProfile, capacity, load_profile
 from clusterlib.profiles.model import Tests
 from clusterlib.values.choices import Fallback, Strictness, WorkerClusters
+from clusterlib.values.overrides import Overrides
 
 __all__ = ["Terms", "read_terms"]
 
@@ -70,7 +70,7 @@ class Terms:
         return self.shape.least if Fallback.SMALLER in self.tests.fallbacks else self.shape.count
 
 
-def read_terms(profile: str, project: Path, overrides: Mapping[str, object]) -> Terms:
+def read_terms(profile: str, project: Path, overrides: Overrides) -> Terms:
     """Raises ProfileError."""
     resolved = load_profile(profile, project=project, overrides=overrides)
     nodes = resolved.values.nodes
@@ -86,7 +86,7 @@ def read_terms(profile: str, project: Path, overrides: Mapping[str, object]) -> 
     return Terms(profile, resolved, shape)
 
 
-def _steady(resolved: ResolvedProfile, profile: str, project: Path, overrides: Mapping[str, object]) -> int:
+def _steady(resolved: ResolvedProfile, profile: str, project: Path, overrides: Overrides) -> int:
     """The count with plenty of memory, which is the same for every process of a run."""
     if not any(change.field == "nodes.count" for change in resolved.adaptations):
         return resolved.values.nodes.count

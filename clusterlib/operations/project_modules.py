@@ -24,7 +24,7 @@ __all__ = ["execute", "forget", "helpers", "restore_helpers", "take_helpers"]
 PREFIX = "clusterlib_operations_"
 
 
-class _FromSource(SourceFileLoader):
+class _ProjectLoader(SourceFileLoader):
     """Reads no cached bytecode: it is trusted by the second of the last change, and an edit within
     that second would be missed."""
 
@@ -34,7 +34,7 @@ class _FromSource(SourceFileLoader):
         return code
 
 
-class _Finder(MetaPathFinder):
+class _ProjectFinder(MetaPathFinder):
     """Finds the helpers of operations: the modules of our packages that are no operations."""
 
     def find_spec(
@@ -56,7 +56,7 @@ class _Finder(MetaPathFinder):
 
 def _spec(name: str, file: Path, *, folder: Path | None = None) -> ModuleSpec | None:
     places = None if folder is None else [str(folder)]
-    loader = _FromSource(name, str(file))
+    loader = _ProjectLoader(name, str(file))
     return spec_from_file_location(name, file, loader=loader, submodule_search_locations=places)
 
 
@@ -71,8 +71,8 @@ def _package(folder: Path) -> str:
     """The package of this folder, which exists from now on."""
     name = _package_name(folder)
     if name not in sys.modules:
-        if not any(isinstance(one, _Finder) for one in sys.meta_path):
-            sys.meta_path.insert(0, _Finder())
+        if not any(isinstance(one, _ProjectFinder) for one in sys.meta_path):
+            sys.meta_path.insert(0, _ProjectFinder())
         package = ModuleType(name, f"The operations in {folder}.")
         package.__path__ = [str(folder)]
         sys.modules[name] = package

@@ -10,6 +10,7 @@ from typing import Any
 from clusterlib.profiles.layers import Layer, Path
 from clusterlib.profiles.origins import Mistake, Origin
 from clusterlib.profiles.vocabulary import PREFIX, Variables, Vocabulary
+from clusterlib.values.overrides import Overrides
 from clusterlib.values.sources import ValueSource
 from clusterlib.values.wording import nearest
 
@@ -86,9 +87,7 @@ def _near_miss(variable: str, known: Variables) -> Mistake | None:
     )
 
 
-def command_line_layer(
-    overrides: Mapping[str, object], vocabulary: Vocabulary
-) -> tuple[Layer, list[Mistake]]:
+def command_line_layer(overrides: Overrides, vocabulary: Vocabulary) -> tuple[Layer, list[Mistake]]:
     """`{"nodes.count": 5}`; a text is read as the setting's kind, and None is ignored."""
     tree: dict[str, Any] = {}
     vocabulary.load_for_tables(table for name in overrides if (table := name.partition(".")[0]) != name)

@@ -28,34 +28,34 @@ _SHAPES = r"""
 
 
 @frozen
-class _Token:
+class _TomlToken:
     kind: str
     text: str
     line: int
 
 
-_END = _Token("end", "", 0)
+_END = _TomlToken("end", "", 0)
 
 
 def key_lines(text: str) -> dict[Path, int]:
     """The line of every key and table header, by its path; elements of arrays count from 0."""
-    reader = _Reader(_tokens(text.replace("\r\n", "\n")))
+    reader = _TomlReader(_tokens(text.replace("\r\n", "\n")))
     with suppress(RecursionError):  # nested deeper than anyone reads: the keys found so far are still correct
         reader.document()
     return reader.lines
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokens(text: str) -> Iterator[_TomlToken]:
     line = 1
     for found in re.finditer(_SHAPES, text, re.VERBOSE | re.DOTALL):
         kind = found.lastgroup or ""
         if kind != "skip":
-            yield _Token(kind, found[0], line)
+            yield _TomlToken(kind, found[0], line)
         line += found[0].count("\n")
 
 
-class _Reader:
-    def __init__(self, tokens: Iterator[_Token]) -> None:
+class _TomlReader:
+    def __init__(self, tokens: Iterator[_TomlToken]) -> None:
         self.lines: dict[Path, int] = {}
         self._tokens = tokens
         self._arrays: dict[Path, int] = {}
@@ -71,7 +71,7 @@ class _Reader:
             else:
                 self._pair(table)
 
-    def _next(self) -> _Token:
+    def _next(self) -> _TomlToken:
         token, self._now = self._now, next(self._tokens, _END)
         return token
 
@@ -152,7 +152,7 @@ class _Reader:
         self.lines[path] = line
 
 
-def _spelled(token: _Token) -> str:
+def _spelled(token: _TomlToken) -> str:
     if token.kind != "quoted":
         return token.text
     if token.text.startswith("'"):

@@ -25,6 +25,7 @@ from clusterlib.profiles.validation import validate
 from clusterlib.profiles.vocabulary import Vocabulary, vocabulary_of
 from clusterlib.remedies import do
 from clusterlib.values.kinds import derived_port
+from clusterlib.values.overrides import Overrides
 from clusterlib.values.ports import FIRST_PORT, LAST_PORT, PortRange
 from clusterlib.values.sources import ValueSource
 
@@ -56,7 +57,7 @@ def load_profile(
     *,
     project: Path | None = None,
     environ: Mapping[str, str] | None = None,
-    overrides: Mapping[str, object] | None = None,
+    overrides: Overrides | None = None,
     machine: Machine | None = None,
     resolver: Resolver | None = None,
     adapt: bool = True,
@@ -84,7 +85,7 @@ def check_profile(
     *,
     project: Path | None = None,
     environ: Mapping[str, str] | None = None,
-    overrides: Mapping[str, object] | None = None,
+    overrides: Overrides | None = None,
     machine: Machine | None = None,
 ) -> list[Mistake]:
     """All mistakes of a profile; none if it can be used."""
@@ -98,7 +99,7 @@ def examine_profile(
     *,
     project: Path | None = None,
     environ: Mapping[str, str] | None = None,
-    overrides: Mapping[str, object] | None = None,
+    overrides: Overrides | None = None,
     machine: Machine | None = None,
 ) -> Resolution:
     """The profile as it is written, or its mistakes and the rest without them."""
@@ -118,7 +119,7 @@ def resolve(
     *,
     project: Path | None,
     environ: Mapping[str, str] | None,
-    overrides: Mapping[str, object] | None,
+    overrides: Overrides | None,
     machine: Machine | None,
     resolver: Resolver | None = None,
     adapted: bool = True,

@@ -17,6 +17,7 @@ from clusterlib.errors import DriverUnusable
 from clusterlib.profiles.layers import Layer
 from clusterlib.profiles.model import SHARED
 from clusterlib.values import fields as values
+from clusterlib.values.overrides import Overrides
 from clusterlib.values.wording import in_toml
 
 __all__ = ["PREFIX", "Variables", "Vocabulary", "uses_setting", "vocabulary_of"]
@@ -131,7 +132,7 @@ class Vocabulary:
 
 
 def vocabulary_of(
-    layers: Sequence[Layer], project: Path, environ: Mapping[str, str], overrides: Mapping[str, object]
+    layers: Sequence[Layer], project: Path, environ: Mapping[str, str], overrides: Overrides
 ) -> Vocabulary:
     """The vocabulary of a profile that consists of these layers, the environment and the command
     line."""

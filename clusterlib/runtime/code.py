@@ -62,7 +62,7 @@ class LoadedCode:
         self._begun = time.time() - COARSE
         self._count = len(sys.modules)
         self._lock = threading.Lock()
-        self._finder = _Finder(self)
+        self._finder = _RecordingFinder(self)
         sys.meta_path.insert(0, self._finder)
 
     def record(self) -> None:
@@ -108,7 +108,7 @@ class LoadedCode:
         archive = getattr(spec.loader, "archive", None)
         self._found[name] = _seen(archive if isinstance(archive, str) else path)
         if type(spec.loader) is SourceFileLoader and _is_edited(path):
-            spec.loader = _FromSource(self, name, path)
+            spec.loader = _RecordedLoader(self, name, path)
 
     def missed(self, name: str) -> None:
         self._missed[name] = None
@@ -188,7 +188,7 @@ class _Folders:
         return any(self.changed(folder) or _changed(f"{folder}/{last}") >= self._since for folder in within)
 
 
-class _Finder:
+class _RecordingFinder:
     """Asks all later finders, and records what they find."""
 
     def __init__(self, code: LoadedCode) -> None:
@@ -217,7 +217,7 @@ class _Finder:
         return None
 
 
-class _FromSource(SourceFileLoader):
+class _RecordedLoader(SourceFileLoader):
     """Always compiles what it loads.
 
     Cached bytecode counts as fresh when size and *second* of the last change agree, so an older

@@ -53,10 +53,10 @@ class Config:
             raise UsageError(f"the node's configuration {path} is not JSON", cause=str(error)) from error
         if not isinstance(data, dict):
             raise UsageError(f"the node's configuration {path} is not an object")
-        return _Reading(path, data).config()
+        return _ConfigReader(path, data).config()
 
 
-class _Reading:
+class _ConfigReader:
     """Reads fields of the data and collects mistakes."""
 
     def __init__(self, path: str, data: dict[str, Any]) -> None:

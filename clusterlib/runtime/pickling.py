@@ -81,7 +81,7 @@ class _Parts:
         return len(view)
 
 
-class _Reader:
+class _PickleReader:
     """A file for an unpickler, over a buffer."""
 
     __slots__ = ("_position", "_view")
@@ -156,7 +156,7 @@ def load(data: Buffer) -> Any:
     """Unpickles an object. Raises any exception that its pickle raises."""
     if len(data) < LARGE:
         return pickle.loads(data)  # noqa: S301  only from peers that proved the cookie
-    return pickle.Unpickler(_Reader(data)).load()  # noqa: S301  the same
+    return pickle.Unpickler(_PickleReader(data)).load()  # noqa: S301  the same
 
 
 def dump_error(error: BaseException, limit: int, skip: int) -> list[Buffer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ from clusterlib.leases.lease import Unserved
 from clusterlib.leases.need import need_of
 from clusterlib.testing.needs import uses_session
 from clusterlib.testing.outcome import TestOutcome
+from clusterlib.values.overrides import Overrides
 
 if TYPE_CHECKING:
     from clusterlib.leases.pool import Pool
@@ -78,7 +79,7 @@ class OwnClusters:
         size: int | None,
         *,
         simulate: bool | None = None,
-        overrides: Mapping[str, object] | None = None,
+        overrides: Overrides | None = None,
         session: bool = False,
     ) -> Iterator[Cluster]:
         """A cluster of the test's own. Its output is shown with the test if that fails."""
@@ -131,7 +132,7 @@ class Factory:
         *,
         profile: str | None = None,
         simulate: bool | None = None,
-        overrides: Mapping[str, object] | None = None,
+        overrides: Overrides | None = None,
     ) -> Cluster:
         """`overrides` are settings of the profile, as in `clusterlib.up`: `{"environment.DEBUG":
         "1"}`.

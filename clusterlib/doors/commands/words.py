@@ -44,7 +44,7 @@ class Given:
 def read_words(command: Command, words: Sequence[str], style: CommandStyle) -> Given:
     """Options may come before, between and after the bare words. Raises UsageError, with every
     mistake."""
-    return _Reading(command, style).read(words)
+    return _WordReader(command, style).read(words)
 
 
 def all_of(mistakes: Sequence[UsageError]) -> UsageError:
@@ -64,7 +64,7 @@ def similar(word: str, known: Collection[str]) -> list[str]:
     return difflib.get_close_matches(word, known, MOST_SUGGESTIONS)
 
 
-class _Reading:
+class _WordReader:
     def __init__(self, command: Command, style: CommandStyle) -> None:
         self.command = command
         self.style = style

@@ -36,14 +36,14 @@ CONSTANTS: Final = {"true": True, "false": False, "nil": None}
 
 def read_term(text: str) -> Any:
     """The term, or TermError with the place of the mistake. A full stop at its end is optional."""
-    reader = _Reader(text)
+    reader = _NotationReader(text)
     term = reader.term(0)
     reader.skip(".")
     reader.expect_end()
     return term
 
 
-class _Reader:
+class _NotationReader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._tokens = self._split()

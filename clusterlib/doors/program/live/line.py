@@ -37,7 +37,7 @@ class TypedCommand:
 
 
 @frozen
-class _Token:
+class _LineToken:
     text: str
     operator: bool = False
 
@@ -66,7 +66,7 @@ def begun_words(line: str) -> list[str] | None:
     return _without_us([*words, *([""] if fresh else [])])
 
 
-def _command(tokens: Sequence[_Token]) -> TypedCommand:
+def _command(tokens: Sequence[_LineToken]) -> TypedCommand:
     at = next((number for number, one in enumerate(tokens) if one.operator), len(tokens))
     words, rest = tuple(_without_us([one.text for one in tokens[:at]])), tokens[at:]
     if not words:
@@ -95,8 +95,8 @@ def _without_us(words: list[str]) -> list[str]:
     return words[1:] if len(words) > 1 and words[0] in NAMES_OF_US else words
 
 
-def _split(tokens: Sequence[_Token], between: set[str]) -> list[list[_Token]]:
-    parts = [list[_Token]()]
+def _split(tokens: Sequence[_LineToken], between: set[str]) -> list[list[_LineToken]]:
+    parts = [list[_LineToken]()]
     for one in tokens:
         if one.operator and one.text in between:
             parts.append([])
@@ -105,22 +105,22 @@ def _split(tokens: Sequence[_Token], between: set[str]) -> list[list[_Token]]:
     return parts
 
 
-def _tokens(line: str, *, unfinished: bool = False) -> Iterator[_Token]:
+def _tokens(line: str, *, unfinished: bool = False) -> Iterator[_LineToken]:
     at = 0
     while at < len(line):
         if line[at] == "\n":
-            yield _Token(";", operator=True)
+            yield _LineToken(";", operator=True)
             at += 1
         elif line[at].isspace():
             at += 1
         elif line[at] == "#":
             at = line.find("\n", at) if "\n" in line[at:] else len(line)
         elif operator := next((one for one in OPERATORS if line.startswith(one, at)), ""):
-            yield _Token(operator, operator=True)
+            yield _LineToken(operator, operator=True)
             at += len(operator)
         else:
             word, at = _word(line, at, unfinished=unfinished)
-            yield _Token(word)
+            yield _LineToken(word)
 
 
 def _word(line: str, at: int, *, unfinished: bool) -> tuple[str, int]:
