@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import erlang, erlang_processes, processes
+from bench import erlang, erlang_processes, processes, sampling
 from bench.figures import Figures, Row
 from bench.machine import Wake, cpu_seconds, memory_mb
 from bench.programs import Program, echo_server, interpreters, program, run_timed
@@ -338,6 +338,7 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "process-top": processes.busiest,
     "process-name": processes.names,
     "process-message": processes.messages,
+    "sampling": lambda bench: [sampling.slowdown(bench.project, bench.few)],
     "beam-up-3": erlang.up_three,
     "beam-up-5": erlang.up_five,
     "elixir-up-3": erlang.up_elixir,
@@ -346,5 +347,15 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "beam-top": erlang_processes.busiest,
 }
 """By the name that `--rows` takes; one measurement may give several rows."""
-LONG = {"up-100", "keeper-cpu", "beam-up-3", "beam-up-5", "elixir-up-3", "beam-call", "beam-kill", "beam-top"}
+LONG = {
+    "up-100",
+    "keeper-cpu",
+    "sampling",
+    "beam-up-3",
+    "beam-up-5",
+    "elixir-up-3",
+    "beam-call",
+    "beam-kill",
+    "beam-top",
+}
 """Those that take many seconds each."""

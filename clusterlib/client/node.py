@@ -28,7 +28,17 @@ from clusterlib.errors import (
     WrongType,
 )
 from clusterlib.hosts.identity import Identity
-from clusterlib.messages.requests import Kill, NodeRequest, Pause, Resume, Stacks, StartNode, StopNode
+from clusterlib.messages.observed import Activity, Samples
+from clusterlib.messages.requests import (
+    Kill,
+    NodeRequest,
+    Observe,
+    Pause,
+    Resume,
+    Stacks,
+    StartNode,
+    StopNode,
+)
 from clusterlib.messages.states import NodeState
 from clusterlib.messages.status import NodeStatus, RoleStatus
 from clusterlib.remedies import do
@@ -173,6 +183,28 @@ class Node:
             found = self._calls.stacks(LOOK_SECONDS)
             if found is not None:
                 return found
+        return self._dump()
+
+    def activity(self) -> Activity:
+        """What its threads and its tasks do at this moment, also if its event loop is blocked."""
+        from clusterlib.client.observing import observed_activity
+
+        return observed_activity(self.name, self._folder, self._wake, self._dump)
+
+    def samples(self, seconds: float = 5.0, rate: float = 100.0) -> Samples:
+        """The stacks of its threads, `rate` times in a second. Ends with this process."""
+        from clusterlib.client.observing import observed_samples
+
+        return observed_samples(self.name, self._folder, self._wake, self._dump, seconds=seconds, rate=rate)
+
+    @property
+    def _folder(self) -> Path:
+        return self._cluster.run_folder.node(self.name)
+
+    def _wake(self) -> None:
+        self._cluster.keeper.ask(Observe(self.name))
+
+    def _dump(self) -> list[str]:
         lines = self._cluster.keeper.ask(Stacks(self.name))
         return list(lines)
 

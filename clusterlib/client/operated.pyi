@@ -5,6 +5,7 @@ from typing import Any, Literal, overload
 from clusterlib.operations.disturb import Disturbed
 from clusterlib.operations.dry_run import Foreseen
 from clusterlib.operations.health import Health
+from clusterlib.operations.observe import FlameGraphWritten, NodeActivities
 from clusterlib.operations.process_views import (
     ProcessChanged,
     ProcessList,
@@ -82,6 +83,15 @@ class ProcessesOperations:
 class Operated:
     def __getattr__(self, name: str) -> Any: ...
     processes: ProcessesOperations
+    def flame(
+        self,
+        node: str,
+        *,
+        seconds: float = ...,
+        rate: int = ...,
+        output: str | None = ...,
+    ) -> FlameGraphWritten:
+        """Sample what a Python node does for some seconds, and draw it as a flame graph (SVG)."""
     def health(self) -> Health:
         """Check every node of a running cluster: connectivity, application, cluster, performance."""
     @overload
@@ -94,6 +104,8 @@ class Operated:
         """Suspend a node (SIGSTOP): it stays alive but stops responding."""
     def resume(self, node: str) -> Disturbed:
         """Resume a paused node."""
+    def stacks(self, node: str | None = ...) -> NodeActivities:
+        """Show what the threads and tasks of Python nodes do now, also if an event loop is blocked."""
     def start(self, node: str) -> Disturbed:
         """Start a node that is down, and wait until it is back among the others."""
     @overload

@@ -154,6 +154,12 @@ class Driver(Protocol):
     def stacks_file(self) -> str:
         return ""
 
+    @property
+    def observe_signal(self) -> int | None:
+        """The signal that makes a node answer the questions in its folder, see
+        `runtime.observing`. None if nodes do not handle it."""
+        return None
+
     def learn(self, texts: Mapping[str, NodeTexts]) -> None:
         """Is given what fills in the texts of each node, by its name.
 

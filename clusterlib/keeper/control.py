@@ -49,6 +49,7 @@ from clusterlib.messages.requests import (
     Load,
     Measure,
     NodeRequest,
+    Observe,
     Pause,
     Release,
     Request,
@@ -161,6 +162,9 @@ class Conversation:
             Measure: lambda _: keeper.looking.measure(),
             Code: lambda _: keeper.code(),
             Stacks: lambda asked: keeper.stacks(asked.name),
+            Observe: lambda asked: keeper.looking.observe(
+                faults.find(asked.name), simulated=keeper.plan.simulated
+            ),
             Restart: lambda asked: keeper.restart(asked.names, fresh=asked.fresh),
             Load: lambda asked: keeper.load(asked.code, asked.modules, asked.gone, asked.role),
             Scale: lambda asked: keeper.scale(asked.count, asked.role),

@@ -37,6 +37,12 @@ class Looking:
             await pause_async(0)
         return Measured(found)
 
+    async def observe(self, node: ManagedNode, *, simulated: bool) -> None:
+        """Tells a node that there are questions in its folder."""
+        from clusterlib.keeper.stacks import wake_observer
+
+        wake_observer(self._members.role_of(node).driver, node, simulated=simulated)
+
     async def _examined(self, within: float) -> dict[str, dict[str, Finding]]:
         """By the names of the ready nodes; all are asked at the same time.
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from clusterlib.drivers.api import Driver
-from clusterlib.errors import NotSupported
+from clusterlib.errors import NodeUnavailable, NotSupported
 from clusterlib.keeper.node import ManagedNode
 from clusterlib.messages.states import NodeState
+from clusterlib.remedies import do
 from clusterlib.waiting import Deadline, poll_async
 
-__all__ = ["dump_stacks"]
+__all__ = ["dump_stacks", "wake_observer"]
 
 DUMP_SECONDS = 1.0
 MOST_BYTES = 64 * 1024
@@ -44,6 +45,23 @@ async def dump_stacks(driver: Driver, node: ManagedNode, *, simulated: bool) -> 
         file.seek(before)
         text = file.read(MOST_BYTES).decode("utf-8", errors="replace")
     return text.splitlines()
+
+
+def wake_observer(driver: Driver, node: ManagedNode, *, simulated: bool) -> None:
+    """Raises NotSupported for nodes that have no observer, because the signal would end them."""
+    if driver.observe_signal is None or simulated:
+        why = (
+            "simulated nodes share one interpreter, and a thread of it belongs to none of them"
+            if simulated
+            else f"nodes of the driver {driver.name!r} do not show what they do; for a Python program, "
+            "`py-spy dump` can look from outside, if it may use ptrace"
+        )
+        raise NotSupported(
+            f"{node.name} cannot be observed", cause=why, remedies=[do("cluster.logs", node.name)]
+        )
+    if node.state is not NodeState.READY:
+        raise NodeUnavailable(f"{node.name} is {node.state}", cause=node.reason or None)
+    node.signal(driver.observe_signal)
 
 
 def _size(path: Path) -> int:

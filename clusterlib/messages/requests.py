@@ -34,6 +34,7 @@ __all__ = [
     "Loaded",
     "Measure",
     "NodeRequest",
+    "Observe",
     "Pause",
     "Release",
     "Request",
@@ -184,6 +185,13 @@ class Measure(Request[Measured]):
 @frozen
 class Code(Request[RunningCode]):
     pass
+
+
+@frozen
+class Observe(Request[None]):
+    """Makes the node look at the questions in its folder."""
+
+    name: str
 
 
 @frozen

@@ -50,6 +50,7 @@ __all__ = [
     "NodeName",
     "OnNode",
     "Parameter",
+    "PictureFile",
     "Ports",
     "ProcessName",
     "ProfileName",
@@ -58,6 +59,8 @@ __all__ = [
     "Resolved",
     "RoleName",
     "Rolling",
+    "SampleRate",
+    "SampleSeconds",
     "Seconds",
     "Secret",
     "Short",
@@ -215,6 +218,9 @@ ArtifactFolder = Annotated[
     str, NAME, Help("Folder for the report of this run, with JUnit, logs and configurations.")
 ]
 ReportOf = Annotated[str, NAME, Help("Folder of artifacts. Default: the latest.")]
+SampleSeconds = Annotated[float, Between(0.1, 300), Help("How long samples are taken.")]
+SampleRate = Annotated[int, Between(1, 1000), Help("Samples a second.")]
+PictureFile = Annotated[str, NAME, Short("o"), Help("The SVG to write. Default: NODE.flame.svg.")]
 Resolved = Annotated[bool, Help("As it holds here and now: environment applied, adapted to this machine.")]
 Seconds = Annotated[float, SECONDS]
 Memory = Annotated[int, parsed(parse_memory, type=["string", "integer"])]

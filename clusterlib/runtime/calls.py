@@ -193,7 +193,8 @@ class _Caller:
             self._calls.running -= 1
             return
         context = self._calls.context.copy()
-        self._task = self._calls.loop.create_task(self._awaited(coroutine), context=context)
+        name = f"call of {getattr(coroutine, '__qualname__', 'a coroutine')}"
+        self._task = self._calls.loop.create_task(self._awaited(coroutine), context=context, name=name)
 
     async def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:

@@ -32,6 +32,7 @@ from clusterlib.runtime.links import Links
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership
 from clusterlib.runtime.network import NodeNetwork
+from clusterlib.runtime.observing import allow_observing
 from clusterlib.runtime.sessions import Reception, SecuredSession
 from clusterlib.runtime.stacks import allow_dump, running_stacks
 from clusterlib.runtime.targets import resolve
@@ -406,6 +407,7 @@ def _live(config: Config, sockets: Sockets) -> int:
             over.set_result(code)
 
     allow_dump(config.directory)
+    allow_observing(config.directory, loop)
     node = EmbeddedNode(config, os.environ, NodeNetwork(loop), sockets, ended)
     current.settle(node.this)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -20,6 +20,7 @@ from clusterlib.doors.render.life import (
     synchronised,
 )
 from clusterlib.doors.render.listed import derived, operations
+from clusterlib.doors.render.observe import activities, flame_graph_written
 from clusterlib.doors.render.profiles import checks, profile, profile_schema, profiles
 from clusterlib.doors.render.use import (
     cluster_events,
@@ -66,9 +67,11 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "ClusterEvents": cluster_events,
     "Disturbed": disturbed,
     "Evaluated": evaluated,
+    "FlameGraphWritten": flame_graph_written,
     "Foreseen": foreseen,
     "Health": health,
     "Logs": logs,
+    "NodeActivities": activities,
     "Operations": operations,
     "PlannedTests": lambda *_: None,
     "ProcessChanged": _of_processes,

@@ -15,9 +15,9 @@ __all__ = [
     "INVALID_REQUEST",
     "METHOD_UNKNOWN",
     "RESOURCE_UNKNOWN",
+    "ClientMessage",
     "Document",
     "Identifier",
-    "Message",
     "MessageLines",
     "RpcError",
     "encoded",
@@ -47,7 +47,7 @@ class RpcError(Exception):
 
 
 @frozen
-class Message:
+class ClientMessage:
     """What a client has sent."""
 
     method: str
@@ -89,7 +89,7 @@ class MessageLines:
             self._begun += piece
 
 
-def read_message(line: bytes | None) -> Message | None:
+def read_message(line: bytes | None) -> ClientMessage | None:
     """None for an answer: we ask the client nothing. Raises RpcError."""
     if line is None:
         raise RpcError(INVALID_REQUEST, f"a message must not be longer than {MOST_BYTES} bytes")
@@ -114,7 +114,7 @@ def read_message(line: bytes | None) -> Message | None:
         raise RpcError(INVALID_REQUEST, "an id is a text or a whole number")
     if not isinstance(params, dict):
         raise RpcError(INVALID_PARAMS, "params is an object", known)
-    return Message(method, params, known)
+    return ClientMessage(method, params, known)
 
 
 def success(identifier: Identifier, result: Document) -> Document:

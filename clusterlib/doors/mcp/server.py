@@ -15,9 +15,9 @@ from clusterlib.doors.mcp.channel import FINAL, Channel
 from clusterlib.doors.mcp.messages import (
     INTERNAL,
     INVALID_REQUEST,
+    ClientMessage,
     Document,
     Identifier,
-    Message,
     MessageLines,
     RpcError,
     encoded,
@@ -74,7 +74,7 @@ class ToolServer:
         self._lines = MessageLines()
         self._selector = selectors.DefaultSelector()
         self._running: dict[Identifier, RunningCall] = {}
-        self._waiting: deque[tuple[Message, Work]] = deque()
+        self._waiting: deque[tuple[ClientMessage, Work]] = deque()
         self._open = True
 
     def serve(self) -> None:
@@ -142,7 +142,7 @@ class ToolServer:
         except RpcError as error:
             self._send(failure(error, message.identifier))
 
-    def _notice(self, message: Message) -> None:
+    def _notice(self, message: ClientMessage) -> None:
         if message.method != "notifications/cancelled":
             return
         identifier = message.params.get("requestId")
@@ -152,7 +152,7 @@ class ToolServer:
         if isinstance(identifier, str | int) and identifier in self._running:
             self._running[identifier].cancel(GRACE)
 
-    def _answer(self, message: Message, identifier: Identifier) -> None:
+    def _answer(self, message: ClientMessage, identifier: Identifier) -> None:
         if identifier in self._running or any(one.identifier == identifier for one, _ in self._waiting):
             raise RpcError(INVALID_REQUEST, f"a request with the id {identifier!r} is not answered yet")
         answer = self._session.answer(message)
@@ -203,7 +203,7 @@ class ToolServer:
             left = left[os.write(self._sink, left) :]
 
 
-def _work(message: Message, work: Work, level: str, descriptor: int) -> None:
+def _work(message: ClientMessage, work: Work, level: str, descriptor: int) -> None:
     """Runs in the process of the call."""
     channel = Channel(descriptor, message.token, level)
     assert message.identifier is not None

@@ -9,7 +9,13 @@ from typing import Any
 from clusterlib import __version__
 from clusterlib.doors.mcp.calling import ToolCall
 from clusterlib.doors.mcp.channel import LEVELS, Channel
-from clusterlib.doors.mcp.messages import INVALID_PARAMS, METHOD_UNKNOWN, RESOURCE_UNKNOWN, Message, RpcError
+from clusterlib.doors.mcp.messages import (
+    INVALID_PARAMS,
+    METHOD_UNKNOWN,
+    RESOURCE_UNKNOWN,
+    ClientMessage,
+    RpcError,
+)
 from clusterlib.doors.mcp.resources import TEMPLATES, listed, operation_of, shown_contents
 from clusterlib.doors.mcp.tools import described
 from clusterlib.doors.mcp.wording import ToolWording, by_tool
@@ -45,7 +51,7 @@ class ToolSession:
             "resources/read": self._read_resource,
         }
 
-    def answer(self, message: Message) -> Document | Work:
+    def answer(self, message: ClientMessage) -> Document | Work:
         """Raises RpcError."""
         method = self._methods.get(message.method)
         if method is None:

@@ -14,7 +14,7 @@ __all__ = ["columns", "listed", "listed_troubles", "overview", "usage"]
 WIDTH = 100
 SECTIONS = (
     ("Start, change and end clusters", ("up", "down", "restart", "sync", "scale", "run", "clean")),
-    ("Look into them", ("status", "health", "logs", "events", "shell", "live", "doctor")),
+    ("Look into them", ("status", "health", "logs", "events", "shell", "live", "stacks", "flame", "doctor")),
     ("Break nodes on purpose, and bring them back", ("kill", "pause", "resume", "stop", "start")),
 )
 """The commands of clusters in the order in which help lists them. Others follow by group."""

@@ -32,6 +32,12 @@ class PythonDriver(Driver):
         return SIGNAL
 
     @property
+    def observe_signal(self) -> int | None:
+        from clusterlib.runtime.observing import SIGNAL
+
+        return SIGNAL
+
+    @property
     def stacks_file(self) -> str:
         from clusterlib.runtime.stacks import STACKS_FILE
 

@@ -257,7 +257,9 @@ class ProcessTable:
         slot.member = self.living[number] = process
         context = self._context.copy()
         context.run(current_process.set, process)
-        process.task = loop.create_task(self._live(process, slot.child.function), context=context)
+        process.task = loop.create_task(
+            self._live(process, slot.child.function), context=context, name=f"process {process_id}"
+        )
         process.task.add_done_callback(lambda task: self._over(process, task), context=self._context)
         self._listener.began(process)
         return process

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusterlib.doors.documents import as_json
@@ -25,6 +25,7 @@ ALL = Permissions.also(Effect)
 TOOLS = by_tool(shipped())
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=20)), st.integers(1, 9))
 def test_lines_are_the_same_however_they_arrive(pieces: list[bytes], size: int) -> None:
     whole = b"".join(pieces) + b"\n"
@@ -44,6 +45,7 @@ def test_a_line_that_is_too_long_is_not_kept_in_memory() -> None:
     assert list(lines.feed(b"\nshort\n")) == [None, b"short"]
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists) | st.text())
 def test_any_line_is_a_message_or_a_mistake_that_is_named(value: object) -> None:
     for line in (json.dumps(value).encode(), str(value).encode()):
@@ -135,6 +137,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_any_result_is_small_enough_or_refused(value: Any) -> None:
     try:

@@ -67,7 +67,7 @@ def test_words_become_a_command_and_its_options(
         (
             "cluster.statsu",
             "there is no command 'cluster.statsu'",
-            ["clusterlib status", "clusterlib start", "clusterlib restart", "clusterlib --help"],
+            ["clusterlib status", "clusterlib start", "clusterlib stacks", "clusterlib --help"],
         ),
         ("frobnicate", "there is no command 'frobnicate'", ["clusterlib --help"]),
         ("list", "there is no command 'list'", ["clusterlib processes list", "clusterlib --help"]),
@@ -255,7 +255,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (["sta"], ["start", "status"]),
+        (["sta"], ["stacks", "start", "status"]),
         (["pro"], ["processes", "profile"]),
         (["profile", "s"], ["schema", "show"]),
         (["completion", ""], ["bash", "fish", "zsh"]),
@@ -290,7 +290,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (["completion", "bash", ""], []),
         (["cluster.kill", "--na"], ["--name"]),
-        (["cluster", "sta"], ["start", "status"]),
+        (["cluster", "sta"], ["stacks", "start", "status"]),
         (["cluster", "kill", "--na"], ["--name"]),
         (["clus"], ["cluster"]),
         (["run", "--", "py"], []),
