@@ -14,6 +14,8 @@ from clusterlib.runtime.processes.values import ProcessId
 
 __all__ = ["Report", "Spreading"]
 
+NAME_SECONDS = 0.002
+"""News of names wait so long, so that many at once are one message."""
 LOAD_SECONDS = 0.1
 """News of loads alone wait so long, so that short processes cost few messages."""
 LARGEST = 1 << 20
@@ -84,7 +86,7 @@ class Spreading:
     def names_changed(self) -> None:
         if not self._due:
             self._due = True
-            self._network.soon(self.spread)
+            self._network.later(NAME_SECONDS, self.spread)
 
     def load_changed(self) -> None:
         if not self._load_due:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
@@ -29,9 +29,9 @@ class Strategy(StrEnum):
     """The one that ended, and those that were started after it."""
 
 
-@frozen
-class ProcessId:
-    """The identity of a process: its node, and its number there.
+class ProcessId(NamedTuple):
+    """The identity of a process: its node, and its number there. A tuple, because each message
+    looks one up.
 
     Numbers are never used again while the node lives. `life` tells the node's present program from
     an earlier one, whose processes had the same numbers. It is not part of the text."""

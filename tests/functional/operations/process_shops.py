@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import clusterlib
@@ -69,10 +69,6 @@ class Shop:
     message: str = '("add", "tea")'
     failure: str = "fail"
     """A message that ends a cart with an error."""
-    names_of_cluster: bool = True
-    """Whether a process can be started with a name that all nodes know."""
-    restart: str = "on-error"
-    marks: frozenset[str] = field(default_factory=frozenset)
 
 
 Up = Callable[..., clusterlib.Cluster]

@@ -241,3 +241,14 @@ def test_the_commands_print_tables_trees_and_json(project: Path, up: Up) -> None
     )
     assert "--order" in program(project, "processes", "list", "--order", "size", code=2).stderr
     assert {"ann", "bob", "shop"} <= set(candidates(["processes", "kill", ""]))
+
+
+def test_a_loop_that_was_late_is_reported(project: Path, up: Up) -> None:
+    shop = embedded(project, up)
+    shop.cluster.processes.send("ann", '("block", 1.5)')
+
+    def lag() -> float:
+        return shop.cluster.processes.list("node1").nodes[0].lag or 0.0
+
+    until(lambda: lag() > 0.9)  # a timer of half a second was late by at least one
+    assert "the event loop of node1 was up to" in program(project, "processes", "list").stderr
