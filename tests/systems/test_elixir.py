@@ -300,3 +300,20 @@ def test_an_application_that_fails_is_told_with_its_reason(project: Path) -> Non
         clusterlib.up()
 
     assert "no licence" in str(failed.value.cause) + "".join(failed.value.evidence)
+
+
+def test_the_processes_of_the_application_are_shown_as_elixir_writes_them(
+    cluster: clusterlib.Cluster,
+) -> None:
+    (node,) = cluster.processes.tree("node2").nodes
+    (shop,) = [tree for tree in node.trees if tree.name == "shop"]
+    stock = next(child for child in shop.children if child.name == "Shop.Stock")
+    cluster["node2"].call("Shop", "put", ["tea", 3])
+
+    shown = cluster.processes.show("Shop.Stock", node="node2").process
+
+    assert shown.row.id == stock.id
+    assert '"tea" => 3' in dict(shown.values)["state"]
+    assert shown.ancestors[0] == "Shop.Supervisor"
+    cluster.processes.restart("Shop.Stock", node="node2")
+    assert cluster["node2"].call("Shop.Stock", "count", ["tea"]) == 0

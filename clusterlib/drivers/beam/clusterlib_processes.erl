@@ -95,7 +95,7 @@ detail(Target, Time) ->
               monitored_by => some(maps:get(monitored_by, Known)),
               ancestors => [ancestor(One) || One <- entry('$ancestors', Known), is_pid(One) orelse is_atom(One)],
               stack => [frame(One) || One <- lists:reverse(maps:get(current_stacktrace, Known))],
-              values => [{<<"state">>, state(Pid, Known, Asked, Time)} || clusterlib_node:behaviour(Pid) =/= none]
+              values => [{<<"state">>, state(Pid, Known, Asked, Time)} || answers(Pid, Known)]
                   ++ place(Pid, Time) ++ facts(Pid, Known)};
         _ -> fail(gone, none)
     end.
@@ -110,6 +110,13 @@ waiting(Pid, #{message_queue_len := Length, memory := Memory}) when Length =< 10
     end;
 waiting(_, #{message_queue_len := Length}) ->
     {[said("~b messages, too many or too large to be copied", [Length])], false}.
+
+%% By what it was started with. Some servers, such as Elixir's agents, hide that, but wait as servers do.
+answers(Pid, #{current_stacktrace := Stack}) ->
+    Serving = [{gen_server, loop}, {gen_server, try_dispatch}, {gen_server, try_handle_call},
+               {gen_statem, loop_receive}, {gen_statem, loop_state_callback}, {gen_event, fetch_msg}],
+    clusterlib_node:behaviour(Pid) =/= none
+        orelse lists:any(fun({Module, Function, _, _}) -> lists:member({Module, Function}, Serving) end, Stack).
 
 %% Only what answers such questions by its kind is asked. One that has not answered is not asked a second time: the question
 %% would wait in its mailbox, too.
