@@ -57,7 +57,7 @@ def test_words_are_found_in_names(name: str) -> None:
 
 
 WIDTH = 100
-README, CONTRIBUTING = PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"
+README, CONTRIBUTING, CHANGELOG = (PROJECT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG"))
 FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 
 
@@ -75,7 +75,7 @@ def prose(text: str) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(
-    "file", [*sorted(PROJECT.glob("docs/*.md")), README, CONTRIBUTING], ids=lambda file: file.name
+    "file", [*sorted(PROJECT.glob("docs/*.md")), README, CONTRIBUTING, CHANGELOG], ids=lambda file: file.name
 )
 def test_prose_has_at_most_100_columns(file: Path) -> None:
     assert [f"{file.name}:{number}" for number, line in prose(file.read_text()) if len(line) > WIDTH] == []
