@@ -30,7 +30,8 @@ class LineEditing:
         """The characters between words; those of Python if it is empty."""
         self._found: list[str] = []
         self._before: tuple[list[str], object, str] = ([], None, "")
-        self._length = 0
+        self._length = self._asked = 0
+        """Lines of the history: before the line that is asked for, and with it."""
         self._readline: ModuleType | None = None
 
     @property
@@ -76,9 +77,11 @@ class LineEditing:
         insert = self._readline.insert_text
         self._readline.set_startup_hook((lambda: insert(typed)) if typed else None)
         try:
-            return input(prompt)
+            line = input(prompt)
         finally:
             self._readline.set_startup_hook(None)
+        self._asked = self._readline.get_current_history_length()
+        return line
 
     def unseen(self, text: str) -> str:
         """The text with its colours marked: they take no room on the line."""
@@ -95,21 +98,29 @@ class LineEditing:
         return "" if self._readline is None else self.whole_line[: self._readline.get_endidx()]
 
     def keep(self) -> None:
-        """Adds the line that was just typed to the file, behind those of other sessions."""
-        if self._readline is None:
+        """Adds the line that was asked for to the file, behind those of other sessions."""
+        if self._readline is None or not self._is_new():
             return
-        before, self._length = self._length, self._readline.get_current_history_length()
-        if self._length == before:  # an empty line, or the same one again
-            return
+        self._length = self._asked
         with contextlib.suppress(OSError):
             os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
             self._readline.append_history_file(1, self._path)
             self._path.chmod(0o600)
 
     def forget(self) -> None:
-        """Drops the line that was just typed, because a secret is in it."""
-        if self._readline is not None and self._readline.get_current_history_length() > self._length:
+        """Drops the line that was asked for, because a secret is in it."""
+        if self._readline is not None and self._is_new():
+            self._readline.remove_history_item(self._length)
+
+    def _is_new(self) -> bool:
+        """Whether the line is a new one in the history: not empty, and not the same one again.
+
+        What was typed since, as the answer to a question, is no line of the history."""
+        if self._readline is None:
+            return False
+        while self._readline.get_current_history_length() > self._asked:
             self._readline.remove_history_item(self._readline.get_current_history_length() - 1)
+        return self._asked > self._length
 
     def _completed(self, text: str, number: int) -> str | None:
         if number == 0:

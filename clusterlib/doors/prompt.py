@@ -65,7 +65,7 @@ class Prompt:
         with LineEditing(history, self._session.complete) as editing:
             while True:
                 try:
-                    line = input("... " if statements.open else f"{self._session.node}> ")
+                    line = editing.ask("... " if statements.open else f"{self._session.node}> ")
                 except EOFError:
                     self._console.line()
                     return 0

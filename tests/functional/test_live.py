@@ -142,6 +142,7 @@ def test_what_is_chosen_holds_for_later_commands_and_sessions(project: Path, up:
         terminal.shows("node2 is paused")
         terminal.type("resume node2\n")
         terminal.shows("node2 is ready")
+        terminal.shows("shop:node2 [ready]> ")
         terminal.type("\x04")
         assert terminal.ends() == 0
     with prompt(project) as terminal:
@@ -173,6 +174,21 @@ def test_what_destroys_is_asked_unless_its_name_was_typed(project: Path, up: Up)
         terminal.type("yes\n")
         terminal.shows("stopped default")
         terminal.shows("[not running]> ")
+    history = project / ".clusterlib" / "live_history"
+    assert history.read_text().splitlines() == ["node node2", "kill", "down"]  # and no answers
+
+
+def test_a_choice_that_is_damaged_or_cannot_be_kept_hinders_nobody(project: Path) -> None:
+    context = project / ".clusterlib" / "context.json"
+    context.parent.mkdir()
+    context.write_text('{"cluster": "../../etc", "nodes": []}')
+    with prompt(project) as terminal:
+        terminal.shows("default [not running]> ")
+        context.unlink()
+        (project / ".clusterlib" / "context.json").mkdir()
+        terminal.type("use shop\n")
+        terminal.shows("note: this is not remembered")
+        terminal.shows("shop [not running]> ")
 
 
 def test_a_stream_ends_with_ctrl_c_and_the_prompt_comes_back(project: Path, up: Up) -> None:
@@ -261,10 +277,12 @@ def test_the_history_is_private_is_shared_and_has_no_secrets(project: Path, oper
         second.shows("> ")
         first.type("profile list\n")
         first.shows("ci-small")
+        first.shows("]> ")
         second.type("shop check --token sesame\n")
         second.shows("accepted")
         second.type("operations\n")
         second.shows("cluster.up")
+        second.shows("]> ")
         second.type("\x04")
         first.type("\x04")
         assert (first.ends(), second.ends()) == (0, 0)
@@ -284,6 +302,7 @@ def test_the_prompt_of_a_node_has_a_history_of_its_own(project: Path, up: Up) ->
         terminal.shows("node1> ")
         terminal.type("6 * 7\n")
         terminal.shows("42")
+        terminal.shows("node1> ")
         terminal.type("\x04")
         terminal.shows("[ready]> ")
         terminal.type("\x1b[A")

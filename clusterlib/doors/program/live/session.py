@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from clusterlib.doors.commands.carrying import carry_out
@@ -47,7 +48,8 @@ class LiveSession:
         self._as_json = console.json
         self._before = os.environ.get(VARIABLE)
         if self._context.cluster and not self._before:
-            os.environ[VARIABLE] = self._context.cluster
+            with suppress(UsageError):  # the file may be damaged
+                os.environ[VARIABLE] = check_name(self._context.cluster)
 
     def close(self) -> None:
         if self._before is None:
