@@ -269,7 +269,7 @@ class Cluster(Operated):
         check_scale(count, role, self.roles)
         self._change(Scale(count, role), on_event)
 
-    def load(
+    def load_modules(
         self,
         code: Mapping[str, str],
         modules: Mapping[str, str],

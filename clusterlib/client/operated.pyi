@@ -5,6 +5,7 @@ from typing import Any, Literal, overload
 from clusterlib.operations.disturb import Disturbed
 from clusterlib.operations.dry_run import Foreseen
 from clusterlib.operations.health import Health
+from clusterlib.operations.load import LoadResult
 from clusterlib.operations.observe import FlameGraphWritten, NodeActivities
 from clusterlib.operations.process_views import (
     ProcessChanged,
@@ -100,6 +101,21 @@ class Operated:
     @overload
     def kill(self, node: str) -> Disturbed:
         """Kill a node with SIGKILL, as a crash would."""
+    def load(
+        self,
+        target: str,
+        *,
+        clients: int = ...,
+        seconds: float = ...,
+        rate: float | None = ...,
+        only: tuple[str, ...] = ...,
+        processes: int | None = ...,
+        method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = ...,
+        body: str | None = ...,
+        port: str = ...,
+        timeout: float = ...,
+    ) -> LoadResult:
+        """Put load on the nodes, and measure how they answer: latency, throughput and errors of each."""
     def pause(self, node: str) -> Disturbed:
         """Suspend a node (SIGSTOP): it stays alive but stops responding."""
     def resume(self, node: str) -> Disturbed:

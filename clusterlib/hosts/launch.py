@@ -30,6 +30,8 @@ __all__ = [
     "run_aside",
     "run_command",
     "start_detached",
+    "start_error",
+    "warden",
 ]
 
 CHANNEL = "{channel}"
@@ -72,7 +74,7 @@ def start_detached(
     try:
         ours, theirs = socket.socketpair()
     except OSError as error:
-        raise _start_error(argv[0], error) from error
+        raise start_error(argv[0], error) from error
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         output = os.dup(log) if isinstance(log, int) else os.open(log, flags, 0o600)
@@ -93,7 +95,7 @@ def start_detached(
         begun(process.pid)
     except OSError as error:
         ours.close()
-        raise _start_error(argv[0], error) from error
+        raise start_error(argv[0], error) from error
     except BaseException:
         ours.close()
         raise
@@ -117,7 +119,7 @@ def run_command(
     gets Ctrl-C. Signals to us are passed on to it. At the timeout the whole group is asked to end,
     then killed. If we are killed, even by SIGKILL, so is the whole group."""
     with (
-        _warden() as group,
+        warden() as group,
         _foreground(group) as terminal,
         _Attendant(group, terminal) as attendant,
     ):
@@ -142,7 +144,7 @@ def run_aside(
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     log = os.open(output, flags, 0o600)
     try:
-        with _warden() as group:
+        with warden() as group:
             command = _spawn(argv, group, environment=environment, directory=directory, output=log)
             try:
                 return _result(command, group, timeout, grace)
@@ -166,7 +168,7 @@ class FedCommand:
         try:
             self._process = subprocess.Popen(list(self._argv), stdin=subprocess.PIPE)
         except OSError as error:
-            raise _start_error(self._argv[0], error) from error
+            raise start_error(self._argv[0], error) from error
         assert self._process.stdin is not None
         self.stream = io.TextIOWrapper(self._process.stdin, encoding="utf-8")
         return self
@@ -189,22 +191,22 @@ class FedCommand:
 
 
 @contextlib.contextmanager
-def _warden() -> Iterator[int]:
+def warden() -> Iterator[int]:
     """A process group for a command, led by a shell that ends the group when we die."""
     read_end, write_end = os.pipe()
     with os.fdopen(write_end, "wb", buffering=0) as line:
         try:
-            warden = subprocess.Popen(
+            leader = subprocess.Popen(
                 ["/bin/sh", "-c", WARDEN], stdin=read_end, process_group=0, stdout=subprocess.DEVNULL
             )
         finally:
             os.close(read_end)
         try:
-            yield warden.pid
+            yield leader.pid
         finally:
             with contextlib.suppress(BrokenPipeError):
                 line.write(b"well\n")
-            warden.wait()
+            leader.wait()
 
 
 def _spawn(
@@ -226,7 +228,7 @@ def _spawn(
             stderr=output,
         )
     except OSError as error:
-        raise _start_error(argv[0], error, environment) from error
+        raise start_error(argv[0], error, environment) from error
 
 
 def _result(command: subprocess.Popen[bytes], group: int, timeout: float | None, grace: float) -> int:
@@ -372,7 +374,7 @@ def reap(pid: int) -> None:
         poll(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, Deadline(REAP_SECONDS))
 
 
-def _start_error(program: str, error: OSError, environment: Mapping[str, str] | None = None) -> StartError:
+def start_error(program: str, error: OSError, environment: Mapping[str, str] | None = None) -> StartError:
     from shutil import which
 
     path = (os.environ if environment is None else environment).get("PATH", os.defpath)

@@ -151,6 +151,8 @@ def _written(hint: object) -> str:
         return f"Literal[{', '.join(map(json.dumps, inner))}]"
     if hint is type(None):
         return "None"
+    if origin is tuple:
+        return f"tuple[{_written(inner[0])}, ...]"
     assert isinstance(hint, type), f"{hint} in a signature"
     return hint.__name__
 

@@ -60,7 +60,7 @@ def _details(one: ListedOperation) -> Iterator[str]:
     if options:
         yield from ("", "| option | meaning |", "| --- | --- |")
     for option in options:
-        yield f"| {_names(option)} | {_in_table(option.explained)} |"
+        yield f"| {_in_table(_names(option))} | {_in_table(option.explained)} |"
 
 
 def _call(option: ListedParameter) -> str:

@@ -56,7 +56,7 @@ def _import(name: str, target: str) -> Any:
         near = difflib.get_close_matches(last, _modules_in(parent))
         raise RemoteError(
             f"{target!r} cannot be imported: there is no module {missing!r}",
-            cause=f"the node looked in {', '.join(entry or '.' for entry in sys.path[:4])}, ...",
+            cause=f"looked for in {', '.join(entry or '.' for entry in sys.path[:4])}, ...",
             remedies=[f"did you mean {f'{parent}.{other}' if parent else other!r}?" for other in near],
         ) from error
 

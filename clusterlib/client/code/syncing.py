@@ -86,7 +86,7 @@ def _load(cluster: Cluster, one: RoleCode, on_event: Listener | None) -> dict[st
     """The modules that each node has loaded."""
     modules = {name: str(path) for name, path in modules_of(one.role.sources).items()}
     gone = sorted({Path(path).stem for path in one.changed if path not in one.code} - modules.keys())
-    loaded = cluster.load(one.code, modules, gone, role=one.role.name, on_event=on_event)
+    loaded = cluster.load_modules(one.code, modules, gone, role=one.role.name, on_event=on_event)
     return {node: tuple(names) for node, names in loaded.items() if names}
 
 

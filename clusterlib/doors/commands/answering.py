@@ -20,6 +20,7 @@ from clusterlib.doors.render.life import (
     synchronised,
 )
 from clusterlib.doors.render.listed import derived, operations
+from clusterlib.doors.render.load import load, load_tick
 from clusterlib.doors.render.observe import activities, flame_graph_written
 from clusterlib.doors.render.profiles import checks, profile, profile_schema, profiles
 from clusterlib.doors.render.use import (
@@ -70,6 +71,8 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "FlameGraphWritten": flame_graph_written,
     "Foreseen": foreseen,
     "Health": health,
+    "LoadResult": load,
+    "LoadTick": load_tick,
     "Logs": logs,
     "NodeActivities": activities,
     "Operations": operations,

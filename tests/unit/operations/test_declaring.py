@@ -22,6 +22,7 @@ from clusterlib.operations.declaring import Caller
 from clusterlib.operations.describe import operations
 from clusterlib.operations.dry_run import Foreseen
 from clusterlib.operations.listing import ListedOperation
+from clusterlib.operations.load import LoadTick
 from clusterlib.operations.methods import method
 from clusterlib.operations.reference import BEGIN, END, reference
 from clusterlib.operations.run import CommandReady
@@ -63,7 +64,7 @@ def test_every_operation_has_the_schema_of_what_it_takes_and_gives() -> None:
 
 
 def test_what_our_operations_give_back_has_a_picture_of_its_own() -> None:
-    given = {CommandReady, Foreseen}  # before the end; instead of it
+    given = {CommandReady, LoadTick, Foreseen}  # before the end; instead of it
     for one in shipped():
         kind = typing.get_type_hints(load(one).body)["return"]
         given |= {*typing.get_args(kind)} or {kind}

@@ -1,0 +1,185 @@
+"""Put load on the nodes of a running cluster, and measure how they answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from clusterlib.client.cluster import Cluster
+from clusterlib.errors import UsageError
+from clusterlib.frozen import frozen
+from clusterlib.load.judging import Effort, limits_of
+from clusterlib.load.orders import LoadRequest, TargetKind
+from clusterlib.load.results import LoadLimit, LoadLoop, LoadRow, LoadSecond
+from clusterlib.load.running import LoadOrder, run_load
+from clusterlib.machine.facts import detect_machine
+from clusterlib.messages.status import NodeStatus
+from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.parameters import Completes, Help
+from clusterlib.operations.result import Result
+from clusterlib.remedies import do
+from clusterlib.values.fields import Between
+
+__all__ = ["LoadResult", "LoadTick", "load"]
+
+MOST_CLIENTS = 10_000
+MOST_THREADS = 2_000
+INTERRUPTED = 130
+URL = re.compile(r"https?://", re.IGNORECASE)
+
+
+@frozen
+class LoadTick(Result):
+    """A second has passed."""
+
+    measured: LoadSecond
+
+
+@frozen
+class LoadResult(Result):
+    cluster: str
+    target: str
+    kind: TargetKind
+    loop: LoadLoop
+    rate: float | None
+    """Requests a second of an open loop."""
+    clients: int
+    processes: int
+    """Processes of clients."""
+    seconds: float
+    interrupted: bool
+    nodes: tuple[LoadRow, ...]
+    total: LoadRow
+    unsent: int
+    """Requests of an open loop that were never sent, because all clients were waiting."""
+    series: tuple[LoadSecond, ...]
+    clients_cpu: tuple[float, ...]
+    """For each process of clients, its share of one processor."""
+    limits: tuple[LoadLimit, ...]
+    """Why the figures say less about the nodes than they seem to; empty if nothing is known."""
+    simulated: bool
+
+    @property
+    def exit_status(self) -> int:
+        return INTERRUPTED if self.interrupted else 0
+
+
+@operation(effect="execute")
+def load(
+    cluster: Cluster,
+    caller: Caller,
+    target: Annotated[
+        str, Help("A function of the project (shop:checkout), or the path of a URL (/health) of the nodes.")
+    ],
+    *,
+    clients: Annotated[int, Between(1, MOST_CLIENTS), Help("How many send requests at the same time.")] = 10,
+    seconds: Annotated[float, Between(0.1, 86400), Help("How long.")] = 10.0,
+    rate: Annotated[
+        float | None,
+        Between(0.01, 10_000_000),
+        Help("Requests a second, sent whether earlier ones are answered or not. Default: closed loop."),
+    ] = None,
+    only: Annotated[
+        tuple[str, ...], Completes("nodes"), Help("The nodes that get the load. Default: all.")
+    ] = (),
+    processes: Annotated[
+        int | None, Between(1, 64), Help("Processes of clients. Default: half as many as processors.")
+    ] = None,
+    method: Annotated[
+        Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], Help("Of HTTP requests.")
+    ] = "GET",
+    body: Annotated[str | None, Help("Of HTTP requests.")] = None,
+    port: Annotated[str, Help("The name of the nodes' port, for HTTP requests.")] = "http",
+    timeout: Annotated[float, Between(0.001, 3600), Help("Seconds that a request may take.")] = 10.0,
+) -> LoadResult:
+    """Put load on the nodes, and measure how they answer: latency, throughput and errors of each.
+
+    Ctrl-C ends it; what was measured until then is shown."""
+    request = _request(target, method, body, port, timeout)
+    nodes = _chosen(cluster, only)
+    _check(target, request, nodes, clients)
+    machine = detect_machine()
+    count = processes or max(1, min(int(machine.cpus) // 2, 8))
+    order = LoadOrder(request, clients, seconds, rate, count, nodes)
+    found = run_load(cluster, order, lambda second: caller.show(LoadTick(second)))
+    sent = found.total.requests + found.total.failed
+    effort = Effort(
+        clients_cpu=found.clients_cpu,
+        late=found.late,
+        wanted=rate,
+        sent=sent / found.seconds if found.seconds else 0.0,
+        nodes=1 if cluster.simulated else len(cluster),
+        processors=machine.cpus,
+        simulated=cluster.simulated,
+        lost=found.lost,
+    )
+    return LoadResult(
+        cluster=cluster.name,
+        target=target,
+        kind=request.kind,
+        loop=LoadLoop.CLOSED if rate is None else LoadLoop.OPEN,
+        rate=rate,
+        clients=clients,
+        processes=len(found.clients_cpu),
+        seconds=found.seconds,
+        interrupted=found.interrupted,
+        nodes=found.nodes,
+        total=found.total,
+        unsent=found.unsent,
+        series=found.series,
+        clients_cpu=found.clients_cpu,
+        limits=limits_of(effort),
+        simulated=cluster.simulated,
+    )
+
+
+def _request(target: str, method: str, body: str | None, port: str, timeout: float) -> LoadRequest:
+    if target.startswith("/"):
+        return LoadRequest(TargetKind.HTTP, target, port, method, body, timeout)
+    if URL.match(target):
+        path = "/" + target.split("/", 3)[3] if target.count("/") > 2 else "/"
+        raise UsageError(
+            f"{target} is not a target: load goes to the nodes of the cluster, not to any address",
+            cause="the path alone is requested from each node",
+            remedies=[do("cluster.load", path)],
+        )
+    if ":" not in target:
+        raise UsageError(
+            f"{target!r} is not a target",
+            cause="a target is a function, package.module:function, or a path that begins with /",
+            remedies=[do("cluster.load", "shop:checkout"), do("cluster.load", "/health")],
+        )
+    return LoadRequest(TargetKind.FUNCTION, target, timeout=timeout)
+
+
+def _chosen(cluster: Cluster, only: tuple[str, ...]) -> tuple[NodeStatus, ...]:
+    return tuple(cluster[name].status() for name in only) if only else cluster.status().nodes
+
+
+def _check(target: str, request: LoadRequest, nodes: tuple[NodeStatus, ...], clients: int) -> None:
+    if clients < len(nodes):
+        raise UsageError(
+            f"{clients} client{'s' if clients > 1 else ''} cannot put load on {len(nodes)} nodes",
+            cause="each client has one node",
+            remedies=[
+                do("cluster.load", target, clients=len(nodes)),
+                do("cluster.load", target, clients=clients, only=nodes[0].name),
+            ],
+        )
+    if request.kind is not TargetKind.HTTP:
+        return
+    for node in nodes:
+        if request.port not in node.ports:
+            raise UsageError(
+                f"{node.name} has no port called {request.port!r}",
+                cause=f"its ports: {', '.join(node.ports) or 'none'}",
+                remedies=[do("cluster.load", target, port=name) for name in node.ports],
+            )
+    if clients > MOST_THREADS:
+        raise UsageError(
+            f"{clients} clients are too many for HTTP requests, because each is a thread",
+            remedies=[
+                do("cluster.load", target, clients=MOST_THREADS),
+                "load a function that is a coroutine (async def)",
+            ],
+        )
