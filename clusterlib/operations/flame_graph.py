@@ -106,9 +106,9 @@ def _boxes(boxes: Sequence[_Box], left: float, top: float, scale: float, total: 
     for box in sorted(boxes, key=lambda one: one.name):
         width = box.count * scale
         if width >= NARROWEST:
-            told = f"{box.name}: {box.count / total:.1%} ({box.count} samples), {box.about}"
+            title = f"{box.name}: {box.count / total:.1%} ({box.count} samples), {box.about}"
             lines += [
-                f"<g><title>{_text(told)}</title>",
+                f"<g><title>{_text(title)}</title>",
                 f'<rect class="{box.kind}" x="{left:.1f}" y="{top}" width="{width:.1f}" height="{ROW}" rx="2"/>',
                 *_label(box.name, left, top, width),
                 "</g>",

@@ -2,7 +2,7 @@
 
 A question is a file in the folder of the node, which its asker holds locked: the lock ends with the
 asker. A signal says that there is one. Its handler starts a thread, which answers with another
-file. So a node that nobody asks pays nothing but the registration of a handler."""
+file. So a node that is never asked pays only for the registration of a handler."""
 
 from __future__ import annotations
 
