@@ -18,6 +18,7 @@ from bench.live import LIVE
 from bench.machine import facts
 from bench.programs import ROOT
 from bench.report import as_markdown, write
+from bench.rest import REST
 from bench.rows import LONG, ROWS, Bench
 from bench.servers import SERVERS
 from bench.suites import SUITES
@@ -26,7 +27,7 @@ from bench.versions import Comparison, Version, as_table, compare, other_version
 
 __all__ = ["main"]
 
-ALL = {**ROWS, **LIVE, **SERVERS, **TOOLS, **SUITES}
+ALL = {**ROWS, **LIVE, **REST, **SERVERS, **TOOLS, **SUITES}
 FEW = LONG | SERVERS.keys() | TOOLS.keys() | {"suite-50"}
 """Rows that take many seconds: five pairs of them, not twenty."""
 

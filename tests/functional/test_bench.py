@@ -62,3 +62,12 @@ def test_operations_that_are_new_and_the_live_prompt_are_measured(tmp_path: Path
     rows = {row["key"]: row for row in json.loads((tmp_path / "bench.json").read_text())["rows"]}
     assert rows.keys() == {"operation-new", "operations-look", "live-prompt"}
     assert all(row["ours"]["median"] > 0 and row["bare"]["median"] > 0 for row in rows.values())
+
+
+def test_the_server_over_rest_is_measured(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--rows", "rest-request,rest-cold,operation-dispatch", "--repeat", "1")
+
+    assert done.returncode == 0, done.stderr
+    rows = {row["key"]: row for row in json.loads((tmp_path / "bench.json").read_text())["rows"]}
+    assert rows.keys() == {"rest-request", "rest-memory", "rest-cold", "operation-dispatch"}
+    assert all(row["ours"]["median"] > 0 for row in rows.values())

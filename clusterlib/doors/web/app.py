@@ -7,7 +7,7 @@ import contextvars
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -15,17 +15,17 @@ from starlette.responses import Response, StreamingResponse
 from clusterlib.doors.documents import as_json, worded
 from clusterlib.doors.program.wording import ProgramWording
 from clusterlib.doors.web.calling import OperationCalls
-from clusterlib.doors.web.explained import explained
 from clusterlib.doors.web.gate import SAFE_HEADERS, Gate, Receive, Scope, Send, names_of
 from clusterlib.doors.web.given import GivenArguments, given_in_query, read_body, read_document
-from clusterlib.doors.web.openapi import openapi_of
 from clusterlib.doors.web.problems import Problem, problem_of, status_of
 from clusterlib.doors.web.routes import API, CLUSTERS, OPENAPI, PROBLEMS, STREAM, FoundRoute, find_route
-from clusterlib.doors.web.streams import EVENT_STREAM, EventStreams
 from clusterlib.errors import ClusterError, RequestRefused
 from clusterlib.operations.catalogue import Catalogue, catalogue
 from clusterlib.operations.listing import ListedOperation
 from clusterlib.operations.server_order import ServerOrder
+
+if TYPE_CHECKING:
+    from clusterlib.doors.web.streams import EventStreams
 
 __all__ = ["Application"]
 
@@ -46,12 +46,13 @@ class Application:
         self._base = f"http://{min(names).decode()}"
         self._gate = Gate(names, token, order.token_file)
         self._calls = OperationCalls(self._project, allow_execute=order.allow_execute)
-        self._streams = EventStreams(self._project)
+        self._streams: EventStreams | None = None
         self._wording = ProgramWording()
 
     def close(self) -> None:
         """Ends the streams, which would go on for ever."""
-        self._streams.close()
+        if self._streams is not None:
+            self._streams.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,18 +72,21 @@ class Application:
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
         if path == OPENAPI:
+            from clusterlib.doors.web.openapi import openapi_of
+
             _check_method(request, "GET")
             document = await self._in_thread(
                 openapi_of, self._catalogue().operations, self._calls.answer_schema
             )
             return _json(document)
         if path.startswith(PROBLEMS):
+            from clusterlib.doors.web.explained import explained
+
             _check_method(request, "GET")
             return Response(explained(path.removeprefix(PROBLEMS)), media_type="text/markdown")
         if stream := STREAM.fullmatch(path):
             _check_method(request, "GET")
-            last = request.headers.get("last-event-id") or request.query_params.get("after")
-            return StreamingResponse(await self._streams.open(stream[1], last), media_type=EVENT_STREAM)
+            return await self._stream(request, stream[1])
         found = self._found(path)
         _check_method(request, found.route.method)
         given = await _given(request, found)
@@ -96,6 +100,13 @@ class Application:
         file = found.route.operation.module
         wrong = [one for one in self._catalogue().troubles if one.file == file]
         return [f"{one}; the last version that worked has answered" for one in wrong]
+
+    async def _stream(self, request: Request, name: str) -> Response:
+        from clusterlib.doors.web.streams import EVENT_STREAM, EventStreams
+
+        self._streams = self._streams or EventStreams(self._project)
+        last = request.headers.get("last-event-id") or request.query_params.get("after")
+        return StreamingResponse(await self._streams.open(name, last), media_type=EVENT_STREAM)
 
     async def _in_thread(self, function: Callable[..., R], *arguments: Any) -> R:
         """With the context of this task."""

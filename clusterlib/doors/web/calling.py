@@ -18,10 +18,8 @@ from clusterlib.importing import frames_of_authors
 from clusterlib.messages.effects import Effect
 from clusterlib.operations.catalogue import load
 from clusterlib.operations.declaring import Caller
-from clusterlib.operations.describe import result_schema
 from clusterlib.operations.held import HeldConnections, held_in
 from clusterlib.operations.listing import ListedOperation
-from clusterlib.operations.showing import shown
 from clusterlib.remedies import do
 
 __all__ = ["CalledOperation", "ClientCaller", "OperationCalls"]
@@ -76,9 +74,14 @@ class OperationCalls:
                 result = operation.called_by(caller, name, (), values, words)
             return CalledOperation(single_document(result, listed.full_name), tuple(caller.notes))
         except ClusterError as error:
-            raise shown(error, name, project=self._project) from error
+            raise self._shown(error, name) from error
         except (Exception, SystemExit) as error:
-            raise shown(_broken(listed.full_name, error), name, project=self._project) from error
+            raise self._shown(_broken(listed.full_name, error), name) from error
+
+    def _shown(self, error: ClusterError, name: str | None) -> ClusterError:
+        from clusterlib.operations.showing import shown  # only where something goes wrong
+
+        return shown(error, name, project=self._project)
 
     def _connections(self, listed: ListedOperation) -> AbstractContextManager[None]:
         return held_in(self._held) if listed.effect is Effect.READ else nullcontext()
@@ -86,6 +89,8 @@ class OperationCalls:
     @staticmethod
     def answer_schema(listed: ListedOperation) -> Mapping[str, Any]:
         """Of any value, for an operation that cannot be imported."""
+        from clusterlib.operations.describe import result_schema
+
         try:
             return result_schema(listed)
         except OperationBroken:
