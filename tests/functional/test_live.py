@@ -239,6 +239,23 @@ def test_names_are_completed(project: Path, operations: Path, up: Up) -> None:
         terminal.shows("--name default ")
 
 
+def test_processes_are_completed(project: Path, up: Up) -> None:
+    (project / "shop.py").write_text(
+        "from clusterlib.runtime import this_node\n"
+        "async def till(box):\n"
+        "    async for message in box:\n"
+        "        box.reply(message)\n"
+        "def open_till():\n"
+        "    return this_node().processes.spawn(till, name='till:7')\n"
+    )
+    up("ci-small")["node1"].call("shop:open_till")
+    with prompt(project) as terminal:
+        terminal.shows("[ready]> ")
+        terminal.type("processes show til\t\n")
+        terminal.shows("processes show till:7 ")
+        terminal.shows("shop")
+
+
 def test_an_operation_is_there_as_soon_as_its_file_is_and_a_broken_one_is_named(
     project: Path, operations: Path, up: Up
 ) -> None:
