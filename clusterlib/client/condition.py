@@ -50,7 +50,9 @@ def _condition(node: NodeStatus, *, stopped: bool) -> tuple[str, str, Sequence[s
     if state == NodeState.DEAD:
         restart = [do("cluster.restart", name), do("cluster.logs", name)]
         if by:
-            return "was killed", f"{by} killed it {when}", restart
+            from clusterlib.messages.events import FaultKill  # the caller of `up` needs no events
+
+            return f"was {FaultKill.done}", f"{by} {FaultKill.done} it {when}", restart
         return "is dead", f"{node.reason or 'it ended'}, {when}", restart
     if state == NodeState.READY:
         if stopped:
