@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clusterlib.operations.catalogue import shipped
+from clusterlib.operations.down import bring_down
 from clusterlib.operations.listing import ListedOperation
 from tests.functional.conftest import Up
 from tests.functional.web.client import JSON, Answer, Client
@@ -286,8 +290,6 @@ def test_nothing_is_elsewhere(client: Client, path: str) -> None:
 
 
 def test_the_answers_of_requests_at_the_same_time_are_not_mixed(client: Client, up: Up) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     for name in ("one", "two"):
         up("ci-small", name=name, simulate=True)
 
@@ -308,3 +310,45 @@ def test_json_has_no_word_for_infinity(client: Client, project: Path) -> None:
     answer = client.get("/api/shop/price", item="tea")
 
     assert json.loads(answer.body) == {"item": "tea", "cents": None}
+
+
+def test_a_request_whose_client_has_gone_is_carried_out(client: Client, up: Up) -> None:
+    cluster = up("ci-small", simulate=True)
+    connection = client.connect()
+    headers = {**JSON, "Authorization": f"Bearer {client.token}"}
+    connection.request("POST", "/api/clusters/default/restart", b'{"fresh": true}', headers)
+    connection.close()
+
+    cluster.wait_until(lambda: all(one.starts == 2 for one in cluster.status().nodes), timeout=30)
+    cluster.wait_ready(30)
+    assert client.get("/api/clusters/default/status").status == 200
+
+
+def test_requests_that_change_one_cluster_do_not_disturb_each_other(client: Client, up: Up) -> None:
+    cluster = up("ci-small", simulate=True)
+
+    def disturb(number: int) -> int:
+        operation = ("pause", "resume", "kill", "start")[number % 4]
+        node = f"node{number % 2 + 1}"
+        return client.post(f"/api/clusters/default/{operation}", node=node).status
+
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(disturb, range(40)))
+
+    assert found <= {200, 409, 422, 500, 503}
+    assert client.post("/api/clusters/default/restart").status == 200
+    assert cluster.state == "ready"
+
+
+def test_a_keeper_that_was_killed_is_said_and_the_next_question_is_answered(
+    client: Client, up: Up, project: Path
+) -> None:
+    cluster = up("ci-small", simulate=True)
+    assert client.get("/api/clusters/default/health").status == 200  # a connection is held now
+    os.kill(cluster.status().keeper.pid, signal.SIGKILL)
+    bring_down(project=project)
+
+    gone = client.get("/api/clusters/default/health")
+    assert (gone.status, gone.document["code"]) == (404, "not-running")
+    up("ci-small")
+    assert client.get("/api/clusters/default/health").status == 200
