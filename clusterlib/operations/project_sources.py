@@ -28,6 +28,7 @@ SETTLED_SECONDS = 1.0
 """A file that is younger may change again without a change of its times, which are coarse."""
 KEPT = "its last version that worked stays in use"
 State = tuple[int, ...]
+Seen = tuple[int, list[ListedOperation], list[SourceTrouble]]
 
 
 class _Version:
@@ -121,17 +122,26 @@ class ProjectSources:
         self._helpers: dict[str, State] = {}
         self._lock = RLock()
         self._changes = 0
+        self._seen: Seen = (0, [], [])
+        self._importing = False
 
-    def look(self) -> tuple[int, list[ListedOperation], list[SourceTrouble]]:
-        """How often something has changed, and what there is now: operations and mistakes."""
-        with self._lock:
+    def look(self) -> Seen:
+        """How often something has changed, and what there is now: operations and mistakes.
+
+        While another thread imports an operation, which may take long, it is what there was."""
+        if not self._lock.acquire(blocking=not self._importing):
+            return self._seen
+        try:
             self._notice()
             files = [file for _, file in sorted(self._files.items())]
-            return (
+            self._seen = (
                 self._changes,
                 [operation for one in files for operation in one.operations],
                 [trouble for one in files for trouble in one.troubles],
             )
+            return self._seen
+        finally:
+            self._lock.release()
 
     def load(self, listed: ListedOperation) -> Operation[Any]:
         """The operation, of the version that is used now. Raises OperationBroken."""
@@ -159,9 +169,11 @@ class ProjectSources:
 
         again = file.newest is not None and file.newest.failure is not None
         taken = take_helpers(helpers(self._folder, self._files)) if again else {}  # the cause may be in one
+        self._importing = True
         try:
             return file.imported()
         finally:
+            self._importing = False
             if file.newest is not None and file.newest.failure is not None:
                 restore_helpers(taken)
             self._remember_helpers()

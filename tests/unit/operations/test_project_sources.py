@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -190,6 +191,30 @@ def test_a_call_that_runs_finishes_with_the_code_it_began_with(project: Path, wr
     thread.join()
 
     assert answers == ["old"]
+
+
+def test_others_can_look_while_an_operation_is_imported(
+    project: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = ModuleType("odd_gate")
+    vars(gate).update(reached=threading.Event(), go=threading.Event())
+    monkeypatch.setitem(sys.modules, "odd_gate", gate)
+    write("price", "1", head="import odd_gate\nodd_gate.reached.set()\nodd_gate.go.wait(30)\n")
+    found = listed(project, "price")
+    importing = threading.Thread(target=lambda: load(found))
+    importing.start()
+    assert gate.reached.wait(30)
+    seen: list[set[str]] = []
+    looking = threading.Thread(target=lambda: seen.append(names(project)))
+
+    looking.start()
+    looking.join(20)
+
+    assert seen == [{"price"}]
+    gate.go.set()
+    importing.join()
+    looking.join()
+    assert call(project, "price") == 1
 
 
 def test_two_projects_in_one_process_do_not_meet(project: Path, write: Write, tmp_path: Path) -> None:
