@@ -189,7 +189,7 @@ def test_the_shell_of_a_node_is_a_real_remote_shell_and_unseen_by_the_others(
     with Shell("node2") as shell:
         shell.shows("(node2@127.0.0.1)1>")
         shell.type("lists:sum([40, 2]).\n")
-        shell.shows("\n42\r\n")
+        shell.shows("\n42\n")
         assert cluster["node1"].members() == THREE
         shell.type("\x07")
         shell.shows(" --> ")

@@ -147,7 +147,7 @@ def test_the_shell_of_a_node_is_iex_in_that_node(cluster: clusterlib.Cluster) ->
     with Shell("node2") as shell:
         shell.shows("iex(node2@127.0.0.1)1>")
         shell.type('Shop.total("tea") + 40 + 2\n')
-        shell.shows("\n42\r\n")
+        shell.shows("\n42\n")
         assert cluster["node1"].members() == THREE
         shell.type("\x07")
         shell.shows(" --> ")
