@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from clusterlib.drivers.beam.connection import Connection
+from clusterlib.drivers.beam.helper import Bringing
 from clusterlib.drivers.beam.processes import MODULES
 from clusterlib.drivers.beam.terms import Atom
 from clusterlib.errors import (
@@ -24,8 +25,6 @@ from clusterlib.hosts.places import runtime_dir
 from clusterlib.waiting import Deadline, poll
 from tests.systems.beam_client.asking import THREADS
 from tests.systems.beam_nodes import PATIENCE, Nodes
-
-BUSY = "[spawn(fun() -> (fun Again() -> Again() end)() end) || _ <- lists:seq(1, 10)]."
 
 
 def test_a_node_killed_in_the_middle_of_calls_tells_all_who_wait_at_once(
@@ -125,13 +124,24 @@ def test_a_helper_kept_on_disk_that_is_damaged_is_made_anew(nodes: Nodes, mortal
             path.write_bytes(code)
 
 
-def test_a_busy_node_has_the_time_to_compile_what_it_is_brought(
+def test_a_node_that_answers_has_more_time_to_compile_what_it_is_brought(
+    node: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*_: object) -> Bringing:
+        yield "erlang", "node", []
+        yield "timer", "sleep", [1500]
+
+    monkeypatch.setattr("clusterlib.drivers.beam.connection.bringing", slowly)
+
+    node.bring(["something"], timeout=1.0)
+
+
+def test_a_node_that_does_not_answer_is_not_given_more_time_for_it(
     nodes: Nodes, mortal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with tempfile.TemporaryDirectory() as nothing_compiled, nodes.connect(mortal) as node:
-        node.call("clusterlib_node", "evaluate", [BUSY, "a test"])
-        monkeypatch.setenv("CLUSTERLIB_RUNTIME_DIR", nothing_compiled)
+    monkeypatch.setattr("clusterlib.drivers.beam.connection.BRINGING_SECONDS", 10 * PATIENCE)
+    with nodes.connect(mortal) as node:
+        nodes.pause(mortal)
 
-        node.bring(MODULES, timeout=1.0)
-
-        assert node.call("clusterlib_processes", "where", ["nobody"]) == Atom("none")
+        with pytest.raises(CallTimeout, match=r"within 0\.1 s"):
+            node.bring(MODULES, timeout=0.1)
