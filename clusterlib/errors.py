@@ -36,6 +36,7 @@
     │   └── NameTaken               the name of an Erlang node is in use
     ├── ProcessGone                 no process has this id or name
     ├── ProcessNameTaken            another process has this name
+    ├── ServerRefused               a server has answered an operation with an error
     ├── NotSupported                this driver does not support the operation
     ├── NotInTime                   a condition did not become true in time
     ├── CallTimeout                 a remote call took longer than its limit
@@ -103,6 +104,7 @@ __all__ = [
     "ProgramMissing",
     "RemoteError",
     "RequestRefused",
+    "ServerRefused",
     "StaleCode",
     "StaleCodeWarning",
     "StartError",
@@ -158,8 +160,7 @@ class ClusterError(Exception):
     def of_cluster(self, name: str, profile: str | None = None) -> Self:
         """The same error, with remedies for that cluster, and for that profile if one is given.
 
-        Without names they would mean the default cluster and the default profile.
-        """
+        Without names they would mean the default cluster and the default profile."""
         if profile is not None:
             self.remedies = tuple(remedy.of_profile(profile) for remedy in self.remedies)
         self.remedies = tuple(remedy.of_cluster(name) for remedy in self.remedies)
@@ -338,6 +339,10 @@ class ProcessGone(ClusterError):
 
 class ProcessNameTaken(ClusterError):
     code = "process-name-taken"
+
+
+class ServerRefused(ClusterError):
+    code = "server-refused"
 
 
 class NotSupported(ClusterError):

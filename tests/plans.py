@@ -70,6 +70,7 @@ def role_plan(driver: str, name: str = "node", *, count: int = 3, **changes: Any
         code={},
         fixed="",
         driver_code="",
+        server="",
     )
     return replace(role, **changes)
 

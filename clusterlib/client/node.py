@@ -239,6 +239,13 @@ class Node:
         """
         return self._asked(lambda: self._calls.digest(self._limit(None)))
 
+    # -- what else it can be asked
+
+    def ask(self, question: Callable[[NodeStatus], T]) -> T:
+        """Asks it in a way that its caller knows. To NodeUnavailable and CallTimeout is added what
+        the keeper knows of the node."""
+        return self._asked(lambda: question(self.status()))
+
     # -- its processes
 
     def ask_processes(self, ask: Callable[[ProcessCalls], T]) -> T:

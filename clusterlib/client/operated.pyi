@@ -16,7 +16,24 @@ from clusterlib.operations.process_views import (
     ProcessStarted,
     ProcessTrees,
 )
+from clusterlib.operations.servers.etcd import EtcdLeader, EtcdMoved, EtcdStatus
+from clusterlib.operations.servers.redis import (
+    RedisClientKilled,
+    RedisClients,
+    RedisFailover,
+    RedisSlowlog,
+    RedisTopology,
+)
 from clusterlib.operations.sync import Synchronised
+from clusterlib.remedies import Remedy
+
+class EtcdOperations:
+    def leader(self, node: str | None = ...) -> EtcdLeader:
+        """Say which member of an etcd cluster leads, as all members see it, or one."""
+    def move_leader(self, node: str) -> EtcdMoved:
+        """Make this member of an etcd cluster its leader, and wait until it is."""
+    def status(self, node: str | None = ...) -> EtcdStatus:
+        """Show the members of an etcd cluster: who leads, and how far each has come."""
 
 class ProcessesOperations:
     def collect_garbage(self, process: str, *, node: str | None = ...) -> ProcessChanged:
@@ -81,9 +98,24 @@ class ProcessesOperations:
     def tree(self, node: str | None = ...) -> ProcessTrees:
         """Show the supervision trees of all nodes, or of one, with restarts and their reasons."""
 
+class RedisOperations:
+    def clients(self, node: str | None = ...) -> RedisClients:
+        """List the clients that are connected to Redis, at all nodes or at one."""
+    def failover(self, node: str) -> RedisFailover:
+        """Have a replica take over from its master, while both run, and wait until it has."""
+    def kill_client(self, node: str, client: int) -> RedisClientKilled:
+        """Close the connection of one client of Redis."""
+    def slowlog(self, node: str | None = ..., *, limit: int = ...) -> RedisSlowlog:
+        """List the slow commands that Redis has noted, at all nodes or at one, the slowest first."""
+    def topology(self, node: str | None = ...) -> RedisTopology:
+        """Show who is master, replica or sentinel, as each node says of itself."""
+
 class Operated:
+    def operations_of_its_servers(self) -> list[Remedy]: ...
     def __getattr__(self, name: str) -> Any: ...
+    etcd: EtcdOperations
     processes: ProcessesOperations
+    redis: RedisOperations
     def flame(
         self,
         node: str,

@@ -147,6 +147,7 @@ def _role(resolved: ResolvedProfile, project: Path, programs: Mapping[str, Path]
         code={},
         fixed=resolved.traits.fixed,
         driver_code=resolved.driver_code(),
+        server=resolved.traits.server,
     )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Answers",
     "ProcessOwner",
     "Unasked",
+    "ask_each",
     "ask_nodes",
     "home_of",
     "node_to_start_on",
@@ -69,12 +70,18 @@ class ProcessOwner:
 
 def ask_nodes(cluster: Cluster, ask: Callable[[ProcessCalls], T], node: str | None = None) -> Answers[T]:
     """Asks all nodes, or one. Raises the error of one of them if none has answered."""
+    return ask_each(cluster, _known(cluster, node), lambda one: one.ask_processes(ask))
+
+
+def ask_each(cluster: Cluster, nodes: Sequence[NodeStatus], ask: Callable[[Node], T]) -> Answers[T]:
+    """Asks these nodes at once, but not those that the keeper knows to be down. Raises the error of
+    one of them if none has answered."""
     answers = Answers[T]()
-    asked = [one for one in _known(cluster, node) if _can_be_asked(answers, one)]
+    asked = [one for one in nodes if _can_be_asked(answers, one)]
 
     def one(known: NodeStatus) -> None:
         try:
-            answers.of[known.name] = cluster[known.name].ask_processes(ask)
+            answers.of[known.name] = ask(cluster[known.name])
         except ClusterError as error:
             answers.add_error(known, error)
 

@@ -38,6 +38,8 @@ class Traits:
     """The user of the nodes if we are root; None: root."""
     fixed: str = ""
     """Why nodes cannot be added or removed; empty if they can."""
+    server: str = ""
+    """Which server the nodes are, for operations that serve only some; empty if they are none."""
 
 
 def _refuses_calls() -> type[NodeCalls]:

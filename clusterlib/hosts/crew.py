@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from clusterlib.hosts.launch import CHANNEL, start_error, warden
+from clusterlib.hosts.command_groups import start_error, warden
+from clusterlib.hosts.launch import CHANNEL
 
 __all__ = ["Crew"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import math
 import os
@@ -17,14 +16,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-from clusterlib.errors import ProgramMissing, StartError
-from clusterlib.remedies import do
+from clusterlib.hosts.command_groups import TIMED_OUT, signal_group, spawn_into, start_error, warden
 from clusterlib.waiting import Deadline, poll, wait_readable
 
 __all__ = [
     "CHANNEL",
-    "SCARCE",
-    "TIMED_OUT",
     "FedCommand",
     "reap",
     "run_aside",
@@ -37,24 +33,8 @@ __all__ = [
 CHANNEL = "{channel}"
 """In the arguments of `start_detached`, this word is replaced by the number of the channel's
 descriptor."""
-TIMED_OUT = 124
-"""The exit code of a command that took too long, the same as that of `timeout`."""
 GRACE_SECONDS = 5.0
 REAP_SECONDS = 1.0
-
-WARDEN = "trap '' INT TERM HUP QUIT TSTP TTIN TTOU; read -r _ || kill -KILL 0"
-"""A shell that leads the process group of a command.
-
-It reads a pipe: a line means that all is well. The end of the pipe means that we died; then it
-kills its own group. While the leader lives, the group cannot belong to anything else."""
-
-SCARCE = {
-    errno.EAGAIN: ["ulimit -u  # processes and threads allowed", do("cluster.doctor")],
-    errno.EMFILE: ["ulimit -n  # open files allowed", do("cluster.doctor")],
-    errno.ENFILE: ["sysctl fs.file-nr  # open files of the whole machine, and how many there may be"],
-    errno.ENOMEM: ["free -m  # memory left"],
-}
-"""What to check if a resource of the machine is exhausted."""
 
 
 def start_detached(
@@ -123,7 +103,7 @@ def run_command(
         _foreground(group) as terminal,
         _Attendant(group, terminal) as attendant,
     ):
-        command = _spawn(argv, group, environment=environment, directory=directory)
+        command = spawn_into(argv, group, environment=environment, directory=directory)
         attendant.attend(command)
         return _result(command, group, timeout, grace)
 
@@ -145,11 +125,11 @@ def run_aside(
     log = os.open(output, flags, 0o600)
     try:
         with warden() as group:
-            command = _spawn(argv, group, environment=environment, directory=directory, output=log)
+            command = spawn_into(argv, group, environment=environment, directory=directory, output=log)
             try:
                 return _result(command, group, timeout, grace)
             except BaseException:
-                _signal_group(group, signal.SIGKILL)
+                signal_group(group, signal.SIGKILL)
                 command.wait()
                 raise
     finally:
@@ -190,65 +170,16 @@ class FedCommand:
         self.finish()
 
 
-@contextlib.contextmanager
-def warden() -> Iterator[int]:
-    """A process group for a command, led by a shell that ends the group when we die."""
-    read_end, write_end = os.pipe()
-    with os.fdopen(write_end, "wb", buffering=0) as line:
-        try:
-            leader = subprocess.Popen(
-                ["/bin/sh", "-c", WARDEN], stdin=read_end, process_group=0, stdout=subprocess.DEVNULL
-            )
-        finally:
-            os.close(read_end)
-        try:
-            yield leader.pid
-        finally:
-            with contextlib.suppress(BrokenPipeError):
-                line.write(b"well\n")
-            leader.wait()
-
-
-def _spawn(
-    argv: Sequence[str],
-    group: int,
-    *,
-    environment: Mapping[str, str] | None,
-    directory: str | Path | None,
-    output: int | None = None,
-) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            list(argv),
-            env=None if environment is None else dict(environment),
-            cwd=directory,
-            process_group=group,
-            stdin=None if output is None else subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-    except OSError as error:
-        raise start_error(argv[0], error, environment) from error
-
-
 def _result(command: subprocess.Popen[bytes], group: int, timeout: float | None, grace: float) -> int:
     if _wait(command, timeout):
         code = command.wait()
         return code if code >= 0 else 128 - code
-    _signal_group(group, signal.SIGTERM)
-    _signal_group(group, signal.SIGCONT)  # a stopped process would not get it
+    signal_group(group, signal.SIGTERM)
+    signal_group(group, signal.SIGCONT)  # a stopped process would not get it
     _wait(command, grace)
-    _signal_group(group, signal.SIGKILL)  # also what the command leaves behind
+    signal_group(group, signal.SIGKILL)  # also what the command leaves behind
     command.wait()
     return TIMED_OUT
-
-
-def _signal_group(group: int, number: int) -> None:
-    """Signals all processes of the group.
-
-    The warden ignores all signals that can be ignored, and dies of SIGKILL with the rest."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, number)
 
 
 def _wait(command: subprocess.Popen[bytes], seconds: float | None) -> bool:
@@ -294,7 +225,7 @@ class _Attendant:
     def attend(self, command: subprocess.Popen[bytes]) -> None:
         self._command = command
         for number in self._early:
-            _signal_group(self._group, number)
+            signal_group(self._group, number)
         if self._usual:
             self._stop_along(signal.SIGCHLD, None)
 
@@ -302,7 +233,7 @@ class _Attendant:
         if self._command is None:
             self._early.append(number)
         else:
-            _signal_group(self._group, number)
+            signal_group(self._group, number)
 
     def _stop_along(self, _number: int, _frame: FrameType | None) -> None:
         if self._command is None or self._terminal is None:
@@ -313,7 +244,7 @@ class _Attendant:
                 os.kill(os.getpid(), signal.SIGSTOP)
                 if os.tcgetpgrp(self._terminal) == os.getpgrp():  # brought back to the foreground
                     _give_terminal(self._terminal, self._group)
-                _signal_group(self._group, signal.SIGCONT)
+                signal_group(self._group, signal.SIGCONT)
 
 
 @contextlib.contextmanager
@@ -372,25 +303,3 @@ def reap(pid: int) -> None:
     """Waits for a detached process that is ending, if it is our child; otherwise does nothing."""
     with contextlib.suppress(ChildProcessError):
         poll(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, Deadline(REAP_SECONDS))
-
-
-def start_error(program: str, error: OSError, environment: Mapping[str, str] | None = None) -> StartError:
-    from shutil import which
-
-    path = (os.environ if environment is None else environment).get("PATH", os.defpath)
-
-    # An unreadable folder of PATH turns "not found" into "permission denied".
-    missing = isinstance(error, FileNotFoundError) or (
-        "/" not in program and which(program, path=path) is None
-    )
-    if missing and error.filename in {program, None}:
-        return ProgramMissing(
-            f"there is no program {program!r}",
-            evidence=[f"PATH={path}"],
-            remedies=[f"install {program}, or add its folder to PATH"],
-        )
-    return StartError(
-        f"{program} could not be started",
-        cause=f"{error.strerror}: {error.filename or program}",
-        remedies=SCARCE.get(error.errno or 0, ()),
-    )

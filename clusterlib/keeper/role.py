@@ -57,7 +57,7 @@ class ManagedRole:
 
     def status(self) -> RoleStatus:
         plan = self.plan
-        return RoleStatus(plan.name, plan.driver, plan.memory_origin, plan.sources)
+        return RoleStatus(plan.name, plan.driver, plan.memory_origin, plan.sources, plan.server)
 
     # -- joining
 

@@ -111,7 +111,7 @@ def _keeper(
 def refuse(channel: socket.socket, error: ClusterError | OSError) -> None:
     """Sends the starter the reason why there will be no keeper, in the format of the control
     socket."""
-    from clusterlib.hosts.launch import SCARCE  # with subprocess, which no keeper needs before this
+    from clusterlib.hosts.command_groups import SCARCE  # with subprocess, which no keeper needs before this
 
     if not isinstance(error, ClusterError):
         where = shlex.quote(str(Path(error.filename).parent)) if error.filename else "."

@@ -183,6 +183,8 @@ class RolePlan:
     """Why nodes cannot be added or removed; empty if they can."""
     driver_code: str
     """The digest of the driver's own code, if it is from outside: a keeper loads it once."""
+    server: str
+    """Which server its nodes are, for operations that serve only some; empty if they are none."""
 
 
 @frozen

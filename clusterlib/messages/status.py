@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -141,6 +141,12 @@ class RoleStatus:
     memory_origin: str
     """Where the memory of its nodes is written; empty where it is only the default."""
     sources: CodeSources
+    server: str = ""
+    """Which server its nodes are; empty if they are none."""
+
+    def is_served_by(self, serves: Collection[str]) -> bool:
+        """Whether an operation that is marked with these names can be used on its nodes."""
+        return not serves or self.driver in serves or self.server in serves
 
 
 @frozen

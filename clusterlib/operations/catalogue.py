@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.frozen import frozen
-from clusterlib.operations.declaring import Scope
 from clusterlib.operations.listing import ListedOperation, SourceTrouble
 from clusterlib.operations.project_sources import sources_of
 from clusterlib.operations.remembering import listed_from
+from clusterlib.operations.scopes import Scope
 from clusterlib.profiles.project import find_project
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
@@ -23,7 +22,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
 from clusterlib.errors import ClusterError, OperationBroken, UsageError
 from clusterlib.messages.effects import Effect
 from clusterlib.operations.help_texts import WHAT_A_DRY_RUN_DOES
-from clusterlib.operations.parameters import MISSING, ClusterName, Help, Parameter, Refused, parameter_of
+from clusterlib.operations.marks import check_served
+from clusterlib.operations.parameters import (
+    MISSING,
+    ClusterName,
+    Help,
+    Parameter,
+    Refused,
+    check_accepted,
+    parameter_of,
+)
+from clusterlib.operations.scopes import Scope, scope_of
 
 if TYPE_CHECKING:
     from clusterlib.client.cluster import Cluster
@@ -37,9 +46,7 @@ __all__ = [
     "Caller",
     "Effect",
     "Operation",
-    "Scope",
     "operation",
-    "scope_of",
 ]
 
 R = TypeVar("R")
@@ -52,15 +59,6 @@ cluster."""
 DRY_RUN = parameter_of("dry_run", Annotated[bool, Help(WHAT_A_DRY_RUN_DOES)], False, word=False)
 """What the caller of an operation that destroys can say besides."""
 Foresight = Callable[..., Sequence[str]]
-
-
-class Scope(StrEnum):
-    """What an operation is about."""
-
-    PROJECT = "project"
-    """It finds its clusters by itself."""
-    CLUSTER = "cluster"
-    NODE = "node"
 
 
 class Caller:
@@ -95,7 +93,14 @@ class Operation(Generic[R]):
     Called as a function, it also takes `name` (of the cluster) and `project`."""
 
     def __init__(
-        self, body: Callable[..., R], name: str, group: str, effect: Effect, *, taints: bool
+        self,
+        body: Callable[..., R],
+        name: str,
+        group: str,
+        effect: Effect,
+        *,
+        taints: bool,
+        serves: tuple[str, ...] = (),
     ) -> None:
         self.body = body
         self.name = name
@@ -104,6 +109,8 @@ class Operation(Generic[R]):
         self.taints = taints
         """Whether the cluster counts as dirty afterwards, beyond what its keeper has seen by
         itself."""
+        self.serves = serves
+        """The servers, or drivers, whose clusters it can be used on; empty: all."""
         self.folders: tuple[str, ...] = ()
         """Where modules can be imported while it runs: of an operation of a project, the
         project."""
@@ -221,6 +228,7 @@ class Operation(Generic[R]):
         named: Mapping[str, Any],
         words: Sequence[str],
     ) -> R:
+        check_served(self.full_name, self.serves, cluster)
         if self.effect is Effect.READ or (self.has_dry_run and named.get(DRY_RUN.name)):
             return self._run(caller, cluster, given, named, words)
         with self._announced(cluster, given, named, words):
@@ -351,34 +359,29 @@ def _without(secrets: Sequence[str], text: str) -> str:
     return text
 
 
-def check_accepted(refused: Sequence[Refused]) -> None:
-    if len(refused) == 1:
-        raise UsageError(str(refused[0]), cause=refused[0].right or None)
-    if refused:
-        lines = [f"{one}; {one.right}" if one.right else str(one) for one in refused]
-        raise UsageError(f"{len(refused)} values cannot be used", evidence=lines)
-
-
 def operation(
-    *, effect: Effect | str, name: str = "", group: str = "cluster", taints: bool | None = None
+    *,
+    effect: Effect | str,
+    name: str = "",
+    group: str = "cluster",
+    taints: bool | None = None,
+    serves: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., R]], Operation[R]]:
     """Makes a function an operation. `effect`: read, change, destroy or execute. `name`: if it
     differs from that of the function.
 
     `taints`: whether the cluster counts as dirty afterwards. By default, if the operation destroys
-    something."""
+    something.
+
+    `serves`: the names of the servers, or drivers, whose clusters it can be used on. By default
+    all."""
 
     known = Effect(effect)
     leaves_dirt = known is Effect.DESTROY if taints is None else taints
 
     def declare(body: Callable[..., R]) -> Operation[R]:
-        return Operation(body, name or body.__name__.strip("_"), group, known, taints=leaves_dirt)
+        return Operation(
+            body, name or body.__name__.strip("_"), group, known, taints=leaves_dirt, serves=serves
+        )
 
     return declare
-
-
-def scope_of(parameters: Mapping[str, object]) -> Scope:
-    """By what its parameters are called."""
-    if "cluster" not in parameters:
-        return Scope.PROJECT
-    return Scope.NODE if "node" in parameters else Scope.CLUSTER

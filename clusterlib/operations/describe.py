@@ -11,9 +11,10 @@ from clusterlib.frozen import frozen
 from clusterlib.messages.effects import Effect
 from clusterlib.messages.schema import schema_of
 from clusterlib.operations.catalogue import catalogue, load
-from clusterlib.operations.declaring import Caller, Scope, operation
+from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
 from clusterlib.operations.result import Result
+from clusterlib.operations.scopes import Scope
 
 __all__ = ["Described", "Operations", "operations", "parameter_schema", "result_schema"]
 
@@ -23,6 +24,8 @@ class Described(Result):
     name: str
     effect: Effect
     scope: Scope
+    serves: tuple[str, ...]
+    """The servers, or drivers, whose clusters it can be used on; empty: all."""
     help: str
     origin: str
     """clusterlib, or the file of the project and the line."""
@@ -68,6 +71,7 @@ def _described(one: ListedOperation, result: Mapping[str, Any] | None) -> Descri
         name=one.full_name,
         effect=one.effect,
         scope=one.scope,
+        serves=one.serves,
         help=one.help,
         origin="clusterlib" if ours else f"{one.module}:{one.line}",
         parameters=parameter_schema(one),

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Literal
 
 from clusterlib.operations.catalogue import INDEX
-from clusterlib.operations.declaring import Operation, Scope
+from clusterlib.operations.declaring import Operation
 from clusterlib.operations.dry_run import Foreseen
 from clusterlib.operations.listing import ListedOperation, ListedParameter, listed_in, listing_of
 from clusterlib.operations.reference import reference
 from clusterlib.operations.remembering import listed_to
+from clusterlib.operations.scopes import Scope
 
 __all__ = ["COMMANDS", "STUB", "commands", "index", "stub", "write"]
 
@@ -41,8 +42,8 @@ def listed() -> list[ListedOperation]:
     """From the syntax trees of our operations, which must say what the operations say once they are
     imported."""
     found: list[ListedOperation] = []
-    for file in sorted(HERE.glob("*.py")):
-        module = f"{__package__}.{file.stem}"
+    for file in sorted(HERE.rglob("*.py")):
+        module = ".".join([str(__package__), *file.relative_to(HERE).with_suffix("").parts])
         some, troubles = listed_in(file.read_text("utf-8"), module, str(file))
         assert not troubles, troubles
         found += some
@@ -87,13 +88,17 @@ def stub() -> str:
             homes.setdefault(Foreseen.__module__, set()).add(Foreseen.__name__)
         words |= {word for word in ("Any", "Literal", "overload") if any(word in line for line in lines)}
     typing_line = f"from typing import {', '.join(sorted(words | {'Any'}))}\n\n"
-    of_clusters = "class Operated:\n    def __getattr__(self, name: str) -> Any: ...\n"
+    of_clusters = (
+        "class Operated:\n    def operations_of_its_servers(self) -> list[Remedy]: ...\n"
+        "    def __getattr__(self, name: str) -> Any: ...\n"
+    )
     others = {group: _group_class(group) for group in groups if group != "cluster"}
     return "".join(
         [
             HEAD,
             typing_line,
-            "".join(_import(home, sorted(names)) for home, names in sorted(homes.items())) + "\n",
+            "".join(_import(home, sorted(names)) for home, names in sorted(homes.items())),
+            "from clusterlib.remedies import Remedy\n\n",
             *(f"class {name}:\n{''.join(groups[group])}\n" for group, name in others.items()),
             of_clusters,
             *(f"    {group.removeprefix('cluster.')}: {name}\n" for group, name in others.items()),

@@ -12,8 +12,9 @@ from clusterlib.messages.effects import Effect
 from clusterlib.operations.help_texts import STREAM, WHAT_A_DRY_RUN_DOES, WHICH_CLUSTER
 
 if TYPE_CHECKING:
-    from clusterlib.operations.declaring import Operation, Scope
+    from clusterlib.operations.declaring import Operation
     from clusterlib.operations.parameters import Parameter
+    from clusterlib.operations.scopes import Scope
 
 __all__ = [
     "JSON",
@@ -27,6 +28,11 @@ __all__ = [
 DECORATOR = "operation"
 ROOM = "clusterlib.operations"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+KINDS: Mapping[str, tuple[type, str]] = {
+    "taints": (bool, "True or False"),
+    "serves": (tuple, 'a tuple of texts such as ("redis-server",)'),
+}
+"""Of arguments of the decorator that are not texts."""
 
 
 class NotDeclaredRight(ValueError):
@@ -124,6 +130,8 @@ class ListedOperation:
     """The module that defines it, or the path of a file of the project."""
     function: str
     line: int
+    serves: tuple[str, ...] = ()
+    """The servers, or drivers, whose clusters it can be used on; empty: all."""
 
     @property
     def full_name(self) -> str:
@@ -171,7 +179,7 @@ def listing_of(operation: Operation[Any], module: str, line: int) -> ListedOpera
     return ListedOperation(
         group=operation.group,
         name=operation.name,
-        help=(body.__doc__ or "").strip(),
+        help=_help(body.__doc__, operation.serves),
         effect=operation.effect,
         scope=operation.scope,
         parameters=tuple(map(_listed_parameter, operation.parameters)),
@@ -179,6 +187,7 @@ def listing_of(operation: Operation[Any], module: str, line: int) -> ListedOpera
         module=module,
         function=body.__name__,
         line=line,
+        serves=operation.serves,
     )
 
 
@@ -198,7 +207,7 @@ def listed_in(source: str, module: str, file: str) -> tuple[list[ListedOperation
         try:
             if any(one.function == function.name for one in found):
                 raise NotDeclaredRight("the file has another operation of this function name")
-            found.append(_listed(_checked(function, tree), _options(decorator), aliases, module))
+            found.append(_listed(_checked(function, tree), _options(decorator, aliases), aliases, module))
         except ValueError as error:  # an annotation without a kind, or no valid option
             troubles.append(SourceTrouble(file, function.lineno, f"{function.name}: {error}"))
         except Exception as error:  # noqa: BLE001 - wrong arguments of a kind
@@ -248,25 +257,42 @@ def _checked(function: Function, tree: ast.Module) -> ast.FunctionDef:
     return function
 
 
-def _options(decorator: ast.expr) -> Mapping[str, Any]:
+def _options(decorator: ast.expr, aliases: Mapping[str, ast.expr]) -> Mapping[str, Any]:
     """The arguments of the decorator. They must be constants: nothing is run to read them."""
     if not isinstance(decorator, ast.Call):
         raise NotDeclaredRight('write @operation(effect="read"), for example')
     options: dict[str, Any] = {}
     for one in decorator.keywords:
-        kind = bool if one.arg == "taints" else str
-        value = one.value.value if isinstance(one.value, ast.Constant) else None
+        kind, what = KINDS.get(str(one.arg), (str, "a text"))
+        value = _constant(one.value, aliases)
         if not isinstance(value, kind):
-            what = "True or False" if kind is bool else "a text"
             raise NotDeclaredRight(f"its {one.arg} must be {what}, written out")
         options[str(one.arg)] = value
     return options
 
 
+def _constant(value: ast.expr, aliases: Mapping[str, ast.expr]) -> object:
+    """None for what is not written out, here or in an assignment of the file. Of a tuple, all must
+    be texts."""
+    if isinstance(value, ast.Name):
+        value = aliases.get(value.id, value)
+    if isinstance(value, ast.Constant):
+        return value.value
+    inner = [_constant(one, aliases) for one in value.elts] if isinstance(value, ast.Tuple) else [None]
+    return tuple(inner) if all(isinstance(one, str) for one in inner) else None
+
+
+def _help(docstring: str | None, serves: Sequence[str]) -> str:
+    """What it does, and for which clusters."""
+    said = (docstring or "").strip()
+    return f"{said}\n\nOnly for clusters of {' or '.join(serves)}." if serves else said
+
+
 def _listed(
     function: ast.FunctionDef, options: Mapping[str, Any], aliases: Mapping[str, ast.expr], module: str
 ) -> ListedOperation:
-    from clusterlib.operations.declaring import GIVEN, scope_of
+    from clusterlib.operations.declaring import GIVEN
+    from clusterlib.operations.scopes import scope_of
 
     effect = options.get("effect")
     if effect not in list(Effect):
@@ -276,7 +302,7 @@ def _listed(
     return ListedOperation(
         group=options.get("group", "cluster"),
         name=options.get("name") or function.name.strip("_"),
-        help=(ast.get_docstring(function, clean=False) or "").strip(),
+        help=_help(ast.get_docstring(function, clean=False), options.get("serves", ())),
         effect=Effect(effect),
         scope=scope_of(dict.fromkeys(names)),
         parameters=_distinct(
@@ -287,6 +313,7 @@ def _listed(
         module=module,
         function=function.name,
         line=function.lineno,
+        serves=options.get("serves", ()),
     )
 
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.operations.catalogue import Catalogue, catalogue, load
-from clusterlib.operations.declaring import GIVEN, Scope
+from clusterlib.operations.declaring import GIVEN
 from clusterlib.operations.listing import ListedOperation
+from clusterlib.operations.marks import is_served
+from clusterlib.operations.scopes import Scope
+from clusterlib.remedies import Remedy, do
 from clusterlib.values.wording import nearest
 
-__all__ = ["MethodGroup", "method", "names"]
+__all__ = ["MethodGroup", "method", "names", "of_servers"]
 
 DRY_RUN = inspect.Parameter("dry_run", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool)
 
@@ -28,8 +31,7 @@ class MethodGroup:
         return f"<operations {self._name!r} of {self._cluster!r}>"
 
     def __dir__(self) -> list[str]:
-        found = catalogue(self._cluster.project)
-        return sorted(one.name for one in _on_clusters(found) if _group(one) == self._name)
+        return sorted(one.name for one in _fitting(self._cluster) if _group(one) == self._name)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -45,8 +47,17 @@ def method(cluster: Cluster, name: str) -> Any:
 
 
 def names(cluster: Cluster) -> list[str]:
-    """The operations and groups that are attributes of a cluster."""
-    return sorted({_group(one) or one.name for one in _on_clusters(catalogue(cluster.project))})
+    """The operations and groups that are attributes of a cluster, and serve it."""
+    return sorted({_group(one) or one.name for one in _fitting(cluster)})
+
+
+def of_servers(cluster: Cluster) -> list[Remedy]:
+    """The operations that are marked for the servers of the cluster, and need no arguments."""
+    return [
+        do(one.full_name)
+        for one in _fitting(cluster)
+        if one.serves and not any(each.required for each in one.parameters)
+    ]
 
 
 def _found(cluster: Cluster, group: str, name: str) -> Any:
@@ -86,6 +97,10 @@ def _unknown(found: Catalogue, group: str, name: str) -> str:
 
 def _on_clusters(found: Catalogue) -> list[ListedOperation]:
     return [one for one in found.operations if one.scope is not Scope.PROJECT]
+
+
+def _fitting(cluster: Cluster) -> list[ListedOperation]:
+    return [one for one in _on_clusters(catalogue(cluster.project)) if is_served(one.serves, cluster)]
 
 
 def _group(one: ListedOperation) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen, replace
 from clusterlib.operations.help_texts import STREAM, WHICH_CLUSTER
 from clusterlib.values.fields import (
@@ -70,6 +71,7 @@ __all__ = [
     "Timeout",
     "UnreadableAnnotation",
     "Verbose",
+    "check_accepted",
     "parameter_of",
     "read_annotation",
 ]
@@ -151,6 +153,14 @@ class Parameter:
         called = called or self.name
         refused += (Refused(called, one.problem, one.as_text or one.right or "") for one in misfits)
         return read
+
+
+def check_accepted(refused: Sequence[Refused]) -> None:
+    if len(refused) == 1:
+        raise UsageError(str(refused[0]), cause=refused[0].right or None)
+    if refused:
+        lines = [f"{one}; {one.right}" if one.right else str(one) for one in refused]
+        raise UsageError(f"{len(refused)} values cannot be used", evidence=lines)
 
 
 class UnreadableAnnotation(ValueError):

@@ -12,8 +12,8 @@ from typing import Any
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.effects import Effect
-from clusterlib.operations.declaring import Scope
 from clusterlib.operations.listing import ListedOperation, ListedParameter, SourceTrouble
+from clusterlib.operations.scopes import Scope
 
 __all__ = ["FileListing", "Memory", "listed_from", "listed_to"]
 
@@ -107,4 +107,5 @@ def listed_from(data: Mapping[str, Any]) -> ListedOperation:
     """Faster than the codec, which inspects types. Every command waits for this."""
     parameters = tuple(ListedParameter(**one) for one in data["parameters"])
     effect, scope = Effect(data["effect"]), Scope(data["scope"])
-    return ListedOperation(**{**data, "parameters": parameters, "effect": effect, "scope": scope})
+    made = {"parameters": parameters, "effect": effect, "scope": scope, "serves": tuple(data["serves"])}
+    return ListedOperation(**{**data, **made})

@@ -13,7 +13,8 @@ from clusterlib.client.environment import environment_of
 from clusterlib.client.start import cluster_name, project_folder, up
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.frozen import frozen
-from clusterlib.hosts.launch import TIMED_OUT, run_command
+from clusterlib.hosts.command_groups import TIMED_OUT
+from clusterlib.hosts.launch import run_command
 from clusterlib.hosts.logs import tail
 from clusterlib.operations.declaring import Caller, operation
 from clusterlib.operations.examiner import OperationsExaminer

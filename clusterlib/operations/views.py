@@ -61,6 +61,8 @@ class NodeView(Result):
 class RoleView(Result):
     name: str
     driver: str
+    server: str
+    """Which server its nodes are, by which operations are marked; empty if they are none."""
 
 
 @frozen
@@ -96,7 +98,7 @@ class ClusterView(Result):
             state=status.state,
             profile=status.profile,
             driver=", ".join(dict.fromkeys(role.driver for role in status.roles)),
-            roles=tuple(RoleView(role.name, role.driver) for role in status.roles),
+            roles=tuple(RoleView(role.name, role.driver, role.server) for role in status.roles),
             simulated=status.simulated,
             project=status.project,
             run=status.run,

@@ -21,8 +21,8 @@ PACKAGE = Path(clusterlib.__file__).parent
 COMMANDS = {one.full_name: Command(one) for one in shipped()}
 MODULE = "clusterlib.remedies"
 FUNCTION = "do"
-VARIABLE = {"doors/commands/carrying.py"}
-"""These advise the command that was typed."""
+VARIABLE = {"doors/commands/carrying.py", "operations/methods.py"}
+"""These advise the command that was typed, or operations that they have found in the catalogue."""
 KEPT_BY = {"of_cluster", "of_profile"}
 """The methods of a remedy that return one."""
 IMPORT = f"from {MODULE} import {FUNCTION}"

@@ -16,7 +16,8 @@ from typing import Any
 from clusterlib.disk.digests import changed
 from clusterlib.errors import BuildFailed, ClusterError, NotInTime, StartError
 from clusterlib.frozen import replace
-from clusterlib.hosts.launch import TIMED_OUT, run_aside
+from clusterlib.hosts.command_groups import TIMED_OUT
+from clusterlib.hosts.launch import run_aside
 from clusterlib.hosts.places import write_private
 from clusterlib.messages.event import Event, now
 from clusterlib.messages.events import ClusterBuilding

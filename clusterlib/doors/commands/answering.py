@@ -23,6 +23,13 @@ from clusterlib.doors.render.listed import derived, operations
 from clusterlib.doors.render.load import load, load_tick
 from clusterlib.doors.render.observe import activities, flame_graph_written
 from clusterlib.doors.render.profiles import checks, profile, profile_schema, profiles
+from clusterlib.doors.render.servers import (
+    etcd_leader,
+    etcd_moved,
+    redis_client_killed,
+    redis_failover,
+    server_answers,
+)
 from clusterlib.doors.render.use import (
     cluster_events,
     evaluated,
@@ -63,10 +70,13 @@ def _of_processes(console: Console, result: object) -> None:
 PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "Checks": checks,
     "Cleaned": cleaned,
+    "ClusterEvents": cluster_events,
     "CommandReady": ready,
     "Diagnosis": diagnosis,
-    "ClusterEvents": cluster_events,
     "Disturbed": disturbed,
+    "EtcdLeader": etcd_leader,
+    "EtcdMoved": etcd_moved,
+    "EtcdStatus": server_answers,
     "Evaluated": evaluated,
     "FlameGraphWritten": flame_graph_written,
     "Foreseen": foreseen,
@@ -86,6 +96,11 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "ProcessTrees": _of_processes,
     "Profiles": profiles,
     "Ran": ran,
+    "RedisClientKilled": redis_client_killed,
+    "RedisClients": server_answers,
+    "RedisFailover": redis_failover,
+    "RedisSlowlog": server_answers,
+    "RedisTopology": server_answers,
     "Reported": reported,
     "Restarted": restarted,
     "Scaled": scaled,

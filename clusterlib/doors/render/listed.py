@@ -76,9 +76,16 @@ def _cell(value: object) -> str:
 
 def operations(console: Console, result: Operations) -> None:
     console.table(
-        ["operation", "effect", "scope", "from", "what it does"],
+        ["operation", "effect", "scope", "serves", "from", "what it does"],
         [
-            [one.name, one.effect, one.scope, one.origin, one.help.partition("\n")[0]]
+            [
+                one.name,
+                one.effect,
+                one.scope,
+                ", ".join(one.serves),
+                one.origin,
+                one.help.partition("\n")[0],
+            ]
             for one in result.operations
         ],
         expendable=("from", "scope"),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from clusterlib.remedies import do
 
 if TYPE_CHECKING:
+    from clusterlib.client.processes import Unasked
     from clusterlib.doors.console import Console
     from clusterlib.operations.views import ClusterView, NodeView
 
-__all__ = ["adapted", "addresses", "colour", "counted", "duration", "several", "title"]
+__all__ = ["adapted", "addresses", "colour", "counted", "duration", "several", "title", "unasked"]
 
 MOST_NODES = 20
 
@@ -58,3 +59,9 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def unasked(console: Console, nodes: Sequence[Unasked]) -> None:
+    """The nodes that gave no answer."""
+    for one in nodes:
+        console.note(f"{one.node} ({one.state}) gave no answer: {one.why}")

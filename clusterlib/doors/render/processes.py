@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from clusterlib.doors.render.pieces import colour, duration
+from clusterlib.doors.render.pieces import colour, duration, unasked
 
 if TYPE_CHECKING:
-    from clusterlib.client.processes import Unasked
     from clusterlib.doors.console import Cell, Console
     from clusterlib.messages.processes import MemberView
     from clusterlib.operations.process_views import (
@@ -74,7 +73,7 @@ def _list(console: Console, result: ProcessList) -> None:
     for node in result.nodes:
         if (node.lag or 0.0) >= LATE_SECONDS:
             console.note(f"the event loop of {node.node} was up to {node.lag:.2f} s late in the last seconds")
-    _unasked(console, result.unasked)
+    unasked(console, result.unasked)
 
 
 def _shown(console: Console, result: ProcessShown) -> None:
@@ -115,7 +114,7 @@ def _names(console: Console, result: ProcessNames) -> None:
         console.table(["name", "process", "node", "other claims"], rows, foldable=["name"])
     else:
         console.note("no process has a name")
-    _unasked(console, result.unasked)
+    unasked(console, result.unasked)
 
 
 def _registries(console: Console, result: ProcessRegistries) -> None:
@@ -126,7 +125,7 @@ def _registries(console: Console, result: ProcessRegistries) -> None:
         console.table(["registry", "name", "process", "node"], rows, foldable=["name"])
     else:
         console.note("no process has such a name")
-    _unasked(console, result.unasked)
+    unasked(console, result.unasked)
 
 
 def _trees(console: Console, result: ProcessTrees) -> None:
@@ -137,7 +136,7 @@ def _trees(console: Console, result: ProcessTrees) -> None:
             console.line(console.paint("└─ no processes", "dim"))
         for line in _branches(console, members, ""):
             console.line(line)
-    _unasked(console, result.unasked)
+    unasked(console, result.unasked)
 
 
 def _changed(console: Console, result: ProcessChanged) -> None:
@@ -180,11 +179,6 @@ def _lines(console: Console, title: str, lines: Sequence[str]) -> None:
         console.line(f"  {title}:")
     for line in lines:
         console.line(f"    {console.paint('|', 'dim')} {line}")
-
-
-def _unasked(console: Console, nodes: Sequence[Unasked]) -> None:
-    for one in nodes:
-        console.note(f"{one.node} ({one.state}) gave no answer: {one.why}")
 
 
 def _counted(count: int, one: str, several: str) -> str:

@@ -154,6 +154,7 @@ def _operation(route: OperationRoute, result: Mapping[str, Any]) -> dict[str, An
         "description": f"{listed.help}\n\n{EFFECTS[listed.effect]}",
         "tags": [listed.group],
         "x-effect": listed.effect.value,
+        **({"x-serves": list(listed.serves)} if listed.serves else {}),
         "responses": {
             "200": {"description": "The result.", "content": {JSON: {"schema": result}}},
             "default": PROBLEM_ANSWER,

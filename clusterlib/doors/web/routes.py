@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from clusterlib.frozen import frozen
 from clusterlib.messages.effects import Effect
-from clusterlib.operations.declaring import Scope
 from clusterlib.operations.listing import ListedOperation, ListedParameter
+from clusterlib.operations.scopes import Scope
 
 __all__ = ["API", "OPENAPI", "PROBLEMS", "STREAM", "FoundRoute", "OperationRoute", "find_route", "routes_of"]
 

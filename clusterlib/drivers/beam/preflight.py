@@ -25,7 +25,8 @@ from clusterlib.drivers.beam.starting import BeamBoot
 from clusterlib.drivers.beam.terms import Atom, text
 from clusterlib.errors import ClusterError, NodeUnavailable
 from clusterlib.hosts import holders
-from clusterlib.hosts.launch import TIMED_OUT, run_aside
+from clusterlib.hosts.command_groups import TIMED_OUT
+from clusterlib.hosts.launch import run_aside
 from clusterlib.messages.findings import Finding
 from clusterlib.waiting import Deadline, poll_async
 

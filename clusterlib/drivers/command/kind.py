@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from clusterlib.drivers.kind import NodeKind, Traits
@@ -42,7 +43,8 @@ def _traits(values: Profile) -> Traits:
     from clusterlib.drivers.command.profile import CommandSettings
 
     command = values.section(CommandSettings)
-    return Traits((command.program,), command.search, command.user, command.fixed)
+    server = command.server or PurePath(command.program).name
+    return Traits((command.program,), command.search, command.user, command.fixed, server)
 
 
 def _settings(planned: Planned) -> Server:

@@ -41,6 +41,12 @@ class CommandSettings:
     arguments: tuple[str, ...] = setting(
         (), texts(), "Its arguments. One that renders to an empty text is left out."
     )
+    server: str = setting(
+        "",
+        text(),
+        "Which server it is, for the operations that serve only some (`clusterlib operations`). "
+        "Empty: the file name of the program.",
+    )
     search: tuple[str, ...] = setting(
         (),
         texts(),

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from clusterlib.errors import ProgramMissing, StartError
-from clusterlib.hosts.launch import CHANNEL, TIMED_OUT, run_command, start_detached
+from clusterlib.hosts.command_groups import TIMED_OUT
+from clusterlib.hosts.launch import CHANNEL, run_command, start_detached
 from clusterlib.hosts.proc import MARKER, marked
 from clusterlib.waiting import Deadline, poll
 
