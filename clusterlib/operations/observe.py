@@ -13,8 +13,12 @@ from clusterlib.operations.declaring import operation
 from clusterlib.operations.flame_graph import flame_graph
 from clusterlib.operations.parameters import NodeName, PictureFile, SampleRate, SampleSeconds
 from clusterlib.operations.result import Result
+from clusterlib.remedies import do
 
 __all__ = ["FlameGraphWritten", "NodeActivities", "flame", "stacks"]
+
+
+SVG = b"<svg "
 
 
 @frozen
@@ -65,6 +69,8 @@ def flame(
     path = Path(output or f"{node}.flame.svg").absolute()
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", cause=f"{path.name} is to be written there")
+    if path.exists() and not _is_picture(path):
+        raise UsageError(f"{path} is no SVG, and is not replaced", remedies=[do("cluster.flame", node)])
     taken = cluster[node].samples(seconds, rate)
     title = f"{node} of cluster {cluster.name}: {taken.seconds:g} s, {taken.samples} samples"
     picture = flame_graph(taken, title, [str(cluster.project)])
@@ -75,3 +81,11 @@ def flame(
     return FlameGraphWritten(
         cluster.name, node, str(path), taken.seconds, taken.samples, taken.idle, taken.cost
     )
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(SVG)) == SVG
+    except OSError:
+        return False

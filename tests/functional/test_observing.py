@@ -207,6 +207,18 @@ def test_nodes_that_cannot_be_asked_are_named_and_the_others_answer(node: cluste
             cluster.flame("node1", output="nowhere/f.svg")
 
 
+def test_only_a_picture_is_replaced_by_a_picture(node: clusterlib.Node, project: Path) -> None:
+    (project / "notes.txt").write_text("mine")
+
+    with clusterlib.attach() as cluster:
+        cluster.flame("node1", seconds=0.1, output="f.svg")
+        cluster.flame("node1", seconds=0.1, output="f.svg")
+        with pytest.raises(UsageError, match="is not replaced"):
+            cluster.flame("node1", seconds=0.1, output="notes.txt")
+
+    assert (project / "notes.txt").read_text() == "mine"
+
+
 def test_simulated_nodes_and_servers_say_why_they_show_nothing(up: Up, project: Path) -> None:
     simulated = up("ci-small", simulate=True)
     with pytest.raises(NotSupported) as caught:
