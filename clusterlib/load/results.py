@@ -8,7 +8,16 @@ from enum import StrEnum
 from clusterlib.frozen import frozen
 from clusterlib.load.histogram import Counts, Histogram
 
-__all__ = ["Latency", "Limiting", "LoadLimit", "LoadLoop", "LoadRow", "LoadSecond"]
+__all__ = [
+    "Latency",
+    "Limiting",
+    "LoadFault",
+    "LoadLimit",
+    "LoadLoop",
+    "LoadRow",
+    "LoadSecond",
+    "LoadedUsage",
+]
 
 NANOSECONDS = 1e9
 
@@ -49,6 +58,25 @@ class Latency:
 
 
 @frozen
+class LoadedUsage:
+    """What a node used during a load."""
+
+    memory: int
+    """Bytes, at most."""
+    cpu: float
+    """Processors, on average."""
+
+
+@frozen
+class LoadFault:
+    """A node broke or came back during a load."""
+
+    second: float
+    node: str
+    what: str
+
+
+@frozen
 class LoadRow:
     """A node, or all of them."""
 
@@ -65,6 +93,8 @@ class LoadRow:
     """Of a closed loop: with the requests that its clients did not send while they waited for a
     slow answer. An open loop needs no correction."""
     histogram: Counts
+    usage: LoadedUsage | None = None
+    """None for the total, and where it could not be measured."""
 
     @property
     def failed(self) -> int:

@@ -11,13 +11,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.client.environment import environment_of
 from clusterlib.errors import RemoteError, UsageError
-from clusterlib.frozen import frozen
+from clusterlib.frozen import frozen, replace
 from clusterlib.hosts.crew import Crew
 from clusterlib.hosts.launch import CHANNEL
+from clusterlib.load.beside import UsageSampler, faults_of
 from clusterlib.load.histogram import Histogram
 from clusterlib.load.orders import (
     GO,
@@ -28,9 +30,10 @@ from clusterlib.load.orders import (
     LoadRequest,
     NodeCounts,
 )
-from clusterlib.load.results import NANOSECONDS, Latency, LoadRow, LoadSecond
+from clusterlib.load.results import NANOSECONDS, Latency, LoadFault, LoadRow, LoadSecond
 from clusterlib.messages.codec import plain, revive
 from clusterlib.messages.status import NodeStatus
+from clusterlib.rundir.event_files import read_events
 
 __all__ = ["Collected", "LoadOrder", "run_load", "shares"]
 
@@ -66,6 +69,7 @@ class Collected:
     late: float
     """Seconds; 99 % of the idle clients began less late."""
     clients_cpu: tuple[float, ...]
+    faults: tuple[LoadFault, ...]
     lost: int
     """Processes of clients that ended before they had reported everything."""
 
@@ -82,9 +86,22 @@ def run_load(cluster: Cluster, order: LoadOrder, on_second: Callable[[LoadSecond
             member.send(json.dumps(plain(one)).encode() + b"\n")
         for member in members:
             member.await_ready(order.request.target)
-        collecting = _Collecting(members, order, on_second)
+        usage = UsageSampler(cluster)
+
+        def passed(second: LoadSecond) -> None:
+            usage.look()
+            on_second(second)
+
+        usage.look()
+        begun = datetime.now(UTC)
+        collecting = _Collecting(members, order, passed)
         interrupted = collecting.collect()
-    return collecting.summed(interrupted=interrupted)
+    found = collecting.summed(interrupted=interrupted)
+    return replace(
+        found,
+        nodes=tuple(replace(row, usage=usage.of(row.node)) for row in found.nodes),
+        faults=faults_of(read_events(cluster.run_folder.events), begun, found.seconds),
+    )
 
 
 def shares(cluster: Cluster, order: LoadOrder) -> Iterator[ClientsOrder]:
@@ -245,6 +262,7 @@ class _Collecting:
             unsent=sum(report.unsent for report in reports),
             late=late.percentile(99) / NANOSECONDS,
             clients_cpu=tuple(_cpu(member) for member in self._members),
+            faults=(),
             lost=sum(not (member.reports and member.reports[-1].last) for member in self._members),
         )
 

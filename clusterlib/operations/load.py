@@ -10,7 +10,7 @@ from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 from clusterlib.load.judging import Effort, limits_of
 from clusterlib.load.orders import LoadRequest, TargetKind
-from clusterlib.load.results import LoadLimit, LoadLoop, LoadRow, LoadSecond
+from clusterlib.load.results import LoadFault, LoadLimit, LoadLoop, LoadRow, LoadSecond
 from clusterlib.load.running import LoadOrder, run_load
 from clusterlib.machine.facts import detect_machine
 from clusterlib.messages.status import NodeStatus
@@ -53,6 +53,8 @@ class LoadResult(Result):
     unsent: int
     """Requests of an open loop that were never sent, because all clients were waiting."""
     series: tuple[LoadSecond, ...]
+    faults: tuple[LoadFault, ...]
+    """What broke and came back meanwhile."""
     clients_cpu: tuple[float, ...]
     """For each process of clients, its share of one processor."""
     limits: tuple[LoadLimit, ...]
@@ -127,6 +129,7 @@ def load(
         total=found.total,
         unsent=found.unsent,
         series=found.series,
+        faults=found.faults,
         clients_cpu=found.clients_cpu,
         limits=limits_of(effort),
         simulated=cluster.simulated,

@@ -37,9 +37,10 @@ def load(console: Console, result: LoadResult) -> None:
     rows = [*result.nodes, *([result.total] if len(result.nodes) > 1 else [])]
     corrected = result.loop == "closed"
     titles = ["node", "requests", "errors", "requests/s", "p50", "p90", "p99", "p99.9", "max"]
-    console.table(
-        [*titles, *(["p99 corrected"] if corrected else [])], [_cells(row, corrected) for row in rows]
-    )
+    columns = [*titles, *(["p99 corrected"] if corrected else []), "memory", "cpu"]
+    console.table(columns, [_cells(row, corrected) for row in rows], foldable=(), expendable=("p99.9", "p90"))
+    for fault in result.faults:
+        console.line(f"{paint('at', 'yellow')} {fault.second:.1f} s: {fault.what}")
     for kind, count in result.total.errors.items():
         console.line(f"{paint('errors', 'red')}: {count:,} x {kind}")
     if result.unsent:
@@ -56,7 +57,9 @@ def _cells(row: LoadRow, corrected: bool) -> list[Cell]:
     cells += [f"{row.throughput:,.0f}", *_latency(row.latency)]
     if corrected:
         cells.append("-" if row.corrected is None else in_words(row.corrected.p99))
-    return cells
+    if row.usage is None:
+        return [*cells, "-", "-"]
+    return [*cells, f"{row.usage.memory / 2**20:.0f} MiB", f"{row.usage.cpu:.0%}"]
 
 
 def _latency(latency: Latency | None) -> list[str]:

@@ -19,7 +19,7 @@ from clusterlib.hosts import proc
 from clusterlib.load.histogram import Histogram
 from clusterlib.load.results import LoadLoop
 from clusterlib.operations.declaring import Caller
-from clusterlib.operations.load import load
+from clusterlib.operations.load import LoadTick, load
 from clusterlib.operations.result import Result
 
 Up = Callable[..., clusterlib.Cluster]
@@ -105,6 +105,29 @@ def test_a_node_that_is_down_fails_and_the_others_answer(shop: Path, up: Up) -> 
 
     assert [row.requests > 0 or set(row.errors) == {"HTTP 503"} for row in found.nodes] == [True, False, True]
     assert set(found.nodes[1].errors) == {"connection refused"}
+
+
+def test_a_fault_is_marked_and_what_nodes_use_is_measured_meanwhile(shop: Path, up: Up) -> None:
+    cluster = up("ci-small")
+    cluster["node1"].pause()
+    cluster["node1"].resume()
+
+    class Breaker(Caller):
+        def show(self, result: Result) -> None:
+            if isinstance(result, LoadTick) and result.measured.second == 1:
+                with clusterlib.attach() as other:
+                    other["node2"].kill()
+
+    found = load.on(cluster, "/health", clients=2, seconds=3, caller=Breaker())
+
+    (fault,) = found.faults
+    assert (fault.node, fault.what) == ("node2", "node2 was killed")
+    assert 0 < fault.second <= found.seconds
+    usage = found.nodes[0].usage
+    assert usage is not None
+    assert usage.memory > 2**20
+    assert usage.cpu > 0
+    assert found.total.usage is None
 
 
 def test_requests_that_are_not_answered_by_the_end_are_errors(shop: Path, up: Up) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusterlib.load.histogram import Histogram
@@ -24,6 +24,7 @@ def exact(values: list[int], percent: float) -> int:
     return ordered[max(1, int(-(-len(ordered) * percent // 100))) - 1]
 
 
+@settings(deadline=None)
 @given(DURATIONS, st.sampled_from([1.0, 50.0, 90.0, 99.0, 99.9, 100.0]))
 def test_a_percentile_is_right_to_a_hundredth(values: list[int], percent: float) -> None:
     right = exact(values, percent)
@@ -31,6 +32,7 @@ def test_a_percentile_is_right_to_a_hundredth(values: list[int], percent: float)
     assert abs(of(values).percentile(percent) - right) <= max(1, right * PRECISION)
 
 
+@settings(deadline=None)
 @given(DURATIONS, DURATIONS)
 def test_merging_histograms_is_the_same_as_recording_all_values_in_one(
     one: list[int], two: list[int]
@@ -42,6 +44,7 @@ def test_merging_histograms_is_the_same_as_recording_all_values_in_one(
     assert merged.count == len(one) + len(two)
 
 
+@settings(deadline=None)
 @given(DURATIONS)
 def test_a_histogram_survives_as_json(values: list[int]) -> None:
     data = of(values).data()
@@ -77,6 +80,7 @@ def test_the_correction_adds_the_requests_that_a_waiting_client_did_not_send() -
     assert histogram.percentile(98) < 2 * 10**6, "what was measured is left as it is"
 
 
+@settings(deadline=None)
 @given(DURATIONS, st.integers(min_value=1, max_value=10**9))
 def test_the_correction_never_loses_a_value_and_never_exceeds_the_largest(
     values: list[int], interval: int
@@ -89,6 +93,7 @@ def test_the_correction_never_loses_a_value_and_never_exceeds_the_largest(
     assert corrected.most == histogram.most
 
 
+@settings(deadline=None)
 @given(DURATIONS, st.integers(min_value=1, max_value=20))
 def test_bars_are_few_and_have_all_values(values: list[int], most: int) -> None:
     bars = of(values).bars(most)
