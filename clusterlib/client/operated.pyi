@@ -17,6 +17,7 @@ from clusterlib.operations.process_views import (
     ProcessTrees,
 )
 from clusterlib.operations.servers.etcd import EtcdLeader, EtcdMoved, EtcdStatus
+from clusterlib.operations.servers.postgres import PostgresActivity, PostgresCancelled, PostgresReplication
 from clusterlib.operations.servers.redis import (
     RedisClientKilled,
     RedisClients,
@@ -34,6 +35,14 @@ class EtcdOperations:
         """Make this member of an etcd cluster its leader, and wait until it is."""
     def status(self, node: str | None = ...) -> EtcdStatus:
         """Show the members of an etcd cluster: who leads, and how far each has come."""
+
+class PostgresOperations:
+    def activity(self, node: str | None = ...) -> PostgresActivity:
+        """List what the clients of PostgreSQL do, at all nodes or at one, the longest first."""
+    def cancel(self, node: str, backend: int, *, close: bool = ...) -> PostgresCancelled:
+        """Cancel the query of one client of PostgreSQL."""
+    def replication(self, node: str | None = ...) -> PostgresReplication:
+        """Show which nodes are primary or replica, and how far the replicas are behind."""
 
 class ProcessesOperations:
     def collect_garbage(self, process: str, *, node: str | None = ...) -> ProcessChanged:
@@ -114,6 +123,7 @@ class Operated:
     def operations_of_its_servers(self) -> list[Remedy]: ...
     def __getattr__(self, name: str) -> Any: ...
     etcd: EtcdOperations
+    postgres: PostgresOperations
     processes: ProcessesOperations
     redis: RedisOperations
     def flame(

@@ -26,6 +26,7 @@ from clusterlib.doors.render.profiles import checks, profile, profile_schema, pr
 from clusterlib.doors.render.servers import (
     etcd_leader,
     etcd_moved,
+    postgres_cancelled,
     redis_client_killed,
     redis_failover,
     server_answers,
@@ -87,6 +88,9 @@ PICTURES: dict[str, Callable[[Console, Any], None]] = {
     "NodeActivities": activities,
     "Operations": operations,
     "PlannedTests": lambda *_: None,
+    "PostgresActivity": server_answers,
+    "PostgresCancelled": postgres_cancelled,
+    "PostgresReplication": server_answers,
     "ProcessChanged": _of_processes,
     "ProcessList": _of_processes,
     "ProcessNames": _of_processes,

@@ -11,9 +11,17 @@ from clusterlib.doors.render.pieces import unasked
 if TYPE_CHECKING:
     from clusterlib.doors.console import Console
     from clusterlib.operations.servers.etcd import EtcdLeader, EtcdMoved
+    from clusterlib.operations.servers.postgres import PostgresCancelled
     from clusterlib.operations.servers.redis import RedisClientKilled, RedisFailover
 
-__all__ = ["etcd_leader", "etcd_moved", "redis_client_killed", "redis_failover", "server_answers"]
+__all__ = [
+    "etcd_leader",
+    "etcd_moved",
+    "postgres_cancelled",
+    "redis_client_killed",
+    "redis_failover",
+    "server_answers",
+]
 
 SHOWN_OTHERWISE = frozenset({"cluster", "unasked"})
 
@@ -45,6 +53,11 @@ def etcd_leader(console: Console, result: EtcdLeader) -> None:
 def etcd_moved(console: Console, result: EtcdMoved) -> None:
     after = "as before" if result.former == result.node else f"after {result.former}"
     console.line(f"{result.node} leads in term {result.term}, {after}")
+
+
+def postgres_cancelled(console: Console, result: PostgresCancelled) -> None:
+    what = "closed the connection of" if result.closed else "cancelled the query of"
+    console.line(f"{result.node} has {what} backend {result.backend}")
 
 
 def redis_client_killed(console: Console, result: RedisClientKilled) -> None:
