@@ -188,14 +188,13 @@ def test_a_thousand_connections_are_bounded_and_the_cluster_is_untouched(
     opened: list[socket.socket] = []
     try:
         opened += (socket.create_connection(("127.0.0.1", client.port), timeout=20) for _ in range(1000))
-        refused = 0
-        for one in opened[-100:]:
-            one.settimeout(20)
+        ends: list[bytes] = []
+        for one in opened[-100:]:  # refused; or accepted in the place of one that has waited too long
+            one.settimeout(60)
             with contextlib.suppress(ConnectionResetError):
-                said = one.recv(100)
-                assert said.startswith(b"HTTP/1.1 503 ")
-            refused += 1
-        assert refused == 100
+                ends.append(one.recv(100))
+        assert all(end == b"" or end.startswith(b"HTTP/1.1 503 ") for end in ends)
+        assert any(ends)
         assert _descriptors(project) < MOST_CONNECTIONS + 100
         assert cluster.status().keeper.pid == keeper
     finally:
