@@ -83,8 +83,8 @@ def status(cluster: Cluster, node: NodeName | None = None) -> EtcdStatus:
     """Show the members of an etcd cluster: who leads, and how far each has come."""
     answers = ask_servers(cluster, SERVES, node, _status_of)
     seen = answers if node is None else ask_servers(cluster, SERVES, None, _status_of)
-    names = {_id(told["header"]["member_id"]): name for name, told in seen.of.items()}
-    members = tuple(_member(name, told, names) for name, told in answers.of.items())
+    names = {_id(answer["header"]["member_id"]): name for name, answer in seen.of.items()}
+    members = tuple(_member(name, answer, names) for name, answer in answers.of.items())
     return EtcdStatus(cluster.name, members, tuple(answers.unasked))
 
 
@@ -129,19 +129,19 @@ def _status_of(node: NodeStatus) -> dict[str, Any]:
     return answer
 
 
-def _member(node: str, told: Mapping[str, Any], names: Mapping[str, str]) -> EtcdMember:
-    own, leads = _id(told["header"]["member_id"]), _id(told.get("leader", 0))
+def _member(node: str, answer: Mapping[str, Any], names: Mapping[str, str]) -> EtcdMember:
+    own, leads = _id(answer["header"]["member_id"]), _id(answer.get("leader", 0))
     return EtcdMember(
         node=node,
         member=own,
-        version=told["version"],
+        version=answer["version"],
         leads=own == leads,
         leader=names.get(leads, leads) if leads != _id(0) else None,
-        term=told.get("raftTerm", 0),
-        index=told.get("raftIndex", 0),
-        applied=told.get("raftAppliedIndex", 0),
-        bytes=told.get("dbSize", 0),
-        errors=tuple(told.get("errors", ())),
+        term=answer.get("raftTerm", 0),
+        index=answer.get("raftIndex", 0),
+        applied=answer.get("raftAppliedIndex", 0),
+        bytes=answer.get("dbSize", 0),
+        errors=tuple(answer.get("errors", ())),
     )
 
 

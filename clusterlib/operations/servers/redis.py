@@ -251,17 +251,17 @@ def _asked(node: NodeStatus, words: Sequence[str]) -> Any:
 
 def _client(node: str, line: str) -> RedisClient:
     """Of a line `id=3 addr=127.0.0.1:4444 name= age=1 ...`; newer servers write more."""
-    told = dict(word.partition("=")[::2] for word in line.split(" "))
+    values = dict(word.partition("=")[::2] for word in line.split(" "))
     return RedisClient(
         node=node,
-        client=int(told["id"]),
-        address=told["addr"],
-        name=told.get("name", ""),
-        user=told.get("user", ""),
-        age=int(told["age"]),
-        idle=int(told["idle"]),
-        database=int(told["db"]),
-        command=told.get("cmd", ""),
+        client=int(values["id"]),
+        address=values["addr"],
+        name=values.get("name", ""),
+        user=values.get("user", ""),
+        age=int(values["age"]),
+        idle=int(values["idle"]),
+        database=int(values["db"]),
+        command=values.get("cmd", ""),
     )
 
 
@@ -280,13 +280,13 @@ def _slow(node: str, entry: Sequence[Any]) -> SlowCommand:
 
 def _member(node: NodeStatus, names: Mapping[str, str]) -> RedisMember:
     """By its answer to ROLE, which begins with what it is."""
-    part, *told = _asked(node, ["role"])
+    part, *details = _asked(node, ["role"])
     if part == "sentinel":
         return RedisMember(node.name, "sentinel", None, (), "", None, "")
     if part == "slave":
-        address, port, link, offset = told
+        address, port, link, offset = details
         return RedisMember(node.name, "replica", _named(names, address, port), (), link, offset, "")
-    offset, replicas = told
+    offset, replicas = details
     connected = tuple(_named(names, address, port) for address, port, *_ in replicas)
     return RedisMember(node.name, "master", None, connected, "", offset, _slots(node))
 
