@@ -154,8 +154,10 @@ def replication(cluster: Cluster, node: NodeName | None = None) -> PostgresRepli
     """Show which nodes are primary or replica, and how far the replicas are behind."""
     names = places(served_nodes(cluster, SERVES))
     answers = ask_servers(cluster, SERVES, node, lambda one: _asked(one, REPLICATION))
-    behind = {each["name"]: each["behind"] for told in answers.of.values() for each in told["replicas"] or ()}
-    servers = tuple(_server(name, told, names, behind) for name, told in answers.of.items())
+    behind = {
+        each["name"]: each["behind"] for answer in answers.of.values() for each in answer["replicas"] or ()
+    }
+    servers = tuple(_server(name, answer, names, behind) for name, answer in answers.of.items())
     return PostgresReplication(cluster.name, servers, tuple(answers.unasked))
 
 
@@ -165,31 +167,31 @@ def _asked(node: NodeStatus, query: str) -> Any:
     return parsed_answer(node, ask_client(node, words))
 
 
-def _query(node: str, told: Mapping[str, Any]) -> PostgresQuery:
+def _query(node: str, answer: Mapping[str, Any]) -> PostgresQuery:
     return PostgresQuery(
         node=node,
-        backend=told["backend"],
-        user=told["user"] or "",
-        database=told["database"] or "",
-        application=told["application"] or "",
-        state=told["state"] or "",
-        waits_for=told["waits_for"],
-        seconds=float(told["seconds"] or 0),
-        query=told["query"] or "",
+        backend=answer["backend"],
+        user=answer["user"] or "",
+        database=answer["database"] or "",
+        application=answer["application"] or "",
+        state=answer["state"] or "",
+        waits_for=answer["waits_for"],
+        seconds=float(answer["seconds"] or 0),
+        query=answer["query"] or "",
     )
 
 
 def _server(
-    node: str, told: Mapping[str, Any], names: Mapping[str, str], behind: Mapping[str, int | None]
+    node: str, answer: Mapping[str, Any], names: Mapping[str, str], behind: Mapping[str, int | None]
 ) -> PostgresServer:
-    receiver = told["receiver"] or {}
+    receiver = answer["receiver"] or {}
     place = f"{receiver['host']}:{receiver['port']}" if receiver else None
     return PostgresServer(
         node=node,
-        part="replica" if told["replica"] else "primary",
-        position=told["position"] or "",
+        part="replica" if answer["replica"] else "primary",
+        position=answer["position"] or "",
         source=names.get(place, place) if place is not None else None,
         link=receiver.get("state", ""),
-        replicas=tuple(sorted(each["name"] for each in told["replicas"] or ())),
+        replicas=tuple(sorted(each["name"] for each in answer["replicas"] or ())),
         behind=behind.get(node),
     )
