@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from clusterlib.operations.down import bring_down
 from tests.functional.web.client import Client, ServeProgram
 
 Serve = Callable[..., ServeProgram]
@@ -12,7 +13,7 @@ Serve = Callable[..., ServeProgram]
 
 @pytest.fixture
 def serve(project: Path) -> Iterator[Serve]:
-    """Starts `clusterlib serve` in the project; it is ended after the test."""
+    """Starts `clusterlib serve` in the project. It and all clusters are ended after the test."""
     started: list[ServeProgram] = []
 
     def start(*options: str) -> ServeProgram:
@@ -22,6 +23,7 @@ def serve(project: Path) -> Iterator[Serve]:
     yield start
     for one in started:
         one.end()
+    bring_down(all=True, project=project)
 
 
 @pytest.fixture
