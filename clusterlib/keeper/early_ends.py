@@ -7,6 +7,7 @@ machine cannot start clusters, a new attempt may succeed, and the application is
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable
 
 from clusterlib.drivers.api import NodeSpec
 from clusterlib.errors import (
@@ -22,7 +23,7 @@ from clusterlib.hosts.api import Exit, Process
 from clusterlib.hosts.scarcity import tells_of_scarcity
 from clusterlib.remedies import do
 
-__all__ = ["EarlyEnd", "not_given", "stranger_at_port"]
+__all__ = ["EarlyEnd", "not_given", "stranger_at_port", "worth_another_try"]
 
 CRASHES = frozenset(
     {signal.SIGABRT, signal.SIGSEGV, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
@@ -130,3 +131,13 @@ class EarlyEnd:
         if number is None and self.exit.code is not None and self.exit.code > SHELL_SIGNAL:
             number = self.exit.code - SHELL_SIGNAL
         return number is not None and 0 < number < signal.NSIG and number not in CRASHES
+
+
+def worth_another_try(error: ClusterError, stolen: Iterable[bool]) -> bool:
+    """Whether a cluster that did not start may start the next time.
+
+    A lack of processes may pass, and so may a taken port; a program that fails will fail again.
+    `stolen`: for each node, whether another process had taken its ports when it ended."""
+    if isinstance(error, NodeExited):
+        return not isinstance(error, ApplicationFailed) and any(stolen)
+    return type(error) in {StartError, PortTaken}

@@ -17,16 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from clusterlib.drivers.api import Driver
 from clusterlib.errors import (
-    ApplicationFailed,
     ClusterError,
     ClusterNotRunning,
     LeftBehind,
-    NodeExited,
-    PortTaken,
-    StartError,
 )
 from clusterlib.hosts.api import Exit, Host
 from clusterlib.hosts.loss import describe_loss
+from clusterlib.keeper.early_ends import worth_another_try
 from clusterlib.keeper.event_log import EventLog
 from clusterlib.keeper.faults import Faults
 from clusterlib.keeper.holding import Holding
@@ -187,7 +184,9 @@ class Keeper:
                     await self._members.bring_up(nodes, together=True)
                     break
                 except ClusterError as error:
-                    again = attempt <= plan.retry.attempts and self._worth_another_try(error)
+                    ended = (node for node in self.nodes.values() if node.exit is not None)
+                    stolen = (node.ports_were_stolen() for node in ended)
+                    again = attempt <= plan.retry.attempts and worth_another_try(error, stolen)
                     await self._members.dismiss(self.nodes.values())
                     if not again:
                         raise
@@ -301,14 +300,6 @@ class Keeper:
         self._members.flush_logs()
 
     # -- when a start fails, and while it runs
-
-    def _worth_another_try(self, error: ClusterError) -> bool:
-        """A taken port, or a lack of processes, may pass; a program that fails will fail again."""
-        if isinstance(error, NodeExited):
-            return not isinstance(error, ApplicationFailed) and any(
-                node.exit is not None and node.ports_were_stolen() for node in self.nodes.values()
-            )
-        return type(error) in {StartError, PortTaken}
 
     async def _watch_costs(self) -> None:
         """Begins after the start was answered, because its import would delay that, too."""

@@ -7,14 +7,10 @@ import inspect
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
-from enum import StrEnum
 from functools import partial
-from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import ClusterError, UsageError
@@ -33,6 +29,7 @@ from clusterlib.runtime.log import Log
 from clusterlib.runtime.membership import Membership
 from clusterlib.runtime.network import NodeNetwork
 from clusterlib.runtime.observing import allow_observing
+from clusterlib.runtime.pages import NodePages, NodePhase
 from clusterlib.runtime.sessions import Reception, SecuredSession
 from clusterlib.runtime.stacks import allow_dump, running_stacks
 from clusterlib.runtime.targets import resolve
@@ -46,15 +43,6 @@ __all__ = ["EmbeddedNode", "main"]
 VIEW_SECONDS = 0.02
 GOODBYE_SECONDS = 0.3
 EXIT_FAILED = 1
-
-
-class NodePhase(StrEnum):
-    """What this process is doing, as its page of health has it."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    LEAVING = "leaving"
-    ENDED = "ended"
 
 
 class EmbeddedNode:
@@ -129,10 +117,10 @@ class EmbeddedNode:
         )
         limits = {Role.PEER: PEER_FRAME_LIMIT, Role.CLIENT: config.limit}
         reception = Reception(network, self._cookie, config.name, limits, self.log, self._welcome)
-        pages = {"/health": self._health, "/members": self._members, "/metrics": self._metrics}
+        pages = NodePages(self.info, self.membership, self.calls, self.links)
         network.listen(self._sockets.cluster, reception.accept)
         network.listen_to_peers(config.address, self._sockets.cluster, reception.accept)
-        network.listen(self._sockets.http, HealthServer(network, pages, self.log).accept)
+        network.listen(self._sockets.http, HealthServer(network, pages.by_path, self.log).accept)
         self.phase = NodePhase.RUNNING
         self.control.tell({"event": "listening"})
         self.links.start()
@@ -337,42 +325,6 @@ class EmbeddedNode:
     async def _fail(self) -> None:
         await self.network.flushed(GOODBYE_SECONDS)
         self._end(EXIT_FAILED)
-
-    # -- pages ------------------------------------------------------------------------------------
-
-    def _health(self) -> tuple[HTTPStatus, object]:
-        info = self.info()
-        healthy = self.phase is NodePhase.RUNNING and self.membership.complete
-        shown = ("node", "cluster", "simulated", "state", "members", "expected", "uptime", "pid")
-        status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
-        return status, {name: info[name] for name in shown}
-
-    def _members(self) -> tuple[HTTPStatus, object]:
-        statuses = {name: self.membership.status(name) for name in self.membership.ring}
-        return HTTPStatus.OK, {
-            "node": self.config.name,
-            "version": self.membership.version,
-            "alive": list(self.membership.alive()),
-            "expected": list(self.membership.ring),
-            "status": {
-                name: "unknown" if status is None else status.name.lower()
-                for name, status in statuses.items()
-            },
-        }
-
-    def _metrics(self) -> tuple[HTTPStatus, object]:
-        resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
-            "SC_PAGE_SIZE"
-        )
-        return HTTPStatus.OK, {
-            "node": self.config.name,
-            "memory": resident,
-            "threads": threading.active_count(),
-            "calls_served": self.calls.served,
-            "calls_running": self.calls.running,
-            "links": len(self.links.links),
-            "uptime": round(time.time() - self.started, 3),
-        }
 
 
 def main(argument: Mapping[str, object]) -> int:
