@@ -36,8 +36,8 @@ def frozen(cls: type[T]) -> type[T]:
     namespace["__doc__"] = cls.__doc__ or cls.__name__
     namespace["__match_args__"] = shape.names
     namespace["__shape__"] = shape
-    namespace["__dataclass_fields__"] = _Standard("__dataclass_fields__")
-    namespace["__dataclass_params__"] = _Standard("__dataclass_params__")
+    namespace["__dataclass_fields__"] = _Standard()
+    namespace["__dataclass_params__"] = _Standard()
     metaclass: Any = type(cls)
     made: Any = metaclass(cls.__name__, cls.__bases__, namespace)
     shape.puts = tuple([(name, getattr(made, name).__set__) for name in shape.names])
@@ -139,16 +139,17 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 class _Standard:
-    """What `dataclasses` keeps in a class, made by its own decorator when it is first needed."""
+    """What `dataclasses` keeps in a class, made by its own decorator when it is first needed.
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    Several threads may make it: each of them makes the same."""
 
-    def __get__(self, _one: object, cls: type) -> Any:
-        home = next(one for one in cls.__mro__ if vars(one).get(self._name) is self)
-        twin = _twin(home)
+    def __set_name__(self, cls: type, name: str) -> None:
+        self._cls, self._name = cls, name
+
+    def __get__(self, _one: object, _cls: type) -> Any:
+        twin = _twin(self._cls)
         for name in ("__dataclass_fields__", "__dataclass_params__"):
-            setattr(home, name, getattr(twin, name))
+            setattr(self._cls, name, getattr(twin, name))
         return getattr(twin, self._name)
 
 
@@ -170,7 +171,7 @@ class _Methods:
 
     def __init__(self, /, *given: Any, **named: Any) -> None:
         shape = self.__shape__
-        if named.keys() != shape.known:
+        if given or named.keys() != shape.known:
             named = shape.completed(given, named)
         for name, put in shape.puts:
             put(self, named[name])

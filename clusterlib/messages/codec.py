@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
@@ -169,7 +169,10 @@ def _exactly(kind: Any) -> Reader:
 def _number(data: Any) -> float:
     if type(data) is not float and type(data) is not int:
         raise TypeError(f"{data!r:.80} is no number")
-    return float(data)
+    try:
+        return float(data)
+    except OverflowError as error:
+        raise ValueError("a number is too large") from error
 
 
 def _optional(inner: tuple[Any, ...], lenient: bool) -> Reader:
@@ -179,12 +182,13 @@ def _optional(inner: tuple[Any, ...], lenient: bool) -> Reader:
 
 
 def _record(kind: type, lenient: bool) -> Reader:
-    readers: list[tuple[str, type | None, Reader]] = []
+    readers: Sequence[tuple[str, type | None, Reader]] | None = None
 
     def read(data: Any) -> Any:
+        nonlocal readers
         _check(dict, data)
-        if not readers:  # made when they are needed, because a class may have itself for a part
-            readers.extend(_readers_of_fields(kind, lenient))
+        if readers is None:  # made when they are needed, because a class may have itself for a part
+            readers = tuple(_readers_of_fields(kind, lenient))  # whole, as other threads read, too
         values = {}
         for name, exact, inner in readers:
             if name in data:

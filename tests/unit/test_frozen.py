@@ -51,8 +51,14 @@ def test_values_come_by_place_by_name_and_by_default(place: Any) -> None:
 
 @pytest.mark.parametrize(
     ("given", "named"),
-    [((), {}), (("a", {}, "", "more"), {}), (("a",), {"name": "b"}), (("a",), {"other": 1})],
-    ids=["too few", "too many", "twice", "unknown"],
+    [
+        ((), {}),
+        (("a", {}, "", "more"), {}),
+        (("a",), {"name": "b"}),
+        (("a",), {"name": "b", "ports": {}, "note": ""}),
+        (("a",), {"other": 1}),
+    ],
+    ids=["too few", "too many", "twice", "twice beside all others", "unknown"],
 )
 def test_what_does_not_fit_is_refused(place: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
     with pytest.raises(TypeError):
@@ -203,3 +209,13 @@ def test_the_module_dataclasses_knows_the_same_fields_and_defaults(module: Modul
         assert {one.name: one.default for one in standard if one.default is not MISSING} == shape.defaults
         assert {one.name for one in standard if one.default_factory is not MISSING} == set(shape.factories)
     assert kinds
+
+
+def test_a_value_without_fields_takes_none() -> None:
+    @frozen
+    class Nothing:
+        pass
+
+    assert Nothing() == Nothing()
+    with pytest.raises(TypeError, match="Nothing takes 0 values, and 1 were given"):
+        Nothing(1)  # type: ignore[call-arg]

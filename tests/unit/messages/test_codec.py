@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
-from clusterlib.messages import requests
+from clusterlib.messages import codec, requests
 from clusterlib.messages.codec import NotReadable, plain, revive, salvage
 from clusterlib.messages.findings import ok
 from clusterlib.messages.measurements import Examined
@@ -143,3 +144,33 @@ def test_what_can_be_read_of_damaged_data_is_read() -> None:
         salvage(Outer, [])
     with pytest.raises(NotReadable):
         revive(Outer, data)
+
+
+def test_a_thread_that_reads_while_another_one_prepares_to_gets_all_fields(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @frozen
+    class Both:
+        first: int = 0
+        second: str = ""
+
+    prepare = codec._reader  # there is no public moment between two fields
+    found: list[Both] = []
+
+    def interrupted(kind: Any, lenient: bool) -> Any:
+        if kind is str and not found:
+            found.append(Both())
+            reading = threading.Thread(target=lambda: found.append(revive(Both, {"first": 1, "second": "x"})))
+            reading.start()
+            reading.join()
+        return prepare(kind, lenient)
+
+    monkeypatch.setattr(codec, "_reader", interrupted)
+
+    assert revive(Both, {"first": 1, "second": "x"}) == Both(1, "x")
+    assert found[1:] == [Both(1, "x")]
+
+
+def test_a_number_beyond_all_bounds_is_refused() -> None:
+    with pytest.raises(NotReadable, match="waited: a number is too large"):
+        revive(TurnGiven, {"status": plain(cluster_status()), "waited": 10**400})

@@ -32,6 +32,7 @@ from clusterlib.messages.events import (
 from clusterlib.messages.happening import Happening, Unknown
 from clusterlib.messages.recorded import RecordedError
 from clusterlib.messages.states import NodeState
+from clusterlib.messages.uses import LeaseEnd
 
 SAMPLES: dict[str, Any] = {
     "str": "words",
@@ -40,6 +41,7 @@ SAMPLES: dict[str, Any] = {
     "bool": True,
     "NodeState": NodeState.PAUSED,
     "Effect": Effect.CHANGE,
+    "LeaseEnd": LeaseEnd.LOST,
     "RecordedError": RecordedError(problem="no port"),
     "tuple[str, ...]": ("a", "b"),
     "Mapping[str, str]": {"node": "node1"},
