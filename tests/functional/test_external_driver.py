@@ -108,7 +108,7 @@ def test_a_cluster_of_its_nodes_is_started_shown_examined_and_stopped(run: Run) 
 
     (status,) = json.loads(run("clusterlib", "status", "--json").stdout)["clusters"]
     assert [node["state"] for node in status["nodes"]] == ["ready"] * 3
-    assert status["roles"] == [{"name": "node", "driver": "counter"}]
+    assert status["roles"] == [{"name": "node", "driver": "counter", "server": ""}]
 
     health = json.loads(run("clusterlib", "health", "--json").stdout)
     assert health["healthy"]
