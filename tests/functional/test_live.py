@@ -178,6 +178,35 @@ def test_what_destroys_is_asked_unless_its_name_was_typed(project: Path, up: Up)
     assert history.read_text().splitlines() == ["node node2", "kill", "down"]  # and no answers
 
 
+def test_options_that_do_not_name_the_target_do_not_replace_the_question(project: Path, up: Up) -> None:
+    cluster = up("ci-small", name="shop")
+    with prompt(project) as terminal:
+        terminal.shows("> ")
+        terminal.type("use shop\nexit\n")
+        assert terminal.ends() == 0
+    with prompt(project) as terminal:
+        terminal.shows("shop [ready]> ")
+        for line in ("restart --fresh", "restart --rolling", "scale 1", "scale 1 --role node"):
+            terminal.type(f"{line}\n")
+            terminal.shows(f"{line.split()[0]}, for cluster shop? [y/N] ")
+            terminal.type("n\n")
+            terminal.shows("shop [ready]> ")
+        terminal.type("restart --fresh --dry-run\n")
+        terminal.shows("would be deleted")
+        terminal.shows("shop [ready]> ")
+        terminal.type("node node2\n")
+        terminal.shows("shop:node2 [ready]> ")
+        terminal.type("restart --fresh\n")
+        terminal.shows("restart, for node2 of cluster shop? [y/N] ")
+        terminal.type("n\n")
+        terminal.shows("shop:node2 [ready]> ")
+        assert [node.name for node in cluster] == ["node1", "node2"]
+        terminal.type("kill node2\n")  # it was typed, though it was chosen, too
+        terminal.shows("node2 is dead")
+        terminal.type("down --name shop\n")
+        terminal.shows("stopped shop")
+
+
 def test_a_choice_that_is_damaged_or_cannot_be_kept_hinders_nobody(project: Path) -> None:
     context = project / ".clusterlib" / "context.json"
     context.parent.mkdir()
@@ -309,6 +338,45 @@ def test_the_history_is_private_is_shared_and_has_no_secrets(project: Path, oper
         third.shows("> ")
         third.type("\x1b[A")
         third.shows("operations")
+
+
+def test_a_line_stays_out_of_the_history_if_a_secret_may_be_in_it(project: Path, operations: Path) -> None:
+    token = (
+        "from typing import Annotated\n"
+        "from clusterlib.operations import Secret, operation\n"
+        "@operation(effect='read', group='shop')\n"
+        "def check(*, token: Annotated[str, Secret()]) -> str:\n"
+        "    return 'accepted'\n"
+    )
+    (operations / "token.py").write_text(token)
+    history = project / ".clusterlib" / "live_history"
+    history.parent.mkdir()
+    kept = ["profile list --jsn", "statsu", "shop check --help", "end"]
+    with prompt(project) as terminal:
+        terminal.shows("> ")
+        for line in (
+            "shop check --token sesame --oops",
+            "shop chek --token sesame",
+            "shop check --token 'sesame",
+            "statsu; shop check --token sesame",
+            "help shop check --token sesame",
+            "shop check --token sesame --help",
+            *kept[:-1],
+        ):
+            terminal.type(f"{line}\n")
+            terminal.shows(f"{line}\n")
+            terminal.shows("> ")
+        (operations / "token.py").write_text(token.replace("return", "retrun"))
+        terminal.type("shop check --token sesame\n")
+        terminal.shows("sesame\n")
+        terminal.shows("> ")
+        (operations / "token.py").write_text("import nowhere_at_all\n" + token)
+        terminal.type("shop check --token sesame\n")
+        terminal.shows("sesame\n")
+        terminal.shows("> ")
+        terminal.type("end\nexit\n")
+        assert terminal.ends() == 0
+    assert history.read_text().splitlines() == [*kept, "exit"]
 
 
 def test_the_prompt_of_a_node_has_a_history_of_its_own(project: Path, up: Up) -> None:

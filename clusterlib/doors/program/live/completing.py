@@ -5,7 +5,8 @@ from __future__ import annotations
 from clusterlib.doors.commands.command import commands, look_again
 from clusterlib.doors.program.completion import candidates, clusters, nodes
 from clusterlib.doors.program.live.line import begun_words
-from clusterlib.doors.program.live.session import LIVE, OWN_WORDS
+from clusterlib.doors.program.live.session import LIVE
+from clusterlib.doors.program.live.wording import OWN_WORDS
 from clusterlib.doors.program.wording import words_of
 
 __all__ = ["completions"]

@@ -10,10 +10,12 @@ from pathlib import Path
 from clusterlib.doors.commands.carrying import carry_out
 from clusterlib.doors.commands.command import look_again, troubles
 from clusterlib.doors.console import Console
+from clusterlib.doors.exits import INTERRUPTED
 from clusterlib.doors.program.live.destination import opened
 from clusterlib.doors.program.live.help import chapter
 from clusterlib.doors.program.live.line import TypedCommand, parse_line
-from clusterlib.doors.program.live.wording import LiveWording
+from clusterlib.doors.program.live.secret_lines import may_have_secret
+from clusterlib.doors.program.live.wording import OWN_WORDS, LiveWording
 from clusterlib.doors.program.parsing import Call, parse
 from clusterlib.errors import ClusterError, UsageError
 from clusterlib.messages.effects import Effect
@@ -23,25 +25,25 @@ from clusterlib.remedies import DEFAULT_CLUSTER
 from clusterlib.rundir.context import PersonContext, change_context, read_context
 from clusterlib.rundir.folders import check_name
 
-__all__ = ["LIVE", "OWN_WORDS", "LiveSession"]
+__all__ = ["LIVE", "LiveSession"]
 
 LIVE = "cluster.live"
-OWN_WORDS = ("use", "node", "help", "exit", "quit")
-"""What only the live prompt has; all else is an operation."""
 VARIABLE = "CLUSTERLIB_NAME"
 """Every operation takes the cluster from it, if none is named."""
+TARGETS = frozenset({"clusters", "nodes", "processes"})
+"""What can be taken away, as parameters complete it."""
 
 
 class LiveSession:
-    """With a person, choices are those of the last session, and for the next one; and before
-    something is taken away whose name was not typed, there is a question."""
+    """With a person, choices are those of the last session, and for the next one. If the name of
+    what is taken away was not typed, there is a question first."""
 
     def __init__(self, console: Console, project: Path, *, with_person: bool) -> None:
         self.console = console
         self.project = project
         self.ended = False
         self.secret = False
-        """Whether the last line had a secret in it."""
+        """Whether a secret may be in the last line."""
         self._with_person = with_person
         self._context = read_context(project) if with_person else PersonContext()
         self._noted = set[SourceTrouble]()
@@ -100,14 +102,22 @@ class LiveSession:
 
     def carry_out(self, line: str) -> int:
         """Returns the exit code of the last command, or of the first that failed."""
-        self.secret = False
-        code = 0
+        self.secret = True  # until it is known
         try:
-            typed = parse_line(line)
+            if self._with_person:
+                look_again()
+                self.secret = may_have_secret(line)
+            return self._carried_out_all(line)
         except UsageError as error:
             self.console.error(error)
             return error.exit_code
-        for one in typed:
+        except KeyboardInterrupt:  # while files of the project were looked at
+            self.console.interrupted()
+            return INTERRUPTED
+
+    def _carried_out_all(self, line: str) -> int:
+        code = 0
+        for one in parse_line(line):
             code = self._command(one)
             if code or self.ended:
                 break
@@ -130,9 +140,9 @@ class LiveSession:
             return self._help(typed.words[:-1])
         if call.command.full_name == LIVE:
             raise UsageError("this is the live prompt already", remedies=["help"])
+        named = _names_target(call)
         self._fill_in(call)
-        self.secret = self.secret or _has_secret(call)
-        if not self._may(call):
+        if not named and not self._may(call):
             return 0
         if typed.destination is None:
             self.console.json = bool(call.given.pop("json", False)) or self._as_json
@@ -152,10 +162,9 @@ class LiveSession:
             call.given["node"] = self.node
 
     def _may(self, call: Call) -> bool:
-        """Whether a person wants it. What was named with its name needs no question."""
-        if not self._with_person or call.command.operation.effect is not Effect.DESTROY:
-            return True
-        if any(name != "json" for name in _typed(call, self.node)):
+        """Whether a person wants it for what was only chosen."""
+        destroys = call.command.operation.effect is Effect.DESTROY and "dry_run" not in call.given
+        if not self._with_person or not destroys:
             return True
         what = f"{self.node} of cluster {self.cluster}" if "node" in call.given else f"cluster {self.cluster}"
         return self.console.confirms(f"{LiveWording().name(call.command.full_name)}, for {what}?")
@@ -186,16 +195,8 @@ class LiveSession:
         return 0
 
 
-def _typed(call: Call, chosen: str) -> set[str]:
-    """The options that were given, without a node that was only chosen."""
-    return {name for name, value in call.given.items() if (name, value) != ("node", chosen)}
-
-
-def _has_secret(call: Call) -> bool:
-    from clusterlib.operations.catalogue import load
-
-    try:
-        secrets = {one.name for one in load(call.command.operation).parameters if one.secret}
-    except ClusterError:  # said where it is carried out
-        return False
-    return bool(secrets & call.given.keys())
+def _names_target(call: Call) -> bool:
+    """Whether it was typed what the operation is about. Other options, as `--fresh`, do not say
+    it."""
+    targets = {one.name for one in call.command.options if one.completes in TARGETS} | {"all"}
+    return bool(targets & call.given.keys())

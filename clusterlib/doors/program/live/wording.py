@@ -7,7 +7,10 @@ import os
 from clusterlib.doors.program.wording import ProgramWording
 from clusterlib.remedies import DEFAULT_CLUSTER, OperationCall
 
-__all__ = ["LiveWording"]
+__all__ = ["OWN_WORDS", "LiveWording"]
+
+OWN_WORDS = ("use", "node", "help", "exit", "quit")
+"""What only the live prompt has; all else is an operation."""
 
 
 class LiveWording(ProgramWording):
