@@ -10,9 +10,9 @@ from clusterlib.messages.codec import plain
 from clusterlib.messages.processes import ProcessOrder
 from clusterlib.runtime.processes import looking
 from clusterlib.runtime.processes.here import Processes
+from clusterlib.runtime.processes.members import LiveProcess
 from clusterlib.runtime.processes.service import ProcessService
 from clusterlib.runtime.processes.specification import child
-from clusterlib.runtime.processes.table import LiveProcess
 
 __all__ = ["act", "look"]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from clusterlib.runtime.network import NodeNetwork
 from clusterlib.runtime.processes.courier import Courier
-from clusterlib.runtime.processes.table import LiveProcess, ProcessEnd, ProcessTable
+from clusterlib.runtime.processes.members import LiveProcess, ProcessEnd
+from clusterlib.runtime.processes.table import ProcessTable
 from clusterlib.runtime.processes.values import LinkDown, ProcessDown, ProcessId
 
 __all__ = ["UNREACHABLE", "Bonds"]

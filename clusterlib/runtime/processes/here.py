@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from clusterlib.errors import CallTimeout, UsageError
 from clusterlib.runtime.processes.mailbox import DEFAULT_ROOM
+from clusterlib.runtime.processes.members import LiveProcess, current_process
 from clusterlib.runtime.processes.service import ProcessService
 from clusterlib.runtime.processes.specification import Child, ProcessFunction, child
-from clusterlib.runtime.processes.table import LiveProcess, current_process
 from clusterlib.runtime.processes.values import ProcessId, RestartRule
 
 __all__ = ["Processes"]

@@ -16,7 +16,8 @@ from clusterlib.messages.processes import (
     ProcessState,
 )
 from clusterlib.runtime.processes.mailbox import Mailbox
-from clusterlib.runtime.processes.table import LiveProcess, ProcessTable, Slot, Supervisor
+from clusterlib.runtime.processes.members import LiveProcess, Slot, Supervisor
+from clusterlib.runtime.processes.table import ProcessTable
 
 __all__ = ["busiest", "detail", "tree"]
 

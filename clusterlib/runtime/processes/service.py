@@ -20,11 +20,12 @@ from clusterlib.runtime.processes.bonds import UNREACHABLE, Bonds
 from clusterlib.runtime.processes.courier import Courier
 from clusterlib.runtime.processes.lag import LoopLag
 from clusterlib.runtime.processes.mailbox import AskedMessage
+from clusterlib.runtime.processes.members import LiveProcess, ProcessEnd, Supervisor
 from clusterlib.runtime.processes.placement import heir, place
 from clusterlib.runtime.processes.registry import NameRegistry
 from clusterlib.runtime.processes.specification import Child
 from clusterlib.runtime.processes.spreading import Spreading
-from clusterlib.runtime.processes.table import LiveProcess, ProcessEnd, ProcessTable, Supervisor
+from clusterlib.runtime.processes.table import ProcessTable
 from clusterlib.runtime.processes.values import Leaving, ProcessId
 from clusterlib.runtime.processes.wills import read_will, written_will
 from clusterlib.runtime.wire import Buffer

@@ -3,122 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Coroutine, Iterator
-from contextvars import Context, ContextVar
+from contextvars import Context
 from typing import Any, Protocol
 
 from clusterlib.errors import ProcessGone, UsageError
-from clusterlib.frozen import frozen
 from clusterlib.remedies import do
 from clusterlib.runtime.log import Log
 from clusterlib.runtime.network import NodeNetwork
 from clusterlib.runtime.processes.mailbox import Mailbox
+from clusterlib.runtime.processes.members import (
+    LiveProcess,
+    ProcessEnd,
+    Slot,
+    Supervisor,
+    current_process,
+)
 from clusterlib.runtime.processes.specification import Child, ProcessFunction
 from clusterlib.runtime.processes.steps import Steps
-from clusterlib.runtime.processes.supervision import Intensity, affected, is_due
+from clusterlib.runtime.processes.supervision import affected, is_due
 from clusterlib.runtime.processes.values import ProcessId, Strategy
 
-__all__ = [
-    "LiveProcess",
-    "ProcessEnd",
-    "ProcessTable",
-    "Slot",
-    "Supervisor",
-    "TableListener",
-    "current_process",
-]
+__all__ = ["ProcessTable", "TableListener"]
 
-AGAIN_SECONDS = 0.05
-"""A process that ignores its cancellation is cancelled again after so long."""
-MOST_CANCELLATIONS = 40
+AGAIN_SECONDS = 0.5
+"""A process that has not ended is cancelled again after so long, its time to clean up."""
+MOST_CANCELLATIONS = 4
 MOST_REMEMBERED = 1_000
 DONE = "done"
 SHUT_DOWN = "its supervisor ended it"
-
-
-@frozen
-class ProcessEnd:
-    """A process that has ended."""
-
-    id: ProcessId
-    reason: str
-    failed: bool
-    name: str | None = None
-
-
-class LiveProcess:
-    """One living process."""
-
-    __slots__ = (
-        "box", "cancellations", "child", "coroutine", "final", "gone", "id", "links", "monitors",
-        "reason", "started", "suspended", "task", "traps", "watches",
-    )  # fmt: skip
-
-    def __init__(self, process: ProcessId, child: Child, box: Mailbox, gone: asyncio.Future[None]) -> None:
-        self.id = process
-        self.child = child
-        self.box = box
-        self.gone = gone
-        """Done when it has ended."""
-        self.started = time.time()
-        self.task: asyncio.Task[None] | None = None
-        self.coroutine: Coroutine[Any, Any, None] | None = None
-        """The call of its function."""
-        self.links: set[ProcessId] = set()
-        self.monitors: set[ProcessId] = set()
-        """Processes that learn of its end."""
-        self.watches: set[ProcessId] = set()
-        """Processes whose end it learns of."""
-        self.traps = False
-        """It gets a message when a linked process fails, instead of ending itself."""
-        self.suspended: asyncio.Future[None] | None = None
-        self.reason: str | None = None
-        """Why it was ended from outside."""
-        self.final = False
-        """It is not started again."""
-        self.cancellations = 0
-
-    @property
-    def name(self) -> str | None:
-        return self.child.name
-
-
-class Supervisor:
-    """Starts children in order, and again if they end. Ends them in reverse order."""
-
-    def __init__(self, process: ProcessId, child: Child, parent: Supervisor | None) -> None:
-        self.id = process
-        self.child = child
-        self.parent = parent
-        self.slots: list[Slot] = []
-        self.intensity = Intensity(child.restarts, child.within)
-        self.busy = asyncio.Lock()
-        """Held while children are ended and started again."""
-
-    @property
-    def name(self) -> str | None:
-        return self.child.name
-
-
-class Slot:
-    """The place of one child in its supervisor."""
-
-    __slots__ = ("child", "intensity", "last", "member", "restarts", "stopping")
-
-    def __init__(self, child: Child) -> None:
-        self.child = child
-        self.member: LiveProcess | Supervisor | None = None
-        self.restarts = 0
-        self.last = ""
-        """Why it ended the last time."""
-        self.stopping = False
-        """Its supervisor ends it, so it is not started again."""
-        self.intensity = Intensity(child.restarts, child.within)
-        """For a child of the root, which gives up one child and not all of them."""
 
 
 class TableListener(Protocol):
@@ -131,16 +48,13 @@ class TableListener(Protocol):
     def dissolved(self, supervisor: Supervisor) -> None: ...
 
 
-current_process: ContextVar[LiveProcess] = ContextVar("clusterlib_current_process")
-
-
 class ProcessTable:
     """All processes of one node, and the tree of their supervisors."""
 
     def __init__(
         self, node: str, life: int, network: NodeNetwork, context: Context, log: Log, listener: TableListener
     ) -> None:
-        self.root = Supervisor(ProcessId(node, 0, life), Child(), None)
+        self.root = Supervisor(ProcessId(node, 0, life), Child(), None, network.loop.create_future())
         self.living: dict[int, LiveProcess] = {}
         self.supervisors: dict[int, Supervisor] = {0: self.root}
         self.ended: OrderedDict[int, ProcessEnd] = OrderedDict()
@@ -201,6 +115,8 @@ class ProcessTable:
     def start(self, child: Child, under: Supervisor | None = None) -> LiveProcess | Supervisor:
         """Adds a child to a supervisor, the root without one, and starts it."""
         supervisor = under or self.root
+        if supervisor.ending:
+            raise ProcessGone(f"the supervisor {supervisor.name or supervisor.id} ends, and starts nothing")
         slot = Slot(child)
         supervisor.slots.append(slot)
         return self._start(supervisor, slot)
@@ -209,7 +125,8 @@ class ProcessTable:
         """Ends a process; its supervisor may start it again, unless the end is final."""
         process.reason = process.reason or reason
         process.final = process.final or final
-        self._cancel(process)
+        if process.cancellations == 0:
+            self._cancel(process)
 
     def suspend(self, process: LiveProcess) -> None:
         if process.suspended is None:
@@ -222,20 +139,35 @@ class ProcessTable:
 
     async def terminate(self, number: int) -> None:
         """Ends a process or a supervisor for good."""
-        supervisor, slot = self._places[number]
-        await self._stop(supervisor, slot)
+        await self._stop(*self._place(number))
 
     async def restart(self, number: int) -> LiveProcess | Supervisor:
-        """Ends a process or a supervisor, and starts it again."""
-        supervisor, slot = self._places[number]
-        await self._end_member(slot)
-        slot.restarts += 1
-        return self._start(supervisor, slot)
+        """Ends a process or a supervisor, and starts it again.
+
+        Two restarts at the same time are one. A child that is terminated meanwhile stays away."""
+        supervisor, slot = self._place(number)
+        others = supervisor.child.strategy is not Strategy.ONE_FOR_ONE
+        async with supervisor.busy if others else contextlib.nullcontext():
+            if slot.member is not None and slot.member.id.number == number:
+                await self._end_member(slot)
+            if slot.member is not None:
+                return slot.member
+            if supervisor.ending or not slot.wanted:
+                raise self.gone(ProcessId(self.node, number, self._life))
+            slot.restarts += 1
+            return self._start(supervisor, slot)
+
+    def _place(self, number: int) -> tuple[Supervisor, Slot]:
+        """Raises ProcessGone if it has ended since it was looked up."""
+        try:
+            return self._places[number]
+        except KeyError:
+            raise self.gone(ProcessId(self.node, number, self._life)) from None
 
     async def shut_down(self) -> None:
         """Ends the whole tree in order."""
-        for slot in reversed(list(self.root.slots)):
-            await self._stop(self.root, slot)
+        self._dissolve(self.root)
+        await asyncio.shield(self.root.gone)
 
     def stop(self) -> None:
         """Ends everything at once, as with a process of the machine that is killed."""
@@ -265,7 +197,7 @@ class ProcessTable:
         return process
 
     def _start_supervisor(self, process_id: ProcessId, parent: Supervisor, slot: Slot) -> Supervisor:
-        supervisor = Supervisor(process_id, slot.child, parent)
+        supervisor = Supervisor(process_id, slot.child, parent, self._network.loop.create_future())
         slot.member = self.supervisors[process_id.number] = supervisor
         self._listener.began(supervisor)
         for child in slot.child.children:
@@ -324,14 +256,18 @@ class ProcessTable:
         if not process.gone.done():
             process.gone.set_result(None)
         self._listener.over(process, ended)
-        if slot.stopping:
-            return
-        if not process.final and is_due(slot.child.restart, failed=failed):
-            self._restart(supervisor, slot)
-        else:
-            supervisor.slots.remove(slot)
+        self._replace(supervisor, slot, due=not process.final and is_due(slot.child.restart, failed=failed))
 
     # -- supervising ------------------------------------------------------------------------------
+
+    def _replace(self, supervisor: Supervisor, slot: Slot, *, due: bool) -> None:
+        """A child has ended. If it was ended from here, what ended it goes on."""
+        if slot.stopping or supervisor.ending:
+            return
+        if due:
+            self._restart(supervisor, slot)
+        else:
+            self._remove(supervisor, slot)
 
     def _restart(self, supervisor: Supervisor, slot: Slot) -> None:
         is_root = supervisor.parent is None
@@ -340,9 +276,11 @@ class ProcessTable:
             what = f"{slot.child.name or slot.child.target} ended too often, last because of: {slot.last}"
             self._log.say(f"{supervisor.id} gives up: {what}")
             if is_root:
-                supervisor.slots.remove(slot)
+                self._remove(supervisor, slot)
             else:
-                self._task(self._give_up(supervisor, what))
+                place = self._places[supervisor.id.number]
+                self._dissolve(supervisor)
+                self._task(self._give_up(supervisor, *place, what))
         elif supervisor.child.strategy is Strategy.ONE_FOR_ONE:
             slot.restarts += 1
             self._start(supervisor, slot)
@@ -351,47 +289,60 @@ class ProcessTable:
 
     async def _restart_others(self, supervisor: Supervisor, slot: Slot) -> None:
         async with supervisor.busy:
-            if slot.member is not None or slot not in supervisor.slots:
+            if slot.member is not None or not slot.wanted:
                 return  # it was started again together with another one, or is no longer wanted
             slots = affected(supervisor.child.strategy, supervisor.slots, slot)
             for one in reversed(slots):
                 await self._end_member(one)
+            if supervisor.ending:
+                return
             for one in slots:
-                one.restarts += 1
-                self._start(supervisor, one)
+                if one.wanted:
+                    one.restarts += 1
+                    self._start(supervisor, one)
 
-    async def _give_up(self, supervisor: Supervisor, reason: str) -> None:
-        parent, slot = self._places[supervisor.id.number]
-        await self._end_supervisor(supervisor)
-        slot.member, slot.last = None, reason
-        if slot.stopping:
-            return
-        if is_due(slot.child.restart, failed=True):
-            self._restart(parent, slot)
-        else:
-            parent.slots.remove(slot)
+    async def _give_up(self, supervisor: Supervisor, parent: Supervisor, slot: Slot, reason: str) -> None:
+        await asyncio.shield(supervisor.gone)
+        slot.last = reason
+        if slot.member is None:
+            self._replace(parent, slot, due=is_due(slot.child.restart, failed=True))
 
     async def _stop(self, supervisor: Supervisor, slot: Slot) -> None:
+        slot.wanted = False
         await self._end_member(slot)
+        self._remove(supervisor, slot)
+
+    def _remove(self, supervisor: Supervisor, slot: Slot) -> None:
+        slot.wanted = False
         if slot in supervisor.slots:
             supervisor.slots.remove(slot)
 
     async def _end_member(self, slot: Slot) -> None:
         slot.stopping = True
         member = slot.member
+        if member is None:
+            return
         if isinstance(member, Supervisor):
-            await self._end_supervisor(member)
-            slot.member = None
-        elif member is not None:
+            self._dissolve(member)
+        else:
             self.end(member, SHUT_DOWN)
-            await asyncio.shield(member.gone)
+        await asyncio.shield(member.gone)
+
+    def _dissolve(self, supervisor: Supervisor) -> None:
+        """Begins to end a supervisor, once, however many ask for it."""
+        if not supervisor.ending:
+            supervisor.ending = True
+            self._task(self._end_supervisor(supervisor))
 
     async def _end_supervisor(self, supervisor: Supervisor) -> None:
-        for slot in reversed(list(supervisor.slots)):
-            await self._stop(supervisor, slot)
-        if self.supervisors.pop(supervisor.id.number, None) is not None:
-            del self._places[supervisor.id.number]
+        while supervisor.slots:
+            await self._stop(supervisor, supervisor.slots[-1])
+        if supervisor.parent is not None:
+            del self.supervisors[supervisor.id.number]
+            _, slot = self._places.pop(supervisor.id.number)
+            slot.member = None
             self._listener.dissolved(supervisor)
+        supervisor.gone.set_result(None)
 
     def _task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self._network.loop.create_task(coroutine)
