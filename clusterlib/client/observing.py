@@ -24,6 +24,8 @@ __all__ = ["observed_activity", "observed_samples"]
 
 BEGIN_SECONDS = 2.0
 SPARE_SECONDS = 10.0
+DRAFT = ".draft"
+"""The ending of a question that is not locked or not written yet."""
 THREAD = re.compile(r"^(?:Current thread|Thread) (0x[0-9a-f]+)(?: \[([^\]]+)\])?")
 FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
 
@@ -69,13 +71,15 @@ def observed_samples(
 def _asked(folder: Path, question: Mapping[str, float]) -> Iterator[Path]:
     """The file with the question. It is locked, and so tells the node that we live."""
     path = folder / f"{secrets.token_hex(8)}{QUESTION}"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    draft = path.with_suffix(DRAFT)  # the signal of another caller may make the node look now
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.write(descriptor, json.dumps(question).encode())
+        draft.rename(path)
         yield path
     finally:
-        for ending in (QUESTION, ANSWER):  # what has begun is removed by the node
+        for ending in (DRAFT, QUESTION, ANSWER):  # what has begun is removed by the node
             with contextlib.suppress(OSError):
                 path.with_suffix(ending).unlink()
         os.close(descriptor)

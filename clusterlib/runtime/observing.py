@@ -45,22 +45,36 @@ def _start(
 
 
 def _answer_all(directory: Path, loop: asyncio.AbstractEventLoop, loop_thread: int) -> None:
-    for question in directory.glob(f"*{QUESTION}"):
-        with contextlib.suppress(OSError, ValueError):
-            _answer(question, loop, loop_thread)
+    """Each in a thread of its own, because samples take long: signals that come at the same time
+    call the handler once."""
+    questions = list(directory.glob(f"*{QUESTION}"))
+    for question in questions[1:]:
+        with contextlib.suppress(RuntimeError):  # no more threads
+            _thread.start_new_thread(_answer, (question, loop, loop_thread))
+    for question in questions[:1]:
+        _answer(question, loop, loop_thread)
 
 
 def _answer(question: Path, loop: asyncio.AbstractEventLoop, loop_thread: int) -> None:
     begun = question.with_suffix(BEGUN)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(begun, flags, 0o600)  # another thread that has begun it fails here
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file, question.open("rb") as asked:
-        json.dump(_found(json.load(asked), asked.fileno(), loop, loop_thread), file)
-    if _is_held(question):
-        begun.replace(question.with_suffix(ANSWER))
-    else:  # its asker has died
-        begun.unlink(missing_ok=True)
-        question.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(begun, flags, 0o600)
+    except OSError:  # another thread has begun it
+        return
+    answered = False
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file, question.open("rb") as asked:
+            json.dump(_found(json.load(asked), asked.fileno(), loop, loop_thread), file)
+        if answered := _is_held(question):
+            begun.replace(question.with_suffix(ANSWER))
+        else:  # its asker has died
+            question.unlink(missing_ok=True)
+    except (OSError, ValueError):  # the asker waits in vain, and says so
+        pass
+    finally:
+        if not answered:  # another signal may begin it again
+            begun.unlink(missing_ok=True)
 
 
 def _found(
