@@ -32,7 +32,7 @@ class PlannedTests(Result):
         return self.exit_code
 
 
-@operation(effect="read", group="test", name="plan")
+@operation(effect="execute", group="test", name="plan")
 def plan_tests(caller: Caller, *arguments: str, profile: ProfileName | None = None) -> PlannedTests:
     """Show which tests need which clusters, and start none. What follows `--` goes to pytest.
 

@@ -38,6 +38,9 @@ AS_JSON = {"to_dict", "to_json", "from_dict"}
 UNTYPED = {
     "an event as it is in a file or on the control socket": {"messages/event.py: Event.of"},
     "the arguments of a request, before they are read": {"messages/requests.py: request_of"},
+    "the values of the parameters of an operation, each with a type of its own": {
+        "operations/permitting.py: Permissions.check_values"
+    },
     "a JSON schema": {
         "messages/schema.py: schema_of",
         "operations/describe.py: parameter_schema",

@@ -90,6 +90,7 @@ class ToolCall:
         given, words = self._given()
         operation = load(self.operation)
         values = operation.read(given, lambda parameter: parameter.name)
+        self.permissions.check_values(self.operation, values, how_to_allow)
         name = values.pop("name", None) if operation.takes_cluster else values.get("name")
         caller = ToolCaller(self.project, channel)
         with acting_for(self.door):

@@ -12,7 +12,7 @@ from clusterlib.client.caller import acting_for
 from clusterlib.doors.documents import single_document
 from clusterlib.doors.web.given import GivenArguments, arguments_of
 from clusterlib.doors.web.routes import NAME, FoundRoute
-from clusterlib.errors import AccessRefused, ClusterError, OperationBroken
+from clusterlib.errors import ClusterError, OperationBroken
 from clusterlib.frozen import frozen
 from clusterlib.importing import frames_of_authors
 from clusterlib.messages.effects import Effect
@@ -20,6 +20,7 @@ from clusterlib.operations.catalogue import load
 from clusterlib.operations.declaring import Caller
 from clusterlib.operations.held import HeldConnections, held_in
 from clusterlib.operations.listing import ListedOperation
+from clusterlib.operations.permitting import Permissions
 from clusterlib.remedies import do
 
 __all__ = ["CalledOperation", "ClientCaller", "OperationCalls"]
@@ -52,14 +53,15 @@ class CalledOperation:
 class OperationCalls:
     def __init__(self, project: Path, *, allow_execute: bool) -> None:
         self._project = project
-        self._allow_execute = allow_execute
+        effects = [one for one in Effect if allow_execute or one is not Effect.EXECUTE]
+        self._permissions = Permissions.also(effects)
         self._held = HeldConnections()
         self.threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="operation")
 
     def carry_out(self, found: FoundRoute, given: GivenArguments, client: str) -> CalledOperation:
         """In a thread. Raises errors as a person may see them: without secrets."""
         listed = found.route.operation
-        self._check_allowed(found)
+        self._permissions.check(listed, _how_to_allow)
         name = found.cluster
         caller = ClientCaller(self._project)
         try:
@@ -69,6 +71,7 @@ class OperationCalls:
                 values = operation.accept(said.values)
             else:
                 values = operation.read(said.values, lambda parameter: parameter.name)
+            self._permissions.check_values(listed, values, _how_to_allow)
             name = values.pop(NAME, None) if operation.takes_cluster else values.get(NAME)
             with acting_for(client), self._connections(listed):
                 result = operation.called_by(caller, name, (), values, words)
@@ -96,13 +99,10 @@ class OperationCalls:
         except OperationBroken:
             return {}
 
-    def _check_allowed(self, found: FoundRoute) -> None:
-        if found.route.operation.effect is Effect.EXECUTE and not self._allow_execute:
-            raise AccessRefused(
-                f"{found.route.operation.full_name} runs code of its caller, which this server does not allow",
-                cause="it was started without --allow-execute",
-                remedies=[do("cluster.serve", allow_execute=True)],
-            )
+
+def _how_to_allow(_: Effect) -> str:
+    """All others are allowed."""
+    return do("cluster.serve", allow_execute=True)
 
 
 def _broken(name: str, error: BaseException) -> ClusterError:

@@ -35,7 +35,6 @@ def test_every_tool_that_looks_answers_by_its_schema(project: Path, up: Up, mode
 
     looking = [one for one in shipped() if one.effect == "read" and not one.serves]
     expected = {tool_name(one) for one in looking if not any(each.required for each in one.parameters)}
-    expected -= {"test_plan"}  # it runs a pytest of its own
 
     async def conversation(client: Client) -> dict[str, bool]:
         tools = (await client.list_tools()).tools

@@ -80,6 +80,40 @@ def test_what_is_not_offered_is_refused_with_how_to_allow_it(project: Path, up: 
     assert cluster["node1"].state == "ready"
 
 
+EVIL = """
+from pathlib import Path
+
+Path(__file__).with_name("ran").touch()
+"""
+
+
+def test_code_of_the_assistant_does_not_run_unless_execution_is_allowed(
+    project: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "evil"
+    folder.mkdir()
+    (folder / "evil.py").write_text(EVIL)
+    profile = folder / "evil.toml"
+    profile.write_text(f'driver = "evil:KIND"\n\n[python]\npath = ["{folder}"]\n')
+
+    with Conversation(project, "--allow", "change") as client:
+        refused = [
+            client.call("profile_check", name=str(profile)),
+            client.call("profile_show", name=str(profile)),
+            client.call("cluster_doctor", profile=str(profile)),
+            client.call("cluster_up", profile=str(profile)),
+            client.call("test_plan", arguments=[str(folder / "evil.py")]),
+        ]
+        assert "test_plan" not in client.tools()
+
+    assert all(one["_meta"]["clusterlib/error"]["code"] == "access-refused" for one in refused)
+    assert all("clusterlib mcp --allow execute" in one["content"][0]["text"] for one in refused)
+    assert not (folder / "ran").exists()
+    with Conversation(project, "--allow", "execute") as client:
+        client.call("profile_check", name=str(profile))
+    assert (folder / "ran").exists()
+
+
 def test_what_is_allowed_is_offered_with_its_dangers(project: Path) -> None:
     with Conversation(project, "--allow", "change", "--allow=destroy") as client:
         tools = client.tools()

@@ -200,7 +200,7 @@ def test_operations_that_execute_need_a_server_that_allows_it(serve: Serve, up: 
     served = serve()
     refused = served.client.post("/api/clusters/default/shell", node="node1", command="1")
     assert refused.status == 403
-    assert "runs code of its caller" in refused.document["detail"]
+    assert refused.document["detail"] == "cluster.shell is not allowed here"
     assert refused.document["remedies"][0]["text"] == "clusterlib serve --allow-execute"
     served.end()
 
@@ -208,6 +208,60 @@ def test_operations_that_execute_need_a_server_that_allows_it(serve: Serve, up: 
         "/api/clusters/default/shell", node="node1", command="6 * 7"
     )
     assert (allowed.status, allowed.document["value"]) == (200, "42")
+
+
+EVIL = """
+from pathlib import Path
+
+Path(__file__).with_name("ran").touch()
+"""
+EVIL_PROFILE = """
+driver = "evil:KIND"
+
+[python]
+path = ["{folder}"]
+"""
+
+
+@pytest.fixture
+def evil(tmp_path: Path) -> Path:
+    """A profile outside of the project whose driver is code beside it."""
+    folder = tmp_path / "evil"
+    folder.mkdir()
+    (folder / "evil.py").write_text(EVIL)
+    (folder / "evil.toml").write_text(EVIL_PROFILE.format(folder=folder))
+    return folder / "evil.toml"
+
+
+def test_a_profile_that_is_a_file_of_the_client_is_refused(client: Client, evil: Path) -> None:
+    refused = [
+        client.get("/api/profile/check", name=evil),
+        client.get("/api/profile/show", name=evil),
+        client.get("/api/doctor", profile=evil),
+        client.post("/api/clusters/default/up", profile=str(evil)),
+    ]
+
+    assert [one.status for one in refused] == [403] * 4
+    assert {one.document["code"] for one in refused} == {"access-refused"}
+    assert "must be the name of a profile" in refused[0].document["detail"]
+    assert not evil.with_name("ran").exists()
+    assert client.get("/api/profile/check", name="dev").status == 200
+
+
+def test_a_profile_that_is_a_file_can_be_used_where_execution_is_allowed(serve: Serve, evil: Path) -> None:
+    answer = serve("--allow-execute").client.get("/api/profile/check", name=evil)
+
+    assert answer.status == 200
+    assert evil.with_name("ran").exists()
+
+
+def test_tests_are_planned_only_where_execution_is_allowed(client: Client, project: Path) -> None:
+    (project / "evil_test.py").write_text(EVIL)
+
+    refused = client.post("/api/test/plan", arguments=[str(project / "evil_test.py")])
+
+    assert (refused.status, refused.document["code"]) == (403, "access-refused")
+    assert not (project / "ran").exists()
 
 
 def test_a_prompt_is_not_supported(serve: Serve, up: Up) -> None:
