@@ -215,10 +215,10 @@ class ProjectSources:
                 return
             entry = self._memory.entry(file.path, list(state), text)
         file.state, file.settled = state, settled
+        self._changes += 1  # also if Ctrl-C ends the import
         file.renew(_Version(file.path, text, entry))
         if file.newest is not None and file.newest.module is not None:
             self._remember_helpers()
-        self._changes += 1
 
     # -- the modules beside them, which they import
 

@@ -235,6 +235,51 @@ def test_a_stream_ends_with_ctrl_c_and_the_prompt_comes_back(project: Path, up: 
         terminal.shows("node2  ready")
 
 
+def test_an_answer_that_cannot_be_written_does_not_end_the_prompt(project: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with prompt(project) as terminal:
+        terminal.shows("> ")
+        for line in ("profile list > /dev/full", "profile list >> /dev/full"):
+            terminal.type(f"{line}\n")
+            terminal.shows("error: /dev/full cannot be written [usage]")
+            terminal.shows("No space left on device")
+            terminal.shows("[not running]> ")
+        terminal.type("profile list\n")
+        terminal.shows("ci-small")
+        terminal.type("exit\n")
+        assert terminal.ends() == 0
+
+
+def test_ctrl_c_while_a_file_of_the_project_is_imported_leads_back_to_the_prompt(
+    project: Path, operations: Path
+) -> None:
+    waiting = "import threading\nprint('imp' + 'orting', flush=True)\nthreading.Event().wait(300)\n"
+    file = operations / "price.py"
+    file.write_text(waiting + OPERATION.replace("cluster: Cluster, ", "").replace(" of {cluster.name}", ""))
+    with prompt(project) as terminal:
+        terminal.shows("> ")
+        for _ in range(2):
+            terminal.type("shop price\n")
+            terminal.shows("importing")
+            terminal.type("\x03")
+            terminal.shows("interrupted")
+            terminal.shows("[not running]> ")
+        file.write_text(file.read_text().removeprefix(waiting))
+        terminal.type("shop price node1\n")
+        terminal.shows("node1: 1")
+        terminal.shows("[not running]> ")
+        file.write_text(waiting + file.read_text().replace(": 1", ": 2"))
+        terminal.type("shop price node2\n")  # the file is imported when it is noticed
+        terminal.shows("importing")
+        terminal.type("\x03")
+        terminal.shows("interrupted")
+        terminal.shows("[not running]> ")
+        file.write_text(file.read_text().removeprefix(waiting))
+        terminal.type("shop price node2\n")
+        terminal.shows("node2: 2")
+
+
 def test_a_cluster_that_ends_and_starts_again_shows_at_the_open_prompt(project: Path, up: Up) -> None:
     cluster = up("ci-small")
     with prompt(project) as terminal:

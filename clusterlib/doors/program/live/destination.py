@@ -20,11 +20,13 @@ Ending = Callable[[int], int]
 class _AsideConsole(Console):
     """Answers go elsewhere; errors and notes stay on the terminal."""
 
-    def __init__(self, terminal: Console, out: TextIO) -> None:
+    def __init__(self, terminal: Console, out: TextIO, called: str) -> None:
         super().__init__(json=True, out=out, err=terminal.err, wording=terminal.wording)
         self.compact = terminal.compact
         self.abandoned = False
         self._terminal = terminal
+        self._called = called
+        """How an error names the destination."""
 
     def error(self, error: ClusterError) -> None:
         self._terminal.error(error)
@@ -36,27 +38,47 @@ class _AsideConsole(Console):
         """The program reads no more, as `head` does."""
         self.abandoned = True
 
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            super()._write(stream, text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # the disk is full
+            self.abandoned = True
+            raise _unwritable(self._called, error) from error
+
 
 @contextmanager
 def opened(destination: Destination, terminal: Console) -> Iterator[tuple[Console, Ending]]:
     """Raises UsageError."""
     if not destination.program:
-        with _file(destination) as stream:
-            yield _AsideConsole(terminal, stream), int
+        with _file(destination, terminal) as console:
+            yield console, int
         return
     from clusterlib.hosts.launch import FedCommand
 
     with FedCommand(destination.program) as command:
-        console = _AsideConsole(terminal, command.stream)
+        console = _AsideConsole(terminal, command.stream, destination.program[0])
         yield console, lambda code: command.finish() or (0 if console.abandoned else code)
 
 
 @contextmanager
-def _file(destination: Destination) -> Iterator[TextIO]:
+def _file(destination: Destination, terminal: Console) -> Iterator[_AsideConsole]:
     mode: Literal["a", "w"] = "a" if destination.append else "w"
     try:
         stream = Path(destination.file).expanduser().open(mode, encoding="utf-8")
     except (OSError, RuntimeError) as error:
-        raise UsageError(f"{destination.file} cannot be written", cause=str(error)) from error
-    with stream:
-        yield stream
+        raise _unwritable(destination.file, error) from error
+    console = _AsideConsole(terminal, stream, destination.file)
+    try:
+        yield console
+    finally:
+        try:
+            stream.close()
+        except OSError as error:
+            if not console.abandoned:  # else it was said before
+                raise _unwritable(destination.file, error) from error
+
+
+def _unwritable(called: str, error: Exception) -> UsageError:
+    return UsageError(f"{called} cannot be written", cause=str(error))
