@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clusterlib.client.caller import caller_name
 from clusterlib.client.connection import KILLING_SECONDS, KeeperClient
 from clusterlib.client.start import cluster_name, lock_of, project_folder
 from clusterlib.errors import ClusterError, KeeperLost, LeftBehind
@@ -137,7 +138,7 @@ def _ask(name: str, control: Path, doomed: _Doomed) -> None:
     poll(lambda: control.exists() or any(entry.dead() for entry in doomed.entries), Deadline(ANSWER_SECONDS))
     client = KeeperClient.connect(control, name)
     try:
-        client.ask(Down(), seconds=_stop_seconds(client) + KILLING_SECONDS)
+        client.ask(Down(by=caller_name()), seconds=_stop_seconds(client) + KILLING_SECONDS)
     finally:
         client.close()
 

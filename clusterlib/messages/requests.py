@@ -122,6 +122,8 @@ class Keep(Request[ClusterStatus]):
 class Down(Request[None]):
     changes = True
     reason: str = "asked to"
+    by: str = ""
+    """The process that asks for it."""
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,7 +37,8 @@ def _take_down_all(names: Sequence[str], project: Path) -> list[Ending]:
     begun: dict[str, Future[Ending]] = {}
     with ThreadPoolExecutor(max_workers=8) as threads, contextlib.suppress(RuntimeError):
         for name in names:
-            begun[name] = threads.submit(take_down, name, project=project)
+            context = contextvars.copy_context()  # has the client that this is done for
+            begun[name] = threads.submit(context.run, take_down, name, project=project)
     return [begun[name].result() if name in begun else take_down(name, project=project) for name in names]
 
 

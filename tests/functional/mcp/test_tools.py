@@ -146,12 +146,15 @@ def test_a_cluster_is_started_looked_at_and_broken(project: Path, up: Up) -> Non
         assert 'try: cluster_start {"node": "node1"}' in again["content"][0]["text"]
         diary = client.call("cluster_events")["structuredContent"]["events"]
         assert client.call("cluster_down")["structuredContent"]
+        ended = client.call("cluster_events")["structuredContent"]["events"]
         gone = client.call("cluster_health")
         assert gone["_meta"]["clusterlib/error"]["code"] == "not-running"
 
     began = [one for one in diary if one["kind"] == "operation.began"]
     assert began[0]["operation"] == "cluster.kill"
     assert began[0]["by"].startswith("tester over MCP, by pid ")
+    (stopping,) = [one for one in ended if one["kind"] == "cluster.stopping"]
+    assert stopping["client"].startswith("tester over MCP, by pid ")
 
 
 def test_what_an_operation_prints_is_in_its_answer_and_not_in_the_protocol(

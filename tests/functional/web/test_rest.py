@@ -14,6 +14,7 @@ import pytest
 from clusterlib.operations.catalogue import shipped
 from clusterlib.operations.down import bring_down
 from clusterlib.operations.listing import ListedOperation
+from clusterlib.rundir.event_files import read_events
 from tests.functional.conftest import Up
 from tests.functional.web.client import JSON, Answer, Client
 from tests.functional.web.conftest import Serve
@@ -132,6 +133,19 @@ def _events(client: Client) -> list[Any]:
     from clusterlib.messages.event import Event
 
     return [Event.of(one) for one in client.get("/api/clusters/default/events").document["events"]]
+
+
+@pytest.mark.parametrize("path", ["/api/clusters/default/down", "/api/down"])
+def test_the_diary_says_which_client_took_the_cluster_down(client: Client, up: Up, path: str) -> None:
+    runs = [up("ci-small", name=name, simulate=True).run_folder for name in ("default", "other")]
+    client.headers["User-Agent"] = "shop-tools/3"
+
+    client.post(path, **({"all": True} if path == "/api/down" else {}))
+
+    for run in runs if path == "/api/down" else runs[:1]:
+        (stopping,) = [one for one in read_events(run.events) if one.kind == "cluster.stopping"]
+        assert "by REST client at port " in stopping.sentence()
+        assert "(shop-tools/3), by pid" in stopping.sentence()
 
 
 def test_all_mistakes_are_named_at_once(client: Client, up: Up) -> None:
