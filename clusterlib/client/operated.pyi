@@ -110,7 +110,7 @@ class ProcessesOperations:
 class RedisOperations:
     def clients(self, node: str | None = ...) -> RedisClients:
         """List the clients that are connected to Redis, at all nodes or at one."""
-    def failover(self, node: str) -> RedisFailover:
+    def failover(self, node: str, *, group: str | None = ...) -> RedisFailover:
         """Have a replica take over from its master, while both run, and wait until it has."""
     def kill_client(self, node: str, client: int) -> RedisClientKilled:
         """Close the connection of one client of Redis."""

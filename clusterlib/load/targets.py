@@ -70,7 +70,7 @@ class FunctionTarget:
         def attempt() -> str | None:
             try:
                 self._function(*given)
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises is counted
+            except BaseException as error:  # noqa: BLE001 - even SystemExit is counted, and ends no client
                 return kind_of_error(error)
             return None
 
@@ -92,11 +92,19 @@ class CoroutineTarget:
             try:
                 async with asyncio.timeout(self._timeout):
                     await self._function(*given)
-            except Exception as error:  # noqa: BLE001 - whatever the user's function raises is counted
+            except BaseException as error:  # even SystemExit is counted, and ends no client
+                if _is_cancelled():
+                    raise
                 return kind_of_error(error)
             return None
 
         return attempt
+
+
+def _is_cancelled() -> bool:
+    """Whether the client itself is cancelled: its function can also raise CancelledError."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _function(request: LoadRequest) -> Target:

@@ -44,6 +44,7 @@ OVER_POLL = 0.01
 class _Clock:
     def __init__(self) -> None:
         self._stopped = threading.Event()
+        self.on_stop: Callable[[], None] = lambda: None
 
     def now(self) -> int:
         return time.monotonic_ns()
@@ -53,6 +54,7 @@ class _Clock:
 
     def stop(self) -> None:
         self._stopped.set()
+        self.on_stop()
 
     @property
     def stopped(self) -> bool:
@@ -60,17 +62,42 @@ class _Clock:
 
 
 class _LoopClock:
-    """The same for coroutines."""
+    """The same for coroutines. It is made in their event loop."""
 
     def __init__(self, clock: _Clock) -> None:
         self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._waiting = set[asyncio.Future[None]]()
+        clock.on_stop = self._stop
 
     def now(self) -> int:
         return time.monotonic_ns()
 
     async def wait_until(self, moment: int) -> bool:
-        await asyncio.sleep(max(0, moment - time.monotonic_ns()) / SECOND)
+        waiter = self._loop.create_future()
+        timer = self._loop.call_later(max(0, moment - time.monotonic_ns()) / SECOND, _wake, waiter)
+        self._waiting.add(waiter)
+        try:
+            if not self._clock.stopped:  # otherwise _stop may have run before the waiter was there
+                await waiter
+        finally:
+            timer.cancel()
+            self._waiting.discard(waiter)
         return not self._clock.stopped
+
+    def _stop(self) -> None:
+        """Called in another thread."""
+        with suppress(RuntimeError):  # the event loop has ended
+            self._loop.call_soon_threadsafe(self._wake_all)
+
+    def _wake_all(self) -> None:
+        for waiter in self._waiting:
+            _wake(waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class _Group:
@@ -92,6 +119,9 @@ class _Group:
         late = Histogram()
         try:
             yield late
+        except BaseException as error:
+            self.recorder.note(0, f"client ended by {type(error).__name__}")
+            raise
         finally:
             with self._lock:
                 self.late.merge(late.data())
@@ -169,14 +199,15 @@ class _Worker:
     def _start_coroutines(
         self, clients: Sequence[tuple[LoadedPlace, list[Callable[[], Awaitable[str | None]]]]]
     ) -> None:
-        clock = _LoopClock(self._clock)
-
-        async def drive_one(group: _Group, attempt: Callable[[], Awaitable[str | None]]) -> None:
+        async def drive_one(
+            group: _Group, clock: _LoopClock, attempt: Callable[[], Awaitable[str | None]]
+        ) -> None:
             with group.at_work() as late:
                 await drive_async(group.pace, clock, attempt, group.recorder, late)
 
         async def drive_all() -> None:
-            await asyncio.gather(*(drive_one(group, one) for group, some in groups for one in some))
+            clock = _LoopClock(self._clock)
+            await asyncio.gather(*(drive_one(group, clock, one) for group, some in groups for one in some))
 
         groups = [(self._group(place), attempts) for place, attempts in clients]
         threading.Thread(target=lambda: asyncio.run(drive_all()), daemon=True).start()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import string
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from clusterlib.client.cluster import Cluster
 from clusterlib.errors import UsageError
@@ -26,6 +28,8 @@ MOST_CLIENTS = 10_000
 MOST_THREADS = 2_000
 INTERRUPTED = 130
 URL = re.compile(r"https?://", re.IGNORECASE)
+QUOTED = re.compile("[^!-~]")
+"""What a path cannot contain unless it is quoted."""
 
 
 @frozen
@@ -138,6 +142,7 @@ def load(
 
 def _request(target: str, method: str, body: str | None, port: str, timeout: float) -> LoadRequest:
     if target.startswith("/"):
+        _check_path(target)
         return LoadRequest(TargetKind.HTTP, target, port, method, body, timeout)
     if URL.match(target):
         path = "/" + target.split("/", 3)[3] if target.count("/") > 2 else "/"
@@ -155,8 +160,18 @@ def _request(target: str, method: str, body: str | None, port: str, timeout: flo
     return LoadRequest(TargetKind.FUNCTION, target, timeout=timeout)
 
 
+def _check_path(path: str) -> None:
+    if not (found := QUOTED.search(path)):
+        return
+    raise UsageError(
+        f"{path!r} cannot be requested",
+        cause=f"it contains {found[0]!r}, which must be quoted in a URL",
+        remedies=[do("cluster.load", quote(path, safe=string.punctuation))],
+    )
+
+
 def _chosen(cluster: Cluster, only: tuple[str, ...]) -> tuple[NodeStatus, ...]:
-    return tuple(cluster[name].status() for name in only) if only else cluster.status().nodes
+    return tuple(cluster[name].status() for name in dict.fromkeys(only)) if only else cluster.status().nodes
 
 
 def _check(target: str, request: LoadRequest, nodes: tuple[NodeStatus, ...], clients: int) -> None:

@@ -102,5 +102,34 @@ def test_sentinels_choose_the_replica_that_takes_over(redis: ModuleType, system:
     assert cluster.redis.topology(done.master).members[0].part == "master"
 
 
+def test_a_sentinel_of_no_master_or_of_several_is_not_guessed_for(
+    connect: Callable[..., Any], system: System
+) -> None:
+    cluster = system("redis-sentinel")
+    sentinel = connect(cluster["node4"])
+    place = cluster["node1"]
+    with pytest.raises(UsageError, match="node2 is no sentinel"):
+        cluster.redis.failover("node2", group="main")
+    with pytest.raises(UsageError, match="node4 watches no 'mian'"):
+        cluster.redis.failover("node4", group="mian")
+
+    sentinel.execute_command("SENTINEL", "MONITOR", "other", place.address, place.ports["client"], 2)
+    with pytest.raises(UsageError) as several:
+        cluster.redis.failover("node4")
+    assert several.value.problem == "node4 watches 2 masters"
+    assert list(several.value.remedies) == [
+        "invoke cluster.redis.failover node4 --group main",
+        "invoke cluster.redis.failover node4 --group other",
+    ]
+
+    for group in ("main", "other"):
+        sentinel.execute_command("SENTINEL", "REMOVE", group)
+    with pytest.raises(NotSupported, match="node4 watches no master"):
+        cluster.redis.failover("node4")
+    assert cluster.redis.topology("node1").members[0].part == "master"
+
+    assert cluster.redis.failover("node5", group="main").former == "node1"
+
+
 def test_a_dead_and_a_hanging_node_are_named(redis: ModuleType, system: System) -> None:
     check_missing_nodes(system("redis"), "redis-server", "redis2", "redis5")

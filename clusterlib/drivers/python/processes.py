@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clusterlib.drivers.place import Place
 from clusterlib.drivers.processes import ProcessCalls, Spawning
-from clusterlib.errors import CallTimeout, NotSupported
+from clusterlib.errors import CallTimeout, NotSupported, UsageError
 from clusterlib.messages.codec import revive
 from clusterlib.messages.processes import MemberView, ProcessDetail, ProcessesOfNode, ProcessOrder
 from clusterlib.runtime.client import NodeClient
@@ -95,9 +96,19 @@ class PythonProcesses(ProcessCalls):
 
 
 def _value(given: Any) -> Any:
+    """Raises UsageError for a literal that Python can read but not make."""
     if not isinstance(given, str):
         return given
     try:
         return ast.literal_eval(given)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, SyntaxError):
         return given
+    except TypeError as error:
+        cause = f"it is written as a literal of Python, and Python says: {error}"
+    except (MemoryError, RecursionError):
+        cause = "it is written as a literal of Python, and is nested too deeply"
+    raise UsageError(
+        f"{reprlib.repr(given)} is no value that can be sent",
+        cause=cause,
+        remedies=["write the text in quotes of Python if it is to arrive as a text"],
+    )

@@ -193,14 +193,26 @@ def topology(cluster: Cluster, node: NodeName | None = None) -> RedisTopology:
 
 
 @operation(effect="change", group="cluster.redis", serves=SERVES)
-def failover(cluster: Cluster, node: NodeName) -> RedisFailover:
+def failover(
+    cluster: Cluster,
+    node: NodeName,
+    *,
+    group: Annotated[
+        str | None, Help("Of Sentinel: the name of the master. Needed if it watches several.")
+    ] = None,
+) -> RedisFailover:
     """Have a replica take over from its master, while both run, and wait until it has.
 
     In a Redis Cluster `node` is the replica. With Sentinel it is one of the sentinels, which choose
     the replica."""
     member = topology.on(cluster, node).members[0]
     if member.part == "sentinel":
-        return _by_sentinel(cluster, node)
+        return _by_sentinel(cluster, node, group)
+    if group is not None:
+        raise UsageError(
+            f"{node} is no sentinel, and only a sentinel knows groups",
+            remedies=[do("cluster.redis.failover", node)],
+        )
     if member.part == "master":
         raise NotSupported(
             f"{node} is a master: its replicas can take over from it",
@@ -217,7 +229,7 @@ def failover(cluster: Cluster, node: NodeName) -> RedisFailover:
     return RedisFailover(cluster.name, node, str(member.master))
 
 
-def _by_sentinel(cluster: Cluster, node: str) -> RedisFailover:
+def _by_sentinel(cluster: Cluster, node: str, group: str | None) -> RedisFailover:
     names = places(served_nodes(cluster, SERVES))
 
     def masters(one: NodeStatus) -> Mapping[str, str]:
@@ -226,16 +238,36 @@ def _by_sentinel(cluster: Cluster, node: str) -> RedisFailover:
         return {name: _named(names, *place) for name, place in found.items()}
 
     before = ask_one(cluster, SERVES, node, masters)
-    group, former = next(iter(before.items()))
+    group = _chosen_group(node, list(before), group)
+    former = before[group]
     ask_one(cluster, SERVES, node, lambda one: ask_client(one, ["-e", "sentinel", "failover", group]))
 
     def successor() -> str:
-        now = ask_one(cluster, SERVES, node, masters)[group]
+        now = ask_one(cluster, SERVES, node, masters).get(group, former)
         return now if now != former else ""
 
     if not (master := poll(successor, Deadline(TAKE_OVER_SECONDS))):
         raise _not_taken_over(node)
     return RedisFailover(cluster.name, master, former)
+
+
+def _chosen_group(sentinel: str, watched: Sequence[str], group: str | None) -> str:
+    """The master that takes part, as the sentinel calls it."""
+    if group in watched:
+        return str(group)
+    if not watched:
+        raise NotSupported(
+            f"{sentinel} watches no master",
+            cause="a sentinel learns of its masters from its configuration, or from SENTINEL MONITOR",
+            remedies=[do("cluster.logs", sentinel)],
+        )
+    if group is None and len(watched) == 1:
+        return watched[0]
+    raise UsageError(
+        f"{sentinel} watches {len(watched)} masters" if group is None else f"{sentinel} watches no {group!r}",
+        cause=f"it watches {', '.join(sorted(watched))}",
+        remedies=[do("cluster.redis.failover", sentinel, group=one) for one in sorted(watched)],
+    )
 
 
 def _not_taken_over(node: str) -> NotInTime:

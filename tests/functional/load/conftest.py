@@ -9,6 +9,7 @@ import pytest
 SHOP = """
 import asyncio
 import os
+import sys
 
 sold = []
 
@@ -33,6 +34,28 @@ async def soon(node):
     await asyncio.sleep(0)
     if node.name == "node2":
         raise ValueError("node2 has no tea")
+
+
+def leaving(node):
+    sys.exit("no tea left")
+
+
+async def leaving_soon(node):
+    sys.exit("no tea left")
+
+
+async def cancelled(node):
+    raise asyncio.CancelledError
+
+
+async def ending_the_loop(node):
+    if node.name == "node2":
+        asyncio.get_running_loop().call_soon(sys.exit, "no tea left")
+    await asyncio.sleep(3600)
+
+
+async def at_once(node):
+    pass
 
 
 async def never(node):

@@ -37,6 +37,10 @@ NONSENSE: list[tuple[str, dict[str, Any], str, str]] = [
     ("/health", {"clients": 1}, "1 client cannot put load on 2 nodes", "--clients 2"),
     ("/health", {"clients": 100_000}, "out of bounds", ""),
     ("/health", {"clients": 9_000}, "too many for HTTP", "--clients 2000"),
+    ("/käse", {}, "cannot be requested", "cluster.load /k%C3%A4se"),
+    ("/two words?a=50%", {}, "it contains ' '", "/two%20words?a=50%"),
+    ("/tea\n", {}, "it contains '\\n'", "cluster.load /tea%0A"),
+    ("/\udcff", {}, "must be text", ""),
     ("/health", {"rate": 0}, "out of bounds", ""),
     ("/health", {"seconds": -1}, "out of bounds", ""),
 ]
@@ -95,6 +99,31 @@ def test_errors_are_counted_by_kind_and_node(shop: Path, up: Up) -> None:
     assert (good.failed, bad.requests) == (0, 0)
     assert set(bad.errors) == {"ValueError"}
     assert set(of_http.total.errors) == {"HTTP 404"}
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("shop:leaving", "SystemExit"),
+        ("shop:leaving_soon", "SystemExit"),
+        ("shop:cancelled", "CancelledError"),
+        ("shop:ending_the_loop", "client ended by CancelledError"),
+    ],
+)
+def test_what_would_end_a_client_is_an_error(shop: Path, up: Up, target: str, kind: str) -> None:
+    found = up("ci-small").load(target, clients=2, seconds=0.5)
+
+    assert [set(row.errors) for row in found.nodes] == [{kind}, {kind}]
+    assert found.total.requests == 0
+
+
+def test_a_node_that_is_named_twice_is_loaded_once(shop: Path, up: Up) -> None:
+    cluster = up("ci-small")
+
+    found = cluster.load("shop:order", clients=4, seconds=0.5, only=("node1", "node1"))
+
+    assert [(row.node, row.clients) for row in found.nodes] == [("node1", 4)]
+    assert cluster["node1"].call("shop:count") == found.total.requests
 
 
 def test_a_node_that_is_down_fails_and_the_others_answer(shop: Path, up: Up) -> None:
@@ -194,19 +223,10 @@ def test_json_is_one_document_even_if_the_function_prints(shop: Path, up: Up) ->
     assert b"hello from" in done.stderr  # where lines of several processes may meet in mid-letter
 
 
-def started(shop: Path) -> tuple[subprocess.Popen[str], list[int]]:
+def started(shop: Path, target: str = "shop:order", *options: str) -> tuple[subprocess.Popen[str], list[int]]:
     """A load for an hour, and its processes of clients, once they are at work."""
-    command = [
-        sys.executable,
-        "-m",
-        "clusterlib",
-        "load",
-        "shop:order",
-        "--clients",
-        "4",
-        "--seconds",
-        "3600",
-    ]
+    given = options or ("--clients", "4")
+    command = [sys.executable, "-m", "clusterlib", "load", target, "--seconds", "3600", *given]
     running = subprocess.Popen(
         [*command, "--processes", "2"],
         cwd=shop,
@@ -240,6 +260,19 @@ def test_ctrl_c_shows_what_was_measured_until_then(shop: Path, up: Up, gone: Cal
     assert "interrupted" in printed.splitlines()[0]
     assert "p99 corrected" in printed
     assert all(gone(pid) for pid in workers)
+
+
+def test_ctrl_c_wakes_coroutines_that_wait_for_their_next_request(shop: Path, up: Up) -> None:
+    """All clients have taken a start of the open loop, most of them seconds ahead."""
+    up("ci-small")
+    running, _ = started(shop, "shop:at_once", "--clients", "50", "--rate", "2")
+
+    running.send_signal(signal.SIGINT)
+    printed, _ = running.communicate(timeout=30)
+
+    assert running.returncode == 130
+    assert "interrupted" in printed.splitlines()[0]
+    assert "no answer by the end" not in printed
 
 
 def test_nothing_of_a_load_is_left_when_its_command_is_killed(
