@@ -139,11 +139,11 @@ class Bonds:
             return
         if ended.id in found.watches:
             found.watches.discard(ended.id)
-            found.box.put(ProcessDown(ended.id, ended.reason, ended.name))
+            found.box.put_notice(ProcessDown(ended.id, ended.reason, ended.name))
         if ended.id in found.links:
             found.links.discard(ended.id)
             if found.traps:
-                found.box.put(LinkDown(ended.id, ended.reason, ended.name))
+                found.box.put_notice(LinkDown(ended.id, ended.reason, ended.name))
             elif ended.failed:
                 self._table.end(found, f"the linked process {ended.id} failed: {ended.reason}")
 

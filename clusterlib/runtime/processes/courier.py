@@ -28,7 +28,9 @@ MOST_WAITING = 10_000
 class Courier:
     """Sends (verb, arguments) to the same service of other nodes, and waits for answers."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, links: Links, log: Log) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, links: Links, log: Log, lives: Callable[[str], bool]
+    ) -> None:
         self.verbs: dict[str, Callable[..., None]] = {}
         """What other nodes can tell this one."""
         self.questions: dict[str, Callable[..., asyncio.Future[Any]]] = {}
@@ -36,6 +38,7 @@ class Courier:
         self._loop = loop
         self._links = links
         self._log = log
+        self._lives = lives
         self._numbers = itertools.count(1)
         self._asked: dict[int, tuple[str, asyncio.Future[Any]]] = {}
         self._waiting: dict[str, list[bytes]] = {}
@@ -43,7 +46,7 @@ class Courier:
 
     def tell(self, node: str, verb: str, *arguments: Any) -> None:
         """Sends, at once or as soon as there is a link. Raises RemoteError if an argument cannot be
-        sent."""
+        sent, NodeUnavailable if the node is known to be gone."""
         try:
             frame = b"".join(dump((verb, arguments), PEER_FRAME_LIMIT))
         except TooLarge as error:
@@ -52,6 +55,8 @@ class Courier:
             raise RemoteError(f"the message to {node} cannot be sent", cause=str(error)) from error
         if node not in self._waiting and self._links.tell(node, FrameKind.PROCESSES, frame):
             return
+        if not self._lives(node):
+            raise NodeUnavailable(f"{node} does not live, so nothing can be sent to it")
         waiting = self._waiting.setdefault(node, [])
         if len(waiting) >= MOST_WAITING:
             raise NodeUnavailable(

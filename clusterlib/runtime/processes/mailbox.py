@@ -12,6 +12,7 @@ from clusterlib.errors import ClusterError
 __all__ = ["DEFAULT_ROOM", "AskedMessage", "Mailbox"]
 
 DEFAULT_ROOM = 10_000
+FEWEST_KEPT = 16
 
 
 class AskedMessage:
@@ -48,7 +49,9 @@ class Mailbox:
         "_asked",
         "_closed",
         "_items",
+        "_kept",
         "_loop",
+        "_most_kept",
         "_waiting",
         "lost",
         "room",
@@ -66,6 +69,9 @@ class Mailbox:
         self._items: deque[Any] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._asked: AskedMessage | None = None
+        self._kept: list[AskedMessage] = []
+        """Requests that were taken before the last message, and not answered at once."""
+        self._most_kept = FEWEST_KEPT
         self.taken = 0
         """How many messages the process has taken."""
         self._closed = False
@@ -122,22 +128,44 @@ class Mailbox:
         if len(self._items) >= self.room:
             self.lost += 1
             return False
+        self._append(message)
+        return True
+
+    def _append(self, message: Any) -> None:
         self._items.append(message)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-        return True
+
+    def put_notice(self, message: Any) -> None:
+        """A message of the runtime, for which there is always room: there are few of them."""
+        if not self._closed:
+            self._append(message)
 
     def close(self) -> list[AskedMessage]:
         """Takes no more messages. Returns the requests that were not answered."""
         self._closed = True
-        unanswered = [item for item in self._items if isinstance(item, AskedMessage)]
-        if self._asked is not None and not self._asked.answered:
-            unanswered.insert(0, self._asked)
+        asked = [item for item in self._items if isinstance(item, AskedMessage)]
+        if self._asked is not None:
+            asked.insert(0, self._asked)
+        unanswered = [one for one in (*self._kept, *asked) if not one.answered]
         self._items.clear()
+        self._kept.clear()
         return unanswered
+
+    def _keep(self, request: AskedMessage) -> None:
+        """It may be answered later, or when the process ends.
+
+        A process that never answers does not collect requests for ever: of those without an answer
+        the newest are kept, as many as the mailbox has room for."""
+        self._kept.append(request)
+        if len(self._kept) >= self._most_kept:
+            self._kept = [one for one in self._kept if not one.answered][-self.room :]
+            self._most_kept = 2 * len(self._kept) + FEWEST_KEPT
 
     def _next(self) -> Any:
         item = self._items.popleft()
         self.taken += 1
+        if self._asked is not None and not self._asked.answered:
+            self._keep(self._asked)
         self._asked = item if isinstance(item, AskedMessage) else None
         return item.message if isinstance(item, AskedMessage) else item

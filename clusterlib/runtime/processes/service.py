@@ -10,7 +10,14 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
 
-from clusterlib.errors import ClusterError, NodeUnavailable, ProcessGone, ProcessNameTaken
+from clusterlib.errors import (
+    ClusterError,
+    NodeUnavailable,
+    ProcessGone,
+    ProcessNameTaken,
+    RemoteError,
+    UsageError,
+)
 from clusterlib.frozen import replace
 from clusterlib.runtime.links import Links
 from clusterlib.runtime.log import Log
@@ -57,7 +64,7 @@ class ProcessService:
         self._network = network
         self._membership = membership
         self._log = log
-        self._courier = Courier(network.loop, links, log)
+        self._courier = Courier(network.loop, links, log, membership.lives)
         self._courier.verbs["send"] = self._deliver
         self._courier.questions |= {
             "ask": self.ask,
@@ -131,6 +138,10 @@ class ProcessService:
 
     def start(self, child: Child, under: ProcessId | None = None) -> ProcessId:
         """Starts a process on this node."""
+        if self._leaving:
+            raise NodeUnavailable(f"{self.node} leaves the cluster, so it starts no process")
+        if child.moves and under is not None:
+            raise UsageError("a child of a supervisor does not move: its supervisor stays on its node")
         if child.name is not None and (owner := self.registry.find(child.name)) is not None:
             raise ProcessNameTaken(f"the name {child.name!r} belongs to the process {owner}")
         if child.moves:
@@ -144,7 +155,7 @@ class ProcessService:
         """Starts one more child of a supervisor, on the node of that."""
         under = self.resolve(supervisor)
         if under.node != self.node:
-            return self._courier.ask(under.node, "spawn", child, under)
+            return self._elsewhere(under, "spawn", child, under)
         return self._at_once(lambda: self.start(child, under))
 
     def _start_for(self, child: Child, under: ProcessId | None) -> asyncio.Future[ProcessId]:
@@ -169,7 +180,7 @@ class ProcessService:
     ) -> asyncio.Future[T]:
         process = self.resolve(target)
         if process.node != self.node:
-            return self._courier.ask(process.node, verb, process)
+            return self._elsewhere(process, verb, process)
         if self.table.member(process) is None:
             return self._failed(self.table.gone(process))
         return asyncio.shield(self._network.loop.create_task(act(process.number)))
@@ -178,13 +189,19 @@ class ProcessService:
         """Ends a process, wherever it is. Done when it has ended."""
         process = self.resolve(target)
         if process.node != self.node:
-            return self._courier.ask(process.node, "end", process, reason)
+            return self._elsewhere(process, "end", process, reason)
         try:
             found = self.table.process(process)
         except ClusterError as error:
             return self._failed(error)
         self.table.end(found, reason)
         return asyncio.shield(found.gone)
+
+    def _elsewhere(self, process: ProcessId, verb: str, *arguments: Any) -> asyncio.Future[Any]:
+        """Asks the node of the process, unless it is known that no answer would come."""
+        if self.lives(process):
+            return self._courier.ask(process.node, verb, *arguments)
+        return self._failed(NodeUnavailable(f"{process} cannot be asked: {UNREACHABLE}"))
 
     def _at_once(self, act: Callable[[], T]) -> asyncio.Future[T]:
         answer: asyncio.Future[T] = self._network.loop.create_future()
@@ -206,14 +223,14 @@ class ProcessService:
         process = self.resolve(target)
         if process.node == self.node:
             self._post(process, message, None)
-        else:
+        elif self.lives(process):
             self._courier.tell(process.node, "send", process, message)
 
     def ask(self, target: ProcessId | str, message: Any) -> asyncio.Future[Any]:
         """Sends a message; the future gets the answer of the process."""
         process = self.resolve(target)
         if process.node != self.node:
-            return self._courier.ask(process.node, "ask", process, message)
+            return self._elsewhere(process, "ask", process, message)
         answer: asyncio.Future[Any] = self._network.loop.create_future()
         self._post(process, message, answer)
         return answer
@@ -327,24 +344,50 @@ class ProcessService:
         moving = [process for process in self.table if process.child.moves]
         for process in moving:
             process.final = True
-            process.box.put(Leaving())
+            process.box.put_notice(Leaving())
         if moving:
             await asyncio.wait([process.gone for process in moving], timeout=HAND_OVER_SECONDS)
         for process in moving:
             if not process.gone.done():
+                self._log.say(f"{process.name} did not return within {HAND_OVER_SECONDS} s, and is ended")
                 self.table.end(process, LEAVES, final=True)
-        others = [name for name in self._membership.alive() if name != self.node]
-        started = [self._continue(process, others) for process in moving] if others else []
+        started = [self._network.loop.create_task(self._continue(process)) for process in moving]
         if started:
             await asyncio.wait(started, timeout=HAND_OVER_SECONDS)
+        for process, task in zip(moving, started, strict=True):
+            if task.cancel():
+                self._log.say(f"{process.name} is lost: no other node has started it in time")
         await asyncio.wait_for(self.table.shut_down(), HAND_OVER_SECONDS)
 
-    def _continue(self, process: LiveProcess, others: list[str]) -> asyncio.Future[ProcessId]:
-        args = process.child.args if process.box.successor is None else process.box.successor
-        where = place(others, self._spreading.loads, others[0])
-        if process.name is not None:  # the other node may not know yet that the name is free
-            self._spreading.inform(where, process.name)
-        return self.spawn(replace(process.child, args=args), node=where)
+    async def _continue(self, process: LiveProcess) -> None:
+        """Starts it on the node with the fewest processes that does not leave, too."""
+        child, loads = self._successor(process), self._spreading.loads
+        others = [name for name in self._membership.alive() if name != self.node]
+        refusal: ClusterError = NodeUnavailable("there is no other node")
+        for where in sorted(others, key=lambda name: (loads.get(name, 0), name)):
+            try:
+                if process.name is not None:  # the other node may not know yet that the name is free
+                    self._spreading.inform(where, process.name)
+                await self.spawn(child, node=where)
+            except ClusterError as error:
+                refusal = error
+            else:
+                return
+        self._log.say(f"{process.name} is lost: {refusal}")
+
+    def _successor(self, process: LiveProcess) -> Child:
+        if process.box.successor is None:
+            return process.child
+        child = replace(process.child, args=process.box.successor)
+        try:
+            written_will(child)
+        except RemoteError as error:
+            self._log.say(
+                f"{process.name} continues with the arguments of its start, and without what it handed"
+                f" over: {error} ({error.cause})"
+            )
+            return process.child
+        return child
 
 
 def _full(process: LiveProcess) -> str:
