@@ -17,9 +17,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from clusterlib.frozen import frozen
 from clusterlib.importing import importable
 
-__all__ = ["execute", "forget", "helpers", "restore_helpers", "take_helpers"]
+__all__ = ["Helper", "execute", "forget", "helpers", "restore_helpers", "take_helpers"]
 
 PREFIX = "clusterlib_operations_"
 
@@ -28,9 +29,13 @@ class _ProjectLoader(SourceFileLoader):
     """Reads no cached bytecode: it is trusted by the second of the last change, and an edit within
     that second would be missed."""
 
+    source: bytes | None = None
+    """What was imported; the file may have changed since."""
+
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
+        self.source = self.get_data(path)
+        code: CodeType = self.source_to_code(self.source, path)
         return code
 
 
@@ -103,12 +108,21 @@ def forget(file: Path) -> None:
     sys.modules.pop(f"{_package_name(file.parent)}.{file.stem}", None)
 
 
-def helpers(folder: Path, operations: Collection[str]) -> dict[str, Path]:
+@frozen
+class Helper:
+    """A module beside operations, as it was imported."""
+
+    file: Path
+    source: bytes | None
+    """None if it has none, as a compiled module."""
+
+
+def helpers(folder: Path, operations: Collection[str]) -> dict[str, Helper]:
     """The modules that operations of this folder have imported from it and that are no operations,
     by name."""
     inside = f"{_package_name(folder)}."
     return {
-        name: Path(file)
+        name: Helper(Path(file), getattr(module.__loader__, "source", None))
         for name, module in list(sys.modules.items())
         if name.startswith(inside) and (file := getattr(module, "__file__", None)) and file not in operations
     }

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clusterlib.errors import OperationBroken
+from clusterlib.frozen import frozen
 from clusterlib.operations.listing import ListedOperation, SourceTrouble
 from clusterlib.operations.remembering import FileListing, Memory
 
@@ -112,6 +113,22 @@ class _File:
         return module
 
 
+@frozen
+class _SeenHelper:
+    """A module beside the operations, as it was imported or last tried."""
+
+    state: State
+    source: bytes | None
+    settled: bool
+
+    def now(self, file: Path) -> _SeenHelper:
+        """Read again if it has changed or is young."""
+        state = _state(file)
+        if self.settled and state == self.state:
+            return self
+        return _SeenHelper(state, _source_of(file), _is_settled(state))
+
+
 class ProjectSources:
     """The operations of one project. Threads may share it."""
 
@@ -119,7 +136,7 @@ class ProjectSources:
         self._folder = project / FOLDER
         self._memory = Memory(project)
         self._files: dict[str, _File] = {}
-        self._helpers: dict[str, State] = {}
+        self._helpers: dict[str, _SeenHelper] = {}
         self._lock = RLock()
         self._changes = 0
         self._seen: Seen = (0, [], [])
@@ -203,8 +220,7 @@ class ProjectSources:
         self._changes += 1
 
     def _read(self, file: _File, state: State) -> None:
-        # Times of files are those of this clock, so the comparison needs no other one.
-        settled = time.time_ns() - state[0] > SETTLED_SECONDS * 1e9
+        settled = _is_settled(state)
         try:
             text = file.path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -226,9 +242,11 @@ class ProjectSources:
         """If one has changed, the operations that have been imported are imported anew, with it."""
         from clusterlib.operations.project_modules import helpers, restore_helpers, take_helpers
 
+        self._remember_helpers()
         found = helpers(self._folder, self._files)
-        states = {name: _state(file) for name, file in found.items()}
-        if states == {name: self._helpers.get(name, states[name]) for name in states}:
+        seen = {name: self._helpers[name].now(one.file) for name, one in found.items()}
+        if all(one.source == self._helpers[name].source for name, one in seen.items()):
+            self._helpers |= seen
             return
         taken = take_helpers(found)
         renewed = [
@@ -236,19 +254,26 @@ class ProjectSources:
             for one in self._files.values()
             if one.newest is not None and (one.newest.module or one.newest.failure)
         ]
-        for file in renewed:
-            assert file.newest is not None
-            file.renew(_Version(file.path, file.newest.text, FileListing(file.newest.operations, ())))
+        self._changes += 1
+        try:
+            for file in renewed:
+                assert file.newest is not None
+                listing = FileListing(file.newest.operations, file.newest.mistakes)
+                file.renew(_Version(file.path, file.newest.text, listing))
+        except KeyboardInterrupt:  # the next look does it again
+            restore_helpers(taken)
+            raise
         if any(file.used is not file.newest for file in renewed):
             restore_helpers(taken)
-        self._helpers = states
-        self._changes += 1
+        self._helpers |= seen
 
     def _remember_helpers(self) -> None:
         from clusterlib.operations.project_modules import helpers
 
-        for name, file in helpers(self._folder, self._files).items():
-            self._helpers.setdefault(name, _state(file))
+        for name, one in helpers(self._folder, self._files).items():
+            if name not in self._helpers:
+                source = _source_of(one.file) if one.source is None else one.source
+                self._helpers[name] = _SeenHelper((), source, settled=False)
 
 
 @cache
@@ -275,6 +300,18 @@ def _state(file: Path) -> State:
         return _state_of(file.stat())
     except OSError:
         return ()
+
+
+def _is_settled(state: State) -> bool:
+    # Times of files are those of this clock, so the comparison needs no other one.
+    return not state or time.time_ns() - state[0] > SETTLED_SECONDS * 1e9
+
+
+def _source_of(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
 
 
 def _state_of(seen: os.stat_result) -> State:

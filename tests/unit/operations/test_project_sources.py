@@ -3,6 +3,7 @@ last version in use."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -174,6 +175,51 @@ def test_a_helper_beside_it_is_imported_freshly_with_it(project: Path, write: Wr
     helper.write_text("PRICE = 4\n")
     assert (call(project, "price"), call(project, "offer")) == (4, 4)
     assert troubles(project) == []
+
+
+def test_a_change_that_keeps_size_and_times_is_noticed_in_a_young_helper(
+    project: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = project / "operations" / "_prices.py"
+    helper.write_text("PRICE = 1\n")
+    os.utime(helper, (2**32, 2**32))  # young for ever
+    seen, stat = helper.stat(), Path.stat
+
+    def coarse(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        return seen if path == helper else stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", coarse)
+    write("price", "PRICE", head="from ._prices import PRICE\n")
+    assert call(project, "price") == 1
+
+    helper.write_text("PRICE = 2\n")
+
+    assert call(project, "price") == 2
+
+
+def test_a_helper_that_changes_while_it_is_imported_is_imported_again(project: Path, write: Write) -> None:
+    helper = project / "operations" / "_prices.py"
+    helper.write_text("from pathlib import Path\nPRICE = 1\nPath(__file__).write_text('PRICE = 2\\n')\n")
+    write("price", "PRICE", head="from ._prices import PRICE\n")
+
+    assert call(project, "price") == 1
+    assert call(project, "price") == 2
+
+
+def test_a_badly_declared_operation_stays_named_when_a_helper_changes(project: Path, write: Write) -> None:
+    helper = project / "operations" / "_prices.py"
+    helper.write_text("PRICE = 1\n")
+    file = write("price", "PRICE", head="from ._prices import PRICE\n")
+    bad = "@operation(effect='read', group='shop')\ndef offer(size) -> int: ...\n"
+    file.write_text(file.read_text() + bad)
+    before = troubles(project)
+    assert len(before) == 1
+
+    with contextlib.suppress(OperationBroken):
+        call(project, "price")
+    helper.write_text("PRICE = 23\n")
+
+    assert troubles(project) == before
 
 
 def test_a_call_that_runs_finishes_with_the_code_it_began_with(project: Path, write: Write) -> None:
