@@ -71,6 +71,8 @@ class ClientsOrder:
     request: LoadRequest
     seconds: float
     nodes: tuple[LoadedPlace, ...]
+    clients: int
+    """Of all processes together."""
 
 
 @frozen

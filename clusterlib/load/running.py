@@ -141,6 +141,7 @@ def shares(cluster: Cluster, order: LoadOrder) -> Iterator[ClientsOrder]:
             request=order.request,
             seconds=order.seconds,
             nodes=tuple(places),
+            clients=order.clients,
         )
 
 

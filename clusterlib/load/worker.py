@@ -23,6 +23,7 @@ from clusterlib.load.histogram import Histogram
 from clusterlib.load.orders import STOP, ClientsOrder, ClientsReport, LoadedPlace, NodeCounts
 from clusterlib.load.pace import ClosedPace, LoadRecorder, OpenPace, drive, drive_async
 from clusterlib.load.targets import open_target
+from clusterlib.load.threads import check_threads
 from clusterlib.messages.codec import plain, revive
 from clusterlib.waiting import wait_readable
 
@@ -164,6 +165,8 @@ class _Worker:
     def _prepared(self, order: ClientsOrder) -> Callable[[], None]:
         """Makes all clients. Returns what starts them."""
         target = open_target(order.request)
+        if not target.is_async:
+            check_threads(order.request, order.clients)
         nodes = [
             (place, LoadNode(place, order.cluster, order.cookie_file, order.request.timeout))
             for place in order.nodes

@@ -14,6 +14,7 @@ from clusterlib.load.judging import Effort, limits_of
 from clusterlib.load.orders import LoadRequest, TargetKind
 from clusterlib.load.results import LoadFault, LoadLimit, LoadLoop, LoadRow, LoadSecond
 from clusterlib.load.running import LoadOrder, run_load
+from clusterlib.load.threads import check_threads
 from clusterlib.machine.facts import detect_machine
 from clusterlib.messages.status import NodeStatus
 from clusterlib.operations.declaring import Caller, operation
@@ -25,7 +26,6 @@ from clusterlib.values.fields import Between
 __all__ = ["LoadResult", "LoadTick", "load"]
 
 MOST_CLIENTS = 10_000
-MOST_THREADS = 2_000
 INTERRUPTED = 130
 URL = re.compile(r"https?://", re.IGNORECASE)
 QUOTED = re.compile("[^!-~]")
@@ -193,11 +193,4 @@ def _check(target: str, request: LoadRequest, nodes: tuple[NodeStatus, ...], cli
                 cause=f"its ports: {', '.join(node.ports) or 'none'}",
                 remedies=[do("cluster.load", target, port=name) for name in node.ports],
             )
-    if clients > MOST_THREADS:
-        raise UsageError(
-            f"{clients} clients are too many for HTTP requests, because each is a thread",
-            remedies=[
-                do("cluster.load", target, clients=MOST_THREADS),
-                "load a function that is a coroutine (async def)",
-            ],
-        )
+    check_threads(request, clients)

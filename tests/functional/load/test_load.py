@@ -37,6 +37,7 @@ NONSENSE: list[tuple[str, dict[str, Any], str, str]] = [
     ("/health", {"clients": 1}, "1 client cannot put load on 2 nodes", "--clients 2"),
     ("/health", {"clients": 100_000}, "out of bounds", ""),
     ("/health", {"clients": 9_000}, "too many for HTTP", "--clients 2000"),
+    ("shop:order", {"clients": 9_000}, "too many for a plain function", "--clients 2000"),
     ("/käse", {}, "cannot be requested", "cluster.load /k%C3%A4se"),
     ("/two words?a=50%", {}, "it contains ' '", "/two%20words?a=50%"),
     ("/tea\n", {}, "it contains '\\n'", "cluster.load /tea%0A"),
