@@ -12,6 +12,8 @@ from clusterlib.operations.listing import ListedParameter
 __all__ = ["columns", "listed", "listed_troubles", "overview", "usage"]
 
 WIDTH = 100
+LEAST_ROOM = 20
+"""Columns for an explanation beside a name."""
 SECTIONS = (
     ("Start, change and end clusters", ("up", "down", "restart", "sync", "scale", "run", "clean")),
     ("Look into them", ("status", "health", "logs", "events", "shell", "live", "stacks", "flame", "doctor")),
@@ -92,13 +94,15 @@ def _sections() -> Iterable[tuple[str, Sequence[Command]]]:
 
 
 def columns(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
-    indent = max(len(first) for first, _ in rows) + 4
-    room = max(20, min(width, WIDTH) - indent)
+    """What is too long for its column in a narrow terminal has a line of its own."""
+    width = max(2 * LEAST_ROOM, min(width, WIDTH))
+    indent = min(max(len(first) for first, _ in rows) + 4, width - LEAST_ROOM)
     lines = []
     for first, second in rows:
-        folded = textwrap.wrap(second, room) or [""]
-        lines.append(f"  {first.ljust(indent - 2)}{folded[0]}".rstrip())
-        lines += [" " * indent + line for line in folded[1:]]
+        folded = textwrap.wrap(second, width - indent) or [""]
+        beside = "" if len(first) + 4 > indent else folded.pop(0)
+        lines.append(f"  {first.ljust(indent - 2)}{beside}".rstrip())
+        lines += [" " * indent + line for line in folded if line]
     return lines
 
 

@@ -141,7 +141,7 @@ def test_an_interrupted_run_is_not_called_a_failure(seen: Make) -> None:
 def test_the_status_says_who_uses_the_cluster_and_why_it_is_dirty(seen: Make) -> None:
     it = seen()
     told = cluster_status(
-        held=True,
+        leased=True,
         turns=(TurnStatus("test_one", False, "t"),),
         waiting=1,
         dirty=("n was killed", "test_zero left a mess"),
