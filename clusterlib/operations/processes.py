@@ -121,4 +121,5 @@ def tree(cluster: Cluster, node: NodeName | None = None) -> ProcessTrees:
     """Show the supervision trees of all nodes, or of one, with restarts and their reasons."""
     answers = ask_nodes(cluster, lambda calls: calls.trees(ASK_SECONDS), node)
     found = tuple(NodeTrees(name, tuple(trees)) for name, trees in answers.of.items())
-    return ProcessTrees(cluster.name, found, tuple(answers.unasked))
+    shown = ProcessTrees(cluster.name, found, tuple(answers.unasked))
+    return without_secrets(shown, cluster.name, project=cluster.project)

@@ -218,6 +218,20 @@ def test_a_process_stopped_by_a_signal_is_named_as_paused(project: Path, up: Up)
     assert "SIGSTOP" in found.unasked[0].why
 
 
+def test_a_tree_shows_no_secrets_in_the_reasons_of_restarts(
+    project: Path, up: Up, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = embedded(project, up)
+    shop.cluster.processes.send("ann", shop.failure)
+    until(lambda: member(shop, "ann").restarts == 1)
+    assert "the cart fell over" in member(shop, "ann").last
+
+    monkeypatch.setenv("SHOP_PASSWORD", "the cart fell over")
+
+    assert "ValueError" in member(shop, "ann").last
+    assert "the cart fell over" not in member(shop, "ann").last
+
+
 def test_the_commands_print_tables_trees_and_json(project: Path, up: Up) -> None:
     shop = embedded(project, up)
     shop.cluster.processes.send("ann", shop.failure)
