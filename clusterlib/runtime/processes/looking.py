@@ -15,6 +15,7 @@ from clusterlib.messages.processes import (
     ProcessRow,
     ProcessState,
 )
+from clusterlib.runtime.processes.bounded import short_text
 from clusterlib.runtime.processes.mailbox import Mailbox
 from clusterlib.runtime.processes.members import LiveProcess, Slot, Supervisor
 from clusterlib.runtime.processes.table import ProcessTable
@@ -23,7 +24,6 @@ __all__ = ["busiest", "detail", "tree"]
 
 MOST_WAITING = 10
 MOST_VALUES = 20
-LONGEST_TEXT = 200
 
 OWN = {Mailbox.__anext__.__code__, Mailbox.take.__code__}
 ORDERS: dict[ProcessOrder, Callable[[LiveProcess], tuple[int, int]]] = {
@@ -50,13 +50,13 @@ def detail(node: str, table: ProcessTable, process: LiveProcess) -> ProcessDetai
     return ProcessDetail(
         _row(node, table, process),
         process.started,
-        tuple(_short(message) for message in process.box.waiting(MOST_WAITING)),
+        tuple(short_text(message) for message in process.box.waiting(MOST_WAITING)),
         process.box.lost,
         tuple(sorted(map(str, process.links))),
         tuple(sorted(map(str, process.monitors))),
         tuple(_ancestors(supervisor)),
         _stack(process),
-        tuple((name, _short(value)) for name, value in values),
+        tuple((name, short_text(value)) for name, value in values),
     )
 
 
@@ -133,11 +133,3 @@ def _stack(process: LiveProcess) -> tuple[str, ...]:
     frames = [coroutine.cr_frame for coroutine in _coroutines(process) if coroutine.cr_frame is not None]
     lines = traceback.StackSummary.extract((frame, frame.f_lineno) for frame in frames).format()
     return tuple(line for entry in lines for line in entry.rstrip("\n").split("\n"))
-
-
-def _short(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception as error:  # noqa: BLE001  a class of the project can raise anything here
-        text = f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
