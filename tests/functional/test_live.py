@@ -251,6 +251,24 @@ def test_an_answer_that_cannot_be_written_does_not_end_the_prompt(project: Path)
         assert terminal.ends() == 0
 
 
+def test_an_operation_that_raises_does_not_end_the_prompt(project: Path, operations: Path) -> None:
+    (operations / "price.py").write_text(
+        "from clusterlib.operations import operation\n"
+        "@operation(effect='read', group='shop')\n"
+        "def price() -> str:\n"
+        "    raise OSError(28, 'no space')\n"
+    )
+    with prompt(project) as terminal:
+        terminal.shows("> ")
+        terminal.type("shop price\n")
+        terminal.shows("price.py")
+        terminal.shows("OSError: [Errno 28] no space")
+        terminal.shows("[not running]> ")
+        terminal.type("exit\n")
+        assert terminal.ends() == 0
+    assert live(project, "-c", "shop price").returncode == 1
+
+
 def test_ctrl_c_while_a_file_of_the_project_is_imported_leads_back_to_the_prompt(
     project: Path, operations: Path
 ) -> None:

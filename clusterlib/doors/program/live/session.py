@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from traceback import print_exc
 
 from clusterlib.doors.commands.carrying import carry_out
 from clusterlib.doors.commands.command import look_again, troubles
 from clusterlib.doors.console import Console
-from clusterlib.doors.exits import INTERRUPTED
+from clusterlib.doors.exits import FAILED, INTERRUPTED
 from clusterlib.doors.program.live.destination import opened
 from clusterlib.doors.program.live.help import chapter
 from clusterlib.doors.program.live.line import TypedCommand, parse_line
@@ -133,6 +134,11 @@ class LiveSession:
         except ClusterError as error:
             self.console.error(error)
             return error.exit_code
+        except Exception:  # of an operation, which a person may be writing just now
+            if not self._with_person:
+                raise
+            print_exc(file=self.console.err)
+            return FAILED
 
     def _operation(self, typed: TypedCommand) -> int:
         call = parse(typed.words, LiveWording())
