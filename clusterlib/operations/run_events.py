@@ -76,8 +76,8 @@ class RunEvents:
         self._name = name
         self._on_news = on_news
         self._kept: list[PlacedEvent] = []
-        run = latest_run(project, name)
-        self._floor = EventPlace(run.path.name, 0) if run is not None else BEGINNING
+        self._floor = self.beginning()
+        """All events after this one are in memory, as far as they are known."""
         self._last = self._floor
         self._lock = threading.Lock()
         self._cluster: Cluster | None = None
@@ -86,10 +86,10 @@ class RunEvents:
         self._thread = threading.Thread(target=self._follow, name=f"events of {name}", daemon=True)
         self._thread.start()
 
-    @property
     def beginning(self) -> EventPlace:
-        """Before the first event of the run that was the latest when this began."""
-        return self._floor
+        """Before the first event of the run that is the latest now."""
+        run = latest_run(self._project, self._name)
+        return EventPlace(run.path.name, 0) if run is not None else BEGINNING
 
     def after(self, place: EventPlace) -> Sequence[PlacedEvent]:
         """All events since then that are known now, in their order."""
@@ -110,20 +110,22 @@ class RunEvents:
 
     def _follow(self) -> None:
         while not self._ended:
-            self._read_files()
-            with contextlib.suppress(ClusterError):
-                self._watch()
-            self._read_files()
+            with contextlib.suppress(OSError):  # a run that is being removed, no more descriptors
+                self._read_files()
+                with contextlib.suppress(ClusterError):
+                    self._watch()
+                self._read_files()
             pause(LEAST_PAUSE)
-            poll(self._has_work, Deadline(LOOK_SECONDS))
+            with contextlib.suppress(OSError, ClusterError):
+                poll(self._has_work, Deadline(LOOK_SECONDS))
 
     def _read_files(self) -> None:
         """If they have changed."""
         runs = [one for one in runs_of(self._project, self._name) if one.path.name >= self._last.run]
         sizes = {one.path.name: one.events.stat().st_size for one in runs if one.events.exists()}
         if sizes != self._sizes:
-            self._sizes = sizes
             self._add(recorded_after(self._project, self._name, self._last))
+            self._sizes = sizes
 
     def _has_work(self) -> bool:
         return self._ended or not lock_of(self._project, self._name).is_free()

@@ -105,7 +105,7 @@ class Application:
         from clusterlib.doors.web.streams import EVENT_STREAM, EventStreams
 
         self._streams = self._streams or EventStreams(self._project)
-        last = request.headers.get("last-event-id") or request.query_params.get("after")
+        last = _last_event(request) or request.query_params.get("after")
         return StreamingResponse(await self._streams.open(name, last), media_type=EVENT_STREAM)
 
     async def _in_thread(self, function: Callable[..., R], *arguments: Any) -> R:
@@ -141,6 +141,11 @@ async def _given(request: Request, found: FoundRoute) -> GivenArguments:
         )
     body = await read_body(request.stream(), request.headers.get("content-length", ""))
     return read_document(body, request.headers.get("content-type", ""))
+
+
+def _last_event(request: Request) -> str:
+    """Browsers send it in UTF-8, as its stream had it; headers are decoded as Latin-1."""
+    return request.headers.get("last-event-id", "").encode("latin-1").decode("utf-8", "replace")
 
 
 def _check_method(request: Request, method: str) -> None:

@@ -55,8 +55,8 @@ class EventStreams:
         if followed is None:
             followed = self._followed[name] = _Followed(self._project, name)
         followed.readers += 1
-        last = place or followed.events.beginning
         try:
+            last = place or followed.events.beginning()
             yield ": events of this cluster follow\n\n"
             if lost is not None:
                 yield f"event: lost\ndata: {json.dumps({'after': lost})}\n\n"

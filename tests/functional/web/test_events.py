@@ -73,6 +73,17 @@ def recorded(project: Path, name: str = "default") -> list[str]:
     ]
 
 
+def test_it_goes_on_for_a_cluster_with_any_letters_in_its_name(client: Client, up: Up) -> None:
+    up("ci-small", name="caf\u00e9", simulate=True)
+    path = "/api/clusters/caf%C3%A9/events/stream"
+    with stream(client, path=path) as events:
+        seen = [one for one, _ in events.until("cluster.ready")]
+
+    as_browsers_do = seen[0].encode().decode("latin-1")
+    with stream(client, as_browsers_do, path=path) as events:
+        assert [one for one, _ in events.until("cluster.ready")] == seen[1:]
+
+
 def test_it_has_what_was_and_what_happens(client: Client, up: Up, project: Path) -> None:
     cluster = up("ci-small", simulate=True)
 

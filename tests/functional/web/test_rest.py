@@ -60,8 +60,10 @@ def test_every_operation_can_be_called(serve: Serve, up: Up) -> None:
     for one in sorted(shipped(), key=_place):
         known = one.full_name in CALLS
         answer = _called(client, one, CALLS.get(one.full_name, {}))
-        wanted = OTHER_STATUS.get(one.full_name, 200)
-        assert answer.status == wanted or not known, (one.full_name, answer.body)
+        if known:
+            assert answer.status == OTHER_STATUS.get(one.full_name, 200), (one.full_name, answer.body)
+        else:  # it lacks an argument, or the cluster is of another kind
+            assert answer.status in {200, 404, 422}, (one.full_name, answer.body)
         if answer.status == 200:
             assert answer.headers["content-type"] == "application/json"
         else:
