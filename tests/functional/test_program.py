@@ -101,7 +101,7 @@ def test_fish_completes_words(project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (["clusterlib", "sta"], "start\nstatus\n"),
+        (["clusterlib", "sta"], "stacks\nstart\nstatus\n"),
         (["clusterlib", "up", "--profile", "ci-s"], "ci-small\n"),
         (["clusterlib", "up", "--profile", "=", "ci-s"], "ci-small\n"),
     ],

@@ -90,10 +90,10 @@ def test_a_taken_port_is_explained(project: Path) -> None:
 
     assert error["code"] == "port-taken"
     assert str(port) in str(error["problem"])
-    assert error["remedies"] == [
-        f"ss -tlnp 'sport = :{port}'",
-        "python -m clusterlib serve  # on a free port",
-    ]
+    remedies = error["remedies"]
+    assert isinstance(remedies, list)
+    assert remedies[0] == f"ss -tlnp 'sport = :{port}'"
+    assert remedies[1].endswith("clusterlib serve  # on a free port")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", "1"])
