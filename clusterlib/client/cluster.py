@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from clusterlib.client.arguments import check_flag, check_scale, check_type, seconds_of
-from clusterlib.client.caller import caller_name
 from clusterlib.client.connection import KILLING_SECONDS, KeeperClient, Listener
 from clusterlib.client.handles import NodeHandles
 from clusterlib.client.node import Node
@@ -304,7 +303,7 @@ class Cluster(Operated):
                 remedies=["close()  # releases it", do("cluster.down", name=self.name)],
             )
         try:
-            self.keeper.ask(Down(reason, caller_name()), seconds=self._down_seconds())
+            self.keeper.ask(Down(reason), seconds=self._down_seconds())
         except KeeperLost:
             if not self._is_gone():
                 raise

@@ -138,7 +138,7 @@ def _ask(name: str, control: Path, doomed: _Doomed) -> None:
     poll(lambda: control.exists() or any(entry.dead() for entry in doomed.entries), Deadline(ANSWER_SECONDS))
     client = KeeperClient.connect(control, name)
     try:
-        client.ask(Down(by=caller_name()), seconds=_stop_seconds(client) + KILLING_SECONDS)
+        client.ask(Down(f"asked to, by {caller_name()}"), seconds=_stop_seconds(client) + KILLING_SECONDS)
     finally:
         client.close()
 

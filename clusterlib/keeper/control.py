@@ -368,8 +368,7 @@ class Conversation:
 
     async def _down(self, asked: Down) -> None:
         self._keeper.holding.operations.ends_cluster(self)
-        test = self._keeper.holding.turns.alone
-        await asyncio.shield(self._keeper.shut_down(asked.reason, by=test, client=asked.by))
+        await asyncio.shield(self._keeper.shut_down(asked.reason, by=self._keeper.holding.turns.alone))
         problem = self._keeper.finished.result()
         if problem is not None:
             raise problem

@@ -271,14 +271,14 @@ class Keeper:
             self._state.save()
             return self.status()
 
-    def shut_down(self, reason: str, by: str = "", client: str = "") -> asyncio.Task[None]:
+    def shut_down(self, reason: str, by: str = "") -> asyncio.Task[None]:
         """Ends the cluster once; all callers wait for the same end.
 
-        `by`: the test that requests it; `client`: the process."""
+        `by`: the test that requests it."""
         if self._ending is None:
             self._phase = ClusterState.STOPPING
             self._why = reason
-            self.events.tell(ClusterStopping(reason, by, client))
+            self.events.tell(ClusterStopping(reason, by))
             self.holding.turns.refuse(self.gone())
             overtaken = self._work if self._work is not asyncio.current_task() else None
             self._ending = asyncio.get_running_loop().create_task(self._end(overtaken))

@@ -146,15 +146,12 @@ class ClusterLingering(Happening):
 class ClusterStopping(Happening):
     reason: str
     by: str = ""  # the test that ended it
-    client: str = ""  # the process that asked for it, and what it did so for
 
     def headline(self) -> str:
         return "the cluster was taken down" if self.by else "stopping"
 
     def detail(self) -> str:
-        if self.by:
-            return ""
-        return f"{self.reason}, by {self.client}" if self.client else self.reason
+        return "" if self.by else self.reason
 
     def deed(self) -> str:
         return "took the cluster down"

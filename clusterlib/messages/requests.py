@@ -120,10 +120,11 @@ class Keep(Request[ClusterStatus]):
 
 @frozen
 class Down(Request[None]):
+    """It gets no further field: a keeper of an older version refuses unknown ones, and it must be
+    possible to end any cluster. So the reason also names who asks."""
+
     changes = True
     reason: str = "asked to"
-    by: str = ""
-    """The process that asks for it."""
 
 
 @frozen

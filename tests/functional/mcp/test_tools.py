@@ -154,7 +154,7 @@ def test_a_cluster_is_started_looked_at_and_broken(project: Path, up: Up) -> Non
     assert began[0]["operation"] == "cluster.kill"
     assert began[0]["by"].startswith("tester over MCP, by pid ")
     (stopping,) = [one for one in ended if one["kind"] == "cluster.stopping"]
-    assert stopping["client"].startswith("tester over MCP, by pid ")
+    assert stopping["reason"].startswith("asked to, by tester over MCP, by pid ")
 
 
 def test_what_an_operation_prints_is_in_its_answer_and_not_in_the_protocol(

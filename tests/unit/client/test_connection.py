@@ -58,6 +58,18 @@ def test_who_expects_no_answer_does_not_mind_one(ends: tuple[KeeperClient, socke
     client.ask(Down())
 
 
+def test_a_keeper_of_an_older_version_knows_all_arguments_of_the_request_to_end(
+    ends: tuple[KeeperClient, socket.socket],
+) -> None:
+    """It refuses others, and must be ended all the same."""
+    client, keeper = ends
+    keeper.sendall(b'{"id": 1, "result": null}\n')
+
+    client.ask(Down("asked to"))
+
+    assert json.loads(keeper.recv(4096))["args"] == {"reason": "asked to"}
+
+
 @pytest.mark.parametrize("event", [None, [], {}, {"kind": 3}])
 def test_an_odd_event_is_an_event_all_the_same(
     ends: tuple[KeeperClient, socket.socket], event: object
