@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -170,10 +170,12 @@ class ProjectServer:
         """The process that answers now."""
         return self._child.pid if self._child is not None else None
 
-    def run(self) -> None:
-        """Watches over the child until SIGINT or SIGTERM, then ends the server."""
+    def run(self, announce: Callable[[], object] = lambda: None) -> None:
+        """Watches over the child until SIGINT or SIGTERM, then ends the server. `announce` is
+        called when these signals end it in order."""
         with self._ended_by_signals():
             try:
+                announce()
                 self._watch()
             finally:
                 self.close()

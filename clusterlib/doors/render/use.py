@@ -126,12 +126,15 @@ def serving(console: Console, result: Serving) -> None:
 
 def served(console: Console, server: ProjectServer) -> int:
     """Says where the server is, and goes on until it is ended."""
-    if console.json:
-        console.record(server.serving.to_dict())
-    else:
-        serving(console, server.serving)
-        console.say("Ctrl-C ends it; clusters go on")
-    server.run()
+
+    def announce() -> None:
+        if console.json:
+            console.record(server.serving.to_dict())
+        else:
+            serving(console, server.serving)
+            console.say("Ctrl-C ends it; clusters go on")
+
+    server.run(announce)
     return 0
 
 

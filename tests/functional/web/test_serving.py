@@ -64,6 +64,22 @@ def test_a_signal_ends_it_cleanly(serve: Serve, gone: Callable[[int], bool], num
     assert not Path(served.serving["token_file"]).exists()
 
 
+def test_a_signal_that_comes_as_soon_as_the_address_is_known_ends_it_cleanly(project: Path) -> None:
+    script = """
+import os, signal
+from clusterlib.operations.serving import ProjectServer
+server = ProjectServer.start()
+server.run(lambda: os.kill(os.getpid(), signal.SIGTERM))
+print("ended in order:", server.child)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, "ended in order: None\n"), done.stderr
+
+
 def test_a_second_one_says_where_the_first_one_is(serve: Serve, project: Path) -> None:
     served = serve()
 
