@@ -23,8 +23,8 @@ def test_asking_a_process_that_is_gone_or_ends_is_an_error_with_its_reason(grid:
     with pytest.raises(ProcessGone) as caught:
         on(grid, "node1", "ask", process, "items")
     assert caught.value.cause == "it ended: ValueError: the cart fell over"
-    with pytest.raises(ProcessGone, match=r"no process has the name 'nobody'"):
-        on(grid, "node1", "ask", "nobody", "items")
+    with pytest.raises(ProcessGone, match=r"no process has the name 'unknown'"):
+        on(grid, "node1", "ask", "unknown", "items")
 
 
 def test_an_answer_that_would_come_from_a_dead_node_is_an_error(grid: Grid) -> None:

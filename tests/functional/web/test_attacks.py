@@ -149,8 +149,8 @@ def test_a_huge_body_is_not_read(client: Client, project: Path) -> None:
     token = f"Authorization: Bearer {client.token}"
     head = ["POST /api/clusters/x/down HTTP/1.1", f"Host: 127.0.0.1:{client.port}", token]
     head.append("Content-Type: application/json")
-    told = _raw(client, *head, f"Content-Length: {1 << 40}", body=b"{")
-    assert told.startswith(b"HTTP/1.1 413 ")
+    answer = _raw(client, *head, f"Content-Length: {1 << 40}", body=b"{")
+    assert answer.startswith(b"HTTP/1.1 413 ")
     digits = _raw(client, *head, f"Content-Length: {'9' * 40}", body=b"{")
     assert digits.startswith((b"HTTP/1.1 413 ", b"HTTP/1.1 400 "))
     before = _memory(project)
