@@ -47,7 +47,8 @@ class Fork:
 
 
 def fork(work: Callable[[int], None]) -> Fork:
-    """`work` is given the descriptor to write its answers to. Its standard input is empty.
+    """`work` is given the descriptor to write its answers to. Its standard input is empty, and it
+    has no terminal.
 
     To be called by a process with one thread only: the child has no other."""
     answers, answers_to = os.pipe()
@@ -62,6 +63,7 @@ def fork(work: Callable[[int], None]) -> Fork:
 def _work(work: Callable[[int], None], answers: int, answers_to: int, parent: int) -> NoReturn:
     code = 1
     try:
+        os.setsid()  # without a terminal, which a command of ours would take from our parent's user
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _end_with(parent)
