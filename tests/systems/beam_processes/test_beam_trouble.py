@@ -69,7 +69,7 @@ def test_a_node_that_is_killed_is_reported_at_once(world: World) -> None:
         world.on("node2").where("wished", SECONDS)
 
 
-def test_nothing_is_left_on_a_node_by_clients_that_are_cut_off(world: World) -> None:
+def test_nothing_is_left_on_a_node_by_clients_that_are_cut_off(world: World) -> None:  # noqa: C901  one story: who is cut off, and what is left
     node = world.on("node1")
     busy = world.id_of("node1", world.call("node1", "shop", "busy"))
     plain = world.spawn("node1", "plain")
