@@ -145,8 +145,8 @@ class Operated:
         """Kill a node with SIGKILL, as a crash would."""
     def load(
         self,
-        target: str,
-        *,
+        target: str | None = ...,
+        *command: str,
         clients: int = ...,
         seconds: float = ...,
         rate: float | None = ...,
@@ -154,7 +154,7 @@ class Operated:
         processes: int | None = ...,
         method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = ...,
         body: str | None = ...,
-        port: str = ...,
+        port: str | None = ...,
         timeout: float = ...,
     ) -> LoadResult:
         """Put load on the nodes, and measure how they answer: latency, throughput and errors of each."""

@@ -14,6 +14,8 @@ BUSY = 0.85
 """Of a processor. A Python process cannot use more than one."""
 LATE = 0.01
 """Seconds. Clients that were idle should begin at the intended time."""
+OWN = 0.5
+"""Of the latency of a command."""
 SHORT = 0.95
 """Of the rate that was asked for."""
 
@@ -35,6 +37,10 @@ class Effort:
     simulated: bool
     lost: int = 0
     """Processes of clients that ended early."""
+    commands: int = 0
+    """Commands that run at the same time, if each request is one."""
+    command_share: float = 0.0
+    """The processor time of a command, as a part of its latency."""
 
 
 def limits_of(effort: Effort) -> tuple[LoadLimit, ...]:
@@ -67,15 +73,23 @@ def _limits(effort: Effort) -> Iterator[LoadLimit]:
             f"{effort.sent:.0f} requests a second were sent instead of {effort.wanted:.0f}: all clients were "
             "waiting for answers; more --clients would send them",
         )
-    if effort.nodes + processes > effort.processors:
+    if effort.command_share >= OWN:
+        yield LoadLimit(
+            Limiting.CLIENT,
+            f"{min(effort.command_share, 1.0):.0%} of the latency is processor time of the command itself, "
+            "which is started for each request",
+        )
+    if effort.nodes + processes + effort.commands > effort.processors:
+        commands = f", and {_counted(effort.commands, 'command', '')}" if effort.commands else ""
         yield LoadLimit(
             Limiting.MACHINE,
-            f"{_counted(effort.nodes, 'process', 'of nodes')} and {_counted(processes, 'process', 'of clients')} "
-            f"share {effort.processors:g} processors, so more nodes cannot show more throughput",
+            f"{_counted(effort.nodes, 'process', 'of nodes')} and {_counted(processes, 'process', 'of clients')}"
+            f"{commands} share {effort.processors:g} processors, so more nodes cannot show more throughput",
         )
     if effort.simulated:
         yield LoadLimit(Limiting.SIMULATED, "simulated nodes share one process, and have no network")
 
 
 def _counted(count: int, what: str, of: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 'es'} {of}"
+    plural = "es" if what.endswith("s") else "s"
+    return f"{count} {what}{'' if count == 1 else plural} {of}".rstrip()

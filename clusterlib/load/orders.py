@@ -29,6 +29,7 @@ STOP = b"stop\n"
 class TargetKind(StrEnum):
     FUNCTION = "function"
     HTTP = "http"
+    COMMAND = "command"
 
 
 @frozen
@@ -37,12 +38,14 @@ class LoadRequest:
 
     kind: TargetKind
     target: str
-    """A function as `package.module:function`, or the path of a URL."""
-    port: str = "http"
+    """A function as `package.module:function`, the path of a URL, or a command as one text."""
+    port: str = ""
     """The name of the port, for HTTP."""
     method: str = "GET"
     body: str | None = None
     timeout: float = 10.0
+    words: tuple[str, ...] = ()
+    """Of a command."""
 
 
 @frozen
@@ -97,6 +100,8 @@ class ClientsReport:
     """How much later than intended idle clients began."""
     cpu: float = 0.0
     """Seconds of processor time since the start."""
+    commands_cpu: float = 0.0
+    """The same of the commands that it has run."""
     seconds: float = 0.0
     """Since the start."""
     unsent: int = 0

@@ -14,6 +14,7 @@ from clusterlib.load.orders import NodeCounts
 
 __all__ = [
     "ERROR_PAUSE",
+    "OTHER_KINDS",
     "AsyncClock",
     "Clock",
     "ClosedPace",
@@ -24,6 +25,8 @@ __all__ = [
     "drive_async",
 ]
 
+MOST_KINDS = 50
+OTHER_KINDS = "other errors"
 ERROR_PAUSE = 10_000_000
 """Nanoseconds that a client of a closed loop waits after an error. A node that refuses at once
 would otherwise be asked in a busy loop, which takes the processor from the others."""
@@ -92,6 +95,8 @@ class LoadRecorder:
             if error is None:
                 self._latency.record(nanoseconds)
             else:
+                if len(self._errors) >= MOST_KINDS:  # a target may name each of its errors differently
+                    error = error if error in self._errors else OTHER_KINDS
                 self._errors[error] = self._errors.get(error, 0) + 1
 
     def take(self) -> NodeCounts:

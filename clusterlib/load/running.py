@@ -30,6 +30,7 @@ from clusterlib.load.orders import (
     LoadRequest,
     NodeCounts,
 )
+from clusterlib.load.pace import OTHER_KINDS
 from clusterlib.load.results import NANOSECONDS, Latency, LoadFault, LoadRow, LoadSecond
 from clusterlib.messages.codec import plain, revive
 from clusterlib.messages.status import NodeStatus
@@ -38,6 +39,7 @@ from clusterlib.rundir.event_files import read_events
 __all__ = ["Collected", "LoadOrder", "run_load", "shares"]
 
 TOTAL = "total"
+MOST_KINDS = 20
 READY_SECONDS = 60.0
 """Until the function of the user is imported."""
 LAST_SECONDS = 5.0
@@ -69,6 +71,8 @@ class Collected:
     late: float
     """Seconds; 99 % of the idle clients began less late."""
     clients_cpu: tuple[float, ...]
+    commands_cpu: float
+    """Seconds of processor time of the commands that clients have run."""
     faults: tuple[LoadFault, ...]
     lost: int
     """Processes of clients that ended before they had reported everything."""
@@ -176,8 +180,8 @@ class _Member:
                 found = self.receive()
         except TimeoutError:
             raise UsageError(
-                f"{target} could not be imported in {READY_SECONDS:g} s",
-                cause="its module does not come to an end",
+                f"{target} could not be prepared in {READY_SECONDS:g} s",
+                cause="its module does not come to an end when it is imported",
             ) from None
         self.channel.settimeout(None)
         if not found:
@@ -263,6 +267,7 @@ class _Collecting:
             unsent=sum(report.unsent for report in reports),
             late=late.percentile(99) / NANOSECONDS,
             clients_cpu=tuple(_cpu(member) for member in self._members),
+            commands_cpu=sum(member.reports[-1].commands_cpu for member in self._members if member.reports),
             faults=(),
             lost=sum(not (member.reports and member.reports[-1].last) for member in self._members),
         )
@@ -305,12 +310,21 @@ def _row(name: str, clients: int, counts: Sequence[NodeCounts], seconds: float, 
         node=name,
         clients=clients,
         requests=latency.count,
-        errors=dict(sorted(errors.items())),
+        errors=_fewer(errors),
         throughput=round(latency.count / seconds, 1) if seconds else 0.0,
         latency=Latency.of(latency),
         corrected=Latency.of(latency.corrected(usual)) if closed else None,
         histogram=latency.data(),
     )
+
+
+def _fewer(errors: Mapping[str, int]) -> dict[str, int]:
+    """A target may name each of its errors differently."""
+    if len(errors) > MOST_KINDS:
+        kept = sorted(errors, key=lambda kind: errors[kind], reverse=True)[: MOST_KINDS - 1]
+        others = sum(errors.values()) - sum(errors[kind] for kind in kept)
+        errors = {**{kind: errors[kind] for kind in kept}, OTHER_KINDS: others}
+    return dict(sorted(errors.items()))
 
 
 def _merged(counts: Sequence[NodeCounts]) -> Histogram:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 import http.client
 import inspect
+import os
 from collections.abc import Awaitable, Callable, Mapping
+from errno import ENOENT
+from shutil import which
+from signal import Signals
 from typing import Any, Literal, Protocol
 
 from clusterlib.errors import ClusterError, UsageError
+from clusterlib.hosts.launch import start_error
+from clusterlib.hosts.repeated import CommandEnd, RepeatedCommand
 from clusterlib.load.given import LoadNode
 from clusterlib.load.orders import LoadRequest, TargetKind
+from clusterlib.rendering import render_text
 from clusterlib.runtime.targets import resolve
 
 __all__ = ["AsyncAttempt", "AsyncTarget", "Attempt", "Target", "ThreadTarget", "kind_of_error", "open_target"]
 
 Attempt = Callable[[], str | None]
 AsyncAttempt = Callable[[], Awaitable[str | None]]
+MOST_SAID = 100
+"""Characters of what a command has printed."""
 
 
 class ThreadTarget(Protocol):
@@ -158,7 +167,42 @@ class HttpTarget:
         return attempt
 
 
+class CommandTarget:
+    """A program that is started for each request."""
+
+    is_async: Literal[False] = False
+
+    def __init__(self, request: LoadRequest) -> None:
+        self._request = request
+        program = request.words[0]
+        if which(program) is None:
+            raise start_error(program, FileNotFoundError(ENOENT, "No such file", program))
+
+    def client(self, node: LoadNode) -> Attempt:
+        known = {"name": node.name, "address": node.address, "ports": dict(node.ports)}
+        words = [render_text(word, {"node": known}) for word in self._request.words]
+        environment = {**os.environ, "CLUSTERLIB_NODE": node.name, "CLUSTERLIB_NODE_ADDRESS": node.address}
+        command = RepeatedCommand(words, environment)
+
+        def attempt() -> str | None:
+            try:
+                end = command.run(self._request.timeout)
+            except OSError as error:
+                return kind_of_error(error)
+            return None if end.code == 0 else _kind_of_end(end)
+
+        return attempt
+
+
+def _kind_of_end(end: CommandEnd) -> str:
+    if end.code < 0:
+        return f"killed by {Signals(-end.code).name}"
+    said = f": {end.said[:MOST_SAID]}" if end.said else ""
+    return f"exit code {end.code}{said}"
+
+
 KINDS: Mapping[TargetKind, Callable[[LoadRequest], Target]] = {
     TargetKind.FUNCTION: _function,
     TargetKind.HTTP: HttpTarget,
+    TargetKind.COMMAND: CommandTarget,
 }

@@ -222,7 +222,7 @@ class _Worker:
     # -- its reports
 
     def _report(self) -> None:
-        number, cpu = 0, time.process_time()
+        number, cpu, of_commands = 0, time.process_time(), _commands_cpu()
         while True:
             number += 1
             moment = self._begun + number * SECOND
@@ -235,6 +235,7 @@ class _Worker:
                     for group in self._groups
                 },
                 cpu=time.process_time() - cpu,
+                commands_cpu=_commands_cpu() - of_commands,
                 seconds=(min(now, self._end) - self._begun) / SECOND,
                 last=last,
             )
@@ -269,6 +270,12 @@ class _Worker:
 
     def _send(self, report: ClientsReport) -> None:
         self._channel.sendall(json.dumps(plain(report)).encode() + b"\n")
+
+
+def _commands_cpu() -> float:
+    """Seconds of processor time of all commands that have ended."""
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def _refusal(error: Exception, target: str) -> ClientsReport:

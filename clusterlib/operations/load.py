@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import re
-import string
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from clusterlib.client.cluster import Cluster
-from clusterlib.errors import UsageError
 from clusterlib.frozen import frozen
 from clusterlib.load.judging import Effort, limits_of
-from clusterlib.load.orders import LoadRequest, TargetKind
+from clusterlib.load.orders import TargetKind
 from clusterlib.load.results import LoadFault, LoadLimit, LoadLoop, LoadRow, LoadSecond
 from clusterlib.load.running import LoadOrder, run_load
-from clusterlib.load.threads import check_threads
 from clusterlib.machine.facts import detect_machine
 from clusterlib.messages.status import NodeStatus
 from clusterlib.operations.declaring import Caller, operation
+from clusterlib.operations.load_targets import LoadWish, check_nodes, request_of
 from clusterlib.operations.parameters import Completes, Help
 from clusterlib.operations.result import Result
-from clusterlib.remedies import do
 from clusterlib.values.fields import Between
 
 __all__ = ["LoadResult", "LoadTick", "load"]
 
 MOST_CLIENTS = 10_000
 INTERRUPTED = 130
-URL = re.compile(r"https?://", re.IGNORECASE)
-QUOTED = re.compile("[^!-~]")
-"""What a path cannot contain unless it is quoted."""
 
 
 @frozen
@@ -75,9 +67,10 @@ def load(
     cluster: Cluster,
     caller: Caller,
     target: Annotated[
-        str, Help("A function of the project (shop:checkout), or the path of a URL (/health) of the nodes.")
-    ],
-    *,
+        str | None,
+        Help("A function of the project (shop:checkout), or the path of a URL (/health) of the nodes."),
+    ] = None,
+    *command: str,
     clients: Annotated[int, Between(1, MOST_CLIENTS), Help("How many send requests at the same time.")] = 10,
     seconds: Annotated[float, Between(0.1, 86400), Help("How long.")] = 10.0,
     rate: Annotated[
@@ -95,15 +88,18 @@ def load(
         Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], Help("Of HTTP requests.")
     ] = "GET",
     body: Annotated[str | None, Help("Of HTTP requests.")] = None,
-    port: Annotated[str, Help("The name of the nodes' port, for HTTP requests.")] = "http",
+    port: Annotated[
+        str | None, Help("The name of the nodes' port, for HTTP requests. Default: http.")
+    ] = None,
     timeout: Annotated[float, Between(0.001, 3600), Help("Seconds that a request may take.")] = 10.0,
 ) -> LoadResult:
     """Put load on the nodes, and measure how they answer: latency, throughput and errors of each.
 
-    Ctrl-C ends it; what was measured until then is shown."""
-    request = _request(target, method, body, port, timeout)
+    The target can also be a command, after `--`, which is run for each request. Ctrl-C ends the
+    load; what was measured until then is shown."""
+    request = request_of(LoadWish(target, command, method, body, port, timeout))
     nodes = _chosen(cluster, only)
-    _check(target, request, nodes, clients)
+    check_nodes(request, nodes, clients)
     machine = detect_machine()
     count = processes or max(1, min(int(machine.cpus) // 2, 8))
     order = LoadOrder(request, clients, seconds, rate, count, nodes)
@@ -118,10 +114,12 @@ def load(
         processors=machine.cpus,
         simulated=cluster.simulated,
         lost=found.lost,
+        commands=clients if request.kind is TargetKind.COMMAND else 0,
+        command_share=_share(found.commands_cpu, found.total, sent),
     )
     return LoadResult(
         cluster=cluster.name,
-        target=target,
+        target=request.target,
         kind=request.kind,
         loop=LoadLoop.CLOSED if rate is None else LoadLoop.OPEN,
         rate=rate,
@@ -140,57 +138,11 @@ def load(
     )
 
 
-def _request(target: str, method: str, body: str | None, port: str, timeout: float) -> LoadRequest:
-    if target.startswith("/"):
-        _check_path(target)
-        return LoadRequest(TargetKind.HTTP, target, port, method, body, timeout)
-    if URL.match(target):
-        path = "/" + target.split("/", 3)[3] if target.count("/") > 2 else "/"
-        raise UsageError(
-            f"{target} is not a target: load goes to the nodes of the cluster, not to any address",
-            cause="the path alone is requested from each node",
-            remedies=[do("cluster.load", path)],
-        )
-    if ":" not in target:
-        raise UsageError(
-            f"{target!r} is not a target",
-            cause="a target is a function, package.module:function, or a path that begins with /",
-            remedies=[do("cluster.load", "shop:checkout"), do("cluster.load", "/health")],
-        )
-    return LoadRequest(TargetKind.FUNCTION, target, timeout=timeout)
-
-
-def _check_path(path: str) -> None:
-    if not (found := QUOTED.search(path)):
-        return
-    raise UsageError(
-        f"{path!r} cannot be requested",
-        cause=f"it contains {found[0]!r}, which must be quoted in a URL",
-        remedies=[do("cluster.load", quote(path, safe=string.punctuation))],
-    )
+def _share(cpu: float, total: LoadRow, sent: int) -> float:
+    """The processor time of a command, as a part of the latency."""
+    mean = total.latency.mean if total.latency is not None else 0.0
+    return cpu / sent / mean if sent and mean else 0.0
 
 
 def _chosen(cluster: Cluster, only: tuple[str, ...]) -> tuple[NodeStatus, ...]:
     return tuple(cluster[name].status() for name in dict.fromkeys(only)) if only else cluster.status().nodes
-
-
-def _check(target: str, request: LoadRequest, nodes: tuple[NodeStatus, ...], clients: int) -> None:
-    if clients < len(nodes):
-        raise UsageError(
-            f"{clients} client{'s' if clients > 1 else ''} cannot put load on {len(nodes)} nodes",
-            cause="each client has one node",
-            remedies=[
-                do("cluster.load", target, clients=len(nodes)),
-                do("cluster.load", target, clients=clients, only=nodes[0].name),
-            ],
-        )
-    if request.kind is not TargetKind.HTTP:
-        return
-    for node in nodes:
-        if request.port not in node.ports:
-            raise UsageError(
-                f"{node.name} has no port called {request.port!r}",
-                cause=f"its ports: {', '.join(node.ports) or 'none'}",
-                remedies=[do("cluster.load", target, port=name) for name in node.ports],
-            )
-    check_threads(request, clients)

@@ -46,3 +46,11 @@ def test_what_limits_a_load_is_said(effort: Effort, by: Limiting, said: str) -> 
 def test_nodes_and_clients_may_use_all_processors() -> None:
     assert limits_of(replace(FREE, nodes=7)) == ()
     assert limits_of(replace(FREE, nodes=8)) != ()
+
+
+def test_commands_count_as_processes_and_their_own_time_as_that_of_the_client() -> None:
+    by_command, by_machine = limits_of(replace(FREE, nodes=1, commands=7, command_share=0.72))
+
+    assert (by_command.by, by_machine.by) == (Limiting.CLIENT, Limiting.MACHINE)
+    assert "72% of the latency" in by_command.reason
+    assert "1 process of nodes and 1 process of clients, and 7 commands share 8" in by_machine.reason
