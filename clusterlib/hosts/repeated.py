@@ -71,7 +71,11 @@ def _has_ended(process: subprocess.Popen[bytes], timeout: float) -> bool:
     measured."""
     if sys.platform != "linux":
         return _has_ended_in_time(process, timeout)
-    descriptor = os.pidfd_open(process.pid)
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:  # no descriptor is left
+        _kill(process)
+        raise
     with closing(os.fdopen(descriptor, "rb", buffering=0)):
         ended = wait_readable(descriptor, timeout)
     if ended:
@@ -94,7 +98,8 @@ def _has_ended_in_time(process: subprocess.Popen[bytes], timeout: float) -> bool
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With what it has started, which would otherwise go on beside the load."""
+    """With what is below it, which would otherwise go on beside the load. What it has started in a
+    session of its own, and whose parent has ended, is not found."""
     below = proc.descendants(process.pid)
     process.kill()
     for one in below:

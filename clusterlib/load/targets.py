@@ -174,13 +174,12 @@ class CommandTarget:
 
     def __init__(self, request: LoadRequest) -> None:
         self._request = request
-        program = request.words[0]
-        if which(program) is None:
-            raise start_error(program, FileNotFoundError(ENOENT, "No such file", program))
 
     def client(self, node: LoadNode) -> Attempt:
         known = {"name": node.name, "address": node.address, "ports": dict(node.ports)}
         words = [render_text(word, {"node": known}) for word in self._request.words]
+        if which(words[0]) is None:
+            raise start_error(words[0], FileNotFoundError(ENOENT, "No such file", words[0]))
         environment = {**os.environ, "CLUSTERLIB_NODE": node.name, "CLUSTERLIB_NODE_ADDRESS": node.address}
         command = RepeatedCommand(words, environment)
 
@@ -196,9 +195,16 @@ class CommandTarget:
 
 def _kind_of_end(end: CommandEnd) -> str:
     if end.code < 0:
-        return f"killed by {Signals(-end.code).name}"
+        return f"killed by {_signal_name(-end.code)}"
     said = f": {end.said[:MOST_SAID]}" if end.said else ""
     return f"exit code {end.code}{said}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
 
 
 KINDS: Mapping[TargetKind, Callable[[LoadRequest], Target]] = {

@@ -39,6 +39,11 @@ class LoadWish:
 def request_of(asked: LoadWish) -> LoadRequest:
     """Raises UsageError if no target is named, or two."""
     target = asked.target
+    if (asked.command or (target is not None and not target.startswith("/"))) and (option := _of_http(asked)):
+        raise UsageError(
+            f"{option} is for HTTP requests, and the target is not a path",
+            remedies=[do("cluster.load", "/health")],
+        )
     if asked.command:
         if target is not None:
             raise UsageError(
@@ -68,6 +73,12 @@ def request_of(asked: LoadWish) -> LoadRequest:
             remedies=_examples(),
         )
     return LoadRequest(TargetKind.FUNCTION, target, timeout=asked.timeout)
+
+
+def _of_http(asked: LoadWish) -> str | None:
+    """The first option that only a request over HTTP has, and that was given."""
+    given = {"method": asked.method != "GET", "body": asked.body is not None, "port": asked.port is not None}
+    return next((option for option, is_given in given.items() if is_given), None)
 
 
 def _examples() -> list[str]:
